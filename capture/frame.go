@@ -1,0 +1,136 @@
+// Package capture holds frames, their metadata, and where they come from and go to: live interfaces
+// and capture files.
+//
+// A Frame is what was seen: bytes with their time, interface and length on the wire. Decoding it is
+// the work of capture/decode, choosing it that of capture/filter.
+package capture
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+)
+
+// Frame is one captured frame. It is passed by value; Data is borrowed.
+type Frame struct {
+	// Data holds the captured bytes, starting at the header that Link names. It belongs to the
+	// source and is valid only until the source's next step; copy it to keep it. It may be shorter
+	// than Length when the capture cut it.
+	Data []byte
+	// Length is the frame's length on the wire in bytes, at least len(Data) for a well-formed source.
+	Length int
+	// Time is when the frame was seen, by the clock the source names. The zero Time means the source
+	// did not say (a pcapng simple packet block).
+	Time time.Time
+	// Interface indexes the source's Interfaces.
+	Interface int
+	// Ifindex is the kernel's index of the device on a live capture, 0 where it is not known.
+	Ifindex int
+	// Link is the type of the first header in Data.
+	Link LinkType
+	// Direction is seen from the capturing host.
+	Direction Direction
+	// Offload is what the device and the kernel left undone, or had done already, when the frame
+	// was captured.
+	Offload Offload
+	// Drops counts the frames that the source lost, as far as it knows, between the previous frame of
+	// this interface and this one.
+	Drops uint64
+	// Comments are the comments that a capture file carries on this frame. They are text from outside:
+	// escape them before a terminal sees them. Valid as long as Data.
+	Comments []string
+}
+
+// Source gives frames one after another.
+type Source interface {
+	// Frames yields until the source ends, ctx is done or the loop breaks. An error is the last thing
+	// yielded; the end of a file is no error. The frame's Data is valid until the next step.
+	Frames(ctx context.Context) iter.Seq2[Frame, error]
+	// Interfaces are those seen so far; a pcapng file may add to them while it is read.
+	Interfaces() []Interface
+}
+
+// Interface describes where frames came from.
+type Interface struct {
+	Name        string   // as the kernel or the file has it; outside text
+	Description string   // outside text
+	Index       int      // the kernel's ifindex, 0 where it is not known
+	Link        LinkType // of every frame of this interface
+	Snaplen     int      // the longest Data, 0 for no limit
+	Resolution  time.Duration
+	Filter      string // the filter expression that was in force, if known
+}
+
+// Direction tells which way a frame went, seen from the capturing host.
+type Direction uint8
+
+// Directions. DirectionUnknown is what most files hold.
+const (
+	DirectionUnknown Direction = iota
+	DirectionIn
+	DirectionOut
+)
+
+// String returns "in", "out" or "?".
+func (d Direction) String() string {
+	switch d {
+	case DirectionIn:
+		return "in"
+	case DirectionOut:
+		return "out"
+	default:
+		return "?"
+	}
+}
+
+// Offload says what was left to the device or done by it, so that a checksum not yet computed is told
+// from a bad one and a super-packet from a jumbo. See linux/virtio_net.h and
+// Documentation/networking/packet_mmap.rst.
+type Offload struct {
+	// ChecksumPending: the transport checksum is left to the device; what the frame holds is not it.
+	ChecksumPending bool
+	// ChecksumValid: the device or the kernel has verified the transport checksum.
+	ChecksumValid bool
+	// SegmentSize is the payload bytes per wire segment when the frame is a segment-offload super-packet,
+	// else 0.
+	SegmentSize uint16
+	// Segments is how many frames on the wire this one stands for; 0 and 1 both mean one.
+	Segments uint16
+}
+
+// LinkType is a LINKTYPE_ value of the pcap and pcapng registries, see
+// https://www.tcpdump.org/linktypes.html. It is what a file holds, not a system's DLT_.
+type LinkType uint16
+
+// Link types that the decoder knows.
+const (
+	LinkNull           LinkType = 0 // BSD loopback, family in the capturing host's byte order
+	LinkEthernet       LinkType = 1
+	LinkPPP            LinkType = 9
+	LinkPPPHDLC        LinkType = 50
+	LinkPPPEthernet    LinkType = 51
+	LinkRaw            LinkType = 101 // IPv4 or IPv6, told by the version nibble
+	LinkIEEE80211      LinkType = 105
+	LinkLoop           LinkType = 108 // OpenBSD loopback, family big-endian
+	LinkLinuxSLL       LinkType = 113
+	LinkIEEE80211Radio LinkType = 127 // radiotap header before 802.11
+	LinkIPv4           LinkType = 228
+	LinkIPv6           LinkType = 229
+	LinkLinuxSLL2      LinkType = 276
+)
+
+var linkNames = map[LinkType]string{
+	LinkNull: "NULL", LinkEthernet: "EN10MB", LinkPPP: "PPP", LinkPPPHDLC: "PPP_SERIAL",
+	LinkPPPEthernet: "PPP_ETHER", LinkRaw: "RAW", LinkIEEE80211: "IEEE802_11", LinkLoop: "LOOP",
+	LinkLinuxSLL: "LINUX_SLL", LinkIEEE80211Radio: "IEEE802_11_RADIO", LinkIPv4: "IPV4", LinkIPv6: "IPV6",
+	LinkLinuxSLL2: "LINUX_SLL2",
+}
+
+// String returns libpcap's name for the type, as tcpdump prints and takes it, or LINKTYPE_n.
+func (l LinkType) String() string {
+	if s, ok := linkNames[l]; ok {
+		return s
+	}
+	return fmt.Sprintf("LINKTYPE_%d", uint16(l))
+}
