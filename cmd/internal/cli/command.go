@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// Command describes a command: enough to run it, to print its help, and to generate its manual page and shell
+// completions, which therefore cannot disagree.
+type Command struct {
+	Name  string
+	Short string         // what it does, in a few words, without a full stop
+	Usage []string       // forms of use after the name, such as "[flags] HOST..."
+	Long  string         // more, in paragraphs; optional
+	Flags *pflag.FlagSet // unsorted: the order they are defined in is the order people read
+	Words []Word         // what the first argument can be, where that is a fixed set
+	// Examples are shown in the help and the manual page. Use RFC 5737 and RFC 3849 addresses.
+	Examples []Example
+	// Privilege says which right the command needs and how to get it, one paragraph for the manual page.
+	Privilege string
+	// ExitStatus adds to or replaces the meaning of exit status 1.
+	ExitStatus string
+	// PassThrough ends flag parsing at the first argument, as a command that runs another one needs.
+	PassThrough bool
+	// Color adds --color. Env.Color then says whether to use it.
+	Color bool
+}
+
+// Word is an argument with a fixed meaning, such as a subcommand or a scene.
+type Word struct{ Name, Short string }
+
+// Example is a command line and what it does.
+type Example struct{ Line, Text string }
+
+// New returns a command with an empty flag set.
+func New(name, short string) *Command {
+	f := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	f.SortFlags = false
+	f.Usage = func() {}
+	f.SetOutput(io.Discard)
+	return &Command{Name: name, Short: short, Flags: f, Usage: []string{"[flags]"}}
+}
+
+// Body does a command's work with its flags parsed. args are those that are not flags.
+type Body func(ctx context.Context, env *Env, args []string) error
+
+// Execute parses args, answers --help, --version, --man and --completion, else calls body; it prints the error that
+// comes back and returns the exit status. Flags of pflag "ErrHelp" kind never reach body.
+func (c *Command) Execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, body Body) int {
+	err := c.execute(ctx, args, stdin, stdout, stderr, body)
+	return report(stderr, c.Name, err)
+}
+
+func (c *Command) execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, body Body) error {
+	std := c.addStandardFlags()
+	c.Flags.SetInterspersed(!c.PassThrough)
+	if err := c.Flags.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			return c.WriteHelp(stdout)
+		}
+		return c.flagError(err)
+	}
+	switch {
+	case std.help:
+		return c.WriteHelp(stdout)
+	case std.version:
+		_, err := fmt.Fprintf(stdout, "%s %s\n", c.Name, Version())
+		return err
+	case std.man:
+		return c.WriteMan(stdout)
+	case std.completion != "":
+		return c.WriteCompletion(stdout, std.completion)
+	}
+	env, err := newEnv(ctx, c, stdin, stdout, stderr, std.color)
+	if err != nil {
+		return err
+	}
+	err = body(ctx, env, c.Flags.Args())
+	env.close()
+	if flushErr := env.Stdout.Flush(); flushErr != nil && (err == nil || errors.Is(err, ErrNo)) {
+		return fmt.Errorf("standard output: %w", flushErr)
+	}
+	return err
+}
+
+type standardFlags struct {
+	help, version, man bool
+	completion, color  string
+}
+
+// addStandardFlags puts the flags that every command has behind its own. A command that means something else by a
+// name (rawping's -V, say) has defined it by now and keeps it.
+func (c *Command) addStandardFlags() *standardFlags {
+	s := new(standardFlags)
+	if c.Color {
+		c.Flags.StringVar(&s.color, "color", "auto", "colour on standard output: `auto`, always or never")
+	}
+	short := "h"
+	if c.Flags.ShorthandLookup("h") != nil {
+		short = ""
+	}
+	c.Flags.BoolVarP(&s.help, "help", short, false, "print this help")
+	c.Flags.BoolVar(&s.version, "version", false, "print the version")
+	c.Flags.BoolVar(&s.man, "man", false, "print the manual page, for man -l -")
+	c.Flags.StringVar(&s.completion, "completion", "", "print the completion script for `SHELL`: bash, zsh or fish")
+	return s
+}
+
+// flagError says what is wrong with a flag and, if a known one is near, which.
+func (c *Command) flagError(err error) error {
+	text := err.Error()
+	var missing *pflag.NotExistError
+	if errors.As(err, &missing) {
+		name := missing.GetSpecifiedName()
+		if missing.GetSpecifiedShortnames() == "" {
+			var names []string
+			c.Flags.VisitAll(func(f *pflag.Flag) {
+				if !f.Hidden {
+					names = append(names, f.Name)
+				}
+			})
+			if near := Nearest(name, names); near != "" {
+				return WithHint(fmt.Errorf("unknown flag --%s", name), "did you mean --%s?", near)
+			}
+			text = "unknown flag --" + name
+		} else {
+			text = fmt.Sprintf("unknown flag -%s in -%s", name, missing.GetSpecifiedShortnames())
+		}
+	}
+	return &usageError{text}
+}
+
+// UnknownWord is the error for an argument that is none of the command's words.
+func (c *Command) UnknownWord(what, got string) error {
+	var names []string
+	for _, w := range c.Words {
+		names = append(names, w.Name)
+	}
+	err := fmt.Errorf("unknown %s %q", what, got)
+	if near := Nearest(got, names); near != "" {
+		return WithHint(err, "did you mean %s? %ss are: %s", near, what, strings.Join(names, " "))
+	}
+	return WithHint(err, "%ss are: %s", what, strings.Join(names, " "))
+}
+
+// Nearest returns the candidate that differs least from s, counting insertions, deletions, changes and swaps of
+// neighbours, or "" if none is near enough to be what was meant.
+func Nearest(s string, candidates []string) string {
+	best, bestDistance := "", len(s)/3+2
+	for _, c := range candidates {
+		if strings.HasPrefix(c, s) && len(s) >= 2 {
+			return c
+		}
+		if d := distance(s, c); d < bestDistance {
+			best, bestDistance = c, d
+		}
+	}
+	return best
+}
+
+// distance is the optimal string alignment distance of two short strings.
+func distance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return 64
+	}
+	var d [65][65]int
+	for i := range len(a) + 1 {
+		d[i][0] = i
+	}
+	for j := range len(b) + 1 {
+		d[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			d[i][j] = min(d[i-1][j]+1, d[i][j-1]+1, d[i-1][j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
+			}
+		}
+	}
+	return d[len(a)][len(b)]
+}

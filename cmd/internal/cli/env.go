@@ -1,0 +1,234 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// Env is what a running command has around it.
+type Env struct {
+	Name   string
+	Stdin  io.Reader
+	Stdout *Output
+	Stderr io.Writer
+	// Color says whether records may be coloured. It is settled once from --color, NO_COLOR, TERM and whether
+	// standard output is a terminal.
+	Color bool
+
+	status   *statusLine
+	progress *progress
+}
+
+func newEnv(ctx context.Context, c *Command, stdin io.Reader, stdout, stderr io.Writer, color string) (*Env, error) {
+	env := &Env{Name: c.Name, Stdin: stdin, Stdout: NewOutput(stdout)}
+	env.progress = &progress{w: stderr, terminal: IsTerminal(stderr)}
+	env.Stderr = env.progress
+	env.status, _ = ctx.Value(statusKey{}).(*statusLine)
+	switch color {
+	case "always":
+		env.Color = true
+	case "auto", "":
+		env.Color = IsTerminal(stdout) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	case "never":
+	default:
+		return nil, Usagef("--color is auto, always or never, not %q", color)
+	}
+	return env, nil
+}
+
+func (e *Env) close() {
+	e.progress.stop()
+	e.OnStatus(nil)
+}
+
+// OnStatus sets what SIGQUIT prints. The function is called from another goroutine.
+func (e *Env) OnStatus(text func() string) {
+	if e.status == nil {
+		return
+	}
+	if text == nil {
+		e.status.text.Store(nil)
+		return
+	}
+	e.status.text.Store(&text)
+}
+
+// Warnf prints a line "name: …" on standard error.
+func (e *Env) Warnf(format string, a ...any) {
+	fmt.Fprintf(e.Stderr, "%s: %s\n", e.Name, Escape(fmt.Sprintf(format, a...)))
+}
+
+// Progress shows text, rewritten a few times a second, as the last line on standard error while that is a
+// terminal, until the command ends or stop is called. text is called from another goroutine.
+func (e *Env) Progress(text func() string) (stop func()) {
+	e.progress.start(text)
+	return e.progress.stop
+}
+
+// IsTerminal tells whether w is a terminal.
+func IsTerminal(w any) bool {
+	f, ok := w.(interface{ Fd() uintptr })
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// Width returns the width in columns of the terminal that w is, or 80.
+func Width(w any) int {
+	if f, ok := w.(interface{ Fd() uintptr }); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return 80
+}
+
+// Output is standard output: buffered, safe for several goroutines, and it remembers its first error, so that a
+// command need not look at each write. Execute flushes it and reports that error.
+type Output struct {
+	mu   sync.Mutex
+	buf  *bufio.Writer
+	w    io.Writer
+	json bytes.Buffer
+	err  error
+}
+
+// NewOutput returns an Output over w with a buffer of 64 KiB.
+func NewOutput(w io.Writer) *Output {
+	return &Output{buf: bufio.NewWriterSize(w, 64<<10), w: w}
+}
+
+// Unwrapped returns the writer below, for questions such as whether it is a terminal.
+func (o *Output) Unwrapped() io.Writer { return o.w }
+
+// Write appends p to the output. Call Flush where a reader waits for it.
+func (o *Output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return 0, o.err
+	}
+	n, err := o.buf.Write(p)
+	o.err = err
+	return n, err
+}
+
+// Printf formats to the output.
+func (o *Output) Printf(format string, a ...any) { fmt.Fprintf(o, format, a...) }
+
+// JSON writes v as one line of JSON. Records are structs whose first field is `json:"type"`, durations are
+// integers named *_ns, times are time.Time, which marshal as RFC 3339 with nanoseconds.
+func (o *Output) JSON(v any) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return o.err
+	}
+	o.json.Reset()
+	e := json.NewEncoder(&o.json)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return err // the value's fault, not the output's
+	}
+	_, o.err = o.buf.Write(o.json.Bytes())
+	return o.err
+}
+
+// Flush writes out what is buffered and returns the first error of the output so far: a command that runs for long
+// stops when its reader has gone.
+func (o *Output) Flush() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err == nil {
+		o.err = o.buf.Flush()
+	}
+	return o.err
+}
+
+// progress is standard error with a line at its end that is rewritten.
+type progress struct {
+	mu       sync.Mutex
+	w        io.Writer
+	terminal bool
+	shown    bool
+	done     chan struct{}
+}
+
+// Fd lets a progress pass for the terminal it writes to.
+func (p *progress) Fd() uintptr {
+	if f, ok := p.w.(interface{ Fd() uintptr }); ok {
+		return f.Fd()
+	}
+	return ^uintptr(0)
+}
+
+func (p *progress) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	return p.w.Write(b)
+}
+
+func (p *progress) clear() {
+	if p.shown {
+		io.WriteString(p.w, "\r\x1b[K")
+		p.shown = false
+	}
+}
+
+const progressInterval = 250 * time.Millisecond
+
+func (p *progress) start(text func() string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.terminal || p.done != nil {
+		return
+	}
+	done := make(chan struct{})
+	p.done = done
+	go func() {
+		t := time.NewTicker(progressInterval)
+		defer t.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-t.C:
+				p.show(text(), done)
+			}
+		}
+	}()
+}
+
+func (p *progress) show(line string, done chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done != done || line == "" {
+		return
+	}
+	line = Escape(line)
+	if limit := Width(p) - 1; len(line) > limit {
+		line = line[:limit]
+	}
+	p.clear()
+	io.WriteString(p.w, line)
+	p.shown = true
+}
+
+func (p *progress) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done == nil {
+		return
+	}
+	close(p.done)
+	p.done = nil
+	p.clear()
+}

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+)
+
+// ErrNo ends a command with status 1 and prints nothing: the network said no, and the command has said how.
+// Wrapped with more text (fmt.Errorf("…: %w", ErrNo)) that text is printed as an error is.
+var ErrNo = errors.New("no")
+
+// Hinted is an error that knows what to do about it. The hint is printed on a line of its own.
+type Hinted interface {
+	error
+	Hint() string
+}
+
+type hintedError struct {
+	error
+	hint string
+}
+
+func (e *hintedError) Hint() string  { return e.hint }
+func (e *hintedError) Unwrap() error { return e.error }
+
+// WithHint adds to err what to do about it, if possible the exact command. A nil err stays nil.
+func WithHint(err error, format string, a ...any) error {
+	if err == nil {
+		return nil
+	}
+	return &hintedError{err, fmt.Sprintf(format, a...)}
+}
+
+// Usagef is an error in how the command was called; its hint names --help.
+func Usagef(format string, a ...any) error {
+	return &usageError{fmt.Sprintf(format, a...)}
+}
+
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+// report prints err as "name: error" and "name: hint: …", and returns the exit status that it means.
+func report(w io.Writer, name string, err error) int {
+	if err == nil {
+		return ExitOK
+	}
+	if err == ErrNo {
+		return ExitNo
+	}
+	hint := ""
+	var hinted Hinted
+	var usage *usageError
+	switch {
+	case errors.As(err, &hinted):
+		hint = hinted.Hint()
+	case errors.As(err, &usage):
+		hint = "see " + name + " --help"
+	case errors.Is(err, syscall.EPIPE):
+		err = errors.New("standard output was closed before everything was written")
+		hint = "the reader ended first; what was not written is lost"
+	case errors.Is(err, os.ErrPermission):
+		hint = privilegeHint()
+	}
+	text := err.Error()
+	if errors.Is(err, ErrNo) {
+		text = trimSuffix(text, ": "+ErrNo.Error())
+	}
+	fmt.Fprintf(w, "%s: %s\n", name, Escape(text))
+	if hint != "" {
+		fmt.Fprintf(w, "%s: hint: %s\n", name, Escape(hint))
+	}
+	if errors.Is(err, ErrNo) {
+		return ExitNo
+	}
+	return ExitError
+}
+
+func trimSuffix(s, suffix string) string {
+	if len(s) > len(suffix) && s[len(s)-len(suffix):] == suffix {
+		return s[:len(s)-len(suffix)]
+	}
+	return s
+}
+
+// privilegeHint says how this very program gets the right to open raw sockets.
+func privilegeHint() string {
+	exe, err := os.Executable()
+	if err != nil {
+		exe = "the program"
+	}
+	return "raw sockets and captures need cap_net_raw: sudo setcap cap_net_raw+ep " + exe
+}
