@@ -1,0 +1,10 @@
+# fish completion for demo
+complete -c demo -f -n __fish_is_first_arg -a 'list' -d 'list: it\'s (all) [of] them'
+complete -c demo -l count -s c -r -d 'stop after N'
+complete -c demo -l wait -s W -r -d 'wait TIME for an answer'
+complete -c demo -l quiet -d 'say: less [or \'nothing\']'
+complete -c demo -l color -r -d 'colour on standard output: auto, always or never'
+complete -c demo -l help -s h -d 'print this help'
+complete -c demo -l version -d 'print the version'
+complete -c demo -l man -d 'print the manual page, for man -l -'
+complete -c demo -l completion -r -d 'print the completion script for SHELL: bash, zsh or fish'

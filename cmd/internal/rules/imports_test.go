@@ -1,0 +1,169 @@
+// Package rules holds the tests that look at the project as a whole.
+package rules
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const root = "../../.."
+
+// source is one Go file of the project and what it imports.
+type source struct {
+	file    string // slash-separated, from the root
+	imports []string
+}
+
+func (s source) isTest() bool { return strings.HasSuffix(s.file, "_test.go") }
+
+// in tells whether the file stands in dir or below it.
+func (s source) in(dir string) bool { return strings.HasPrefix(s.file, dir+"/") }
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	var all []source
+	for _, top := range []string{"cmd", "raw", "dgram", "capture"} {
+		err := filepath.WalkDir(filepath.Join(root, top), func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") {
+				return err
+			}
+			parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+			if err != nil {
+				return err
+			}
+			rel, err := filepath.Rel(root, name)
+			if err != nil {
+				return err
+			}
+			s := source{file: filepath.ToSlash(rel)}
+			for _, spec := range parsed.Imports {
+				p, err := strconv.Unquote(spec.Path.Value)
+				if err != nil {
+					return err
+				}
+				s.imports = append(s.imports, p)
+			}
+			all = append(all, s)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(all) == 0 {
+		t.Fatal("no source found")
+	}
+	return all
+}
+
+// mayImport lists, for the three libraries, what they may use of each other outside tests, and why no more:
+// a program that pings must not carry the decoders, and a decoder must not open sockets.
+var mayImport = []struct {
+	from    string
+	allowed []string
+}{
+	{"dgram", []string{"sockwire/dgram", "sockwire/raw/cmsg", "sockwire/raw/probe", "sockwire/raw/impair"}},
+	{"capture/trace", []string{"sockwire/capture", "sockwire/raw/cmsg"}},
+	{"capture", []string{"sockwire/capture"}},
+	{"raw", []string{"sockwire/raw"}},
+}
+
+func TestLibrariesKeepApart(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.isTest() {
+			continue
+		}
+		for _, rule := range mayImport {
+			if !s.in(rule.from) {
+				continue
+			}
+			for _, p := range s.imports {
+				if strings.HasPrefix(p, "sockwire/") && !under(p, rule.allowed) {
+					t.Errorf("%s imports %s: %s may use only %v of this module, so that each library can be linked without the others",
+						s.file, p, rule.from, rule.allowed)
+				}
+			}
+			break
+		}
+	}
+}
+
+func under(p string, dirs []string) bool {
+	for _, d := range dirs {
+		if p == d || strings.HasPrefix(p, d+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func TestGopacketStaysInCapture(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, p := range s.imports {
+			if strings.HasPrefix(p, "github.com/google/gopacket") && !s.in("capture") {
+				t.Errorf("%s imports %s: gopacket is for capture alone; its layers cost every program that links them 3.5 ms of start-up", s.file, p)
+			}
+		}
+	}
+}
+
+var oneSystem = regexp.MustCompile(`_(linux|darwin|freebsd|openbsd|netbsd|unix)(_[a-z0-9]+)?(_test)?\.go$`)
+
+func TestUnixPackageOnlyInFilesForOneSystem(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, p := range s.imports {
+			if p == "golang.org/x/sys/unix" && !oneSystem.MatchString(s.file) {
+				t.Errorf("%s imports %s: name the file for its system (…_linux.go), so that a reader sees where the portable part ends", s.file, p)
+			}
+		}
+	}
+}
+
+func TestCommandsDoNotImportCommands(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, p := range s.imports {
+			if strings.HasPrefix(p, "sockwire/cmd/") && (!strings.HasPrefix(p, "sockwire/cmd/internal/") || !s.in("cmd")) {
+				t.Errorf("%s imports %s: what two places need belongs in a library or in cmd/internal", s.file, p)
+			}
+		}
+	}
+}
+
+// TestTopLevel keeps the top of the tree to what a reader expects there.
+func TestTopLevel(t *testing.T) {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed := map[string]bool{"cmd": true, "raw": true, "dgram": true, "capture": true, "go.mod": true, "go.sum": true, "README.md": true, "bin": true}
+	for _, e := range entries {
+		if !allowed[e.Name()] && !strings.HasPrefix(e.Name(), ".") {
+			t.Errorf("%s stands at the top level, where only cmd, raw, dgram, capture, go.mod, go.sum, README.md and dotfiles belong", e.Name())
+		}
+	}
+}
+
+// TestMainsAreOneLine keeps commands callable from tests: main hands everything to cli.Main.
+func TestMainsAreOneLine(t *testing.T) {
+	mains, err := filepath.Glob(filepath.Join(root, "cmd", "*", "main.go"))
+	if err != nil || len(mains) == 0 {
+		t.Fatalf("no commands found: %v", err)
+	}
+	for _, name := range mains {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !regexp.MustCompile(`(?m)^func main\(\) \{ cli\.Main\(\w+\) \}$`).Match(text) {
+			t.Errorf("%s: want a line func main() { cli.Main(run) }", path.Join("cmd", path.Base(path.Dir(filepath.ToSlash(name))), "main.go"))
+		}
+	}
+}
