@@ -1,0 +1,292 @@
+package cmsg
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// mmsghdr is struct mmsghdr; Go pads it as C does.
+type mmsghdr struct {
+	hdr unix.Msghdr
+	n   uint32
+}
+
+// vector is the kernel's view of a batch of messages.
+type vector struct {
+	hdrs  []mmsghdr
+	iovs  []unix.Iovec
+	names []unix.RawSockaddrAny
+}
+
+func newVector(n int) vector {
+	v := vector{make([]mmsghdr, n), make([]unix.Iovec, n), make([]unix.RawSockaddrAny, n)}
+	for i := range v.hdrs {
+		h := &v.hdrs[i].hdr
+		h.Name = (*byte)(unsafe.Pointer(&v.names[i]))
+		h.Iov = &v.iovs[i]
+		h.SetIovlen(1)
+	}
+	return v
+}
+
+// buffers points message i at the caller's memory.
+func (v *vector) buffers(i int, m *Message) {
+	v.iovs[i].Base = unsafe.SliceData(m.Buf)
+	v.iovs[i].SetLen(len(m.Buf))
+	h := &v.hdrs[i].hdr
+	h.Control = unsafe.SliceData(m.OOB)
+	h.SetControllen(len(m.OOB))
+}
+
+func (v *vector) name(i int) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(&v.names[i])), unix.SizeofSockaddrAny)
+}
+
+// Receiver receives batches of datagrams, or entries of the error queue, from one socket without allocating.
+// Waiting is done by the runtime's poller: read deadlines and Close of the socket end it with
+// [os.ErrDeadlineExceeded] and [net.ErrClosed]. A Receiver serves one goroutine; while it waits, another Receiver
+// of the same socket waits behind it.
+type Receiver struct {
+	rc   syscall.RawConn
+	vec  vector
+	step func(fd uintptr) bool // r.poll, bound once: a method value made per call would be an allocation
+
+	// Arguments and results of step.
+	data, errs   []Message
+	wait         bool
+	flags        int
+	nData, nErrs int
+	errno        syscall.Errno
+}
+
+// NewReceiver returns a Receiver of at most n messages per system call (1 to 1024) from the socket behind rc.
+func NewReceiver(rc syscall.RawConn, n int) *Receiver {
+	r := &Receiver{rc: rc, vec: newVector(min(max(n, 1), 1024))}
+	r.step = r.poll
+	return r
+}
+
+// Receive waits for datagrams and fills ms from the front with what is there: at least one, at most len(ms) or the
+// Receiver's own limit. It never waits for more once it has one. An error of the socket, such as a pending ICMP
+// error, is returned as an [*os.SyscallError]; it is used up by that and the socket stays usable.
+func (r *Receiver) Receive(ms []Message) (int, error) {
+	n, _, err := r.run(ms, nil, true)
+	return n, err
+}
+
+// TryReceive is Receive without waiting: 0 and nil if there is nothing.
+func (r *Receiver) TryReceive(ms []Message) (int, error) {
+	n, _, err := r.run(ms, nil, false)
+	return n, err
+}
+
+// TryReceiveErrors takes entries off the error queue (MSG_ERRQUEUE) without waiting: 0 and nil if it is empty.
+// Buf receives what the entry quotes of the datagram that was sent, Addr the address it was sent to.
+func (r *Receiver) TryReceiveErrors(ms []Message) (int, error) {
+	_, n, err := r.run(nil, ms, false)
+	return n, err
+}
+
+// ReceiveBoth waits until there are datagrams or entries in the error queue, and fills data and errs with them.
+// A pending error that the error queue explains is not returned as an error too.
+func (r *Receiver) ReceiveBoth(data, errs []Message) (nData, nErrs int, err error) {
+	return r.run(data, errs, true)
+}
+
+func (r *Receiver) run(data, errs []Message, wait bool) (int, int, error) {
+	if len(data) == 0 && len(errs) == 0 {
+		return 0, 0, nil
+	}
+	r.data, r.errs, r.wait = data, errs, wait
+	r.nData, r.nErrs, r.errno = 0, 0, 0
+	err := r.rc.Read(r.step)
+	r.data, r.errs = nil, nil
+	if err == nil && r.errno != 0 {
+		err = os.NewSyscallError("recvmmsg", r.errno)
+	}
+	return r.nData, r.nErrs, err
+}
+
+// poll makes one attempt; it returns false to be called again when the socket may have something.
+func (r *Receiver) poll(fd uintptr) bool {
+	// A pending error fails one read of the datagrams; with an error queue to look at, the queue tells it better.
+	for try := 0; ; try++ {
+		if len(r.errs) > 0 {
+			r.nErrs, r.errno = r.recvmmsg(fd, r.errs, unix.MSG_ERRQUEUE)
+			if r.errno != 0 && r.errno != unix.EAGAIN {
+				return true
+			}
+		}
+		if len(r.data) > 0 {
+			r.nData, r.errno = r.recvmmsg(fd, r.data, 0)
+		}
+		if r.nData+r.nErrs > 0 {
+			r.errno = 0
+			return true
+		}
+		if r.errno == unix.EAGAIN || r.errno == 0 {
+			r.errno = 0
+			return !r.wait
+		}
+		if len(r.errs) == 0 || try > 0 {
+			return true
+		}
+	}
+}
+
+func (r *Receiver) recvmmsg(fd uintptr, ms []Message, flags int) (int, syscall.Errno) {
+	ms = ms[:min(len(ms), len(r.vec.hdrs))]
+	for i := range ms {
+		r.vec.buffers(i, &ms[i])
+		r.vec.hdrs[i].hdr.Namelen = unix.SizeofSockaddrAny
+		r.vec.hdrs[i].hdr.Flags = 0
+	}
+	var n uintptr
+	var errno syscall.Errno
+	for {
+		n, _, errno = unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.vec.hdrs[0])), uintptr(len(ms)),
+			uintptr(flags|unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC), 0, 0)
+		if errno != unix.EINTR {
+			break
+		}
+	}
+	if errno != 0 {
+		return 0, errno
+	}
+	for i := range ms[:n] {
+		h, m := &r.vec.hdrs[i], &ms[i]
+		m.N, m.NN = int(h.n), int(h.hdr.Controllen)
+		m.Flags = int(h.hdr.Flags) &^ unix.MSG_CMSG_CLOEXEC // the kernel echoes it
+		m.Addr, m.Scope = sockaddr(r.vec.name(i)[:min(h.hdr.Namelen, unix.SizeofSockaddrAny)])
+	}
+	return int(n), 0
+}
+
+// UnixName returns the source name of message i of the last batch received from a Unix socket: a path, an abstract
+// name with its leading zero byte, or nothing. It is valid until the next call of r.
+func (r *Receiver) UnixName(i int) []byte {
+	size := int(min(r.vec.hdrs[i].hdr.Namelen, unix.SizeofSockaddrAny))
+	if size <= 2 || r.vec.names[i].Addr.Family != unix.AF_UNIX {
+		return nil
+	}
+	name := r.vec.name(i)[2:size]
+	if name[0] != 0 && name[len(name)-1] == 0 {
+		name = name[:len(name)-1]
+	}
+	return name
+}
+
+// Sender sends batches of datagrams on one socket without allocating. Waiting for room in the send buffer is done by
+// the runtime's poller, as with [Receiver]. A Sender serves one goroutine; several Senders of one socket take turns.
+type Sender struct {
+	rc     syscall.RawConn
+	vec    vector
+	domain int
+	step   func(fd uintptr) bool
+
+	ms    []Message
+	wait  bool
+	n     int
+	errno syscall.Errno
+}
+
+// NewSender returns a Sender of at most n messages per system call (1 to 1024) on the socket behind rc.
+func NewSender(rc syscall.RawConn, n int) (*Sender, error) {
+	s := &Sender{rc: rc, vec: newVector(min(max(n, 1), 1024))}
+	s.step = s.poll
+	var err error
+	ctl := rc.Control(func(fd uintptr) {
+		s.domain, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
+	})
+	if err = errors.Join(ctl, err); err != nil {
+		return nil, fmt.Errorf("cmsg: new sender: %w", err)
+	}
+	return s, nil
+}
+
+// Send sends all of ms in order, waiting for room when the send buffer is full. It returns how many the kernel took;
+// the error, an [*os.SyscallError] unless a deadline or Close ended the wait, is that of ms[n]. The kernel reports
+// an error only for the first message of a system call, after another attempt at that message.
+func (s *Sender) Send(ms []Message) (n int, err error) { return s.run(ms, true) }
+
+// TrySend is Send without waiting: it returns early, and without an error, when the send buffer is full.
+func (s *Sender) TrySend(ms []Message) (n int, err error) { return s.run(ms, false) }
+
+func (s *Sender) run(ms []Message, wait bool) (int, error) {
+	for i := range ms {
+		if !s.fits(ms[i].Addr.Addr()) {
+			return 0, fmt.Errorf("cmsg: send: message %d: %v is not of the socket's family: %w", i, ms[i].Addr, os.ErrInvalid)
+		}
+	}
+	if len(ms) == 0 {
+		return 0, nil
+	}
+	s.ms, s.wait, s.n, s.errno = ms, wait, 0, 0
+	err := s.rc.Write(s.step)
+	s.ms = nil
+	if err == nil && s.errno != 0 {
+		err = os.NewSyscallError("sendmmsg", s.errno)
+	}
+	return s.n, err
+}
+
+func (s *Sender) fits(a netip.Addr) bool {
+	return !a.IsValid() || s.domain == unix.AF_INET6 || s.domain == unix.AF_INET && a.Unmap().Is4()
+}
+
+// poll sends until all is sent or something stands in the way; false asks to be called when there is room.
+func (s *Sender) poll(fd uintptr) bool {
+	for s.n < len(s.ms) {
+		ms := s.ms[s.n:min(len(s.ms), s.n+len(s.vec.hdrs))]
+		for i := range ms {
+			s.vec.buffers(i, &ms[i])
+			s.vec.hdrs[i].hdr.Namelen = s.putName(i, &ms[i])
+		}
+		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&s.vec.hdrs[0])), uintptr(len(ms)),
+			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		switch errno {
+		case 0:
+			for i := range ms[:n] {
+				ms[i].N = int(s.vec.hdrs[i].n)
+			}
+			s.n += int(n)
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return !s.wait
+		default:
+			s.errno = errno
+			return true
+		}
+	}
+	return true
+}
+
+// putName writes the destination of message i in the socket's family and returns its length, 0 for none.
+func (s *Sender) putName(i int, m *Message) uint32 {
+	ip := m.Addr.Addr()
+	if !ip.IsValid() {
+		return 0
+	}
+	if s.domain == unix.AF_INET {
+		sa := (*unix.RawSockaddrInet4)(unsafe.Pointer(&s.vec.names[i]))
+		*sa = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: bigEndian(m.Addr.Port()), Addr: ip.Unmap().As4()}
+		return unix.SizeofSockaddrInet4
+	}
+	sa := (*unix.RawSockaddrInet6)(unsafe.Pointer(&s.vec.names[i]))
+	*sa = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: bigEndian(m.Addr.Port()), Addr: ip.As16(), Scope_id: m.Scope}
+	return unix.SizeofSockaddrInet6
+}
+
+// bigEndian returns the number whose bytes in memory are those of v in network order.
+func bigEndian(v uint16) uint16 {
+	var b [2]byte
+	binary.BigEndian.PutUint16(b[:], v)
+	return ne.Uint16(b[:])
+}
