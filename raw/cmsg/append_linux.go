@@ -52,7 +52,9 @@ func AppendPacketInfo(b []byte, src netip.Addr, ifindex int) []byte {
 }
 
 // AppendTTL sets the time to live of an IPv4 datagram, 1 to 255.
-func AppendTTL(b []byte, ttl int) []byte { return appendUint32(b, unix.SOL_IP, unix.IP_TTL, uint32(ttl)) }
+func AppendTTL(b []byte, ttl int) []byte {
+	return appendUint32(b, unix.SOL_IP, unix.IP_TTL, uint32(ttl))
+}
 
 // AppendHopLimit sets the hop limit of an IPv6 datagram, 0 to 255; -1 is the system's default.
 func AppendHopLimit(b []byte, limit int) []byte {
@@ -60,7 +62,9 @@ func AppendHopLimit(b []byte, limit int) []byte {
 }
 
 // AppendTOS sets the type of service of an IPv4 datagram, 0 to 255.
-func AppendTOS(b []byte, tos int) []byte { return appendUint32(b, unix.SOL_IP, unix.IP_TOS, uint32(tos)) }
+func AppendTOS(b []byte, tos int) []byte {
+	return appendUint32(b, unix.SOL_IP, unix.IP_TOS, uint32(tos))
+}
 
 // AppendTrafficClass sets the traffic class of an IPv6 datagram, 0 to 255; -1 is the socket's.
 func AppendTrafficClass(b []byte, class int) []byte {

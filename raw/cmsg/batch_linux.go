@@ -61,7 +61,6 @@ type Receiver struct {
 	// Arguments and results of step.
 	data, errs   []Message
 	wait         bool
-	flags        int
 	nData, nErrs int
 	errno        syscall.Errno
 }
