@@ -16,6 +16,8 @@ import (
 	"sockwire/cmd/internal/cli"
 )
 
+func init() { mains["stubborn"] = stubborn }
+
 // stubborn waits to be interrupted, says so, and then does not end.
 func stubborn(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	c := cli.New("stubborn", "wait for signals")
