@@ -1,0 +1,556 @@
+package capture
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+const anySupported = true
+
+// The kernel gives the loopback device this index in every network namespace (LOOPBACK_IFINDEX).
+const loopbackIndex = 1
+
+// sll2Len is the length of the LINKTYPE_LINUX_SLL2 header, which cooked frames get.
+const sll2Len = 20
+
+// headroom is the space asked for before each frame: an SLL2 header and a VLAN tag fit.
+const headroom = 32
+
+// Live is a live capture on packet sockets, see packet(7) and Documentation/networking/packet_mmap.rst.
+//
+// One goroutine reads; Stats, Interfaces, Stop, SetReadDeadline and Close may be called from others.
+type Live struct {
+	config  Config
+	name    string
+	link    LinkType
+	cooked  bool
+	vnet    bool
+	file    *os.File
+	raw     syscall.RawConn
+	from    receiver
+	user    *bpf.VM // filter that the kernel cannot run on cooked frames
+	granted int
+
+	delivered   atomic.Uint64
+	undescribed atomic.Uint64 // frames that the kernel took off the queue but could not hand over
+	stopped     atomic.Bool
+	closed      atomic.Bool
+	attributed  uint64 // drops already told in some Frame.Drops
+	untold      uint64 // drops before a frame that was not given
+	patience    time.Time
+
+	statsMu  sync.Mutex
+	stats    Stats
+	overflow atomic.Uint64 // stats.Dropped, for the reader
+
+	ifsMu   sync.Mutex
+	ifs     []Interface
+	byIndex map[int32]int
+}
+
+// receiver is a way to get frames out of a packet socket.
+type receiver interface {
+	// next fills f. With wait false it returns errEmpty when nothing is queued.
+	next(f *Frame, wait bool) error
+	// await waits until something is queued.
+	await() error
+	// release says that the last frame's data is no longer used.
+	release()
+	// close frees what release has not to wait for; it runs after the socket is closed.
+	close()
+	// pending tells whether the kernel holds frames that the reader has not seen.
+	pending(stored uint64) bool
+}
+
+var (
+	errEmpty      = errors.New("nothing is queued")
+	errLiveClosed = fmt.Errorf("capture: %w", net.ErrClosed)
+	errFiltered   = errors.New("frame does not match")
+)
+
+// Open captures on the interface ifname, or on all with Any, in the network namespace of the calling
+// thread. A nil cfg means the zero Config. It needs CAP_NET_RAW, and only while it runs: capabilities
+// can be dropped afterwards. Every frame that the kernel sees after Open returns is delivered or counted
+// in Stats.
+//
+// Errors answer to os.ErrPermission, ErrNoDevice and errors.ErrUnsupported.
+func Open(ctx context.Context, ifname string, cfg *Config) (*Live, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("capture: open %s: %w", ifname, err)
+	}
+	c, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("capture: open %s: %w", ifname, err)
+	}
+	l := &Live{config: c, name: ifname, byIndex: make(map[int32]int)}
+	if err := l.open(); err != nil {
+		return nil, fmt.Errorf("capture: open %s: %w", ifname, err)
+	}
+	return l, nil
+}
+
+func (l *Live) open() error {
+	index, hatype, err := deviceOf(l.name)
+	if err != nil {
+		return err
+	}
+	var known bool
+	l.link, known = linkOfHardware(hatype)
+	l.cooked = l.name == Any || !known
+	kind := unix.SOCK_RAW
+	if l.cooked {
+		l.link, kind = LinkLinuxSLL2, unix.SOCK_DGRAM
+	}
+	// With protocol 0 the socket receives nothing before bind, so that the filter and the ring are in
+	// place before the first frame.
+	fd, err := unix.Socket(unix.AF_PACKET, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return fmt.Errorf("packet socket: %w", err)
+	}
+	if err := l.setUp(fd, index); err != nil {
+		unix.Close(fd)
+		return err
+	}
+	l.ifs = []Interface{{
+		Name: l.name, Index: index, Link: l.link, Snaplen: l.config.Snaplen, Resolution: time.Nanosecond, Filter: l.config.FilterText,
+	}}
+	if index != 0 {
+		l.byIndex[int32(index)] = 0
+	}
+	return nil
+}
+
+// setUp does everything that must be done before the first frame arrives, and bind last.
+func (l *Live) setUp(fd, index int) error {
+	filter, user, err := l.program()
+	if err != nil {
+		return err
+	}
+	l.user = user
+	if err := attach(fd, filter); err != nil {
+		return fmt.Errorf("attach the filter: %w", err)
+	}
+	if !l.cooked {
+		// A failure only costs the segment sizes.
+		l.vnet = unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1) == nil
+	}
+	if l.config.Direction == DirectionIn || (index == loopbackIndex && l.config.Direction != DirectionOut) {
+		// The filter does the same; this saves the kernel the copies where it knows the option.
+		_ = unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1)
+	}
+	if l.config.DeviceTime {
+		if err := enableDeviceTime(fd, l.name); err != nil {
+			return err
+		}
+	}
+	var ring *ring
+	var messages *messages
+	if l.config.Immediate {
+		if messages, err = newMessages(l, fd); err != nil {
+			return err
+		}
+	} else if ring, err = newRing(l, fd); err != nil {
+		return err
+	}
+	fail := func(err error) error {
+		if ring != nil {
+			ring.close()
+		}
+		return err
+	}
+	if l.config.Promiscuous && index != 0 {
+		m := unix.PacketMreq{Ifindex: int32(index), Type: unix.PACKET_MR_PROMISC}
+		if err := unix.SetsockoptPacketMreq(fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &m); err != nil {
+			return fail(fmt.Errorf("promiscuous mode: %w", err))
+		}
+	}
+	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: bigEndian16(unix.ETH_P_ALL), Ifindex: index}); err != nil {
+		return fail(fmt.Errorf("bind: %w", err))
+	}
+	if err := socketError(fd); err != nil {
+		return fail(err)
+	}
+	l.file = os.NewFile(uintptr(fd), "packet:"+l.name)
+	if l.raw, err = l.file.SyscallConn(); err != nil {
+		return fail(err)
+	}
+	if ring != nil {
+		l.from = ring
+	} else {
+		l.from = messages
+	}
+	return nil
+}
+
+// Next waits for the next frame and fills f. f.Data and f.Comments belong to the Live until the following
+// call of Next or TryNext, also across Close. It returns io.EOF after Stop when nothing is left, an error
+// wrapping net.ErrClosed after Close, and one wrapping os.ErrDeadlineExceeded at the read deadline. It
+// does not allocate.
+func (l *Live) Next(f *Frame) error { return l.read(f, true) }
+
+// TryNext fills f with a frame that is already queued and returns true; with nothing queued it returns
+// false at once. With Config.Immediate, every frame that the kernel saw before the call is queued, so that
+// calling it until it returns false reads all packets up to now. Without, frames in an unfilled ring block
+// are not visible yet: use Stop.
+func (l *Live) TryNext(f *Frame) (bool, error) {
+	err := l.read(f, false)
+	if err == errEmpty {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (l *Live) read(f *Frame, wait bool) error {
+	for {
+		if l.closed.Load() {
+			l.from.release()
+			return errLiveClosed
+		}
+		stopped := l.stopped.Load()
+		err := l.from.next(f, wait && !stopped)
+		switch {
+		case err == nil:
+			f.Drops += l.untold
+			l.untold = 0
+			l.delivered.Add(1)
+			return nil
+		case err == errFiltered:
+			l.untold += f.Drops
+			continue
+		}
+		l.from.release()
+		switch {
+		case l.closed.Load():
+			return errLiveClosed
+		case stopped && err == errEmpty:
+			if !l.leftBehind() || !l.awaitRest() {
+				return io.EOF
+			}
+		case err == errEmpty:
+			return err
+		case l.stopped.Load() && errors.Is(err, os.ErrDeadlineExceeded): // woken by Stop
+		default:
+			return fmt.Errorf("capture: read %s: %w", l.name, err)
+		}
+	}
+}
+
+// awaitRest waits for the kernel to hand over frames that it stored before Stop; it does so within the
+// ring's timeout. The wait is bounded, should the kernel's count be wrong.
+func (l *Live) awaitRest() bool {
+	if l.patience.IsZero() {
+		l.patience = time.Now().Add(2*l.config.Timeout + time.Second)
+		if err := l.file.SetReadDeadline(l.patience); err != nil {
+			return false
+		}
+	}
+	return l.from.await() == nil
+}
+
+// leftBehind tells whether the kernel stored frames that were not read yet.
+func (l *Live) leftBehind() bool {
+	stats, err := l.Stats()
+	return err == nil && l.from.pending(stats.Received)
+}
+
+// Frames yields frames until ctx is done, Stop has been called and all is read, or an error. The end of
+// ctx is not yielded as an error.
+func (l *Live) Frames(ctx context.Context) iter.Seq2[Frame, error] {
+	return func(yield func(Frame, error) bool) {
+		defer l.from.release()
+		end := context.AfterFunc(ctx, func() { l.SetReadDeadline(time.Unix(1, 0)) })
+		defer func() {
+			if !end() && !l.closed.Load() {
+				l.SetReadDeadline(time.Time{})
+			}
+		}()
+		var f Frame
+		for ctx.Err() == nil {
+			err := l.Next(&f)
+			switch {
+			case err == io.EOF || (err != nil && ctx.Err() != nil):
+				return
+			case err != nil:
+				yield(Frame{}, err)
+				return
+			case !yield(f, nil):
+				return
+			}
+		}
+	}
+}
+
+// Interfaces returns the captured interface; with Any, Any itself and then every interface a frame was
+// seen on, in that order. The slice is the caller's.
+func (l *Live) Interfaces() []Interface {
+	l.ifsMu.Lock()
+	defer l.ifsMu.Unlock()
+	return slices.Clone(l.ifs)
+}
+
+// Buffer returns the kernel buffer that was granted, in bytes. For Config.Immediate the kernel charges
+// its bookkeeping to it too: about 800 bytes a small frame.
+func (l *Live) Buffer() int { return l.granted }
+
+// SetReadDeadline makes a waiting and every later Next fail at t; the zero time removes the deadline. Stop
+// overrides it.
+func (l *Live) SetReadDeadline(t time.Time) error {
+	if l.stopped.Load() {
+		return nil
+	}
+	return l.file.SetReadDeadline(t)
+}
+
+// Stats returns what was counted since Open. It costs a system call.
+func (l *Live) Stats() (Stats, error) {
+	l.statsMu.Lock()
+	defer l.statsMu.Unlock()
+	if !l.closed.Load() {
+		if err := l.fetchStats(); err != nil {
+			return l.stats, fmt.Errorf("capture: statistics of %s: %w", l.name, err)
+		}
+	}
+	s := l.stats
+	lost := l.undescribed.Load()
+	s.Received -= min(lost, s.Received)
+	s.Dropped += lost
+	s.Delivered = l.delivered.Load()
+	return s, nil
+}
+
+// fetchStats adds the kernel's counts, which it resets with each reading. Its count of packets includes
+// the drops.
+func (l *Live) fetchStats() error {
+	var err error
+	cerr := l.raw.Control(func(fd uintptr) {
+		var s *unix.TpacketStatsV3
+		if s, err = unix.GetsockoptTpacketStatsV3(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS); err == nil {
+			l.stats.Received += uint64(s.Packets - s.Drops)
+			l.stats.Dropped += uint64(s.Drops)
+			l.stats.Freezes += uint64(s.Freeze_q_cnt)
+			l.overflow.Store(l.stats.Dropped)
+		}
+	})
+	return errors.Join(cerr, err)
+}
+
+// Stop takes no more frames: those that the kernel saw before stay queued, Next delivers them and then
+// returns io.EOF. A waiting Next is woken. It takes some milliseconds, for the kernel to be sure that no
+// processor is still delivering.
+func (l *Live) Stop() error {
+	if l.closed.Load() {
+		return errLiveClosed
+	}
+	if l.stopped.Load() {
+		return nil
+	}
+	var err error
+	cerr := l.raw.Control(func(fd uintptr) {
+		if err = attach(int(fd), rejectAll); err != nil {
+			return
+		}
+		// Binding to another protocol unhooks the socket and waits for deliveries under way.
+		err = unix.Bind(int(fd), &unix.SockaddrLinklayer{Protocol: bigEndian16(unix.ETH_P_LOOP), Ifindex: l.boundTo()})
+		if err == unix.ENETDOWN || err == unix.ENODEV || err == unix.ENXIO {
+			err = nil // nothing arrives from there
+		}
+	})
+	if err := errors.Join(cerr, err); err != nil {
+		return fmt.Errorf("capture: stop %s: %w", l.name, err)
+	}
+	l.stopped.Store(true)
+	return l.file.SetReadDeadline(time.Unix(1, 0))
+}
+
+func (l *Live) boundTo() int {
+	l.ifsMu.Lock()
+	defer l.ifsMu.Unlock()
+	return l.ifs[0].Index
+}
+
+// Close ends the capture and wakes a waiting Next. The data of the last frame stays valid until the reader
+// calls Next or TryNext again.
+func (l *Live) Close() error {
+	l.statsMu.Lock()
+	if l.closed.Load() {
+		l.statsMu.Unlock()
+		return errLiveClosed
+	}
+	_ = l.fetchStats() // the last chance; a failure leaves the counts as they were
+	l.closed.Store(true)
+	l.statsMu.Unlock()
+	err := l.file.Close()
+	l.from.close()
+	if err != nil {
+		return fmt.Errorf("capture: close %s: %w", l.name, err)
+	}
+	return nil
+}
+
+// device returns the index among Interfaces of the device that a frame was seen on.
+func (l *Live) device(ifindex int32) int {
+	i, ok := l.byIndex[ifindex]
+	if !ok {
+		i = l.addDevice(ifindex)
+	}
+	return i
+}
+
+func (l *Live) addDevice(ifindex int32) int {
+	name := fmt.Sprintf("if%d", ifindex) // a device that is gone already
+	_ = l.raw.Control(func(fd uintptr) {
+		ifr, err := unix.NewIfreq("")
+		if err != nil {
+			return
+		}
+		ifr.SetUint32(uint32(ifindex))
+		if unix.IoctlIfreq(int(fd), unix.SIOCGIFNAME, ifr) == nil {
+			name = ifr.Name()
+		}
+	})
+	l.ifsMu.Lock()
+	defer l.ifsMu.Unlock()
+	l.ifs = append(l.ifs, Interface{
+		Name: name, Index: int(ifindex), Link: l.link, Snaplen: l.config.Snaplen, Resolution: time.Nanosecond, Filter: l.config.FilterText,
+	})
+	l.byIndex[ifindex] = len(l.ifs) - 1
+	return len(l.ifs) - 1
+}
+
+// arrival is what the kernel tells about one frame, the same for both receivers.
+type arrival struct {
+	status    uint32
+	length    uint32
+	sec       int64
+	nsec      int64
+	tci, tpid uint16
+	from      *unix.RawSockaddrLinklayer
+	vnet      []byte // virtio_net_hdr, or empty
+}
+
+// fill makes f of the frame at buf[at:end]; at least headroom bytes before it are free.
+func (l *Live) fill(f *Frame, a *arrival, buf []byte, at, end int) error {
+	f.Time = time.Unix(a.sec, a.nsec)
+	f.Ifindex = int(a.from.Ifindex)
+	f.Interface = l.device(a.from.Ifindex)
+	f.Link = l.link
+	f.Direction = DirectionIn
+	if a.from.Pkttype == unix.PACKET_OUTGOING {
+		f.Direction = DirectionOut
+	}
+	f.Offload = Offload{
+		ChecksumPending: a.status&unix.TP_STATUS_CSUMNOTREADY != 0,
+		ChecksumValid:   a.status&unix.TP_STATUS_CSUM_VALID != 0,
+	}
+	f.Comments = nil
+	f.Length = int(a.length)
+	if len(a.vnet) > 0 {
+		segments(&f.Offload, a.vnet, buf[at:end], f.Length)
+	}
+	tagged := a.status&unix.TP_STATUS_VLAN_VALID != 0
+	tpid := a.tpid
+	if a.status&unix.TP_STATUS_VLAN_TPID_VALID == 0 {
+		tpid = unix.ETH_P_8021Q
+	}
+	switch {
+	case l.cooked:
+		at = cook(a, tagged, tpid, buf, at)
+		f.Length += sll2Len
+		if tagged {
+			f.Length += 4
+		}
+	case tagged && l.link == LinkEthernet && end-at >= 12:
+		copy(buf[at-4:at+8], buf[at:at+12])
+		binary.BigEndian.PutUint16(buf[at+8:], tpid)
+		binary.BigEndian.PutUint16(buf[at+10:], a.tci)
+		at -= 4
+		f.Length += 4
+	}
+	if end-at > l.config.Snaplen {
+		end = at + l.config.Snaplen
+	}
+	f.Data = buf[at:end:end]
+	if l.user != nil {
+		if n, err := l.user.Run(f.Data); err != nil || n == 0 {
+			return errFiltered
+		}
+	}
+	return nil
+}
+
+// cook writes a LINKTYPE_LINUX_SLL2 header, and the VLAN tag if there is one, before the frame at buf[at:]
+// and returns where they start.
+func cook(a *arrival, tagged bool, tpid uint16, buf []byte, at int) int {
+	protocol := binary.BigEndian.Uint16(protocolBytes(a.from))
+	if tagged {
+		binary.BigEndian.PutUint16(buf[at-4:], a.tci)
+		binary.BigEndian.PutUint16(buf[at-2:], protocol)
+		protocol = tpid
+		at -= 4
+	}
+	h := buf[at-sll2Len : at]
+	binary.BigEndian.PutUint16(h, protocol)
+	binary.BigEndian.PutUint16(h[2:], 0)
+	binary.BigEndian.PutUint32(h[4:], uint32(a.from.Ifindex))
+	binary.BigEndian.PutUint16(h[8:], a.from.Hatype)
+	h[10] = a.from.Pkttype
+	h[11] = min(a.from.Halen, 8)
+	copy(h[12:], a.from.Addr[:])
+	return at - sll2Len
+}
+
+// The fields of a virtio_net_hdr, see linux/virtio_net.h.
+const (
+	vnetHeaderLen    = 10
+	vnetNeedsCsum    = 1
+	vnetDataValid    = 2
+	vnetGSONone      = 0
+	vnetGSOTCPv4     = 1
+	vnetGSOTCPv6     = 4
+	vnetGSOECNMarker = 0x80
+)
+
+// segments reads the virtio_net_hdr h of a frame: what was left to the device, and how many frames on the
+// wire a super-packet stands for.
+func segments(o *Offload, h, frame []byte, length int) {
+	if h[0]&vnetNeedsCsum != 0 {
+		o.ChecksumPending = true
+	}
+	if h[0]&vnetDataValid != 0 {
+		o.ChecksumValid = true
+	}
+	gso := h[1] &^ vnetGSOECNMarker
+	size := int(binary.NativeEndian.Uint16(h[4:]))
+	if gso == vnetGSONone || size == 0 {
+		return
+	}
+	header := int(binary.NativeEndian.Uint16(h[6:])) // csum_start: where the transport header is
+	if h[0]&vnetNeedsCsum == 0 {
+		header = int(binary.NativeEndian.Uint16(h[2:]))
+	} else if gso == vnetGSOTCPv4 || gso == vnetGSOTCPv6 {
+		if header+12 >= len(frame) {
+			return
+		}
+		header += int(frame[header+12]>>4) * 4
+	} else {
+		header += 8
+	}
+	o.SegmentSize = uint16(size)
+	if length > header {
+		o.Segments = uint16(min((length-header+size-1)/size, 0xffff))
+	}
+}
