@@ -1,0 +1,238 @@
+package packet
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+)
+
+// ICMPv4 types (IANA).
+const (
+	ICMPv4EchoReply       = 0
+	ICMPv4Unreachable     = 3
+	ICMPv4SourceQuench    = 4
+	ICMPv4Redirect        = 5
+	ICMPv4Echo            = 8
+	ICMPv4RouterAdvert    = 9
+	ICMPv4RouterSolicit   = 10
+	ICMPv4TimeExceeded    = 11
+	ICMPv4ParamProblem    = 12
+	ICMPv4Timestamp       = 13
+	ICMPv4TimestampReply  = 14
+	ICMPv4AddrMask        = 17
+	ICMPv4AddrMaskReply   = 18
+	ICMPv4ExtendedEcho    = 42
+	ICMPv4ExtendedReply   = 43
+	icmpQuoteMin          = 128 // RFC 4884: a quote before extensions is padded to this
+	icmpExtensionVersion  = 2
+	icmpExtensionTopBytes = 4
+)
+
+// ICMPv6 types (IANA).
+const (
+	ICMPv6Unreachable     = 1
+	ICMPv6PacketTooBig    = 2
+	ICMPv6TimeExceeded    = 3
+	ICMPv6ParamProblem    = 4
+	ICMPv6Echo            = 128
+	ICMPv6EchoReply       = 129
+	ICMPv6MLDQuery        = 130
+	ICMPv6MLDReport       = 131
+	ICMPv6MLDDone         = 132
+	ICMPv6RouterSolicit   = 133
+	ICMPv6RouterAdvert    = 134
+	ICMPv6NeighborSolicit = 135
+	ICMPv6NeighborAdvert  = 136
+	ICMPv6Redirect        = 137
+	ICMPv6MLDv2Report     = 143
+	ICMPv6ExtendedEcho    = 160
+	ICMPv6ExtendedReply   = 161
+)
+
+// The bits of ICMPv6.Flags in a neighbour advertisement (RFC 4861), in the header's byte 4, and in a router
+// advertisement, in byte 5.
+const (
+	NDRouter    = 0x80
+	NDSolicited = 0x40
+	NDOverride  = 0x20
+	RAManaged   = 0x80
+	RAOther     = 0x40
+)
+
+// ICMPExtension is one object of an RFC 4884 extension structure: class 1 an MPLS label stack (RFC 4950), class 2
+// an interface (RFC 5837). Length is that of the object with its 4-byte header.
+type ICMPExtension struct {
+	Length Opt[uint16]
+	Class  uint8
+	CType  uint8
+	Data   []byte
+}
+
+// ICMPv4 is an ICMP message (RFC 792). The fields after Checksum name parts of the header's second word, whatever
+// the type: ID is bytes 4 and 5, Seq and MTU bytes 6 and 7, Pointer byte 4, Length byte 5, Gateway and Rest all
+// four. What is set is combined by OR, so set only what the type has.
+//
+// Types 13 and 14 go on with the three times, types 17 and 18 with Mask. A quoted packet or echo data follow as
+// layers of their own. Extensions (RFC 4884) are put after them, the quote padded to 128 bytes and Length computed.
+type ICMPv4 struct {
+	Type      uint8           `field:"type"`
+	Code      uint8           `field:"code"`
+	Checksum  Opt[uint16]     `field:"chksum"`
+	ID        uint16          `field:"id"`
+	Seq       uint16          `field:"seq"`
+	MTU       uint16          `field:"mtu"`
+	Pointer   uint8           `field:"ptr"`
+	Length    Opt[uint8]      `field:"len"` // of the quote, in 4 bytes
+	Gateway   netip.Addr      `field:"gw"`
+	Rest      uint32          `field:"rest"`
+	Originate uint32          `field:"orig"` // milliseconds since midnight UT
+	Receive   uint32          `field:"recv"`
+	Transmit  uint32          `field:"xmit"`
+	Mask      netip.Addr      `field:"mask"`
+	Extension []ICMPExtension `field:"ext"`
+}
+
+// ICMPv6 is an ICMPv6 message (RFC 4443). As in [ICMPv4] the fields after Checksum name parts of the second word:
+// ID bytes 4 and 5, Seq bytes 6 and 7, MTU, Pointer and Rest all four, Length byte 4. In a neighbour advertisement
+// Flags is byte 4; in a router advertisement HopLimit is byte 4, Flags byte 5, Lifetime bytes 6 and 7.
+//
+// Target is written for types 135 to 137, Destination for 137, Group for 130 to 132, ReachableTime and RetransTimer
+// (milliseconds) for 134, and Options, in units of 8 bytes, after these.
+//
+// Without an IPv6 layer before it, the checksum is left 0: a raw socket's kernel writes it (RFC 3542, section 3.1).
+type ICMPv6 struct {
+	Type          uint8           `field:"type"`
+	Code          uint8           `field:"code"`
+	Checksum      Opt[uint16]     `field:"chksum"`
+	ID            uint16          `field:"id"`
+	Seq           uint16          `field:"seq"`
+	MTU           uint32          `field:"mtu"`
+	Pointer       uint32          `field:"ptr"`
+	Length        Opt[uint8]      `field:"len"` // of the quote, in 8 bytes
+	Rest          uint32          `field:"rest"`
+	HopLimit      uint8           `field:"hlim"`
+	Flags         uint8           `field:"flags"`
+	Lifetime      uint16          `field:"lifetime"` // seconds
+	ReachableTime uint32          `field:"reachable"`
+	RetransTimer  uint32          `field:"retrans"`
+	Target        netip.Addr      `field:"target"`
+	Destination   netip.Addr      `field:"dest"`
+	Group         netip.Addr      `field:"group"`
+	Options       []Option        `field:"options"`
+	Extension     []ICMPExtension `field:"ext"`
+}
+
+func (h *ICMPv4) append(b []byte) ([]byte, error) {
+	b = append(b, h.Type, h.Code, 0, 0)
+	rest := h.Rest | uint32(h.ID)<<16 | uint32(h.Seq) | uint32(h.MTU) | uint32(h.Pointer)<<24 | uint32(h.Length.value)<<16
+	if h.Gateway.IsValid() {
+		if !h.Gateway.Is4() {
+			return b, fmt.Errorf("%v is not an IPv4 address", h.Gateway)
+		}
+		gw := h.Gateway.As4()
+		rest |= binary.BigEndian.Uint32(gw[:])
+	}
+	b = binary.BigEndian.AppendUint32(b, rest)
+	switch h.Type {
+	case ICMPv4Timestamp, ICMPv4TimestampReply:
+		b = binary.BigEndian.AppendUint32(b, h.Originate)
+		b = binary.BigEndian.AppendUint32(b, h.Receive)
+		b = binary.BigEndian.AppendUint32(b, h.Transmit)
+	case ICMPv4AddrMask, ICMPv4AddrMaskReply:
+		return appendAddr4(b, h.Mask)
+	}
+	return b, nil
+}
+
+func (h *ICMPv4) finish(b []byte, start int) ([]byte, error) {
+	if len(h.Extension) > 0 {
+		quote := (len(b) - start - 8 + 3) &^ 3
+		quote = max(quote, icmpQuoteMin)
+		if quote/4 > 255 && !h.Length.given {
+			return b, fmt.Errorf("the quote has %d bytes, its length can say 1020", quote)
+		}
+		b = appendICMPExtensions(b, start+8+quote, h.Extension)
+		b[start+5] |= h.Length.Or(uint8(quote / 4))
+	}
+	check, given := h.Checksum.Get()
+	if !given {
+		check = Checksum(b[start:])
+	}
+	binary.BigEndian.PutUint16(b[start+2:], check)
+	return b, nil
+}
+
+func (h *ICMPv6) append(b []byte) ([]byte, error) {
+	b = append(b, h.Type, h.Code, 0, 0)
+	rest := h.Rest | uint32(h.ID)<<16 | uint32(h.Seq) | h.MTU | h.Pointer | uint32(h.Length.value)<<24
+	if h.Type == ICMPv6RouterAdvert {
+		rest |= uint32(h.HopLimit)<<24 | uint32(h.Flags)<<16 | uint32(h.Lifetime)
+	} else {
+		rest |= uint32(h.Flags) << 24
+	}
+	b = binary.BigEndian.AppendUint32(b, rest)
+	var err error
+	switch h.Type {
+	case ICMPv6RouterAdvert:
+		b = binary.BigEndian.AppendUint32(b, h.ReachableTime)
+		b = binary.BigEndian.AppendUint32(b, h.RetransTimer)
+	case ICMPv6NeighborSolicit, ICMPv6NeighborAdvert:
+		b, err = appendAddr6(b, h.Target)
+	case ICMPv6Redirect:
+		if b, err = appendAddr6(b, h.Target); err == nil {
+			b, err = appendAddr6(b, h.Destination)
+		}
+	case ICMPv6MLDQuery, ICMPv6MLDReport, ICMPv6MLDDone:
+		b, err = appendAddr6(b, h.Group)
+	}
+	if err != nil {
+		return b, err
+	}
+	for i := range h.Options {
+		o := &h.Options[i]
+		start := len(b)
+		b = append(b, o.Type, 0)
+		b = appendPadded(b, o.Data, start, 8)
+		if len(b)-start > 255*8 && !o.Length.given {
+			return b, fmt.Errorf("option %d takes %d bytes, its length can say 2040", o.Type, len(b)-start)
+		}
+		b[start+1] = o.Length.Or(uint8((len(b) - start) / 8))
+	}
+	return b, nil
+}
+
+func (h *ICMPv6) finish(b []byte, start int, outer []Layer) ([]byte, error) {
+	if len(h.Extension) > 0 {
+		quote := (len(b) - start - 8 + 7) &^ 7
+		quote = max(quote, icmpQuoteMin)
+		if quote/8 > 255 && !h.Length.given {
+			return b, fmt.Errorf("the quote has %d bytes, its length can say 2040", quote)
+		}
+		b = appendICMPExtensions(b, start+8+quote, h.Extension)
+		b[start+4] |= h.Length.Or(uint8(quote / 8))
+	}
+	check, given := h.Checksum.Get()
+	if !given {
+		if pseudo, ok := pseudoHeader(outer, ProtoICMPv6, len(b)-start); ok {
+			check = pseudo.Add(b[start:]).Checksum()
+		}
+	}
+	binary.BigEndian.PutUint16(b[start+2:], check)
+	return b, nil
+}
+
+// appendICMPExtensions pads b with zeros to at and writes an extension structure there (RFC 4884, section 7).
+func appendICMPExtensions(b []byte, at int, objects []ICMPExtension) []byte {
+	for len(b) < at {
+		b = append(b, 0)
+	}
+	b = append(b, icmpExtensionVersion<<4, 0, 0, 0)
+	for i := range objects {
+		o := &objects[i]
+		b = binary.BigEndian.AppendUint16(b, o.Length.Or(uint16(icmpExtensionTopBytes+len(o.Data))))
+		b = append(b, o.Class, o.CType)
+		b = append(b, o.Data...)
+	}
+	binary.BigEndian.PutUint16(b[at+2:], Checksum(b[at:]))
+	return b
+}

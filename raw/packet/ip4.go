@@ -1,0 +1,116 @@
+package packet
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+)
+
+// Protocol numbers (IANA), used by IPv4 as Protocol and by IPv6 as NextHeader.
+const (
+	ProtoHopByHop  = 0
+	ProtoICMP      = 1
+	ProtoIGMP      = 2
+	ProtoIPv4      = 4
+	ProtoTCP       = 6
+	ProtoUDP       = 17
+	ProtoIPv6      = 41
+	ProtoRouting   = 43
+	ProtoFragment  = 44
+	ProtoGRE       = 47
+	ProtoESP       = 50
+	ProtoAH        = 51
+	ProtoICMPv6    = 58
+	ProtoNone      = 59
+	ProtoDstOpts   = 60
+	ProtoSCTP      = 132
+	ProtoMobility  = 135
+	ProtoUDPLite   = 136
+	ProtoMPLS      = 137
+	ProtoHIP       = 139
+	ProtoShim6     = 140
+	ProtoEthernet  = 143
+	ProtoReserved  = 255
+	ProtoTesting   = 253 // for experiments, RFC 3692
+	ProtoTesting2  = 254
+	maxIPv4Options = 40
+)
+
+// The bits of IPv4.Flags.
+const (
+	MoreFragments = 1
+	DontFragment  = 2
+	EvilBit       = 4 // reserved; named by RFC 3514
+)
+
+// IPv4 is an IPv4 header (RFC 791). A missing address is written as 0.0.0.0, a missing TTL as 64. Protocol
+// follows from the next layer; before a payload it must be given.
+type IPv4 struct {
+	Version        Opt[uint8]  `field:"version" bits:"4"`
+	IHL            Opt[uint8]  `field:"ihl" bits:"4"` // header length in 4 bytes
+	TOS            uint8       `field:"tos"`          // DSCP and ECN, RFC 2474 and RFC 3168
+	TotalLength    Opt[uint16] `field:"len"`
+	ID             uint16      `field:"id"`
+	Flags          uint8       `field:"flags" bits:"3"`
+	FragmentOffset uint16      `field:"off" bits:"13"` // in 8 bytes
+	TTL            Opt[uint8]  `field:"ttl"`
+	Protocol       Opt[uint8]  `field:"proto"`
+	Checksum       Opt[uint16] `field:"chksum"`
+	Src            netip.Addr  `field:"src"`
+	Dst            netip.Addr  `field:"dst"`
+	Options        []Option    `field:"options"`
+}
+
+func (h *IPv4) append(b []byte, next Layer) ([]byte, error) {
+	proto, known := h.Protocol.Get()
+	if !known {
+		if proto, known = ipProtocol(next); !known {
+			return b, fmt.Errorf("no protocol number is known for %s after it: give Protocol", name(next))
+		}
+		if next == nil {
+			proto = 0 // 59 says "none" in IPv6 only
+		}
+	}
+	start := len(b)
+	if h.Flags > 7 || h.FragmentOffset > 0x1fff {
+		return b, fmt.Errorf("flags %d, offset %d do not fit in 3 and 13 bits", h.Flags, h.FragmentOffset)
+	}
+	if h.Version.value > 15 || h.IHL.value > 15 {
+		return b, fmt.Errorf("version %d, header length %d do not fit in 4 bits each", h.Version.value, h.IHL.value)
+	}
+	b = append(b, h.Version.Or(4)<<4, h.TOS, 0, 0)
+	b = binary.BigEndian.AppendUint16(b, h.ID)
+	b = binary.BigEndian.AppendUint16(b, uint16(h.Flags)<<13|h.FragmentOffset)
+	b = append(b, h.TTL.Or(64), proto, 0, 0)
+	b, err := appendAddr4(b, h.Src)
+	if err != nil {
+		return b, err
+	}
+	if b, err = appendAddr4(b, h.Dst); err != nil {
+		return b, err
+	}
+	if b, err = appendOptions4(b, h.Options); err != nil {
+		return b, err
+	}
+	size := len(b) - start
+	if size > 20+maxIPv4Options && !h.IHL.given {
+		return b, fmt.Errorf("options take %d bytes, %d fit", size-20, maxIPv4Options)
+	}
+	b[start] |= h.IHL.Or(uint8(size / 4))
+	return b, nil
+}
+
+// finish writes what depends on what follows: the length, then the checksum over the header of size bytes.
+func (h *IPv4) finish(b []byte, start, size int) error {
+	length := len(b) - start
+	if length > 0xffff && !h.TotalLength.given {
+		return fmt.Errorf("the packet has %d bytes, the total length can say 65535: give TotalLength", length)
+	}
+	binary.BigEndian.PutUint16(b[start+2:], h.TotalLength.Or(uint16(length)))
+	check, given := h.Checksum.Get()
+	if !given {
+		check = Checksum(b[start : start+size])
+	}
+	binary.BigEndian.PutUint16(b[start+10:], check)
+	return nil
+}

@@ -1,0 +1,95 @@
+package packet
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+)
+
+// TCPFlags are the twelve bits between data offset and window, three of them reserved.
+type TCPFlags uint16
+
+// The flags (RFC 9293, section 3.1; AE: RFC 9768).
+const (
+	FIN TCPFlags = 1 << iota
+	SYN
+	RST
+	PSH
+	ACK
+	URG
+	ECE
+	CWR
+	AE
+)
+
+// String returns the flags as letters, S for SYN and so on, or "none"; reserved bits as a number.
+func (f TCPFlags) String() string {
+	const letters = "FSRPAUECN"
+	var s strings.Builder
+	for i, c := range letters {
+		if f&(1<<i) != 0 {
+			s.WriteRune(c)
+		}
+	}
+	if rest := f &^ 0x1ff; rest != 0 {
+		fmt.Fprintf(&s, "+%#x", uint16(rest))
+	}
+	if s.Len() == 0 {
+		return "none"
+	}
+	return s.String()
+}
+
+// TCP is a TCP header (RFC 9293). A missing window is written as 65535. A computed checksum needs an IP layer
+// before it.
+type TCP struct {
+	SrcPort    uint16      `field:"sport"`
+	DstPort    uint16      `field:"dport"`
+	Seq        uint32      `field:"seq"`
+	Ack        uint32      `field:"ack"`
+	DataOffset Opt[uint8]  `field:"doff" bits:"4"` // header length in 4 bytes
+	Flags      TCPFlags    `field:"flags" bits:"12"`
+	Window     Opt[uint16] `field:"win"`
+	Checksum   Opt[uint16] `field:"chksum"`
+	Urgent     uint16      `field:"urp"`
+	Options    []Option    `field:"options"`
+}
+
+func (h *TCP) append(b []byte) ([]byte, error) {
+	start := len(b)
+	if h.Flags > 0xfff || h.DataOffset.value > 15 {
+		return b, fmt.Errorf("flags %#x, data offset %d do not fit in 12 and 4 bits", uint16(h.Flags), h.DataOffset.value)
+	}
+	b = binary.BigEndian.AppendUint16(b, h.SrcPort)
+	b = binary.BigEndian.AppendUint16(b, h.DstPort)
+	b = binary.BigEndian.AppendUint32(b, h.Seq)
+	b = binary.BigEndian.AppendUint32(b, h.Ack)
+	b = binary.BigEndian.AppendUint16(b, uint16(h.Flags))
+	b = binary.BigEndian.AppendUint16(b, h.Window.Or(0xffff))
+	b = append(b, 0, 0)
+	b = binary.BigEndian.AppendUint16(b, h.Urgent)
+	b, err := appendOptions4(b, h.Options)
+	if err != nil {
+		return b, err
+	}
+	size := len(b) - start
+	if size > 60 && !h.DataOffset.given {
+		return b, fmt.Errorf("options take %d bytes, 40 fit", size-20)
+	}
+	b[start+12] |= h.DataOffset.Or(uint8(size/4)) << 4
+	return b, nil
+}
+
+func (h *TCP) finish(b []byte, start int, outer []Layer) error {
+	data := b[start:]
+	check, given := h.Checksum.Get()
+	if !given {
+		pseudo, ok := pseudoHeader(outer, ProtoTCP, len(data))
+		if !ok {
+			return errNoPseudoHeader
+		}
+		check = pseudo.Add(data).Checksum()
+	}
+	binary.BigEndian.PutUint16(data[16:], check)
+	return nil
+}

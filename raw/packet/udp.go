@@ -1,0 +1,56 @@
+package packet
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// UDP is a UDP header (RFC 768). A computed checksum needs an IP layer before it; give U16(0) for none.
+type UDP struct {
+	SrcPort  uint16      `field:"sport"`
+	DstPort  uint16      `field:"dport"`
+	Length   Opt[uint16] `field:"len"`
+	Checksum Opt[uint16] `field:"chksum"`
+}
+
+func (h *UDP) append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint16(b, h.SrcPort)
+	b = binary.BigEndian.AppendUint16(b, h.DstPort)
+	return append(b, 0, 0, 0, 0)
+}
+
+func (h *UDP) finish(b []byte, start int, outer []Layer) error {
+	data := b[start:]
+	length, given := h.Length.Get()
+	if !given {
+		if len(data) > 0xffff && !jumbo(outer) {
+			return fmt.Errorf("the datagram has %d bytes, its length can say 65535: give Length", len(data))
+		}
+		if len(data) <= 0xffff {
+			length = uint16(len(data))
+		}
+	}
+	binary.BigEndian.PutUint16(data[4:], length)
+	check, given := h.Checksum.Get()
+	if !given {
+		pseudo, ok := pseudoHeader(outer, ProtoUDP, len(data))
+		if !ok {
+			return errNoPseudoHeader
+		}
+		if check = pseudo.Add(data).Checksum(); check == 0 {
+			check = 0xffff // 0 would say that there is no checksum
+		}
+	}
+	binary.BigEndian.PutUint16(data[6:], check)
+	return nil
+}
+
+// jumbo reports whether the enclosing IP packet is an IPv6 jumbogram, in which a long UDP length is 0 (RFC 2675).
+func jumbo(outer []Layer) bool {
+	for _, l := range outer {
+		if h, ok := l.(*HopByHop); ok && h.jumbo() {
+			return true
+		}
+	}
+	return false
+}
