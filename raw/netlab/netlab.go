@@ -1,0 +1,117 @@
+// Package netlab makes a private network of hosts on this machine: each host is a network namespace with
+// its own interfaces, addresses, routes and sockets, and hosts are joined by virtual Ethernet links, through
+// routers, or by a link that loses, delays and damages packets as a seed says. It needs neither root nor a
+// network, a lab takes some milliseconds, and nothing is left behind: every namespace is held by a file
+// descriptor of this process and by nothing else.
+//
+// A test binary calls [Run] from TestMain; a command calls [Enter]. Both run a copy of the program in
+// namespaces of its own, where it may make more of them. A test then asks for hosts:
+//
+//	func TestMain(m *testing.M) { netlab.Run(m) }
+//
+//	func TestEcho(t *testing.T) {
+//		_, a, b := netlab.Two(t)
+//		err := b.Do(func() error { … listen on b.Addr4() … })
+//	}
+//
+// Run by root with CAP_SYS_ADMIN the copy gets a network and a mount namespace but no user namespace, so
+// that what only the first user namespace may do (SO_RCVBUFFORCE, SO_MARK) works. Run by anybody else it
+// gets a user namespace in which the user is root. See namespaces(7), user_namespaces(7).
+//
+// Linux only. Elsewhere everything returns an error that wraps [errors.ErrUnsupported].
+package netlab
+
+import (
+	"net/netip"
+	"os"
+)
+
+// TB is the part of [testing.TB] that netlab uses, so that programs which make a lab do not link the testing package.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Skipf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// Error says why no lab can be made here.
+type Error struct {
+	Err    error  // the cause; wraps os.ErrPermission or errors.ErrUnsupported where that is the kind
+	Reason string // what on this machine forbids it, empty when only Err is known
+	hint   string
+}
+
+func (e *Error) Error() string {
+	if e.Reason == "" {
+		return "netlab: " + e.Err.Error()
+	}
+	return "netlab: " + e.Err.Error() + ": " + e.Reason
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Hint returns what to do about it, a command where there is one, or "".
+func (e *Error) Hint() string { return e.hint }
+
+// Need skips the test when no lab can be made on this machine, saying why and what would help. With
+// REQUIRE_NETLAB=1 in the environment it fails the test instead, so that a machine meant to run everything
+// cannot skip in silence. The test binary must call [Run] from TestMain.
+func Need(t TB) {
+	t.Helper()
+	err := ready()
+	if err == nil {
+		return
+	}
+	text := err.Error()
+	if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" {
+		text += "\nhint: " + h.Hint()
+	}
+	if os.Getenv("REQUIRE_NETLAB") == "1" {
+		t.Fatalf("REQUIRE_NETLAB=1, but %s", text)
+	}
+	t.Skipf("%s", text)
+}
+
+// Two returns a new lab with the hosts "a" and "b" joined by one link. It calls [Need] first, fails the test
+// when the lab cannot be made, and closes the lab when the test ends.
+func Two(t TB) (lab *Lab, a, b *Host) {
+	t.Helper()
+	Need(t)
+	lab, err := New(nil)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	t.Cleanup(func() { lab.Close() })
+	if a, err = lab.Host("a"); err != nil {
+		t.Fatalf("%v", err)
+	}
+	if b, err = lab.Host("b"); err != nil {
+		t.Fatalf("%v", err)
+	}
+	if _, err = lab.Link(a, b, LinkConfig{}); err != nil {
+		t.Fatalf("%v", err)
+	}
+	return lab, a, b
+}
+
+// Config describes a lab; the zero value and nil are ready.
+type Config struct {
+	IPv4Only bool // no IPv6 addresses on any link
+}
+
+// LinkConfig describes a link; the zero value is ready.
+type LinkConfig struct {
+	MTU     int  // bytes of IP packet, 68 to 65535 (IPv6 needs 1280, RFC 8200 section 5); 0 is 1500
+	Resolve bool // let the hosts find each other by ARP and neighbour discovery; otherwise both know each other from the start and the link is silent
+}
+
+// End is one end of a link: an interface of a host.
+type End struct {
+	Host    *Host
+	Ifname  string
+	Ifindex int
+	MAC     [6]byte
+	Addr4   netip.Addr
+	Addr6   netip.Addr // invalid when the link has no IPv6
+}
