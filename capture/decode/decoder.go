@@ -1,0 +1,225 @@
+package decode
+
+import (
+	"sockwire/capture"
+)
+
+// Decoder decodes frames. The zero value is ready: it verifies checksums and tells application layers by
+// their well-known ports and their first bytes. It holds no state between frames; one Decoder may serve
+// several goroutines, each with Packets of its own.
+type Decoder struct {
+	// SkipChecksums leaves all checksums unverified, which saves reading the payloads.
+	SkipChecksums bool
+	// SkipApplications stops at the payload of the transport layer.
+	SkipApplications bool
+	// Ports maps further UDP and TCP ports to what is spoken there, before the well-known ports are asked.
+	// TypeRTP, which no port and no byte pattern can tell, is only ever found this way.
+	// A port mapped to TypePayload is left undecoded.
+	Ports map[uint16]Type
+}
+
+// Decode fills p with the layers of f. It keeps f, so p is valid as long as f.Data. The error, if any, is an
+// *Error inside p; the layers found before it stay valid. Decode allocates nothing, reads only
+// f.Data[:len(f.Data)] and takes time bounded by len(f.Data).
+func (d *Decoder) Decode(f capture.Frame, p *Packet) error {
+	p.Frame = f
+	p.n, p.failed, p.relative = 0, false, false
+	c := cursor{d: d, p: p, data: f.Data[:len(f.Data):len(f.Data)], end: max(f.Length, len(f.Data)), ip: -1}
+	c.run(c.link(f.Link))
+	if c.extEnd > 0 {
+		c.icmpExtension()
+	}
+	if p.failed {
+		return &p.err
+	}
+	return nil
+}
+
+// cursor is the state of one Decode: where the next layer starts, how far it may reach, and what the
+// layers above it must know of those below.
+type cursor struct {
+	d    *Decoder
+	p    *Packet
+	data []byte // captured bytes of the frame
+	off  int    // where the next layer starts
+	end  int    // where the layer around it ends on the wire; may lie past the captured bytes
+
+	ip     int  // index of the innermost IP layer, for pseudo headers; -1 for none
+	final  int  // offset of the destination that an IPv6 routing header names, 0 for that of the IP header
+	part   bool // the IP packet is a fragment
+	short  bool // a length field claims bytes that the frame never had
+	quoted bool // inside the quotation of an ICMP error
+
+	extOff, extEnd int // the ICMP extension structure behind a quotation, extEnd 0 for none
+}
+
+// run decodes layers until nothing is left.
+func (c *cursor) run(next Type) {
+	for next != TypeNone {
+		if next == TypePayload && c.off >= c.end {
+			return
+		}
+		if c.p.n == MaxLayers {
+			c.fail(next, TooDeep, 0, "")
+			return
+		}
+		next = c.layer(next)
+	}
+}
+
+// layer decodes one layer and returns the type of the one it carries.
+func (c *cursor) layer(t Type) Type {
+	switch t {
+	case TypeEthernet:
+		return c.ethernet()
+	case TypeIPv4:
+		return c.ipv4()
+	case TypeIPv6:
+		return c.ipv6()
+	case TypeTCP:
+		return c.tcp()
+	case TypeUDP:
+		return c.udp()
+	case TypeICMPv4:
+		return c.icmpv4()
+	case TypeICMPv6:
+		return c.icmpv6()
+	case TypeVLAN:
+		return c.vlan()
+	case TypeARP:
+		return c.arp()
+	case TypeSLL:
+		return c.sll()
+	case TypeSLL2:
+		return c.sll2()
+	case TypeIPv6HopByHop, TypeIPv6Destination, TypeIPv6Routing, TypeIPv6Mobility:
+		return c.ipv6Extension(t)
+	case TypeIPv6Fragment:
+		return c.ipv6Fragment()
+	case TypeAH:
+		return c.ah()
+	}
+	return c.rest(t)
+}
+
+// need returns the n header bytes of layer t, or nil after noting that they are not all there.
+func (c *cursor) need(t Type, n int) []byte {
+	to := c.off + n
+	if to <= len(c.data) && to <= c.end {
+		return c.data[c.off:to:to]
+	}
+	if to > c.end {
+		c.fail(t, Cut, n, "")
+	} else {
+		c.fail(t, Truncated, n, "")
+	}
+	return nil
+}
+
+// fail notes what is wrong with layer t, which starts at the cursor. The first fault is kept. A quotation
+// that ends early is what ICMP errors look like, not a fault.
+func (c *cursor) fail(t Type, k Fault, need int, reason string) {
+	if c.p.failed || c.quoted && (k == Cut || k == Truncated) {
+		return
+	}
+	c.p.failed = true
+	have := min(len(c.data), c.end) - c.off
+	c.p.err = Error{Layer: t, Fault: k, Offset: c.off, Need: need, Have: max(have, 0), Reason: reason}
+}
+
+// malformed notes a value that cannot be and ends the decoding.
+func (c *cursor) malformed(t Type, reason string) Type {
+	c.fail(t, Malformed, 0, reason)
+	return TypeNone
+}
+
+// add appends a layer with a header of n bytes that reaches to the end of the one around it, and moves the
+// cursor behind the header.
+func (c *cursor) add(t Type, n int) *Layer {
+	l := &c.p.layers[c.p.n]
+	*l = Layer{Type: t, Offset: c.off, Header: n, Length: c.end - c.off}
+	if c.quoted {
+		l.Flags = Quoted
+	}
+	c.p.n++
+	c.off += n
+	return l
+}
+
+// rest makes all that is left one layer: a payload, the data of a fragment, or a layer whose inside is for
+// a renderer to look at.
+func (c *cursor) rest(t Type) Type {
+	n := min(len(c.data), c.end) - c.off
+	if n < 0 {
+		return TypeNone
+	}
+	l := c.add(t, n)
+	if t == TypePayload || t == TypeFragment {
+		l.Header = 0
+	}
+	return TypeNone
+}
+
+// limit shortens the layer l, whose header starts at off, to the length its own length field claims. A
+// length past the end of the layer around it is noted and not believed.
+func (c *cursor) limit(l *Layer, length int) {
+	if end := l.Offset + length; end <= c.end {
+		c.end = end
+	} else {
+		l.Flags |= Overlong
+		c.short = true
+		if !c.p.failed && !c.quoted {
+			c.p.failed = true
+			c.p.err = Error{Layer: l.Type, Fault: Cut, Offset: l.Offset, Need: length,
+				Have: max(min(len(c.data), c.end)-l.Offset, 0), Reason: "the length field exceeds what holds the layer"}
+		}
+	}
+	l.Length = c.end - l.Offset
+}
+
+// captured reports whether the bytes up to the end of the current layer are all here.
+func (c *cursor) captured() bool { return c.end <= len(c.data) }
+
+// verify computes the state of the transport checksum in layer l, whose bytes start at l.Offset, are covered to
+// offset to, and include a pseudo header with protocol number proto when pseudo is set.
+func (c *cursor) verify(l *Layer, stored uint16, to int, proto uint8, pseudo bool) {
+	if c.part || c.short || c.quoted || to > len(c.data) || c.d.SkipChecksums {
+		l.Checksum = ChecksumUnverified
+		return
+	}
+	if pseudo && c.p.Frame.Offload.ChecksumPending {
+		l.Checksum = ChecksumOffloaded
+		return
+	}
+	var start uint64
+	if pseudo {
+		if c.ip < 0 {
+			l.Checksum = ChecksumUnverified
+			return
+		}
+		start = c.pseudo(to-l.Offset, proto)
+	}
+	switch {
+	case fold(sum(c.data[l.Offset:to], start)) == 0xffff, pseudo && c.p.Frame.Offload.ChecksumValid:
+		l.Checksum = ChecksumGood
+	case pseudo && c.ip >= 0 && (c.p.Frame.Direction == capture.DirectionOut || stored == fold(start)):
+		// A Linux sender leaves the sum of the pseudo header for the device to complete.
+		l.Checksum = ChecksumOffloaded
+	default:
+		l.Checksum = ChecksumBad
+	}
+}
+
+// pseudo sums the pseudo header of the innermost IP layer (RFC 9293 section 3.1, RFC 8200 section 8.1).
+func (c *cursor) pseudo(length int, proto uint8) uint64 {
+	s := uint64(length) + uint64(proto)
+	ip := &c.p.layers[c.ip]
+	h := c.data[ip.Offset:]
+	if ip.Type == TypeIPv4 {
+		return sum(h[12:20], s)
+	}
+	if c.final == 0 {
+		return sum(h[8:40], s)
+	}
+	return sum(c.data[c.final:c.final+16], sum(h[8:24], s))
+}

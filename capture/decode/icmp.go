@@ -1,0 +1,132 @@
+package decode
+
+// ICMP is the view of an ICMPv4 or ICMPv6 message (RFC 792, RFC 4443): the 8 bytes of its fixed part, or 4
+// where that is all there is.
+type ICMP []byte
+
+func (h ICMP) Type() uint8      { return h[0] }
+func (h ICMP) Code() uint8      { return h[1] }
+func (h ICMP) Checksum() uint16 { return be16(h[2:]) }
+
+// ID and Sequence are fields of an echo message.
+func (h ICMP) ID() uint16       { return h.half(4) }
+func (h ICMP) Sequence() uint16 { return h.half(6) }
+
+// MTU is the next-hop MTU of a fragmentation-needed or packet-too-big message.
+func (h ICMP) MTU() uint32 {
+	if len(h) < 8 {
+		return 0
+	}
+	return be32(h[4:])
+}
+
+func (h ICMP) half(i int) uint16 {
+	if len(h) < i+2 {
+		return 0
+	}
+	return be16(h[i:])
+}
+
+// ICMPv4 returns the view of layer i, nil when it is another layer.
+func (p *Packet) ICMPv4(i int) ICMP { return p.view(i, TypeICMPv4) }
+
+// ICMPv6 returns the view of layer i, nil when it is another layer.
+func (p *Packet) ICMPv6(i int) ICMP { return p.view(i, TypeICMPv6) }
+
+// icmp adds the layer of an ICMP message.
+func (c *cursor) icmp(t Type, pseudo bool) []byte {
+	h := c.need(t, 4)
+	if h == nil {
+		return nil
+	}
+	n := max(4, min(8, min(len(c.data), c.end)-c.off))
+	h = c.data[c.off : c.off+n : c.off+n]
+	l := c.add(t, n)
+	c.verify(l, be16(h[2:]), c.end, protoICMPv6, pseudo)
+	return h
+}
+
+func (c *cursor) icmpv4() Type {
+	h := c.icmp(TypeICMPv4, false)
+	if h == nil {
+		return TypeNone
+	}
+	switch h[0] {
+	case 3, 11, 12:
+		return c.quotation(h, TypeIPv4, 5, 4)
+	case 4, 5:
+		return c.quotation(h, TypeIPv4, 0, 0)
+	}
+	return TypePayload
+}
+
+func (c *cursor) icmpv6() Type {
+	if c.ip >= 0 && c.p.layers[c.ip].Type == TypeIPv4 {
+		return TypePayload
+	}
+	h := c.icmp(TypeICMPv6, true)
+	if h == nil {
+		return TypeNone
+	}
+	switch h[0] {
+	case 1, 3:
+		return c.quotation(h, TypeIPv6, 4, 8)
+	case 2, 4:
+		return c.quotation(h, TypeIPv6, 0, 0)
+	}
+	return TypePayload
+}
+
+// quotation prepares for the packet that an ICMP error quotes. at is where RFC 4884 puts the length of the
+// quotation, in units of unit bytes; 0 for a message without extensions.
+func (c *cursor) quotation(h []byte, ip Type, at, unit int) Type {
+	if len(h) < 8 {
+		return TypePayload
+	}
+	if c.quoted {
+		return TypePayload // errors do not quote errors
+	}
+	if at > 0 {
+		n := int(h[at]) * unit
+		switch {
+		case n > 0 && c.off+n+4 <= min(len(c.data), c.end):
+			c.extOff, c.extEnd, c.end = c.off+n, c.end, c.off+n
+		case n == 0 && c.compatible(c.off+128):
+			c.extOff, c.extEnd, c.end = c.off+128, c.end, c.off+128
+		}
+	}
+	c.quoted = true
+	return ip
+}
+
+// compatible reports whether an extension structure lies at off behind a quotation that does not tell its
+// length (RFC 4884 section 5.5).
+func (c *cursor) compatible(off int) bool {
+	if off+4 > min(len(c.data), c.end) || !c.captured() {
+		return false
+	}
+	h := c.data[off:c.end]
+	return h[0]>>4 == 2 && be16(h[2:]) != 0 && fold(sum(h, 0)) == 0xffff
+}
+
+// icmpExtension adds the extension structure that followed the quotation.
+func (c *cursor) icmpExtension() {
+	c.off, c.end, c.quoted = c.extOff, c.extEnd, false
+	if c.p.n == MaxLayers {
+		c.fail(TypeICMPExtension, TooDeep, 0, "")
+		return
+	}
+	n := min(len(c.data), c.end) - c.off
+	l := c.add(TypeICMPExtension, n)
+	h := c.data[l.Offset:c.off]
+	switch {
+	case be16(h[2:]) == 0:
+		l.Checksum = ChecksumZero
+	case !c.captured() || c.d.SkipChecksums:
+		l.Checksum = ChecksumUnverified
+	case fold(sum(h, 0)) == 0xffff:
+		l.Checksum = ChecksumGood
+	default:
+		l.Checksum = ChecksumBad
+	}
+}

@@ -1,0 +1,423 @@
+package decode
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"sockwire/capture"
+)
+
+// MaxLayers is how many layers a Packet keeps. What lies deeper is reported as an Error of kind TooDeep.
+const MaxLayers = 32
+
+// Type is the kind of a layer.
+type Type uint8
+
+// Layer types. TypePayload is what no decoder here knows, or the bytes that a transport carries.
+const (
+	TypeNone Type = iota
+	TypePayload
+	TypeFragment // the bytes of a fragment that does not start with the upper header
+
+	TypeEthernet
+	TypeVLAN
+	TypeLLC
+	TypeSNAP
+	TypeSLL
+	TypeSLL2
+	TypeNull
+	TypeLoop
+	TypePPP
+	TypePPPoE
+	TypeMPLS
+	TypeIEEE80211
+	TypeRadiotap
+	TypeSTP
+	TypeLLDP
+	TypeARP
+
+	TypeIPv4
+	TypeIPv6
+	TypeIPv6HopByHop
+	TypeIPv6Routing
+	TypeIPv6Fragment
+	TypeIPv6Destination
+	TypeIPv6Mobility
+	TypeAH
+	TypeESP
+
+	TypeICMPv4
+	TypeICMPv6
+	TypeICMPExtension // the RFC 4884 extension structure of an ICMP error
+	TypeIGMP
+	TypeTCP
+	TypeUDP
+	TypeUDPLite
+	TypeSCTP
+	TypeDCCP
+	TypeGRE
+	TypeVXLAN
+	TypeGeneve
+	TypeVRRP
+	TypeOSPF
+	TypePIM
+
+	TypeDNS
+	TypeMDNS
+	TypeDHCPv4
+	TypeDHCPv6
+	TypeNTP
+	TypeHTTP
+	TypeTLS
+	TypeQUIC
+	TypeTFTP
+	TypeSyslog
+	TypeSNMP
+	TypeSTUN
+	TypeRTP
+
+	numTypes
+)
+
+var typeNames = [numTypes]string{
+	TypeNone: "none", TypePayload: "payload", TypeFragment: "fragment",
+	TypeEthernet: "eth", TypeVLAN: "vlan", TypeLLC: "llc", TypeSNAP: "snap", TypeSLL: "sll", TypeSLL2: "sll2",
+	TypeNull: "null", TypeLoop: "loop", TypePPP: "ppp", TypePPPoE: "pppoe", TypeMPLS: "mpls",
+	TypeIEEE80211: "wlan", TypeRadiotap: "radiotap", TypeSTP: "stp", TypeLLDP: "lldp", TypeARP: "arp",
+	TypeIPv4: "ip", TypeIPv6: "ipv6", TypeIPv6HopByHop: "ipv6.hopopts", TypeIPv6Routing: "ipv6.routing",
+	TypeIPv6Fragment: "ipv6.fraghdr", TypeIPv6Destination: "ipv6.dstopts", TypeIPv6Mobility: "mipv6",
+	TypeAH: "ah", TypeESP: "esp",
+	TypeICMPv4: "icmp", TypeICMPv6: "icmpv6", TypeICMPExtension: "icmp.ext", TypeIGMP: "igmp",
+	TypeTCP: "tcp", TypeUDP: "udp", TypeUDPLite: "udplite", TypeSCTP: "sctp", TypeDCCP: "dccp",
+	TypeGRE: "gre", TypeVXLAN: "vxlan", TypeGeneve: "geneve", TypeVRRP: "vrrp", TypeOSPF: "ospf", TypePIM: "pim",
+	TypeDNS: "dns", TypeMDNS: "mdns", TypeDHCPv4: "dhcp", TypeDHCPv6: "dhcpv6", TypeNTP: "ntp", TypeHTTP: "http",
+	TypeTLS: "tls", TypeQUIC: "quic", TypeTFTP: "tftp", TypeSyslog: "syslog", TypeSNMP: "snmp",
+	TypeSTUN: "stun", TypeRTP: "rtp",
+}
+
+var typeTitles = [numTypes]string{
+	TypeNone: "None", TypePayload: "Payload", TypeFragment: "Fragment data",
+	TypeEthernet: "Ethernet", TypeVLAN: "802.1Q VLAN", TypeLLC: "Logical-Link Control", TypeSNAP: "SNAP",
+	TypeSLL: "Linux cooked capture v1", TypeSLL2: "Linux cooked capture v2", TypeNull: "BSD loopback",
+	TypeLoop: "OpenBSD loopback", TypePPP: "PPP", TypePPPoE: "PPPoE", TypeMPLS: "MPLS",
+	TypeIEEE80211: "IEEE 802.11", TypeRadiotap: "Radiotap", TypeSTP: "Spanning Tree", TypeLLDP: "LLDP", TypeARP: "ARP",
+	TypeIPv4: "IPv4", TypeIPv6: "IPv6", TypeIPv6HopByHop: "IPv6 hop-by-hop options", TypeIPv6Routing: "IPv6 routing header",
+	TypeIPv6Fragment: "IPv6 fragment header", TypeIPv6Destination: "IPv6 destination options", TypeIPv6Mobility: "IPv6 mobility header",
+	TypeAH: "Authentication Header", TypeESP: "Encapsulating Security Payload",
+	TypeICMPv4: "ICMPv4", TypeICMPv6: "ICMPv6", TypeICMPExtension: "ICMP extensions", TypeIGMP: "IGMP",
+	TypeTCP: "TCP", TypeUDP: "UDP", TypeUDPLite: "UDP-Lite", TypeSCTP: "SCTP", TypeDCCP: "DCCP",
+	TypeGRE: "GRE", TypeVXLAN: "VXLAN", TypeGeneve: "Geneve", TypeVRRP: "VRRP", TypeOSPF: "OSPF", TypePIM: "PIM",
+	TypeDNS: "DNS", TypeMDNS: "mDNS", TypeDHCPv4: "DHCPv4", TypeDHCPv6: "DHCPv6", TypeNTP: "NTP", TypeHTTP: "HTTP",
+	TypeTLS: "TLS", TypeQUIC: "QUIC", TypeTFTP: "TFTP", TypeSyslog: "Syslog", TypeSNMP: "SNMP",
+	TypeSTUN: "STUN", TypeRTP: "RTP",
+}
+
+// String returns the short name that keys and JSON use, such as "ip" or "tcp".
+func (t Type) String() string {
+	if t < numTypes {
+		return typeNames[t]
+	}
+	return fmt.Sprintf("type(%d)", uint8(t))
+}
+
+// Title returns the name for people, such as "IPv4".
+func (t Type) Title() string {
+	if t < numTypes {
+		return typeTitles[t]
+	}
+	return t.String()
+}
+
+// Network reports whether the layer carries the addresses of an Endpoint: IPv4 or IPv6.
+func (t Type) Network() bool { return t == TypeIPv4 || t == TypeIPv6 }
+
+// Transport reports whether the layer begins with a source and a destination port.
+func (t Type) Transport() bool {
+	switch t {
+	case TypeTCP, TypeUDP, TypeUDPLite, TypeSCTP, TypeDCCP:
+		return true
+	}
+	return false
+}
+
+// Checksum is what is known about a layer's checksum.
+type Checksum uint8
+
+// Checksum states. ChecksumNone is a layer that has no checksum.
+const (
+	ChecksumNone       Checksum = iota
+	ChecksumGood                // verified
+	ChecksumBad                 // verified and wrong: corruption, or a sender's fault
+	ChecksumUnverified          // not all bytes are here: a fragment, a quoted packet, cut by the snaplen
+	ChecksumOffloaded           // not computed yet: left to the sending device
+	ChecksumZero                // the sender gave none: UDP with checksum 0
+)
+
+var checksumNames = [...]string{"none", "good", "bad", "unverified", "offloaded", "zero"}
+
+// String returns "none", "good", "bad", "unverified", "offloaded" or "zero".
+func (c Checksum) String() string {
+	if int(c) < len(checksumNames) {
+		return checksumNames[c]
+	}
+	return "?"
+}
+
+// Flags say more about a layer.
+type Flags uint8
+
+const (
+	// Quoted marks the layers of a packet that an ICMP error quotes. They are usually cut, which is no error.
+	Quoted Flags = 1 << iota
+	// Overlong marks a layer whose length field claims more than the layer around it holds.
+	Overlong
+	// Superpacket marks an IP layer whose length field is 0 because the packet is left to be segmented.
+	Superpacket
+)
+
+// Layer is one header of a packet and what it carries.
+type Layer struct {
+	Type     Type
+	Checksum Checksum
+	Flags    Flags
+	// Offset is where the header starts in Frame.Data.
+	Offset int
+	// Header is the length of the header with its options, in bytes, all of them captured.
+	Header int
+	// Length is that of header and payload on the wire, in bytes, as the length fields say and never more
+	// than the layer around it holds. It can reach past the captured bytes when the capture cut the frame.
+	Length int
+}
+
+// Packet is a decoded frame. It is filled by Decoder.Decode and can be used again and again; it borrows
+// Frame.Data and is valid as long as that is. It is about 1.2 KB: pass it by pointer.
+type Packet struct {
+	Frame capture.Frame
+
+	// Number counts the packets of a source from 1. History sets it, or the caller; Decode leaves it alone.
+	Number uint64
+	// What History found: times since earlier packets, and the sequence numbers that those of the innermost
+	// TCP layer are relative to.
+	sinceFirst, sincePrevious time.Duration
+	seqBase, ackBase          uint32
+	relative                  bool
+
+	n      int
+	failed bool
+	err    Error
+	layers [MaxLayers]Layer
+}
+
+// Layers returns the layers, outermost first. The slice belongs to the Packet.
+func (p *Packet) Layers() []Layer { return p.layers[:p.n] }
+
+// Err returns what Decode returned: why decoding stopped or what was wrong on the way, or nil.
+func (p *Packet) Err() *Error {
+	if p.failed {
+		return &p.err
+	}
+	return nil
+}
+
+// Header returns the header bytes of layer i.
+func (p *Packet) Header(i int) []byte {
+	l := &p.layers[:p.n][i]
+	return p.span(l.Offset, l.Offset+l.Header)
+}
+
+// Payload returns the captured bytes that layer i carries after its header.
+func (p *Packet) Payload(i int) []byte {
+	l := &p.layers[:p.n][i]
+	return p.span(l.Offset+l.Header, l.Offset+l.Length)
+}
+
+// PayloadLength returns how many bytes layer i carries on the wire, captured or not.
+func (p *Packet) PayloadLength(i int) int {
+	l := &p.layers[:p.n][i]
+	return max(l.Length-l.Header, 0)
+}
+
+// span returns the captured bytes of [from, to), with the capacity clamped.
+func (p *Packet) span(from, to int) []byte {
+	to = min(to, len(p.Frame.Data))
+	if from >= to {
+		return nil
+	}
+	return p.Frame.Data[from:to:to]
+}
+
+// Find returns the index of the first, outermost, layer of type t, or -1.
+func (p *Packet) Find(t Type) int {
+	for i := range p.layers[:p.n] {
+		if p.layers[i].Type == t {
+			return i
+		}
+	}
+	return -1
+}
+
+// FindInner returns the index of the last, innermost, layer of type t that is not part of a quoted packet, or -1.
+func (p *Packet) FindInner(t Type) int {
+	for i := p.n - 1; i >= 0; i-- {
+		if p.layers[i].Type == t && p.layers[i].Flags&Quoted == 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// Tuple names the two ends of a packet. Ports are 0 where the protocol has none or the header is not here.
+type Tuple struct {
+	Protocol uint8 // IP protocol number of the transport
+	Src, Dst netip.AddrPort
+}
+
+// Outer returns the ends by the outermost IP header.
+func (p *Packet) Outer() (Tuple, bool) {
+	for i := range p.layers[:p.n] {
+		if p.layers[i].Type.Network() {
+			return p.tuple(i), true
+		}
+	}
+	return Tuple{}, false
+}
+
+// Inner returns the ends by the innermost IP header that is not quoted: those that talk through all tunnels.
+func (p *Packet) Inner() (Tuple, bool) {
+	for i := p.n - 1; i >= 0; i-- {
+		if p.layers[i].Type.Network() && p.layers[i].Flags&Quoted == 0 {
+			return p.tuple(i), true
+		}
+	}
+	return Tuple{}, false
+}
+
+// Quote returns the ends of the packet that an ICMP error quotes.
+func (p *Packet) Quote() (Tuple, bool) {
+	for i := range p.layers[:p.n] {
+		if p.layers[i].Type.Network() && p.layers[i].Flags&Quoted != 0 {
+			return p.tuple(i), true
+		}
+	}
+	return Tuple{}, false
+}
+
+func (p *Packet) tuple(ip int) Tuple {
+	var t Tuple
+	src, dst := p.addresses(ip)
+	if h := p.IPv4(ip); h != nil {
+		t.Protocol = h.Protocol()
+	} else if h := p.IPv6(ip); h != nil {
+		t.Protocol = h.NextHeader()
+	}
+	var sport, dport uint16
+	for i := ip + 1; i < p.n; i++ {
+		switch l := &p.layers[i]; l.Type {
+		case TypeIPv6HopByHop, TypeIPv6Routing, TypeIPv6Fragment, TypeIPv6Destination, TypeIPv6Mobility, TypeAH:
+			t.Protocol = p.Frame.Data[l.Offset]
+			continue
+		default:
+			if l.Type.Transport() {
+				h := p.Frame.Data[l.Offset:]
+				sport, dport = be16(h), be16(h[2:])
+			}
+		}
+		break
+	}
+	t.Src, t.Dst = netip.AddrPortFrom(src, sport), netip.AddrPortFrom(dst, dport)
+	return t
+}
+
+// addresses returns the addresses of IP layer i.
+func (p *Packet) addresses(i int) (src, dst netip.Addr) {
+	if h := p.IPv4(i); h != nil {
+		return h.Source(), h.Destination()
+	}
+	if h := p.IPv6(i); h != nil {
+		return h.Source(), h.Destination()
+	}
+	return
+}
+
+// Segments returns how many frames on the wire this one stands for: 1, or more for a segment-offload
+// super-packet whose source says so, or 0 for a super-packet whose segment count the source does not say.
+func (p *Packet) Segments() int {
+	o := p.Frame.Offload
+	if o.Segments > 1 {
+		return int(o.Segments)
+	}
+	if o.SegmentSize > 0 {
+		for i := p.n - 1; i >= 0; i-- {
+			if t := p.layers[i].Type; t == TypeTCP || t == TypeUDP {
+				return max(1, (p.PayloadLength(i)+int(o.SegmentSize)-1)/int(o.SegmentSize))
+			}
+		}
+	}
+	for i := range p.layers[:p.n] {
+		if p.layers[i].Flags&Superpacket != 0 {
+			return 0
+		}
+	}
+	return 1
+}
+
+// Fault is a way in which a frame can fail to decode.
+type Fault uint8
+
+const (
+	// Truncated: the bytes were on the wire but the capture's snaplen cut them off.
+	Truncated Fault = iota + 1
+	// Cut: the frame, or the layer around this one, ends before the layer does.
+	Cut
+	// Malformed: a field has a value that cannot be.
+	Malformed
+	// TooDeep: there are more than MaxLayers layers.
+	TooDeep
+	// UnknownLink: the frame's link type has no decoder.
+	UnknownLink
+)
+
+var faultNames = [...]string{"?", "truncated by the capture", "cut short", "malformed", "too deeply nested", "unknown link type"}
+
+// String returns the fault in words.
+func (k Fault) String() string {
+	if int(k) < len(faultNames) {
+		return faultNames[k]
+	}
+	return "?"
+}
+
+// Error says which layer could not be decoded whole, where and why. Decode returns a pointer into the
+// Packet, valid until the Packet is used again.
+type Error struct {
+	Layer  Type
+	Fault  Fault
+	Offset int    // where the layer starts in Frame.Data
+	Need   int    // bytes the layer needs from Offset, 0 where a value is at fault
+	Have   int    // bytes there are from Offset
+	Reason string // what is wrong, a constant text; may be empty
+}
+
+// Error returns a line such as "decode: tcp at byte 34: cut short: needs 20 bytes, has 8".
+func (e *Error) Error() string { return string(e.append([]byte("decode: "))) }
+
+// append adds the error without the package name.
+func (e *Error) append(b []byte) []byte {
+	b = append(b, e.Layer.String()...)
+	b = append(b, " at byte "...)
+	b = appendInt(b, e.Offset)
+	b = append(b, ": "...)
+	b = append(b, e.Fault.String()...)
+	if e.Reason != "" {
+		b = append(b, ": "...)
+		b = append(b, e.Reason...)
+	}
+	if e.Need > 0 {
+		b = append(b, ": needs "...)
+		b = appendInt(b, e.Need)
+		b = append(b, " bytes, has "...)
+		b = appendInt(b, max(e.Have, 0))
+	}
+	return b
+}

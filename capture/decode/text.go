@@ -1,0 +1,150 @@
+package decode
+
+import (
+	"net/netip"
+	"strconv"
+	"unicode/utf8"
+)
+
+const hexDigits = "0123456789abcdef"
+
+func appendInt(b []byte, n int) []byte     { return strconv.AppendInt(b, int64(n), 10) }
+func appendUint(b []byte, n uint64) []byte { return strconv.AppendUint(b, n, 10) }
+
+// appendHex adds n as 0x and at least two digits, without further leading zeros.
+func appendHex(b []byte, n uint64) []byte {
+	b = append(b, '0', 'x')
+	if n < 16 {
+		b = append(b, '0')
+	}
+	return strconv.AppendUint(b, n, 16)
+}
+
+// appendHexN adds n as 0x and a fixed number of digits.
+func appendHexN(b []byte, n uint64, digits int) []byte {
+	b = append(b, '0', 'x')
+	for d := digits - 1; d >= 0; d-- {
+		b = append(b, hexDigits[n>>(4*uint(d))&15])
+	}
+	return b
+}
+
+// appendBytes adds data as plain hexadecimal digits.
+func appendBytes(b, data []byte) []byte {
+	for _, x := range data {
+		b = append(b, hexDigits[x>>4], hexDigits[x&15])
+	}
+	return b
+}
+
+// appendMAC adds a hardware address of any length as colon-separated bytes.
+func appendMAC(b, a []byte) []byte {
+	for i, x := range a {
+		if i > 0 {
+			b = append(b, ':')
+		}
+		b = append(b, hexDigits[x>>4], hexDigits[x&15])
+	}
+	return b
+}
+
+// appendByte adds a number below 256 in decimal.
+func appendByte(b []byte, n byte) []byte {
+	if n >= 100 {
+		b = append(b, '0'+n/100)
+	}
+	if n >= 10 {
+		b = append(b, '0'+n/10%10)
+	}
+	return append(b, '0'+n%10)
+}
+
+func appendIPv4(b, a []byte) []byte {
+	_ = a[3]
+	b = append(appendByte(b, a[0]), '.')
+	b = append(appendByte(b, a[1]), '.')
+	b = append(appendByte(b, a[2]), '.')
+	return appendByte(b, a[3])
+}
+
+func appendIPv6(b, a []byte) []byte { return netip.AddrFrom16([16]byte(a)).AppendTo(b) }
+
+// appendAddr adds an address of 4 or 16 bytes.
+func appendAddr(b, a []byte) []byte {
+	switch len(a) {
+	case 4:
+		return appendIPv4(b, a)
+	case 16:
+		return appendIPv6(b, a)
+	}
+	return appendBytes(b, a)
+}
+
+// AppendEscaped adds text from outside so that a terminal only ever sees it as text: control and escape
+// bytes, invalid UTF-8, and runes that are invisible or change the direction of writing become \t, \n, \r,
+// \\, \xNN or \uNNNN.
+func AppendEscaped(b, text []byte) []byte {
+	for len(text) > 0 {
+		c := text[0]
+		if c >= ' ' && c < utf8.RuneSelf {
+			if c == '\\' {
+				b = append(b, '\\', '\\')
+			} else if c == 0x7f {
+				b = append(b, `\x7f`...)
+			} else {
+				b = append(b, c)
+			}
+			text = text[1:]
+			continue
+		}
+		r, n := utf8.DecodeRune(text)
+		switch {
+		case c == '\t':
+			b = append(b, '\\', 't')
+		case c == '\n':
+			b = append(b, '\\', 'n')
+		case c == '\r':
+			b = append(b, '\\', 'r')
+		case n == 1:
+			b = append(b, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
+		case strconv.IsPrint(r):
+			b = append(b, text[:n]...)
+		case r > 0xffff:
+			b = append(b, '\\', 'U')
+			for s := 28; s >= 0; s -= 4 {
+				b = append(b, hexDigits[r>>s&15])
+			}
+		default:
+			b = append(b, '\\', 'u')
+			for s := 12; s >= 0; s -= 4 {
+				b = append(b, hexDigits[r>>s&15])
+			}
+		}
+		text = text[n:]
+	}
+	return b
+}
+
+// appendQuoted adds text from outside, escaped and in double quotes, cut after limit bytes.
+func appendQuoted(b, text []byte, limit int) []byte {
+	b = append(b, '"')
+	cut := len(text) > limit
+	if cut {
+		text = text[:limit]
+	}
+	from := len(b)
+	b = AppendEscaped(b, text)
+	// A quote inside is escaped too; rare enough to go over the text again.
+	for i := len(b) - 1; i >= from; i-- {
+		if b[i] == '"' {
+			b = append(b, 0)
+			copy(b[i+1:], b[i:])
+			b[i] = '\\'
+		}
+	}
+	b = append(b, '"')
+	if cut {
+		b = append(b, "..."...)
+	}
+	return b
+}

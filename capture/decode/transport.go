@@ -1,0 +1,121 @@
+package decode
+
+// TCP is the view of a TCP header with its options (RFC 9293).
+type TCP []byte
+
+func (h TCP) SourcePort() uint16      { return be16(h) }
+func (h TCP) DestinationPort() uint16 { return be16(h[2:]) }
+func (h TCP) Sequence() uint32        { return be32(h[4:]) }
+func (h TCP) Acknowledgment() uint32  { return be32(h[8:]) }
+
+// DataOffset is the header length in bytes.
+func (h TCP) DataOffset() int { return int(h[12]>>4) * 4 }
+
+// Flags returns the nine flag bits, see TCPFIN and following.
+func (h TCP) Flags() TCPFlags  { return TCPFlags(be16(h[12:]) & 0x1ff) }
+func (h TCP) Window() uint16   { return be16(h[14:]) }
+func (h TCP) Checksum() uint16 { return be16(h[16:]) }
+func (h TCP) Urgent() uint16   { return be16(h[18:]) }
+
+// Options are the bytes behind the fixed header, padding included. See TCPOptions.
+func (h TCP) Options() []byte { return h[20:] }
+
+// TCPFlags are the control bits of a TCP header.
+type TCPFlags uint16
+
+// TCP control bits. TCPAE is the accurate ECN bit, once NS.
+const (
+	TCPFIN TCPFlags = 1 << iota
+	TCPSYN
+	TCPRST
+	TCPPSH
+	TCPACK
+	TCPURG
+	TCPECE
+	TCPCWR
+	TCPAE
+)
+
+// TCP returns the view of layer i, nil when it is another layer or a quotation of less than 20 bytes, of
+// which Ports and Header still tell what is there.
+func (p *Packet) TCP(i int) TCP {
+	if h := p.view(i, TypeTCP); len(h) >= 20 {
+		return h
+	}
+	return nil
+}
+
+// Ports returns the ports of layer i, of any transport, also where an ICMP error quotes only 8 bytes of it.
+func (p *Packet) Ports(i int) (src, dst uint16, ok bool) {
+	if uint(i) >= uint(p.n) || !p.layers[i].Type.Transport() {
+		return 0, 0, false
+	}
+	h := p.Header(i)
+	return be16(h), be16(h[2:]), true
+}
+
+func (c *cursor) tcp() Type {
+	if c.quoted && c.off+8 <= min(len(c.data), c.end) && c.off+20 > min(len(c.data), c.end) {
+		return c.quotedStart(TypeTCP)
+	}
+	h := c.need(TypeTCP, 20)
+	if h == nil {
+		return TypeNone
+	}
+	n := int(h[12]>>4) * 4
+	if n < 20 {
+		return c.malformed(TypeTCP, "the data offset is less than 20")
+	}
+	if c.quoted {
+		n = min(n, min(len(c.data), c.end)-c.off)
+	} else if c.need(TypeTCP, n) == nil {
+		return TypeNone
+	}
+	l := c.add(TypeTCP, n)
+	c.verify(l, be16(h[16:]), c.end, protoTCP, true)
+	return c.application(h, true)
+}
+
+// quotedStart adds a transport layer of which an ICMP error quotes the ports and no more than the first 8
+// bytes can be relied on (RFC 792).
+func (c *cursor) quotedStart(t Type) Type {
+	c.add(t, min(len(c.data), c.end)-c.off).Checksum = ChecksumUnverified
+	return TypeNone
+}
+
+// UDP is the view of a UDP header, 8 bytes (RFC 768).
+type UDP []byte
+
+func (h UDP) SourcePort() uint16      { return be16(h) }
+func (h UDP) DestinationPort() uint16 { return be16(h[2:]) }
+func (h UDP) Length() uint16          { return be16(h[4:]) }
+func (h UDP) Checksum() uint16        { return be16(h[6:]) }
+
+// UDP returns the view of layer i, nil when it is another layer.
+func (p *Packet) UDP(i int) UDP { return p.view(i, TypeUDP) }
+
+func (c *cursor) udp() Type {
+	h := c.need(TypeUDP, 8)
+	if h == nil {
+		return TypeNone
+	}
+	length := int(be16(h[4:]))
+	if length < 8 && !(length == 0 && c.end-c.off > 0xffff) {
+		return c.malformed(TypeUDP, "the length is less than 8")
+	}
+	l := c.add(TypeUDP, 8)
+	if length > 0 && !c.part {
+		c.limit(l, length)
+	}
+	if be16(h[6:]) == 0 {
+		l.Checksum = ChecksumZero
+	} else {
+		c.verify(l, be16(h[6:]), c.end, protoUDP, true)
+	}
+	return c.application(h, false)
+}
+
+// application returns the layer that a transport header h carries.
+func (c *cursor) application(h []byte, stream bool) Type {
+	return TypePayload
+}
