@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -149,6 +150,11 @@ func (l *Lab) link(a, b *Host, cfg LinkConfig) (*Link, error) {
 			return nil, fmt.Errorf("%s of %s: %w", e.Ifname, e.Host.name, err)
 		}
 	}
+	for _, e := range []*End{&k.A, &k.B} {
+		if err := e.awaitLocal(); err != nil {
+			return nil, fmt.Errorf("%s of %s: %w", e.Ifname, e.Host.name, err)
+		}
+	}
 	if !cfg.Resolve {
 		if err := k.A.know(&k.B); err != nil {
 			return nil, err
@@ -190,6 +196,21 @@ func (e *End) address(k *Link) error {
 		}
 	}
 	return nil
+}
+
+// awaitLocal waits until the host receives for its IPv6 address: the kernel adds the local route to a new one later, on
+// a work queue, even when there is no duplicate address detection, and refuses packets to it until then.
+func (e *End) awaitLocal() error {
+	if !e.Addr6.IsValid() {
+		return nil
+	}
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Microsecond) {
+		routes, err := e.Host.nl.RouteGet(e.Addr6.AsSlice())
+		if err == nil && len(routes) > 0 && routes[0].Type == unix.RTN_LOCAL {
+			return nil
+		}
+	}
+	return fmt.Errorf("address %s: the kernel has no local route to it after 5 s", e.Addr6)
 }
 
 // know turns address resolution on and tells the end the other's address for good.
