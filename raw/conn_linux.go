@@ -1,0 +1,575 @@
+package raw
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
+	"golang.org/x/sys/unix"
+
+	"sockwire/raw/cmsg"
+	"sockwire/raw/packet"
+)
+
+// Conn is a raw socket or a ping socket. Methods may be called from several goroutines at once; reads wait behind
+// each other, and so do writes.
+type Conn struct {
+	pc         net.PacketConn // *net.IPConn or *net.UDPConn: x/net and the runtime's poller know it
+	rc         syscall.RawConn
+	proto      Protocol
+	family     int
+	headers    bool // packets received start with the IPv4 header
+	readBuffer int
+	errors     bool
+
+	readMu  sync.Mutex
+	recv    *cmsg.Receiver
+	inbox   []cmsg.Message
+	info    cmsg.Info
+	zones   map[uint32]string // interface indexes as text
+	writeMu sync.Mutex
+	send    *cmsg.Sender
+	outbox  []cmsg.Message
+}
+
+const (
+	batchSize   = 64
+	controlSize = 256
+)
+
+// Listen opens a socket that receives every packet of the protocol that reaches this host and passes the filter, and
+// nothing that arrived before it was bound and filtered. ctx bounds opening only.
+func Listen(ctx context.Context, proto Protocol, cfg *Config) (*Conn, error) {
+	if cfg == nil {
+		cfg = new(Config)
+	}
+	c, err := listen(ctx, proto, cfg)
+	if err != nil {
+		kind := "raw socket"
+		if cfg.Unprivileged {
+			kind = "ping socket"
+		}
+		return nil, fmt.Errorf("raw: listen: %s for %v: %w", kind, proto, err)
+	}
+	return c, nil
+}
+
+func listen(ctx context.Context, proto Protocol, cfg *Config) (*Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err := cfg.check(proto); err != nil {
+		return nil, err
+	}
+	c := &Conn{proto: proto, family: cfg.family(proto), errors: cfg.Errors, zones: map[uint32]string{}}
+	c.headers = c.family == 4 && !cfg.Unprivileged
+	fd, err := openSocket(c.family, proto, cfg.Unprivileged)
+	if err != nil {
+		return nil, err
+	}
+	file := os.NewFile(uintptr(fd), "raw socket")
+	defer file.Close()
+	if err := silence(fd); err != nil {
+		return nil, err
+	}
+	if err := c.configure(fd, cfg); err != nil {
+		return nil, err
+	}
+	// FilePacketConn duplicates the descriptor and makes it a net.IPConn, which the runtime's poller waits for and
+	// x/net's ipv4 and ipv6 packages take.
+	if c.pc, err = net.FilePacketConn(file); err != nil {
+		return nil, err
+	}
+	if err := c.start(cfg); err != nil {
+		c.pc.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func openSocket(family int, proto Protocol, unprivileged bool) (int, error) {
+	domain, kind := unix.AF_INET, unix.SOCK_RAW
+	if family == 6 {
+		domain = unix.AF_INET6
+	}
+	if unprivileged {
+		kind = unix.SOCK_DGRAM
+	}
+	fd, err := unix.Socket(domain, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, int(proto))
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return 0, &permissionError{os.NewSyscallError("socket", err), privilegeHint(unprivileged)}
+	case err != nil:
+		return 0, os.NewSyscallError("socket", err)
+	}
+	return fd, nil
+}
+
+func privilegeHint(unprivileged bool) string {
+	if unprivileged {
+		return `sudo sysctl -w net.ipv4.ping_group_range="0 2147483647" lets every user open ping sockets`
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		exe = "PROGRAM"
+	}
+	return "sudo setcap cap_net_raw+ep " + exe + " lets this program open raw sockets"
+}
+
+// silence keeps packets out until the socket is set up: a raw socket receives from the moment it exists. First
+// nothing more is let in, then what came before is thrown away.
+func silence(fd int) error {
+	rejectAll := []bpf.RawInstruction{{Op: unix.BPF_RET | unix.BPF_K}}
+	if err := attach(fd, rejectAll); err != nil {
+		return err
+	}
+	var b [1]byte
+	for {
+		if _, _, err := unix.Recvfrom(fd, b[:], unix.MSG_DONTWAIT); err != nil {
+			if err == unix.EAGAIN {
+				return nil
+			}
+			if err != unix.EINTR {
+				return os.NewSyscallError("recvfrom", err)
+			}
+		}
+	}
+}
+
+func attach(fd int, filter []bpf.RawInstruction) error {
+	if len(filter) == 0 {
+		return os.NewSyscallError("setsockopt SO_DETACH_FILTER", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0))
+	}
+	program := make([]unix.SockFilter, len(filter))
+	for i, ins := range filter {
+		program[i] = unix.SockFilter{Code: ins.Op, Jt: ins.Jt, Jf: ins.Jf, K: ins.K}
+	}
+	err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})
+	return os.NewSyscallError("setsockopt SO_ATTACH_FILTER", err)
+}
+
+// configure sets what has to be set before the socket is bound and binds it.
+func (c *Conn) configure(fd int, cfg *Config) error {
+	if cfg.Interface != "" {
+		if err := unix.BindToDevice(fd, cfg.Interface); err != nil {
+			return fmt.Errorf("interface %q: %w", cfg.Interface, os.NewSyscallError("setsockopt SO_BINDTODEVICE", err))
+		}
+	}
+	var want cmsg.Set
+	if cfg.Errors {
+		want |= cmsg.Errors
+	}
+	want |= cmsg.PacketInfo | cmsg.RxSoftware | cmsg.Drops | cfg.Report
+	if !c.headers {
+		want |= cmsg.TTL | cmsg.TOS
+	}
+	if _, err := cmsg.Enable(fd, want); err != nil {
+		return err
+	}
+	for _, o := range c.options(cfg) {
+		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
+			err = os.NewSyscallError("setsockopt "+o.text, err)
+			if errors.Is(err, os.ErrPermission) {
+				err = &permissionError{err, privilegeHint(false)}
+			}
+			return err
+		}
+	}
+	var err error
+	if cfg.ReadBuffer > 0 {
+		c.readBuffer, err = cmsg.SetReadBuffer(fd, cfg.ReadBuffer)
+	} else {
+		c.readBuffer, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
+	}
+	if err != nil {
+		return err
+	}
+	if cfg.Local.IsValid() || cfg.Unprivileged {
+		if err := unix.Bind(fd, c.bindAddress(cfg)); err != nil {
+			return fmt.Errorf("local address %v: %w", cfg.Local, os.NewSyscallError("bind", err))
+		}
+	}
+	return nil
+}
+
+type option struct {
+	text               string
+	level, name, value int
+}
+
+func (c *Conn) options(cfg *Config) []option {
+	var all []option
+	add := func(text string, level, name, value int) {
+		if value != 0 {
+			all = append(all, option{text, level, name, value})
+		}
+	}
+	header, broadcast := 0, 0
+	if cfg.HeaderIncluded {
+		header = 1
+	}
+	if cfg.Broadcast {
+		broadcast = 1
+	}
+	if c.family == 4 {
+		add("IP_HDRINCL", unix.SOL_IP, unix.IP_HDRINCL, header)
+		add("IP_TTL", unix.SOL_IP, unix.IP_TTL, int(cfg.TTL))
+		add("IP_MULTICAST_TTL", unix.SOL_IP, unix.IP_MULTICAST_TTL, int(cfg.TTL))
+		add("IP_TOS", unix.SOL_IP, unix.IP_TOS, int(cfg.TOS))
+	} else {
+		add("IPV6_HDRINCL", unix.SOL_IPV6, unix.IPV6_HDRINCL, header)
+		add("IPV6_UNICAST_HOPS", unix.SOL_IPV6, unix.IPV6_UNICAST_HOPS, int(cfg.TTL))
+		add("IPV6_MULTICAST_HOPS", unix.SOL_IPV6, unix.IPV6_MULTICAST_HOPS, int(cfg.TTL))
+		add("IPV6_TCLASS", unix.SOL_IPV6, unix.IPV6_TCLASS, int(cfg.TOS))
+	}
+	add("SO_BROADCAST", unix.SOL_SOCKET, unix.SO_BROADCAST, broadcast)
+	add("SO_MARK", unix.SOL_SOCKET, unix.SO_MARK, int(cfg.Mark))
+	return all
+}
+
+func (c *Conn) bindAddress(cfg *Config) unix.Sockaddr {
+	local := cfg.Local
+	if c.family == 4 {
+		sa := new(unix.SockaddrInet4)
+		if local.IsValid() {
+			sa.Addr = local.Unmap().As4()
+		}
+		return sa
+	}
+	sa := new(unix.SockaddrInet6)
+	if local.IsValid() {
+		sa.Addr = local.As16()
+	}
+	if scope := zoneIndex(local.Zone()); scope != 0 {
+		sa.ZoneId = uint32(scope)
+	} else if local.IsLinkLocalUnicast() {
+		sa.ZoneId = uint32(zoneIndex(cfg.Interface))
+	}
+	return sa
+}
+
+// start makes the batches, lets packets in, and returns when the socket is ready.
+func (c *Conn) start(cfg *Config) error {
+	var err error
+	if c.rc, err = c.pc.(syscall.Conn).SyscallConn(); err != nil {
+		return err
+	}
+	if c.send, err = cmsg.NewSender(c.rc, batchSize); err != nil {
+		return err
+	}
+	c.recv = cmsg.NewReceiver(c.rc, batchSize)
+	c.inbox, c.outbox = make([]cmsg.Message, batchSize), make([]cmsg.Message, batchSize)
+	for i := range c.inbox {
+		c.inbox[i].OOB = make([]byte, controlSize)
+	}
+	ctl := c.rc.Control(func(fd uintptr) { err = attach(int(fd), cfg.Filter) })
+	return errors.Join(ctl, err)
+}
+
+// ReadPacket waits for one packet and receives it into b. It allocates nothing once the addresses of links seen
+// have been. The error answers to os.ErrDeadlineExceeded, net.ErrClosed or [ErrQueued].
+func (c *Conn) ReadPacket(b []byte) (Meta, error) {
+	c.readMu.Lock()
+	defer c.readMu.Unlock()
+	m := &c.inbox[0]
+	m.Buf = b
+	defer func() { m.Buf = nil }()
+	_, err := c.recv.Receive(c.inbox[:1])
+	if err != nil {
+		return Meta{}, c.readError(err)
+	}
+	return c.meta(m), nil
+}
+
+// ReadPackets waits for packets and receives as many as there are, at most 64, into the buffers of ps. It returns
+// how many, at least one unless there is an error, and allocates no more than ReadPacket does.
+func (c *Conn) ReadPackets(ps []Packet) (int, error) {
+	c.readMu.Lock()
+	defer c.readMu.Unlock()
+	ms := c.inbox[:min(len(ps), len(c.inbox))]
+	for i := range ms {
+		ms[i].Buf = ps[i].Buf
+	}
+	n, err := c.recv.Receive(ms)
+	for i := range ms[:n] {
+		ps[i].Meta = c.meta(&ms[i])
+	}
+	if err != nil {
+		return 0, c.readError(err)
+	}
+	return n, nil
+}
+
+// Packets receives packets into b, one at a time, until ctx ends or the socket fails; each yielded buffer is a part
+// of b, valid until the next step. The end of ctx is not yielded as an error. While it runs, the read deadline is its.
+func (c *Conn) Packets(ctx context.Context, b []byte) iter.Seq2[Packet, error] {
+	return func(yield func(Packet, error) bool) {
+		stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
+		defer func() {
+			if !stop() {
+				c.SetReadDeadline(time.Time{})
+			}
+		}()
+		for ctx.Err() == nil {
+			meta, err := c.ReadPacket(b)
+			if err != nil && ctx.Err() != nil {
+				return
+			}
+			if !yield(Packet{Buf: b[:meta.N], Meta: meta}, err) || err != nil && !errors.Is(err, ErrQueued) {
+				return
+			}
+		}
+	}
+}
+
+func (c *Conn) readError(err error) error {
+	if c.errors && queued(err) {
+		return fmt.Errorf("raw: read: %w: %w", ErrQueued, err)
+	}
+	return fmt.Errorf("raw: read: %w", err)
+}
+
+// queued tells whether an errno is one that the kernel makes of ICMP errors.
+func queued(err error) bool {
+	var errno syscall.Errno
+	return errors.As(err, &errno) && slices.Contains([]syscall.Errno{unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EHOSTDOWN,
+		unix.ENONET, unix.ENOPROTOOPT, unix.EMSGSIZE, unix.EOPNOTSUPP, unix.EPROTO, unix.EACCES}, errno)
+}
+
+// meta reads what came with m.
+func (c *Conn) meta(m *cmsg.Message) Meta {
+	i := &c.info
+	i.Parse(m.OOB[:m.NN], m.Flags)
+	meta := Meta{N: m.N, From: m.Addr.Addr(), To: i.Dst, Ifindex: i.Ifindex, TTL: i.TTL, TOS: i.TOS, Dropped: i.Drops,
+		Truncated: m.Flags&unix.MSG_TRUNC != 0, Hardware: i.Hardware}
+	meta.Time, meta.Source = i.Software, TimeKernel
+	if i.Has&cmsg.RxSoftware == 0 {
+		meta.Time, meta.Source = time.Now().Round(0), TimeProcess
+	}
+	if m.Scope != 0 {
+		meta.From = meta.From.WithZone(c.zone(m.Scope))
+	}
+	if c.headers {
+		meta.HeaderLen = headerLen(m.Buf[:m.N])
+		if m.N >= ipv4.HeaderLen {
+			meta.TOS, meta.TTL = int(m.Buf[1]), int(m.Buf[8])
+			meta.To = netip.AddrFrom4([4]byte(m.Buf[16:20]))
+		}
+	}
+	if c.proto == ICMP && !meta.Truncated {
+		meta.BadChecksum = packet.Checksum(m.Buf[meta.HeaderLen:m.N]) != 0
+	}
+	return meta
+}
+
+// headerLen returns the length of the IPv4 header at the front of b, at most all of b.
+func headerLen(b []byte) int {
+	if len(b) == 0 {
+		return 0
+	}
+	return min(max(int(b[0]&15)*4, ipv4.HeaderLen), len(b))
+}
+
+// ReadError takes one entry off the error queue without waiting; ok is false if it is empty. What the entry quotes of
+// the packet that was sent is received into b, from the protocol's header on.
+func (c *Conn) ReadError(b []byte) (e QueuedError, ok bool, err error) {
+	c.readMu.Lock()
+	defer c.readMu.Unlock()
+	m := &c.inbox[0]
+	m.Buf = b
+	n, err := c.recv.TryReceiveErrors(c.inbox[:1])
+	m.Buf = nil
+	if err != nil {
+		return e, false, fmt.Errorf("raw: read error queue: %w", err)
+	}
+	if n == 0 {
+		return e, false, nil
+	}
+	i := &c.info
+	i.Parse(m.OOB[:m.NN], m.Flags)
+	e = QueuedError{Error: i.Error, N: m.N, To: m.Addr.Addr(), Time: i.Software}
+	if i.Has&cmsg.RxSoftware == 0 {
+		e.Time = time.Now().Round(0)
+	}
+	return e, true, nil
+}
+
+// WritePacket sends b to dst. Without Config.HeaderIncluded b starts with the protocol's header, else with the IP
+// header, and dst says where to route it. It allocates nothing. Without Config.Errors a packet thrown away by a full
+// queue of this host counts as sent; with it the error is ENOBUFS.
+func (c *Conn) WritePacket(b []byte, dst netip.Addr) error {
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	m := &c.outbox[0]
+	*m = cmsg.Message{Buf: b, Addr: netip.AddrPortFrom(dst.WithZone(""), 0), Scope: uint32(zoneIndex(dst.Zone()))}
+	_, err := c.sendAll(c.outbox[:1])
+	*m = cmsg.Message{}
+	if err != nil {
+		return fmt.Errorf("raw: write to %v: %w", dst, err)
+	}
+	return nil
+}
+
+// WritePackets sends ps in order to their To, with their Control, in batches of 64. It returns how many were sent;
+// the error is that of ps[n].
+func (c *Conn) WritePackets(ps []Packet) (n int, err error) {
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	for n < len(ps) {
+		ms := c.outbox[:min(len(ps)-n, len(c.outbox))]
+		for i := range ms {
+			p := &ps[n+i]
+			scope := zoneIndex(p.To.Zone())
+			if scope == 0 && (p.To.IsLinkLocalUnicast() || p.To.IsLinkLocalMulticast()) {
+				scope = p.Ifindex
+			}
+			ms[i] = cmsg.Message{Buf: p.Buf, OOB: p.Control, Addr: netip.AddrPortFrom(p.To.WithZone(""), 0), Scope: uint32(scope)}
+		}
+		sent, err := c.sendAll(ms)
+		n += sent
+		if err != nil {
+			return n, fmt.Errorf("raw: write to %v: %w", ps[n].To, err)
+		}
+	}
+	return n, nil
+}
+
+// sendAll sends ms. With the error queue on, the first send after an ICMP error fails with the errno of that error,
+// which belongs to an earlier packet: it is tried again.
+func (c *Conn) sendAll(ms []cmsg.Message) (n int, err error) {
+	for tries := 0; ; {
+		sent, err := c.send.Send(ms[n:])
+		n += sent
+		if sent > 0 {
+			tries = 0
+		}
+		if err == nil || !c.errors || tries == 3 || !queued(err) {
+			return n, err
+		}
+		tries++
+	}
+}
+
+// WriteHeader sends an IPv4 packet given as x/net's header and a payload. It needs Config.HeaderIncluded.
+func (c *Conn) WriteHeader(h *ipv4.Header, payload []byte, control *ipv4.ControlMessage) error {
+	r, err := c.IPv4Raw()
+	if err != nil {
+		return err
+	}
+	if err := r.WriteTo(h, payload, control); err != nil {
+		return fmt.Errorf("raw: write to %v: %w", h.Dst, err)
+	}
+	return nil
+}
+
+// IPv4 returns x/net's view of the same socket, for its options: multicast groups, source filters, control flags.
+// It fails on an IPv6 socket.
+func (c *Conn) IPv4() (*ipv4.PacketConn, error) {
+	if c.family != 4 {
+		return nil, errors.New("raw: an IPv6 socket has no IPv4 options")
+	}
+	return ipv4.NewPacketConn(c.pc), nil
+}
+
+// IPv4Raw returns x/net's view of the same socket for packets with their header, and turns header inclusion on.
+func (c *Conn) IPv4Raw() (*ipv4.RawConn, error) {
+	if !c.headers {
+		return nil, errors.New("raw: only an IPv4 raw socket can have the header included")
+	}
+	r, err := ipv4.NewRawConn(c.pc)
+	if err != nil {
+		return nil, fmt.Errorf("raw: header inclusion: %w", err)
+	}
+	return r, nil
+}
+
+// IPv6 returns x/net's view of the same socket, for its options. It fails on an IPv4 socket.
+func (c *Conn) IPv6() (*ipv6.PacketConn, error) {
+	if c.family != 6 {
+		return nil, errors.New("raw: an IPv4 socket has no IPv6 options")
+	}
+	return ipv6.NewPacketConn(c.pc), nil
+}
+
+// SyscallConn gives access to the descriptor, for options that nothing here sets.
+func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.rc, nil }
+
+// Local returns the address the socket is bound to; unspecified if it is bound to none.
+func (c *Conn) Local() netip.Addr {
+	var a netip.Addr
+	switch l := c.pc.LocalAddr().(type) {
+	case *net.IPAddr:
+		a, _ = netip.AddrFromSlice(l.IP)
+		a = a.Unmap().WithZone(l.Zone)
+	case *net.UDPAddr:
+		a = l.AddrPort().Addr().Unmap()
+	}
+	return a
+}
+
+// ID returns the identifier that the kernel puts in the echo requests of a ping socket; 0 for a raw socket.
+func (c *Conn) ID() uint16 {
+	if l, ok := c.pc.LocalAddr().(*net.UDPAddr); ok {
+		return uint16(l.Port)
+	}
+	return 0
+}
+
+// ReadBuffer returns the size of the receive buffer that was granted, in bytes as the kernel counts them: each packet
+// costs its own bookkeeping too, a small one about 768 bytes.
+func (c *Conn) ReadBuffer() int { return c.readBuffer }
+
+// Drops returns how many packets the socket has lost in its receive buffer so far, to the last one, modulo 2^32.
+func (c *Conn) Drops() (n uint32, err error) {
+	ctl := c.rc.Control(func(fd uintptr) { n, err = cmsg.ReadDrops(int(fd)) })
+	return n, errors.Join(ctl, err)
+}
+
+// SetDeadline sets both deadlines; a time in the past ends waiting calls at once, the zero time never does.
+func (c *Conn) SetDeadline(t time.Time) error { return c.pc.SetDeadline(t) }
+
+// SetReadDeadline sets the deadline of reads.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.pc.SetReadDeadline(t) }
+
+// SetWriteDeadline sets the deadline of writes.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.pc.SetWriteDeadline(t) }
+
+// Close closes the socket; waiting calls return net.ErrClosed.
+func (c *Conn) Close() error { return c.pc.Close() }
+
+// zone returns the interface index as text, which netip takes for a zone and zoneIndex reads without asking the
+// kernel for a name. The texts of interfaces seen are kept, so that a packet from one costs no allocation.
+func (c *Conn) zone(scope uint32) string {
+	text, ok := c.zones[scope]
+	if !ok {
+		text = strconv.FormatUint(uint64(scope), 10)
+		c.zones[scope] = text
+	}
+	return text
+}
+
+// zoneIndex returns the interface index of a zone, which is a number or a name; 0 if there is none such.
+func zoneIndex(zone string) int {
+	if zone == "" {
+		return 0
+	}
+	if n, err := strconv.Atoi(zone); err == nil {
+		return n
+	}
+	if ifi, err := net.InterfaceByName(zone); err == nil {
+		return ifi.Index
+	}
+	return 0
+}
