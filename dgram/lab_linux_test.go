@@ -1,0 +1,234 @@
+package dgram
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"sockwire/raw/netlab"
+)
+
+func TestMain(m *testing.M) { netlab.Run(m) }
+
+// on opens a socket on a lab host.
+func on(t *testing.T, h *netlab.Host, network, address string, cfg *Config) *Conn {
+	t.Helper()
+	var c *Conn
+	err := h.Do(func() (err error) {
+		c, err = Listen(t.Context(), network, address, cfg)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func TestMulticast(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	for _, tt := range []struct {
+		network, group, otherGroup string
+		source                     netip.Addr
+	}{
+		{"udp4", "239.255.77.1", "239.255.77.2", a.Addr4()},
+		{"udp6", "ff12::7701", "ff12::7702", a.Addr6()},
+	} {
+		t.Run(tt.network, func(t *testing.T) {
+			group := netip.MustParseAddr(tt.group)
+			join := func(c *Conn, g string) {
+				if err := b.Do(func() error { return c.Join(netip.MustParseAddr(g), b.Ifname()) }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			member := on(t, b, tt.network, ":0", nil)
+			join(member, tt.group)
+			// Another socket that joined another group: IP_MULTICAST_ALL would give it what the first one joined.
+			other := on(t, b, tt.network, ":0", nil)
+			join(other, tt.otherGroup)
+			// A member on the sending host, which NoLoop keeps from hearing its own.
+			self := on(t, a, tt.network, ":0", nil)
+			if err := a.Do(func() error { return self.Join(group, a.Ifname()) }); err != nil {
+				t.Fatal(err)
+			}
+			sender := on(t, a, tt.network, netip.AddrPortFrom(tt.source, 0).String(), &Config{Interface: a.Ifname(), MulticastTTL: 5, NoLoop: true})
+			send := func(c *Conn, to netip.Addr, port uint16) {
+				t.Helper()
+				if err := c.Send([]byte("all"), UDP(netip.AddrPortFrom(to, port))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			send(sender, group, other.LocalAddr().IP.Port())
+			send(sender, group, self.LocalAddr().IP.Port())
+			send(sender, group, member.LocalAddr().IP.Port())
+			if d := receive(t, member); string(d.Payload) != "all" || d.To != group || d.TTL != 5 || d.Ifindex != b.Ifindex() {
+				t.Errorf("got %q to %v with TTL %d on interface %d", d.Payload, d.To, d.TTL, d.Ifindex)
+			}
+			for name, c := range map[string]*Conn{"a socket that did not join": other, "the sender's host": self} {
+				if ds, err := c.TryReceiveBatch(c.NewBatch(4, 100)); err != nil || len(ds) != 0 {
+					t.Errorf("%s received %d datagrams, %v", name, len(ds), err)
+				}
+			}
+			loops := on(t, a, tt.network, netip.AddrPortFrom(tt.source, 0).String(), &Config{Interface: a.Ifname()})
+			send(loops, group, self.LocalAddr().IP.Port())
+			if d := receive(t, self); d.TTL != 1 {
+				t.Errorf("group traffic has TTL %d unless told otherwise, want 1", d.TTL)
+			}
+			_ = b.Do(func() error {
+				if err := member.Leave(group, b.Ifname()); err != nil {
+					t.Error(err)
+				}
+				if err := member.Join(group, "no-such-if"); err == nil {
+					t.Error("joined on an interface that is not there")
+				}
+				if err := member.Join(tt.source, b.Ifname()); err == nil {
+					t.Error("joined what is no group")
+				}
+				if err := member.Leave(group, b.Ifname()); err == nil {
+					t.Error("left twice")
+				}
+				return nil
+			})
+		})
+	}
+}
+
+func TestSourceSpecificMulticast(t *testing.T) {
+	group := netip.MustParseAddr("232.1.2.3")
+	member := listen(t, "udp4", ":0", nil)
+	good, bad := netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.3")
+	if err := member.JoinSource(group, good, "lo"); err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range []netip.Addr{bad, good} {
+		sender := listen(t, "udp4", netip.AddrPortFrom(source, 0).String(), &Config{Interface: "lo"})
+		if err := sender.Send([]byte(source.String()), UDP(netip.AddrPortFrom(group, member.LocalAddr().IP.Port()))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := receive(t, member); d.From.IP.Addr() != good {
+		t.Errorf("got a datagram from %v", d.From)
+	}
+	if err := member.JoinSource(group, netip.MustParseAddr("::1"), "lo"); err == nil {
+		t.Error("an IPv6 source for an IPv4 group was accepted")
+	}
+}
+
+// A link-local address means nothing without its interface.
+func TestLinkLocalZones(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	for _, h := range []*netlab.Host{a, b} {
+		for name, value := range map[string]string{"accept_dad": "0", "addr_gen_mode": "0"} { // EUI-64 link-local, at once
+			if err := h.Sysctl("net.ipv6.conf."+h.Ifname()+"."+name, value); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	server := on(t, b, "udp6", "[::]:0", nil)
+	client := on(t, a, "udp6", "[::]:0", nil)
+	group := netip.MustParseAddr("ff02::1").WithZone(a.Ifname())
+	port := server.LocalAddr().IP.Port()
+	var d Datagram
+	if err := b.Do(func() error { return server.Join(netip.MustParseAddr("ff02::1"), b.Ifname()) }); err != nil {
+		t.Fatal(err)
+	}
+	// Names of interfaces are those of the host that is asked.
+	err := a.Do(func() error { return client.Send([]byte("who is there"), UDP(netip.AddrPortFrom(group, port))) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = b.Do(func() error { d = receive(t, server); return server.Reply(&d, []byte("me")) })
+	if from := d.From.IP.Addr(); !from.IsLinkLocalUnicast() || from.Zone() != b.Ifname() || d.Ifindex != b.Ifindex() {
+		t.Fatalf("from %v on interface %d", d.From, d.Ifindex)
+	}
+	_ = a.Do(func() error { d = receive(t, client); return nil })
+	if from := d.From.IP.Addr(); string(d.Payload) != "me" || !from.IsLinkLocalUnicast() || from.Zone() != a.Ifname() {
+		t.Errorf("the answer %q came from %v", d.Payload, d.From)
+	}
+}
+
+// Datagrams above the MTU cannot be cut by offload: they need fragments, and get them.
+func TestTrainsAboveTheMTU(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	server := on(t, b, "udp4", netip.AddrPortFrom(b.Addr4(), 0).String(), &Config{ReadBuffer: 4 << 20, Coalesce: true})
+	client := on(t, a, "udp4", netip.AddrPortFrom(a.Addr4(), 0).String(), nil)
+	arena := make([]byte, 10*4000)
+	for _, size := range []int{4000, 1400} {
+		var ms []Message
+		for i := range 10 {
+			arena[i*size] = byte(i)
+			ms = append(ms, Message{Payload: arena[i*size : (i+1)*size], To: server.LocalAddr()})
+		}
+		if n, err := client.SendAll(ms); n != 10 || err != nil {
+			t.Fatalf("%d bytes: sent %d: %v", size, n, err)
+		}
+		for i := range 10 {
+			if d := receive(t, server); len(d.Payload) != size || d.Payload[0] != byte(i) {
+				t.Fatalf("datagram %d of %d bytes arrived with %d", i, size, len(d.Payload))
+			}
+		}
+		if !client.Offload() {
+			t.Errorf("%d bytes turned offload off altogether", size)
+		}
+	}
+}
+
+func TestFragmentationForbidden(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	client := on(t, a, "udp4", ":0", &Config{Fragmentation: FragmentForbid})
+	to := UDP(netip.AddrPortFrom(b.Addr4(), 9))
+	if err := client.Send(make([]byte, 1500), to); err == nil {
+		t.Error("1500 bytes left through an MTU of 1500 with fragmentation forbidden")
+	}
+	if err := client.Send(make([]byte, 1472), to); err != nil {
+		t.Errorf("1472 bytes: %v", err)
+	}
+}
+
+// An error from a router is attributed to the router.
+func TestRouterIsNamed(t *testing.T) {
+	netlab.Need(t)
+	lab, err := netlab.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { lab.Close() })
+	a, _ := lab.Host("a")
+	r, _ := lab.Router("r")
+	b, err := lab.Host("b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = lab.Link(a, r, netlab.LinkConfig{})
+	if err == nil {
+		_, err = lab.Link(r, b, netlab.LinkConfig{MTU: 1400})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := on(t, a, "udp4", ":0", &Config{Fragmentation: FragmentForbid})
+	to := UDP(netip.AddrPortFrom(b.Addr4(), 9))
+	if _, err := client.SendAll([]Message{{Payload: []byte("short-lived"), To: to, TTL: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Send(make([]byte, 1450), to); err != nil {
+		t.Fatal(err)
+	}
+	var told []*NetworkError
+	for end := time.Now().Add(5 * time.Second); len(told) < 2 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		list, _ := client.Reports()
+		told = append(told, list...)
+	}
+	if len(told) != 2 {
+		t.Fatalf("told of %d errors", len(told))
+	}
+	for i, want := range []struct {
+		kind, code uint8
+		mtu        int
+	}{{11, 0, 0}, {3, 4, 1400}} {
+		e := told[i]
+		if e.From != r.Addr4() || e.To != to.IP || e.Type != want.kind || e.Code != want.code || e.MTU != want.mtu || e.Unreachable() {
+			t.Errorf("got %v", e)
+		}
+	}
+}
