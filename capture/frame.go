@@ -59,7 +59,8 @@ type Interface struct {
 	Link        LinkType // of every frame of this interface
 	Snaplen     int      // the longest Data, 0 for no limit
 	Resolution  time.Duration
-	Filter      string // the filter expression that was in force, if known
+	Filter      string   // the filter expression that was in force, if known; outside text
+	Comments    []string // that a file carries on the interface; outside text
 }
 
 // Direction tells which way a frame went, seen from the capturing host.

@@ -1,0 +1,89 @@
+package capture
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxRecord bounds the bytes of a block or record: no link type's frame is longer, and a length in a file
+// is not to be trusted.
+const maxRecord = 64 << 20
+
+// FileError says what is wrong with a capture file, and where. A file that ends within a record has an
+// error that wraps io.ErrUnexpectedEOF.
+type FileError struct {
+	Offset int64 // of the first byte that is wrong or missing, in the uncompressed file
+	Err    error
+}
+
+func (e *FileError) Error() string { return fmt.Sprintf("capture: at byte %d: %v", e.Offset, e.Err) }
+
+// Unwrap returns what is wrong.
+func (e *FileError) Unwrap() error { return e.Err }
+
+// input gives the bytes of a file in order. A mapped file is one buffer; others are read into a buffer that
+// grows only as bytes arrive, so that a length in the file does not decide how much memory is used.
+type input struct {
+	buf []byte
+	at  int   // of the next byte in buf
+	off int64 // of buf[0] in the file
+	src io.Reader
+	err error // of src
+}
+
+const inputBuffer = 256 << 10
+
+func (in *input) offset() int64 { return in.off + int64(in.at) }
+
+// peek returns the next n bytes without taking them. They are valid until the next call. At the end of the
+// input the error is io.EOF if nothing is left, else a FileError wrapping io.ErrUnexpectedEOF.
+func (in *input) peek(n int) ([]byte, error) {
+	if len(in.buf)-in.at >= n {
+		return in.buf[in.at : in.at+n : in.at+n], nil
+	}
+	return in.more(n)
+}
+
+func (in *input) more(n int) ([]byte, error) {
+	if in.src != nil {
+		in.read(n)
+	}
+	have := len(in.buf) - in.at
+	switch {
+	case have >= n:
+		return in.buf[in.at : in.at+n : in.at+n], nil
+	case in.err != nil && in.err != io.EOF && !errors.Is(in.err, io.ErrUnexpectedEOF):
+		return nil, &FileError{Offset: in.off + int64(len(in.buf)), Err: in.err}
+	case have == 0 && (in.err == nil || in.err == io.EOF):
+		return nil, io.EOF
+	}
+	return nil, &FileError{Offset: in.off + int64(len(in.buf)), Err: io.ErrUnexpectedEOF}
+}
+
+// read reads until n bytes are there or the source ends. It takes what the source gives, so that a pipe is
+// read as it is written.
+func (in *input) read(n int) {
+	if in.at > 0 {
+		in.off += int64(in.at)
+		in.buf = in.buf[:copy(in.buf, in.buf[in.at:])]
+		in.at = 0
+	}
+	for idle := 0; len(in.buf) < n && in.err == nil; {
+		if len(in.buf) == cap(in.buf) {
+			grown := make([]byte, len(in.buf), max(2*cap(in.buf), inputBuffer))
+			copy(grown, in.buf)
+			in.buf = grown
+		}
+		var got int
+		got, in.err = in.src.Read(in.buf[len(in.buf):cap(in.buf)])
+		in.buf = in.buf[:len(in.buf)+got]
+		if idle++; got > 0 {
+			idle = 0
+		} else if idle > 100 && in.err == nil {
+			in.err = io.ErrNoProgress
+		}
+	}
+}
+
+func (in *input) skip(n int) { in.at += n }

@@ -1,0 +1,413 @@
+package capture
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Reader reads a capture file: pcap in all its variants or pcapng, plain or packed with gzip or zstd. It
+// is for one goroutine.
+type Reader struct {
+	in      input
+	format  Format
+	packing Compression
+	mapped  *mapping
+	file    *os.File
+	unpack  func()
+	err     error // that ends the file, returned from then on
+
+	pcap pcapHeader
+
+	order    byteOrder
+	section  int // sections begun
+	base     int // interfaces of earlier sections
+	ifs      []Interface
+	state    []readerInterface
+	comments []string
+	block    Block // for Next
+}
+
+// readerInterface is what decoding the frames of an interface needs.
+type readerInterface struct {
+	clock   clock
+	snaplen uint32
+}
+
+// Block is a unit of a capture file: a block of pcapng, or a record of pcap. It is borrowed from the Reader
+// until its next step.
+type Block struct {
+	Type   BlockType
+	Offset int64 // of its first byte in the uncompressed file
+	// Frame is the frame of a packet block.
+	Frame Frame
+
+	raw      []byte // the whole block or record
+	captured int    // bytes of Frame.Data, as read
+	order    byteOrder
+	options  []byte // in raw
+	reader   *Reader
+}
+
+// IsPacket tells whether Frame means something.
+func (b *Block) IsPacket() bool {
+	return b.Type == BlockEnhancedPacket || b.Type == BlockPacket || b.Type == BlockSimplePacket
+}
+
+// Body returns what lies between the block's lengths, nil for a pcap record.
+func (b *Block) Body() []byte {
+	if b.reader.format != FormatPcapng {
+		return nil
+	}
+	return b.raw[8 : len(b.raw)-4]
+}
+
+// Options yields code and value of each of the block's options; the value is in the byte order of Order.
+func (b *Block) Options() iter.Seq2[uint16, []byte] { return options(b.options, b.order) }
+
+// Order returns the byte order of the block's section.
+func (b *Block) Order() binary.ByteOrder { return b.order }
+
+// OpenFile opens a file, or standard input for "-". Regular files are mapped and read without a copy; the file must
+// not be shortened meanwhile.
+func OpenFile(name string) (*Reader, error) {
+	if name == "-" {
+		return newFileReader(os.Stdin, false)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("capture: %w", err)
+	}
+	return newFileReader(f, true)
+}
+
+func newFileReader(f *os.File, owned bool) (*Reader, error) {
+	r := &Reader{}
+	if owned {
+		r.file = f
+	}
+	var offset int64
+	if r.mapped, offset = mapFile(f); r.mapped != nil {
+		r.in = input{buf: r.mapped.bytes, at: int(offset)}
+	} else {
+		r.in = input{src: f}
+	}
+	if err := r.begin(); err != nil {
+		r.Close()
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return r, nil
+}
+
+// NewReader returns a Reader of r, which stays the caller's to close. It reads the file's header, and no
+// more than it needs of a pipe.
+func NewReader(r io.Reader) (*Reader, error) {
+	out := &Reader{in: input{src: r}}
+	if err := out.begin(); err != nil {
+		out.Close()
+		return nil, err
+	}
+	return out, nil
+}
+
+// Format returns the file's format.
+func (r *Reader) Format() Format { return r.format }
+
+// Compression returns how the file is packed.
+func (r *Reader) Compression() Compression { return r.packing }
+
+// Offset returns how many bytes of the uncompressed file have been read.
+func (r *Reader) Offset() int64 { return r.in.offset() }
+
+// Size returns the length of a mapped file, to compare Offset with, and 0 for any other.
+func (r *Reader) Size() int64 {
+	if r.mapped == nil || r.packing != Uncompressed {
+		return 0
+	}
+	return int64(len(r.mapped.bytes))
+}
+
+// Stable tells whether Frame.Data stays valid until Close rather than until the next step, as it does in a
+// mapped file that is not compressed.
+func (r *Reader) Stable() bool { return r.in.src == nil }
+
+// Interfaces returns those described so far. The slice is the caller's.
+func (r *Reader) Interfaces() []Interface { return slices.Clone(r.ifs) }
+
+// Close frees what the Reader holds. Frames' Data must not be used afterwards.
+func (r *Reader) Close() error {
+	if r.unpack != nil {
+		r.unpack()
+		r.unpack = nil
+	}
+	var err error
+	if r.mapped != nil {
+		err = r.mapped.release()
+		r.mapped = nil
+		r.in = input{}
+	}
+	if r.file != nil {
+		err = errors.Join(err, r.file.Close())
+		r.file = nil
+	}
+	r.err = fmt.Errorf("capture: %w", os.ErrClosed)
+	return err
+}
+
+var (
+	gzipMagic = []byte{0x1f, 0x8b}
+	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
+)
+
+// begin finds out what the input is and reads its header.
+func (r *Reader) begin() error {
+	head, err := r.in.peek(4)
+	if err != nil {
+		return r.notCapture(err)
+	}
+	switch {
+	case bytes.HasPrefix(head, gzipMagic):
+		r.packing = Gzip
+	case bytes.Equal(head, zstdMagic):
+		r.packing = Zstd
+	}
+	if r.packing != Uncompressed {
+		if err := r.inflate(); err != nil {
+			return err
+		}
+		if head, err = r.in.peek(4); err != nil {
+			return r.notCapture(err)
+		}
+	}
+	if binary.LittleEndian.Uint32(head) == uint32(BlockSection) {
+		r.format = FormatPcapng
+		return r.sniffSection()
+	}
+	return r.beginPcap(head)
+}
+
+func (r *Reader) notCapture(err error) error {
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+		return &FileError{Offset: 0, Err: fmt.Errorf("an empty file is no capture: %w", err)}
+	}
+	return err
+}
+
+// inflate puts a decompressor before the input.
+func (r *Reader) inflate() error {
+	src := io.Reader(bytes.NewReader(r.in.buf[r.in.at:]))
+	if r.in.src != nil {
+		rest := r.in.src
+		if err := r.in.err; err != nil {
+			rest = failing{err}
+		}
+		src = io.MultiReader(bytes.NewReader(r.in.buf[r.in.at:]), rest)
+	}
+	if r.packing == Gzip {
+		z, err := gzip.NewReader(src)
+		if err != nil {
+			return &FileError{Err: fmt.Errorf("gzip: %w", err)}
+		}
+		r.in = input{src: z}
+		return nil
+	}
+	z, err := zstd.NewReader(src, zstd.WithDecoderMaxMemory(64<<20), zstd.WithDecoderMaxWindow(64<<20), zstd.WithDecoderConcurrency(2))
+	if err != nil {
+		return &FileError{Err: fmt.Errorf("zstd: %w", err)}
+	}
+	r.unpack = z.Close
+	r.in = input{src: z}
+	return nil
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// Next reads the next frame into f, skipping blocks that hold none. The end of the file is io.EOF. A file
+// that ends within a record, or is damaged, gives all frames before that and then a *FileError.
+// f.Data is valid until the next step, and until Close if Stable. It allocates only for comments.
+func (r *Reader) Next(f *Frame) error {
+	if r.format != FormatPcapng {
+		if _, err := r.nextRecord(f); err != nil {
+			return r.end(err)
+		}
+		return nil
+	}
+	for {
+		if err := r.nextBlock(&r.block); err != nil {
+			return r.end(err)
+		}
+		if r.block.IsPacket() {
+			*f = r.block.Frame
+			return nil
+		}
+	}
+}
+
+// NextBlock reads the next block, whatever it is, so that Writer.WriteBlock can copy a file without a loss.
+// It ends as Next does.
+func (r *Reader) NextBlock(b *Block) error {
+	if r.format == FormatPcapng {
+		return r.end(r.nextBlock(b))
+	}
+	b.Offset = r.in.offset()
+	raw, err := r.nextRecord(&b.Frame)
+	if err != nil {
+		return r.end(err)
+	}
+	b.Type, b.raw, b.captured, b.order, b.options, b.reader = BlockPacket, raw, len(b.Frame.Data), r.pcap.order, nil, r
+	return nil
+}
+
+// end keeps the error that ends the file.
+func (r *Reader) end(err error) error {
+	if err != nil {
+		r.err = err
+	}
+	return err
+}
+
+// Frames yields the frames of the file until its end, until ctx is done, or an error.
+func (r *Reader) Frames(ctx context.Context) iter.Seq2[Frame, error] {
+	return func(yield func(Frame, error) bool) {
+		done := ctx.Done()
+		var f Frame
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			err := r.Next(&f)
+			switch {
+			case err == io.EOF:
+				return
+			case err != nil:
+				yield(Frame{}, err)
+				return
+			case !yield(f, nil):
+				return
+			}
+		}
+	}
+}
+
+func (r *Reader) damaged(offset int64, format string, a ...any) error {
+	return &FileError{Offset: offset, Err: fmt.Errorf(format, a...)}
+}
+
+// beginPcap reads a pcap file header.
+func (r *Reader) beginPcap(head []byte) error {
+	h := &r.pcap
+	var magic uint32
+	for _, h.order = range []byteOrder{binary.LittleEndian, binary.BigEndian} {
+		magic = h.order.Uint32(head)
+		if magic == magicMicro || magic == magicNano || magic == magicModified || magic == magicNavtel {
+			break
+		}
+		magic = 0
+	}
+	if magic == 0 {
+		return r.damaged(r.in.offset(), "% x begins no capture file", head)
+	}
+	b, err := r.in.peek(pcapHeaderLen)
+	if err != nil {
+		return err
+	}
+	h.nano, h.modified = magic == magicNano, magic == magicModified
+	h.major, h.minor = h.order.Uint16(b[4:]), h.order.Uint16(b[6:])
+	h.snaplen = h.order.Uint32(b[16:])
+	h.link = linkFromFile(LinkType(h.order.Uint32(b[20:]))) // the bits above say how long the FCS is
+	if h.major < 2 {
+		return r.damaged(r.in.offset()+4, "pcap version %d.%d is older than any described", h.major, h.minor)
+	}
+	copy(h.raw[:], b)
+	r.in.skip(pcapHeaderLen)
+	r.format = FormatPcap
+	resolution := time.Microsecond
+	if h.nano {
+		r.format, resolution = FormatPcapNano, time.Nanosecond
+	}
+	snaplen := h.snaplen
+	if snaplen > maxRecord {
+		snaplen = 0
+	}
+	r.ifs = []Interface{{Link: h.link, Snaplen: int(snaplen), Resolution: resolution}}
+	return nil
+}
+
+// linkFromFile maps the raw-IP values that some systems write although the registry has another.
+func linkFromFile(l LinkType) LinkType {
+	if l == 12 || l == 14 {
+		return LinkRaw
+	}
+	return l
+}
+
+// nextRecord reads a pcap record and returns its bytes.
+func (r *Reader) nextRecord(f *Frame) ([]byte, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	h := &r.pcap
+	head := recordLen
+	if h.modified {
+		head = recordLenModif
+	}
+	b, err := r.in.peek(head)
+	if err != nil {
+		return nil, err
+	}
+	var sec, frac, captured, length uint32
+	if h.order == byteOrder(binary.LittleEndian) { // the usual case, without an interface call a field
+		sec, frac = binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
+		captured, length = binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint32(b[12:])
+	} else {
+		sec, frac = binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
+		captured, length = binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint32(b[12:])
+	}
+	// Before version 2.3 the two lengths were the other way round, and 2.3 had both.
+	if h.major == 2 && (h.minor < 3 || (h.minor == 3 && captured > length)) || h.major == 543 {
+		captured, length = length, captured
+	}
+	if captured > maxRecord {
+		return nil, r.damaged(r.in.offset()+8, "a record of %d bytes: the longest that is believed is %d", captured, maxRecord)
+	}
+	if b, err = r.in.peek(head + int(captured)); err != nil {
+		return nil, err
+	}
+	r.in.skip(len(b))
+	if h.nano {
+		f.Time = time.Unix(int64(sec), int64(frac))
+	} else {
+		f.Time = time.Unix(int64(sec), int64(frac)*1000)
+	}
+	f.Data = b[head:]
+	f.Length = int(length)
+	f.Interface = 0
+	f.Ifindex = 0
+	f.Link = h.link
+	f.Direction = DirectionUnknown
+	f.Offload = Offload{}
+	f.Drops = 0
+	f.Comments = nil
+	if h.modified {
+		f.Ifindex = int(h.order.Uint32(b[16:]))
+		if b[22] == 4 { // PACKET_OUTGOING
+			f.Direction = DirectionOut
+		}
+	}
+	return b, nil
+}
