@@ -38,11 +38,13 @@ func ParseMAC(s string) (MAC, error) {
 // String returns the address as 02:00:00:00:00:01.
 func (m MAC) String() string { return net.HardwareAddr(m[:]).String() }
 
-// Ethernet is an Ethernet II header. EtherType follows from the next layer.
+// Ethernet is an Ethernet II header. EtherType follows from the next layer. Trailer comes after everything below, such
+// as the padding of a short frame, which Append does not add by itself.
 type Ethernet struct {
 	Dst       MAC         `field:"dst"`
 	Src       MAC         `field:"src"`
 	EtherType Opt[uint16] `field:"type"`
+	Trailer   []byte      `field:"trailer"`
 }
 
 // VLAN is an 802.1Q tag. TPID goes where the layer before says what follows: give QinQ's outer tag

@@ -10,7 +10,8 @@ import (
 // closed.
 type Layer interface{ layer() }
 
-// Payload is bytes as they are: the data of the layer before, or any layer this package does not build.
+// Payload is bytes as they are: the data of the layer before, or any layer this package does not build. A *Payload is a
+// layer too, which spares a program that changes it from packet to packet an allocation each.
 type Payload []byte
 
 func (*Ethernet) layer()           {}
@@ -29,6 +30,15 @@ func (*ICMPv4) layer()             {}
 func (*ICMPv6) layer()             {}
 func (*UDP) layer()                {}
 func (*TCP) layer()                {}
+func (*MPLS) layer()               {}
+func (*PPPoE) layer()              {}
+func (*IGMP) layer()               {}
+func (*SCTP) layer()               {}
+func (*SCTPChunk) layer()          {}
+func (*GRE) layer()                {}
+func (*VXLAN) layer()              {}
+func (*Geneve) layer()             {}
+func (*UDPLite) layer()            {}
 func (Payload) layer()             {}
 
 var errNoPseudoHeader = errors.New("a computed checksum needs an IP layer before it: give Checksum")
@@ -37,25 +47,33 @@ var errNoPseudoHeader = errors.New("a computed checksum needs an IP layer before
 // which names the layer, it returns b as it was. It allocates only when b has too little room or the packet more
 // than 16 layers.
 func Append(b []byte, layers ...Layer) ([]byte, error) {
-	// The layers are told apart by type, not called through the interface: so they stay on the caller's stack.
 	var room [17]int
-	starts := room[:0]
+	b, _, err := appendStarts(b, room[:0], layers)
+	if err != nil {
+		return b, fmt.Errorf("packet: %w", err)
+	}
+	return b, nil
+}
+
+// appendStarts is Append that also appends to starts where each layer starts in b, and the end.
+func appendStarts(b []byte, starts []int, layers []Layer) ([]byte, []int, error) {
+	// The layers are told apart by type, not called through the interface: so they stay on the caller's stack.
 	start := len(b)
 	for i, l := range layers {
 		starts = append(starts, len(b))
 		var err error
 		if b, err = appendLayer(b, l, layers[i+1:]); err != nil {
-			return b[:start], fmt.Errorf("packet: layer %d, %s: %w", i+1, name(l), err)
+			return b[:start], starts, fmt.Errorf("layer %d, %s: %w", i+1, name(l), err)
 		}
 	}
 	starts = append(starts, len(b))
 	for i := len(layers) - 1; i >= 0; i-- {
 		var err error
 		if b, err = finishLayer(b, layers, i, starts); err != nil {
-			return b[:start], fmt.Errorf("packet: layer %d, %s: %w", i+1, name(layers[i]), err)
+			return b[:start], starts, fmt.Errorf("layer %d, %s: %w", i+1, name(layers[i]), err)
 		}
 	}
-	return b, nil
+	return b, starts, nil
 }
 
 // appendLayer writes what is known before the layers below.
@@ -97,8 +115,28 @@ func appendLayer(b []byte, l Layer, below []Layer) ([]byte, error) {
 		return l.append(b), nil
 	case *TCP:
 		return l.append(b)
+	case *MPLS:
+		return l.append(b, next)
+	case *PPPoE:
+		return l.append(b, next)
+	case *IGMP:
+		return l.append(b)
+	case *SCTP:
+		return l.append(b), nil
+	case *SCTPChunk:
+		return l.append(b)
+	case *GRE:
+		return l.append(b, next)
+	case *VXLAN:
+		return l.append(b)
+	case *Geneve:
+		return l.append(b, next)
+	case *UDPLite:
+		return l.append(b), nil
 	case Payload:
 		return append(b, l...), nil
+	case *Payload:
+		return append(b, *l...), nil
 	}
 	return b, errors.New("nil is no layer")
 }
@@ -123,6 +161,18 @@ func finishLayer(b []byte, layers []Layer, i int, starts []int) ([]byte, error) 
 		return b, l.finish(b, start, layers[:i])
 	case *TCP:
 		return b, l.finish(b, start, layers[:i])
+	case *UDPLite:
+		return b, l.finish(b, start, layers[:i])
+	case *PPPoE:
+		return b, l.finish(b, start)
+	case *IGMP:
+		l.finish(b, start)
+	case *SCTP:
+		l.finish(b, start)
+	case *GRE:
+		l.finish(b, start)
+	case *Ethernet:
+		return append(b, l.Trailer...), nil
 	}
 	return b, nil
 }
@@ -182,6 +232,16 @@ func ipProtocol(l Layer) (proto uint8, known bool) {
 		return ProtoUDP, true
 	case *TCP:
 		return ProtoTCP, true
+	case *MPLS:
+		return ProtoMPLS, true
+	case *IGMP:
+		return ProtoIGMP, true
+	case *SCTP:
+		return ProtoSCTP, true
+	case *GRE:
+		return ProtoGRE, true
+	case *UDPLite:
+		return ProtoUDPLite, true
 	}
 	return 0, false
 }
@@ -193,6 +253,13 @@ func etherType(l Layer) (t uint16, known bool) {
 		return l.TPID.Or(EtherTypeVLAN), true
 	case *ARP:
 		return EtherTypeARP, true
+	case *MPLS:
+		return EtherTypeMPLS, true
+	case *PPPoE:
+		if l.Code != 0 {
+			return EtherTypePPPoEDisc, true
+		}
+		return EtherTypePPPoE, true
 	case *IPv4:
 		return EtherTypeIPv4, true
 	case *IPv6:
@@ -238,6 +305,24 @@ func name(l Layer) string {
 		return "UDP"
 	case *TCP:
 		return "TCP"
+	case *MPLS:
+		return "MPLS"
+	case *PPPoE:
+		return "PPPoE"
+	case *IGMP:
+		return "IGMP"
+	case *SCTP:
+		return "SCTP"
+	case *SCTPChunk:
+		return "SCTPChunk"
+	case *GRE:
+		return "GRE"
+	case *VXLAN:
+		return "VXLAN"
+	case *Geneve:
+		return "Geneve"
+	case *UDPLite:
+		return "UDPLite"
 	}
 	return "Payload"
 }

@@ -22,11 +22,13 @@ const (
 	AE
 )
 
+// flagLetters names the flags from the lowest bit on.
+const flagLetters = "FSRPAUECN"
+
 // String returns the flags as letters, S for SYN and so on, or "none"; reserved bits as a number.
 func (f TCPFlags) String() string {
-	const letters = "FSRPAUECN"
 	var s strings.Builder
-	for i, c := range letters {
+	for i, c := range flagLetters {
 		if f&(1<<i) != 0 {
 			s.WriteRune(c)
 		}

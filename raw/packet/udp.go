@@ -54,3 +54,39 @@ func jumbo(outer []Layer) bool {
 	}
 	return false
 }
+
+// UDPLite is a UDP-Lite header (RFC 3828). Coverage is how many bytes from the header's first the checksum covers,
+// 0 for all.
+type UDPLite struct {
+	SrcPort  uint16      `field:"sport"`
+	DstPort  uint16      `field:"dport"`
+	Coverage uint16      `field:"cov"`
+	Checksum Opt[uint16] `field:"chksum"`
+}
+
+func (h *UDPLite) append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint16(b, h.SrcPort)
+	b = binary.BigEndian.AppendUint16(b, h.DstPort)
+	b = binary.BigEndian.AppendUint16(b, h.Coverage)
+	return append(b, 0, 0)
+}
+
+func (h *UDPLite) finish(b []byte, start int, outer []Layer) error {
+	data := b[start:]
+	check, given := h.Checksum.Get()
+	if !given {
+		pseudo, ok := pseudoHeader(outer, ProtoUDPLite, len(data))
+		if !ok {
+			return errNoPseudoHeader
+		}
+		covered := data
+		if n := int(h.Coverage); n != 0 {
+			covered = data[:min(max(n, 8), len(data))]
+		}
+		if check = pseudo.Add(covered).Checksum(); check == 0 {
+			check = 0xffff
+		}
+	}
+	binary.BigEndian.PutUint16(data[6:], check)
+	return nil
+}

@@ -1,0 +1,249 @@
+package packet
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Format writes layers as an expression that [Parse] reads: it builds the same bytes, whatever the seed. Each layer
+// must be one that this package defines.
+func Format(layers []Layer) string {
+	var s strings.Builder
+	for i, l := range layers {
+		if i > 0 {
+			s.WriteString(" / ")
+		}
+		switch l := l.(type) {
+		case Payload:
+			s.WriteString(formatPayload(l))
+		case *Payload:
+			s.WriteString(formatPayload(*l))
+		default:
+			formatLayer(&s, l)
+		}
+	}
+	return s.String()
+}
+
+// alwaysWritten are the fields that the parser would otherwise choose itself: see [parsing.defaults].
+var alwaysWritten = map[string][]string{
+	"ip": {"id"}, "frag": {"id"}, "udp": {"sport", "dport"}, "udplite": {"sport", "dport"}, "sctp": {"sport", "dport"},
+	"tcp": {"sport", "dport", "seq", "flags"}, "icmp": {"type"}, "icmp6": {"type"},
+}
+
+func formatLayer(s *strings.Builder, l Layer) {
+	kind := kindOf(l)
+	s.WriteString(kind.name)
+	always := alwaysWritten[kind.name]
+	switch l := l.(type) {
+	case *ICMPv4:
+		if l.Type == ICMPv4Echo {
+			always = []string{"type", "id"}
+		}
+	case *ICMPv6:
+		if l.Type == ICMPv6Echo {
+			always = []string{"type", "id"}
+		}
+	}
+	v, model := reflect.ValueOf(l).Elem(), reflect.ValueOf(kind.make()).Elem()
+	first := true
+	for _, f := range kind.fields() {
+		field := v.Field(f.index)
+		if field.Kind() != reflect.Slice && field.Interface() == model.Field(f.index).Interface() && !slices.Contains(always, f.name) {
+			continue
+		}
+		text := formatField(kind, f, field.Addr().Interface())
+		if text == "" {
+			continue
+		}
+		s.WriteString(map[bool]string{true: "{", false: ", "}[first])
+		s.WriteString(f.name + "=" + text)
+		first = false
+	}
+	if !first {
+		s.WriteByte('}')
+	}
+}
+
+// formatField writes a field's value, "" for an empty one.
+func formatField(kind *layerKind, f field, ptr any) string {
+	switch p := ptr.(type) {
+	case *[]byte:
+		return hex.EncodeToString(*p)
+	case *[]netip.Addr:
+		var list []string
+		for _, a := range *p {
+			list = append(list, a.String())
+		}
+		return bracketed(list)
+	case *[]Option:
+		var list []string
+		for i := range *p {
+			list = append(list, formatOption(kind.options, &(*p)[i]))
+		}
+		return bracketed(list)
+	case *[]ICMPExtension:
+		var list []string
+		for i := range *p {
+			list = append(list, formatObject(&(*p)[i]))
+		}
+		return bracketed(list)
+	case *netip.Addr:
+		if !p.IsValid() {
+			return ""
+		}
+		return p.String()
+	case *MAC:
+		return p.String()
+	case *TCPFlags:
+		if *p&^0x1ff == 0 {
+			return p.String()
+		}
+	case *Opt[uint8]:
+		if !p.given {
+			return "auto"
+		}
+	case *Opt[uint16]:
+		if !p.given {
+			return "auto"
+		}
+	case *Opt[uint32]:
+		if !p.given {
+			return "auto"
+		}
+	}
+	t := target{ptr: ptr}
+	v := t.get().lo
+	switch {
+	case f.bits == 32 || f.name == "chksum" || strings.HasSuffix(f.name, "type") && f.bits == 16:
+		return fmt.Sprintf("%#x", v)
+	case f.name == "tos" || f.name == "tc":
+		return fmt.Sprintf("%#x", v)
+	}
+	return fmt.Sprint(v)
+}
+
+func bracketed(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return "[" + strings.Join(list, ", ") + "]"
+}
+
+func formatOption(kinds map[string]optionKind, o *Option) string {
+	if name, k, ok := optionByType(kinds, o.Type, 0); ok {
+		if text, ok := formatKnown(name, k, o.Data, o.Length.given); ok {
+			return text
+		}
+	}
+	text := fmt.Sprintf("opt{type=%d", o.Type)
+	if o.Length.given {
+		text += fmt.Sprintf(", len=%d", o.Length.value)
+	}
+	if len(o.Data) > 0 {
+		text += ", data=" + hex.EncodeToString(o.Data)
+	}
+	return text + "}"
+}
+
+func formatObject(o *ICMPExtension) string {
+	if name, k, ok := optionByType(icmpObjects, o.Class, o.CType); ok {
+		if text, ok := formatKnown(name, k, o.Data, o.Length.given); ok {
+			return text
+		}
+	}
+	text := fmt.Sprintf("obj{class=%d, ctype=%d", o.Class, o.CType)
+	if o.Length.given {
+		text += fmt.Sprintf(", len=%d", o.Length.value)
+	}
+	if len(o.Data) > 0 {
+		text += ", data=" + hex.EncodeToString(o.Data)
+	}
+	return text + "}"
+}
+
+func optionByType(kinds map[string]optionKind, typ, ctype uint8) (string, optionKind, bool) {
+	for name, k := range kinds {
+		if k.typ == typ && k.ctype == ctype {
+			return name, k, true
+		}
+	}
+	return "", optionKind{}, false
+}
+
+// formatKnown writes an option by the names of its parts if its data are laid out as the kind has it.
+func formatKnown(name string, k optionKind, data []byte, lengthGiven bool) (string, bool) {
+	if lengthGiven || k.single && len(data) > 0 {
+		return "", false
+	}
+	size := k.fixed
+	var parts []string
+	covered := make([]bool, len(data))
+	for _, f := range k.fields {
+		var text string
+		switch {
+		case f.bytes == 0:
+			if len(data) < f.offset || len(data) == f.offset {
+				continue
+			}
+			text, size = hex.EncodeToString(data[f.offset:]), len(data)
+			markCovered(covered[f.offset:])
+		case f.bytes < 0:
+			rest := data[min(f.offset, len(data)):]
+			if len(rest)%-f.bytes != 0 || len(rest) == 0 {
+				continue
+			}
+			var list []string
+			for ; len(rest) > 0; rest = rest[-f.bytes:] {
+				a, _ := netip.AddrFromSlice(rest[:-f.bytes])
+				list = append(list, a.String())
+			}
+			text, size = bracketed(list), len(data)
+			markCovered(covered[f.offset:])
+		case f.offset+f.bytes <= len(data):
+			at := data[f.offset : f.offset+f.bytes]
+			markCovered(covered[f.offset : f.offset+f.bytes])
+			size = max(size, f.offset+f.bytes)
+			t := target{ptr: &at}
+			v := t.get()
+			switch {
+			case f.addr:
+				text = addrOf(v, 8*f.bytes).String()
+			case f.mac:
+				text = MAC(at).String()
+			case f.bits != 0:
+				text = fmt.Sprint(v.lo >> f.shift & (1<<f.bits - 1))
+			default:
+				text = fmt.Sprint(v.lo)
+			}
+		default:
+			continue
+		}
+		if len(k.fields) > 1 {
+			text = f.name + "=" + text
+		}
+		parts = append(parts, text)
+	}
+	for i, c := range covered {
+		if !c && data[i] != 0 {
+			return "", false
+		}
+	}
+	if size != len(data) {
+		return "", false
+	}
+	if len(parts) == 0 {
+		return name, true
+	}
+	return name + "{" + strings.Join(parts, ", ") + "}", true
+}
+
+func markCovered(c []bool) {
+	for i := range c {
+		c[i] = true
+	}
+}

@@ -1,0 +1,133 @@
+package packet
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// UDP ports of tunnels (RFC 7348, RFC 8926).
+const (
+	PortVXLAN  = 4789
+	PortGeneve = 6081
+)
+
+// GRE is a GRE header (RFC 2784, RFC 2890). Key, Sequence and the checksum are written when they are given; WithChecksum
+// asks for a computed one. Flags are the first two bytes, computed from that when left out.
+type GRE struct {
+	Flags        Opt[uint16] `field:"flags"`
+	Protocol     Opt[uint16] `field:"proto"` // an EtherType
+	WithChecksum bool        `field:"csum"`
+	Checksum     Opt[uint16] `field:"chksum"`
+	Reserved1    uint16      `field:"res1"` // after the checksum
+	Key          Opt[uint32] `field:"key"`
+	Sequence     Opt[uint32] `field:"seq"`
+}
+
+// The bits of GRE.Flags.
+const (
+	GREChecksum = 0x8000
+	GREKey      = 0x2000
+	GRESequence = 0x1000
+)
+
+// VXLAN is a VXLAN header (RFC 7348).
+type VXLAN struct {
+	Flags     Opt[uint8] `field:"flags"` // 8: the VNI is valid
+	Reserved  uint32     `field:"res" bits:"24"`
+	VNI       uint32     `field:"vni" bits:"24"`
+	Reserved2 uint8      `field:"res2"`
+}
+
+// Geneve is a Geneve header (RFC 8926) with its options as bytes, padded with zeros to a multiple of four.
+type Geneve struct {
+	Version      uint8       `field:"version" bits:"2"`
+	OptionLength Opt[uint8]  `field:"optlen" bits:"6"` // in 4 bytes
+	Flags        uint8       `field:"flags"`           // 0x80 control packet, 0x40 critical options
+	Protocol     Opt[uint16] `field:"proto"`           // an EtherType
+	VNI          uint32      `field:"vni" bits:"24"`
+	Reserved     uint8       `field:"res"`
+	Options      []byte      `field:"options"`
+}
+
+// tunnelType returns the given EtherType, or that of the next layer as tunnels have it.
+func tunnelType(given Opt[uint16], next Layer) (uint16, error) {
+	if t, ok := given.Get(); ok {
+		return t, nil
+	}
+	if _, ok := next.(*Ethernet); ok {
+		return EtherTypeTEB, nil
+	}
+	t, known := etherType(next)
+	if !known && next != nil {
+		return 0, fmt.Errorf("no EtherType is known for %s after it: give Protocol", name(next))
+	}
+	return t, nil
+}
+
+func (h *GRE) append(b []byte, next Layer) ([]byte, error) {
+	proto, err := tunnelType(h.Protocol, next)
+	if err != nil {
+		return b, err
+	}
+	var flags uint16
+	if h.hasChecksum() {
+		flags |= GREChecksum
+	}
+	if h.Key.given {
+		flags |= GREKey
+	}
+	if h.Sequence.given {
+		flags |= GRESequence
+	}
+	b = binary.BigEndian.AppendUint16(b, h.Flags.Or(flags))
+	b = binary.BigEndian.AppendUint16(b, proto)
+	if h.hasChecksum() {
+		b = append(b, 0, 0)
+		b = binary.BigEndian.AppendUint16(b, h.Reserved1)
+	}
+	if key, ok := h.Key.Get(); ok {
+		b = binary.BigEndian.AppendUint32(b, key)
+	}
+	if seq, ok := h.Sequence.Get(); ok {
+		b = binary.BigEndian.AppendUint32(b, seq)
+	}
+	return b, nil
+}
+
+func (h *GRE) hasChecksum() bool { return h.WithChecksum || h.Checksum.given }
+
+func (h *GRE) finish(b []byte, start int) {
+	if h.hasChecksum() {
+		check, given := h.Checksum.Get()
+		if !given {
+			check = Checksum(b[start:])
+		}
+		binary.BigEndian.PutUint16(b[start+4:], check)
+	}
+}
+
+func (h *VXLAN) append(b []byte) ([]byte, error) {
+	if h.Reserved > 0xffffff || h.VNI > 0xffffff {
+		return b, fmt.Errorf("reserved %d, VNI %d do not fit in 24 bits each", h.Reserved, h.VNI)
+	}
+	b = binary.BigEndian.AppendUint32(b, uint32(h.Flags.Or(8))<<24|h.Reserved)
+	return binary.BigEndian.AppendUint32(b, h.VNI<<8|uint32(h.Reserved2)), nil
+}
+
+func (h *Geneve) append(b []byte, next Layer) ([]byte, error) {
+	proto, err := tunnelType(h.Protocol, next)
+	if err != nil {
+		return b, err
+	}
+	words := (len(h.Options) + 3) / 4
+	if words > 63 && !h.OptionLength.given {
+		return b, fmt.Errorf("options take %d bytes, 252 fit", len(h.Options))
+	}
+	if h.Version > 3 || h.OptionLength.value > 63 || h.VNI > 0xffffff {
+		return b, fmt.Errorf("version %d, option length %d, VNI %d do not fit in 2, 6 and 24 bits", h.Version, h.OptionLength.value, h.VNI)
+	}
+	b = append(b, h.Version<<6|h.OptionLength.Or(uint8(words)), h.Flags)
+	b = binary.BigEndian.AppendUint16(b, proto)
+	b = binary.BigEndian.AppendUint32(b, h.VNI<<8|uint32(h.Reserved))
+	return appendPadded(b, h.Options, len(b), 4), nil
+}
