@@ -1,0 +1,160 @@
+// Package probe holds what everything that sends and waits for answers has in common: a timetable to send on, what
+// can become of what was sent, and statistics of the answers.
+//
+// A probe is something sent whose fate is followed. It ends in exactly one [Outcome] with one [Cause].
+// Nothing here knows what a probe is made of or how it travels.
+package probe
+
+import "strconv"
+
+// Outcome is how a probe ended.
+type Outcome uint8
+
+// Outcomes. Every probe sent ends in one of those after Pending.
+const (
+	Pending  Outcome = iota // still on its way
+	Answered                // the answer came in time
+	Late                    // the answer came after the timeout
+	Corrupt                 // an answer came, but damaged
+	Refused                 // the network sent an error instead of an answer
+	Lost                    // nothing came
+	outcomes
+)
+
+var outcomeNames = [outcomes]string{"pending", "answered", "late", "corrupt", "refused", "lost"}
+
+// String returns the outcome's name, the one used in JSON.
+func (o Outcome) String() string {
+	if o < outcomes {
+		return outcomeNames[o]
+	}
+	return strconv.Itoa(int(o))
+}
+
+// Cause is why a probe ended as it did.
+type Cause uint8
+
+// Causes.
+const (
+	NoCause       Cause = iota // of Answered and Late
+	Unanswered                 // sent, and nothing came back: the network or the far host
+	LocalQueue                 // thrown away in this host's queue before it reached the wire
+	ReceiveBuffer              // the answer was thrown away because this process did not read fast enough
+	SendFailed                 // the system refused to send it
+	NetworkError               // an ICMP error
+	BadChecksum                // the answer's checksum is wrong
+	BadPayload                 // the answer's payload is not what was sent
+	causes
+)
+
+var causeNames = [causes]string{"none", "unanswered", "local queue", "receive buffer", "send failed", "network error", "bad checksum", "bad payload"}
+
+// String returns the cause's name, the one used in JSON.
+func (c Cause) String() string {
+	if c < causes {
+		return causeNames[c]
+	}
+	return strconv.Itoa(int(c))
+}
+
+// Tally counts how probes ended. The zero value is ready.
+type Tally struct {
+	Sent       uint64
+	Duplicates uint64 // further answers to probes that had one
+	outcome    [outcomes]uint64
+	cause      [causes]uint64
+}
+
+// End counts one probe's end.
+func (t *Tally) End(o Outcome, c Cause) {
+	t.outcome[o]++
+	t.cause[c]++
+}
+
+// Add adds the counts of u.
+func (t *Tally) Add(u *Tally) {
+	t.Sent += u.Sent
+	t.Duplicates += u.Duplicates
+	for i, n := range u.outcome {
+		t.outcome[i] += n
+	}
+	for i, n := range u.cause {
+		t.cause[i] += n
+	}
+}
+
+// Count returns how many probes ended in o.
+func (t *Tally) Count(o Outcome) uint64 { return t.outcome[o] }
+
+// CausedBy returns how many probes ended for the cause c.
+func (t *Tally) CausedBy(c Cause) uint64 { return t.cause[c] }
+
+// Received counts the probes that were answered, in time or late.
+func (t *Tally) Received() uint64 { return t.outcome[Answered] + t.outcome[Late] }
+
+// Ended counts the probes that have ended.
+func (t *Tally) Ended() uint64 {
+	var n uint64
+	for _, v := range t.outcome {
+		n += v
+	}
+	return n
+}
+
+// Loss returns the part of the ended probes that brought no good answer, 0 to 1; 0 if none has ended.
+func (t *Tally) Loss() float64 {
+	ended := t.Ended()
+	if ended == 0 {
+		return 0
+	}
+	return float64(ended-t.Received()) / float64(ended)
+}
+
+// Runs tells losses in a row from losses spread out. Ends may be added in any order; they are looked at in the order
+// of their sequence numbers, which start at 1. The zero value is ready.
+type Runs struct {
+	next    int // lowest sequence number not yet looked at, less 1
+	early   map[int]bool
+	current int
+	// Count is the number of runs of losses, Longest the length of the longest, Lost the sum of all. The probes after
+	// a gap in the sequence numbers added are not yet part of them.
+	Count, Longest, Lost int
+}
+
+// Add says how the probe with the given sequence number ended.
+func (r *Runs) Add(seq int, lost bool) {
+	if seq != r.next+1 {
+		if seq > r.next {
+			if r.early == nil {
+				r.early = make(map[int]bool)
+			}
+			if _, known := r.early[seq]; !known {
+				r.early[seq] = lost
+			}
+		}
+		return
+	}
+	r.step(lost)
+	for len(r.early) > 0 {
+		lost, ok := r.early[r.next+1]
+		if !ok {
+			return
+		}
+		delete(r.early, r.next+1)
+		r.step(lost)
+	}
+}
+
+func (r *Runs) step(lost bool) {
+	r.next++
+	if !lost {
+		r.current = 0
+		return
+	}
+	r.Lost++
+	r.current++
+	if r.current == 1 {
+		r.Count++
+	}
+	r.Longest = max(r.Longest, r.current)
+}
