@@ -183,11 +183,11 @@ func (c *cursor) captured() bool { return c.end <= len(c.data) }
 // verify computes the state of the transport checksum in layer l, whose bytes start at l.Offset, are covered to
 // offset to, and include a pseudo header with protocol number proto when pseudo is set.
 func (c *cursor) verify(l *Layer, stored uint16, to int, proto uint8, pseudo bool) {
-	if c.part || c.short || c.quoted || to > len(c.data) || c.d.SkipChecksums {
+	if c.part || c.short || to > len(c.data) || c.d.SkipChecksums {
 		l.Checksum = ChecksumUnverified
 		return
 	}
-	if pseudo && c.p.Frame.Offload.ChecksumPending {
+	if pseudo && !c.quoted && c.p.Frame.Offload.ChecksumPending {
 		l.Checksum = ChecksumOffloaded
 		return
 	}
@@ -200,8 +200,10 @@ func (c *cursor) verify(l *Layer, stored uint16, to int, proto uint8, pseudo boo
 		start = c.pseudo(to-l.Offset, proto)
 	}
 	switch {
-	case fold(sum(c.data[l.Offset:to], start)) == 0xffff, pseudo && c.p.Frame.Offload.ChecksumValid:
+	case fold(sum(c.data[l.Offset:to], start)) == 0xffff, pseudo && !c.quoted && c.p.Frame.Offload.ChecksumValid:
 		l.Checksum = ChecksumGood
+	case c.quoted: // what is quoted may have been changed on its way
+		l.Checksum = ChecksumUnverified
 	case pseudo && c.ip >= 0 && (c.p.Frame.Direction == capture.DirectionOut || stored == fold(start)):
 		// A Linux sender leaves the sum of the pseudo header for the device to complete.
 		l.Checksum = ChecksumOffloaded

@@ -1,13 +1,16 @@
 package decode
 
+import "strings"
+
 // Kind is how the value of a Field is held and shown.
 type Kind uint8
 
-// Kinds of values. Number kinds use Field.Number, the others Field.Bytes.
+// Kinds of values. The number kinds use Field.Number, the others Field.Bytes.
 const (
 	KindUint  Kind = iota // decimal
 	KindHex               // hexadecimal, with as many digits as the field has
 	KindBool              // a flag
+	KindState             // a number of which only Field.Note counts, such as a checksum's state
 	KindIP                // an address of 4 or 16 bytes
 	KindMAC               // a hardware address of any length
 	KindBytes             // hexadecimal
@@ -21,16 +24,204 @@ type Definition struct {
 	Name string // as in the RFC, such as "Time to Live"
 	JSON string // name inside the layer's JSON object, such as "ttl"
 	Kind Kind
-	List bool // may occur several times in a row; an array in JSON
+	List bool // may occur several times: an array in JSON; the occurrences follow each other
+
+	key string // "ttl": with quotes and colon
 }
 
 // Field is one field of a layer.
 type Field struct {
 	*Definition
 	Bit    int    // where it starts, in bits from the start of Frame.Data
-	Bits   int    // its length in bits
-	Number uint64 // the value of the number kinds, as it stands in the header
+	Bits   int    // its length in bits; 0 for what is not in the frame but computed
+	Number uint64 // the value of the number kinds
 	Bytes  []byte // the value of the other kinds, borrowed from the frame
-	Note   string // what the number means, such as "Echo request"; may be empty
+	Note   string // what the number means, such as "Echo request", a constant text; may be empty
 	Depth  uint8  // 0 for a field of the layer, more inside a group
+}
+
+// definitions holds all that define made, by key order of the source.
+var definitions []*Definition
+
+// Definitions returns every field there is.
+func Definitions() []*Definition { return definitions }
+
+// Define makes a Definition, at the start of the program. The name in JSON is the key without its first part,
+// with underscores for dots.
+func Define(key, name string, kind Kind) *Definition {
+	_, json, _ := strings.Cut(key, ".")
+	d := &Definition{Key: key, Name: name, Kind: kind}
+	definitions = append(definitions, d)
+	return d.As(strings.ReplaceAll(json, ".", "_"))
+}
+
+// As gives the field another name in JSON.
+func (d *Definition) As(json string) *Definition {
+	d.JSON, d.key = json, `"`+json+`":`
+	return d
+}
+
+// Several makes the field a list.
+func (d *Definition) Several() *Definition { d.List = true; return d }
+
+// FieldWriter appends the fields of one layer. Offsets count from the start of what it was made for; a
+// field that is not all there is left out, so that no caller needs to check lengths.
+type FieldWriter struct {
+	Fields []Field
+	data   []byte
+	base   int // of data in the frame
+	depth  uint8
+}
+
+// NewFieldWriter returns a writer for the bytes [from, to) of the frame of p, adding to dst.
+func NewFieldWriter(dst []Field, p *Packet, from, to int) FieldWriter {
+	return FieldWriter{Fields: dst, data: p.span(from, to), base: from}
+}
+
+// Data returns the bytes that the writer describes.
+func (w *FieldWriter) Data() []byte { return w.data }
+
+// Uint adds a number of n bytes at off and returns it, 0 when it is not all there.
+func (w *FieldWriter) Uint(d *Definition, off, n int) uint64 { return w.Bits(d, off*8, n*8, nil) }
+
+// Enum adds a number of n bytes with what it means.
+func (w *FieldWriter) Enum(d *Definition, off, n int, meaning func(uint64) string) uint64 {
+	return w.Bits(d, off*8, n*8, meaning)
+}
+
+// Bit adds a flag.
+func (w *FieldWriter) Bit(d *Definition, bit int) bool { return w.Bits(d, bit, 1, nil) != 0 }
+
+// Bits adds a number of n bits, at most 57 or whole bytes, at a bit offset.
+func (w *FieldWriter) Bits(d *Definition, bit, n int, meaning func(uint64) string) uint64 {
+	first, last := bit>>3, (bit+n+7)>>3
+	if first < 0 || last > len(w.data) {
+		return 0
+	}
+	var v uint64
+	for _, x := range w.data[first:last] {
+		v = v<<8 | uint64(x)
+	}
+	v >>= uint(last*8 - bit - n)
+	if n < 64 {
+		v &= 1<<uint(n) - 1
+	}
+	f := w.next(d, bit, n)
+	f.Number = v
+	if meaning != nil {
+		f.Note = meaning(v)
+	}
+	return v
+}
+
+// next appends an empty field.
+func (w *FieldWriter) next(d *Definition, bit, bits int) *Field {
+	w.Fields = append(w.Fields, Field{Definition: d, Bit: w.base*8 + bit, Bits: bits, Depth: w.depth})
+	return &w.Fields[len(w.Fields)-1]
+}
+
+// Scaled adds a number of n bytes of which the field shows factor times the value.
+func (w *FieldWriter) Scaled(d *Definition, off, n int, factor uint64) uint64 {
+	k := len(w.Fields)
+	v := w.Uint(d, off, n) * factor
+	if len(w.Fields) > k {
+		w.Fields[k].Number = v
+	}
+	return v
+}
+
+// Value adds a number that was computed, shown at the n bytes at off; n is 0 when it stands nowhere.
+func (w *FieldWriter) Value(d *Definition, off, n int, v uint64) {
+	if off < 0 || off+n > len(w.data) {
+		return
+	}
+	w.next(d, off*8, n*8).Number = v
+}
+
+// Note says what the field added last means.
+func (w *FieldWriter) Note(s string) {
+	if n := len(w.Fields); n > 0 {
+		w.Fields[n-1].Note = s
+	}
+}
+
+// Bytes adds n bytes at off, as the definition's kind takes them. A negative n means all that is left.
+func (w *FieldWriter) Bytes(d *Definition, off, n int) []byte {
+	if n < 0 {
+		n = len(w.data) - off
+	}
+	if off < 0 || n < 0 || off+n > len(w.data) {
+		return nil
+	}
+	v := w.data[off : off+n : off+n]
+	w.next(d, off*8, n*8).Bytes = v
+	return v
+}
+
+// Text adds a text that is not as such in the frame, such as a name that a library has decompressed.
+func (w *FieldWriter) Text(d *Definition, off, n int, text []byte) {
+	if off < 0 || n < 0 || off+n > len(w.data) {
+		off, n = 0, 0
+	}
+	w.next(d, off*8, n*8).Bytes = text
+}
+
+// Group adds a heading for n bytes at off; the fields that follow belong to it until End.
+func (w *FieldWriter) Group(d *Definition, off, n int) {
+	n = max(0, min(n, len(w.data)-off))
+	w.next(d, off*8, n*8)
+	w.depth++
+}
+
+// End closes the innermost Group.
+func (w *FieldWriter) End() { w.depth-- }
+
+// status adds the state of a layer's checksum.
+func (w *FieldWriter) status(d *Definition, off, n int, c Checksum) {
+	w.Value(d, off, n, uint64(c))
+	w.Note(c.String())
+}
+
+// AppendFields adds the fields of layer i in the order of the header. It does not allocate beyond the
+// growth of dst; the fields borrow from the frame.
+func (p *Packet) AppendFields(dst []Field, i int) []Field {
+	l := &p.layers[:p.n][i]
+	w := NewFieldWriter(dst, p, l.Offset, l.Offset+l.Header)
+	switch l.Type {
+	case TypeEthernet:
+		ethernetFields(&w)
+	case TypeVLAN:
+		vlanFields(&w, p.tag(i))
+	case TypeARP:
+		arpFields(&w)
+	case TypeSLL:
+		sllFields(&w)
+	case TypeSLL2:
+		sll2Fields(&w)
+	case TypeIPv4:
+		ipv4Fields(&w, l)
+	case TypeIPv6:
+		ipv6Fields(&w)
+	case TypeIPv6HopByHop:
+		ipv6OptionFields(&w, fHopNext, fHopLength)
+	case TypeIPv6Destination:
+		ipv6OptionFields(&w, fDstNext, fDstLength)
+	case TypeIPv6Routing:
+		ipv6RoutingFields(&w)
+	case TypeIPv6Fragment:
+		ipv6FragmentFields(&w)
+	case TypeAH:
+		ahFields(&w)
+	case TypeICMPv4:
+		icmpv4Fields(&w, l)
+	case TypeICMPv6:
+		icmpv6Fields(&w, l)
+	case TypeICMPExtension:
+		icmpExtensionFields(&w, l)
+	case TypeTCP:
+		tcpFields(&w, l)
+	case TypeUDP:
+		udpFields(&w, l)
+	}
+	return w.Fields
 }

@@ -1,7 +1,7 @@
 package decode
 
-// ICMP is the view of an ICMPv4 or ICMPv6 message (RFC 792, RFC 4443): the 8 bytes of its fixed part, or 4
-// where that is all there is.
+// ICMP is the view of an ICMPv4 or ICMPv6 message (RFC 792, RFC 4443): the 8 bytes of its fixed part, all of a
+// message that carries no payload such as those of neighbor discovery, or at least 4 bytes of one that is cut.
 type ICMP []byte
 
 func (h ICMP) Type() uint8      { return h[0] }
@@ -33,13 +33,40 @@ func (p *Packet) ICMPv4(i int) ICMP { return p.view(i, TypeICMPv4) }
 // ICMPv6 returns the view of layer i, nil when it is another layer.
 func (p *Packet) ICMPv6(i int) ICMP { return p.view(i, TypeICMPv6) }
 
+// icmpHeader returns the length of the fixed part of a message, or 0 for one that has no payload and is all
+// header, as those of neighbor discovery are.
+func icmpHeader(layer Type, t uint8) int {
+	if layer == TypeICMPv4 {
+		switch t {
+		case 9:
+			return 0
+		case 13, 14:
+			return 20
+		case 17, 18:
+			return 12
+		}
+		return 8
+	}
+	switch t {
+	case 1, 2, 3, 4, 128, 129, 160, 161:
+		return 8
+	}
+	return 0
+}
+
 // icmp adds the layer of an ICMP message.
 func (c *cursor) icmp(t Type, pseudo bool) []byte {
 	h := c.need(t, 4)
 	if h == nil {
 		return nil
 	}
-	n := max(4, min(8, min(len(c.data), c.end)-c.off))
+	n := icmpHeader(t, h[0])
+	if c.off+n > min(len(c.data), c.end) || n == 0 {
+		if n > 0 || c.end > len(c.data) {
+			c.need(t, max(n, c.end-c.off))
+		}
+		n = max(4, min(len(c.data), c.end)-c.off)
+	}
 	h = c.data[c.off : c.off+n : c.off+n]
 	l := c.add(t, n)
 	c.verify(l, be16(h[2:]), c.end, protoICMPv6, pseudo)
@@ -56,6 +83,8 @@ func (c *cursor) icmpv4() Type {
 		return c.quotation(h, TypeIPv4, 5, 4)
 	case 4, 5:
 		return c.quotation(h, TypeIPv4, 0, 0)
+	case 42:
+		return c.probeObject(h)
 	}
 	return TypePayload
 }
@@ -73,6 +102,18 @@ func (c *cursor) icmpv6() Type {
 		return c.quotation(h, TypeIPv6, 4, 8)
 	case 2, 4:
 		return c.quotation(h, TypeIPv6, 0, 0)
+	case 160:
+		return c.probeObject(h)
+	}
+	return TypePayload
+}
+
+// probeObject makes what follows an extended echo request the extension structure that names the interface to
+// probe (RFC 8335 section 2).
+func (c *cursor) probeObject(h []byte) Type {
+	if len(h) == 8 && c.off+4 <= min(len(c.data), c.end) {
+		c.extOff, c.extEnd = c.off, c.end
+		return TypeNone
 	}
 	return TypePayload
 }

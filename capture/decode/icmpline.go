@@ -166,7 +166,7 @@ var unreachable6Codes = [...]string{
 func appendICMPv6(b []byte, p *Packet, i int) []byte {
 	h := p.ICMPv6(i)
 	b = append(b, "ICMP6, "...)
-	body := p.Payload(i)
+	body := h[min(8, len(h)):]
 	switch t := h.Type(); t {
 	case 1:
 		b = append(b, "destination unreachable, "...)

@@ -62,6 +62,8 @@ func ipProtocol(n uint8) Type {
 		return TypeIPv6Mobility
 	case protoAH:
 		return TypeAH
+	case protoEthernet:
+		return TypeEthernet
 	}
 	return TypePayload
 }
@@ -216,6 +218,9 @@ func (p *Packet) IPv6Extension(i int) IPv6Extension {
 }
 
 func (c *cursor) ipv6Extension(t Type) Type {
+	if c.ip < 0 || c.p.layers[c.ip].Type != TypeIPv6 {
+		return TypePayload
+	}
 	h := c.need(t, 8)
 	if h == nil {
 		return TypeNone
@@ -225,10 +230,35 @@ func (c *cursor) ipv6Extension(t Type) Type {
 		return TypeNone
 	}
 	c.add(t, n)
+	if t == TypeIPv6HopByHop && !c.jumbo(h) {
+		c.off -= n
+		return c.malformed(t, "neither a payload length nor a jumbo payload option")
+	}
 	if t == TypeIPv6Routing && h[3] > 0 {
 		c.finalDestination(h)
 	}
 	return ipProtocol(h[0])
+}
+
+// jumbo applies the jumbo payload option of a hop-by-hop header to its IPv6 layer (RFC 2675). It reports
+// false when neither that nor the IPv6 header tells a length, and nothing else explains it.
+func (c *cursor) jumbo(h []byte) bool {
+	ip := &c.p.layers[c.ip]
+	if be16(c.data[ip.Offset+4:]) != 0 {
+		return true
+	}
+	for off := 2; off+2 <= len(h); {
+		switch n := int(h[off+1]); {
+		case h[off] == 0:
+			off++
+		case h[off] == 0xc2 && n == 4 && off+6 <= len(h):
+			c.limit(ip, int(min(40+uint64(be32(h[off+2:])), 1<<31-1)))
+			return c.off <= c.end
+		default:
+			off += 2 + n
+		}
+	}
+	return ip.Flags&Superpacket != 0
 }
 
 // finalDestination notes the destination that the pseudo header of a source-routed packet has: the last

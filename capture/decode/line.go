@@ -40,9 +40,16 @@ type Printer struct {
 	// Applications renders the layers above the transport; nil leaves them as bytes.
 	Applications Applications
 
-	clock   [32]byte // text of the last second printed
-	clockN  int
-	clockAt int64
+	clock  second // of lines
+	stamp  second // of JSON
+	fields []Field
+}
+
+// second is the text of the second printed last, so that it is not made anew for each packet.
+type second struct {
+	text [32]byte
+	n    int
+	at   int64
 }
 
 // Applications renders application layers. Package app has one.
@@ -113,29 +120,25 @@ func (r *Printer) appendTime(b []byte, p *Packet) []byte {
 		return append(b, "(no time) "...)
 	}
 	sec := t.Unix()
-	if r.clockN == 0 || sec != r.clockAt {
-		r.setClock(t, sec)
+	if c := &r.clock; c.n == 0 || sec != c.at {
+		c.at, c.n = sec, len(r.appendSecond(c.text[:0], t, sec))
 	}
-	b = append(b, r.clock[:r.clockN]...)
+	b = append(b, r.clock.text[:r.clock.n]...)
 	return append(r.appendFraction(b, t.Nanosecond()), ' ')
 }
 
-func (r *Printer) setClock(t time.Time, sec int64) {
-	r.clockAt = sec
-	s := r.clock[:0]
+func (r *Printer) appendSecond(b []byte, t time.Time, sec int64) []byte {
 	if r.Time == TimeEpoch {
-		r.clockN = len(appendInt(s, int(sec)))
-		return
+		return appendInt(b, int(sec))
 	}
 	t = t.Local()
 	if r.Location != nil {
 		t = t.In(r.Location)
 	}
-	layout := time.TimeOnly
 	if r.Time == TimeDate {
-		layout = time.DateTime
+		return t.AppendFormat(b, time.DateTime)
 	}
-	r.clockN = len(t.AppendFormat(s, layout))
+	return t.AppendFormat(b, time.TimeOnly)
 }
 
 // appendFraction adds the point and the digits below a second.

@@ -16,6 +16,7 @@ const (
 	tcpAO            = 29
 	tcpMPTCP         = 30
 	tcpFastOpen      = 34
+	tcpExperiment    = 254
 )
 
 // Option is one option of an IPv4, IPv6 or TCP header.
@@ -111,10 +112,9 @@ func appendTCPOption(b []byte, o Option) []byte {
 		b = appendUint(append(b, " rnextkeyid "...), uint64(d[1]))
 		return appendBytes(append(b, " mac "...), d[2:])
 	case o.Kind == tcpFastOpen:
-		if len(d) == 0 {
-			return append(b, "tfo cookiereq"...)
-		}
-		return appendBytes(append(b, "tfo cookie "...), d)
+		return appendFastOpen(b, d)
+	case experimentalFastOpen(o):
+		return appendFastOpen(append(b, "exp-"...), d[2:])
 	case o.Kind == tcpMPTCP && len(d) > 0:
 		return appendMPTCP(b, d)
 	}
@@ -123,6 +123,19 @@ func appendTCPOption(b []byte, o Option) []byte {
 		b = appendBytes(append(b, ' ', '0', 'x'), o.Data)
 	}
 	return b
+}
+
+// experimentalFastOpen reports whether the option is a fast open cookie under the experimental kind, as
+// deployed before RFC 7413.
+func experimentalFastOpen(o Option) bool {
+	return o.Kind == tcpExperiment && len(o.Data) >= 2 && be16(o.Data) == 0xf989
+}
+
+func appendFastOpen(b, cookie []byte) []byte {
+	if len(cookie) == 0 {
+		return append(b, "tfo cookiereq"...)
+	}
+	return appendBytes(append(b, "tfo cookie "...), cookie)
 }
 
 // mptcpSubtypes are those of RFC 8684 section 8.2.

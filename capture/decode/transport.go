@@ -106,6 +106,7 @@ func (c *cursor) udp() Type {
 	l := c.add(TypeUDP, 8)
 	if length > 0 && !c.part {
 		c.limit(l, length)
+		c.short = l.Flags&Overlong != 0 // else all of it is here, also where the IP length is wrong
 	}
 	if be16(h[6:]) == 0 {
 		l.Checksum = ChecksumZero

@@ -1,0 +1,345 @@
+package decode
+
+var (
+	fIPVersion   = Define("ip.version", "Version", KindUint)
+	fIPHdrLen    = Define("ip.hdr_len", "Header Length", KindUint).As("header_length")
+	fIPDSCP      = Define("ip.dsfield.dscp", "DSCP", KindUint).As("dscp")
+	fIPECN       = Define("ip.dsfield.ecn", "ECN", KindUint).As("ecn")
+	fIPLen       = Define("ip.len", "Total Length", KindUint).As("total_length")
+	fIPID        = Define("ip.id", "Identification", KindHex)
+	fIPReserved  = Define("ip.flags.rb", "Reserved", KindBool)
+	fIPDF        = Define("ip.flags.df", "Don't Fragment", KindBool).As("df")
+	fIPMF        = Define("ip.flags.mf", "More Fragments", KindBool).As("mf")
+	fIPFragment  = Define("ip.frag_offset", "Fragment Offset", KindUint).As("fragment_offset")
+	fIPTTL       = Define("ip.ttl", "Time to Live", KindUint)
+	fIPProtocol  = Define("ip.proto", "Protocol", KindUint).As("protocol")
+	fIPChecksum  = Define("ip.checksum", "Header Checksum", KindHex)
+	fIPStatus    = Define("ip.checksum.status", "Checksum status", KindState)
+	fIPSource    = Define("ip.src", "Source", KindIP)
+	fIPDest      = Define("ip.dst", "Destination", KindIP)
+	fIPOption    = Define("ip.options", "Option", KindGroup).Several()
+	fIPOptType   = Define("ip.opt.type", "Type", KindUint).As("type")
+	fIPOptLength = Define("ip.opt.len", "Length", KindUint).As("length")
+	fIPOptPtr    = Define("ip.opt.ptr", "Pointer", KindUint).As("pointer")
+	fIPOptRoute  = Define("ip.opt.route", "Address", KindIP).As("addresses").Several()
+	fIPOptAlert  = Define("ip.opt.ra", "Router Alert", KindUint).As("router_alert")
+	fIPOptStream = Define("ip.opt.sid", "Stream Identifier", KindUint).As("stream")
+	fIPOptOver   = Define("ip.opt.overflow", "Overflow", KindUint).As("overflow")
+	fIPOptFlag   = Define("ip.opt.flag", "Flag", KindUint).As("flag")
+	fIPOptEntry  = Define("ip.opt.entry", "Entry", KindGroup).As("entries").Several()
+	fIPOptAddr   = Define("ip.opt.time_stamp_addr", "Address", KindIP).As("address")
+	fIPOptStamp  = Define("ip.opt.time_stamp", "Timestamp", KindUint).As("time_stamp")
+	fIPOptData   = Define("ip.opt.data", "Data", KindBytes).As("data")
+)
+
+func ipv4Fields(w *FieldWriter, l *Layer) {
+	w.Bits(fIPVersion, 0, 4, nil)
+	w.Bits(fIPHdrLen, 4, 4, nil)
+	if n := len(w.Fields); n > 0 {
+		w.Fields[n-1].Number *= 4
+	}
+	w.Bits(fIPDSCP, 8, 6, nil)
+	w.Bits(fIPECN, 14, 2, ecnName)
+	w.Uint(fIPLen, 2, 2)
+	w.Uint(fIPID, 4, 2)
+	w.Bit(fIPReserved, 48)
+	w.Bit(fIPDF, 49)
+	w.Bit(fIPMF, 50)
+	w.Bits(fIPFragment, 51, 13, nil)
+	w.Fields[len(w.Fields)-1].Number *= 8
+	w.Uint(fIPTTL, 8, 1)
+	w.Enum(fIPProtocol, 9, 1, protocolName)
+	w.Uint(fIPChecksum, 10, 2)
+	w.status(fIPStatus, 10, 2, l.Checksum)
+	w.Bytes(fIPSource, 12, 4)
+	w.Bytes(fIPDest, 16, 4)
+	for off := 20; off < len(w.data); {
+		o := nextOption(w.data, off)
+		w.Group(fIPOption, off, o.Length)
+		ipv4OptionFields(w, o)
+		w.End()
+		if o.Cut || o.Kind == 0 {
+			break
+		}
+		off += o.Length
+	}
+}
+
+func ipv4OptionFields(w *FieldWriter, o Option) {
+	if o.Cut {
+		w.Bytes(fIPOptData, o.Offset, o.Length)
+		return
+	}
+	w.Enum(fIPOptType, o.Offset, 1, ipv4OptionName)
+	if o.Kind <= 1 {
+		return
+	}
+	w.Uint(fIPOptLength, o.Offset+1, 1)
+	off, end := o.Offset+2, o.Offset+o.Length
+	switch {
+	case (o.Kind == 7 || o.Kind == 131 || o.Kind == 137) && o.Length >= 3:
+		w.Uint(fIPOptPtr, off, 1)
+		for off++; off+4 <= end; off += 4 {
+			w.Bytes(fIPOptRoute, off, 4)
+		}
+	case o.Kind == 68 && o.Length >= 4:
+		w.Uint(fIPOptPtr, off, 1)
+		w.Bits(fIPOptOver, off*8+8, 4, nil)
+		flag := w.Bits(fIPOptFlag, off*8+12, 4, nil)
+		n := 4
+		if flag != 0 {
+			n = 8
+		}
+		for off += 2; off+n <= end; off += n {
+			w.Group(fIPOptEntry, off, n)
+			if flag != 0 {
+				w.Bytes(fIPOptAddr, off, 4)
+			}
+			w.Uint(fIPOptStamp, off+n-4, 4)
+			w.End()
+		}
+	case o.Kind == 148 && o.Length == 4:
+		w.Uint(fIPOptAlert, off, 2)
+	case o.Kind == 136 && o.Length == 4:
+		w.Uint(fIPOptStream, off, 2)
+	case end > off:
+		w.Bytes(fIPOptData, off, end-off)
+	}
+}
+
+func ipv4OptionName(n uint64) string {
+	switch n {
+	case 0:
+		return "End of options"
+	case 1:
+		return "No operation"
+	case 7:
+		return "Record route"
+	case 68:
+		return "Timestamp"
+	case 130:
+		return "Security"
+	case 131:
+		return "Loose source route"
+	case 136:
+		return "Stream ID"
+	case 137:
+		return "Strict source route"
+	case 148:
+		return "Router alert"
+	}
+	return ""
+}
+
+func ecnName(n uint64) string {
+	return [...]string{"Not-ECT", "ECT(1)", "ECT(0)", "CE"}[n&3]
+}
+
+func protocolName(n uint64) string {
+	switch n {
+	case protoNoNext:
+		return "No next header"
+	case protoHIP:
+		return "Host Identity Protocol"
+	case protoShim6:
+		return "Shim6"
+	}
+	if t := ipProtocol(uint8(n)); t != TypePayload {
+		return t.Title()
+	}
+	return ""
+}
+
+var (
+	fIP6Version = Define("ipv6.version", "Version", KindUint)
+	fIP6DSCP    = Define("ipv6.tclass.dscp", "DSCP", KindUint).As("dscp")
+	fIP6ECN     = Define("ipv6.tclass.ecn", "ECN", KindUint).As("ecn")
+	fIP6Flow    = Define("ipv6.flow", "Flow Label", KindHex).As("flow_label")
+	fIP6Plen    = Define("ipv6.plen", "Payload Length", KindUint).As("payload_length")
+	fIP6Next    = Define("ipv6.nxt", "Next Header", KindUint).As("next_header")
+	fIP6Hop     = Define("ipv6.hlim", "Hop Limit", KindUint).As("hop_limit")
+	fIP6Source  = Define("ipv6.src", "Source", KindIP)
+	fIP6Dest    = Define("ipv6.dst", "Destination", KindIP)
+)
+
+func ipv6Fields(w *FieldWriter) {
+	w.Bits(fIP6Version, 0, 4, nil)
+	w.Bits(fIP6DSCP, 4, 6, nil)
+	w.Bits(fIP6ECN, 10, 2, ecnName)
+	w.Bits(fIP6Flow, 12, 20, nil)
+	w.Uint(fIP6Plen, 4, 2)
+	w.Enum(fIP6Next, 6, 1, protocolName)
+	w.Uint(fIP6Hop, 7, 1)
+	w.Bytes(fIP6Source, 8, 16)
+	w.Bytes(fIP6Dest, 24, 16)
+}
+
+var (
+	fHopNext    = Define("ipv6.hopopts.nxt", "Next Header", KindUint).As("next_header")
+	fHopLength  = Define("ipv6.hopopts.len", "Length", KindUint).As("length")
+	fDstNext    = Define("ipv6.dstopts.nxt", "Next Header", KindUint).As("next_header")
+	fDstLength  = Define("ipv6.dstopts.len", "Length", KindUint).As("length")
+	fIP6Option  = Define("ipv6.opt", "Option", KindGroup).As("options").Several()
+	fIP6OptType = Define("ipv6.opt.type", "Type", KindHex).As("type")
+	fIP6OptLen  = Define("ipv6.opt.length", "Length", KindUint).As("length")
+	fIP6Alert   = Define("ipv6.opt.router_alert", "Router Alert", KindUint).As("router_alert")
+	fIP6Jumbo   = Define("ipv6.opt.jumbo", "Jumbo Payload Length", KindUint).As("jumbo")
+	fIP6Limit   = Define("ipv6.opt.tel", "Tunnel Encapsulation Limit", KindUint).As("encapsulation_limit")
+	fIP6Home    = Define("ipv6.opt.mipv6.home_address", "Home Address", KindIP).As("home_address")
+	fIP6OptData = Define("ipv6.opt.data", "Data", KindBytes).As("data")
+)
+
+func ipv6OptionFields(w *FieldWriter, next, length *Definition) {
+	w.Enum(next, 0, 1, protocolName)
+	w.Uint(length, 1, 1)
+	for off := 2; off < len(w.data); {
+		if w.data[off] == 0 { // Pad1 has no length
+			w.Group(fIP6Option, off, 1)
+			w.Enum(fIP6OptType, off, 1, ipv6OptionName)
+			w.End()
+			off++
+			continue
+		}
+		if off+2 > len(w.data) {
+			return
+		}
+		n := int(w.data[off+1])
+		w.Group(fIP6Option, off, 2+n)
+		if off+2+n > len(w.data) {
+			w.Bytes(fIP6OptData, off, -1)
+			w.End()
+			return
+		}
+		w.Enum(fIP6OptType, off, 1, ipv6OptionName)
+		w.Uint(fIP6OptLen, off+1, 1)
+		switch t := w.data[off]; {
+		case t == 5 && n == 2:
+			w.Uint(fIP6Alert, off+2, 2)
+		case t == 0xc2 && n == 4:
+			w.Uint(fIP6Jumbo, off+2, 4)
+		case t == 4 && n == 1:
+			w.Uint(fIP6Limit, off+2, 1)
+		case t == 0xc9 && n == 16:
+			w.Bytes(fIP6Home, off+2, 16)
+		case t != 1 && n > 0:
+			w.Bytes(fIP6OptData, off+2, n)
+		}
+		w.End()
+		off += 2 + n
+	}
+}
+
+func ipv6OptionName(n uint64) string {
+	switch n {
+	case 0:
+		return "Pad1"
+	case 1:
+		return "PadN"
+	case 4:
+		return "Tunnel encapsulation limit"
+	case 5:
+		return "Router alert"
+	case 7:
+		return "CALIPSO"
+	case 8:
+		return "SMF DPD"
+	case 0x0f:
+		return "PDM"
+	case 0x26:
+		return "Quick-Start"
+	case 0x30:
+		return "Minimum path MTU"
+	case 0x63, 0x23:
+		return "RPL"
+	case 0x6d:
+		return "MPL"
+	case 0xc2:
+		return "Jumbo payload"
+	case 0xc9:
+		return "Home address"
+	}
+	return ""
+}
+
+var (
+	fRoutingNext   = Define("ipv6.routing.nxt", "Next Header", KindUint).As("next_header")
+	fRoutingLength = Define("ipv6.routing.len", "Length", KindUint).As("length")
+	fRoutingType   = Define("ipv6.routing.type", "Type", KindUint).As("type")
+	fRoutingLeft   = Define("ipv6.routing.segleft", "Segments Left", KindUint).As("segments_left")
+	fRoutingAddr   = Define("ipv6.routing.src.addr", "Address", KindIP).As("addresses").Several()
+	fRoutingHome   = Define("ipv6.routing.mipv6.home_address", "Home Address", KindIP).As("home_address")
+	fSRHLast       = Define("ipv6.routing.srh.last_entry", "Last Entry", KindUint).As("last_entry")
+	fSRHFlags      = Define("ipv6.routing.srh.flags", "Flags", KindHex).As("flags")
+	fSRHTag        = Define("ipv6.routing.srh.tag", "Tag", KindBytes).As("tag")
+	fSRHSegment    = Define("ipv6.routing.srh.addr", "Segment", KindIP).As("segments").Several()
+	fRoutingData   = Define("ipv6.routing.unknown_data", "Data", KindBytes).As("data")
+)
+
+func ipv6RoutingFields(w *FieldWriter) {
+	w.Enum(fRoutingNext, 0, 1, protocolName)
+	w.Uint(fRoutingLength, 1, 1)
+	t := w.Enum(fRoutingType, 2, 1, routingName)
+	w.Uint(fRoutingLeft, 3, 1)
+	switch t {
+	case 0:
+		for off := 8; off+16 <= len(w.data); off += 16 {
+			w.Bytes(fRoutingAddr, off, 16)
+		}
+	case 2:
+		w.Bytes(fRoutingHome, 8, 16)
+	case 4:
+		last := int(w.Uint(fSRHLast, 4, 1))
+		w.Uint(fSRHFlags, 5, 1)
+		w.Bytes(fSRHTag, 6, 2)
+		for off := 8; off+16 <= len(w.data) && off <= 8+16*last; off += 16 {
+			w.Bytes(fSRHSegment, off, 16)
+		}
+	default:
+		w.Bytes(fRoutingData, 4, -1)
+	}
+}
+
+func routingName(n uint64) string {
+	switch n {
+	case 0:
+		return "Source route"
+	case 2:
+		return "Mobile IPv6"
+	case 3:
+		return "RPL source route"
+	case 4:
+		return "Segment routing"
+	}
+	return ""
+}
+
+var (
+	fFragNext   = Define("ipv6.fraghdr.nxt", "Next Header", KindUint).As("next_header")
+	fFragOffset = Define("ipv6.fraghdr.offset", "Fragment Offset", KindUint).As("fragment_offset")
+	fFragMore   = Define("ipv6.fraghdr.more", "More Fragments", KindBool).As("mf")
+	fFragID     = Define("ipv6.fraghdr.ident", "Identification", KindHex).As("id")
+)
+
+func ipv6FragmentFields(w *FieldWriter) {
+	w.Enum(fFragNext, 0, 1, protocolName)
+	w.Bits(fFragOffset, 16, 13, nil)
+	w.Fields[len(w.Fields)-1].Number *= 8
+	w.Bit(fFragMore, 31)
+	w.Uint(fFragID, 4, 4)
+}
+
+var (
+	fAHNext     = Define("ah.next_header", "Next Header", KindUint)
+	fAHLength   = Define("ah.length", "Length", KindUint)
+	fAHSPI      = Define("ah.spi", "SPI", KindHex)
+	fAHSequence = Define("ah.sequence", "Sequence Number", KindUint)
+	fAHICV      = Define("ah.icv", "ICV", KindBytes)
+)
+
+func ahFields(w *FieldWriter) {
+	w.Enum(fAHNext, 0, 1, protocolName)
+	w.Scaled(fAHLength, 1, 1, 1)
+	w.Uint(fAHSPI, 4, 4)
+	w.Uint(fAHSequence, 8, 4)
+	w.Bytes(fAHICV, 12, -1)
+}

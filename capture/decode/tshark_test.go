@@ -1,0 +1,336 @@
+package decode
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"sockwire/capture"
+)
+
+// understood are the protocols that tshark keeps enabled, so that it decodes what we do and no more.
+const understood = `frame eth ethertype vlan ieee8021ad arp rarp sll ip ipv6 ipv6.hopopts ipv6.dstopts ipv6.routing ipv6.routing.type0
+ipv6.routing.mipv6 ipv6.routing.srh ipv6.fraghdr ah icmp icmpv6 tcp mptcp udp raw rawip data data-text-lines pkt_comment
+file-pcap file-pcapng _ws.expert _ws.malformed _ws.short`
+
+// oracle runs tshark on frames of one link type and returns for each frame the values of each key.
+func oracle(t *testing.T, dir string, frames []capture.Frame, keys []string) [][][]string {
+	t.Helper()
+	file := filepath.Join(dir, fmt.Sprintf("%d.pcap", frames[0].Link))
+	var b []byte
+	b = binary.LittleEndian.AppendUint32(b, 0xa1b23c4d)
+	b = append(b, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	b = binary.LittleEndian.AppendUint32(b, 262144)
+	b = binary.LittleEndian.AppendUint32(b, uint32(frames[0].Link))
+	for _, f := range frames {
+		b = binary.LittleEndian.AppendUint32(b, uint32(f.Time.Unix()))
+		b = binary.LittleEndian.AppendUint32(b, uint32(f.Time.Nanosecond()))
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(f.Data)))
+		b = binary.LittleEndian.AppendUint32(b, uint32(f.Length))
+		b = append(b, f.Data...)
+	}
+	if err := os.WriteFile(file, b, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-n", "-r", file, "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=\x1f"}
+	for _, o := range []string{
+		"ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE", "ip.defragment:FALSE",
+		"ipv6.defragment:FALSE", "tcp.analyze_sequence_numbers:FALSE", "tcp.desegment_tcp_streams:FALSE",
+		"ip.use_geoip:FALSE", "ipv6.use_geoip:FALSE",
+	} {
+		args = append(args, "-o", o)
+	}
+	for _, k := range keys {
+		args = append(args, "-e", k)
+	}
+	cmd := exec.Command("tshark", args...)
+	cmd.Env = append(os.Environ(), "WIRESHARK_CONFIG_DIR="+dir, "HOME="+dir)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("tshark: %v\n%s", err, stderr.Bytes())
+	}
+	var rows [][][]string
+	lines := bufio.NewScanner(bytes.NewReader(out))
+	lines.Buffer(nil, 64<<20)
+	for lines.Scan() {
+		var row [][]string
+		for _, cell := range strings.Split(lines.Text(), "\t") {
+			var values []string
+			if cell != "" {
+				values = strings.Split(cell, "\x1f")
+			}
+			row = append(row, values)
+		}
+		rows = append(rows, row)
+	}
+	if len(rows) != len(frames) {
+		t.Fatalf("tshark has %d rows for %d frames", len(rows), len(frames))
+	}
+	return rows
+}
+
+// judge prepares a tshark configuration that only knows what we decode, and returns its directory and the keys
+// that tshark has.
+func judge(t *testing.T) (string, map[string]string) {
+	t.Helper()
+	if _, err := exec.LookPath("tshark"); err != nil {
+		if os.Getenv("REQUIRE_PEERS") != "" {
+			t.Fatal("tshark is required: ", err)
+		}
+		t.Skip("tshark is not installed")
+	}
+	dir := t.TempDir()
+	keep := strings.Fields(understood)
+	var disabled []string
+	for line := range strings.Lines(tsharkReport(t, "protocols")) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(f) >= 3 && !slices.Contains(keep, f[2]) && !strings.HasPrefix(f[2], "tcp.") && !strings.HasPrefix(f[2], "ip.") {
+			disabled = append(disabled, f[2])
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "disabled_protos"), []byte(strings.Join(disabled, "\n")+"\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	kinds := make(map[string]string)
+	for line := range strings.Lines(tsharkReport(t, "fields")) {
+		if f := strings.Split(line, "\t"); f[0] == "F" && len(f) > 3 {
+			kinds[f[2]] = f[3]
+		}
+	}
+	return dir, kinds
+}
+
+func tsharkReport(t *testing.T, what string) string {
+	out, err := exec.Command("tshark", "-G", what).Output()
+	if err != nil {
+		t.Fatalf("tshark -G %s: %v", what, err)
+	}
+	return string(out)
+}
+
+// linkTypes are those that TestAgainstTshark judges.
+var linkTypes = []capture.LinkType{
+	capture.LinkEthernet, capture.LinkRaw, capture.LinkIPv4, capture.LinkIPv6, capture.LinkLinuxSLL, capture.LinkLinuxSLL2,
+}
+
+func TestAgainstTshark(t *testing.T) {
+	dir, kinds := judge(t)
+	files := corpusFiles(t)
+	if len(files) == 0 {
+		t.Skip("no captures at ../shared/corpus beside the checkout")
+	}
+	var keys []string
+	for _, d := range Definitions() {
+		if _, ok := kinds[d.Key]; ok && d.Kind != KindGroup && !slices.Contains(keys, d.Key) {
+			keys = append(keys, d.Key)
+		} else if !ok && !ours[d.Key] {
+			t.Errorf("%s is no field of tshark", d.Key)
+		}
+	}
+	type source struct {
+		file   string
+		number int
+	}
+	compared, differ, allowed, seen := 0, 0, map[string]int{}, map[string]int{}
+	for _, link := range linkTypes {
+		var frames []capture.Frame
+		var from []source
+		for _, f := range files {
+			for i, frame := range readPcap(f) {
+				if frame.Link == link && len(frame.Data) > 0 {
+					frames, from = append(frames, frame), append(from, source{filepath.Base(f), i + 1})
+				}
+			}
+		}
+		if len(frames) == 0 {
+			continue
+		}
+		rows := oracle(t, dir, frames, keys)
+		var d Decoder
+		var p Packet
+		var fields []Field
+		for i, frame := range frames {
+			d.Decode(frame, &p)
+			mine := make(map[string][]string)
+			for l := range p.Layers() {
+				fields = p.AppendFields(fields[:0], l)
+				for k := range fields {
+					mine[fields[k].Key] = append(mine[fields[k].Key], forTshark(&fields[k]))
+				}
+			}
+			for k, key := range keys {
+				theirs := rows[i][k]
+				for v := range theirs {
+					theirs[v] = fromTshark(key, kinds[key], theirs[v])
+				}
+				n := max(len(theirs), len(mine[key]))
+				compared += n
+				if slices.Equal(theirs, mine[key]) {
+					continue
+				}
+				if why := allow(from[i].file, key, &p, mine[key], theirs); why != "" {
+					allowed[why]++
+					continue
+				}
+				differ++
+				if seen[key]++; seen[key] <= 3 {
+					t.Errorf("%s packet %d %s: ours %q, tshark's %q", from[i].file, from[i].number, key, mine[key], theirs)
+				}
+			}
+		}
+	}
+	for why, n := range allowed {
+		t.Logf("%5d times: %s", n, why)
+	}
+	t.Logf("%d fields compared, %d differ without being listed", compared, differ)
+}
+
+// forTshark gives a value as fromTshark does.
+func forTshark(f *Field) string {
+	switch f.Kind {
+	case KindUint, KindHex, KindBool:
+		if f.Key == "ip.frag_offset" { // which tshark 4.0 leaves in units of 8 bytes
+			return strconv.FormatUint(f.Number/8, 10)
+		}
+		return strconv.FormatUint(f.Number, 10)
+	case KindState:
+		return f.Note
+	case KindIP:
+		return string(appendAddr(nil, f.Bytes))
+	case KindMAC, KindBytes:
+		return hex.EncodeToString(f.Bytes)
+	}
+	return string(f.Bytes)
+}
+
+// fromTshark brings a value to one form: numbers decimal, bytes as hexadecimal digits.
+func fromTshark(key, kind, v string) string {
+	if strings.HasSuffix(key, ".status") {
+		switch v {
+		case "0":
+			return "bad"
+		case "1":
+			return "good"
+		case "2":
+			return "unverified"
+		case "3":
+			return "zero"
+		}
+		return v
+	}
+	switch kind {
+	case "FT_BYTES", "FT_ETHER":
+		return strings.ReplaceAll(v, ":", "")
+	case "FT_IPv4", "FT_IPv6":
+		if a, err := netip.ParseAddr(v); err == nil {
+			return a.String()
+		}
+	case "FT_BOOLEAN":
+		switch v {
+		case "True":
+			return "1"
+		case "False":
+			return "0"
+		}
+	}
+	if n, err := strconv.ParseUint(v, 0, 64); err == nil {
+		return strconv.FormatUint(n, 10)
+	}
+	return v
+}
+
+// ours are keys of fields that tshark has no name for, or none on its own.
+var ours = map[string]bool{
+	"icmp.mpls": true, "icmpv6.body": true, "icmpv6.opt.data": true, "icmpv6.opt.route_prefix": true, "ip.options": true,
+	"ip.opt.route": true, "ip.opt.entry": true, "ip.opt.data": true, "ipv6.opt.data": true, "tcp.options.sack": true,
+	"tcp.options.data": true, "ieee8021ad.etype": true,
+}
+
+// strange are files on which tshark and we may differ, with the reason.
+var strange = map[string]string{
+	"DTP.pcap":             "Cisco ISL frames are not decoded as such",
+	"bigtcp-":              "tshark 4.0 does not know packets of more than 65,535 bytes that no length field tells",
+	"arp-oobr.pcap":        "tshark takes the ATM hardware type to mean ATMARP's own layout, also with 6-byte addresses",
+	"icmp_ext_oob_poc":     "tshark reads past the end of an ICMP extension object",
+	"ipv6_jumbogram_":      "tshark verifies the checksum over fewer bytes than the jumbo payload length claims",
+	"bgp-bgp_capabilities": "tshark has no tcp.len where the frame ends before the segment",
+	"rpki-rtr-oobr":        "tshark has no tcp.len where the frame ends before the segment",
+	"bgp_pmsi_tunnel":      "tshark has no tcp.len where the frame ends before the segment",
+	"lisp_invalid_length":  "tshark leaves the checksum be where the IP packet ends before the frame does",
+	"mptcp-dss-oobr":       "tshark stops at a malformed MPTCP option",
+	"extract_read2":        "tshark gives no key to the type of an unknown IPv4 option",
+	"ipv6-too-long-jumbo":  "tshark stops before the last option of this hop-by-hop header",
+	"ipv6_missing_":        "we take a frame of more than 65,575 bytes with payload length 0 for a super-packet",
+}
+
+// allow returns why a difference is right, or "".
+func allow(file, key string, p *Packet, mine, theirs []string) string {
+	for prefix, why := range strange {
+		if strings.HasPrefix(file, prefix) {
+			return prefix + ": " + why
+		}
+	}
+	switch key {
+	case "ip.version":
+		if slices.Equal(mine, slices.DeleteFunc(slices.Clone(theirs), func(v string) bool { return v == "6" })) {
+			return "tshark gives the version of IPv6 under this key too"
+		}
+	case "tcp.flags.ae", "tcp.flags.cwr", "tcp.flags.ece":
+		if len(theirs) == 0 {
+			return "tshark shows the three bits as one field on connections with accurate ECN"
+		}
+	case "tcp.option_kind", "ip.opt.type":
+		if n := len(mine); n > 0 && n < len(theirs) && mine[n-1] == "0" && slices.Equal(mine, theirs[:n]) {
+			return "tshark goes on with the padding behind the end of options"
+		}
+	case "ip.len":
+		if slices.Contains(mine, "0") {
+			return "tshark shows the length of the frame for the total length of a super-packet, which is 0"
+		}
+	case "icmpv6.opt.prefix":
+		if len(mine) < len(theirs) {
+			return "tshark fills up the prefix of a route information option"
+		}
+	case "sll.etype":
+		if i := p.Find(TypeSLL); len(theirs) == 0 && i >= 0 && p.SLL(i).Hardware() == 778 {
+			return "tshark has another name for the protocol behind a GRE device"
+		}
+	}
+	if strings.HasSuffix(key, ".status") && len(mine) == len(theirs) {
+		for i := range mine {
+			switch {
+			case mine[i] == "offloaded" && theirs[i] == "bad":
+				return "tshark does not tell a checksum left to the device from a bad one"
+			case mine[i] == "good" && theirs[i] == "unverified" && i > 0:
+				return "tshark does not verify the checksum of a quoted ICMP message"
+			case mine[i] == "unverified" && theirs[i] == "bad":
+				return "tshark calls the checksum of a quoted header bad, which routers change"
+			}
+		}
+	}
+	if e := p.Err(); e != nil && isPrefix(mine, theirs) {
+		return "tshark also shows the part that is there of a layer that we name as cut or malformed"
+	}
+	if p.Find(TypeICMPv4) >= 0 || p.Find(TypeICMPv6) >= 0 {
+		if isPrefix(mine, theirs) {
+			return "tshark also shows the part of a header that the quotation of an ICMP error ends in"
+		}
+	}
+	return ""
+}
+
+func isPrefix(short, long []string) bool {
+	return len(short) < len(long) && slices.Equal(short, long[:len(short)])
+}
