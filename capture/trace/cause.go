@@ -1,0 +1,237 @@
+package trace
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	// atOnce is how soon after a packet's arrival what it causes leaves, at the latest.
+	atOnce = time.Millisecond
+	// quiet is how long nothing must have happened to a connection before only a timer can have made it send:
+	// longer than pacing and the queues below TCP hold a segment, shorter than any timer of TCP but
+	// those that the quickest delayed acknowledgement and tail-loss probe take.
+	quiet = 5 * time.Millisecond
+)
+
+// explain finds what caused each packet, why sends made none, and which packets failed which calls.
+func (c *correlator) explain() {
+	for _, p := range c.Packets {
+		switch {
+		case p.Raw != nil:
+			p.Cause = Cause{Kind: CauseCall, Call: p.Raw.Call}
+		case p.UDP != nil || p.TCP == nil && len(p.Carries) > 0:
+			if len(p.Carries) > 0 {
+				p.Cause = Cause{Kind: CauseCall, Call: p.Carries[0].Call}
+			}
+		case p.Quotes != 0:
+			p.Cause = Cause{Kind: CausePacket, Packet: p.Quotes}
+		case p.Replies != 0:
+			p.Cause = Cause{Kind: CausePacket, Packet: p.Replies}
+		}
+	}
+	seen := map[*conn]bool{}
+	for _, f := range c.flows {
+		if !seen[f.conn] {
+			seen[f.conn] = true
+			for i, p := range f.conn.packets {
+				p.Cause = f.conn.cause(i)
+				if p.TCP.Flags&RST != 0 {
+					c.fail(p, []string{"ECONNREFUSED", "ECONNRESET", "EPIPE"})
+				}
+			}
+		}
+		f.explainSilence()
+	}
+	c.datagramSilence()
+}
+
+// cause finds what made packet i of the connection leave. A sender acts on a call, on an arriving
+// packet or on a timer; where two of them are possible the cause stays unknown.
+func (k *conn) cause(i int) Cause {
+	p := k.packets[i]
+	f := k.flows[0]
+	if p.Src != f.src {
+		f = k.flows[1]
+	}
+	before := k.lastFrom(i, f.back)
+	if f.from != nil {
+		if call := f.acting(p); call != nil {
+			return Cause{Kind: CauseCall, Call: call.Number}
+		}
+	}
+	if before != nil && p.Time-before.Time <= atOnce {
+		if p.answers(before) {
+			return Cause{Kind: CausePacket, Packet: before.Number}
+		}
+		return Cause{}
+	}
+	if f.from != nil && f.from.idleBefore(p.Time) && k.idleBefore(i) {
+		return Cause{Kind: CauseTimer}
+	}
+	return Cause{}
+}
+
+// lastFrom returns the last packet of the direction before i.
+func (k *conn) lastFrom(i int, f *flow) *PacketRecord {
+	for j := i - 1; j >= 0; j-- {
+		if k.packets[j].Src == f.src {
+			return k.packets[j]
+		}
+	}
+	return nil
+}
+
+// acting returns the call on the sending socket that made p leave, if one can be told.
+func (f *flow) acting(p *PacketRecord) *CallRecord {
+	flags := p.TCP.Flags
+	for _, c := range f.from.calls {
+		if !c.activeAt(p.Time) {
+			continue
+		}
+		switch c.Name {
+		case "connect":
+			if flags&(SYN|ACK) == SYN && !p.Retransmit {
+				return c
+			}
+		case "shutdown", "close":
+			if flags&(FIN|RST) != 0 && !p.Retransmit {
+				return c
+			}
+		case "setsockopt":
+			if name, _, _ := c.option(); p.PayloadLength > 0 && (name == "TCP_CORK" || name == "TCP_NODELAY") {
+				return c
+			}
+		}
+		if c.sends() && p.PayloadLength > 0 {
+			for _, s := range p.Carries {
+				if s.Call == c.Number && !p.Retransmit {
+					return c
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// answers tells whether p is something that the arrival of before makes a TCP send at once.
+func (p *PacketRecord) answers(before *PacketRecord) bool {
+	flags := before.TCP.Flags
+	switch {
+	case flags&(SYN|FIN) != 0 || before.PayloadLength > 0:
+		// An acknowledgement, a SYN's answer, a reset: all of them without data. Data may also be what a
+		// call had left waiting.
+		return p.PayloadLength == 0 && p.TCP.Flags&FIN == 0 || p.Retransmit
+	case flags&ACK != 0:
+		return p.PayloadLength > 0 || p.TCP.Flags&(FIN|RST) != 0
+	}
+	return false
+}
+
+// idleBefore tells whether no call on the socket that can make it send was active shortly before t.
+func (s *Socket) idleBefore(t time.Duration) bool {
+	for _, c := range s.calls {
+		switch c.Name {
+		case "accept", "accept4", "connect", "poll", "ppoll", "epoll_wait", "epoll_pwait":
+			continue
+		}
+		// A blocked call waits; what it did to the connection it did when it was entered or woken.
+		if near(c.Entered, t) || !c.Pending && near(c.Left, t) {
+			return false
+		}
+	}
+	return true
+}
+
+func near(event, t time.Duration) bool { return event <= t && t-event < quiet }
+
+// idleBefore tells whether nothing was on the wire shortly before packet i.
+func (k *conn) idleBefore(i int) bool {
+	return i > 0 && k.packets[i].Time-k.packets[i-1].Time >= quiet
+}
+
+// explainSilence says why sends of the flow's socket put nothing on the wire while they ran.
+func (f *flow) explainSilence() {
+	if f.from == nil || !f.anchored {
+		return
+	}
+	for _, c := range f.from.calls {
+		if !c.sends() || !c.ok() || c.Result <= 0 || f.sentDuring(c) {
+			continue
+		}
+		c.Silent = true
+		option := f.from.options(c.Entered)
+		sent, unacked, small := f.outstanding(c.Left)
+		pending := c.Call.Result + c.Offset - sent
+		switch {
+		case option["TCP_CORK"] != 0:
+			c.Because = "TCP_CORK"
+		case c.flag("MSG_MORE"):
+			c.Because = "MSG_MORE"
+		case option["TCP_NODELAY"] == 0 && unacked > 0 && small && c.Offset >= 0 && pending < max(f.back.mss(), 1):
+			// RFC 896, with the variant of net/ipv4/tcp_output.c: only a small segment in flight holds back the next.
+			c.Because = fmt.Sprintf("Nagle, %d bytes unacknowledged", unacked)
+			if unacked == 1 {
+				c.Because = "Nagle, 1 byte unacknowledged"
+			}
+		}
+	}
+}
+
+// sentDuring tells whether a packet left that carries bytes of c while c ran.
+func (f *flow) sentDuring(c *CallRecord) bool {
+	for _, p := range f.conn.packets {
+		if !c.activeAt(p.Time) || p.Retransmit {
+			continue
+		}
+		for _, s := range p.Carries {
+			if s.Call == c.Number {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// options returns the values that setsockopt had given the socket's integer options by t.
+func (s *Socket) options(t time.Duration) map[string]int64 {
+	m := map[string]int64{}
+	for _, c := range s.calls {
+		if name, value, ok := c.option(); ok && c.ok() && c.Left <= t {
+			m[name] = value
+		}
+	}
+	return m
+}
+
+// outstanding returns, at t, how many bytes of the stream had been sent, how many of them were not
+// acknowledged, and whether the last segment was shorter than the peer's MSS.
+func (f *flow) outstanding(t time.Duration) (sent, unacked int64, small bool) {
+	var acked int64
+	mss := f.back.mss()
+	for _, p := range f.conn.packets {
+		if p.Time > t {
+			break
+		}
+		switch {
+		case p.Src == f.src && p.PayloadLength > 0:
+			sent = max(sent, p.ToSeq-1)
+			small = mss == 0 || int64(p.PayloadLength)%mss != 0
+		case p.Src == f.dst && p.AckRelative:
+			acked = max(acked, p.AckSeq-1)
+		}
+	}
+	return sent, max(sent-acked, 0), small
+}
+
+// datagramSilence marks sends on datagram and raw sockets that succeeded and put nothing on the wire.
+func (c *correlator) datagramSilence() {
+	for _, call := range c.Calls {
+		if s := call.On; s != nil && s.internet() && s.Kind != KindStream && call.sends() && call.ok() && len(call.Packets) == 0 {
+			call.Silent = true
+			if call.flag("MSG_MORE") {
+				call.Because = "MSG_MORE"
+			}
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package trace
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Comment says in one line what the packet is to the timeline: the calls whose bytes it carries, with
+// their arguments and results, and what caused it. It is meant as the packet's comment in a capture file.
+func (t *Timeline) Comment(p *PacketRecord) string {
+	var parts []string
+	for _, s := range p.Carries {
+		c := t.Call(s.Call)
+		parts = append(parts, fmt.Sprintf("carries %s: %s", s, c.summary()))
+	}
+	if p.Unattributed > 0 && p.From != nil {
+		parts = append(parts, fmt.Sprintf("%d bytes of a call that is not known", p.Unattributed))
+	}
+	if p.Retransmit {
+		parts = append(parts, "retransmission")
+	}
+	switch p.Cause.Kind {
+	case CauseCall:
+		if len(p.Carries) != 1 || p.Carries[0].Call != p.Cause.Call {
+			parts = append(parts, "caused by "+t.Call(p.Cause.Call).summary())
+		}
+	case CausePacket:
+		parts = append(parts, fmt.Sprintf("caused by packet %d", p.Cause.Packet))
+	case CauseTimer:
+		parts = append(parts, "caused by a timer")
+	default:
+		parts = append(parts, "cause unknown")
+	}
+	return fmt.Sprintf("%s %s", arrow(p), strings.Join(parts, "; "))
+}
+
+// summary is the call in one line: number, caller, arguments, result.
+func (c *CallRecord) summary() string {
+	s := fmt.Sprintf("#%d ", c.Number)
+	if c.Actor != "" {
+		s += escape(c.Actor) + " "
+	}
+	s += c.signature()
+	if c.Pending {
+		return s + " has not returned"
+	}
+	return s + " = " + c.outcome()
+}

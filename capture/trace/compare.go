@@ -1,0 +1,359 @@
+package trace
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Comparison is what one kind of socket did in some timelines: every figure and every answer is counted
+// from their events.
+type Comparison struct {
+	Kind     string `json:"kind"` // stream, datagram, raw, unix
+	Sends    int    `json:"sends"`
+	Receives int    `json:"receives"`
+	Packets  int    `json:"packets"`
+	Payload  int    `json:"payload_bytes"` // passed by the sends
+	Wire     int    `json:"wire_bytes"`    // of frames as captured, link headers included
+	Overhead int    `json:"overhead_bytes"`
+
+	// One receive took exactly one send, out of those whose origin is known.
+	Whole      int `json:"receives_of_one_send"`
+	Attributed int `json:"receives_known"`
+	// Bytes of messages that did not fit their receive.
+	Lost int `json:"lost_bytes"`
+
+	Acknowledged int `json:"acknowledged_bytes"` // by the peer's TCP
+	Answers      int `json:"answers"`            // echo replies
+	Errors       int `json:"icmp_errors"`
+
+	InOrder int `json:"receives_in_order"`
+	Ordered int `json:"receives_ordered"` // that another one of the same socket precedes
+
+	// Unprivileged and Privileged count the sockets made by threads without and with capabilities, Denied
+	// those that a thread without was refused.
+	Unprivileged int    `json:"made_without_capabilities"`
+	Privileged   int    `json:"made_with_capabilities"`
+	Denied       int    `json:"denied_without_capabilities"`
+	Needs        string `json:"capability,omitempty"`
+
+	Headers []string `json:"kernel_wrote"` // what stood before the payload, as seen
+
+	order map[*Socket]int
+}
+
+// Compare counts what each kind of socket did, in the order stream, datagram, raw, unix; kinds that did
+// not occur are left out.
+func Compare(timelines ...*Timeline) []*Comparison {
+	kinds := []string{"stream", "datagram", "raw", "unix"}
+	by := map[string]*Comparison{}
+	for _, k := range kinds {
+		by[k] = &Comparison{Kind: k, order: map[*Socket]int{}}
+	}
+	used := map[string]bool{}
+	for _, t := range timelines {
+		for _, s := range t.Sockets {
+			if c := by[s.group()]; c != nil {
+				used[s.group()] = true
+				c.socket(t, s)
+			}
+		}
+		for _, call := range t.Calls {
+			if c := by[deniedGroup(call)]; c != nil {
+				c.Denied++
+			}
+		}
+		for _, p := range t.Packets {
+			owner := p.From
+			if owner == nil {
+				owner = p.To
+			}
+			if c := by[owner.group()]; c != nil {
+				c.packet(p)
+			}
+		}
+		for _, f := range t.flows {
+			if f.from != nil {
+				by["stream"].Acknowledged += int(f.acked)
+			}
+		}
+	}
+	var out []*Comparison
+	for _, k := range kinds {
+		if used[k] {
+			c := by[k]
+			if c.Packets > 0 {
+				c.Overhead = c.Wire - c.Payload
+			}
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// group is the column that a socket belongs to.
+func (s *Socket) group() string {
+	switch {
+	case s == nil:
+		return ""
+	case s.Family == FamilyUnix:
+		return "unix"
+	case s.passesHeaders():
+		return "raw"
+	}
+	return s.Kind.String()
+}
+
+// deniedGroup is the column of a refused socket call.
+func deniedGroup(c *CallRecord) string {
+	if c.Name != "socket" || c.Errno != "EPERM" && c.Errno != "EACCES" || !c.CapsKnown || c.Caps != 0 {
+		return ""
+	}
+	switch t, _ := c.Arg("type"); t.Text {
+	case "SOCK_RAW":
+		return "raw"
+	case "SOCK_STREAM":
+		return "stream"
+	case "SOCK_DGRAM":
+		return "datagram"
+	}
+	return ""
+}
+
+func (k *Comparison) socket(t *Timeline, s *Socket) {
+	if made := t.Call(s.madeBy); made != nil && made.CapsKnown && made.Name == "socket" {
+		if made.Caps == 0 {
+			k.Unprivileged++
+		} else {
+			k.Privileged++
+			k.Needs = capabilityName(made.Caps)
+		}
+	}
+	for _, c := range s.calls {
+		switch {
+		case !c.ok():
+		case c.sends():
+			k.Sends++
+			k.Payload += int(c.Call.Result)
+		case c.receives():
+			k.receive(s, c)
+		}
+	}
+}
+
+// capabilityName names a set of one capability, as capabilities(7) does.
+func capabilityName(set uint64) string {
+	switch set {
+	case 1 << 13:
+		return "CAP_NET_RAW"
+	case 1 << 10:
+		return "CAP_NET_BIND_SERVICE"
+	}
+	return fmt.Sprintf("capabilities %#x", set)
+}
+
+func (k *Comparison) receive(s *Socket, c *CallRecord) {
+	k.Receives++
+	k.Lost += c.Lost
+	if len(c.Received) == 0 {
+		return
+	}
+	k.Attributed++
+	first, last := c.Received[0], c.Received[len(c.Received)-1]
+	if len(c.Received) == 1 && first.From == 0 && (first.All || c.Lost > 0) {
+		k.Whole++
+	}
+	if before, ok := k.order[s]; ok {
+		k.Ordered++
+		if first.Call >= before {
+			k.InOrder++
+		}
+	}
+	k.order[s] = last.Call
+}
+
+func (k *Comparison) packet(p *PacketRecord) {
+	k.Packets++
+	k.Wire += p.Length
+	switch {
+	case p.Quotes != 0:
+		k.Errors++
+	case p.Replies != 0:
+		k.Answers++
+	}
+	if p.From == nil {
+		return
+	}
+	k.header(fmt.Sprintf("%d of link", p.LinkHeader), p.LinkHeader)
+	if p.Raw != nil && p.Raw.HeaderIncluded {
+		for _, c := range p.Raw.Changes {
+			k.header("IP "+c.Field, 1)
+		}
+		return
+	}
+	k.header(fmt.Sprintf("%d of IP", p.NetworkHeader), p.NetworkHeader)
+	if p.Raw == nil && !(p.Fragment.Is && p.Fragment.Offset > 0) {
+		name := "UDP"
+		if p.TCP != nil {
+			name = "TCP"
+		}
+		k.header(fmt.Sprintf("%d of %s", p.TransportHeader, name), p.TransportHeader)
+	}
+}
+
+func (k *Comparison) header(s string, n int) {
+	if n > 0 && !slices.Contains(k.Headers, s) {
+		k.Headers = append(k.Headers, s)
+	}
+}
+
+// Boundaries says whether one receive took exactly one send, always.
+func (k *Comparison) Boundaries() string {
+	switch {
+	case k.Attributed == 0:
+		return "unknown"
+	case k.Whole == k.Attributed && k.Lost > 0:
+		return fmt.Sprintf("yes, %d bytes cut off", k.Lost)
+	case k.Whole == k.Attributed:
+		return fmt.Sprintf("yes, %d of %d", k.Whole, k.Attributed)
+	}
+	return fmt.Sprintf("no, %d of %d", k.Whole, k.Attributed)
+}
+
+// Confirmed says who told the sender that its data arrived.
+func (k *Comparison) Confirmed() string {
+	switch {
+	case k.Acknowledged > 0:
+		return fmt.Sprintf("peer's TCP, %d of %d bytes", k.Acknowledged, k.Payload)
+	case k.Packets == 0 && k.Sends > 0:
+		return "the send itself"
+	}
+	s := "nobody"
+	if k.Answers > 0 {
+		s += fmt.Sprintf("; %d answered", k.Answers)
+	}
+	if k.Errors > 0 {
+		s += fmt.Sprintf("; %d ICMP errors", k.Errors)
+	}
+	return s
+}
+
+// Order says whether the receives took the sends in their order.
+func (k *Comparison) Order() string {
+	switch {
+	case k.Ordered == 0:
+		return "unknown"
+	case k.InOrder == k.Ordered:
+		return fmt.Sprintf("yes, %d of %d", k.InOrder, k.Ordered)
+	}
+	return fmt.Sprintf("no, %d of %d", k.InOrder, k.Ordered)
+}
+
+// Privilege says which capability making such a socket needed.
+func (k *Comparison) Privilege() string {
+	switch {
+	case k.Unprivileged > 0:
+		return "none"
+	case k.Privileged > 0 && k.Denied > 0:
+		return k.Needs
+	case k.Privileged > 0:
+		return k.Needs + " had"
+	}
+	return "unknown"
+}
+
+// KernelWrote says what the kernel put before or into what was passed.
+func (k *Comparison) KernelWrote() string {
+	if len(k.Headers) == 0 {
+		return "nothing"
+	}
+	var bytes, fields []string
+	for _, h := range k.Headers {
+		if f, ok := strings.CutPrefix(h, "IP "); ok {
+			fields = append(fields, f)
+		} else {
+			bytes = append(bytes, h)
+		}
+	}
+	s := strings.Join(bytes, ", ")
+	if len(fields) > 0 {
+		s += "; " + strings.Join(fields, ", ")
+	}
+	return s
+}
+
+// AppendComparison appends the table: a row for each question, a column for each kind.
+func AppendComparison(b []byte, kinds []*Comparison) []byte {
+	rows := []struct {
+		name  string
+		value func(k *Comparison) string
+	}{
+		{"", func(k *Comparison) string { return k.Kind }},
+		{"sends", func(k *Comparison) string { return fmt.Sprint(k.Sends) }},
+		{"receives", func(k *Comparison) string { return fmt.Sprint(k.Receives) }},
+		{"packets", func(k *Comparison) string { return fmt.Sprint(k.Packets) }},
+		{"payload bytes", func(k *Comparison) string { return fmt.Sprint(k.Payload) }},
+		{"bytes on the wire", func(k *Comparison) string { return fmt.Sprint(k.Wire) }},
+		{"overhead", (*Comparison).overhead},
+		{"one receive is one send", (*Comparison).Boundaries},
+		{"delivery confirmed by", (*Comparison).Confirmed},
+		{"order kept", (*Comparison).Order},
+		{"privilege needed", (*Comparison).Privilege},
+		{"the kernel wrote, bytes", (*Comparison).KernelWrote},
+	}
+	cells := make([][][]string, len(rows))
+	width := make([]int, len(kinds)+1)
+	for i, r := range rows {
+		cells[i] = append(cells[i], []string{r.name})
+		width[0] = max(width[0], len(r.name))
+		for j, k := range kinds {
+			lines := wrapCell(r.value(k), 27)
+			cells[i] = append(cells[i], lines)
+			for _, l := range lines {
+				width[j+1] = max(width[j+1], len(l))
+			}
+		}
+	}
+	for _, row := range cells {
+		height := 0
+		for _, c := range row {
+			height = max(height, len(c))
+		}
+		for n := range height {
+			var line strings.Builder
+			for j, c := range row {
+				text := ""
+				if n < len(c) {
+					text = c[n]
+				}
+				fmt.Fprintf(&line, "%-*s  ", width[j], text)
+			}
+			b = append(append(b, strings.TrimRight(line.String(), " ")...), '\n')
+		}
+	}
+	return b
+}
+
+func (k *Comparison) overhead() string {
+	switch {
+	case k.Packets == 0:
+		return "0"
+	case k.Payload == 0:
+		return fmt.Sprint(k.Overhead)
+	}
+	return fmt.Sprintf("%d (%.0f %%)", k.Overhead, 100*float64(k.Overhead)/float64(k.Wire))
+}
+
+// wrapCell breaks text at commas and semicolons.
+func wrapCell(s string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.SplitAfter(s, " ") {
+		if line != "" && len(line)+len(strings.TrimRight(word, " ")) > width {
+			lines = append(lines, strings.TrimRight(line, " "))
+			line = ""
+		}
+		line += word
+	}
+	return append(lines, line)
+}

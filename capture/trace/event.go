@@ -1,0 +1,385 @@
+// Package trace joins socket calls with the packets they made: which bytes of which call a segment or
+// fragment carries, what a receive consumed, which ICMP error became which errno, and what the kernel
+// filled in.
+//
+// Sources give events: a Call with its arguments and result, a Packet as captured, a State change of a
+// socket, the addresses of a Host. Correlate turns them into a Timeline; it is a pure function of the
+// events, so a walk-through, a traced program and a test are all joined the same way. Carrying and
+// causing are two things: a segment carries bytes of two sends and may be caused by a timer. What the
+// events do not tell is said to be unknown.
+//
+// All times are of one clock, as durations since a start that the source chose; Clock makes one and
+// maps the kernel's packet time stamps onto it.
+package trace
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Event is a *Call, *Packet, *State or *Host.
+type Event interface{ event() }
+
+func (*Call) event()   {}
+func (*Packet) event() {}
+func (*State) event()  {}
+func (*Host) event()   {}
+
+// SocketID names one socket for as long as the source runs; 0 is not known. An inode or a cookie will do.
+type SocketID uint64
+
+// Addr is the address of a socket. The zero Addr is no address.
+type Addr struct {
+	IP netip.AddrPort // of an internet socket
+	// Unix is the name of a Unix socket: a pathname, or @ and an abstract name. It is text from
+	// outside: escape it before a terminal sees it.
+	Unix string
+}
+
+// IsValid tells whether there is an address.
+func (a Addr) IsValid() bool { return a.IP.IsValid() || a.Unix != "" }
+
+// String returns 192.0.2.1:80, [2001:db8::1]:80, the quoted name of a Unix socket, or "".
+func (a Addr) String() string {
+	switch {
+	case a.IP.IsValid():
+		return a.IP.String()
+	case a.Unix != "":
+		return strconv.QuoteToASCII(a.Unix)
+	}
+	return ""
+}
+
+// Op says what a call does with data.
+type Op uint8
+
+// Operations. OpByName, the zero value, lets the call's name decide.
+const (
+	OpByName Op = iota
+	OpOther
+	OpSend
+	OpReceive
+)
+
+// ArgKind says which fields of an Arg hold its value.
+type ArgKind uint8
+
+// Kinds of argument.
+const (
+	ArgInt  ArgKind = iota // Int
+	ArgName                // Text: flags and constants by name
+	ArgData                // Data, Size; Text where it can be described
+	ArgAddr                // Addr
+)
+
+// Arg is one argument of a call, as the caller passed it.
+type Arg struct {
+	Name string // as in the manual page: fd, buf, len, flags, addr, …
+	Kind ArgKind
+	Int  int64
+	Text string
+	Data []byte // the first bytes, perhaps all
+	Size int    // of the whole data
+	Addr Addr
+}
+
+// Call is one socket system call.
+type Call struct {
+	Number  int // from 1, in the order of entering
+	Process int
+	Thread  int
+	Actor   string // who called, in a word
+	Host    string // the network namespace, by the name its Host event has
+	// Caps is the calling thread's effective capability set, see capabilities(7); CapsKnown tells
+	// whether the source read it.
+	Caps      uint64
+	CapsKnown bool
+
+	Name   string // of the system call
+	Args   []Arg
+	FD     int      // the descriptor it acts on, -1 for none
+	Socket SocketID // what FD is
+
+	Entered, Left time.Duration
+	Pending       bool // it had not returned when the events end: Left, Result and Errno say nothing
+	Result        int64
+	Errno         string // by name, "" when it succeeded
+
+	Op   Op
+	Data []byte // what was sent or received: the first bytes, perhaps all
+	Size int    // bytes passed to a send, room given to a receive
+	// Addr is the destination that a send names, the source that a receive tells, the address of a
+	// bind or connect, the peer of an accept.
+	Addr     Addr
+	Flags    []string // passed, by name: MSG_PEEK
+	Returned []string // flags that recvmsg(2) returned: MSG_TRUNC
+	// Messages are the messages of sendmmsg(2) and recvmmsg(2); Data, Size and Addr are then unused.
+	Messages []Message
+	FDs      []int // descriptors passed or received (SCM_RIGHTS)
+	// Offset is where in its stream the call's first byte stands, if the source knows
+	// (tcp_sock.write_seq); without it the results of earlier calls are added up.
+	Offset      int64
+	OffsetKnown bool
+}
+
+// Message is one of a call's several messages.
+type Message struct {
+	Data []byte
+	Size int // bytes sent or received
+	Addr Addr
+}
+
+var opByName = map[string]Op{
+	"send": OpSend, "sendto": OpSend, "sendmsg": OpSend, "sendmmsg": OpSend, "write": OpSend, "writev": OpSend, "sendfile": OpSend,
+	"recv": OpReceive, "recvfrom": OpReceive, "recvmsg": OpReceive, "recvmmsg": OpReceive, "read": OpReceive, "readv": OpReceive,
+}
+
+func (c *Call) op() Op {
+	if c.Op != OpByName {
+		return c.Op
+	}
+	if op, ok := opByName[c.Name]; ok {
+		return op
+	}
+	return OpOther
+}
+
+func (c *Call) sends() bool    { return c.op() == OpSend }
+func (c *Call) receives() bool { return c.op() == OpReceive }
+
+// ok tells whether the call returned and succeeded.
+func (c *Call) ok() bool { return !c.Pending && c.Errno == "" }
+
+// activeAt tells whether the call had been entered and not left at t.
+func (c *Call) activeAt(t time.Duration) bool {
+	return c.Entered <= t && (c.Pending || t <= c.Left)
+}
+
+// Arg returns the argument of that name.
+func (c *Call) Arg(name string) (Arg, bool) {
+	for _, a := range c.Args {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return Arg{}, false
+}
+
+// option returns what a setsockopt sets, and whether it is one that sets an int.
+func (c *Call) option() (name string, value int64, ok bool) {
+	if c.Name != "setsockopt" {
+		return "", 0, false
+	}
+	n, _ := c.Arg("optname")
+	v, ok := c.Arg("optval")
+	return n.Text, v.Int, ok && v.Kind == ArgInt
+}
+
+func (c *Call) flag(name string) bool     { return slices.Contains(c.Flags, name) }
+func (c *Call) returned(name string) bool { return slices.Contains(c.Returned, name) }
+
+// StateChange is what became of a socket.
+type StateChange uint8
+
+// Changes of state.
+const (
+	Created StateChange = iota
+	Bound
+	Connected
+	Accepted // created by an accept: Parent is the listener
+	Closed
+)
+
+var changeNames = [...]string{"created", "bound", "connected", "accepted", "closed"}
+
+// String returns the change in a word.
+func (c StateChange) String() string {
+	if int(c) < len(changeNames) {
+		return changeNames[c]
+	}
+	return "unknown"
+}
+
+// Family is the address family of a socket.
+type Family uint8
+
+// Families.
+const (
+	FamilyUnknown Family = iota
+	FamilyIPv4
+	FamilyIPv6
+	FamilyUnix
+	FamilyPacket
+)
+
+// Kind is the type of a socket.
+type Kind uint8
+
+// Kinds of socket.
+const (
+	KindUnknown Kind = iota
+	KindStream
+	KindDatagram
+	KindRaw
+	KindSeqpacket
+)
+
+var kindNames = [...]string{"unknown", "stream", "datagram", "raw", "seqpacket"}
+
+// String returns the kind in a word.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return "unknown"
+}
+
+// State is a change of state of a socket. Fields that the source does not know stay zero; a later
+// State of the same socket adds to the earlier ones.
+type State struct {
+	Time     time.Duration
+	Socket   SocketID
+	Change   StateChange
+	Call     int    // the call that made the change, 0 for none or not known
+	Actor    string // whose socket
+	Host     string
+	FD       int
+	Family   Family
+	Kind     Kind
+	Protocol uint8 // as in the IP header
+	Local    Addr
+	Remote   Addr
+	Parent   SocketID // the listener of an accepted socket
+	Peer     SocketID // the other end, where the source knows it
+}
+
+// Host names a network namespace and says which addresses are its own.
+type Host struct {
+	Time  time.Duration
+	Name  string
+	Addrs []netip.Addr
+}
+
+// Direction of a packet, seen from the host that captured it.
+type Direction uint8
+
+// Directions.
+const (
+	DirectionUnknown Direction = iota
+	In
+	Out
+)
+
+// IP protocol numbers that the correlator knows.
+const (
+	ProtoICMP   = 1
+	ProtoTCP    = 6
+	ProtoUDP    = 17
+	ProtoICMPv6 = 58
+)
+
+// TCPFlags are the flag bits of a TCP header, RFC 9293 section 3.1.
+type TCPFlags uint8
+
+// TCP flags.
+const (
+	FIN TCPFlags = 1 << iota
+	SYN
+	RST
+	PSH
+	ACK
+	URG
+	ECE
+	CWR
+)
+
+// String returns the flags in packetdrill's letters: S, S., P., F., R.
+func (f TCPFlags) String() string {
+	const letters = "FSRP.UEW"
+	b := make([]byte, 0, 8)
+	for i := range 8 {
+		if f&(1<<i) != 0 {
+			b = append(b, letters[i])
+		}
+	}
+	return string(b)
+}
+
+// Packet is one captured packet. Exactly one of TCP, UDP and ICMP is set for a whole packet or first
+// fragment of that protocol.
+type Packet struct {
+	Number    int // from 1, in the order of capture
+	Time      time.Duration
+	Host      string // that captured it
+	Interface string
+	Direction Direction
+
+	// Src and Dst have port 0 where the protocol has none or the packet does not show it.
+	Src, Dst netip.AddrPort
+	Protocol uint8 // after extension headers
+	TTL      uint8
+	IPID     uint32 // IPv4 identification, or that of an IPv6 fragment header
+	Fragment Fragment
+
+	TCP  *TCP
+	UDP  *UDP
+	ICMP *ICMP
+
+	// Payload holds what follows the transport header (for a later fragment and for other protocols:
+	// what follows the IP header), the first bytes or all; PayloadLength is its whole length.
+	Payload       []byte
+	PayloadLength int
+	// Network holds the packet from its IP header on, as far as it was captured.
+	Network []byte
+
+	LinkHeader      int // bytes before the IP header
+	NetworkHeader   int // bytes of IP header and extension headers
+	TransportHeader int
+	Length          int // of the frame, link header included
+	Segments        int // frames on the wire that a super-packet of segmentation offload stands for; 0 and 1 mean one
+	SegmentSize     int // payload bytes of each of them
+
+	Other string // what it is when it is not IP: "ARP who has 192.0.2.1"
+}
+
+// Fragment says which part of an IP datagram's payload a packet holds.
+type Fragment struct {
+	Is     bool
+	Offset int // in bytes
+	More   bool
+}
+
+// TCP is what a TCP header says.
+type TCP struct {
+	Seq, Ack uint32
+	Flags    TCPFlags
+	Window   uint16
+	MSS      uint16 // of the option, 0 where there is none
+	// Timestamps tells whether the segment has the option of RFC 7323.
+	Timestamps bool
+}
+
+// UDP is what a UDP header says.
+type UDP struct {
+	Length int // header included
+}
+
+// ICMP is what an ICMP or ICMPv6 header says.
+type ICMP struct {
+	Type, Code uint8
+	Name       string // "echo request", "port unreachable"; "" for the numbers alone
+	ID, Seq    uint16 // of an echo
+	Quote      *Quote // of an error
+}
+
+// Quote is the start of a packet as an ICMP error returns it.
+type Quote struct {
+	Protocol uint8
+	Src, Dst netip.AddrPort
+	IPID     uint32
+	Length   int    // of the UDP header's length field
+	Seq      uint32 // of the TCP header
+	Payload  []byte // after the transport header, as far as it is quoted
+}

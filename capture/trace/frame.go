@@ -1,0 +1,190 @@
+package trace
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+	"slices"
+	"time"
+
+	"sockwire/capture"
+	"sockwire/capture/decode"
+)
+
+// FromFrame makes the Packet of a captured frame: number counts from 1, at is the frame's time on the
+// timeline's clock, host the network namespace it was captured in. The Packet has its own copy of the
+// bytes. What the decoder cannot read becomes a Packet with Other set.
+func FromFrame(f capture.Frame, number int, at time.Duration, host, ifname string) *Packet {
+	f.Data = slices.Clone(f.Data)
+	d := decode.Decoder{SkipChecksums: true, SkipApplications: true}
+	var p decode.Packet
+	_ = d.Decode(f, &p) // the layers before a fault are good; without any the packet is Other
+	out := &Packet{
+		Number: number, Time: at, Host: host, Interface: ifname, Length: max(f.Length, len(f.Data)),
+		Segments: int(f.Offload.Segments), SegmentSize: int(f.Offload.SegmentSize),
+	}
+	switch f.Direction {
+	case capture.DirectionIn:
+		out.Direction = In
+	case capture.DirectionOut:
+		out.Direction = Out
+	}
+	ip := slices.IndexFunc(p.Layers(), func(l decode.Layer) bool { return l.Type.Network() })
+	if ip < 0 {
+		printer := decode.Printer{}
+		p.Frame.Time = time.Time{}
+		out.Other = string(bytes.TrimSpace(printer.AppendLine(nil, &p)))
+		return out
+	}
+	out.network(&p, ip)
+	out.transport(&p, ip)
+	return out
+}
+
+// network reads the IP header and its extensions.
+func (out *Packet) network(p *decode.Packet, ip int) {
+	layers := p.Layers()
+	l := layers[ip]
+	t, _ := p.Outer()
+	out.Src, out.Dst = clean(t.Src), clean(t.Dst)
+	out.Protocol = t.Protocol
+	out.LinkHeader = l.Offset
+	out.NetworkHeader = l.Header
+	out.Network = p.Frame.Data[l.Offset:min(l.Offset+l.Length, len(p.Frame.Data))]
+	if h := p.IPv4(ip); h != nil {
+		out.TTL, out.IPID = h.TTL(), uint32(h.ID())
+		out.Fragment = Fragment{Is: h.MoreFragments() || h.FragmentOffset() > 0, Offset: h.FragmentOffset(), More: h.MoreFragments()}
+	} else if h := p.IPv6(ip); h != nil {
+		out.TTL = h.HopLimit()
+	}
+	out.PayloadLength = max(l.Length-l.Header, 0)
+	for i := ip + 1; i < len(layers); i++ {
+		switch layers[i].Type {
+		case decode.TypeIPv6HopByHop, decode.TypeIPv6Routing, decode.TypeIPv6Destination, decode.TypeIPv6Fragment:
+			out.NetworkHeader += layers[i].Header
+			out.PayloadLength -= layers[i].Header
+			if h := p.IPv6Fragment(i); h != nil {
+				out.IPID = h.ID()
+				out.Fragment = Fragment{Is: h.MoreFragments() || h.FragmentOffset() > 0, Offset: h.FragmentOffset(), More: h.MoreFragments()}
+			}
+			continue
+		}
+		break
+	}
+	out.PayloadLength = max(out.PayloadLength, 0)
+	out.Payload = out.Network[min(out.NetworkHeader, len(out.Network)):]
+}
+
+// transport reads the header behind those of IP.
+func (out *Packet) transport(p *decode.Packet, ip int) {
+	layers := p.Layers()
+	for i := ip + 1; i < len(layers) && layers[i].Flags&decode.Quoted == 0; i++ {
+		l := layers[i]
+		if l.Offset != out.LinkHeader+out.NetworkHeader {
+			continue
+		}
+		switch l.Type {
+		case decode.TypeTCP:
+			if h := p.TCP(i); h != nil {
+				out.TCP = &TCP{Seq: h.Sequence(), Ack: h.Acknowledgment(), Flags: TCPFlags(h.Flags()), Window: h.Window()}
+				out.TCP.readOptions(h.Options())
+			}
+		case decode.TypeUDP:
+			if h := p.UDP(i); h != nil {
+				out.UDP = &UDP{Length: int(h.Length())}
+			}
+		case decode.TypeICMPv4, decode.TypeICMPv6:
+			out.icmp(p, i)
+		default:
+			return
+		}
+		out.TransportHeader = l.Header
+		out.PayloadLength = max(out.PayloadLength-l.Header, 0)
+		out.Payload = out.Payload[min(l.Header, len(out.Payload)):]
+		return
+	}
+}
+
+func clean(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+
+// readOptions reads the options of a TCP header that a timeline needs; RFC 9293 section 3.1.
+func (t *TCP) readOptions(b []byte) {
+	for len(b) > 0 && b[0] != 0 {
+		if b[0] == 1 {
+			b = b[1:]
+			continue
+		}
+		if len(b) < 2 || b[1] < 2 || int(b[1]) > len(b) {
+			return
+		}
+		switch {
+		case b[0] == 2 && b[1] == 4:
+			t.MSS = binary.BigEndian.Uint16(b[2:])
+		case b[0] == 8 && b[1] == 10:
+			t.Timestamps = true
+		}
+		b = b[b[1]:]
+	}
+}
+
+// icmp reads an ICMP header and what it quotes.
+func (out *Packet) icmp(p *decode.Packet, i int) {
+	v6 := p.Layers()[i].Type == decode.TypeICMPv6
+	h := p.ICMPv4(i)
+	if v6 {
+		h = p.ICMPv6(i)
+	}
+	out.ICMP = &ICMP{Type: h.Type(), Code: h.Code(), Name: icmpName(v6, h.Type(), h.Code())}
+	if out.ICMP.echoRequest(v6) || out.ICMP.echoReply(v6) {
+		out.ICMP.ID, out.ICMP.Seq = h.ID(), h.Sequence()
+	}
+	t, ok := p.Quote()
+	if !ok {
+		return
+	}
+	q := &Quote{Protocol: t.Protocol, Src: clean(t.Src), Dst: clean(t.Dst)}
+	out.ICMP.Quote = q
+	for j := i + 1; j < len(p.Layers()); j++ {
+		l := p.Layers()[j]
+		if l.Flags&decode.Quoted == 0 {
+			continue
+		}
+		header := p.Header(j)
+		switch l.Type {
+		case decode.TypeIPv4:
+			q.IPID = uint32(p.IPv4(j).ID())
+		case decode.TypeIPv6Fragment:
+			q.IPID = p.IPv6Fragment(j).ID()
+		case decode.TypeUDP:
+			if len(header) >= udpHeader {
+				q.Length = int(binary.BigEndian.Uint16(header[4:]))
+				q.Payload = p.Payload(j)
+			}
+			return
+		case decode.TypeTCP:
+			if len(header) >= 8 {
+				q.Seq = binary.BigEndian.Uint32(header[4:])
+			}
+			return
+		}
+	}
+}
+
+// icmpName names the messages people meet, as RFC 792, RFC 1122 and RFC 4443 do; "" for others.
+func icmpName(v6 bool, typ, code uint8) string {
+	type message struct {
+		v6        bool
+		typ, code uint8
+	}
+	names := map[message]string{
+		{false, 0, 0}: "echo reply", {false, 8, 0}: "echo request",
+		{false, 3, 0}: "net unreachable", {false, 3, 1}: "host unreachable", {false, 3, 2}: "protocol unreachable",
+		{false, 3, 3}: "port unreachable", {false, 3, 4}: "fragmentation needed", {false, 3, 13}: "administratively prohibited",
+		{false, 11, 0}: "time exceeded", {false, 11, 1}: "reassembly time exceeded",
+		{true, 1, 0}: "no route", {true, 1, 1}: "administratively prohibited", {true, 1, 3}: "address unreachable", {true, 1, 4}: "port unreachable",
+		{true, 2, 0}: "packet too big", {true, 3, 0}: "time exceeded", {true, 3, 1}: "reassembly time exceeded",
+		{true, 4, 1}: "unrecognized next header", {true, 128, 0}: "echo request", {true, 129, 0}: "echo reply",
+		{true, 135, 0}: "neighbour solicitation", {true, 136, 0}: "neighbour advertisement",
+	}
+	return names[message{v6, typ, code}]
+}

@@ -1,0 +1,109 @@
+package trace
+
+// joinICMP finds what each ICMP error quotes and which later call it failed, and which request each
+// echo reply answers.
+func (c *correlator) joinICMP() {
+	for i, p := range c.Packets {
+		if p.ICMP == nil {
+			continue
+		}
+		v6 := p.Protocol == ProtoICMPv6
+		if q := p.ICMP.Quote; q != nil {
+			if cause := quoted(c.Packets[:i], q); cause != nil {
+				p.Quotes = cause.Number
+				p.To = cause.From
+				c.fail(p, icmpErrnos(v6, p.ICMP.Type, p.ICMP.Code))
+			}
+			continue
+		}
+		if p.ICMP.echoReply(v6) {
+			for j := i - 1; j >= 0; j-- {
+				r := c.Packets[j]
+				if r.ICMP != nil && r.ICMP.echoRequest(v6) && r.Protocol == p.Protocol && r.Src == p.Dst && r.Dst == p.Src &&
+					r.ICMP.ID == p.ICMP.ID && r.ICMP.Seq == p.ICMP.Seq {
+					p.Replies = r.Number
+					if p.To == nil {
+						p.To = r.From
+					}
+					break
+				}
+			}
+		}
+	}
+}
+
+func (i *ICMP) echoRequest(v6 bool) bool {
+	return v6 && i.Type == 128 || !v6 && i.Type == 8
+}
+
+func (i *ICMP) echoReply(v6 bool) bool {
+	return v6 && i.Type == 129 || !v6 && i.Type == 0
+}
+
+// quoted finds the packet that an ICMP error returns the start of: the last one seen with all that
+// the quotation shows.
+func quoted(seen []*PacketRecord, q *Quote) *PacketRecord {
+	for i := len(seen) - 1; i >= 0; i-- {
+		p := seen[i]
+		if p.Protocol != q.Protocol || p.Src != q.Src || p.Dst != q.Dst || p.IPID != q.IPID {
+			continue
+		}
+		if p.TCP != nil && p.TCP.Seq != q.Seq || p.UDP != nil && p.UDP.Length != q.Length || !samePrefix(p.Payload, q.Payload) {
+			continue
+		}
+		return p
+	}
+	return nil
+}
+
+// icmpErrnos are the errors that Linux makes of an ICMP error: icmp_err_convert in net/ipv4/icmp.c,
+// tab_unreach and icmpv6_err_convert in net/ipv6/icmp.c.
+func icmpErrnos(v6 bool, typ, code uint8) []string {
+	if v6 {
+		switch typ {
+		case 1:
+			names := []string{"ENETUNREACH", "EACCES", "EHOSTUNREACH", "EHOSTUNREACH", "ECONNREFUSED", "EACCES", "EACCES"}
+			if int(code) < len(names) {
+				return names[code : code+1]
+			}
+		case 2:
+			return []string{"EMSGSIZE"}
+		case 3:
+			return []string{"EHOSTUNREACH"}
+		case 4:
+			return []string{"EPROTO"}
+		}
+		return nil
+	}
+	switch typ {
+	case 3:
+		names := []string{"ENETUNREACH", "EHOSTUNREACH", "ENOPROTOOPT", "ECONNREFUSED", "EMSGSIZE", "EOPNOTSUPP", "ENETUNREACH", "EHOSTDOWN",
+			"ENONET", "ENETUNREACH", "EHOSTUNREACH", "ENETUNREACH", "EHOSTUNREACH", "EHOSTUNREACH", "EHOSTUNREACH", "EHOSTUNREACH"}
+		if int(code) < len(names) {
+			return names[code : code+1]
+		}
+	case 11:
+		return []string{"EHOSTUNREACH"}
+	case 12:
+		return []string{"EPROTO"}
+	}
+	return nil
+}
+
+// fail gives the error that p brought to its socket to the first call that reports it.
+func (c *correlator) fail(p *PacketRecord, errnos []string) {
+	if p.To == nil {
+		return
+	}
+	for _, call := range p.To.calls {
+		if call.Pending || call.Left < p.Time || call.Error != 0 {
+			continue
+		}
+		for _, e := range errnos {
+			if call.Errno == e {
+				call.Error = p.Number
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,297 @@
+package trace
+
+import (
+	"encoding/hex"
+	"net/netip"
+	"time"
+)
+
+// Records returns the timeline as values for encoding/json, one per line of JSON Lines: a record of type
+// "socket" per socket, then "call" and "packet" in the order of the text. start is the wall clock time of the
+// timeline's start; scene is put into every record, unless empty.
+func (t *Timeline) Records(scene string, start time.Time) []any {
+	var all []any
+	for _, s := range t.Sockets {
+		all = append(all, s.record(scene))
+	}
+	for _, e := range t.entries() {
+		switch {
+		case e.packet != nil:
+			all = append(all, e.packet.record(scene, start))
+		case !e.leave:
+			all = append(all, e.call.record(scene, start))
+		}
+	}
+	return all
+}
+
+type socketJSON struct {
+	Type      string `json:"type"`
+	Scene     string `json:"scene,omitempty"`
+	Name      string `json:"name"`
+	Actor     string `json:"actor,omitempty"`
+	Host      string `json:"host,omitempty"`
+	FD        int    `json:"fd"`
+	Family    string `json:"family"`
+	Kind      string `json:"kind"`
+	Protocol  uint8  `json:"protocol"`
+	Local     string `json:"local,omitempty"`
+	Remote    string `json:"remote,omitempty"`
+	Parent    string `json:"parent,omitempty"`
+	Peer      string `json:"peer,omitempty"`
+	CreatedNS int64  `json:"created_ns"`
+	ClosedNS  *int64 `json:"closed_ns"`
+}
+
+type callJSON struct {
+	Type       string     `json:"type"`
+	Scene      string     `json:"scene,omitempty"`
+	Number     int        `json:"number"`
+	Actor      string     `json:"actor,omitempty"`
+	Process    int        `json:"process"`
+	Thread     int        `json:"thread"`
+	Host       string     `json:"host,omitempty"`
+	Name       string     `json:"name"`
+	Socket     string     `json:"socket,omitempty"`
+	FD         *int       `json:"fd"`
+	Args       []argJSON  `json:"args"`
+	Time       string     `json:"time"`
+	EnteredNS  int64      `json:"entered_ns"`
+	LeftNS     *int64     `json:"left_ns"`
+	DurationNS *int64     `json:"duration_ns"`
+	Result     *int64     `json:"result"`
+	Errno      string     `json:"errno,omitempty"`
+	Data       string     `json:"data_hex,omitempty"`
+	Flags      []string   `json:"returned_flags,omitempty"`
+	FDs        []int      `json:"fds,omitempty"`
+	Packets    []int      `json:"packets,omitempty"`
+	Received   []spanJSON `json:"received,omitempty"`
+	Message    int        `json:"message_packet,omitempty"`
+	Lost       int        `json:"lost,omitempty"`
+	End        bool       `json:"end_of_stream,omitempty"`
+	Error      int        `json:"error_packet,omitempty"`
+	Silent     bool       `json:"no_packet,omitempty"`
+	Because    string     `json:"no_packet_because,omitempty"`
+}
+
+type argJSON struct {
+	Name  string `json:"name"`
+	Value any    `json:"value"`
+}
+
+type spanJSON struct {
+	Call    int  `json:"call"`
+	Message int  `json:"message"`
+	From    int  `json:"from"`
+	To      int  `json:"to"`
+	All     bool `json:"all"`
+}
+
+type packetJSON struct {
+	Type         string     `json:"type"`
+	Scene        string     `json:"scene,omitempty"`
+	Number       int        `json:"number"`
+	Time         string     `json:"time"`
+	AtNS         int64      `json:"at_ns"`
+	Host         string     `json:"host,omitempty"`
+	Interface    string     `json:"interface,omitempty"`
+	Direction    string     `json:"direction"`
+	From         string     `json:"from,omitempty"`
+	To           string     `json:"to,omitempty"`
+	Source       string     `json:"source,omitempty"`
+	Destination  string     `json:"destination,omitempty"`
+	Protocol     uint8      `json:"protocol"`
+	TTL          uint8      `json:"ttl"`
+	Length       int        `json:"length"`
+	Payload      int        `json:"payload_length"`
+	TCP          *tcpJSON   `json:"tcp,omitempty"`
+	Fragment     *fragJSON  `json:"fragment,omitempty"`
+	ICMP         *icmpJSON  `json:"icmp,omitempty"`
+	Other        string     `json:"other,omitempty"`
+	Carries      []spanJSON `json:"carries"`
+	Unattributed int        `json:"unattributed"`
+	Retransmit   bool       `json:"retransmit,omitempty"`
+	Cause        causeJSON  `json:"cause"`
+	Raw          *rawJSON   `json:"raw,omitempty"`
+	Segments     int        `json:"segments"`
+}
+
+type tcpJSON struct {
+	Flags   string `json:"flags"`
+	Seq     uint32 `json:"seq"`
+	Ack     uint32 `json:"ack"`
+	Window  uint16 `json:"window"`
+	FromSeq *int64 `json:"relative_seq"`
+	AckSeq  *int64 `json:"relative_ack"`
+	MSS     uint16 `json:"mss,omitempty"`
+}
+
+type fragJSON struct {
+	ID     uint32 `json:"id"`
+	Offset int    `json:"offset"`
+	More   bool   `json:"more"`
+}
+
+type icmpJSON struct {
+	Type    uint8  `json:"icmp_type"`
+	Code    uint8  `json:"code"`
+	Name    string `json:"name,omitempty"`
+	Quotes  int    `json:"quotes_packet,omitempty"`
+	Replies int    `json:"answers_packet,omitempty"`
+}
+
+type causeJSON struct {
+	Kind   string `json:"kind"`
+	Call   int    `json:"call,omitempty"`
+	Packet int    `json:"packet,omitempty"`
+}
+
+type rawJSON struct {
+	HeaderIncluded bool         `json:"header_included"`
+	Prepended      int          `json:"prepended"`
+	Filled         []changeJSON `json:"filled,omitempty"`
+	Changes        []changeJSON `json:"changes,omitempty"`
+	AsPassed       int          `json:"as_passed"`
+}
+
+type changeJSON struct {
+	Field  string `json:"field"`
+	Passed string `json:"passed,omitempty"`
+	Left   string `json:"left"`
+}
+
+var familyNames = [...]string{"unknown", "ipv4", "ipv6", "unix", "packet"}
+
+func (s *Socket) record(scene string) socketJSON {
+	r := socketJSON{
+		Type: "socket", Scene: scene, Name: s.Name, Actor: s.Actor, Host: s.Host, FD: s.FD, Family: familyNames[min(int(s.Family), len(familyNames)-1)],
+		Kind: s.Kind.String(), Protocol: s.transport(), Local: s.Local.text(), Remote: s.Remote.text(), CreatedNS: int64(s.Created),
+	}
+	if s.Family == FamilyUnix {
+		r.Protocol = 0
+	}
+	if s.Parent != nil {
+		r.Parent = s.Parent.Name
+	}
+	if s.Peer != nil {
+		r.Peer = s.Peer.Name
+	}
+	if s.Closed >= 0 {
+		r.ClosedNS = nanoseconds(s.Closed)
+	}
+	return r
+}
+
+// text is the address without the quotes that String puts around names.
+func (a Addr) text() string {
+	if a.Unix != "" {
+		return a.Unix
+	}
+	return a.String()
+}
+
+func nanoseconds(d time.Duration) *int64 {
+	n := int64(d)
+	return &n
+}
+
+func (c *CallRecord) record(scene string, start time.Time) callJSON {
+	r := callJSON{
+		Type: "call", Scene: scene, Number: c.Number, Actor: c.Actor, Process: c.Process, Thread: c.Thread, Host: c.Host, Name: c.Name,
+		Args: []argJSON{}, Time: start.Add(c.Entered).UTC().Format(time.RFC3339Nano), EnteredNS: int64(c.Entered),
+		FDs: c.FDs, Packets: c.Packets, Received: spanRecords(c.Received), Message: c.Message, Lost: c.Lost, End: c.End, Error: c.Error,
+		Silent: c.Silent, Because: c.Because, Flags: c.Returned, Errno: c.Errno,
+	}
+	if c.On != nil {
+		r.Socket = c.On.Name
+	}
+	if c.FD >= 0 {
+		r.FD = &c.FD
+	}
+	if !c.Pending {
+		r.LeftNS, r.DurationNS = nanoseconds(c.Left), nanoseconds(c.Left-c.Entered)
+		r.Result = &c.Result
+		if c.receives() {
+			r.Data = hex.EncodeToString(c.Data)
+		}
+	}
+	for _, a := range c.Args {
+		r.Args = append(r.Args, argJSON{a.Name, a.value()})
+	}
+	return r
+}
+
+// value is the argument for JSON: a number, a name, an address, or data with its length in hex.
+func (a Arg) value() any {
+	switch a.Kind {
+	case ArgName:
+		return a.Text
+	case ArgAddr:
+		return a.Addr.text()
+	case ArgData:
+		return map[string]any{"hex": hex.EncodeToString(a.Data), "length": a.Size}
+	}
+	return a.Int
+}
+
+func spanRecords(all []Span) []spanJSON {
+	out := []spanJSON{}
+	for _, s := range all {
+		out = append(out, spanJSON(s))
+	}
+	return out
+}
+
+func (p *PacketRecord) record(scene string, start time.Time) packetJSON {
+	r := packetJSON{
+		Type: "packet", Scene: scene, Number: p.Number, Time: start.Add(p.Time).UTC().Format(time.RFC3339Nano), AtNS: int64(p.Time),
+		Host: p.Host, Interface: p.Interface, Direction: [...]string{"unknown", "in", "out"}[min(p.Direction, Out)],
+		Source: endText(p.Src), Destination: endText(p.Dst), Protocol: p.Protocol, TTL: p.TTL, Length: p.Length, Payload: p.PayloadLength,
+		Other: p.Other, Carries: spanRecords(p.Carries), Unattributed: p.Unattributed, Retransmit: p.Retransmit,
+		Cause: causeJSON{p.Cause.Kind.String(), p.Cause.Call, p.Cause.Packet}, Segments: max(p.Segments, 1),
+	}
+	if p.From != nil {
+		r.From = p.From.Name
+	}
+	if p.To != nil {
+		r.To = p.To.Name
+	}
+	if p.TCP != nil {
+		r.TCP = &tcpJSON{Flags: p.TCP.Flags.String(), Seq: p.TCP.Seq, Ack: p.TCP.Ack, Window: p.TCP.Window, MSS: p.TCP.MSS}
+		if p.Relative {
+			r.TCP.FromSeq = &p.FromSeq
+		}
+		if p.AckRelative {
+			r.TCP.AckSeq = &p.AckSeq
+		}
+	}
+	if p.Fragment.Is {
+		r.Fragment = &fragJSON{p.IPID, p.Fragment.Offset, p.Fragment.More}
+	}
+	if p.ICMP != nil {
+		r.ICMP = &icmpJSON{p.ICMP.Type, p.ICMP.Code, p.ICMP.Name, p.Quotes, p.Replies}
+	}
+	if p.Raw != nil {
+		r.Raw = &rawJSON{p.Raw.HeaderIncluded, p.Raw.Prepended, changeRecords(p.Raw.Filled), changeRecords(p.Raw.Changes), p.Raw.AsPassed}
+	}
+	return r
+}
+
+func changeRecords(all []Change) []changeJSON {
+	var out []changeJSON
+	for _, c := range all {
+		out = append(out, changeJSON(c))
+	}
+	return out
+}
+
+// endText is an address with its port, or without one that is not there.
+func endText(a netip.AddrPort) string {
+	switch {
+	case !a.IsValid():
+		return ""
+	case a.Port() == 0:
+		return a.Addr().String()
+	}
+	return a.String()
+}

@@ -1,0 +1,249 @@
+package trace
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Socket is one socket of a timeline, with all that its State events said.
+type Socket struct {
+	Name     string // s1, s2, … in the order of creation
+	ID       SocketID
+	Actor    string
+	Host     string
+	FD       int
+	Family   Family
+	Kind     Kind
+	Protocol uint8
+	Local    Addr // the last known
+	Remote   Addr
+	Parent   *Socket // the listener of an accepted socket
+	Peer     *Socket // the other end, if it is among the sockets of this timeline
+
+	Created time.Duration
+	Closed  time.Duration // -1 while it is open
+
+	madeBy int    // the call that created it, 0 if not known
+	names  []name // every pair of addresses it had, in time
+	calls  []*CallRecord
+}
+
+// name is the pair of addresses that a socket has from a time on.
+type name struct {
+	since         time.Duration
+	local, remote Addr
+}
+
+// buildSockets makes the sockets of the events, in the order of creation.
+func buildSockets(states []*State, calls map[int]*CallRecord) []*Socket {
+	var all []*Socket
+	byID := map[SocketID]*Socket{}
+	for _, st := range states {
+		s := byID[st.Socket]
+		// An identity is used again after a close: a second creation is a second socket.
+		if s == nil || (st.Change == Created || st.Change == Accepted) && s.Closed >= 0 {
+			s = &Socket{ID: st.Socket, FD: -1, Created: st.Time, Closed: -1}
+			s.Name = fmt.Sprintf("s%d", len(all)+1)
+			all = append(all, s)
+			byID[st.Socket] = s
+		}
+		s.learn(st, calls, byID)
+	}
+	return all
+}
+
+// learn adds what a State says.
+func (s *Socket) learn(st *State, calls map[int]*CallRecord, byID map[SocketID]*Socket) {
+	set(&s.Actor, st.Actor)
+	set(&s.Host, st.Host)
+	set(&s.Family, st.Family)
+	set(&s.Kind, st.Kind)
+	set(&s.Protocol, st.Protocol)
+	if st.Change == Created || st.Change == Accepted {
+		s.FD, s.madeBy = st.FD, st.Call
+	}
+	if p := byID[st.Parent]; st.Parent != 0 && p != s {
+		s.Parent = p
+	}
+	if p := byID[st.Peer]; st.Peer != 0 && p != nil && p != s {
+		s.Peer, p.Peer = p, s
+	}
+	if st.Change == Closed {
+		s.Closed = st.Time
+		return
+	}
+	if !st.Local.IsValid() && !st.Remote.IsValid() {
+		return
+	}
+	// The source learns an address when the call has returned, but the socket had it inside the call;
+	// an accepted one had it since the handshake, before anybody called accept.
+	since := st.Time
+	if c := calls[st.Call]; c != nil && c.Entered < since {
+		since = c.Entered
+	}
+	if st.Local.IsValid() {
+		s.Local = st.Local
+	}
+	if st.Remote.IsValid() {
+		s.Remote = st.Remote
+	}
+	s.names = append(s.names, name{since, s.Local, s.Remote})
+}
+
+func set[T comparable](to *T, value T) {
+	var zero T
+	if value != zero {
+		*to = value
+	}
+}
+
+// at returns the addresses that the socket had at t; the zero name for none yet.
+func (s *Socket) at(t time.Duration) name {
+	var n name
+	for _, x := range s.names {
+		if x.since <= t {
+			n = x
+		}
+	}
+	return n
+}
+
+func (s *Socket) openAt(t time.Duration) bool {
+	return s.Created <= t && (s.Closed < 0 || t <= s.Closed)
+}
+
+// transport is the IP protocol number that the socket's packets have, 0 for any.
+func (s *Socket) transport() uint8 {
+	switch {
+	case s.Protocol != 0:
+		return s.Protocol
+	case s.Kind == KindStream:
+		return ProtoTCP
+	case s.Kind == KindDatagram:
+		return ProtoUDP
+	}
+	return 0
+}
+
+func (s *Socket) internet() bool { return s.Family == FamilyIPv4 || s.Family == FamilyIPv6 }
+
+// network finds sockets by address.
+type network struct {
+	sockets []*Socket
+	hosts   map[string][]netip.Addr
+}
+
+// owns tells whether the host has the address; a host that no event described may have any.
+func (n *network) owns(host string, a netip.Addr) bool {
+	addrs, ok := n.hosts[host]
+	return !ok || a.IsLoopback() || slices.Contains(addrs, a)
+}
+
+// plain is an address without zone and without the mapping of IPv4 into IPv6, as packets have it.
+func plain(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
+}
+
+// is tells whether a socket's address stands for a packet's; the unspecified address stands for
+// all of the host's.
+func (n *network) is(host string, socket, packet netip.AddrPort) bool {
+	if !socket.IsValid() || socket.Port() != packet.Port() {
+		return false
+	}
+	socket = plain(socket)
+	if socket.Addr().IsUnspecified() {
+		return n.owns(host, packet.Addr())
+	}
+	return socket.Addr() == packet.Addr()
+}
+
+// stream finds the socket of a TCP connection's end: the one that has exactly these addresses. Of
+// several (ports are used again) it is the last created before t, or an accepted one created next:
+// the handshake comes before the accept.
+func (n *network) stream(local, remote netip.AddrPort, t time.Duration) *Socket {
+	var before, after *Socket
+	for _, s := range n.sockets {
+		if s.Kind != KindStream || !s.internet() {
+			continue
+		}
+		for _, x := range s.names {
+			if plain(x.local.IP) != local || plain(x.remote.IP) != remote {
+				continue
+			}
+			switch {
+			case s.Created <= t:
+				before = s
+			case s.Parent != nil && after == nil:
+				after = s
+			}
+		}
+	}
+	// The end of an older connection cannot be that of one which begins after its close.
+	if before != nil && (after == nil || before.Closed < 0 || before.Closed >= t) {
+		return before
+	}
+	return after
+}
+
+// connecting finds the socket whose connect to remote was under way at t and whose local address was
+// never learned, as after a refused connection; nil when there is not exactly one.
+func (n *network) connecting(local, remote netip.AddrPort, t time.Duration) *Socket {
+	var found *Socket
+	for _, s := range n.sockets {
+		for _, c := range s.calls {
+			if c.Name != "connect" || !c.activeAt(t) || plain(c.Addr.IP) != remote || !n.owns(s.Host, local.Addr()) {
+				continue
+			}
+			if x := s.at(t).local.IP; x.IsValid() && x.Port() != 0 && x.Port() != local.Port() {
+				continue
+			}
+			if found != nil && found != s {
+				return nil
+			}
+			found = s
+		}
+	}
+	return found
+}
+
+// datagram finds the socket that sends from local to remote, or receives at local from remote, with
+// a protocol that has ports. A connected socket goes before one that takes from anybody.
+func (n *network) datagram(proto uint8, local, remote netip.AddrPort, t time.Duration) *Socket {
+	var connected, open *Socket
+	for _, s := range n.sockets {
+		if s.Kind != KindDatagram || !s.internet() || s.transport() != proto || !s.openAt(t) {
+			continue
+		}
+		x := s.at(t)
+		if !n.is(s.Host, x.local.IP, local) {
+			continue
+		}
+		switch {
+		case x.remote.IP.IsValid() && plain(x.remote.IP) == remote:
+			connected = s
+		default:
+			open = s
+		}
+	}
+	if connected != nil {
+		return connected
+	}
+	return open
+}
+
+// listening finds the listener that an incoming connection goes to.
+func (n *network) listening(local netip.AddrPort, t time.Duration) *Socket {
+	for _, s := range n.sockets {
+		if s.Kind != KindStream || !s.internet() || !s.openAt(t) || !n.is(s.Host, s.at(t).local.IP, local) {
+			continue
+		}
+		for _, c := range s.calls {
+			if c.Name == "listen" && c.ok() && c.Entered <= t {
+				return s
+			}
+		}
+	}
+	return nil
+}

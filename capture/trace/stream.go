@@ -1,0 +1,301 @@
+package trace
+
+import (
+	"net/netip"
+	"time"
+)
+
+// flow is one direction of a TCP connection, or of a pair of Unix stream sockets, which has no packets.
+type flow struct {
+	src, dst netip.AddrPort
+	back     *flow
+	conn     *conn
+	from     *Socket // the sender, nil if not known
+	to       *Socket
+
+	isn      uint32 // initial sequence number; meaningful when based
+	based    bool   // a sequence number was seen to count from
+	anchored bool   // that was the SYN's, so offset 0 is the first byte sent
+	high     int64  // the offset after the highest byte seen
+	sent     ranges // offsets seen, each byte once
+	acked    int64  // the peer has acknowledged the bytes before
+	fin      int64  // where the FIN stands, -1 while none was seen
+	// finUnacked: a FIN was seen and no acknowledgement of it.
+	finUnacked bool
+	reset      bool
+
+	intervals []interval
+}
+
+// conn is one TCP connection: both directions and their packets in order.
+type conn struct {
+	start   time.Duration
+	flows   [2]*flow
+	packets []*PacketRecord
+}
+
+// interval is the part of a stream that one call wrote.
+type interval struct {
+	from, to int64
+	call     *CallRecord
+	unsure   bool // another send on the socket ran at the same time: which came first is not known
+}
+
+type flowKey struct{ src, dst netip.AddrPort }
+
+// joinStreams follows every TCP connection.
+func (c *correlator) joinStreams() {
+	open := map[flowKey]*flow{}
+	for _, p := range c.Packets {
+		if p.TCP == nil || p.Raw != nil {
+			continue
+		}
+		f := c.flowOf(open, p)
+		f.conn.packets = append(f.conn.packets, p)
+		p.From, p.To = f.from, f.to
+		f.segment(p)
+	}
+	for _, f := range c.flows {
+		consume(f.intervals, f.to, f.fin)
+	}
+}
+
+// flowOf returns the packet's direction of its connection; a SYN with a new sequence number begins a
+// connection.
+func (c *correlator) flowOf(open map[flowKey]*flow, p *PacketRecord) *flow {
+	key, reverse := flowKey{p.Src, p.Dst}, flowKey{p.Dst, p.Src}
+	f := open[key]
+	again := f != nil && f.anchored && f.isn != p.TCP.Seq
+	if f != nil && (p.TCP.Flags&(SYN|ACK) != SYN || !again) {
+		return f
+	}
+	k := &conn{start: p.Time}
+	f = &flow{src: p.Src, dst: p.Dst, conn: k, fin: -1}
+	g := &flow{src: p.Dst, dst: p.Src, conn: k, fin: -1, back: f}
+	f.back = g
+	k.flows = [2]*flow{f, g}
+	open[key], open[reverse] = f, g
+	f.from = c.net.end(f.src, f.dst, p.Time)
+	g.from = c.net.end(g.src, g.dst, p.Time)
+	f.to, g.to = g.from, f.from
+	for _, x := range k.flows {
+		if x.from != nil {
+			x.intervals = x.from.intervals()
+		}
+		c.flows = append(c.flows, x)
+	}
+	return f
+}
+
+// end finds the socket at one end of a connection that begins at t. What nobody accepted belongs to
+// the listener, what nobody could name to the only socket that was connecting there.
+func (n *network) end(local, remote netip.AddrPort, t time.Duration) *Socket {
+	if s := n.stream(local, remote, t); s != nil {
+		return s
+	}
+	if s := n.connecting(local, remote, t); s != nil {
+		return s
+	}
+	return n.listening(local, t)
+}
+
+// intervals lays what the socket's calls sent end to end.
+func (s *Socket) intervals() []interval {
+	var all []interval
+	var next int64
+	for _, u := range s.units() {
+		if u.size <= 0 || u.call.flag("MSG_OOB") {
+			continue
+		}
+		if u.call.OffsetKnown && u.message == 0 {
+			next = u.call.Call.Offset
+		}
+		iv := interval{from: next, to: next + int64(u.size), call: u.call}
+		if len(all) > 0 && !u.call.OffsetKnown {
+			last := &all[len(all)-1]
+			if last.call != u.call && last.call.activeAt(u.call.Entered) {
+				last.unsure, iv.unsure = true, true
+			}
+		}
+		if u.message == 0 {
+			u.call.Offset = next
+		}
+		all = append(all, iv)
+		next = iv.to
+	}
+	return all
+}
+
+// segment places one packet in its stream.
+func (f *flow) segment(p *PacketRecord) {
+	tcp := p.TCP
+	length := int64(max(p.PayloadLength, 0))
+	syn := tcp.Flags&SYN != 0
+	switch {
+	case syn && !f.anchored:
+		f.isn, f.based, f.anchored = tcp.Seq, true, true
+	case syn && tcp.Seq == f.isn:
+		p.Retransmit = true
+	case !f.based && tcp.Flags&RST == 0:
+		f.isn, f.based = tcp.Seq-1, true
+	}
+	if tcp.Flags&RST != 0 {
+		f.reset = true
+	}
+	f.acknowledge(p)
+	if !f.based {
+		// The reset that answers a SYN comes from nobody who ever chose a sequence number.
+		p.Relative = tcp.Seq == 0
+		return
+	}
+	offset := int64(0)
+	if !syn {
+		offset = unwrap(tcp.Seq-f.isn-1, f.high)
+	}
+	p.Relative = true
+	p.FromSeq = offset + 1
+	if syn {
+		p.FromSeq = 0
+	}
+	p.ToSeq = p.FromSeq + length
+	if length > 0 {
+		f.carry(p, offset, offset+length)
+	}
+	if tcp.Flags&FIN != 0 {
+		p.Retransmit = p.Retransmit || f.fin == offset+length
+		if f.fin < 0 {
+			f.finUnacked = true
+		}
+		f.fin = offset + length
+	}
+}
+
+// carry attributes the bytes from:to of the stream that the packet holds.
+func (f *flow) carry(p *PacketRecord, from, to int64) {
+	if f.sent.add(from, to) < to-from {
+		p.Retransmit = true
+	}
+	f.high = max(f.high, to)
+	known := int64(0)
+	if f.anchored && f.from != nil {
+		for _, iv := range f.intervals {
+			a, b := max(from, iv.from), min(to, iv.to)
+			// A call that had not been entered cannot have written what is already on the wire.
+			if a >= b || iv.unsure || iv.call.Entered > p.Time {
+				continue
+			}
+			size := int(iv.to - iv.from)
+			s := Span{Call: iv.call.Number, From: int(a - iv.from), To: int(b - iv.from)}
+			s.All = s.From == 0 && s.To == size
+			p.carry(iv.call, s)
+			known += b - a
+		}
+	}
+	p.Unattributed = int(to - from - known)
+}
+
+// acknowledge notes what the packet acknowledges of the other direction.
+func (f *flow) acknowledge(p *PacketRecord) {
+	if p.TCP.Flags&ACK == 0 || !f.back.based {
+		return
+	}
+	p.AckSeq = unwrap(p.TCP.Ack-f.back.isn, f.back.high+1)
+	p.AckRelative = true
+	acked := p.AckSeq - 1
+	if f.back.fin >= 0 {
+		if acked > f.back.fin {
+			f.back.finUnacked = false
+		}
+		acked = min(acked, f.back.fin)
+	}
+	f.back.acked = max(f.back.acked, acked)
+}
+
+// mss is the longest segment that this end said it takes, 0 if it was not seen.
+func (f *flow) mss() int64 {
+	for _, p := range f.conn.packets {
+		if p.Src == f.src && p.TCP.Flags&SYN != 0 && p.TCP.MSS > 0 {
+			mss := int64(p.TCP.MSS)
+			// RFC 6691: the option does not count TCP options, a segment's payload does without them.
+			if p.TCP.Timestamps {
+				mss -= 12
+			}
+			return mss
+		}
+	}
+	return 0
+}
+
+// unwrap extends a 32-bit difference of sequence numbers to the 64-bit one nearest to near.
+func unwrap(diff uint32, near int64) int64 {
+	return near + int64(int32(diff-uint32(near)))
+}
+
+// consume attributes what the receives of a stream socket took, in order.
+func consume(sent []interval, to *Socket, fin int64) {
+	if to == nil {
+		return
+	}
+	var at int64
+	var last *CallRecord
+	for _, c := range to.calls {
+		if !c.receives() || !c.ok() || c.flag("MSG_OOB") || c.flag("MSG_ERRQUEUE") {
+			continue
+		}
+		if last != nil && last.activeAt(c.Entered) && last.Left > c.Entered && last.Result > 0 && c.Result > 0 {
+			return // two receives at once: who took what is not known from here on
+		}
+		last = c
+		if c.Result == 0 {
+			c.End = c.Size > 0 && fin >= 0 && at == fin
+			continue
+		}
+		c.Offset = at
+		end := at + c.Result
+		for _, iv := range sent {
+			a, b := max(at, iv.from), min(end, iv.to)
+			if a >= b || iv.unsure || iv.call.Entered > c.Left {
+				continue
+			}
+			s := Span{Call: iv.call.Number, From: int(a - iv.from), To: int(b - iv.from)}
+			s.All = s.From == 0 && s.To == int(iv.to-iv.from)
+			c.Received = append(c.Received, s)
+		}
+		if !c.flag("MSG_PEEK") {
+			at = end
+		}
+	}
+}
+
+// ranges is a set of offsets: disjoint, in order.
+type ranges []span64
+
+type span64 struct{ from, to int64 }
+
+// add puts from:to into the set and returns how many of its bytes were not in it.
+func (r *ranges) add(from, to int64) int64 {
+	fresh := to - from
+	out := make(ranges, 0, len(*r)+1)
+	placed := false
+	for _, x := range *r {
+		fresh -= max(0, min(to, x.to)-max(from, x.from))
+	}
+	for _, x := range *r {
+		switch {
+		case x.to < from:
+			out = append(out, x)
+		case x.from > to:
+			if !placed {
+				out, placed = append(out, span64{from, to}), true
+			}
+			out = append(out, x)
+		default:
+			from, to = min(from, x.from), max(to, x.to)
+		}
+	}
+	if !placed {
+		out = append(out, span64{from, to})
+	}
+	*r = out
+	return fresh
+}

@@ -1,0 +1,628 @@
+package trace
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// TextOptions say how a timeline is written as text. The zero value is ready.
+type TextOptions struct {
+	Color  bool // ANSI colours
+	Actors bool // name who called before each call
+	// Detail returns lines to write below a packet, nil for none. Each ends with a newline.
+	Detail func(p *PacketRecord) []byte
+}
+
+// entry is one line to be: a call entered, a call left, or a packet.
+type entry struct {
+	at     time.Duration
+	order  int // at the same time: entering, then packets, then leaving
+	call   *CallRecord
+	packet *PacketRecord
+	leave  bool
+}
+
+func (t *Timeline) entries() []entry {
+	var all []entry
+	for _, c := range t.Calls {
+		all = append(all, entry{at: c.Entered, order: 0, call: c})
+		if !c.Pending {
+			all = append(all, entry{at: max(c.Left, c.Entered), order: 2, call: c, leave: true})
+		}
+	}
+	for _, p := range t.Packets {
+		all = append(all, entry{at: p.Time, order: 1, packet: p})
+	}
+	slices.SortStableFunc(all, func(a, b entry) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.order, b.order)) })
+	return all
+}
+
+// text writes the lines of a timeline.
+type text struct {
+	*Timeline
+	TextOptions
+	b     []byte
+	last  *PacketRecord
+	width int // of the actors' names
+}
+
+// AppendText appends the timeline in its notation: one line per call or two when something happened
+// inside it, one line per packet, in the order of time. Text from outside is escaped.
+func (t *Timeline) AppendText(b []byte, o TextOptions) []byte {
+	w := &text{Timeline: t, TextOptions: o, b: b}
+	for _, c := range t.Calls {
+		w.width = max(w.width, utf8.RuneCountInString(c.Actor))
+	}
+	all := t.entries()
+	for i := 0; i < len(all); i++ {
+		e := all[i]
+		switch {
+		case e.packet != nil:
+			w.packet(e.packet)
+		case e.leave:
+			w.left(e.call)
+		case i+1 < len(all) && all[i+1].leave && all[i+1].call == e.call:
+			w.whole(e.call)
+			i++
+		default:
+			w.entered(e.call)
+		}
+	}
+	return w.b
+}
+
+const (
+	dim    = "\x1b[2m"
+	bold   = "\x1b[1m"
+	cyan   = "\x1b[36m"
+	yellow = "\x1b[33m"
+	red    = "\x1b[31m"
+	reset  = "\x1b[0m"
+)
+
+func (w *text) paint(color, s string) string {
+	if !w.Color || s == "" {
+		return s
+	}
+	return color + s + reset
+}
+
+func (w *text) line(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	w.b = append(append(w.b, strings.TrimRight(line, " ")...), '\n')
+}
+
+func (w *text) time(t time.Duration) string {
+	return w.paint(dim, fmt.Sprintf("%8.3f", float64(t.Nanoseconds())/1e6))
+}
+
+func (w *text) number(c *CallRecord) string {
+	s := fmt.Sprintf("#%-3d", c.Number)
+	if w.Actors {
+		s += fmt.Sprintf("%-*s  ", w.width, escape(c.Actor))
+	}
+	return s
+}
+
+func (w *text) entered(c *CallRecord) {
+	tail := "…"
+	if c.Pending {
+		tail += "  has not returned"
+	}
+	w.line("%s %s%s %s%s", w.time(c.Entered), w.number(c), w.paint(bold, c.signature()), tail, w.note(c.headerNote()))
+}
+
+func (w *text) left(c *CallRecord) {
+	w.line("%s %s└ = %s%s%s", w.time(c.Left), w.number(c), w.result(c), c.took(), w.note(w.notes(c)))
+}
+
+func (w *text) whole(c *CallRecord) {
+	note := strings.Join(nonEmpty(c.headerNote(), w.notes(c)), "; ")
+	w.line("%s %s%s = %s%s%s", w.time(c.Entered), w.number(c), w.paint(bold, c.signature()), w.result(c), c.took(), w.note(note))
+}
+
+func (w *text) result(c *CallRecord) string {
+	if c.Errno != "" {
+		return w.paint(red, c.Errno)
+	}
+	return c.outcome()
+}
+
+func (w *text) note(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "    " + w.paint(yellow, s)
+}
+
+func nonEmpty(s ...string) []string {
+	return slices.DeleteFunc(s, func(s string) bool { return s == "" })
+}
+
+// took is how long the call lasted, where that is worth saying.
+func (c *CallRecord) took() string {
+	d := c.Left - c.Entered
+	switch {
+	case d < 100*time.Microsecond:
+		return ""
+	case d < time.Millisecond:
+		return fmt.Sprintf(" (%d µs)", d.Microseconds())
+	}
+	return fmt.Sprintf(" (%.1f ms)", float64(d.Microseconds())/1e3)
+}
+
+// signature is the call with its arguments.
+func (c *CallRecord) signature() string {
+	args := make([]string, len(c.Args))
+	for i, a := range c.Args {
+		args[i] = a.String()
+	}
+	return escape(c.Name) + "(" + strings.Join(args, ", ") + ")"
+}
+
+// String returns the argument as a timeline shows it.
+func (a Arg) String() string {
+	switch a.Kind {
+	case ArgName:
+		return escape(a.Text)
+	case ArgAddr:
+		return a.Addr.String()
+	case ArgData:
+		if a.Text != "" {
+			return escape(a.Text)
+		}
+		return quoteData(a.Data, a.Size)
+	}
+	if a.Name == "passed fd" {
+		return "fd " + strconv.FormatInt(a.Int, 10)
+	}
+	return strconv.FormatInt(a.Int, 10)
+}
+
+const shownData = 32
+
+// quoteData shows the start of data: as text when it is text, else in hex.
+func quoteData(data []byte, size int) string {
+	cut := size > shownData
+	switch {
+	case !cut:
+		data = data[:min(len(data), size)]
+	case len(data) > 4 && bytes.Count(data, data[:1]) == len(data):
+		data = data[:4]
+	default:
+		data = data[:min(len(data), 16)]
+	}
+	more := ""
+	if len(data) < size {
+		more = "…"
+	}
+	for _, b := range data {
+		if b < 0x20 && b != '\n' && b != '\t' && b != '\r' || b == 0x7f || b >= 0x80 && !utf8.Valid(data) {
+			return fmt.Sprintf("<% x%s>", data, more)
+		}
+	}
+	q := strconv.QuoteToASCII(string(data))
+	return q[:len(q)-1] + more + `"`
+}
+
+// escape makes text from outside safe for a terminal.
+func escape(s string) string {
+	q := strconv.QuoteToGraphic(s)
+	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
+}
+
+// outcome is the result, and what a receive received.
+func (c *CallRecord) outcome() string {
+	if c.Errno != "" {
+		return c.Errno
+	}
+	s := strconv.FormatInt(c.Result, 10)
+	if c.receives() && c.Result > 0 && len(c.Data) > 0 {
+		n := min(int(c.Result), c.Size)
+		s += " " + quoteData(c.Data[:min(len(c.Data), n)], n)
+	}
+	if len(c.Returned) > 0 {
+		s += " " + strings.Join(c.Returned, "|")
+	}
+	return s
+}
+
+// headerNote says something of the call itself.
+func (c *CallRecord) headerNote() string {
+	if c.sends() && c.On != nil && c.On.Kind == KindRaw && c.Errno == "" {
+		if c.On.headerIncluded(c) {
+			return "header included"
+		}
+		return "no header included"
+	}
+	return ""
+}
+
+// notes say what became of the call, where the lines around it do not.
+func (w *text) notes(c *CallRecord) string {
+	var n []string
+	add := func(format string, args ...any) { n = append(n, fmt.Sprintf(format, args...)) }
+	if made := w.made(c); made != nil {
+		add("%s", made.Name)
+	}
+	if c.Error != 0 {
+		what := "ICMP error"
+		if p := w.Packet(c.Error); p != nil && p.TCP != nil {
+			what = "RST"
+		}
+		add("from the %s above", what)
+	}
+	switch {
+	case c.Silent && c.Because != "":
+		add("no packet: %s", c.Because)
+	case c.Silent:
+		add("no packet")
+	case c.NoWire:
+		add("%s", w.unixNote(c))
+	}
+	if c.receives() && c.ok() {
+		n = append(n, w.receiveNotes(c)...)
+	}
+	return strings.Join(n, "; ")
+}
+
+// made is the socket that the call created.
+func (w *text) made(c *CallRecord) *Socket {
+	if c.Took != nil {
+		return c.Took
+	}
+	if c.Name == "socket" && c.ok() {
+		for _, s := range w.Sockets {
+			if s.madeBy == c.Number {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
+func (w *text) receiveNotes(c *CallRecord) []string {
+	var n []string
+	stream := c.On != nil && c.On.Kind == KindStream
+	switch {
+	case c.End:
+		n = append(n, "end of stream: the peer has finished sending")
+	case c.Result == 0 && (c.Message != 0 || len(c.Received) > 0):
+		n = append(n, "an empty datagram: data, not the end")
+	case len(c.Received) > 1 && allWhole(c.Received):
+		n = append(n, count(len(c.Received), "send")+" in one receive")
+	case len(c.Received) > 1:
+		n = append(n, spans(c.Received)+": "+count(len(c.Received), "send")+" in one receive")
+	case len(c.Received) == 1 && (stream || c.Result > 0):
+		n = append(n, spans(c.Received))
+	}
+	if c.Lost > 0 {
+		said := ", and nothing says so"
+		if c.returned("MSG_TRUNC") || c.Result > int64(c.Size) {
+			said = ", as MSG_TRUNC tells"
+		}
+		n = append(n, fmt.Sprintf("the other %s of the message are lost%s", count(c.Lost, "byte"), said))
+	}
+	if c.flag("MSG_PEEK") {
+		n = append(n, "and left in the queue")
+	}
+	return n
+}
+
+func allWhole(s []Span) bool {
+	return !slices.ContainsFunc(s, func(s Span) bool { return !s.All })
+}
+
+var numerals = []string{"no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"}
+
+// count says how many there are: "three sends", "14 bytes".
+func count(n int, what string) string {
+	s := strconv.Itoa(n)
+	if n >= 0 && n < len(numerals) && what != "byte" {
+		s = numerals[n]
+	}
+	if n != 1 {
+		what += "s"
+	}
+	return s + " " + what
+}
+
+func spans(all []Span) string {
+	s := make([]string, len(all))
+	for i, x := range all {
+		s[i] = x.String()
+	}
+	return strings.Join(s, ", ")
+}
+
+// String returns "all of #10" or "#107[0:2000]".
+func (s Span) String() string {
+	message := ""
+	if s.Message > 0 {
+		message = fmt.Sprintf(" message %d", s.Message+1)
+	}
+	if s.All {
+		return fmt.Sprintf("all of #%d%s", s.Call, message)
+	}
+	return fmt.Sprintf("#%d%s[%d:%d]", s.Call, message, s.From, s.To)
+}
+
+// unixNote says who received what a Unix socket sent.
+func (w *text) unixNote(c *CallRecord) string {
+	takers := w.Takers(c.Number)
+	if len(takers) == 0 {
+		return "nothing on the wire; nobody is seen to receive it"
+	}
+	var names []string
+	for _, r := range takers {
+		if r.On != nil && !slices.Contains(names, r.On.Name) {
+			names = append(names, r.On.Name)
+		}
+	}
+	s := "nothing on the wire; " + strings.Join(names, ", ") + " receives it"
+	var got []int
+	for _, r := range takers {
+		got = append(got, r.FDs...)
+	}
+	for i, fd := range c.FDs {
+		if i < len(got) {
+			s += fmt.Sprintf(", and descriptor %d as %d", fd, got[i])
+		}
+	}
+	return s
+}
+
+// packet writes one packet and what it carries.
+func (w *text) packet(p *PacketRecord) {
+	what, carries := w.describe(p)
+	note := strings.Join(w.packetNotes(p), "; ")
+	if carries != "" && note != "" {
+		carries = fmt.Sprintf("%-28s", carries)
+		if p.TCP == nil || p.Raw != nil {
+			carries += "  "
+		}
+	}
+	if note != "" {
+		note = "  " + w.paint(yellow, note)
+	}
+	w.line("%s       %s  %s%s%s", w.time(p.Time), w.paint(cyan, fmt.Sprintf("%-5s", arrow(p))), w.paint(cyan, what), carries, note)
+	w.raw(p)
+	if w.Detail != nil {
+		w.b = append(w.b, w.Detail(p)...)
+	}
+	w.last = p
+}
+
+// arrow shows the sockets: "s2→s3", "s3→" where the receiver is no known socket.
+func arrow(p *PacketRecord) string {
+	s := "→"
+	if p.From != nil {
+		s = p.From.Name + s
+	}
+	if p.To != nil {
+		s += p.To.Name
+	}
+	return s
+}
+
+// describe returns what the packet is and, padded to stand after it, what it carries.
+func (w *text) describe(p *PacketRecord) (what, carries string) {
+	carried := spans(p.Carries)
+	if p.Unattributed > 0 && p.From != nil {
+		carried = strings.Join(nonEmpty(carried, "unknown"), ", ")
+	}
+	if p.Retransmit {
+		carried = strings.TrimPrefix(carried+"  RETRANSMIT", "  ")
+	}
+	switch {
+	case p.Other != "":
+		return escape(p.Other), ""
+	case p.Fragment.Is && (p.Raw == nil || !p.Raw.HeaderIncluded):
+		return w.fragment(p)
+	case p.TCP != nil && p.Raw == nil:
+		return segment(p, carried)
+	}
+	switch {
+	case p.UDP != nil && p.Raw != nil, p.UDP != nil && p.From == nil && p.To == nil:
+		what = fmt.Sprintf("UDP %s → %s ttl %d", p.Src, p.Dst, p.TTL)
+	case p.UDP != nil:
+		what = fmt.Sprintf("UDP :%d → :%d length %d", p.Src.Port(), p.Dst.Port(), p.PayloadLength)
+	case p.TCP != nil:
+		what = fmt.Sprintf("TCP %s → %s %s ttl %d", p.Src, p.Dst, p.TCP.Flags, p.TTL)
+	case p.ICMP != nil:
+		what = w.icmp(p)
+	default:
+		what = fmt.Sprintf("protocol %d, %d bytes", p.Protocol, p.TransportHeader+p.PayloadLength)
+	}
+	if carried != "" {
+		carries = "   " + carried
+	}
+	return what, carries
+}
+
+func segment(p *PacketRecord, carried string) (what, carries string) {
+	numbers := fmt.Sprintf("unknown:unknown(%d)", p.PayloadLength)
+	if p.Relative {
+		numbers = fmt.Sprintf("%d:%d(%d)", p.FromSeq, p.ToSeq, p.PayloadLength)
+	}
+	what = fmt.Sprintf("%-2s %s", p.TCP.Flags, numbers)
+	if p.PayloadLength == 0 {
+		if p.TCP.Flags&ACK != 0 && p.AckRelative {
+			what += fmt.Sprintf(" ack %d", p.AckSeq)
+		}
+		if p.TCP.Flags&SYN != 0 && p.TCP.MSS > 0 {
+			what += fmt.Sprintf(" mss %d", p.TCP.MSS)
+		}
+		if carried != "" {
+			carries = "  " + carried
+		}
+		return what, carries
+	}
+	what = fmt.Sprintf("%-15s", what)
+	if carried != "" {
+		carries = " = " + carried
+	}
+	return what, carries
+}
+
+func (w *text) fragment(p *PacketRecord) (what, carries string) {
+	n := p.PayloadLength + p.TransportHeader
+	part := fmt.Sprintf("%d+%d", p.Fragment.Offset, n)
+	if !p.Fragment.More {
+		part = fmt.Sprintf("%d last", p.Fragment.Offset)
+	}
+	what = fmt.Sprintf("%-24s", fmt.Sprintf("frag id %#x %s", p.IPID, part))
+	if len(p.Carries) == 0 {
+		return what, "  unknown"
+	}
+	s := p.Carries[0]
+	carries = fmt.Sprintf("  bytes %d..%d", s.From, s.To)
+	if p.Fragment.Offset == 0 {
+		if p.UDP != nil && p.Raw == nil {
+			carries = "  UDP header," + carries[1:]
+		}
+		carries += fmt.Sprintf(" of #%d", s.Call)
+	}
+	return what, carries
+}
+
+func (w *text) icmp(p *PacketRecord) string {
+	s := "ICMP "
+	if p.Protocol == ProtoICMPv6 {
+		s = "ICMPv6 "
+	}
+	if p.ICMP.Name != "" {
+		s += p.ICMP.Name
+	} else {
+		s += fmt.Sprintf("type %d code %d", p.ICMP.Type, p.ICMP.Code)
+	}
+	switch v6 := p.Protocol == ProtoICMPv6; {
+	case p.ICMP.echoRequest(v6) || p.ICMP.echoReply(v6):
+		s += fmt.Sprintf(" seq %d", p.ICMP.Seq)
+	case p.Quotes != 0 && w.last != nil && w.last.Number == p.Quotes:
+		s += ", quoting it"
+	case p.Quotes != 0:
+		s += fmt.Sprintf(", quoting the packet at %.3f", float64(w.Packet(p.Quotes).Time.Nanoseconds())/1e6)
+	case p.ICMP.Quote != nil:
+		s += ", quoting an unknown packet"
+	}
+	return s
+}
+
+// packetNotes say what is not seen from the lines around the packet.
+func (w *text) packetNotes(p *PacketRecord) []string {
+	var n []string
+	if cause := w.causeNote(p); cause != "" {
+		n = append(n, cause)
+	}
+	if p.Segments > 1 {
+		n = append(n, fmt.Sprintf("offload: %d segments of ≤ %d on the wire", p.Segments, p.SegmentSize))
+	}
+	return n
+}
+
+// causeNote says what caused a segment when it is not the call it stands under, nor the packet it
+// answers without data.
+func (w *text) causeNote(p *PacketRecord) string {
+	if p.TCP == nil || p.Raw != nil || p.From == nil {
+		return ""
+	}
+	switch p.Cause.Kind {
+	case CauseTimer:
+		return "timer"
+	case CauseCall:
+		c := w.Call(p.Cause.Call)
+		if p.PayloadLength == 0 || slices.ContainsFunc(p.Carries, func(s Span) bool { return s.Call == c.Number }) {
+			return ""
+		}
+		if name, value, ok := c.option(); ok {
+			return fmt.Sprintf("caused by #%d setsockopt(%s, %d)", c.Number, escape(name), value)
+		}
+		return fmt.Sprintf("caused by #%d %s", c.Number, escape(c.Name))
+	case CausePacket:
+		if p.PayloadLength > 0 || p.TCP.Flags&FIN != 0 {
+			return "caused by the acknowledgement above"
+		}
+		return ""
+	}
+	return "cause unknown"
+}
+
+// raw writes what the kernel did to what a raw socket passed.
+func (w *text) raw(p *PacketRecord) {
+	r := p.Raw
+	if r == nil || p.Fragment.Is && p.Fragment.Offset > 0 {
+		return
+	}
+	var s string
+	if r.HeaderIncluded {
+		s = "the kernel changed: "
+		if len(r.Changes) == 0 {
+			s = "the kernel changed nothing"
+		}
+		s += changeList(r.Changes) + fmt.Sprintf("; %d payload bytes as passed", r.AsPassed)
+	} else {
+		family := "IPv4"
+		if p.Network[0]>>4 == 6 {
+			family = "IPv6"
+		}
+		s = fmt.Sprintf("the kernel prepended: %d bytes of %s", r.Prepended, family)
+		for _, c := range r.Filled {
+			switch c.Field {
+			case "total length", "id", "ttl", "checksum", "payload length", "hop limit", "flow label":
+				s += fmt.Sprintf(", %s %s", c.Field, c.Left)
+			case "flags":
+				if c.Left != "none" {
+					s += ", " + c.Left
+				}
+			}
+		}
+		if len(r.Changes) > 0 {
+			s += "; it changed: " + changeList(r.Changes)
+		}
+		s += fmt.Sprintf("; %d bytes as passed", r.AsPassed)
+	}
+	w.line("%16s%s", "", w.paint(dim, s))
+}
+
+func changeList(all []Change) string {
+	s := make([]string, len(all))
+	for i, c := range all {
+		s[i] = fmt.Sprintf("%s %s→%s", c.Field, c.Passed, c.Left)
+	}
+	return strings.Join(s, ", ")
+}
+
+// Title returns the heading of a timeline: its name and its sockets, a line for every connection.
+func (t *Timeline) Title(name string) string {
+	var lines []string
+	done := map[*Socket]bool{}
+	describe := func(s *Socket, address Addr) string {
+		return strings.Join(nonEmpty(s.Name, escape(s.Actor), address.String()), " ")
+	}
+	for _, f := range t.flows {
+		if f.from != nil && f.to != nil && f == f.conn.flows[0] && f.to.Remote.IsValid() && !done[f.from] {
+			done[f.from], done[f.to] = true, true
+			lines = append(lines, describe(f.from, Addr{IP: f.src})+" → "+describe(f.to, Addr{IP: f.dst}))
+		}
+	}
+	for _, s := range t.Sockets {
+		if s.Family == FamilyUnix && s.Peer != nil && !done[s] {
+			done[s], done[s.Peer] = true, true
+			lines = append(lines, describe(s, Addr{})+" → "+describe(s.Peer, Addr{Unix: s.Peer.Local.Unix}))
+		}
+	}
+	for _, s := range t.Sockets {
+		listens := slices.ContainsFunc(s.calls, func(c *CallRecord) bool { return c.Name == "listen" })
+		if !done[s] && !listens {
+			lines = append(lines, describe(s, s.Local))
+		}
+	}
+	return strings.TrimRight(name+"  "+strings.Join(lines, "\n"+strings.Repeat(" ", utf8.RuneCountInString(name)+2)), " ")
+}

@@ -1,0 +1,259 @@
+package trace
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+)
+
+// Timeline is events joined: every call with what became of its bytes, every packet with what it
+// carries and what caused it.
+type Timeline struct {
+	Hosts   []*Host
+	Sockets []*Socket
+	Calls   []*CallRecord   // in the order of entering
+	Packets []*PacketRecord // in the order of capture time
+
+	calls   map[int]*CallRecord
+	packets map[int]*PacketRecord
+	flows   []*flow
+}
+
+// Span is a part of what one call passed or received.
+type Span struct {
+	Call    int
+	Message int // index among the call's messages, 0 when it has one
+	From    int // the first byte
+	To      int // the byte after the last
+	All     bool
+}
+
+// CauseKind says what made a packet leave.
+type CauseKind uint8
+
+// Causes. A cause is given only where the events leave no other.
+const (
+	CauseUnknown CauseKind = iota
+	CauseCall              // Cause.Call was being executed for the sending socket
+	CausePacket            // Cause.Packet had just arrived at the sender
+	CauseTimer             // nothing else had happened to the connection for a while
+)
+
+var causeNames = [...]string{"unknown", "call", "packet", "timer"}
+
+// String returns the cause in a word.
+func (k CauseKind) String() string { return causeNames[k] }
+
+// Cause is what made a packet leave, which is not always what it carries.
+type Cause struct {
+	Kind   CauseKind
+	Call   int
+	Packet int
+}
+
+// Change is a field of a header that the kernel set otherwise than the caller passed it.
+type Change struct {
+	Field        string
+	Passed, Left string
+}
+
+// CallRecord is a call and what became of it.
+type CallRecord struct {
+	*Call
+	On      *Socket // nil when it is not known
+	Packets []int   // numbers of the packets that carry its bytes, in order
+	// Received are the bytes of sends that a receive took, or looked at with MSG_PEEK.
+	Received []Span
+	// Message is the number of the packet (the first one, of fragments) that a receive on a
+	// datagram or raw socket took; 0 is none or not known.
+	Message int
+	Lost    int     // bytes of the message that did not fit the receive and are gone
+	End     bool    // the receive returned 0 because the peer had finished sending
+	Error   int     // number of the packet (RST, ICMP error) that became its errno
+	NoWire  bool    // it sent on a socket whose data never becomes a packet
+	Silent  bool    // it sent, but no packet carried its bytes while it was executed
+	Because string  // why it was silent, if the events tell
+	Offset  int64   // of its first byte in its stream; -1 when it is not known
+	Took    *Socket // the socket that an accept returned
+}
+
+// PacketRecord is a packet and what it carries.
+type PacketRecord struct {
+	*Packet
+	From, To *Socket // nil where no socket is known
+	// FromSeq and ToSeq are the segment's sequence numbers relative to the initial one, AckSeq the
+	// acknowledgement relative to the peer's; valid where Relative and AckRelative say so.
+	FromSeq, ToSeq, AckSeq int64
+	Relative, AckRelative  bool
+	Carries                []Span
+	Unattributed           int // payload bytes of a socket's packet whose call is not known
+	Retransmit             bool
+	Cause                  Cause
+	Quotes                 int        // number of the packet that an ICMP error quotes, 0 for none or not known
+	Replies                int        // number of the echo request that an echo reply answers
+	Raw                    *RawRecord // of a packet that a raw socket sent
+}
+
+// RawRecord compares what was passed to a raw socket with what left.
+type RawRecord struct {
+	Call           int
+	HeaderIncluded bool
+	Prepended      int      // bytes of IP header that the kernel put in front
+	Filled         []Change // what it put there, field by field; Passed is empty
+	Changes        []Change // fields that were passed and left with another value
+	AsPassed       int      // bytes after the IP header that left as passed
+}
+
+// correlator is the state of one Correlate.
+type correlator struct {
+	*Timeline
+	net network
+}
+
+// Correlate joins events. It is a pure function: the same events in any order give the same
+// Timeline, nothing is read from the machine, and the events are not changed. Any events are
+// accepted; what does not fit together stays unattributed.
+func Correlate(events []Event) *Timeline {
+	c := &correlator{Timeline: &Timeline{calls: map[int]*CallRecord{}, packets: map[int]*PacketRecord{}}}
+	states := c.sort(events)
+	c.Sockets = buildSockets(states, c.calls)
+	c.net.sockets = c.Sockets
+	c.attachCalls()
+	c.pairUnix()
+	c.joinRaw()
+	c.joinStreams()
+	c.joinDatagrams()
+	c.joinICMP()
+	c.joinUnix()
+	c.explain()
+	for _, call := range c.Calls {
+		slices.Sort(call.Packets)
+		call.Packets = slices.Compact(call.Packets)
+	}
+	return c.Timeline
+}
+
+// sort distributes the events and puts each kind in order.
+func (c *correlator) sort(events []Event) (states []*State) {
+	c.net.hosts = map[string][]netip.Addr{}
+	for _, e := range events {
+		switch e := e.(type) {
+		case *Call:
+			c.Calls = append(c.Calls, &CallRecord{Call: e, Offset: -1})
+		case *Packet:
+			c.Packets = append(c.Packets, &PacketRecord{Packet: e})
+		case *State:
+			states = append(states, e)
+		case *Host:
+			c.Hosts = append(c.Hosts, e)
+		}
+	}
+	slices.SortStableFunc(c.Calls, func(a, b *CallRecord) int {
+		return cmp.Or(cmp.Compare(a.Entered, b.Entered), cmp.Compare(a.Number, b.Number))
+	})
+	slices.SortStableFunc(c.Packets, func(a, b *PacketRecord) int {
+		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Number, b.Number))
+	})
+	slices.SortStableFunc(states, func(a, b *State) int {
+		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Call, b.Call), cmp.Compare(a.Change, b.Change), cmp.Compare(a.Socket, b.Socket))
+	})
+	slices.SortStableFunc(c.Hosts, func(a, b *Host) int {
+		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Name, b.Name))
+	})
+	for _, call := range c.Calls {
+		c.calls[call.Number] = call
+	}
+	for _, p := range c.Packets {
+		c.packets[p.Number] = p
+	}
+	for _, h := range c.Hosts {
+		c.net.hosts[h.Name] = append(c.net.hosts[h.Name], h.Addrs...)
+	}
+	return states
+}
+
+// attachCalls finds the socket of each call: of those with its identity, the one open then.
+func (c *correlator) attachCalls() {
+	byID := map[SocketID][]*Socket{}
+	for _, s := range c.Sockets {
+		byID[s.ID] = append(byID[s.ID], s)
+	}
+	for _, call := range c.Calls {
+		for _, s := range byID[call.Socket] {
+			if call.Socket != 0 && (call.On == nil || s.Created <= call.Entered) {
+				call.On = s
+			}
+		}
+		if call.On != nil {
+			call.On.calls = append(call.On.calls, call)
+		}
+	}
+	for _, s := range c.Sockets {
+		if call := c.calls[s.madeBy]; call != nil && s.Parent != nil {
+			call.Took = s
+		}
+	}
+}
+
+// Packet returns the packet with that number, or nil.
+func (t *Timeline) Packet(number int) *PacketRecord { return t.packets[number] }
+
+// Call returns the call with that number, or nil.
+func (t *Timeline) Call(number int) *CallRecord { return t.calls[number] }
+
+// unit is one message that a call sent: all its bytes, for a call that has one.
+type unit struct {
+	call    *CallRecord
+	message int
+	data    []byte
+	size    int
+	to      Addr
+	used    bool // it has found its packet or its receive
+}
+
+// units lists the messages that the calls of s sent, in order.
+func (s *Socket) units() []*unit {
+	var all []*unit
+	for _, c := range s.calls {
+		if !c.sends() || c.Errno != "" {
+			continue
+		}
+		if len(c.Messages) == 0 {
+			size := c.Size
+			if c.ok() {
+				size = int(c.Result)
+			}
+			all = append(all, &unit{call: c, data: c.Data, size: size, to: c.destination()})
+		}
+		for i, m := range c.Messages {
+			if c.ok() && i >= int(c.Result) {
+				break
+			}
+			to := m.Addr
+			if !to.IsValid() {
+				to = c.destination()
+			}
+			all = append(all, &unit{call: c, message: i, data: m.Data, size: m.Size, to: to})
+		}
+	}
+	return all
+}
+
+// destination is where a send goes: the address it names, or the one the socket is connected to.
+func (c *CallRecord) destination() Addr {
+	if c.Addr.IsValid() {
+		return c.Addr
+	}
+	return c.On.at(c.Entered).remote
+}
+
+// span is the part from:to of the unit.
+func (u *unit) span(from, to int) Span {
+	return Span{Call: u.call.Number, Message: u.message, From: from, To: to, All: from == 0 && to == u.size}
+}
+
+// carry notes that the packet carries a span of the unit.
+func (p *PacketRecord) carry(c *CallRecord, s Span) {
+	p.Carries = append(p.Carries, s)
+	c.Packets = append(c.Packets, p.Number)
+}

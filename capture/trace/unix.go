@@ -1,0 +1,96 @@
+package trace
+
+// pairUnix finds the other end of accepted Unix sockets that no State named. The accept queue is first
+// in, first out, so the n-th accept took the n-th connect; when two connects ran at once their order
+// is not known and neither is paired.
+func (c *correlator) pairUnix() {
+	for _, listener := range c.Sockets {
+		if listener.Family != FamilyUnix {
+			continue
+		}
+		var accepted []*Socket
+		for _, s := range c.Sockets {
+			if s.Parent == listener {
+				accepted = append(accepted, s)
+			}
+		}
+		if len(accepted) == 0 {
+			continue
+		}
+		var last *CallRecord
+		sure := true
+		n := 0
+		for _, call := range c.Calls {
+			if call.Name != "connect" || call.Errno != "" || call.On == nil || call.Addr.Unix == "" || call.Addr.Unix != listener.Local.Unix ||
+				!listener.openAt(call.Entered) || n == len(accepted) {
+				continue
+			}
+			sure = sure && (last == nil || !last.activeAt(call.Entered))
+			last = call
+			if s := accepted[n]; sure && s.Peer == nil && call.On.Peer == nil {
+				s.Peer, call.On.Peer = call.On, s
+			}
+			n++
+		}
+	}
+}
+
+// joinUnix follows what Unix sockets send: it never becomes a packet.
+func (c *correlator) joinUnix() {
+	queues := map[*Socket][]*message{}
+	for _, s := range c.Sockets {
+		if s.Family != FamilyUnix {
+			continue
+		}
+		for _, call := range s.calls {
+			call.NoWire = call.sends() && call.Errno == ""
+		}
+		if s.Kind == KindStream {
+			sent := s.intervals()
+			fin := int64(0)
+			for _, iv := range sent {
+				fin = iv.to
+			}
+			consume(sent, s.Peer, fin)
+			continue
+		}
+		for _, u := range s.units() {
+			to := s.Peer
+			if u.to.Unix != "" {
+				to = c.named(u.to.Unix, u.call)
+			}
+			if to != nil {
+				m := &message{unit: u, from: Addr{Unix: s.at(u.call.Entered).local.Unix}, size: u.size, data: u.data, at: u.call.Entered}
+				queues[to] = append(queues[to], m)
+			}
+		}
+	}
+	for s, q := range queues {
+		s.take(q)
+	}
+}
+
+// named finds the datagram socket bound to a name while the call ran.
+func (c *correlator) named(unix string, call *CallRecord) *Socket {
+	var found *Socket
+	for _, s := range c.Sockets {
+		if s.Family == FamilyUnix && s.Kind != KindStream && s.openAt(call.Entered) && s.at(call.Entered).local.Unix == unix {
+			found = s
+		}
+	}
+	return found
+}
+
+// Takers are the receives that took bytes of the call's data, in order.
+func (t *Timeline) Takers(call int) []*CallRecord {
+	var all []*CallRecord
+	for _, c := range t.Calls {
+		for _, s := range c.Received {
+			if s.Call == call {
+				all = append(all, c)
+				break
+			}
+		}
+	}
+	return all
+}
