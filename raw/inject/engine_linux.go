@@ -1,0 +1,502 @@
+package inject
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"sockwire/raw/packet"
+)
+
+// mmsghdr is struct mmsghdr; Go pads it as C does.
+type mmsghdr struct {
+	hdr unix.Msghdr
+	n   uint32
+}
+
+// socket sends batches of messages on one socket.
+type socket struct {
+	file     *os.File
+	conn     syscall.RawConn
+	hdrs     []mmsghdr
+	step     func(fd uintptr) bool // s.attempt, bound once: a method value made per call would be an allocation
+	refusals uint64
+
+	// Arguments and results of step.
+	pending []mmsghdr
+	sent    int
+	errno   syscall.Errno
+}
+
+const (
+	refusalPause = 50 * time.Microsecond
+	refusalLimit = 40000 // pauses in a row: two seconds without room
+)
+
+func newSocket(domain, typ, proto, batch int, cfg *Config) (*socket, error) {
+	fd, err := unix.Socket(domain, typ|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, proto)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	size := cfg.SendBuffer
+	if size == 0 {
+		size = 1 << 20
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, size); err != nil {
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, size) // the kernel grants what it may
+	}
+	s := &socket{file: os.NewFile(uintptr(fd), "inject"), hdrs: make([]mmsghdr, batch)}
+	s.step = s.attempt
+	if s.conn, err = s.file.SyscallConn(); err != nil {
+		s.file.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *socket) control(f func(fd int) error) error {
+	var inner error
+	if err := s.conn.Control(func(fd uintptr) { inner = f(int(fd)) }); err != nil {
+		return err
+	}
+	return inner
+}
+
+// send sends the first n of s.hdrs and returns how many the kernel took.
+func (s *socket) send(n int) (int, error) {
+	s.pending, s.sent = s.hdrs[:n], 0
+	for refused := 0; ; {
+		s.errno = 0
+		before := s.sent
+		if err := s.conn.Write(s.step); err != nil {
+			return s.sent, err
+		}
+		switch {
+		case s.errno == 0:
+			return s.sent, nil
+		case s.errno != unix.ENOBUFS:
+			return s.sent, os.NewSyscallError("sendmmsg", s.errno)
+		}
+		if s.sent > before {
+			refused = 0
+		}
+		s.refusals++
+		if refused++; refused == refusalLimit {
+			return s.sent, os.NewSyscallError("sendmmsg", s.errno)
+		}
+		time.Sleep(refusalPause)
+	}
+}
+
+// attempt sends until all is sent, the kernel says no, or there is no room, for which it returns false.
+func (s *socket) attempt(fd uintptr) bool {
+	for len(s.pending) > 0 {
+		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&s.pending[0])), uintptr(len(s.pending)), unix.MSG_DONTWAIT, 0, 0)
+		switch errno {
+		case 0:
+			s.sent += int(n)
+			s.pending = s.pending[n:]
+		case unix.EINTR:
+		case unix.EAGAIN:
+			s.refusals++
+			return false
+		default:
+			s.errno = errno
+			return true
+		}
+	}
+	return true
+}
+
+func interfaceByName(name string) (*net.Interface, error) {
+	if name == "" {
+		return nil, errors.New("an interface is needed")
+	}
+	return net.InterfaceByName(name)
+}
+
+// rawEngine sends IP packets through raw sockets, one for each family.
+type rawEngine struct {
+	v4, v6 *socket
+	iovs   []unix.Iovec
+	name4  []unix.RawSockaddrInet4
+	name6  []unix.RawSockaddrInet6
+	scope  uint32
+}
+
+const rawBatch = 64
+
+// OpenRaw returns an engine for IPv4 and IPv6 packets with their headers (IP_HDRINCL, IPV6_HDRINCL). The kernel routes
+// each by its destination. It overwrites some fields of IPv4: see [RawAlters].
+func OpenRaw(cfg *Config) (Engine, error) {
+	if cfg == nil {
+		cfg = &Config{}
+	}
+	e := &rawEngine{iovs: make([]unix.Iovec, rawBatch), name4: make([]unix.RawSockaddrInet4, rawBatch), name6: make([]unix.RawSockaddrInet6, rawBatch)}
+	if err := e.open(cfg); err != nil {
+		e.Close()
+		return nil, fmt.Errorf("inject: raw socket: %w", err)
+	}
+	return e, nil
+}
+
+func (e *rawEngine) open(cfg *Config) (err error) {
+	if cfg.Interface != "" {
+		i, err := interfaceByName(cfg.Interface)
+		if err != nil {
+			return err
+		}
+		e.scope = uint32(i.Index)
+	}
+	if e.v4, err = newSocket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW, rawBatch, cfg); err != nil {
+		return err
+	}
+	if e.v6, err = newSocket(unix.AF_INET6, unix.SOCK_RAW, unix.IPPROTO_RAW, rawBatch, cfg); err != nil && !errors.Is(err, unix.EAFNOSUPPORT) {
+		return err
+	}
+	for _, s := range []*socket{e.v4, e.v6} {
+		if s == nil {
+			continue
+		}
+		err := s.control(func(fd int) error {
+			if cfg.Interface != "" {
+				if err := unix.BindToDevice(fd, cfg.Interface); err != nil {
+					return os.NewSyscallError("bind to device", err)
+				}
+			}
+			if cfg.Broadcast {
+				return os.NewSyscallError("SO_BROADCAST", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BROADCAST, 1))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	// Without IP_RECVERR a full queue drops packets and reports success (udp(7), "transmit queue full").
+	return e.v4.control(func(fd int) error {
+		return os.NewSyscallError("IP_RECVERR", unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1))
+	})
+}
+
+func (e *rawEngine) Send(packets [][]byte) (int, error) {
+	total := 0
+	for total < len(packets) {
+		n, s := e.fill(packets[total:])
+		if s == nil {
+			return total, os.NewSyscallError("sendmmsg", unix.EINVAL)
+		}
+		sent, err := s.send(n)
+		total += sent
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// fill prepares messages for packets of one family and returns how many, and their socket; nil for no family.
+func (e *rawEngine) fill(packets [][]byte) (int, *socket) {
+	var s *socket
+	for i, p := range packets {
+		if i == rawBatch {
+			return i, s
+		}
+		var want *socket
+		switch {
+		case len(p) >= 40 && p[0]>>4 == 6:
+			want = e.v6
+		case len(p) >= 20 && p[0]>>4 != 6:
+			want = e.v4
+		}
+		if want == nil || s != nil && want != s {
+			return i, s
+		}
+		s = want
+		h := &s.hdrs[i].hdr
+		e.iovs[i].Base = unsafe.SliceData(p)
+		e.iovs[i].SetLen(len(p))
+		h.Iov = &e.iovs[i]
+		h.SetIovlen(1)
+		if s == e.v4 {
+			e.name4[i] = unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: [4]byte(p[16:20])}
+			h.Name, h.Namelen = (*byte)(unsafe.Pointer(&e.name4[i])), unix.SizeofSockaddrInet4
+		} else {
+			e.name6[i] = unix.RawSockaddrInet6{Family: unix.AF_INET6, Addr: [16]byte(p[24:40])}
+			if p[24] == 0xfe || p[24] == 0xff { // link-local and multicast addresses need their link
+				e.name6[i].Scope_id = e.scope
+			}
+			h.Name, h.Namelen = (*byte)(unsafe.Pointer(&e.name6[i])), unix.SizeofSockaddrInet6
+		}
+	}
+	return len(packets), s
+}
+
+func (e *rawEngine) Batch() int { return rawBatch }
+
+func (e *rawEngine) Refusals() uint64 {
+	n := e.v4.refusals
+	if e.v6 != nil {
+		n += e.v6.refusals
+	}
+	return n
+}
+
+func (e *rawEngine) String() string {
+	return "raw socket, header included, batches of " + fmt.Sprint(rawBatch)
+}
+
+func (e *rawEngine) Close() error {
+	var err error
+	for _, s := range []*socket{e.v4, e.v6} {
+		if s != nil {
+			err = errors.Join(err, s.file.Close())
+		}
+	}
+	return err
+}
+
+// frameEngine sends frames through a packet socket.
+type frameEngine struct {
+	*socket
+	iovs   []unix.Iovec
+	device string
+	bypass bool
+}
+
+const frameBatch = 256
+
+// OpenFrames returns an engine for whole frames, link header included, on one device. Nothing in them is changed.
+func OpenFrames(cfg *Config) (Engine, error) {
+	s, err := openPacket(cfg, frameBatch, false)
+	if err != nil {
+		return nil, fmt.Errorf("inject: packet socket: %w", err)
+	}
+	return &frameEngine{socket: s, iovs: make([]unix.Iovec, frameBatch), device: cfg.Interface, bypass: cfg.QueueBypass}, nil
+}
+
+func openPacket(cfg *Config, batch int, vnet bool) (*socket, error) {
+	if cfg == nil {
+		cfg = &Config{}
+	}
+	device, err := interfaceByName(cfg.Interface)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSocket(unix.AF_PACKET, unix.SOCK_RAW, 0, batch, cfg) // protocol 0: it receives nothing
+	if err != nil {
+		return nil, err
+	}
+	err = s.control(func(fd int) error {
+		if vnet {
+			if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1); err != nil {
+				return os.NewSyscallError("PACKET_VNET_HDR", err)
+			}
+		}
+		if cfg.QueueBypass {
+			if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_QDISC_BYPASS, 1); err != nil {
+				return os.NewSyscallError("PACKET_QDISC_BYPASS", err)
+			}
+		}
+		return os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: device.Index}))
+	})
+	if err != nil {
+		s.file.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (e *frameEngine) Send(packets [][]byte) (int, error) {
+	total := 0
+	for total < len(packets) {
+		n := min(len(packets)-total, frameBatch)
+		for i, p := range packets[total : total+n] {
+			e.iovs[i].Base = unsafe.SliceData(p)
+			e.iovs[i].SetLen(len(p))
+			e.hdrs[i].hdr.Iov = &e.iovs[i]
+			e.hdrs[i].hdr.SetIovlen(1)
+		}
+		sent, err := e.send(n)
+		total += sent
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+func (e *frameEngine) Batch() int       { return frameBatch }
+func (e *frameEngine) Refusals() uint64 { return e.refusals }
+func (e *frameEngine) Close() error     { return e.file.Close() }
+func (e *frameEngine) String() string {
+	return fmt.Sprintf("packet socket on %s, batches of %d%s", e.device, frameBatch, bypassText(e.bypass))
+}
+
+func bypassText(bypass bool) string {
+	if bypass {
+		return ", past its queue"
+	}
+	return ""
+}
+
+// trainEngine sends runs of equal UDP frames as one large datagram that is cut by the device or the kernel.
+type trainEngine struct {
+	*socket
+	iovs   []unix.Iovec // two for each message
+	trains []train
+	device string
+	bypass bool
+}
+
+// train is the header that tells the kernel how to cut, and the frame; and what it was made of, so that one train
+// after the other of equal frames is made once.
+type train struct {
+	header [10]byte
+	frame  []byte
+	source []byte
+	count  int
+}
+
+const (
+	trainLength = 64 // segments; what kernels before 6.9 cut at most
+	trainBatch  = 8  // trains in one system call
+)
+
+// The virtio_net_hdr of a train (linux/virtio_net.h).
+const (
+	vnetNeedsChecksum = 1
+	vnetUDP           = 5 // VIRTIO_NET_HDR_GSO_UDP_L4
+)
+
+// OpenTrains returns an engine for frames as [OpenFrames] does, that sends runs of equal UDP frames as trains: equal
+// ones in a row are a run. [TrainRefuses] says which frames can go as one; others are refused with
+// EINVAL. IPv4 ids count up within a train.
+func OpenTrains(cfg *Config) (Engine, error) {
+	s, err := openPacket(cfg, trainBatch, true)
+	if err != nil {
+		return nil, fmt.Errorf("inject: trains: %w", err)
+	}
+	e := &trainEngine{socket: s, iovs: make([]unix.Iovec, 2*trainBatch), trains: make([]train, trainBatch), device: cfg.Interface, bypass: cfg.QueueBypass}
+	for i := range e.hdrs {
+		e.hdrs[i].hdr.Iov = &e.iovs[2*i]
+		e.hdrs[i].hdr.SetIovlen(2)
+	}
+	return e, nil
+}
+
+func (e *trainEngine) Send(packets [][]byte) (int, error) {
+	total := 0
+	for total < len(packets) {
+		var counts [trainBatch]int
+		n, at := 0, total
+		for n < trainBatch && at < len(packets) {
+			run := runLength(packets[at:])
+			if err := e.build(n, packets[at], run); err != nil {
+				if n == 0 {
+					return total, err
+				}
+				break
+			}
+			counts[n] = run
+			at += run
+			n++
+		}
+		sent, err := e.send(n)
+		for _, c := range counts[:sent] {
+			total += c
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// runLength returns how many packets from the first on are equal, up to what one train holds.
+func runLength(packets [][]byte) int {
+	first := packets[0]
+	limit := trainLength
+	if l, reason := parseTrainSizes(first); reason == "" {
+		limit = min(limit, (65535-(l.payload-l.ip))/(len(first)-l.payload))
+	}
+	n := 1
+	for n < len(packets) && n < limit && (unsafe.SliceData(packets[n]) == unsafe.SliceData(first) || bytes.Equal(packets[n], first)) {
+		n++
+	}
+	return n
+}
+
+// parseTrainSizes finds the headers without looking at checksums.
+func parseTrainSizes(f []byte) (trainLayout, string) {
+	l := trainLayout{ip: 14, udp: 34, payload: 42}
+	if len(f) > 14 && f[14]>>4 == 6 {
+		l.udp, l.payload = 54, 62
+	}
+	if len(f) <= l.payload {
+		return l, "short"
+	}
+	return l, ""
+}
+
+// build makes train i of count frames.
+func (e *trainEngine) build(i int, frame []byte, count int) error {
+	t := &e.trains[i]
+	if t.count == count && bytes.Equal(t.source, frame) {
+		return nil
+	}
+	t.count = 0
+	l, reason := parseTrain(frame)
+	if reason != "" {
+		return os.NewSyscallError("sendmmsg: "+reason, unix.EINVAL)
+	}
+	payload := frame[l.payload:]
+	t.frame = append(t.frame[:0], frame...)
+	for range count - 1 {
+		t.frame = append(t.frame, payload...)
+	}
+	h := t.frame
+	var pseudo uint16
+	size := uint16(len(h) - l.udp)
+	if l.udp == 34 {
+		binary.BigEndian.PutUint16(h[16:], uint16(len(h)-14))
+		h[24], h[25] = 0, 0
+		binary.BigEndian.PutUint16(h[24:], packet.Checksum(h[14:34]))
+		pseudo = packet.Sum(17).Add(h[26:34]).Add([]byte{byte(size >> 8), byte(size)}).Fold()
+	} else {
+		binary.BigEndian.PutUint16(h[18:], size)
+		pseudo = packet.Sum(17).Add(h[22:54]).Add([]byte{byte(size >> 8), byte(size)}).Fold()
+	}
+	binary.BigEndian.PutUint16(h[l.udp+4:], size)
+	binary.BigEndian.PutUint16(h[l.udp+6:], pseudo) // whoever cuts completes it
+	t.header = [10]byte{vnetNeedsChecksum}
+	if count > 1 {
+		t.header[1] = vnetUDP
+		binary.NativeEndian.PutUint16(t.header[2:], uint16(l.payload))
+		binary.NativeEndian.PutUint16(t.header[4:], uint16(len(payload)))
+	}
+	binary.NativeEndian.PutUint16(t.header[6:], uint16(l.udp))
+	binary.NativeEndian.PutUint16(t.header[8:], 6)
+	iov := e.iovs[2*i:]
+	iov[0].Base = &t.header[0]
+	iov[0].SetLen(len(t.header))
+	iov[1].Base = unsafe.SliceData(t.frame)
+	iov[1].SetLen(len(t.frame))
+	t.source, t.count = append(t.source[:0], frame...), count
+	return nil
+}
+
+func (e *trainEngine) Batch() int       { return trainLength * trainBatch }
+func (e *trainEngine) Refusals() uint64 { return e.refusals }
+func (e *trainEngine) Close() error     { return e.file.Close() }
+func (e *trainEngine) String() string {
+	return fmt.Sprintf("segment-offload trains of %d on %s%s", trainLength, e.device, bypassText(e.bypass))
+}

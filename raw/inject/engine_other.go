@@ -1,0 +1,21 @@
+//go:build !linux
+
+package inject
+
+import (
+	"errors"
+	"fmt"
+)
+
+// OpenRaw fails: engines exist on Linux.
+func OpenRaw(cfg *Config) (Engine, error) { return nil, unsupported("raw socket") }
+
+// OpenFrames fails: packet sockets exist on Linux.
+func OpenFrames(cfg *Config) (Engine, error) { return nil, unsupported("packet socket") }
+
+// OpenTrains fails: packet sockets exist on Linux.
+func OpenTrains(cfg *Config) (Engine, error) { return nil, unsupported("trains") }
+
+func unsupported(what string) error {
+	return fmt.Errorf("inject: %s: %w: sending crafted packets needs Linux", what, errors.ErrUnsupported)
+}
