@@ -9,9 +9,9 @@ const (
 	// atOnce is how soon after a packet's arrival what it causes leaves, at the latest.
 	atOnce = time.Millisecond
 	// quiet is how long nothing must have happened to a connection before only a timer can have made it send:
-	// longer than pacing and the queues below TCP hold a segment, shorter than any timer of TCP but
-	// those that the quickest delayed acknowledgement and tail-loss probe take.
-	quiet = 5 * time.Millisecond
+	// longer than the queues below TCP hold a segment back, not longer than its shortest timer, which is one
+	// tick of the kernel (4 ms at 250 Hz).
+	quiet = 3 * time.Millisecond
 )
 
 // explain finds what caused each packet, why sends made none, and which packets failed which calls.

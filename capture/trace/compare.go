@@ -37,9 +37,19 @@ type Comparison struct {
 	Denied       int    `json:"denied_without_capabilities"`
 	Needs        string `json:"capability,omitempty"`
 
-	Headers []string `json:"kernel_wrote"` // what stood before the payload, as seen
+	// Headers are the bytes that stood before the payload, as seen.
+	Headers []HeaderBytes `json:"kernel_wrote"`
+	// Changed are the fields that the kernel changed in IP headers passed to raw sockets.
+	Changed []string `json:"kernel_changed,omitempty"`
 
 	order map[*Socket]int
+}
+
+// HeaderBytes is how long a header was: from the shortest to the longest.
+type HeaderBytes struct {
+	Header string `json:"header"`
+	Min    int    `json:"min_bytes"`
+	Max    int    `json:"max_bytes"`
 }
 
 // Compare counts what each kind of socket did, in the order stream, datagram, raw, unix; kinds that did
@@ -160,7 +170,7 @@ func (k *Comparison) receive(s *Socket, c *CallRecord) {
 	}
 	k.Attributed++
 	first, last := c.Received[0], c.Received[len(c.Received)-1]
-	if len(c.Received) == 1 && first.From == 0 && (first.All || c.Lost > 0) {
+	if len(c.Received) == 1 && (first.All || s.Kind != KindStream) {
 		k.Whole++
 	}
 	if before, ok := k.order[s]; ok {
@@ -184,27 +194,36 @@ func (k *Comparison) packet(p *PacketRecord) {
 	if p.From == nil {
 		return
 	}
-	k.header(fmt.Sprintf("%d of link", p.LinkHeader), p.LinkHeader)
+	k.header("link", p.LinkHeader)
 	if p.Raw != nil && p.Raw.HeaderIncluded {
 		for _, c := range p.Raw.Changes {
-			k.header("IP "+c.Field, 1)
+			if !slices.Contains(k.Changed, c.Field) {
+				k.Changed = append(k.Changed, c.Field)
+			}
 		}
 		return
 	}
-	k.header(fmt.Sprintf("%d of IP", p.NetworkHeader), p.NetworkHeader)
+	k.header("IP", p.NetworkHeader)
 	if p.Raw == nil && !(p.Fragment.Is && p.Fragment.Offset > 0) {
 		name := "UDP"
 		if p.TCP != nil {
 			name = "TCP"
 		}
-		k.header(fmt.Sprintf("%d of %s", p.TransportHeader, name), p.TransportHeader)
+		k.header(name, p.TransportHeader)
 	}
 }
 
-func (k *Comparison) header(s string, n int) {
-	if n > 0 && !slices.Contains(k.Headers, s) {
-		k.Headers = append(k.Headers, s)
+func (k *Comparison) header(name string, n int) {
+	if n == 0 {
+		return
 	}
+	for i := range k.Headers {
+		if h := &k.Headers[i]; h.Header == name {
+			h.Min, h.Max = min(h.Min, n), max(h.Max, n)
+			return
+		}
+	}
+	k.Headers = append(k.Headers, HeaderBytes{name, n, n})
 }
 
 // Boundaries says whether one receive took exactly one send, always.
@@ -233,7 +252,7 @@ func (k *Comparison) Confirmed() string {
 		s += fmt.Sprintf("; %d answered", k.Answers)
 	}
 	if k.Errors > 0 {
-		s += fmt.Sprintf("; %d ICMP errors", k.Errors)
+		s += "; " + count(k.Errors, "ICMP error")
 	}
 	return s
 }
@@ -256,28 +275,27 @@ func (k *Comparison) Privilege() string {
 		return "none"
 	case k.Privileged > 0 && k.Denied > 0:
 		return k.Needs
-	case k.Privileged > 0:
-		return k.Needs + " had"
 	}
 	return "unknown"
 }
 
-// KernelWrote says what the kernel put before or into what was passed.
+// KernelWrote says what the kernel put before the payload, in bytes a packet, and which fields of a header
+// that was passed it changed.
 func (k *Comparison) KernelWrote() string {
-	if len(k.Headers) == 0 {
-		return "nothing"
-	}
-	var bytes, fields []string
+	var all []string
 	for _, h := range k.Headers {
-		if f, ok := strings.CutPrefix(h, "IP "); ok {
-			fields = append(fields, f)
+		if h.Min == h.Max {
+			all = append(all, fmt.Sprintf("%s %d", h.Header, h.Min))
 		} else {
-			bytes = append(bytes, h)
+			all = append(all, fmt.Sprintf("%s %d to %d", h.Header, h.Min, h.Max))
 		}
 	}
-	s := strings.Join(bytes, ", ")
-	if len(fields) > 0 {
-		s += "; " + strings.Join(fields, ", ")
+	if len(all) == 0 {
+		return "nothing"
+	}
+	s := strings.Join(all, ", ")
+	if len(k.Changed) > 0 {
+		s += "; changed " + strings.Join(k.Changed, ", ")
 	}
 	return s
 }
@@ -299,7 +317,7 @@ func AppendComparison(b []byte, kinds []*Comparison) []byte {
 		{"delivery confirmed by", (*Comparison).Confirmed},
 		{"order kept", (*Comparison).Order},
 		{"privilege needed", (*Comparison).Privilege},
-		{"the kernel wrote, bytes", (*Comparison).KernelWrote},
+		{"kernel put before, bytes", (*Comparison).KernelWrote},
 	}
 	cells := make([][][]string, len(rows))
 	width := make([]int, len(kinds)+1)

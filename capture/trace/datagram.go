@@ -17,6 +17,7 @@ type message struct {
 	data  []byte
 	at    time.Duration // when the last part was captured, or the send was entered
 	whole bool
+	base  int // where the data starts in the unit: raw sockets pass headers too
 }
 
 // fragmentKey is what reassembly goes by, RFC 791 section 3.2 and RFC 8200 section 4.5.
@@ -36,23 +37,32 @@ func (c *correlator) joinDatagrams() {
 	units := map[*Socket][]*unit{}
 	later := c.laterFragments()
 	for _, p := range c.Packets {
-		if p.UDP == nil || p.Raw != nil {
+		if p.UDP == nil || p.Raw != nil && p.Fragment.Is {
 			continue
 		}
-		p.From = c.net.datagram(ProtoUDP, p.Src, p.Dst, p.Time)
+		if p.Raw == nil {
+			p.From = c.net.datagram(ProtoUDP, p.Src, p.Dst, p.Time)
+		}
 		p.To = c.net.datagram(ProtoUDP, p.Dst, p.Src, p.Time)
 		m := &message{parts: []*PacketRecord{p}, from: Addr{IP: p.Src}, size: p.PayloadLength, data: p.Payload, at: p.Time, whole: true}
 		if p.Fragment.Is {
 			m.size = max(p.UDP.Length-udpHeader, 0)
 			m.gather(later[p.fragmentKey()])
 		}
-		if p.From != nil {
+		switch {
+		case p.Raw != nil:
+			u := &unit{call: c.calls[p.Raw.Call]}
+			u.size = u.call.sentSize(0)
+			m.unit, m.base = u, u.size-p.PayloadLength
+		case p.From != nil:
 			if _, ok := units[p.From]; !ok {
 				units[p.From] = p.From.units()
 			}
 			m.unit = findUnit(units[p.From], m, p)
 		}
-		m.attribute()
+		if p.Raw == nil {
+			m.attribute()
+		}
 		if p.To != nil && m.whole {
 			queues[p.To] = append(queues[p.To], m)
 		}
@@ -180,6 +190,6 @@ func (m *message) receive(c *CallRecord) {
 		c.Message = m.parts[0].Number
 	}
 	if m.unit != nil && m.unit.call.Entered <= c.Left {
-		c.Received = append(c.Received, m.unit.span(0, n))
+		c.Received = append(c.Received, m.unit.span(m.base, m.base+n))
 	}
 }

@@ -184,7 +184,7 @@ func icmpName(v6 bool, typ, code uint8) string {
 		{true, 1, 0}: "no route", {true, 1, 1}: "administratively prohibited", {true, 1, 3}: "address unreachable", {true, 1, 4}: "port unreachable",
 		{true, 2, 0}: "packet too big", {true, 3, 0}: "time exceeded", {true, 3, 1}: "reassembly time exceeded",
 		{true, 4, 1}: "unrecognized next header", {true, 128, 0}: "echo request", {true, 129, 0}: "echo reply",
-		{true, 135, 0}: "neighbour solicitation", {true, 136, 0}: "neighbour advertisement",
+		{true, 135, 0}: "neighbour solicitation", {true, 136, 0}: "neighbour advertisement", {true, 143, 0}: "multicast listener report",
 	}
 	return names[message{v6, typ, code}]
 }

@@ -295,6 +295,12 @@ func (w *text) receiveNotes(c *CallRecord) []string {
 		n = append(n, "end of stream: the peer has finished sending")
 	case c.Result == 0 && (c.Message != 0 || len(c.Received) > 0):
 		n = append(n, "an empty datagram: data, not the end")
+	case c.Message != 0 && c.On.Kind == KindRaw:
+		header := "with its IP header"
+		if c.On.Family == FamilyIPv6 {
+			header = "without its IP header"
+		}
+		n = append(n, strings.Join(nonEmpty(spans(c.Received), fmt.Sprintf("the packet at %.3f %s", float64(w.Packet(c.Message).Time.Nanoseconds())/1e6, header)), ": "))
 	case len(c.Received) > 1 && allWhole(c.Received):
 		n = append(n, count(len(c.Received), "send")+" in one receive")
 	case len(c.Received) > 1:
@@ -382,13 +388,10 @@ func (w *text) unixNote(c *CallRecord) string {
 func (w *text) packet(p *PacketRecord) {
 	what, carries := w.describe(p)
 	note := strings.Join(w.packetNotes(p), "; ")
-	if carries != "" && note != "" {
-		carries = fmt.Sprintf("%-28s", carries)
-		if p.TCP == nil || p.Raw != nil {
-			carries += "  "
-		}
-	}
 	if note != "" {
+		if strings.HasPrefix(carries, " = ") {
+			carries = fmt.Sprintf("%-29s", carries)
+		}
 		note = "  " + w.paint(yellow, note)
 	}
 	w.line("%s       %s  %s%s%s", w.time(p.Time), w.paint(cyan, fmt.Sprintf("%-5s", arrow(p))), w.paint(cyan, what), carries, note)
@@ -520,6 +523,9 @@ func (w *text) packetNotes(p *PacketRecord) []string {
 	var n []string
 	if cause := w.causeNote(p); cause != "" {
 		n = append(n, cause)
+	}
+	if p.From == nil && p.To == nil && p.Other == "" {
+		n = append(n, "of no socket seen here")
 	}
 	if p.Segments > 1 {
 		n = append(n, fmt.Sprintf("offload: %d segments of ≤ %d on the wire", p.Segments, p.SegmentSize))

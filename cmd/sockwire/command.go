@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"sockwire/cmd/internal/cli"
+)
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	c, o := newCommand()
+	inner := 0
+	code := c.Execute(ctx, args, stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
+		if at := c.Flags.ArgsLenAtDash(); at >= 0 {
+			return cli.WithHint(fmt.Errorf("tracing other programs (sockwire -- COMMAND) is not in this version"),
+				"the scenes are: sockwire list")
+		}
+		if len(args) == 1 && args[0] == "list" {
+			return list(env, o.json)
+		}
+		chosen, err := choose(c, args)
+		if err != nil {
+			return err
+		}
+		if err := o.check(chosen, c.Flags.Changed("size"), c.Flags.Changed("message")); err != nil {
+			return err
+		}
+		inner, err = perform(ctx, env, *o, chosen)
+		return err
+	})
+	return max(code, inner)
+}
+
+func newCommand() (*cli.Command, *options) {
+	o := new(options)
+	c := cli.New("sockwire", "show what each kind of socket puts on the wire")
+	c.Usage = []string{"[flags] [SCENE]...", "list"}
+	c.Long = "Each scene is a short program on real sockets, between two hosts of a private network that only this command " +
+		"sees, so that nothing else is on the wire. Every system call is shown with its arguments and its result, and beside it the " +
+		"packets it made, captured live: which bytes of which send each of them carries, and what caused it.\n\n" +
+		"Without a scene it plays stream, datagram, raw and unix. A table at the end compares the kinds of socket, by what was counted in this run."
+	c.Color = true
+	c.Words = []cli.Word{{Name: "list", Short: "name the scenes"}}
+	for _, s := range scenes {
+		c.Words = append(c.Words, cli.Word{Name: s.name, Short: s.short})
+	}
+	c.Examples = []cli.Example{
+		{Line: "sockwire", Text: "the four kinds of socket and how they compare"},
+		{Line: "sockwire datagram --size 4000 --mtu 1500", Text: "which bytes of a datagram travel in which fragment"},
+		{Line: "sockwire -6 stream -w stream.pcapng", Text: "a capture file in which each packet's comment names its call"},
+		{Line: "sockwire -v raw", Text: "every field and every byte of the packets"},
+	}
+	c.Privilege = "None: the lab is made in user and network namespaces. Where these are forbidden the scenes play on the loopback " +
+		"interface; raw and all captured packets then need CAP_NET_RAW."
+	f := c.Flags
+	f.StringVar(&o.message, "message", "", "what the programs send: `TEXT`, instead of first|, second|, …")
+	f.IntVarP(&o.size, "size", "s", 0, "send messages of `N` bytes each")
+	f.IntVarP(&o.count, "count", "c", 2, "send `N` messages")
+	f.IntVar(&o.mtu, "mtu", 1500, "MTU of the link between the hosts, in `BYTES`")
+	f.BoolVarP(&o.only4, "ipv4", "4", false, "IPv4 (with -6: both)")
+	f.BoolVarP(&o.only6, "ipv6", "6", false, "IPv6")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "show every field of each packet, and its bytes")
+	f.BoolVar(&o.json, "json", false, "write JSON Lines")
+	f.StringVarP(&o.file, "write", "w", "", "write the packets to `FILE` as pcapng, each with its call as comment")
+	return c, o
+}
+
+func list(env *cli.Env, json bool) error {
+	for _, s := range scenes {
+		if json {
+			record := struct {
+				Type  string `json:"type"`
+				Name  string `json:"name"`
+				Short string `json:"short"`
+				Usual bool   `json:"usual"`
+			}{"scene", s.name, s.short, s.usual}
+			if err := env.Stdout.JSON(record); err != nil {
+				return err
+			}
+			continue
+		}
+		env.Stdout.Printf("%-9s %s\n", s.name, s.short)
+	}
+	return nil
+}
+
+// choose finds the scenes of the arguments, in their order; without any the usual ones.
+func choose(c *cli.Command, args []string) ([]about, error) {
+	var chosen []about
+	for _, s := range scenes {
+		if len(args) == 0 && s.usual {
+			chosen = append(chosen, s)
+		}
+	}
+	for _, a := range args {
+		i := slices.IndexFunc(scenes, func(s about) bool { return s.name == a })
+		if i < 0 {
+			return nil, c.UnknownWord("scene", a)
+		}
+		chosen = append(chosen, scenes[i])
+	}
+	return chosen, nil
+}
+
+// carries is the most bytes that one message of a scene can have, and why.
+func (s *about) carries(v6 bool) (limit int, why string) {
+	switch {
+	case s.name == "datagram" && v6:
+		return maxUDP6, "the payload length of IPv6 has 16 bits, and the UDP header takes 8 bytes"
+	case s.name == "datagram":
+		return maxUDP4, "the total length of IPv4 has 16 bits, and the IP and UDP headers take 28 bytes"
+	case s.name == "raw" && v6:
+		return maxUDP6, "the payload length of IPv6 has 16 bits, and the ICMP header takes 8 bytes"
+	case s.name == "raw":
+		return maxUDP4, "the total length of IPv4 has 16 bits, and the IP and ICMP headers take 28 bytes"
+	case s.name == "unix":
+		return maxUnix, "a datagram must fit the send buffer of 212992 bytes"
+	}
+	return maxStream, "a stream has no limit of its own; this command sends that much"
+}
+
+// families are the IP versions that a scene plays over: false is IPv4, true IPv6.
+func (o *options) families(s *about) []bool {
+	switch {
+	case !s.internet:
+		return []bool{false}
+	case o.only4 && o.only6, !o.only4 && !o.only6 && s.both && o.mtu >= minMTU6:
+		return []bool{false, true}
+	case o.only6:
+		return []bool{true}
+	}
+	return []bool{false}
+}
+
+// check refuses what cannot work before anything is set up, and makes the messages.
+func (o *options) check(chosen []about, sized, worded bool) error {
+	switch {
+	case o.count < 1 || o.count > 100:
+		return cli.Usagef("--count %d is not in 1..100", o.count)
+	case o.mtu < minMTU4 || o.mtu > maxMTU:
+		return cli.Usagef("--mtu %d is not in %d..%d", o.mtu, minMTU4, maxMTU)
+	case o.only6 && o.mtu < minMTU6:
+		return cli.WithHint(cli.Usagef("--mtu %d is too small for IPv6, which needs %d (RFC 8200 section 5)", o.mtu, minMTU6), "use -4, or a larger MTU")
+	case sized && o.size < 0:
+		return cli.Usagef("--size %d is negative", o.size)
+	case worded && o.message == "" && !sized:
+		return cli.Usagef("--message is empty")
+	}
+	longest := max(o.size, len(o.message))
+	if sized {
+		longest = o.size
+	}
+	for i := range chosen {
+		s := &chosen[i]
+		if s.name == "limits" || s.name == "errors" {
+			continue
+		}
+		for _, v6 := range o.families(s) {
+			if limit, why := s.carries(v6); longest > limit {
+				return cli.WithHint(cli.Usagef("%s cannot carry a message of %d bytes", s.name, longest), "its limit is %d bytes: %s", limit, why)
+			}
+		}
+		if sized && o.size == 0 && s.name != "datagram" && s.name != "raw" {
+			return cli.WithHint(cli.Usagef("%s cannot carry an empty message", s.name), "a stream has bytes, not messages: sending 0 bytes sends nothing")
+		}
+	}
+	if longest*o.count > maxStream {
+		return cli.Usagef("--count %d messages of %d bytes are more than %d bytes together", o.count, longest, maxStream)
+	}
+	for i := range o.count {
+		text := o.message
+		if !worded || text == "" {
+			text = ordinal(i) + "|"
+		}
+		m := []byte(text)
+		if sized {
+			m = []byte(strings.Repeat(text, o.size/len(text)+1)[:o.size])
+		}
+		o.messages = append(o.messages, m)
+	}
+	return nil
+}
+
+func ordinal(i int) string {
+	names := []string{"first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"}
+	if i < len(names) {
+		return names[i]
+	}
+	return fmt.Sprintf("message %d", i+1)
+}
+
+// createFile makes the file that -w names, before anything is played.
+func (o *options) createFile() (*os.File, error) {
+	if o.file == "" {
+		return nil, nil
+	}
+	return os.Create(o.file)
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	"sockwire/capture"
+	"sockwire/capture/decode"
+	"sockwire/capture/trace"
+	"sockwire/cmd/internal/cli"
+)
+
+// act is one scene as it was played.
+type act struct {
+	about
+	v6       bool
+	clock    *trace.Clock
+	timeline *trace.Timeline
+	frames   map[int]capture.Frame // by packet number
+	lost     uint64                // packets that the capture missed
+}
+
+// report writes what was played, as text or JSON Lines, and the packets to a file.
+type report struct {
+	env     *cli.Env
+	o       options
+	lab     bool
+	live    bool // packets are captured
+	told    bool // and whether they are was said
+	acts    []*act
+	lost    uint64
+	file    *os.File
+	writer  *capture.Writer
+	printer decode.Printer
+}
+
+func newReport(env *cli.Env, o options, file *os.File, lab bool) *report {
+	return &report{env: env, o: o, lab: lab, file: file}
+}
+
+// source says where the packets of the next scene come from. Without any, blind is the reason.
+func (r *report) source(ifs []capture.Interface, blind error) error {
+	first := !r.told
+	r.told, r.live = true, len(ifs) > 0
+	if !first {
+		return nil
+	}
+	if !r.live {
+		r.env.Warnf("packets are not shown: %v", blind)
+	}
+	if r.file == nil {
+		return nil
+	}
+	w, err := capture.NewWriter(r.file, &capture.WriterConfig{Section: capture.Section{Application: "sockwire " + cli.Version()}})
+	if err != nil {
+		return err
+	}
+	r.writer = w
+	return w.Describe(ifs)
+}
+
+// act writes one scene.
+func (r *report) act(a *act) error {
+	r.acts = append(r.acts, a)
+	r.lost += a.lost
+	if r.writer != nil {
+		for _, p := range a.timeline.Packets {
+			f := a.frames[p.Number]
+			f.Interface = 0
+			f.Comments = []string{a.name + ": " + a.timeline.Comment(p)}
+			if err := r.writer.Write(&f); err != nil {
+				return err
+			}
+		}
+	}
+	if r.o.json {
+		return r.records(a)
+	}
+	if len(r.acts) > 1 {
+		r.env.Stdout.Printf("\n")
+	}
+	r.env.Stdout.Printf("%s\n", a.timeline.Title(strings.ToUpper(a.name)))
+	o := trace.TextOptions{Color: r.env.Color, Actors: true}
+	if r.o.verbose {
+		o.Detail = func(p *trace.PacketRecord) []byte { return r.detail(a, p) }
+	}
+	_, err := r.env.Stdout.Write(a.timeline.AppendText(nil, o))
+	return err
+}
+
+// detail is the field tree of a packet and its bytes, layer by layer.
+func (r *report) detail(a *act, p *trace.PacketRecord) []byte {
+	var d decode.Decoder
+	var q decode.Packet
+	_ = d.Decode(a.frames[p.Number], &q) // a fault is part of the tree
+	b := r.printer.AppendTree(nil, &q)
+	b = decode.AppendHex(b, &q, true)
+	const margin = "                "
+	return append([]byte(margin), append(bytes.ReplaceAll(bytes.TrimRight(b, "\n"), []byte("\n"), []byte("\n"+margin)), '\n')...)
+}
+
+type sceneRecord struct {
+	Type    string `json:"type"`
+	Scene   string `json:"scene"`
+	Family  string `json:"family,omitempty"`
+	Start   string `json:"start"`
+	Lab     bool   `json:"lab"`
+	Packets bool   `json:"packets_captured"`
+	MTU     int    `json:"mtu,omitempty"`
+}
+
+type summaryRecord struct {
+	Type   string              `json:"type"`
+	Scenes int                 `json:"scenes"`
+	Calls  int                 `json:"calls"`
+	Total  int                 `json:"packets"`
+	Lost   uint64              `json:"packets_lost"`
+	Kinds  []*trace.Comparison `json:"kinds"`
+}
+
+func (r *report) records(a *act) error {
+	s := sceneRecord{Type: "scene", Scene: a.name, Start: a.clock.Start().UTC().Format(time.RFC3339Nano), Lab: r.lab, Packets: r.live}
+	if a.internet {
+		s.Family = "ipv4"
+		if a.v6 {
+			s.Family = "ipv6"
+		}
+	}
+	if r.lab {
+		s.MTU = r.o.mtu
+	}
+	err := r.env.Stdout.JSON(s)
+	for _, record := range a.timeline.Records(a.name, a.clock.Start()) {
+		err = errors.Join(err, r.env.Stdout.JSON(record))
+	}
+	return err
+}
+
+// end writes the comparison of the kinds and finishes the file.
+func (r *report) end() error {
+	var err error
+	if r.writer != nil {
+		err = r.writer.Close()
+	}
+	if r.file != nil {
+		err = errors.Join(err, r.file.Close())
+	}
+	var timelines []*trace.Timeline
+	s := summaryRecord{Type: "summary", Scenes: len(r.acts), Lost: r.lost}
+	for _, a := range r.acts {
+		timelines = append(timelines, a.timeline)
+		s.Calls += len(a.timeline.Calls)
+		s.Total += len(a.timeline.Packets)
+	}
+	s.Kinds = trace.Compare(timelines...)
+	if r.o.json {
+		return errors.Join(err, r.env.Stdout.JSON(s))
+	}
+	if len(s.Kinds) > 0 {
+		r.env.Stdout.Printf("\nCOMPARED  counted in this run: %d calls, %d packets\n", s.Calls, s.Total)
+		_, werr := r.env.Stdout.Write(trace.AppendComparison(nil, s.Kinds))
+		err = errors.Join(err, werr)
+	}
+	if r.lost > 0 {
+		r.env.Warnf("the capture missed %d packets", r.lost)
+	}
+	return err
+}

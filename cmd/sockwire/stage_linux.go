@@ -1,0 +1,332 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sockwire/capture"
+	"sockwire/capture/trace"
+	"sockwire/raw/netlab"
+)
+
+// stage is where a scene plays: two hosts joined by a link that nothing else is on, or this machine's
+// loopback interface, which then is both hosts.
+type stage struct {
+	*recorder
+	options
+	v6     bool
+	client side
+	server side
+	lab    bool
+	dir    string // for names of Unix sockets and other files; removed at the end
+	pid    int
+	stop   chan struct{} // closed when the scene must end early
+	once   sync.Once
+}
+
+// side is one of the two hosts.
+type side struct {
+	name string
+	host *netlab.Host // nil on loopback
+	addr netip.Addr
+}
+
+// at returns an address of the side. On loopback any free port is taken: others may listen there.
+func (s *stage) at(side side, port uint16) netip.AddrPort {
+	if !s.lab {
+		port = 0
+	}
+	return netip.AddrPortFrom(side.addr, port)
+}
+
+func (s *stage) family() int {
+	if s.v6 {
+		return unix.AF_INET6
+	}
+	return unix.AF_INET
+}
+
+// cut ends the scene early: waiting programs stop and blocked calls are woken by shutting down
+// their sockets.
+func (s *stage) cut() {
+	s.once.Do(func() { close(s.stop) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for fd := range s.sockets {
+		_ = unix.Shutdown(fd, unix.SHUT_RDWR) // some kinds refuse it and wake all the same
+	}
+}
+
+// errCut is how a program ends that was waiting when its scene was cut.
+var errCut = errors.New("the scene was ended early")
+
+// wait receives from another program of the scene.
+func wait[T any](p *proc, from <-chan T) T {
+	select {
+	case v := <-from:
+		return v
+	case <-p.st.stop:
+		panic(callError{errCut})
+	}
+}
+
+// program is one actor of a scene, ready to run.
+type program struct {
+	side side
+	name string
+	body func(p *proc)
+}
+
+// play runs programs side by side, each on a thread of its own on its host, and waits for all.
+func (s *stage) play(ctx context.Context, programs ...program) error {
+	stop := context.AfterFunc(ctx, s.cut)
+	defer stop()
+	errs := make([]error, len(programs))
+	var wg sync.WaitGroup
+	for i, g := range programs {
+		wg.Go(func() {
+			errs[i] = s.on(g.side, func() error { return s.perform(g) })
+			if errs[i] != nil {
+				s.cut()
+			}
+		})
+	}
+	wg.Wait()
+	s.closeRest()
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, errCut) {
+			return err
+		}
+	}
+	return nil
+}
+
+// on runs fn on a host, or here.
+func (s *stage) on(side side, fn func() error) error {
+	if side.host != nil {
+		return side.host.Do(fn)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	return fn()
+}
+
+// perform runs one program. It lays down its capabilities first, so that what succeeds needed none.
+func (s *stage) perform(g program) (err error) {
+	before, now, err := effective(0)
+	if err != nil {
+		return fmt.Errorf("%s: lay down capabilities: %w", g.name, err)
+	}
+	defer effective(before)
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case callError:
+			err = r.error
+		default:
+			panic(r)
+		}
+	}()
+	g.body(&proc{recorder: s.recorder, st: s, actor: g.name, host: g.side.name, caps: now})
+	return nil
+}
+
+// closeRest closes what a program that ended early left open.
+func (s *stage) closeRest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for fd := range s.open {
+		unix.Close(fd)
+	}
+	clear(s.open)
+	clear(s.sockets)
+}
+
+// queued waits until n bytes wait to be received on fd, so that what the scene shows does not depend on
+// who is faster. It is the scene's director looking, not one of its programs.
+func (p *proc) queued(fd, n int) {
+	for range 20000 {
+		if got, err := unix.IoctlGetInt(fd, unix.SIOCINQ); err != nil || got >= n {
+			return
+		}
+		select {
+		case <-p.st.stop:
+			panic(callError{errCut})
+		case <-time.After(100 * time.Microsecond):
+		}
+	}
+}
+
+// theatre makes stages: it holds the lab and the capture.
+type theatre struct {
+	options
+	lab    *netlab.Lab
+	client *netlab.Host
+	server *netlab.Host
+	ifname string
+	// live is nil when nothing can be captured; blind says why.
+	live  *capture.Live
+	blind error
+}
+
+// newTheatre makes a lab of two hosts, or without inside uses loopback.
+func newTheatre(ctx context.Context, o options, inside bool) (*theatre, error) {
+	t := &theatre{options: o, ifname: "lo"}
+	if !inside {
+		t.live, t.blind = capture.Open(ctx, t.ifname, &capture.Config{Immediate: true})
+		return t, nil
+	}
+	if err := t.build(); err != nil {
+		t.close()
+		return nil, err
+	}
+	err := t.client.Do(func() (err error) {
+		t.live, err = capture.Open(ctx, t.ifname, &capture.Config{Immediate: true})
+		return err
+	})
+	if err != nil {
+		t.close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *theatre) build() (err error) {
+	if t.lab, err = netlab.New(&netlab.Config{IPv4Only: t.mtu < minMTU6}); err != nil {
+		return err
+	}
+	if t.client, err = t.lab.Host("client"); err != nil {
+		return err
+	}
+	if t.server, err = t.lab.Host("server"); err != nil {
+		return err
+	}
+	if _, err = t.lab.Link(t.client, t.server, netlab.LinkConfig{MTU: t.mtu}); err != nil {
+		return err
+	}
+	t.ifname = t.client.Ifname()
+	return nil
+}
+
+// interfaces are those that packets are captured on, none when nothing can be.
+func (t *theatre) interfaces() []capture.Interface {
+	if t.live == nil {
+		return nil
+	}
+	return t.live.Interfaces()
+}
+
+func (t *theatre) close() {
+	if t.live != nil {
+		t.live.Close()
+	}
+	if t.lab != nil {
+		t.lab.Close()
+	}
+}
+
+// play plays one scene and joins its calls with its packets.
+func (t *theatre) play(ctx context.Context, sc about, v6 bool) (*act, error) {
+	dir, err := os.MkdirTemp("", "sockwire-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	clock := trace.NewClock()
+	s := &stage{recorder: newRecorder(clock), options: t.options, v6: v6, lab: t.lab != nil, dir: dir, pid: os.Getpid(), stop: make(chan struct{})}
+	s.sides(t)
+	a := &act{about: sc, v6: v6, clock: clock, frames: map[int]capture.Frame{}}
+	playErr := plays[sc.name](ctx, s)
+	if err := t.collect(ctx, s, a); err != nil {
+		return nil, err
+	}
+	a.timeline = trace.Correlate(s.events)
+	return a, playErr
+}
+
+func (s *stage) sides(t *theatre) {
+	host := func(name string, h *netlab.Host) side {
+		if h == nil {
+			addr := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+			if s.v6 {
+				addr = netip.IPv6Loopback()
+			}
+			s.add(&trace.Host{Name: "localhost", Addrs: []netip.Addr{addr}})
+			return side{name: "localhost", addr: addr}
+		}
+		addr := h.Addr4()
+		if s.v6 {
+			addr = h.Addr6()
+		}
+		s.add(&trace.Host{Name: name, Addrs: []netip.Addr{h.Addr4(), h.Addr6()}})
+		return side{name: name, host: h, addr: addr}
+	}
+	s.client, s.server = host("client", t.client), host("server", t.server)
+}
+
+const (
+	settleStep  = 2 * time.Millisecond
+	settleLimit = 500 * time.Millisecond
+)
+
+// collect reads the packets captured so far, until every connection has ended on the wire too: an
+// acknowledgement may come after the last call has returned.
+func (t *theatre) collect(ctx context.Context, s *stage, a *act) error {
+	defer a.clock.Stop()
+	if t.live == nil {
+		return nil
+	}
+	var frames []capture.Frame
+	limit := time.Now().Add(settleLimit)
+	for {
+		var f capture.Frame
+		more, err := t.live.TryNext(&f)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if more {
+			f.Data = append([]byte(nil), f.Data...)
+			a.lost += f.Drops
+			frames = append(frames, f)
+			continue
+		}
+		if s.settled(frames, t) || time.Now().After(limit) || ctx.Err() != nil {
+			break
+		}
+		time.Sleep(settleStep)
+	}
+	a.clock.Stop()
+	where := "localhost"
+	if t.client != nil {
+		where = t.client.Name()
+	}
+	for i, f := range frames {
+		a.frames[i+1] = f
+		s.add(trace.FromFrame(f, i+1, a.clock.At(f.Time), where, t.ifname))
+	}
+	return nil
+}
+
+// settled tells whether nothing more is to come: every datagram sent was seen and every connection that
+// carried a FIN is closed in both directions, or reset.
+func (s *stage) settled(frames []capture.Frame, t *theatre) bool {
+	s.mu.Lock()
+	events := append([]trace.Event(nil), s.events...)
+	s.mu.Unlock()
+	for i, f := range frames {
+		events = append(events, trace.FromFrame(f, i+1, s.clock.At(f.Time), "", t.ifname))
+	}
+	return trace.Correlate(events).Settled()
+}
