@@ -281,27 +281,7 @@ func (r *Reader) end(err error) error {
 
 // Frames yields the frames of the file until its end, until ctx is done, or an error.
 func (r *Reader) Frames(ctx context.Context) iter.Seq2[Frame, error] {
-	return func(yield func(Frame, error) bool) {
-		done := ctx.Done()
-		var f Frame
-		for {
-			select {
-			case <-done:
-				return
-			default:
-			}
-			err := r.Next(&f)
-			switch {
-			case err == io.EOF:
-				return
-			case err != nil:
-				yield(Frame{}, err)
-				return
-			case !yield(f, nil):
-				return
-			}
-		}
-	}
+	return frames(ctx, r.Next)
 }
 
 func (r *Reader) damaged(offset int64, format string, a ...any) error {
