@@ -61,13 +61,6 @@ func udp(t *testing.T, a, b *netlab.Host, size int) (send func(seq uint32), port
 	}, uint16(to.Port)
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // seqOf returns the sequence number of a frame that udp sent to port over IPv4.
 func seqOf(f *capture.Frame, port uint16) (uint32, bool) {
 	d := f.Data
