@@ -29,6 +29,16 @@ func (e *clockEngine) Refusals() uint64 { return 0 }
 func (e *clockEngine) String() string   { return "clock" }
 func (e *clockEngine) Close() error     { return nil }
 
+// timerSleep waits on the clock that synctest fakes.
+func timerSleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
 // sizes is a source of packets of so many bytes.
 type sizes []int
 
@@ -68,7 +78,7 @@ func TestScheduleTimes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := &clockEngine{batch: 64}
 				start := time.Now()
-				r, err := (&Transmission{Engine: e, Source: test.source, Schedule: test.schedule}).Transmit(context.Background())
+				r, err := (&Transmission{Engine: e, Source: test.source, Schedule: test.schedule, sleep: timerSleep}).Transmit(context.Background())
 				if err != nil || int(r.Sent) != len(test.want) {
 					t.Fatalf("sent %d, %v", r.Sent, err)
 				}
@@ -85,7 +95,7 @@ func TestScheduleTimes(t *testing.T) {
 func TestScheduleIsAbsolute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &clockEngine{batch: 64, took: 7 * time.Millisecond} // slower than the gap at times
-		r, err := (&Transmission{Engine: e, Source: equalSizes(1000, 60), Schedule: Schedule{Packets: 1000}}).Transmit(context.Background())
+		r, err := (&Transmission{Engine: e, Source: equalSizes(1000, 60), Schedule: Schedule{Packets: 1000}, sleep: timerSleep}).Transmit(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,14 +125,14 @@ func TestDurationAndCancelEndTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &clockEngine{batch: 64}
 		start := time.Now()
-		r, err := (&Transmission{Engine: e, Source: equalSizes(1000, 60), Schedule: Schedule{Packets: 10}, Duration: time.Second}).Transmit(context.Background())
+		r, err := (&Transmission{Engine: e, Source: equalSizes(1000, 60), Schedule: Schedule{Packets: 10}, Duration: time.Second, sleep: timerSleep}).Transmit(context.Background())
 		if err != nil || r.Sent != 10 || time.Since(start) != time.Second {
 			t.Fatalf("sent %d in %v, %v; want 10 in 1s", r.Sent, time.Since(start), err)
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 250*time.Millisecond)
 		defer cancel()
 		start = time.Now()
-		r, err = (&Transmission{Engine: e, Source: equalSizes(1000, 60), Schedule: Schedule{Packets: 10}}).Transmit(ctx)
+		r, err = (&Transmission{Engine: e, Source: equalSizes(1000, 60), Schedule: Schedule{Packets: 10}, sleep: timerSleep}).Transmit(ctx)
 		if err != nil || r.Sent != 3 || time.Since(start) != 250*time.Millisecond {
 			t.Fatalf("sent %d in %v, %v; want 3 in 250ms", r.Sent, time.Since(start), err)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"sockwire/raw/packet"
+	"sockwire/raw/probe"
 )
 
 // Batch is packets on their way to an engine.
@@ -95,6 +96,34 @@ func (b *Batch) add(buf []byte, ends []int, err error) error {
 	return nil
 }
 
+// Recorded is a source of packets that are there already, such as those of a capture file.
+type Recorded struct {
+	Packets [][]byte
+	Due     []time.Duration // when each leaves, from the start; nil leaves it to the schedule
+	Loops   int             // how often all of it is sent; 0 is once
+	next    int
+	loop    int
+}
+
+// Fill adds the next packets, as they are.
+func (s *Recorded) Fill(b *Batch, n int) error {
+	if s.next == len(s.Packets) {
+		if s.loop++; s.loop >= s.Loops || len(s.Packets) == 0 {
+			return io.EOF
+		}
+		s.next = 0
+	}
+	end := min(s.next+n, len(s.Packets))
+	b.Packets = append(b.Packets, s.Packets[s.next:end]...)
+	if s.Due != nil {
+		for _, due := range s.Due[s.next:end] {
+			b.Due = append(b.Due, time.Duration(s.loop)*s.Due[len(s.Due)-1]+due)
+		}
+	}
+	s.next = end
+	return nil
+}
+
 // Report is what a transmission achieved.
 type Report struct {
 	Sent     uint64 // packets that the kernel took
@@ -135,11 +164,16 @@ type Transmission struct {
 	Duration time.Duration
 	// Progress, if set, gets the packets and bytes sent so far, from the transmitting goroutine, at most every 50 ms.
 	Progress func(sent, bytes uint64)
+
+	sleep func(ctx context.Context, d time.Duration) bool // precise unless a test has its own
 }
 
 // Transmit sends until the source ends, the duration is over, or ctx is done, none of which is an error. A packet that
 // the kernel will not take is left out and counted, unless it is the first: then its error ends the run.
 func (t *Transmission) Transmit(ctx context.Context) (Report, error) {
+	if t.sleep == nil {
+		t.sleep = preciseSleep
+	}
 	r := Report{gaps: hdrhistogram.New(1, int64(time.Hour), 3)}
 	if err := t.Schedule.Validate(); err != nil {
 		return r, err
@@ -165,13 +199,11 @@ func (t *Transmission) run(ctx context.Context, r *Report) error {
 		for next := 0; next < len(batch.Packets); {
 			n, wait := t.ready(&batch, next, pace, time.Since(start))
 			if t.Duration > 0 && time.Since(start)+wait >= t.Duration {
-				if !sleep(ctx, t.Duration-time.Since(start)) {
-					return nil
-				}
+				t.sleep(ctx, t.Duration-time.Since(start))
 				return nil
 			}
 			if n == 0 {
-				if !sleep(ctx, wait) {
+				if !t.sleep(ctx, wait) {
 					return nil
 				}
 				continue
@@ -216,23 +248,12 @@ func (t *Transmission) ready(b *Batch, next int, pace *pacer, now time.Duration)
 	return n, 0
 }
 
-// sleep waits for d and reports whether ctx is still alive.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
+// preciseSleep waits for d, about as exactly as the kernel can, and reports whether ctx is still alive.
+func preciseSleep(ctx context.Context, d time.Duration) bool {
+	if d > 0 {
+		probe.NewWaiter().Until(ctx, d, nil)
 	}
-	if ctx.Done() == nil || d < 10*time.Millisecond {
-		time.Sleep(d)
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
+	return ctx.Err() == nil
 }
 
 func (t *Transmission) send(packets [][]byte, r *Report) error {

@@ -240,28 +240,29 @@ func (p *parsing) field(n *node) {
 	if name == "" {
 		p.fail(p.pos, "%q where the name of a field of %s is needed", p.rune(), n.kind.name)
 	}
-	var part alias
+	var half alias // of a field, when the name means only some of its bits
 	f, ok := n.kind.field(name)
 	if !ok {
-		if part, ok = n.kind.aliases[name]; !ok {
+		if half, ok = n.kind.aliases[name]; !ok {
 			p.fail(start, "%s has no field %q%s", n.kind.name, name, didYouMean(name, n.kind.fieldNames()))
 		}
-		f, _ = n.kind.field(part.field)
+		f, _ = n.kind.field(half.field)
 	}
-	if slices.Contains(n.given, name) || part.field != "" && slices.Contains(n.given, part.field) {
+	if slices.Contains(n.given, name) || half.field != "" && slices.Contains(n.given, half.field) {
 		p.fail(start, "%s is given twice", name)
 	}
 	n.given = append(n.given, name)
+	n.parts = append(n.parts, part{f.index, half.shift, half.bits})
 	p.expect('=', name)
 	ptr := fieldPtr(n.layer, f.index)
 	if f.bits == 0 {
 		p.compound(n, name, ptr)
 		return
 	}
-	target := target{ptr: ptr, bits: f.bits, shift: part.shift, part: part.bits}
+	target := target{ptr: ptr, bits: f.bits, shift: half.shift, part: half.bits}
 	width := f.bits
-	if part.bits != 0 {
-		width = part.bits
+	if half.bits != 0 {
+		width = half.bits
 	}
 	p.bind(target, p.values(value{name: name, bits: width, addr: f.addr, mac: f.mac, names: n.kind.names[name], flags: reflect.TypeOf(ptr) == reflect.TypeFor[*TCPFlags]()}), start)
 }
@@ -609,6 +610,7 @@ func (p *parsing) special(f value, v *values, start int) bool {
 func (p *parsing) choice(f value, v *values) {
 	start := p.pos
 	if prefix, ok := p.prefix(f); ok {
+		v.subnet = true
 		first := scalarOf(prefix.Masked().Addr())
 		free := f.bits - prefix.Bits()
 		if free >= 64 {
@@ -652,6 +654,7 @@ func (p *parsing) span(f value, v *values) {
 			p.fail(start, "%s has 2^%d addresses: choose from them with rand", prefix, free)
 		}
 		v.addSpan(span{first: scalarOf(prefix.Masked().Addr()), step: 1, count: 1 << free})
+		v.subnet = v.subnet || free > 0
 		return
 	}
 	first := p.scalar(f, p.word(), start)

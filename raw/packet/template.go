@@ -26,9 +26,13 @@ type Template struct {
 type node struct {
 	layer  Layer
 	kind   *layerKind // nil for a payload
-	given  []string   // the fields that were written
+	given  []string   // the names of the fields that were written
+	parts  []part     // and which fields, or bits of them, these are
 	column int        // byte position in the expression
 }
+
+// part is a field of a layer's struct, or some bits of it.
+type part struct{ index, shift, bits int }
 
 // variable is a field that differs from packet to packet.
 type variable struct {
@@ -64,12 +68,17 @@ func (p *Parser) Parse(spec string) (*Template, error) {
 	return t, nil
 }
 
-// complete adds what an expression leaves to the run, and lays out the combinations.
+// complete adds what an expression leaves to the template, and lays out the combinations.
 func (p *parsing) complete() {
-	t := p.t
-	for i := range t.nodes {
+	for i := range p.t.nodes {
 		p.defaults(i)
 	}
+	p.layOut()
+}
+
+// layOut makes the axes of the combinations.
+func (p *parsing) layOut() {
+	t := p.t
 	for i := range t.variables {
 		t.variables[i].values.dim = t.dimension(&t.variables[i].values)
 	}
@@ -98,6 +107,12 @@ func (p *parsing) defaults(i int) {
 	once := func(field string, spans ...span) {
 		if f, _ := n.kind.field(field); !given(field) {
 			v := values{progress: perRun, width: f.bits, spans: spans}
+			p.bind(target{ptr: fieldPtr(n.layer, f.index), bits: f.bits}, v, n.column)
+		}
+	}
+	count := func(field string) {
+		if f, _ := n.kind.field(field); !given(field) {
+			v := values{progress: sequence, width: f.bits, spans: []span{{step: 1}}}
 			p.bind(target{ptr: fieldPtr(n.layer, f.index), bits: f.bits}, v, n.column)
 		}
 	}
@@ -133,6 +148,7 @@ func (p *parsing) defaults(i int) {
 		}
 		if l.Type == ICMPv4Echo && !given("rest") {
 			once("id")
+			count("seq")
 		}
 	case *ICMPv6:
 		if !given("type") {
@@ -140,6 +156,7 @@ func (p *parsing) defaults(i int) {
 		}
 		if l.Type == ICMPv6Echo && !given("rest") {
 			once("id")
+			count("seq")
 		}
 	}
 }
@@ -228,6 +245,11 @@ func (t *Template) Given(i int, field string) bool { return slices.Contains(t.no
 // VariesAt reports whether the field at the pointer, of one of the template's layers, differs from packet to packet.
 func (t *Template) VariesAt(ptr any) bool {
 	return slices.ContainsFunc(t.variables, func(v variable) bool { return v.target.ptr == ptr && v.values.progress != perRun })
+}
+
+// Subnet reports whether the field at the pointer takes on the addresses of a whole prefix.
+func (t *Template) Subnet(ptr any) bool {
+	return slices.ContainsFunc(t.variables, func(v variable) bool { return v.target.ptr == ptr && v.values.subnet })
 }
 
 // Append appends packet n to b, and to ends where it ends in b: more than one end when the expression asks for

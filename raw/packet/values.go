@@ -62,6 +62,7 @@ type values struct {
 	width    int    // bits
 	group    string // fields of one group go in step; "" goes through all combinations with the others
 	dim      int    // index of the dimension that this field follows
+	subnet   bool   // they are the addresses of a prefix
 	place    uint64 // tells the fields of a template apart, for random values
 }
 

@@ -1,0 +1,31 @@
+//go:build !linux
+
+package inject
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+
+	"sockwire/raw/packet"
+)
+
+// ErrNoNeighbour means that nobody answered for an address on the link.
+var ErrNoNeighbour = errors.New("nobody answers for it on this link")
+
+// Resolver needs Linux.
+type Resolver struct{}
+
+// OpenResolver fails: it needs Linux.
+func OpenResolver(device string) (*Resolver, error) { return nil, unsupported("routes") }
+
+// Close does nothing.
+func (r *Resolver) Close() error { return nil }
+
+// Route fails: it needs Linux.
+func (r *Resolver) Route(dst netip.Addr) (*Route, error) { return nil, unsupported("routes") }
+
+// Fill fails: it needs Linux.
+func (r *Resolver) Fill(ctx context.Context, t *packet.Template, layers []packet.Layer) (*Route, error) {
+	return nil, unsupported("routes")
+}
