@@ -106,7 +106,7 @@ func NewWriter(w io.Writer, cfg *WriterConfig) (*Writer, error) {
 }
 
 // Create makes or truncates a file and returns a Writer to it, which Close closes. A nil cfg means
-// ConfigFor(name).
+// ConfigFor(name). When the disk is full, an uncompressed file is cut back to its last whole frame.
 func Create(name string, cfg *WriterConfig) (*Writer, error) {
 	if cfg == nil {
 		c := ConfigFor(name)
@@ -454,10 +454,14 @@ func (w *Writer) emit(b []byte) error {
 		out = w.packer
 	}
 	n, err := out.Write(b)
-	w.written += int64(n)
 	if err != nil {
+		if w.file != nil && w.packer == nil && w.file.Truncate(w.written) == nil {
+			n = 0 // a full disk: the file ends with a whole block
+		}
+		w.written += int64(n)
 		return w.fail(err)
 	}
+	w.written += int64(n)
 	return nil
 }
 
