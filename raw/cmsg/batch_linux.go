@@ -93,7 +93,9 @@ func (r *Receiver) TryReceiveErrors(ms []Message) (int, error) {
 	return n, err
 }
 
-// ReceiveBoth waits until there are datagrams or entries in the error queue, and fills data and errs with them.
+// ReceiveBoth waits until there are datagrams or entries in the error queue, and fills data and errs with them. The
+// error queue is read second: what was queued before a datagram arrived, such as the send timestamp of the request
+// it answers, is in errs, unless errs was too short.
 // A pending error that the error queue explains is not returned as an error too.
 func (r *Receiver) ReceiveBoth(data, errs []Message) (nData, nErrs int, err error) {
 	return r.run(data, errs, true)
@@ -117,14 +119,16 @@ func (r *Receiver) run(data, errs []Message, wait bool) (int, int, error) {
 func (r *Receiver) poll(fd uintptr) bool {
 	// A pending error fails one read of the datagrams; with an error queue to look at, the queue tells it better.
 	for try := 0; ; try++ {
-		if len(r.errs) > 0 {
-			r.nErrs, r.errno = r.recvmmsg(fd, r.errs, unix.MSG_ERRQUEUE)
-			if r.errno != 0 && r.errno != unix.EAGAIN {
-				return true
-			}
-		}
 		if len(r.data) > 0 {
 			r.nData, r.errno = r.recvmmsg(fd, r.data, 0)
+		}
+		if len(r.errs) > 0 {
+			var errno syscall.Errno
+			r.nErrs, errno = r.recvmmsg(fd, r.errs, unix.MSG_ERRQUEUE)
+			if errno != 0 && errno != unix.EAGAIN {
+				r.errno = errno
+				return true
+			}
 		}
 		if r.nData+r.nErrs > 0 {
 			r.errno = 0

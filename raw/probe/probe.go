@@ -39,6 +39,7 @@ const (
 	NoCause       Cause = iota // of Answered and Late
 	Unanswered                 // sent, and nothing came back: the network or the far host
 	LocalQueue                 // thrown away in this host's queue before it reached the wire
+	Unresolved                 // never left this host: the next hop's link-layer address was not found
 	ReceiveBuffer              // the answer was thrown away because this process did not read fast enough
 	SendFailed                 // the system refused to send it
 	NetworkError               // an ICMP error
@@ -47,7 +48,7 @@ const (
 	causes
 )
 
-var causeNames = [causes]string{"none", "unanswered", "local queue", "receive buffer", "send failed", "network error", "bad checksum", "bad payload"}
+var causeNames = [causes]string{"none", "unanswered", "local queue", "unresolved", "receive buffer", "send failed", "network error", "bad checksum", "bad payload"}
 
 // String returns the cause's name, the one used in JSON.
 func (c Cause) String() string {

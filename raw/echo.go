@@ -1,0 +1,313 @@
+package raw
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"sockwire/raw/probe"
+)
+
+// Message is what a [Pinger] sends.
+type Message uint8
+
+// Messages.
+const (
+	EchoRequest      Message = iota // echo (RFC 792, RFC 4443)
+	TimestampRequest                // ICMP timestamp (RFC 792), IPv4 only
+	ExtendedEcho                    // extended echo: asks after an interface of the target (RFC 8335)
+)
+
+// Fragmentation is what becomes of echoes larger than the path's MTU; the names are those of ping -M.
+type Fragmentation uint8
+
+// Ways to deal with the path MTU: see IP_MTU_DISCOVER in ip(7).
+const (
+	FragmentDefault Fragmentation = iota // the system's default
+	FragmentDo                           // never fragment: set DF and refuse what is larger than the MTU known
+	FragmentWant                         // fragment here, set DF where it fits
+	FragmentDont                         // never set DF
+	FragmentProbe                        // set DF and ignore the MTU known
+)
+
+// SocketKind chooses the socket that a [Pinger] opens.
+type SocketKind uint8
+
+// Kinds of socket.
+const (
+	AnySocket  SocketKind = iota // a raw socket if the process may, else a ping socket
+	RawSocket                    // a raw socket: sees damaged replies, has a million identifiers
+	PingSocket                   // a ping socket: 65,536 identifiers; the kernel drops damaged replies
+)
+
+// Stamps chooses whether a [Pinger] asks the kernel when each echo was handed to the device. That splits round trips
+// and finds drops in the local queue after the fact; it costs some two microseconds of processor time per echo.
+type Stamps uint8
+
+// Choices for send timestamps. Receive timestamps are always the kernel's where it has them.
+const (
+	StampsAuto Stamps = iota // up to 20,000 echoes per second
+	StampsOn
+	StampsOff
+)
+
+// Pinger sends echoes and follows each to its end. The zero value is ready: one echo per second to each target until
+// the context ends. A Pinger may be used by several goroutines at once; do not change it meanwhile.
+type Pinger struct {
+	Count    int           // echoes to each target; 0 is until the context ends
+	Interval time.Duration // between echoes to one target; 0 is one second
+	Gap      time.Duration // least time between any two echoes; 0 is none
+	Preload  int           // echoes sent at once to each target at the start, 0 to 65536
+	// Window, if not 0, sends as soon as fewer than Window echoes are unanswered, and at least one per Interval.
+	Window int
+	// Timeout is after how long an answer is late; 0 is one second.
+	Timeout time.Duration
+	// Late is how long after the timeout an answer is still waited for. 0 takes late answers, for another Timeout but at
+	// most a second, while the run goes on, and does not prolong it.
+	Late time.Duration
+	// Retries repeats an echo that is not answered in time, up to so many times, each waiting Backoff times as long as
+	// the one before (0 is 1.5, at least 1). It needs Count 1.
+	Retries int
+	Backoff float64
+
+	Message   Message
+	Interface ProbeInterface // what ExtendedEcho asks after
+	Size      int            // bytes of payload, to 65507; 0 is 56, -1 is none. From 16 on a reply proves to be one
+	Pattern   []byte         // fills the payload behind its first 16 bytes, repeated
+
+	Family    int        // 4 or 6; 0 is both
+	Source    netip.Addr // address to send from
+	Device    string     // interface to send on and receive from
+	TTL, TOS  uint8      // 0 is the system's default
+	Mark      uint32     // firewall mark
+	FlowLabel uint32     // IPv6 flow label, 20 bits; 0 leaves it to the system
+	Fragment  Fragmentation
+	Options   []byte // IPv4 options of each echo, at most 40 bytes: see RecordRoute and TimestampOption
+	Broadcast bool   // permits broadcast targets; several may answer one echo
+	NoLoop    bool   // echoes to a multicast group are not looped back to this host
+
+	Socket SocketKind
+	Stamps Stamps
+	// ReadBuffer is the receive buffer to ask for, bytes; 0 is 4 MiB.
+	ReadBuffer int
+	SendBuffer int // the send buffer to ask for, bytes; 0 is the system's default
+	// QuickEnd ends the run, once all is sent and something was answered, after twice the longest round trip, but at
+	// least Interval, even if Timeout is longer.
+	QuickEnd bool
+	// Overdue also yields an echo, as Pending, when its timeout has passed.
+	Overdue bool
+}
+
+// ProbeInterface names the interface that an extended echo asks after; the first that is set counts.
+type ProbeInterface struct {
+	Name  string // by name (ifName)
+	Index uint32 // by index (ifIndex)
+	Addr  netip.Addr
+}
+
+// Echo is one echo and what became of it.
+type Echo struct {
+	Target netip.Addr
+	Index  int    // of the target in the order of the sequence, from 0
+	Seq    int    // of the echo among those to its target, from 1
+	N      uint64 // of the echo among all of the run, from 1; its low 16 bits are the sequence number on the wire
+
+	Outcome probe.Outcome
+	Cause   probe.Cause
+	// Duplicate: a further answer to an echo that has ended. It is apart from the ends: it belongs in no count but its own.
+	Duplicate bool
+	// Done: no echo to this target is on its way or will follow. Alive, with Done: one was answered.
+	Done, Alive bool
+
+	From netip.Addr // who answered or sent the error; not valid if nobody did
+	Sent time.Time  // when the send was called, by the system's clock
+	// RTT is the round-trip time: from the device to the kernel's reception where both were stamped, else from the
+	// call. Source is the worse clock of the two.
+	RTT    time.Duration
+	Source TimeSource
+	Split  Split
+	Total  time.Duration // from the call to the read in this process, by a clock that nobody moves
+	Over   time.Duration // Late: by how much the answer missed the timeout
+
+	TTL, TOS int
+	Size     int    // bytes of ICMP message received
+	At       int    // Corrupt: first byte of the ICMP message that differs, -1 if only the checksum shows it
+	Options  []byte // IPv4 options of the answer
+
+	// ICMP error, with Refused: its type and code and, if it says so, the next-hop MTU. Local means this host made it.
+	Type, Code uint8
+	MTU        int
+	Local      bool
+	Err        syscall.Errno // why the send failed, or what the kernel made of the error
+
+	Times [3]uint32 // TimestampRequest: originate, receive, transmit; milliseconds since midnight UT
+	State uint8     // ExtendedEcho: code of the reply in the high 4 bits, then A, 4, 6 in the low 3 (RFC 8335, section 3)
+}
+
+// Split is where the time of a round trip went. The parts are 0 where the kernel gave no timestamp for them.
+type Split struct {
+	Queue   time.Duration // in this host, from the call to the device
+	Network time.Duration // on the network and in the far host
+	Receive time.Duration // in this host, from the kernel's reception to this process
+}
+
+// Report is what a run knows beside its echoes.
+type Report struct {
+	Spoofed    uint64 // replies with the right numbers but without the cookie
+	Foreign    uint64 // messages for somebody else that came through the kernel's filter
+	Drops      uint64 // packets lost in the receive buffers
+	Claimed    uint64 // of Drops, those put down as the end of an echo
+	ClockSteps uint64 // echoes whose kernel timestamps were not used because the system's clock was moved
+	// Slipped is by how much the timetable had to move because this process or the table of echoes held it up.
+	Slipped time.Duration
+	// Rate is the echoes per second achieved and Gaps the times between them, from the kernel's send timestamps where
+	// there are any.
+	Rate       float64
+	Gaps       Gaps
+	ReadBuffer int // bytes granted
+	Socket     SocketKind
+	SendStamps bool // the kernel stamped sends
+	Warnings   []string
+}
+
+// Gaps describes the times between sends.
+type Gaps struct{ P50, P99, Max time.Duration }
+
+// RecordRoute returns the IPv4 option that has up to nine routers write down their address (RFC 791).
+func RecordRoute() []byte {
+	o := make([]byte, 40)
+	o[0], o[1], o[2], o[3] = 1, 7, 39, 4
+	return o
+}
+
+// TimestampOption returns the IPv4 option that has routers write down the time (RFC 781): with their addresses if
+// those is nil and addresses is set, or only the up to four given.
+func TimestampOption(addresses bool, those ...netip.Addr) ([]byte, error) {
+	if len(those) > 4 {
+		return nil, fmt.Errorf("raw: timestamp option: %d addresses, there is room for 4", len(those))
+	}
+	o := make([]byte, 40)
+	o[0], o[1], o[2] = 68, 40, 5
+	switch {
+	case len(those) > 0:
+		o[1], o[3] = byte(4+8*len(those)), 3
+		for i, a := range those {
+			if !a.Is4() {
+				return nil, fmt.Errorf("raw: timestamp option: %v is not an IPv4 address", a)
+			}
+			ip := a.As4()
+			copy(o[4+8*i:], ip[:])
+		}
+		o = o[:o[1]]
+	case addresses:
+		o[1], o[3] = 36, 1
+		o = o[:36]
+	}
+	return o, nil
+}
+
+const (
+	defaultSize = 56
+	maxSize     = 65507
+	maxLevels   = 32 // of retries
+)
+
+// settled returns p with its defaults filled in.
+func (p *Pinger) settled() (Pinger, error) {
+	s := *p
+	set := func(v *time.Duration, d time.Duration) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	set(&s.Interval, time.Second)
+	set(&s.Timeout, time.Second)
+	switch s.Size {
+	case 0:
+		s.Size = defaultSize
+	case -1:
+		s.Size = 0
+	}
+	if s.Backoff == 0 {
+		s.Backoff = 1.5
+	}
+	if s.ReadBuffer == 0 {
+		s.ReadBuffer = 4 << 20
+	}
+	switch {
+	case s.Count < 0 || s.Preload < 0 || s.Preload > 65536 || s.Window < 0 || s.Retries < 0:
+		return s, errors.New("count, preload, window and retries are at least 0, preload at most 65536")
+	case s.Interval < 0 || s.Gap < 0 || s.Timeout < 0 || s.Late < 0:
+		return s, errors.New("a time is negative")
+	case s.Size < 0 || s.Size > maxSize:
+		return s, fmt.Errorf("a payload of %d bytes: 0 to %d fit a packet", s.Size, maxSize)
+	case s.Retries > 0 && s.Count != 1:
+		return s, errors.New("retries need a count of 1")
+	case s.Retries >= maxLevels:
+		return s, fmt.Errorf("%d retries: at most %d", s.Retries, maxLevels-1)
+	case s.Backoff < 1 || s.Backoff > 100:
+		return s, fmt.Errorf("a back-off of %v: 1 to 100", s.Backoff)
+	case s.Family != 0 && s.Family != 4 && s.Family != 6:
+		return s, fmt.Errorf("family %d: it is 4 or 6", s.Family)
+	case s.FlowLabel > 0xfffff:
+		return s, fmt.Errorf("flow label %#x: it has 20 bits", s.FlowLabel)
+	case len(s.Options) > 40 || len(s.Options)%4 != 0:
+		return s, fmt.Errorf("%d bytes of IPv4 options: a multiple of 4 up to 40", len(s.Options))
+	case s.Message == ExtendedEcho && s.Interface == ProbeInterface{}:
+		return s, errors.New("an extended echo needs an interface to ask after")
+	case s.Message == TimestampRequest && s.Family == 6:
+		return s, errors.New("ICMPv6 has no timestamp message")
+	case s.Message == TimestampRequest && s.Socket == PingSocket:
+		return s, errors.New("a ping socket cannot send timestamp requests; a raw socket can")
+	case s.Source.Is4() && s.Family == 6 || s.Source.Is6() && s.Family == 4:
+		return s, fmt.Errorf("source %v is not of family IPv%d", s.Source, s.Family)
+	}
+	if s.Source.IsValid() {
+		s.Family = 4
+		if s.Source.Is6() {
+			s.Family = 6
+		}
+	}
+	if s.Message == TimestampRequest {
+		s.Family = 4
+	}
+	return s, nil
+}
+
+var unreachable4 = [...]string{"Destination Net Unreachable", "Destination Host Unreachable", "Destination Protocol Unreachable",
+	"Destination Port Unreachable", "Frag needed and DF set", "Source Route Failed", "Destination Net Unknown", "Destination Host Unknown",
+	"Source Host Isolated", "Destination Net Prohibited", "Destination Host Prohibited", "Destination Net Unreachable for Type of Service",
+	"Destination Host Unreachable for Type of Service", "Packet filtered", "Precedence Violation", "Precedence Cutoff"}
+
+var unreachable6 = [...]string{"No route", "Administratively prohibited", "Beyond scope of source address", "Address unreachable",
+	"Port unreachable", "Source address failed ingress/egress policy", "Reject route to destination", "Error in source routing header"}
+
+// ErrorText says what an ICMP error of the given type and code means, in the words of ping.
+func ErrorText(six bool, typ, code uint8) string {
+	word := func(words []string, otherwise string) string {
+		if int(code) < len(words) {
+			return words[code]
+		}
+		return fmt.Sprintf("%s, code %d", otherwise, code)
+	}
+	exceeded := []string{"Time to live exceeded", "Frag reassembly time exceeded"}
+	switch {
+	case !six && typ == 3:
+		return word(unreachable4[:], "Destination unreachable")
+	case !six && typ == 11:
+		return word(exceeded, "Time exceeded")
+	case !six && typ == 12:
+		return word([]string{"Parameter problem", "Parameter problem: a required option is missing", "Parameter problem: bad length"}, "Parameter problem")
+	case six && typ == 1:
+		return "Destination unreachable: " + word(unreachable6[:], "unknown")
+	case six && typ == 2:
+		return "Packet too big"
+	case six && typ == 3:
+		return word([]string{"Time exceeded: Hop limit", "Time exceeded: Defragmentation failure"}, "Time exceeded")
+	case six && typ == 4:
+		return "Parameter problem: " + word([]string{"Wrong header field", "Unknown header", "Unknown option", "Incomplete header chain in first fragment"}, "unknown")
+	}
+	return fmt.Sprintf("ICMP type %d, code %d", typ, code)
+}

@@ -1,0 +1,338 @@
+package raw
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+
+	"sockwire/raw/packet"
+)
+
+// codec knows the messages of one run in one family: how they are built and how answers are told from the rest. It
+// holds no state that changes, and none of its methods allocates.
+type codec struct {
+	six      bool
+	message  Message
+	key      key
+	magic    uint32
+	base     uint16 // first identifier of the run's block
+	idBits   int    // the block has 1<<idBits identifiers
+	template []byte // a whole message, its number and proof still to be written
+	multiple bool   // answers may come from other addresses than the target
+}
+
+// Types of the messages by family.
+func (c *codec) requestType() byte {
+	switch {
+	case c.message == TimestampRequest:
+		return packet.ICMPv4Timestamp
+	case c.message == ExtendedEcho && c.six:
+		return packet.ICMPv6ExtendedEcho
+	case c.message == ExtendedEcho:
+		return packet.ICMPv4ExtendedEcho
+	case c.six:
+		return packet.ICMPv6Echo
+	}
+	return packet.ICMPv4Echo
+}
+
+func (c *codec) replyType() byte {
+	if t := c.requestType(); t == packet.ICMPv4Echo {
+		return packet.ICMPv4EchoReply
+	} else {
+		return t + 1
+	}
+}
+
+// seqBits is how many bits of sequence number the message has.
+func (c *codec) seqBits() int {
+	if c.message == ExtendedEcho {
+		return 8
+	}
+	return 16
+}
+
+// window is how many echoes can be told apart by identifier and sequence number.
+func (c *codec) window() uint64 { return 1 << (c.seqBits() + c.idBits) }
+
+const icmpHeader = 8
+
+// proves tells whether answers carry a proof of their own.
+func (c *codec) proves() bool {
+	return c.message == EchoRequest && len(c.template) >= icmpHeader+cookieEnd
+}
+
+// build writes the message of echo n to the target into b, which has room for the template.
+func (c *codec) build(b []byte, n uint64, target netip.Addr) []byte {
+	b = b[:copy(b[:cap(b)], c.template)]
+	id := c.base | uint16(n>>c.seqBits())&(1<<c.idBits-1)
+	binary.BigEndian.PutUint16(b[4:], id)
+	if c.message == ExtendedEcho {
+		b[6] = byte(n)
+	} else {
+		binary.BigEndian.PutUint16(b[6:], uint16(n))
+	}
+	if c.message == EchoRequest {
+		c.key.fillProof(b[icmpHeader:], n, target, c.magic)
+	}
+	if !c.six {
+		binary.BigEndian.PutUint16(b[2:], 0)
+		binary.BigEndian.PutUint16(b[2:], packet.Checksum(b))
+	}
+	return b
+}
+
+// number returns the echo, of those numbered up to last, that an identifier and sequence number stand for, or false
+// if none does. The block's numbers repeat every window echoes; only the latest with that number can be meant.
+func (c *codec) number(id, seq uint16, last uint64) (uint64, bool) {
+	if id&^(1<<c.idBits-1) != c.base {
+		return 0, false
+	}
+	if c.message == ExtendedEcho {
+		seq >>= 8
+	}
+	low := uint64(id&(1<<c.idBits-1))<<c.seqBits() | uint64(seq)
+	mask := c.window() - 1
+	n := last - (last-low)&mask
+	return n, n >= 1 && n <= last
+}
+
+// kind is what a received message is to the run.
+type kind uint8
+
+const (
+	foreign kind = iota // not ours
+	answer              // an answer to echo n
+	failure             // an ICMP error about echo n
+)
+
+// found is a received message understood.
+type found struct {
+	kind       kind
+	n          uint64
+	typ, code  byte
+	mtu        int
+	quoted     netip.Addr // failure: the destination of the echo it quotes
+	message    []byte     // answer: the ICMP message
+	badSum     bool
+	byPayload  bool // the header is damaged; the payload told which echo it is
+	quoteProof []byte
+}
+
+// match looks at an ICMP message received, without its IP header. last is the number of the latest echo.
+func (c *codec) match(b []byte, badSum bool, last uint64) (f found) {
+	if len(b) < icmpHeader {
+		return
+	}
+	f.typ, f.code, f.badSum = b[0], b[1], badSum
+	if f.typ == c.replyType() {
+		n, ok := c.number(binary.BigEndian.Uint16(b[4:]), binary.BigEndian.Uint16(b[6:]), last)
+		if ok {
+			f.kind, f.n, f.message = answer, n, b
+			return
+		}
+	} else if !badSum && f.typ != c.requestType() {
+		return c.matchError(b, last)
+	}
+	if badSum && c.message == EchoRequest && len(b) >= icmpHeader+magicEnd {
+		return c.matchPayload(b, last, f)
+	}
+	return
+}
+
+// matchPayload finds the echo of an answer whose ICMP header was damaged on the way.
+func (c *codec) matchPayload(b []byte, last uint64, f found) found {
+	p := b[icmpHeader:]
+	if binary.BigEndian.Uint32(p[numberEnd:]) != c.magic {
+		return f
+	}
+	n := last - uint64(uint32(last)-binary.BigEndian.Uint32(p[cookieEnd:]))
+	if n < 1 || n > last {
+		return f
+	}
+	f.kind, f.n, f.message, f.byPayload = answer, n, b, true
+	return f
+}
+
+// isError: redirects and source quenches end nothing, the echo they are about goes on.
+func (c *codec) isError(typ byte) bool {
+	if c.six {
+		return typ >= packet.ICMPv6Unreachable && typ <= packet.ICMPv6ParamProblem
+	}
+	return typ == packet.ICMPv4Unreachable || typ == packet.ICMPv4TimeExceeded || typ == packet.ICMPv4ParamProblem
+}
+
+// matchError looks at an ICMP error: it quotes the IP header of the echo and at least 8 bytes behind it (RFC 792,
+// RFC 1812 section 4.3.2.3, RFC 4443 section 2.4).
+func (c *codec) matchError(b []byte, last uint64) (f found) {
+	if !c.isError(b[0]) {
+		return
+	}
+	f.typ, f.code = b[0], b[1]
+	q := b[icmpHeader:]
+	var ok bool
+	if c.six {
+		f.quoted, q, ok = quote6(q)
+		if b[0] == packet.ICMPv6PacketTooBig {
+			f.mtu = int(binary.BigEndian.Uint32(b[4:]))
+		}
+	} else {
+		f.quoted, q, ok = quote4(q)
+		if b[0] == packet.ICMPv4Unreachable && b[1] == 4 {
+			f.mtu = int(binary.BigEndian.Uint16(b[6:]))
+		}
+	}
+	if !ok {
+		return
+	}
+	return c.matchQuote(q, last, f)
+}
+
+// matchQuote looks at the quoted ICMP message; the error queue gives it without the IP header.
+func (c *codec) matchQuote(q []byte, last uint64, f found) found {
+	if len(q) < icmpHeader || q[0] != c.requestType() || q[1] != 0 {
+		return f
+	}
+	n, ok := c.number(binary.BigEndian.Uint16(q[4:]), binary.BigEndian.Uint16(q[6:]), last)
+	if !ok {
+		return f
+	}
+	f.kind, f.n, f.quoteProof = failure, n, q[icmpHeader:]
+	return f
+}
+
+func quote4(q []byte) (dst netip.Addr, rest []byte, ok bool) {
+	if len(q) < 20 || q[0]>>4 != 4 || q[9] != byte(ICMP) || q[6]&0x1f != 0 || q[7] != 0 {
+		return
+	}
+	n := int(q[0]&15) * 4
+	if n < 20 || len(q) < n {
+		return
+	}
+	return netip.AddrFrom4([4]byte(q[16:20])), q[n:], true
+}
+
+// quote6 skips extension headers that an echo of ours may have got: hop-by-hop, routing, fragment, destination options.
+func quote6(q []byte) (dst netip.Addr, rest []byte, ok bool) {
+	if len(q) < 40 || q[0]>>4 != 6 {
+		return
+	}
+	dst, next := netip.AddrFrom16([16]byte(q[24:40])), q[6]
+	q = q[40:]
+	for range 8 {
+		switch next {
+		case byte(ICMPv6):
+			return dst, q, true
+		case 0, 43, 60:
+			if len(q) < 8 || len(q) < int(q[1])*8+8 {
+				return
+			}
+			next, q = q[0], q[int(q[1])*8+8:]
+		case 44:
+			if len(q) < 8 || binary.BigEndian.Uint16(q[2:])&^7 != 0 {
+				return
+			}
+			next, q = q[0], q[8:]
+		default:
+			return
+		}
+	}
+	return
+}
+
+// verdict is what the payload of an answer says.
+type verdict uint8
+
+const (
+	genuine verdict = iota
+	damaged         // it answers this echo, and was changed on the way
+	spoofed         // made by somebody who did not see the echo
+)
+
+// verify compares an answer with echo n to the target; at is the first byte of the ICMP message that differs, -1 if
+// none. With a good checksum the code does not matter.
+func (c *codec) verify(f *found, n uint64, target, from netip.Addr) (v verdict, at int) {
+	same := c.multiple || target.IsMulticast() || target.WithZone("") == from.WithZone("")
+	if c.message != EchoRequest {
+		switch {
+		case !same:
+			return spoofed, -1
+		case f.badSum:
+			return damaged, -1
+		}
+		return genuine, -1
+	}
+	head, body := c.headerDifference(f, n), c.payloadDifference(f.message[icmpHeader:], n, target)
+	proved := c.proves() && (body < 0 || body >= icmpHeader+cookieEnd)
+	switch {
+	case f.badSum && (proved || same):
+		return damaged, firstOf(head, body)
+	case !proved && (c.proves() || !same):
+		return spoofed, -1
+	case body >= 0:
+		return damaged, body
+	}
+	return genuine, -1
+}
+
+// firstOf returns the first byte that differs. When none does the checksum itself was damaged.
+func firstOf(head, body int) int {
+	switch {
+	case head >= 0:
+		return head
+	case body >= 0:
+		return body
+	}
+	return 2
+}
+
+// headerDifference returns the first byte of the header, its checksum left out, that is not as it should be, or -1.
+func (c *codec) headerDifference(f *found, n uint64) int {
+	id := c.base | uint16(n>>16)&(1<<c.idBits-1)
+	want := [icmpHeader]byte{c.replyType(), 0, f.message[2], f.message[3], byte(id >> 8), byte(id), byte(n >> 8), byte(n)}
+	return difference(f.message[:icmpHeader], want[:])
+}
+
+// payloadDifference returns the first byte of the message, counted from its start, at which its payload is not that
+// of echo n, or -1.
+func (c *codec) payloadDifference(got []byte, n uint64, target netip.Addr) int {
+	want := c.template[icmpHeader:]
+	var proof [magicEnd]byte
+	c.key.proof(&proof, n, target, c.magic)
+	head := min(len(got), len(want), magicEnd)
+	if i := difference(got[:head], proof[:head]); i >= 0 {
+		return icmpHeader + i
+	}
+	tail := min(len(got), len(want))
+	if i := difference(got[head:tail], want[head:tail]); i >= 0 {
+		return icmpHeader + head + i
+	}
+	if len(got) != len(want) {
+		return icmpHeader + tail
+	}
+	return -1
+}
+
+// difference returns where two slices of one length first differ, or -1.
+func difference(a, b []byte) int {
+	if bytes.Equal(a, b) {
+		return -1
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return -1
+}
+
+// proofAgrees tells whether what an error quotes of the payload, which may be little or nothing, is of echo n.
+func (c *codec) proofAgrees(quoted []byte, n uint64, target netip.Addr) bool {
+	if c.message != EchoRequest {
+		return true
+	}
+	var proof [magicEnd]byte
+	c.key.proof(&proof, n, target, c.magic)
+	head := min(len(quoted), len(c.template)-icmpHeader, magicEnd)
+	return bytes.Equal(quoted[:head], proof[:head])
+}

@@ -1,0 +1,249 @@
+package raw
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"sockwire/raw/cmsg"
+	"sockwire/raw/packet"
+	"sockwire/raw/probe"
+)
+
+// receive takes in what arrives on a link until the run ends.
+func (r *Run) receive(l *link) {
+	for {
+		nd, ne, err := l.recv.ReceiveBoth(l.data, l.errs)
+		read := time.Now()
+		now := r.moment(read)
+		r.mu.Lock()
+		// The send timestamp of an echo is queued before its answer: look at all of them first.
+		for {
+			for i := range l.errs[:ne] {
+				r.takeError(l, &l.errs[i], now)
+			}
+			if ne < len(l.errs) {
+				break
+			}
+			if ne, _ = l.recv.TryReceiveErrors(l.errs); ne == 0 {
+				break
+			}
+		}
+		for i := range l.data[:nd] {
+			r.takePacket(l, &l.data[i], now)
+		}
+		useful := r.drained && r.open == 0 || r.p.Window > 0 && r.free(now.steady) > 0 || r.urgent.len() > 0
+		r.mu.Unlock()
+		r.announce()
+		if useful {
+			r.nudge()
+		}
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
+				return
+			}
+			if !queued(err) {
+				r.fail(fmt.Errorf("raw: ping: receive: %w", err))
+				return
+			}
+		}
+	}
+}
+
+// moment is a reading of both clocks: the run's, which nobody moves, and the system's, which the kernel stamps with.
+type moment struct {
+	steady time.Duration
+	wall   int64
+}
+
+func (r *Run) moment(t time.Time) moment { return moment{t.Sub(r.clock.Start()), t.UnixNano()} }
+
+// takePacket takes in one received packet.
+func (r *Run) takePacket(l *link, m *cmsg.Message, now moment) {
+	i := &l.info
+	i.Parse(m.OOB[:m.NN], m.Flags)
+	if i.Has&cmsg.Drops != 0 {
+		r.dropped(l, i.Drops, now.steady)
+	}
+	b, from, ttl, tos := m.Buf[:m.N], m.Addr.Addr(), i.TTL, i.TOS
+	options := i.Options
+	badSum := false
+	if l.conn.headers {
+		if len(b) < 20 {
+			r.report.Foreign++
+			return
+		}
+		ttl, tos = int(b[8]), int(b[1])
+		header := headerLen(b)
+		options = b[20:header]
+		b = b[header:]
+		badSum = packet.Checksum(b) != 0
+	}
+	f := l.codec.match(b, badSum, r.table.next-1)
+	s := r.table.get(f.n)
+	if f.kind == foreign || s == nil || s.target.Is6() != l.codec.six {
+		r.report.Foreign++
+		return
+	}
+	if m.Scope != 0 {
+		from = from.WithZone(l.conn.zone(m.Scope))
+	}
+	if f.kind == failure {
+		if f.quoted != s.target.WithZone("") || !l.codec.proofAgrees(f.quoteProof, f.n, s.target) {
+			r.report.Foreign++
+			return
+		}
+		r.refused(f.n, s, Echo{From: from, Type: f.typ, Code: f.code, MTU: f.mtu, TTL: ttl, TOS: tos})
+		return
+	}
+	v, at := l.codec.verify(&f, f.n, s.target, from)
+	if v == spoofed {
+		r.report.Spoofed++
+		return
+	}
+	e := r.echo(f.n, s)
+	e.From, e.TTL, e.TOS, e.Size, e.At = from, ttl, tos, len(b), at
+	if len(options) > 0 {
+		e.Options = append([]byte(nil), options...)
+	}
+	l.codec.contents(&f, &e)
+	r.times(s, &e, i, now)
+	switch {
+	case s.state != probe.Pending:
+		e.Duplicate = true
+		e.Outcome = s.state
+		r.out = append(r.out, e)
+		return
+	case v == damaged:
+		e.Outcome, e.Cause = probe.Corrupt, probe.BadPayload
+		if f.badSum {
+			e.Cause = probe.BadChecksum
+		}
+	case s.over:
+		e.Outcome, e.Over = probe.Late, now.steady-s.sent-r.timeout(int(s.level))
+	default:
+		e.Outcome = probe.Answered
+	}
+	r.longest = max(r.longest, e.RTT)
+	r.end(s, &e)
+}
+
+// contents reads what other messages than echoes bring back.
+func (c *codec) contents(f *found, e *Echo) {
+	b := f.message
+	switch c.message {
+	case TimestampRequest:
+		if len(b) >= icmpHeader+12 {
+			for i := range e.Times {
+				p := b[icmpHeader+4*i:]
+				e.Times[i] = uint32(p[0])<<24 | uint32(p[1])<<16 | uint32(p[2])<<8 | uint32(p[3])
+			}
+		}
+	case ExtendedEcho:
+		e.State = b[1]<<4 | b[7]&7
+		e.Code = b[1]
+	}
+}
+
+// refused ends an echo that an ICMP error is about.
+func (r *Run) refused(n uint64, s *slot, about Echo) {
+	if s.state != probe.Pending {
+		return // the error queue and the raw socket both tell
+	}
+	e := r.echo(n, s)
+	e.From, e.Type, e.Code, e.MTU, e.Err, e.Local, e.TTL, e.TOS = about.From, about.Type, about.Code, about.MTU, about.Err, about.Local, about.TTL, about.TOS
+	e.Outcome, e.Cause = probe.Refused, probe.NetworkError
+	r.end(s, &e)
+}
+
+// takeError takes in one entry of the error queue: a send timestamp or an error.
+func (r *Run) takeError(l *link, m *cmsg.Message, now moment) {
+	i := &l.info
+	i.Parse(m.OOB[:m.NN], m.Flags)
+	if i.Has&cmsg.Errors == 0 {
+		return
+	}
+	last := r.table.next - 1
+	if at, id, ok := i.Error.Timestamp(); ok {
+		n := last - uint64(uint32(last)-id)
+		if s := r.table.get(n); s != nil && i.Has&cmsg.RxSoftware != 0 {
+			r.stamp(l, n, s, at, i.Software.UnixNano())
+		}
+		return
+	}
+	f := l.codec.matchQuote(m.Buf[:m.N], last, found{})
+	s := r.table.get(f.n)
+	if f.kind != failure || s == nil || m.Addr.Addr() != s.target.WithZone("") || !l.codec.proofAgrees(f.quoteProof, f.n, s.target) {
+		if i.Error.Origin == cmsg.OriginICMP || i.Error.Origin == cmsg.OriginICMPv6 {
+			r.report.Foreign++
+		}
+		return
+	}
+	e := Echo{From: i.Error.Offender, Type: i.Error.Type, Code: i.Error.Code, MTU: i.Error.MTU(), Err: i.Error.Errno,
+		Local: i.Error.Origin == cmsg.OriginLocal}
+	if i.Error.OffenderScope != 0 {
+		e.From = e.From.WithZone(l.conn.zone(i.Error.OffenderScope))
+	}
+	if !l.codec.six && !e.Local && !l.codec.isError(e.Type) {
+		return
+	}
+	r.refused(f.n, s, e)
+}
+
+// stamp notes when the kernel passed an echo on.
+func (r *Run) stamp(l *link, n uint64, s *slot, at cmsg.Stamp, wall int64) {
+	switch at {
+	case cmsg.StampScheduled:
+		s.sched = wall
+	case cmsg.StampSent:
+		if s.stamp == 0 {
+			r.pace.Sent(s.sent + time.Duration(wall-s.wall))
+		}
+		s.stamp = wall
+	}
+	l.stamped = max(l.stamped, n)
+}
+
+// times works out the round trip of an answer. Kernel timestamps are readings of the system's clock, which may have
+// been moved since the echo was sent: then, or if they contradict this process's own clock, they are not used.
+func (r *Run) times(s *slot, e *Echo, i *cmsg.Info, now moment) {
+	var received int64
+	if i.Has&cmsg.RxSoftware != 0 {
+		received = i.Software.UnixNano()
+	}
+	var stepped bool
+	e.Total = now.steady - s.sent
+	e.RTT, e.Source, e.Split, stepped = roundTrip(moment{s.sent, s.wall}, s.stamp, received, now)
+	if stepped {
+		r.report.ClockSteps++
+	}
+}
+
+// roundTrip works out how long a round trip took and where, from the moments of the call and of the read in this
+// process, and the kernel's stamps of the send and of the reception, 0 where there is none.
+func roundTrip(call moment, sent, received int64, read moment) (rtt time.Duration, source TimeSource, split Split, stepped bool) {
+	const tolerance = 20 * time.Microsecond // between two readings of two clocks
+	whole := read.steady - call.steady
+	if received == 0 {
+		return whole, TimeProcess, split, false
+	}
+	slack := tolerance + whole/500 // clocks are slewed by up to 500 parts in a million
+	moved := time.Duration(read.wall-call.wall) - whole
+	from := sent
+	if sent == 0 {
+		from = call.wall
+	}
+	network := time.Duration(received - from)
+	if moved > slack || moved < -slack || network < 0 || network > whole+slack || received > read.wall+int64(slack) || from < call.wall-int64(slack) {
+		return whole, TimeProcess, split, true
+	}
+	split.Receive = max(time.Duration(read.wall-received), 0)
+	if sent == 0 {
+		return network, TimeProcess, split, false
+	}
+	split.Queue = max(time.Duration(sent-call.wall), 0)
+	split.Network = network
+	return network, TimeKernel, split, false
+}
