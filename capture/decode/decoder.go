@@ -50,6 +50,8 @@ type cursor struct {
 	short  bool // a length field claims bytes that the frame never had
 	quoted bool // inside the quotation of an ICMP error
 
+	wlanPad bool // the 802.11 header is padded to 4 bytes
+
 	extOff, extEnd int // the ICMP extension structure behind a quotation, extEnd 0 for none
 }
 
@@ -98,6 +100,50 @@ func (c *cursor) layer(t Type) Type {
 		return c.ipv6Fragment()
 	case TypeAH:
 		return c.ah()
+	case TypeESP:
+		return c.esp()
+	case TypeGRE:
+		return c.gre()
+	case TypeVXLAN:
+		return c.vxlan()
+	case TypeGeneve:
+		return c.geneve()
+	case TypeMPLS:
+		return c.mpls()
+	case TypePPPoE:
+		return c.pppoe()
+	case TypePPP:
+		return c.ppp()
+	case TypeHDLC:
+		return c.hdlc()
+	case TypeLLC:
+		return c.llc()
+	case TypeSNAP:
+		return c.snap()
+	case TypeSTP:
+		return c.stp()
+	case TypeLLDP:
+		return c.lldp()
+	case TypeIGMP:
+		return c.igmp()
+	case TypeSCTP:
+		return c.sctp()
+	case TypeDCCP:
+		return c.dccp()
+	case TypeUDPLite:
+		return c.udpLite()
+	case TypeVRRP:
+		return c.vrrp()
+	case TypeOSPF:
+		return c.ospf()
+	case TypePIM:
+		return c.pim()
+	case TypeNull, TypeLoop:
+		return c.loopback(t)
+	case TypeRadiotap:
+		return c.radiotap()
+	case TypeIEEE80211:
+		return c.wlan()
 	}
 	return c.rest(t)
 }
@@ -183,6 +229,16 @@ func (c *cursor) captured() bool { return c.end <= len(c.data) }
 // verify computes the state of the transport checksum in layer l, whose bytes start at l.Offset, are covered to
 // offset to, and include a pseudo header with protocol number proto when pseudo is set.
 func (c *cursor) verify(l *Layer, stored uint16, to int, proto uint8, pseudo bool) {
+	c.verifyLength(l, stored, to, to-l.Offset, proto, pseudo)
+}
+
+// verifyPart is verify for a checksum that covers the bytes up to offset to only, while the length in the pseudo
+// header is that of all up to end.
+func (c *cursor) verifyPart(l *Layer, stored uint16, to, end int, proto uint8) {
+	c.verifyLength(l, stored, to, end-l.Offset, proto, true)
+}
+
+func (c *cursor) verifyLength(l *Layer, stored uint16, to, length int, proto uint8, pseudo bool) {
 	if c.part || c.short || to > len(c.data) || c.d.SkipChecksums {
 		l.Checksum = ChecksumUnverified
 		return
@@ -197,7 +253,7 @@ func (c *cursor) verify(l *Layer, stored uint16, to int, proto uint8, pseudo boo
 			l.Checksum = ChecksumUnverified
 			return
 		}
-		start = c.pseudo(to-l.Offset, proto)
+		start = c.pseudo(length, proto)
 	}
 	switch {
 	case fold(sum(c.data[l.Offset:to], start)) == 0xffff, pseudo && !c.quoted && c.p.Frame.Offload.ChecksumValid:

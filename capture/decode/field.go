@@ -222,6 +222,62 @@ func (p *Packet) AppendFields(dst []Field, i int) []Field {
 		tcpFields(&w, l)
 	case TypeUDP:
 		udpFields(&w, l)
+	case TypeIPv6Mobility:
+		mobilityFields(&w)
+	case TypeESP:
+		espFields(&w)
+	case TypeGRE:
+		greFields(&w, l)
+	case TypeVXLAN:
+		vxlanFields(&w)
+	case TypeGeneve:
+		geneveFields(&w)
+	case TypeMPLS:
+		mplsFields(&w)
+	case TypePPPoE:
+		pppoeFields(&w)
+	case TypePPP:
+		pppFields(&w)
+	case TypeHDLC:
+		hdlcFields(&w)
+	case TypeLLC:
+		llcFields(&w)
+	case TypeSNAP:
+		snapFields(&w)
+	case TypeSTP:
+		stpFields(&w)
+	case TypeLLDP:
+		lldpFields(&w)
+	case TypeIGMP:
+		igmpFields(&w, l)
+	case TypeSCTP:
+		sctpFields(&w, l)
+	case TypeDCCP:
+		dccpFields(&w, l)
+	case TypeUDPLite:
+		udpLiteFields(&w, l)
+	case TypeVRRP:
+		vrrpFields(&w, l, p.inIPv6(i))
+	case TypeOSPF:
+		ospfFields(&w, l)
+	case TypePIM:
+		pimFields(&w, l)
+	case TypeNull, TypeLoop:
+		loopbackFields(&w)
+	case TypeRadiotap:
+		radiotapLayer(&w)
+	case TypeIEEE80211:
+		wlanFields(&w)
 	}
 	return w.Fields
+}
+
+// inIPv6 reports whether the IP layer around layer i is IPv6.
+func (p *Packet) inIPv6(i int) bool {
+	for ; i >= 0; i-- {
+		if t := p.layers[i].Type; t.Network() {
+			return t == TypeIPv6
+		}
+	}
+	return false
 }

@@ -64,6 +64,24 @@ func ipProtocol(n uint8) Type {
 		return TypeAH
 	case protoEthernet:
 		return TypeEthernet
+	case protoESP:
+		return TypeESP
+	case protoGRE:
+		return TypeGRE
+	case protoIGMP:
+		return TypeIGMP
+	case protoSCTP:
+		return TypeSCTP
+	case protoDCCP:
+		return TypeDCCP
+	case protoUDPLite:
+		return TypeUDPLite
+	case protoVRRP:
+		return TypeVRRP
+	case protoOSPF:
+		return TypeOSPF
+	case protoPIM:
+		return TypePIM
 	}
 	return TypePayload
 }

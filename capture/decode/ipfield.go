@@ -343,3 +343,17 @@ func ahFields(w *FieldWriter) {
 	w.Uint(fAHSequence, 8, 4)
 	w.Bytes(fAHICV, 12, -1)
 }
+
+var (
+	fMobilityNext     = Define("mip6.proto", "Payload Proto", KindUint).As("next_header")
+	fMobilityLength   = Define("mip6.hlen", "Header Len", KindUint).As("length")
+	fMobilityType     = Define("mip6.mhtype", "MH Type", KindUint).As("type")
+	fMobilityChecksum = Define("mip6.csum", "Checksum", KindHex).As("checksum")
+)
+
+func mobilityFields(w *FieldWriter) {
+	w.Enum(fMobilityNext, 0, 1, protocolName)
+	w.Uint(fMobilityLength, 1, 1)
+	w.Uint(fMobilityType, 2, 1)
+	w.Uint(fMobilityChecksum, 4, 2)
+}

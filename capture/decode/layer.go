@@ -29,6 +29,7 @@ const (
 	TypeNull
 	TypeLoop
 	TypePPP
+	TypeHDLC // Cisco's framing on serial lines
 	TypePPPoE
 	TypeMPLS
 	TypeIEEE80211
@@ -83,7 +84,7 @@ const (
 var typeNames = [numTypes]string{
 	TypeNone: "none", TypePayload: "payload", TypeFragment: "fragment",
 	TypeEthernet: "eth", TypeVLAN: "vlan", TypeLLC: "llc", TypeSNAP: "snap", TypeSLL: "sll", TypeSLL2: "sll2",
-	TypeNull: "null", TypeLoop: "loop", TypePPP: "ppp", TypePPPoE: "pppoe", TypeMPLS: "mpls",
+	TypeNull: "null", TypeLoop: "loop", TypePPP: "ppp", TypeHDLC: "chdlc", TypePPPoE: "pppoe", TypeMPLS: "mpls",
 	TypeIEEE80211: "wlan", TypeRadiotap: "radiotap", TypeSTP: "stp", TypeLLDP: "lldp", TypeARP: "arp",
 	TypeIPv4: "ip", TypeIPv6: "ipv6", TypeIPv6HopByHop: "ipv6.hopopts", TypeIPv6Routing: "ipv6.routing",
 	TypeIPv6Fragment: "ipv6.fraghdr", TypeIPv6Destination: "ipv6.dstopts", TypeIPv6Mobility: "mipv6",
@@ -100,7 +101,7 @@ var typeTitles = [numTypes]string{
 	TypeNone: "None", TypePayload: "Payload", TypeFragment: "Fragment data",
 	TypeEthernet: "Ethernet", TypeVLAN: "802.1Q VLAN", TypeLLC: "Logical-Link Control", TypeSNAP: "SNAP",
 	TypeSLL: "Linux cooked capture v1", TypeSLL2: "Linux cooked capture v2", TypeNull: "BSD loopback",
-	TypeLoop: "OpenBSD loopback", TypePPP: "PPP", TypePPPoE: "PPPoE", TypeMPLS: "MPLS",
+	TypeLoop: "OpenBSD loopback", TypePPP: "PPP", TypeHDLC: "Cisco HDLC", TypePPPoE: "PPPoE", TypeMPLS: "MPLS",
 	TypeIEEE80211: "IEEE 802.11", TypeRadiotap: "Radiotap", TypeSTP: "Spanning Tree", TypeLLDP: "LLDP", TypeARP: "ARP",
 	TypeIPv4: "IPv4", TypeIPv6: "IPv6", TypeIPv6HopByHop: "IPv6 hop-by-hop options", TypeIPv6Routing: "IPv6 routing header",
 	TypeIPv6Fragment: "IPv6 fragment header", TypeIPv6Destination: "IPv6 destination options", TypeIPv6Mobility: "IPv6 mobility header",
@@ -168,7 +169,8 @@ func (c Checksum) String() string {
 type Flags uint8
 
 const (
-	// Quoted marks the layers of a packet that an ICMP error quotes. They are usually cut, which is no error.
+	// Quoted marks the layers of a packet that an ICMP error quotes, or whose header a PIM null-register carries.
+	// They are usually cut, which is no error.
 	Quoted Flags = 1 << iota
 	// Overlong marks a layer whose length field claims more than the layer around it holds.
 	Overlong

@@ -212,6 +212,52 @@ func (r *Printer) appendLayer(b []byte, p *Packet, i int) ([]byte, int) {
 		b = append(b, ",seq="...)
 		b = appendHex(b, uint64(h.Sequence()))
 		return append(b, "): "...), i + 1
+	case TypeESP:
+		return appendESP(b, p, i), i + 1
+	case TypeGRE:
+		return appendGRE(b, p, i), i + 1
+	case TypeVXLAN, TypeGeneve:
+		return appendVNI(b, p, i), i + 1
+	case TypeMPLS:
+		return appendMPLS(b, p, i), i + 1
+	case TypePPPoE:
+		return appendPPPoE(b, p, i), i + 1
+	case TypePPP:
+		return appendPPP(b, p, i), i + 1
+	case TypeHDLC:
+		return appendHDLC(b, p, i), i + 1
+	case TypeLLC:
+		return appendLLC(b, p, i), i + 1
+	case TypeSNAP:
+		return appendSNAP(b, p, i), i + 1
+	case TypeSTP:
+		return appendSTP(b, p, i), i + 1
+	case TypeLLDP:
+		return appendLLDP(b, p, i), i + 1
+	case TypeIGMP:
+		return appendIGMP(b, p, i), i + 1
+	case TypeSCTP:
+		return appendSCTP(b, p, i), i + 1
+	case TypeDCCP:
+		return appendDCCP(b, p, i), p.n
+	case TypeUDPLite:
+		b = appendInt(append(b, "UDP-Lite, length "...), p.PayloadLength(i))
+		return r.appendCarried(b, p, i)
+	case TypeVRRP:
+		return appendVRRP(b, p, i), i + 1
+	case TypeOSPF:
+		return appendOSPF(b, p, i), p.n
+	case TypePIM:
+		if next := p.next(i); next.Network() { // a register message
+			return append(appendPIM(b, p, i), ": "...), i + 1
+		}
+		return appendPIM(b, p, i), p.n
+	case TypeNull, TypeLoop:
+		return appendLoopback(b, p, i), i + 1
+	case TypeRadiotap:
+		return r.appendRadiotap(b, p, i), i + 1
+	case TypeIEEE80211:
+		return r.appendWLAN(b, p, i), i + 1
 	}
 	return r.appendRest(b, p, i)
 }

@@ -41,6 +41,20 @@ func (c *cursor) link(l capture.LinkType) Type {
 		return TypeSLL
 	case capture.LinkLinuxSLL2:
 		return TypeSLL2
+	case capture.LinkNull:
+		return TypeNull
+	case capture.LinkLoop:
+		return TypeLoop
+	case capture.LinkPPP:
+		return TypePPP
+	case capture.LinkPPPHDLC:
+		return TypeHDLC
+	case capture.LinkPPPEthernet:
+		return TypePPPoE
+	case capture.LinkIEEE80211:
+		return TypeIEEE80211
+	case capture.LinkIEEE80211Radio:
+		return TypeRadiotap
 	}
 	c.fail(TypePayload, UnknownLink, 0, "")
 	return TypePayload
@@ -71,6 +85,14 @@ func etherType(t uint16) Type {
 		return TypeARP
 	case etherVLAN, etherQinQ, etherQinQ1:
 		return TypeVLAN
+	case etherMPLS, etherMPLSMC:
+		return TypeMPLS
+	case etherPPPoED, etherPPPoES:
+		return TypePPPoE
+	case etherLLDP:
+		return TypeLLDP
+	case etherTEB:
+		return TypeEthernet
 	}
 	return TypePayload
 }
@@ -110,7 +132,10 @@ func (c *cursor) typeOrLength(t uint16) Type {
 		return etherType(t)
 	}
 	c.end = min(c.end, c.off+int(t))
-	return TypePayload
+	if c.off+2 <= min(len(c.data), c.end) && be16(c.data[c.off:]) == 0xffff {
+		return TypePayload // Novell's IPX without LLC
+	}
+	return TypeLLC
 }
 
 // VLAN is the view of an 802.1Q or 802.1ad tag, from its control information on: 4 bytes. The type that
@@ -189,6 +214,9 @@ func cooked(hardware, protocol uint16) Type {
 	switch hardware {
 	case 824, 802, 803: // netlink, 802.11 with a Prism header or radiotap: the field is no EtherType
 		return TypePayload
+	}
+	if protocol == 4 {
+		return TypeLLC
 	}
 	return etherType(protocol)
 }

@@ -31,6 +31,8 @@ func etherTypeName(t uint64) string {
 		return "802.1ad"
 	case etherTEB:
 		return "Transparent Ethernet bridging"
+	case 0x88cc:
+		return "LLDP"
 	case etherPPPoED:
 		return "PPPoE discovery"
 	case etherPPPoES:

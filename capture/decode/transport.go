@@ -115,8 +115,3 @@ func (c *cursor) udp() Type {
 	}
 	return c.application(h, false)
 }
-
-// application returns the layer that a transport header h carries.
-func (c *cursor) application(h []byte, stream bool) Type {
-	return TypePayload
-}

@@ -1,0 +1,299 @@
+package decode
+
+// PPP protocol numbers, https://www.iana.org/assignments/ppp-numbers.
+const (
+	pppIPv4   = 0x0021
+	pppIPv6   = 0x0057
+	pppMPLS   = 0x0281
+	pppMPLSMC = 0x0283
+)
+
+// PPP is the view of a PPP header (RFC 1661, RFC 1662): the address and control bytes where they are
+// there, and the protocol of one or two bytes.
+type PPP []byte
+
+// Framed reports whether the header has the address and control bytes, ff 03.
+func (h PPP) Framed() bool { return len(h) > 2 }
+
+// Protocol returns the protocol number.
+func (h PPP) Protocol() uint16 {
+	if h.Framed() {
+		h = h[2:]
+	}
+	if len(h) == 1 {
+		return uint16(h[0])
+	}
+	return be16(h)
+}
+
+// PPP returns the view of layer i, nil when it is another layer.
+func (p *Packet) PPP(i int) PPP { return p.view(i, TypePPP) }
+
+func (c *cursor) ppp() Type {
+	h := c.need(TypePPP, 1)
+	if h == nil {
+		return TypeNone
+	}
+	n := 0
+	if c.off+2 <= min(len(c.data), c.end) && c.data[c.off] == 0xff && c.data[c.off+1] == 3 {
+		n = 2
+	}
+	if h = c.need(TypePPP, n+1); h == nil {
+		return TypeNone
+	}
+	protocol := uint16(h[n])
+	n++
+	if protocol&1 == 0 { // an odd first byte is all of a compressed protocol field
+		if h = c.need(TypePPP, n+1); h == nil {
+			return TypeNone
+		}
+		protocol = protocol<<8 | uint16(h[n])
+		n++
+	}
+	c.add(TypePPP, n)
+	switch protocol {
+	case pppIPv4:
+		return TypeIPv4
+	case pppIPv6:
+		return TypeIPv6
+	case pppMPLS, pppMPLSMC:
+		return TypeMPLS
+	}
+	return TypePayload
+}
+
+// hdlc decodes what LINKTYPE_PPP_HDLC holds besides PPP: Cisco's framing with an EtherType.
+func (c *cursor) hdlc() Type {
+	if c.off < len(c.data) && (c.data[c.off] == 0x0f || c.data[c.off] == 0x8f) {
+		h := c.need(TypeHDLC, 4)
+		if h == nil {
+			return TypeNone
+		}
+		c.add(TypeHDLC, 4)
+		return etherType(be16(h[2:]))
+	}
+	return c.ppp()
+}
+
+var (
+	fPPPAddress   = Define("ppp.address", "Address", KindHex)
+	fPPPControl   = Define("ppp.control", "Control", KindHex)
+	fPPPProtocol  = Define("ppp.protocol", "Protocol", KindHex)
+	fHDLCAddress  = Define("chdlc.address", "Address", KindHex)
+	fHDLCControl  = Define("chdlc.control", "Control", KindHex)
+	fHDLCProtocol = Define("chdlc.protocol", "Protocol", KindHex)
+)
+
+func pppFields(w *FieldWriter) {
+	off := 0
+	if PPP(w.data).Framed() {
+		w.Uint(fPPPAddress, 0, 1)
+		w.Uint(fPPPControl, 1, 1)
+		off = 2
+	}
+	w.Enum(fPPPProtocol, off, len(w.data)-off, pppName)
+}
+
+func hdlcFields(w *FieldWriter) {
+	w.Uint(fHDLCAddress, 0, 1)
+	w.Uint(fHDLCControl, 1, 1)
+	w.Enum(fHDLCProtocol, 2, 2, etherTypeName)
+}
+
+func appendHDLC(b []byte, p *Packet, i int) []byte {
+	if next := p.next(i); next != TypePayload && next != TypeNone {
+		return b
+	}
+	b = append(b, "CHDLC, ethertype "...)
+	return append(appendHexN(b, uint64(be16(p.Header(i)[2:])), 4), ", "...)
+}
+
+func pppName(n uint64) string {
+	switch n {
+	case pppIPv4:
+		return "IPv4"
+	case pppIPv6:
+		return "IPv6"
+	case pppMPLS, pppMPLSMC:
+		return "MPLS"
+	case 0x002d:
+		return "VJ compressed TCP"
+	case 0x003d:
+		return "Multilink"
+	case 0x00fd:
+		return "CCP datagram"
+	case 0x8021:
+		return "IPCP"
+	case 0x8057:
+		return "IPV6CP"
+	case 0x80fd:
+		return "CCP"
+	case 0x8281:
+		return "MPLSCP"
+	case 0xc021:
+		return "LCP"
+	case 0xc023:
+		return "PAP"
+	case 0xc025:
+		return "LQR"
+	case 0xc223:
+		return "CHAP"
+	case 0xc227:
+		return "EAP"
+	}
+	return ""
+}
+
+// pppCodes are those of LCP and of the control protocols made like it (RFC 1661 section 5).
+var pppCodes = [...]string{
+	"Vendor-Extension", "Conf-Request", "Conf-Ack", "Conf-Nack", "Conf-Reject", "Term-Request", "Term-Ack", "Code-Reject",
+	"Prot-Reject", "Echo-Request", "Echo-Reply", "Disc-Req", "Ident",
+}
+
+func appendPPP(b []byte, p *Packet, i int) []byte {
+	protocol := p.PPP(i).Protocol()
+	if next := p.next(i); next != TypePayload && next != TypeNone {
+		return b
+	}
+	b = append(b, "PPP "...)
+	if s := pppName(uint64(protocol)); s != "" {
+		b = append(b, s...)
+	} else {
+		b = appendHexN(b, uint64(protocol), 4)
+	}
+	b = append(b, ", "...)
+	switch protocol {
+	case 0xc021, 0x8021, 0x8057, 0x80fd, 0x8281:
+		if body := p.Payload(i); len(body) >= 2 && int(body[0]) < len(pppCodes) {
+			b = append(b, pppCodes[body[0]]...)
+			b = append(appendHexN(append(b, ", id "...), uint64(body[1]), 2), ", "...)
+		}
+	}
+	return b
+}
+
+// PPPoE is the view of a PPPoE header, 6 bytes (RFC 2516).
+type PPPoE []byte
+
+func (h PPPoE) Version() uint8    { return h[0] >> 4 }
+func (h PPPoE) Type() uint8       { return h[0] & 15 }
+func (h PPPoE) Code() uint8       { return h[1] }
+func (h PPPoE) SessionID() uint16 { return be16(h[2:]) }
+func (h PPPoE) Length() uint16    { return be16(h[4:]) }
+
+// PPPoE returns the view of layer i, nil when it is another layer.
+func (p *Packet) PPPoE(i int) PPPoE { return p.view(i, TypePPPoE) }
+
+func (c *cursor) pppoe() Type {
+	h := PPPoE(c.need(TypePPPoE, 6))
+	if h == nil {
+		return TypeNone
+	}
+	l := c.add(TypePPPoE, 6)
+	c.limit(l, 6+int(h.Length()))
+	if h.Code() == 0 {
+		return TypePPP
+	}
+	return TypePayload
+}
+
+var (
+	fPPPoEVersion = Define("pppoe.version", "Version", KindUint)
+	fPPPoEType    = Define("pppoe.type", "Type", KindUint)
+	fPPPoECode    = Define("pppoe.code", "Code", KindHex)
+	fPPPoESession = Define("pppoe.session_id", "Session ID", KindHex)
+	fPPPoELength  = Define("pppoe.payload_length", "Payload Length", KindUint)
+)
+
+func pppoeFields(w *FieldWriter) {
+	w.Bits(fPPPoEVersion, 0, 4, nil)
+	w.Bits(fPPPoEType, 4, 4, nil)
+	w.Enum(fPPPoECode, 1, 1, pppoeName)
+	w.Uint(fPPPoESession, 2, 2)
+	w.Uint(fPPPoELength, 4, 2)
+}
+
+func pppoeName(n uint64) string {
+	switch n {
+	case 0:
+		return "Session Data"
+	case 0x07:
+		return "PADO"
+	case 0x09:
+		return "PADI"
+	case 0x19:
+		return "PADR"
+	case 0x65:
+		return "PADS"
+	case 0xa7:
+		return "PADT"
+	}
+	return ""
+}
+
+func appendPPPoE(b []byte, p *Packet, i int) []byte {
+	h := p.PPPoE(i)
+	if h.Code() == 0 {
+		b = append(b, "PPPoE ses "...)
+		return append(appendHex(b, uint64(h.SessionID())), ", "...)
+	}
+	b = append(b, "PPPoE "...)
+	if s := pppoeName(uint64(h.Code())); s != "" {
+		b = append(b, s...)
+	} else {
+		b = appendHex(append(b, "code "...), uint64(h.Code()))
+	}
+	if h.SessionID() != 0 {
+		b = appendHex(append(b, ", ses "...), uint64(h.SessionID()))
+	}
+	return append(b, ", "...)
+}
+
+// MPLS is the view of one label stack entry, 4 bytes (RFC 3032).
+type MPLS []byte
+
+func (h MPLS) Label() uint32       { return be32(h) >> 12 }
+func (h MPLS) TrafficClass() uint8 { return h[2] >> 1 & 7 }
+func (h MPLS) Bottom() bool        { return h[2]&1 != 0 }
+func (h MPLS) TTL() uint8          { return h[3] }
+
+// MPLS returns the view of layer i, nil when it is another layer.
+func (p *Packet) MPLS(i int) MPLS { return p.view(i, TypeMPLS) }
+
+// mpls decodes one entry. The last does not say what follows: the first nibble tells IP, as routers do.
+func (c *cursor) mpls() Type {
+	h := MPLS(c.need(TypeMPLS, 4))
+	if h == nil {
+		return TypeNone
+	}
+	c.add(TypeMPLS, 4)
+	if !h.Bottom() {
+		return TypeMPLS
+	}
+	return c.ipVersion(TypePayload)
+}
+
+var (
+	fMPLSLabel  = Define("mpls.label", "Label", KindUint)
+	fMPLSExp    = Define("mpls.exp", "Traffic Class", KindUint).As("tc")
+	fMPLSBottom = Define("mpls.bottom", "Bottom of Stack", KindBool)
+	fMPLSTTL    = Define("mpls.ttl", "TTL", KindUint)
+)
+
+func mplsFields(w *FieldWriter) {
+	w.Bits(fMPLSLabel, 0, 20, nil)
+	w.Bits(fMPLSExp, 20, 3, nil)
+	w.Bit(fMPLSBottom, 23)
+	w.Uint(fMPLSTTL, 3, 1)
+}
+
+func appendMPLS(b []byte, p *Packet, i int) []byte {
+	h := p.MPLS(i)
+	b = appendUint(append(b, "MPLS (label "...), uint64(h.Label()))
+	b = appendUint(append(b, ", tc "...), uint64(h.TrafficClass()))
+	if h.Bottom() {
+		b = append(b, ", [S]"...)
+	}
+	b = appendUint(append(b, ", ttl "...), uint64(h.TTL()))
+	return append(b, "), "...)
+}

@@ -1,0 +1,434 @@
+package decode
+
+// IGMP is the view of an IGMP message (RFC 1112, RFC 2236, RFC 3376).
+type IGMP []byte
+
+func (h IGMP) Type() uint8        { return h[0] }
+func (h IGMP) MaxResponse() uint8 { return h[1] }
+func (h IGMP) Checksum() uint16   { return be16(h[2:]) }
+
+// Group returns the group address, nil when the message is too short. Reports of version 3 have records instead.
+func (h IGMP) Group() []byte {
+	if len(h) < 8 {
+		return nil
+	}
+	return h[4:8:8]
+}
+
+// IGMP returns the view of layer i, nil when it is another layer.
+func (p *Packet) IGMP(i int) IGMP { return p.view(i, TypeIGMP) }
+
+func (c *cursor) igmp() Type {
+	h := c.need(TypeIGMP, 8)
+	if h == nil {
+		return TypeNone
+	}
+	if c.end > len(c.data) {
+		c.need(TypeIGMP, c.end-c.off)
+	}
+	l := c.add(TypeIGMP, min(len(c.data), c.end)-c.off)
+	c.verify(l, be16(h[2:]), c.end, 0, false)
+	return TypeNone
+}
+
+// IGMP types.
+const (
+	igmpQuery    = 0x11
+	igmpReport1  = 0x12
+	igmpReport2  = 0x16
+	igmpLeave    = 0x17
+	igmpReport3  = 0x22
+	igmpDVMRP    = 0x13
+	igmpPIMv1    = 0x14
+	igmpTraceOld = 0x1e
+	igmpTrace    = 0x1f
+)
+
+var (
+	fIGMPType     = Define("igmp.type", "Type", KindHex)
+	fIGMPMax      = Define("igmp.max_resp", "Max Resp Code", KindUint).As("max_response")
+	fIGMPChecksum = Define("igmp.checksum", "Checksum", KindHex)
+	fIGMPStatus   = Define("igmp.checksum.status", "Checksum status", KindState)
+	fIGMPGroup    = Define("igmp.maddr", "Group Address", KindIP).As("group")
+	fIGMPS        = Define("igmp.s", "Suppress router-side processing", KindBool).As("suppress")
+	fIGMPQRV      = Define("igmp.qrv", "QRV", KindUint)
+	fIGMPQQIC     = Define("igmp.qqic", "QQIC", KindUint)
+	fIGMPCount    = Define("igmp.num_src", "Number of Sources", KindUint).As("source_count")
+	fIGMPSource   = Define("igmp.saddr", "Source Address", KindIP).As("sources").Several()
+	fIGMPRecords  = Define("igmp.num_grp_recs", "Number of Group Records", KindUint).As("record_count")
+	fIGMPRecord   = Define("igmp.record", "Group Record", KindGroup).As("records").Several()
+	fIGMPRecType  = Define("igmp.record_type", "Record Type", KindUint).As("type")
+	fIGMPRecAux   = Define("igmp.aux_data_len", "Aux Data Len", KindUint).As("aux_length")
+)
+
+func igmpFields(w *FieldWriter, l *Layer) {
+	t := w.Enum(fIGMPType, 0, 1, igmpName)
+	h := IGMP(w.data)
+	query3 := t == igmpQuery && len(h) >= 12
+	if t == igmpReport2 || t == igmpLeave || t == igmpQuery && (h[1] != 0 || query3) {
+		w.Uint(fIGMPMax, 1, 1)
+	}
+	w.Uint(fIGMPChecksum, 2, 2)
+	w.status(fIGMPStatus, 2, 2, l.Checksum)
+	switch {
+	case query3:
+		w.Bytes(fIGMPGroup, 4, 4)
+		w.Bit(fIGMPS, 68)
+		w.Bits(fIGMPQRV, 69, 3, nil)
+		w.Uint(fIGMPQQIC, 9, 1)
+		n := w.Uint(fIGMPCount, 10, 2)
+		for off := 12; n > 0 && w.Bytes(fIGMPSource, off, 4) != nil; n-- {
+			off += 4
+		}
+	case t == igmpReport3:
+		igmpRecords(w)
+	case t == igmpQuery || t == igmpReport1 || t == igmpReport2 || t == igmpLeave || t == igmpTrace || t == igmpTraceOld:
+		w.Bytes(fIGMPGroup, 4, 4)
+	}
+}
+
+func igmpRecords(w *FieldWriter) {
+	n := w.Uint(fIGMPRecords, 6, 2)
+	for off := 8; n > 0 && off+8 <= len(w.data); n-- {
+		sources := int(be16(w.data[off+2:]))
+		size := 8 + 4*sources + 4*int(w.data[off+1])
+		w.Group(fIGMPRecord, off, size)
+		w.Enum(fIGMPRecType, off, 1, recordType)
+		w.Uint(fIGMPRecAux, off+1, 1)
+		w.Uint(fIGMPCount, off+2, 2)
+		w.Bytes(fIGMPGroup, off+4, 4)
+		for k := range sources {
+			if w.Bytes(fIGMPSource, off+8+4*k, 4) == nil {
+				break
+			}
+		}
+		w.End()
+		off += size
+	}
+}
+
+func igmpName(n uint64) string {
+	switch n {
+	case igmpQuery:
+		return "query"
+	case igmpReport1:
+		return "v1 report"
+	case igmpReport2:
+		return "v2 report"
+	case igmpLeave:
+		return "leave"
+	case igmpReport3:
+		return "v3 report"
+	case igmpDVMRP:
+		return "DVMRP"
+	case igmpPIMv1:
+		return "PIMv1"
+	case igmpTrace:
+		return "mtrace"
+	case igmpTraceOld:
+		return "mtrace response"
+	}
+	return ""
+}
+
+func appendIGMP(b []byte, p *Packet, i int) []byte {
+	h := p.IGMP(i)
+	b = append(b, "igmp "...)
+	switch t := h.Type(); t {
+	case igmpQuery:
+		switch {
+		case len(h) >= 12:
+			b = append(b, "query v3"...)
+		case h.MaxResponse() == 0:
+			b = append(b, "query v1"...)
+		default:
+			b = append(b, "query v2"...)
+		}
+		if g := h.Group(); be32(g) != 0 {
+			b = appendIPv4(append(b, " "...), g)
+		}
+	case igmpReport1, igmpReport2, igmpLeave:
+		b = append(append(b, igmpName(uint64(t))...), ' ')
+		b = appendIPv4(b, h.Group())
+	case igmpReport3:
+		b = appendUint(append(b, "v3 report, "...), uint64(be16(h[6:])))
+		b = append(b, " group record(s)"...)
+	default:
+		if s := igmpName(uint64(t)); s != "" {
+			b = append(b, s...)
+		} else {
+			b = appendHexN(append(b, "type "...), uint64(t), 2)
+		}
+	}
+	return appendInt(append(b, ", length "...), p.layers[i].Length)
+}
+
+// VRRP is the view of a VRRP message (RFC 3768, RFC 5798).
+type VRRP []byte
+
+func (h VRRP) Version() uint8         { return h[0] >> 4 }
+func (h VRRP) Type() uint8            { return h[0] & 15 }
+func (h VRRP) VirtualRouterID() uint8 { return h[1] }
+func (h VRRP) Priority() uint8        { return h[2] }
+func (h VRRP) Count() uint8           { return h[3] }
+
+// VRRP returns the view of layer i, nil when it is another layer.
+func (p *Packet) VRRP(i int) VRRP { return p.view(i, TypeVRRP) }
+
+func (c *cursor) vrrp() Type {
+	h := VRRP(c.need(TypeVRRP, 8))
+	if h == nil {
+		return TypeNone
+	}
+	if v := h.Version(); v != 2 && v != 3 {
+		return c.malformed(TypeVRRP, "the version is neither 2 nor 3")
+	}
+	if c.end > len(c.data) {
+		c.need(TypeVRRP, c.end-c.off)
+	}
+	l := c.add(TypeVRRP, min(len(c.data), c.end)-c.off)
+	c.verify(l, be16(h[6:]), c.end, protoVRRP, h.Version() == 3)
+	return TypeNone
+}
+
+var (
+	fVRRPVersion  = Define("vrrp.version", "Version", KindUint)
+	fVRRPType     = Define("vrrp.type", "Type", KindUint)
+	fVRRPID       = Define("vrrp.virt_rtr_id", "Virtual Router ID", KindUint).As("vrid")
+	fVRRPPriority = Define("vrrp.prio", "Priority", KindUint).As("priority")
+	fVRRPCount    = Define("vrrp.addr_count", "Address count", KindUint)
+	fVRRPAuth     = Define("vrrp.auth_type", "Auth Type", KindUint)
+	fVRRPSeconds  = Define("vrrp.adver_int", "Advertisement interval, in s", KindUint).As("interval_s")
+	fVRRPCenti    = Define("vrrp.short_adver_int", "Advertisement interval, in 1/100 s", KindUint).As("interval_cs")
+	fVRRPChecksum = Define("vrrp.checksum", "Checksum", KindHex)
+	fVRRPStatus   = Define("vrrp.checksum.status", "Checksum status", KindState)
+	fVRRPAddress  = Define("vrrp.ip_addr", "Address", KindIP).As("addresses").Several()
+	fVRRPAddress6 = Define("vrrp.ipv6_addr", "Address", KindIP).As("addresses").Several()
+)
+
+func vrrpFields(w *FieldWriter, l *Layer, inIPv6 bool) {
+	h := VRRP(w.data)
+	w.Bits(fVRRPVersion, 0, 4, nil)
+	w.Bits(fVRRPType, 4, 4, nil)
+	w.Uint(fVRRPID, 1, 1)
+	w.Uint(fVRRPPriority, 2, 1)
+	n := w.Uint(fVRRPCount, 3, 1)
+	if h.Version() == 3 {
+		w.Bits(fVRRPCenti, 36, 12, nil)
+	} else {
+		w.Uint(fVRRPAuth, 4, 1)
+		w.Uint(fVRRPSeconds, 5, 1)
+	}
+	w.Uint(fVRRPChecksum, 6, 2)
+	w.status(fVRRPStatus, 6, 2, l.Checksum)
+	d, size := fVRRPAddress, 4
+	if inIPv6 {
+		d, size = fVRRPAddress6, 16
+	}
+	for off := 8; n > 0 && w.Bytes(d, off, size) != nil; n-- {
+		off += size
+	}
+}
+
+func appendVRRP(b []byte, p *Packet, i int) []byte {
+	h := p.VRRP(i)
+	b = appendUint(append(b, "VRRPv"...), uint64(h.Version()))
+	if h.Type() == 1 {
+		b = append(b, ", Advertisement"...)
+	} else {
+		b = appendUint(append(b, ", type "...), uint64(h.Type()))
+	}
+	b = appendUint(append(b, ", vrid "...), uint64(h.VirtualRouterID()))
+	b = appendUint(append(b, ", prio "...), uint64(h.Priority()))
+	return appendInt(append(b, ", length "...), p.layers[i].Length)
+}
+
+// OSPF is the view of an OSPF packet header, 24 bytes in version 2 (RFC 2328) and 16 in version 3 (RFC 5340).
+type OSPF []byte
+
+func (h OSPF) Version() uint8   { return h[0] }
+func (h OSPF) Type() uint8      { return h[1] }
+func (h OSPF) Length() uint16   { return be16(h[2:]) }
+func (h OSPF) RouterID() []byte { return h[4:8:8] }
+func (h OSPF) AreaID() []byte   { return h[8:12:12] }
+
+// OSPF returns the view of layer i, nil when it is another layer.
+func (p *Packet) OSPF(i int) OSPF { return p.view(i, TypeOSPF) }
+
+func (c *cursor) ospf() Type {
+	h := OSPF(c.need(TypeOSPF, 16))
+	if h == nil {
+		return TypeNone
+	}
+	n := 16
+	switch h.Version() {
+	case 2:
+		n = 24
+	case 3:
+	default:
+		return c.malformed(TypeOSPF, "the version is neither 2 nor 3")
+	}
+	if h = c.need(TypeOSPF, n); h == nil {
+		return TypeNone
+	}
+	if int(h.Length()) < n {
+		return c.malformed(TypeOSPF, "the length is less than that of the header")
+	}
+	l := c.add(TypeOSPF, n)
+	end := l.Offset + int(h.Length())
+	if h.Version() == 3 {
+		if end <= c.end {
+			c.verify(l, be16(h[12:]), end, protoOSPF, true)
+		}
+	} else {
+		l.Checksum = c.ospfChecksum(h, l.Offset, end)
+	}
+	return TypePayload
+}
+
+// ospfChecksum verifies the checksum of version 2, which leaves out the authentication field and is not used
+// with cryptographic authentication.
+func (c *cursor) ospfChecksum(h OSPF, off, end int) Checksum {
+	switch {
+	case be16(h[14:]) == 2:
+		return ChecksumZero
+	case end > len(c.data) || end > c.end || c.part || c.quoted || c.d.SkipChecksums:
+		return ChecksumUnverified
+	case fold(sum(c.data[off+24:end], sum(h[:16], 0))) == 0xffff:
+		return ChecksumGood
+	}
+	return ChecksumBad
+}
+
+var (
+	fOSPFVersion  = Define("ospf.version", "Version", KindUint)
+	fOSPFType     = Define("ospf.msg", "Type", KindUint).As("type")
+	fOSPFLength   = Define("ospf.packet_length", "Packet length", KindUint).As("packet_length")
+	fOSPFRouter   = Define("ospf.srcrouter", "Router ID", KindIP).As("router_id")
+	fOSPFArea     = Define("ospf.area_id", "Area ID", KindIP)
+	fOSPFChecksum = Define("ospf.checksum", "Checksum", KindHex)
+	fOSPFStatus   = Define("ospf.checksum.status", "Checksum status", KindState)
+	fOSPFAuth     = Define("ospf.auth.type", "Auth Type", KindUint)
+	fOSPFInstance = Define("ospf.instance_id", "Instance ID", KindUint)
+)
+
+func ospfFields(w *FieldWriter, l *Layer) {
+	w.Uint(fOSPFVersion, 0, 1)
+	w.Enum(fOSPFType, 1, 1, ospfName)
+	w.Uint(fOSPFLength, 2, 2)
+	w.Bytes(fOSPFRouter, 4, 4)
+	w.Bytes(fOSPFArea, 8, 4)
+	w.Uint(fOSPFChecksum, 12, 2)
+	w.status(fOSPFStatus, 12, 2, l.Checksum)
+	if len(w.data) == 24 {
+		w.Uint(fOSPFAuth, 14, 2)
+	} else {
+		w.Uint(fOSPFInstance, 14, 1)
+	}
+}
+
+func ospfName(n uint64) string {
+	switch n {
+	case 1:
+		return "Hello"
+	case 2:
+		return "Database Description"
+	case 3:
+		return "LS-Request"
+	case 4:
+		return "LS-Update"
+	case 5:
+		return "LS-Ack"
+	}
+	return ""
+}
+
+func appendOSPF(b []byte, p *Packet, i int) []byte {
+	h := p.OSPF(i)
+	b = appendUint(append(b, "OSPFv"...), uint64(h.Version()))
+	b = append(b, ", "...)
+	if s := ospfName(uint64(h.Type())); s != "" {
+		b = append(b, s...)
+	} else {
+		b = appendUint(append(b, "type "...), uint64(h.Type()))
+	}
+	b = appendIPv4(append(b, ", router "...), h.RouterID())
+	b = appendIPv4(append(b, ", area "...), h.AreaID())
+	return appendInt(append(b, ", length "...), p.layers[i].Length)
+}
+
+// PIM is the view of a PIM header, 4 bytes, or 8 of a register message (RFC 7761).
+type PIM []byte
+
+func (h PIM) Version() uint8   { return h[0] >> 4 }
+func (h PIM) Type() uint8      { return h[0] & 15 }
+func (h PIM) Checksum() uint16 { return be16(h[2:]) }
+
+// PIM returns the view of layer i, nil when it is another layer.
+func (p *Packet) PIM(i int) PIM { return p.view(i, TypePIM) }
+
+func (c *cursor) pim() Type {
+	h := PIM(c.need(TypePIM, 4))
+	if h == nil {
+		return TypeNone
+	}
+	if h.Version() != 2 {
+		c.add(TypePIM, 4)
+		return TypePayload
+	}
+	pseudo := c.ip >= 0 && c.p.layers[c.ip].Type == TypeIPv6
+	if h.Type() != 1 {
+		l := c.add(TypePIM, 4)
+		c.verify(l, h.Checksum(), c.end, protoPIM, pseudo)
+		return TypePayload
+	}
+	if c.need(TypePIM, 8) == nil {
+		return TypeNone
+	}
+	l := c.add(TypePIM, 8)
+	c.verify(l, h.Checksum(), l.Offset+8, protoPIM, pseudo) // without the packet that it carries
+	if l.Checksum == ChecksumBad {
+		c.verify(l, h.Checksum(), c.end, protoPIM, pseudo) // some senders take it in
+	}
+	if c.data[l.Offset+4]&0x40 != 0 {
+		c.quoted = true // a null-register carries the header of a packet without the packet
+	}
+	return c.ipVersion(TypePayload)
+}
+
+var (
+	fPIMVersion  = Define("pim.version", "Version", KindUint)
+	fPIMType     = Define("pim.type", "Type", KindUint)
+	fPIMChecksum = Define("pim.cksum", "Checksum", KindHex).As("checksum")
+	fPIMStatus   = Define("pim.cksum.status", "Checksum status", KindState).As("checksum_status")
+	fPIMBorder   = Define("pim.register_flag.border", "Border", KindBool).As("border")
+	fPIMNull     = Define("pim.register_flag.null_register", "Null-Register", KindBool).As("null_register")
+)
+
+func pimFields(w *FieldWriter, l *Layer) {
+	w.Bits(fPIMVersion, 0, 4, nil)
+	t := w.Bits(fPIMType, 4, 4, pimName)
+	w.Uint(fPIMChecksum, 2, 2)
+	w.status(fPIMStatus, 2, 2, l.Checksum)
+	if t == 1 {
+		w.Bit(fPIMBorder, 32)
+		w.Bit(fPIMNull, 33)
+	}
+}
+
+func pimName(n uint64) string {
+	return [...]string{"Hello", "Register", "Register-Stop", "Join/Prune", "Bootstrap", "Assert", "Graft", "Graft-Ack",
+		"Candidate RP Advertisement", "State-Refresh", "DF election", "ECMP redirect", "PFM", "", "", ""}[n&15]
+}
+
+func appendPIM(b []byte, p *Packet, i int) []byte {
+	h := p.PIM(i)
+	b = appendUint(append(b, "PIMv"...), uint64(h.Version()))
+	b = append(b, ", "...)
+	if s := pimName(uint64(h.Type())); s != "" && h.Version() == 2 {
+		b = append(b, s...)
+	} else {
+		b = appendUint(append(b, "type "...), uint64(h.Type()))
+	}
+	return appendInt(append(b, ", length "...), p.layers[i].Length)
+}
