@@ -230,6 +230,7 @@ type Impairer struct {
 	totals  Totals
 	bad     bool // state of the Gilbert-Elliott model
 	rate    bucket
+	now     time.Time // of the call before
 	last    time.Time // due time of the packet before, for keeping order
 }
 
@@ -310,6 +311,10 @@ func (m *Impairer) Totals() Totals { return m.totals }
 // Decide says what becomes of a packet of size bytes that arrived at now. now must not be before that of the
 // call before; if it is, that of the call before counts. It does not allocate, but for the queue of a rate limit as it first grows.
 func (m *Impairer) Decide(now time.Time, size int) Decision {
+	if now.Before(m.now) {
+		now = m.now
+	}
+	m.now = now
 	d := m.decide(now, max(size, 0))
 	m.totals.Add(&d)
 	return d

@@ -2,6 +2,7 @@ package netlab
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -40,7 +41,7 @@ func explain(err error, sys fs.FS, root bool) *Error {
 		e.Reason = "this user may not make namespaces here, as in a container"
 		e.hint = "run this with sudo; in a container, start it with --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
 	case errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS):
-		e.Err = errors.Join(err, errors.ErrUnsupported)
+		e.Err = fmt.Errorf("%w (%w)", err, errors.ErrUnsupported)
 		e.Reason = "this kernel has no user or network namespaces (CONFIG_USER_NS, CONFIG_NET_NS)"
 		e.hint = "use a kernel with CONFIG_USER_NS=y and CONFIG_NET_NS=y"
 	}

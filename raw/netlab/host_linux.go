@@ -44,6 +44,7 @@ var hostSysctls = []struct{ name, value string }{
 	{"net.ipv6.conf.default.accept_ra", "0"},
 	{"net.ipv6.conf.default.router_solicitations", "0"},
 	{"net.ipv6.conf.default.addr_gen_mode", "1"},
+	{"net.ipv6.conf.default.mldv2_unsolicited_report_interval", "1"},
 }
 
 // Settings of a router. Interfaces that come later start as those of a host, or they would join the
@@ -276,22 +277,6 @@ func sysctlPath(name string) string {
 func writeSysctl(name, value string) error {
 	if err := os.WriteFile(sysctlPath(name), []byte(value), 0); err != nil {
 		return fmt.Errorf("set %s to %q: %w", name, value, err)
-	}
-	return nil
-}
-
-func (h *Host) setNeighbour(ifindex int, addr netip.Addr, mac net.HardwareAddr) error {
-	err := h.nl.NeighSet(&netlink.Neigh{LinkIndex: ifindex, State: netlink.NUD_PERMANENT, IP: addr.AsSlice(), HardwareAddr: mac})
-	if err != nil {
-		return fmt.Errorf("neighbour %s: %w", addr, err)
-	}
-	return nil
-}
-
-func (h *Host) replaceRoute(dst netip.Prefix, via netip.Addr) error {
-	err := h.nl.RouteReplace(&netlink.Route{Dst: ipNet(dst.Addr(), dst.Bits()), Gw: via.AsSlice()})
-	if err != nil {
-		return fmt.Errorf("host %s: route to %s by %s: %w", h.name, dst, via, err)
 	}
 	return nil
 }

@@ -6,10 +6,8 @@ import (
 	"net/netip"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 )
 
 // Lab is a private network. Its methods may be called from several goroutines.
@@ -45,6 +43,11 @@ func (l *Lab) Close() error {
 		return nil
 	}
 	l.done = true
+	for _, k := range l.links {
+		if k.wire != nil {
+			k.wire.close()
+		}
+	}
 	for _, h := range l.hosts {
 		h.close()
 	}
@@ -82,12 +85,13 @@ type Link struct {
 	A, B End
 
 	net4, net6 netip.Prefix
+	wire       *wire // nil on a perfect link
 }
 
 // Link joins two hosts by virtual Ethernet. Link number n of a lab (from 1) has the addresses 10.x.y.1 and
 // .2, x and y being the bytes of n, and fd00:0:0:n::1 and ::2, all usable at once: addresses are not
-// probed for duplicates and the link is up on return. Nothing but what programs send appears on it (no router
-// solicitations, no multicast reports, and without LinkConfig.Resolve no ARP and no neighbour discovery).
+// probed for duplicates and the link is up on return. From then on nothing but what programs cause appears on it: no
+// router solicitations, no multicast reports, and between the two, without LinkConfig.Resolve, no ARP and no neighbour discovery.
 func (l *Lab) Link(a, b *Host, cfg LinkConfig) (*Link, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -125,112 +129,121 @@ func (l *Lab) link(a, b *Host, cfg LinkConfig) (*Link, error) {
 		k.A.Addr6, k.B.Addr6 = six(1), six(2)
 		k.net6 = netip.PrefixFrom(six(0), 64)
 	}
-	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.MTU, attrs.HardwareAddr = k.A.Ifname, cfg.MTU, k.A.MAC[:]
-	err := a.nl.LinkAdd(&netlink.Veth{
-		LinkAttrs: attrs,
-		PeerName:  k.B.Ifname, PeerHardwareAddr: k.B.MAC[:], PeerMTU: uint32(cfg.MTU),
-		PeerNamespace: netlink.NsFd(int(b.ns.Fd())),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("make the veth pair: %w", err)
-	}
-	for _, e := range []*End{&k.A, &k.B} {
-		if err := e.up(!cfg.Resolve); err != nil {
-			return nil, fmt.Errorf("%s of %s: %w", e.Ifname, e.Host.name, err)
+	if cfg.Impair == nil {
+		err := joinVeth(vethEnd{a, k.A.Ifname, k.A.MAC}, vethEnd{b, k.B.Ifname, k.B.MAC}, cfg.MTU)
+		if err != nil {
+			return nil, err
 		}
-	}
-	// The end set up first had no carrier then. Asking for the state makes the kernel act on the change now
-	// rather than when its link watcher runs; until then the interface would drop what is sent.
-	if err := a.syncCarrier(k.A.Ifname); err != nil {
+	} else if err := k.joinWire(cfg); err != nil {
 		return nil, err
 	}
-	for _, e := range []*End{&k.A, &k.B} {
-		if err := e.address(k); err != nil {
-			return nil, fmt.Errorf("%s of %s: %w", e.Ifname, e.Host.name, err)
+	if err := l.configure(k, cfg); err != nil {
+		if k.wire != nil {
+			k.wire.close()
 		}
-	}
-	for _, e := range []*End{&k.A, &k.B} {
-		if err := e.awaitLocal(); err != nil {
-			return nil, fmt.Errorf("%s of %s: %w", e.Ifname, e.Host.name, err)
-		}
-	}
-	if !cfg.Resolve {
-		if err := k.A.know(&k.B); err != nil {
-			return nil, err
-		}
-		if err := k.B.know(&k.A); err != nil {
-			return nil, err
-		}
+		return nil, err
 	}
 	l.links = append(l.links, k)
 	a.ends, b.ends = append(a.ends, &k.A), append(b.ends, &k.B)
 	return k, l.route()
 }
 
-// up sets the interface up, at first without address resolution: so it joins no multicast group of its own
-// addresses, and reports none.
-func (e *End) up(quiet bool) error {
-	link, err := e.Host.nl.LinkByName(e.Ifname)
-	if err != nil {
-		return err
-	}
-	e.Ifindex = link.Attrs().Index
-	if quiet {
-		if err := e.Host.nl.LinkSetARPOff(link); err != nil {
-			return err
-		}
-	}
-	return e.Host.nl.LinkSetUp(link)
+type vethEnd struct {
+	host   *Host
+	ifname string
+	mac    [6]byte
 }
 
-func (e *End) address(k *Link) error {
-	link := &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: e.Ifindex}}
-	if err := e.Host.nl.AddrAdd(link, &netlink.Addr{IPNet: ipNet(e.Addr4, k.net4.Bits())}); err != nil {
-		return fmt.Errorf("address %s: %w", e.Addr4, err)
-	}
-	if e.Addr6.IsValid() {
-		addr := &netlink.Addr{IPNet: ipNet(e.Addr6, k.net6.Bits()), Flags: unix.IFA_F_NODAD}
-		if err := e.Host.nl.AddrAdd(link, addr); err != nil {
-			return fmt.Errorf("address %s: %w", e.Addr6, err)
-		}
+func joinVeth(a, b vethEnd, mtu int) error {
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name, attrs.MTU, attrs.HardwareAddr = a.ifname, mtu, a.mac[:]
+	err := a.host.nl.LinkAdd(&netlink.Veth{
+		LinkAttrs: attrs,
+		PeerName:  b.ifname, PeerHardwareAddr: b.mac[:], PeerMTU: uint32(mtu),
+		PeerNamespace: netlink.NsFd(int(b.host.ns.Fd())),
+	})
+	if err != nil {
+		return fmt.Errorf("make the veth pair: %w", err)
 	}
 	return nil
 }
 
-// awaitLocal waits until the host receives for its IPv6 address: the kernel adds the local route to a new one later, on
-// a work queue, even when there is no duplicate address detection, and refuses packets to it until then.
-func (e *End) awaitLocal() error {
-	if !e.Addr6.IsValid() {
-		return nil
-	}
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Microsecond) {
-		routes, err := e.Host.nl.RouteGet(e.Addr6.AsSlice())
-		if err == nil && len(routes) > 0 && routes[0].Type == unix.RTN_LOCAL {
-			return nil
+// configure sets both ends up and gives them their addresses.
+func (l *Lab) configure(k *Link, cfg LinkConfig) error {
+	ends := []*End{&k.A, &k.B}
+	for _, e := range ends {
+		link, err := e.Host.nl.LinkByName(e.Ifname)
+		if err != nil {
+			return err
+		}
+		e.Ifindex = link.Attrs().Index
+		if err := e.Host.nl.LinkSetUp(link); err != nil {
+			return fmt.Errorf("set up %s of %s: %w", e.Ifname, e.Host.name, err)
 		}
 	}
-	return fmt.Errorf("address %s: the kernel has no local route to it after 5 s", e.Addr6)
-}
-
-// know turns address resolution on and tells the end the other's address for good.
-func (e *End) know(peer *End) error {
-	if err := e.Host.nl.LinkSetARPOn(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: e.Ifindex}}); err != nil {
-		return err
+	// The end set up first had no carrier then. Asking for the state makes the kernel act on the change now
+	// rather than when its link watcher runs; until then the interface would drop what is sent.
+	for _, e := range ends {
+		if err := e.Host.syncCarrier(e.Ifname); err != nil {
+			return err
+		}
 	}
-	for _, addr := range []netip.Addr{peer.Addr4, peer.Addr6} {
-		if !addr.IsValid() {
+	for _, e := range ends {
+		if err := e.Host.addAddr(e.Ifindex, netip.PrefixFrom(e.Addr4, k.net4.Bits())); err != nil {
+			return err
+		}
+		if !e.Addr6.IsValid() {
 			continue
 		}
-		if err := e.Host.setNeighbour(e.Ifindex, addr, peer.MAC[:]); err != nil {
+		if err := e.Host.addAddr(e.Ifindex, netip.PrefixFrom(e.Addr6, k.net6.Bits())); err != nil {
 			return err
 		}
+	}
+	for i, e := range ends {
+		if e.Addr6.IsValid() {
+			if err := e.Host.awaitLocal(e.Addr6); err != nil {
+				return err
+			}
+			if err := e.Host.awaitReports(e.Ifname); err != nil {
+				return err
+			}
+		}
+		if cfg.Resolve {
+			continue
+		}
+		peer := ends[1-i]
+		for _, addr := range []netip.Addr{peer.Addr4, peer.Addr6} {
+			if addr.IsValid() {
+				if err := e.Host.AddNeighbour(e.Ifname, addr, peer.MAC[:]); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if k.wire != nil {
+		return k.wire.start(cfg.MTU)
 	}
 	return nil
 }
 
-func ipNet(a netip.Addr, bits int) *net.IPNet {
-	return &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(bits, a.BitLen())}
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
+
+// farEnd returns the other end of an unimpaired link, or nil.
+func (l *Lab) farEnd(h *Host, ifname string) *End {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, k := range l.links {
+		switch {
+		case k.wire != nil:
+		case k.A.Host == h && k.A.Ifname == ifname:
+			return &k.B
+		case k.B.Host == h && k.B.Ifname == ifname:
+			return &k.A
+		}
+	}
+	return nil
 }
 
 // route gives every host a route to every link it is not on, by the fewest routers.
@@ -242,11 +255,11 @@ func (l *Lab) route() error {
 			if !ok || via == nil {
 				continue
 			}
-			if err := from.replaceRoute(k.net4, via.Addr4); err != nil {
+			if err := from.AddRoute(Route{Dst: k.net4, Via: via.Addr4}); err != nil {
 				return err
 			}
 			if k.net6.IsValid() && via.Addr6.IsValid() {
-				if err := from.replaceRoute(k.net6, via.Addr6); err != nil {
+				if err := from.AddRoute(Route{Dst: k.net6, Via: via.Addr6}); err != nil {
 					return err
 				}
 			}

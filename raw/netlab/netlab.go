@@ -24,6 +24,8 @@ package netlab
 import (
 	"net/netip"
 	"os"
+
+	"sockwire/raw/impair"
 )
 
 // TB is the part of [testing.TB] that netlab uses, so that programs which make a lab do not link the testing package.
@@ -102,8 +104,34 @@ type Config struct {
 
 // LinkConfig describes a link; the zero value is ready.
 type LinkConfig struct {
-	MTU     int  // bytes of IP packet, 68 to 65535 (IPv6 needs 1280, RFC 8200 section 5); 0 is 1500
-	Resolve bool // let the hosts find each other by ARP and neighbour discovery; otherwise both know each other from the start and the link is silent
+	MTU     int     // bytes of IP packet, 68 to 65535 (IPv6 needs 1280, RFC 8200 section 5); 0 is 1500
+	Impair  *Impair // lose, delay and damage packets on the way; nil is a perfect link
+	Resolve bool    // let the hosts find each other by ARP and neighbour discovery; otherwise both know each other from the start and the link is silent
+}
+
+// Impair says what a link does to the IPv4 and IPv6 packets that cross it, in each direction. Other
+// frames (ARP, VLAN) cross unharmed and unrecorded.
+type Impair struct {
+	AtoB, BtoA impair.Config
+	Keep       int // bytes of each packet kept in its Record; 0 is 128, below 0 is none
+	MaxRecords int // per direction; packets after that are only counted; 0 is 100,000
+}
+
+// Record is what an impaired link did to one packet. Sizes and the place of a flipped bit count from the start
+// of the IP header.
+type Record struct {
+	impair.Record
+	Packet []byte `json:"packet,omitempty"` // the packet as it came, its first Impair.Keep bytes
+}
+
+// Totals is what an impaired link did in one direction. The decisions' counts come first; a packet is in Overrun
+// when the kernel had no room to hand it to the link, and was lost without a decision.
+type Totals struct {
+	impair.Totals
+	Overrun    uint64 `json:"overrun"`    // lost before the link saw them
+	Failed     uint64 `json:"failed"`     // deliveries that the kernel refused
+	Passed     uint64 `json:"passed"`     // frames that are not IP, delivered as they were
+	Unrecorded uint64 `json:"unrecorded"` // packets after Impair.MaxRecords
 }
 
 // End is one end of a link: an interface of a host.
@@ -115,3 +143,23 @@ type End struct {
 	Addr4   netip.Addr
 	Addr6   netip.Addr // invalid when the link has no IPv6
 }
+
+// Route is an entry of a host's routing table.
+type Route struct {
+	Dst    netip.Prefix
+	Via    netip.Addr // next hop; invalid: directly on Ifname
+	Ifname string     // "": found by Via
+	Kind   RouteKind
+	MTU    int // bytes; 0: the interface's
+}
+
+// RouteKind is what a route does with packets; see ip-route(8).
+type RouteKind uint8
+
+const (
+	Unicast     RouteKind = iota // send them on
+	Local                        // they are for this host: a whole prefix of addresses answers
+	Blackhole                    // discard them in silence
+	Unreachable                  // refuse them with ICMP host unreachable (IPv6: no route)
+	Prohibit                     // refuse them with ICMP administratively prohibited
+)

@@ -46,6 +46,10 @@ func (l *Lab) Link(*Host, *Host, LinkConfig) (*Link, error) { return nil, unsupp
 // Link is two joined interfaces.
 type Link struct{ A, B End }
 
+func (k *Link) Records(*Host) ([]Record, error) { return nil, unsupported() }
+func (k *Link) Totals(*Host) (Totals, error)    { return Totals{}, unsupported() }
+func (k *Link) Settle(context.Context) error    { return unsupported() }
+
 // Host is a host of a lab. There is none here.
 type Host struct{}
 
@@ -66,3 +70,12 @@ func (h *Host) Command(ctx context.Context, name string, args ...string) *exec.C
 	cmd.Err = unsupported()
 	return cmd
 }
+
+func (h *Host) SetMTU(string, int) error                                { return unsupported() }
+func (h *Host) SetUp(string, bool) error                                { return unsupported() }
+func (h *Host) SetOffload(string, string, bool) error                   { return unsupported() }
+func (h *Host) LimitRate(string, int, int, int) error                   { return unsupported() }
+func (h *Host) AddAddr(string, netip.Prefix) error                      { return unsupported() }
+func (h *Host) AddNeighbour(string, netip.Addr, net.HardwareAddr) error { return unsupported() }
+func (h *Host) DeleteNeighbour(string, netip.Addr) error                { return unsupported() }
+func (h *Host) AddRoute(Route) error                                    { return unsupported() }
