@@ -25,7 +25,8 @@ type Resolver struct {
 	routes map[netip.Addr]*Route
 	links  map[int]netlink.Link
 	macs   map[netip.Addr]packet.MAC
-	table  map[int]bool // interfaces whose neighbours have been read
+	table  map[int]bool      // interfaces whose neighbours have been read
+	asking map[bool]*os.File // for IPv6 or not: where neighbours are asked for
 }
 
 // maxCached bounds what a Resolver remembers.
@@ -38,7 +39,7 @@ func OpenResolver(device string) (*Resolver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inject: netlink: %w", err)
 	}
-	r := &Resolver{handle: handle, device: device, routes: map[netip.Addr]*Route{}, links: map[int]netlink.Link{}, macs: map[netip.Addr]packet.MAC{}, table: map[int]bool{}}
+	r := &Resolver{handle: handle, device: device, routes: map[netip.Addr]*Route{}, links: map[int]netlink.Link{}, macs: map[netip.Addr]packet.MAC{}, table: map[int]bool{}, asking: map[bool]*os.File{}}
 	if device != "" {
 		if _, err := handle.LinkByName(device); err != nil {
 			handle.Close()
@@ -51,7 +52,44 @@ func OpenResolver(device string) (*Resolver, error) {
 // Close frees the resolver.
 func (r *Resolver) Close() error {
 	r.handle.Close()
+	for _, file := range r.asking {
+		file.Close()
+	}
 	return nil
+}
+
+// Prepare opens what it takes to ask for neighbours on an interface, while the process still may: it needs CAP_NET_RAW.
+// Without it the first question does.
+func (r *Resolver) Prepare(ifindex int) error {
+	for _, v6 := range []bool{false, true} {
+		if r.asking[v6] != nil {
+			continue
+		}
+		file, err := openAsking(v6, ifindex)
+		if err != nil {
+			return fmt.Errorf("inject: packet socket: %w", err)
+		}
+		r.asking[v6] = file
+	}
+	return nil
+}
+
+// openAsking returns a packet socket that sees ARP or IPv6 on an interface.
+func openAsking(v6 bool, ifindex int) (*os.File, error) {
+	proto := uint16(unix.ETH_P_ARP)
+	if v6 {
+		proto = unix.ETH_P_IPV6
+	}
+	proto = proto<<8 | proto>>8 // network order
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: proto, Ifindex: ifindex}); err != nil {
+		unix.Close(fd)
+		return nil, os.NewSyscallError("bind", err)
+	}
+	return os.NewFile(uintptr(fd), "neighbour"), nil
 }
 
 // Route returns the way to dst; an invalid dst asks for the interface given to OpenResolver. The Route is shared: do
@@ -146,6 +184,24 @@ func (r *Resolver) describe(route *Route, index int) error {
 // Fill sets what the expression of t leaves out of the layers of a packet: the source address of the outermost IP
 // layer, the addresses of the Ethernet header, and what an ARP request says of the sender. It returns the route.
 func (r *Resolver) Fill(ctx context.Context, t *packet.Template, layers []packet.Layer) (*Route, error) {
+	route, err := r.FillSource(t, layers)
+	if err != nil {
+		return nil, err
+	}
+	ethernet, ok := layers[0].(*packet.Ethernet)
+	if !ok {
+		return route, nil
+	}
+	if !t.Given(0, "dst") {
+		if ethernet.Dst, err = r.destinationMAC(ctx, layers, Destination(layers), route); err != nil {
+			return nil, err
+		}
+	}
+	return route, nil
+}
+
+// FillSource is Fill without the Ethernet destination, which the network may have to be asked for.
+func (r *Resolver) FillSource(t *packet.Template, layers []packet.Layer) (*Route, error) {
 	dst, src := outermost(layers)
 	route, err := r.Route(dst)
 	if err != nil {
@@ -153,6 +209,10 @@ func (r *Resolver) Fill(ctx context.Context, t *packet.Template, layers []packet
 	}
 	for i, l := range layers {
 		switch l := l.(type) {
+		case *packet.Ethernet:
+			if i == 0 && !t.Given(i, "src") {
+				l.Src = route.MAC
+			}
 		case *packet.IPv4, *packet.IPv6:
 			if !t.Given(i, "src") && src != nil && sameField(l, src) {
 				*src = route.Src
@@ -164,18 +224,6 @@ func (r *Resolver) Fill(ctx context.Context, t *packet.Template, layers []packet
 			if !t.Given(i, "sha") {
 				l.SenderMAC = route.MAC
 			}
-		}
-	}
-	ethernet, ok := layers[0].(*packet.Ethernet)
-	if !ok {
-		return route, nil
-	}
-	if !t.Given(0, "src") {
-		ethernet.Src = route.MAC
-	}
-	if !t.Given(0, "dst") {
-		if ethernet.Dst, err = r.destinationMAC(ctx, layers, dst, route); err != nil {
-			return nil, err
 		}
 	}
 	return route, nil
@@ -224,7 +272,10 @@ func (r *Resolver) Neighbour(ctx context.Context, route *Route) (packet.MAC, err
 			return mac, nil
 		}
 	}
-	mac, err := ask(ctx, route)
+	if err := r.Prepare(route.Ifindex); err != nil {
+		return packet.MAC{}, err
+	}
+	mac, err := ask(ctx, r.asking[route.NextHop.Is6()], route)
 	if err != nil {
 		return mac, fmt.Errorf("inject: the Ethernet address of %s on %s: %w", route.NextHop, route.Interface, err)
 	}
@@ -253,20 +304,7 @@ func (r *Resolver) readNeighbours(ifindex int) error {
 var ErrNoNeighbour = errors.New("nobody answers for it on this link")
 
 // ask sends ARP requests or neighbour solicitations and returns the address in the answer.
-func ask(ctx context.Context, route *Route) (packet.MAC, error) {
-	proto := uint16(unix.ETH_P_ARP)
-	if route.NextHop.Is6() {
-		proto = unix.ETH_P_IPV6
-	}
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, int(proto<<8|proto>>8))
-	if err != nil {
-		return packet.MAC{}, os.NewSyscallError("socket", err)
-	}
-	file := os.NewFile(uintptr(fd), "neighbour")
-	defer file.Close()
-	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: proto<<8 | proto>>8, Ifindex: route.Ifindex}); err != nil {
-		return packet.MAC{}, os.NewSyscallError("bind", err)
-	}
+func ask(ctx context.Context, file *os.File, route *Route) (packet.MAC, error) {
 	question, err := neighbourQuestion(route)
 	if err != nil {
 		return packet.MAC{}, err
@@ -274,6 +312,10 @@ func ask(ctx context.Context, route *Route) (packet.MAC, error) {
 	stop := context.AfterFunc(ctx, func() { file.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	buf := make([]byte, 2048)
+	file.SetReadDeadline(time.Unix(1, 0)) // old answers are thrown away
+	for _, err := file.Read(buf); err == nil; {
+		_, err = file.Read(buf)
+	}
 	for range 3 {
 		if ctx.Err() != nil {
 			return packet.MAC{}, context.Cause(ctx)

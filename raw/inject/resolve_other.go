@@ -29,3 +29,11 @@ func (r *Resolver) Route(dst netip.Addr) (*Route, error) { return nil, unsupport
 func (r *Resolver) Fill(ctx context.Context, t *packet.Template, layers []packet.Layer) (*Route, error) {
 	return nil, unsupported("routes")
 }
+
+// FillSource fails: it needs Linux.
+func (r *Resolver) FillSource(t *packet.Template, layers []packet.Layer) (*Route, error) {
+	return nil, unsupported("routes")
+}
+
+// Prepare fails: it needs Linux.
+func (r *Resolver) Prepare(ifindex int) error { return unsupported("routes") }

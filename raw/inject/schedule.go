@@ -56,10 +56,12 @@ func newPacer(s Schedule) *pacer {
 // due returns when the next packet is due, from the start.
 func (p *pacer) due() time.Duration { return time.Duration(math.Round(p.at)) }
 
-// sent moves on past a packet of size bytes.
-func (p *pacer) sent(size int) {
+// sent moves on past a packet of size bytes; one that follows takes no turn of its own.
+func (p *pacer) sent(size int, follows bool) {
 	gap := 0.0
 	switch {
+	case p.s.Packets > 0 && follows:
+		return
 	case p.s.Packets > 0:
 		gap = 1e9 / p.s.Packets
 	case p.s.Bits > 0:

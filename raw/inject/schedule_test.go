@@ -110,7 +110,7 @@ func TestPoissonKeepsItsMean(t *testing.T) {
 	const n = 100000
 	var last, squares float64
 	for range n {
-		p.sent(60)
+		p.sent(60, false)
 		gap := p.at - last
 		last = p.at
 		squares += gap * gap

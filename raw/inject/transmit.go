@@ -17,14 +17,17 @@ type Batch struct {
 	// Packets are borrowed until the batch has been sent.
 	Packets [][]byte
 	// Due are when the packets are to leave, from the start, one for each; empty when the schedule says.
-	Due  []time.Duration
-	buf  []byte
-	ends []int
+	Due []time.Duration
+	// follows are the places of packets that leave with the one before, as the fragments of one do.
+	follows map[int]bool
+	buf     []byte
+	ends    []int
 }
 
 // Reset empties the batch and keeps its memory.
 func (b *Batch) Reset() {
 	clear(b.Packets)
+	clear(b.follows)
 	b.Packets, b.Due, b.buf = b.Packets[:0], b.Due[:0], b.buf[:0]
 }
 
@@ -64,7 +67,12 @@ func (s *TemplateSource) Fill(b *Batch, n int) error {
 	}
 	for range n {
 		if s.same != nil {
-			b.Packets = append(b.Packets, s.same...)
+			for i, p := range s.same {
+				if i > 0 {
+					b.follow()
+				}
+				b.Packets = append(b.Packets, p)
+			}
 		} else if err := b.Build(s.Template, s.First+s.given); err != nil {
 			return err
 		}
@@ -89,11 +97,22 @@ func (b *Batch) add(buf []byte, ends []int, err error) error {
 	}
 	from := len(b.buf)
 	b.buf, b.ends = buf, ends // where the buffer grew, earlier packets stay in the old one
-	for _, to := range ends {
+	for i, to := range ends {
+		if i > 0 {
+			b.follow()
+		}
 		b.Packets = append(b.Packets, buf[from:to:to])
 		from = to
 	}
 	return nil
+}
+
+// follow makes the next packet leave with the one before.
+func (b *Batch) follow() {
+	if b.follows == nil {
+		b.follows = map[int]bool{}
+	}
+	b.follows[len(b.Packets)] = true
 }
 
 // Recorded is a source of packets that are there already, such as those of a capture file.
@@ -238,8 +257,8 @@ func (t *Transmission) ready(b *Batch, next int, pace *pacer, now time.Duration)
 	if t.Schedule.flood() {
 		return len(b.Packets) - next, 0
 	}
-	for next+n < len(b.Packets) && pace.due() <= now {
-		pace.sent(len(b.Packets[next+n]))
+	for next+n < len(b.Packets) && (pace.due() <= now || b.follows[next+n]) {
+		pace.sent(len(b.Packets[next+n]), b.follows[next+n])
 		n++
 	}
 	if n == 0 {

@@ -119,7 +119,7 @@ func (p *parsing) defaults(i int) {
 	ephemeral := span{first: number(49152), step: 1, count: 16384}
 	switch l := n.layer.(type) {
 	case *IPv4:
-		once("id")
+		once("id", span{first: number(1), step: 1, count: 65535}) // a raw socket's kernel replaces 0
 	case *Fragment:
 		once("id")
 	case *UDP:

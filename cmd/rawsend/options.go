@@ -1,0 +1,363 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"sockwire/cmd/internal/cli"
+	"sockwire/raw/inject"
+	"sockwire/raw/packet"
+)
+
+// options are the flags and arguments, checked before a socket is opened.
+type options struct {
+	count     uint64
+	duration  time.Duration
+	rate      cli.Rate
+	flood     bool
+	poisson   bool
+	burst     int
+	engine    string
+	device    string
+	seed      uint64
+	seedGiven bool
+	allow     []string
+	yes       bool
+
+	wait      time.Duration
+	waitGiven bool
+	retry     int
+	stateless bool
+
+	print, toGo, describe bool
+	toPcap                string
+
+	read    string
+	filter  string
+	editing string
+	speed   float64
+	loop    int
+
+	json, quiet, verbose bool
+
+	spec     string
+	template *packet.Template // of what is to be sent, or nil
+	edit     *packet.Edit
+}
+
+// yesAbove is how many packets an expression may expand to before --yes is asked for.
+const yesAbove = 1_000_000
+
+func newCommand(o *options) *cli.Command {
+	c := cli.New("rawsend", "craft packets, send them at a rate, and see what comes back")
+	c.Usage = []string{"[flags] EXPRESSION", "[flags] -r FILE [FILTER...]"}
+	c.Long = "EXPRESSION is layers joined by /, each with fields in braces. What is left out is computed: lengths, checksums, protocol numbers, " +
+		"source addresses, Ethernet addresses. What is given is sent as it is, wrong values included; if a raw socket's kernel would overwrite it, " +
+		"rawsend moves to a packet socket and says so.\n\n" +
+		"A value is a constant, a list (53,123), a range (1..30, 0..100 by 10), a prefix, rand, seq, or from FILE; several make all combinations, or go " +
+		"in step when marked with the same @name. rawsend's README describes the language.\n\n" +
+		"One packet is sent unless the expression has several values or -c says more; 1 per second, or 1000 per second for the combinations of an expression, " +
+		"unless --rate or --flood says otherwise. Then it waits for answers."
+	c.Examples = []cli.Example{
+		{Line: "rawsend 'ip{dst=192.0.2.1} / icmp'", Text: "One echo request."},
+		{Line: "rawsend 'ip{dst=192.0.2.1, ttl=1..30} / udp{dport=33434}'", Text: "Who answers at each hop, and what was changed on the way."},
+		{Line: "rawsend 'ip{dst=192.0.2.1} / tcp{dport=1..1024, flags=S}'", Text: "A SYN scan."},
+		{Line: "rawsend --allow subnet -I eth0 'arp{tpa=192.0.2.0/24}'", Text: "Who is on this link."},
+		{Line: "rawsend --print 'eth / vlan{id=10} / ip6{dst=2001:db8::1} / frag{mtu=1280} / icmp6 / random{1400}'", Text: "Look at a packet without sending it."},
+		{Line: "rawsend -r capture.pcapng --edit 'ip{ttl=1, dst=192.0.2.2}' 'tcp port 80'", Text: "Send recorded packets again, changed."},
+		{Line: "rawsend --describe -r capture.pcapng", Text: "Write packets as expressions that build the same bytes."},
+	}
+	c.Privilege = "cap_net_raw to send; it is given up once the sockets are open. --print, --to-pcap, --to-go and --describe need none."
+	c.ExitStatus = "answers were waited for and none came"
+	f := c.Flags
+	f.Uint64VarP(&o.count, "count", "c", 0, "send `N` packets; 0 is each combination once")
+	cli.DurationVar(f, &o.duration, "duration", "", 0, "stop sending after `TIME`")
+	f.VarP(&o.rate, "rate", "i", "packets or bits a second: `RATE` such as 100, 50kpps, 10Mbps")
+	f.BoolVar(&o.flood, "flood", false, "send as fast as it goes, until --count, --duration or an interrupt")
+	f.BoolVar(&o.poisson, "poisson", false, "random gaps around the rate, exponentially distributed")
+	f.IntVar(&o.burst, "burst", 1, "send `N` packets at once, at the same mean rate")
+	f.StringVar(&o.engine, "engine", "auto", "how to send: auto, raw, packet or `ENGINE` trains")
+	f.StringVarP(&o.device, "interface", "I", "", "send through `NAME`")
+	f.Uint64Var(&o.seed, "seed", 0, "make random values from `N`; the same seed gives the same packets")
+	f.StringSliceVar(&o.allow, "allow", nil, "send also to `KINDS` of targets: broadcast, multicast, subnet")
+	f.BoolVar(&o.yes, "yes", false, fmt.Sprintf("go through with more than %d packets", yesAbove))
+	cli.DurationVar(f, &o.wait, "wait", "W", time.Second, "wait `TIME` for answers after the last packet; 0 looks for none")
+	f.IntVar(&o.retry, "retry", 0, "send what has no answer `N` times more")
+	f.BoolVar(&o.stateless, "stateless", false, "remember no packets: know answers by a keyed cookie in ports, numbers and ids")
+	f.BoolVar(&o.print, "print", false, "show packets as fields and bytes, and send nothing")
+	f.StringVarP(&o.toPcap, "to-pcap", "w", "", "write packets to a capture `FILE`, and send nothing")
+	f.BoolVar(&o.toGo, "to-go", false, "print the Go program that builds the packets, and send nothing")
+	f.BoolVar(&o.describe, "describe", false, "print the packets of -r as expressions, and send nothing")
+	f.StringVarP(&o.read, "read", "r", "", "take packets from a capture `FILE`, those that match FILTER")
+	f.StringVar(&o.editing, "edit", "", "change the packets of -r as `EXPRESSION` says")
+	f.Float64Var(&o.speed, "speed", 1, "keep the times of -r, `N` times as fast; --rate and --flood ignore them")
+	f.IntVar(&o.loop, "loop", 1, "send the packets of -r `N` times")
+	f.BoolVar(&o.json, "json", false, "JSON Lines: answers, unanswered packets and a summary")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "no line for each answer")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "show answers as field trees")
+	return c
+}
+
+// sends reports whether packets go out.
+func (o *options) sends() bool { return !o.print && !o.toGo && !o.describe && o.toPcap == "" }
+
+// check validates everything that needs no socket.
+func (o *options) check(c *cli.Command, args []string) error {
+	o.seedGiven = c.Flags.Changed("seed")
+	o.waitGiven = c.Flags.Changed("wait")
+	if !o.seedGiven {
+		var b [8]byte
+		rand.Read(b[:])
+		o.seed = binary.LittleEndian.Uint64(b[:]) >> 11 // 53 bits survive every JSON reader
+	}
+	if err := o.checkFlags(c); err != nil {
+		return err
+	}
+	if o.read != "" {
+		o.filter = strings.Join(args, " ")
+		return o.parseEdit()
+	}
+	if len(args) != 1 {
+		return cli.Usagef("one expression is needed, not %d arguments: put it in quotes", len(args))
+	}
+	o.spec = args[0]
+	var err error
+	if o.template, err = o.parse(o.spec); err != nil {
+		return explain(o.spec, err)
+	}
+	return o.checkTemplate()
+}
+
+func (o *options) checkFlags(c *cli.Command) error {
+	modes := 0
+	for _, m := range []bool{o.print, o.toGo, o.describe, o.toPcap != ""} {
+		if m {
+			modes++
+		}
+	}
+	switch {
+	case modes > 1:
+		return cli.Usagef("--print, --to-pcap, --to-go and --describe exclude each other")
+	case o.describe && o.read == "":
+		return cli.Usagef("--describe needs packets: -r FILE")
+	case o.read == "" && (o.editing != "" || c.Flags.Changed("speed") || c.Flags.Changed("loop")):
+		return cli.Usagef("--edit, --speed and --loop need packets: -r FILE")
+	case o.flood && !o.rate.IsZero():
+		return cli.Usagef("--flood and --rate exclude each other")
+	case !slices.Contains([]string{"auto", "raw", "packet", "trains"}, o.engine):
+		return cli.Usagef("--engine is auto, raw, packet or trains, not %q", o.engine)
+	case !(o.speed > 0 && o.speed <= 1e6):
+		return cli.Usagef("--speed is above 0 and at most 1000000")
+	case o.loop < 1 || o.loop > math.MaxInt32:
+		return cli.Usagef("--loop is 1 or more")
+	case o.retry < 0 || o.retry > 100:
+		return cli.Usagef("--retry is 0 to 100")
+	case o.burst < 1:
+		return cli.Usagef("--burst is 1 or more")
+	case o.stateless && o.retry > 0:
+		return cli.Usagef("--stateless remembers nothing to retry")
+	case o.toGo && o.read != "":
+		return cli.Usagef("--to-go takes an expression; --describe makes one of each packet")
+	case o.read != "" && (o.retry > 0 || o.stateless):
+		return cli.Usagef("--retry and --stateless go with an expression, not with -r")
+	}
+	for _, a := range o.allow {
+		if !slices.Contains([]string{"broadcast", "multicast", "subnet"}, a) {
+			return cli.Usagef("--allow takes broadcast, multicast, subnet, not %q", a)
+		}
+	}
+	if o.poisson && o.rate.IsZero() || o.burst > 1 && o.rate.IsZero() {
+		return cli.Usagef("--poisson and --burst need --rate")
+	}
+	return o.schedule().Validate()
+}
+
+// parser reads expressions with files and names.
+func (o *options) parser() *packet.Parser {
+	return &packet.Parser{ReadFile: readFile, Lookup: lookup}
+}
+
+// maxFile bounds the files that expressions name.
+const maxFile = 64 << 20
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(b) > maxFile {
+		err = fmt.Errorf("%s is larger than 64 MiB", name)
+	}
+	return b, err
+}
+
+func lookup(host string, family int) (netip.Addr, error) {
+	addrs, err := net.LookupIP(host)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	for _, ip := range addrs {
+		if a, ok := netip.AddrFromSlice(ip); ok {
+			if a = a.Unmap(); a.Is4() == (family == 4) {
+				return a, nil
+			}
+		}
+	}
+	return netip.Addr{}, fmt.Errorf("%s has no address of IPv%d", host, family)
+}
+
+func (o *options) parse(spec string) (*packet.Template, error) {
+	t, err := o.parser().Parse(spec)
+	if err == nil {
+		t.SetSeed(o.seed)
+	}
+	return t, err
+}
+
+func (o *options) parseEdit() error {
+	if o.editing == "" {
+		return nil
+	}
+	var err error
+	if o.edit, err = o.parser().ParseEdit(o.editing); err != nil {
+		return explain(o.editing, err)
+	}
+	o.edit.SetSeed(o.seed)
+	return nil
+}
+
+// total returns how many packets there are to send; math.MaxUint64 for no end.
+func (o *options) total() uint64 {
+	switch {
+	case o.count > 0:
+		return o.count
+	case o.flood || o.duration > 0:
+		return math.MaxUint64
+	}
+	return o.template.Count()
+}
+
+func (o *options) checkTemplate() error {
+	t := o.template
+	n := t.Count()
+	if n > yesAbove && !o.yes && (o.count == 0 || o.count > yesAbove) {
+		return cli.WithHint(fmt.Errorf("the expression makes %s packets", plural(n)), "limit it with -c, or add --yes")
+	}
+	if o.engine == "raw" {
+		switch t.Layers(0)[0].(type) {
+		case *packet.IPv4, *packet.IPv6:
+		default:
+			return cli.Usagef("--engine raw sends IP packets: the expression starts with %s", strings.FieldsFunc(o.spec, func(r rune) bool { return r == '{' || r == '/' || r == ' ' })[0])
+		}
+	}
+	// Every packet is built once before one is sent.
+	var buf []byte
+	var ends []int
+	if o.count > 0 {
+		n = min(n, o.count)
+	}
+	for i := range min(n, yesAbove) {
+		var err error
+		layers := t.Layers(i)
+		if err = o.checkTargets(t, layers); err != nil {
+			return err
+		}
+		if buf, ends, err = t.Build(buf[:0], ends[:0], layers, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func plural(n uint64) string {
+	if n == math.MaxUint64 {
+		return "2^64 or more"
+	}
+	return fmt.Sprint(n)
+}
+
+func (o *options) allowed(kind string) bool { return slices.Contains(o.allow, kind) }
+
+// checkTargets refuses destinations that must be asked for by name. It finds what the address alone shows; the routes
+// show directed broadcasts later.
+func (o *options) checkTargets(t *packet.Template, layers []packet.Layer) error {
+	if !o.sends() {
+		return nil
+	}
+	for _, l := range layers {
+		var dst *netip.Addr
+		switch l := l.(type) {
+		case *packet.IPv4:
+			dst = &l.Dst
+		case *packet.IPv6:
+			dst = &l.Dst
+		case *packet.ARP:
+			dst = &l.TargetIP
+		default:
+			continue
+		}
+		return o.checkTarget(t, dst)
+	}
+	return nil
+}
+
+// solicitedNode are the groups that neighbour solicitations go to: each is asked for by one address.
+var solicitedNode = netip.MustParsePrefix("ff02::1:ff00:0/104")
+
+func (o *options) checkTarget(t *packet.Template, dst *netip.Addr) error {
+	switch {
+	case !dst.IsValid():
+		return cli.Usagef("where to? give the expression a dst (tpa for arp)")
+	case *dst == netip.AddrFrom4([4]byte{255, 255, 255, 255}) && !o.allowed("broadcast"):
+		return refuse(*dst, "the broadcast address", "broadcast")
+	case dst.IsMulticast() && !o.allowed("multicast") && !solicitedNode.Contains(*dst):
+		return refuse(*dst, "a multicast group", "multicast")
+	case t.Subnet(dst) && !o.allowed("subnet"):
+		return refuse(*dst, "one of a whole prefix", "subnet")
+	}
+	return nil
+}
+
+func refuse(dst netip.Addr, what, kind string) error {
+	return cli.WithHint(fmt.Errorf("the destination %s is %s", dst, what), "if you mean it, add --allow %s", kind)
+}
+
+// schedule returns when packets leave, --rate as it was given.
+func (o *options) schedule() inject.Schedule {
+	return inject.Schedule{Packets: o.rate.Packets, Bits: o.rate.Bits, Poisson: o.poisson, Burst: o.burst, Seed: o.seed}
+}
+
+// pace is the schedule with the default rates.
+func (o *options) pace(total uint64) inject.Schedule {
+	s := o.schedule()
+	if o.rate.IsZero() && !o.flood {
+		s.Packets = 1
+		if o.template != nil && o.template.Count() > 1 {
+			s.Packets = 1000
+		}
+	}
+	return s
+}
+
+// explain shows where an expression is wrong.
+func explain(spec string, err error) error {
+	syntax, ok := err.(*packet.SyntaxError)
+	if !ok {
+		return err
+	}
+	runes := []rune(spec)
+	at := min(syntax.Column-1, len(runes))
+	before, behind := runes[max(0, at-30):at], runes[at:min(len(runes), at+20)]
+	return cli.WithHint(syntax, "the mistake is at the arrow: %s→%s", cli.Escape(string(before)), cli.Escape(string(behind)))
+}
