@@ -30,10 +30,10 @@ func (c *correlator) explain() {
 			p.Cause = Cause{Kind: CausePacket, Packet: p.Replies}
 		}
 	}
-	seen := map[*conn]bool{}
+	done := map[*conn]bool{}
 	for _, f := range c.flows {
-		if !seen[f.conn] {
-			seen[f.conn] = true
+		if !done[f.conn] {
+			done[f.conn] = true
 			for i, p := range f.conn.packets {
 				p.Cause = f.conn.cause(i)
 				if p.TCP.Flags&RST != 0 {
@@ -41,7 +41,12 @@ func (c *correlator) explain() {
 				}
 			}
 		}
-		f.explainSilence()
+		f.explainSilence(c.seen)
+	}
+	for _, p := range c.Packets {
+		if p.first != nil {
+			p.Cause = p.first.Cause
+		}
 	}
 	c.datagramSilence()
 }
@@ -145,14 +150,21 @@ func (s *Socket) idleBefore(t time.Duration) bool {
 
 func near(event, t time.Duration) bool { return event <= t && t-event < quiet }
 
-// idleBefore tells whether nothing was on the wire shortly before packet i.
+// idleBefore tells whether nothing was on the wire shortly before packet i. One retransmission may follow
+// another, or what the same timer sent first.
 func (k *conn) idleBefore(i int) bool {
-	return i > 0 && k.packets[i].Time-k.packets[i-1].Time >= quiet
+	p := k.packets[i]
+	for j := i - 1; j >= 0 && p.Time-k.packets[j].Time < quiet; j-- {
+		if k.packets[j].Src != p.Src || !p.Retransmit {
+			return false
+		}
+	}
+	return i > 0
 }
 
 // explainSilence says why sends of the flow's socket put nothing on the wire while they ran.
-func (f *flow) explainSilence() {
-	if f.from == nil || !f.anchored {
+func (f *flow) explainSilence(seen map[string]bool) {
+	if f.from == nil || !f.anchored || !seen[f.from.Host] {
 		return
 	}
 	for _, c := range f.from.calls {
@@ -227,7 +239,7 @@ func (f *flow) outstanding(t time.Duration) (sent, unacked int64, small bool) {
 // datagramSilence marks sends on datagram and raw sockets that succeeded and put nothing on the wire.
 func (c *correlator) datagramSilence() {
 	for _, call := range c.Calls {
-		if s := call.On; s != nil && s.internet() && s.Kind != KindStream && call.sends() && call.ok() && len(call.Packets) == 0 {
+		if s := call.On; s != nil && s.internet() && c.seen[s.Host] && s.Kind != KindStream && call.sends() && call.ok() && len(call.Packets) == 0 {
 			call.Silent = true
 			if call.flag("MSG_MORE") {
 				call.Because = "MSG_MORE"

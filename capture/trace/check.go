@@ -61,12 +61,12 @@ func (t *Timeline) checkStream(f *flow, fault func(string, ...any)) {
 		total = iv.to
 	}
 	var once ranges
-	for _, p := range f.conn.packets {
-		if p.Src != f.src || p.PayloadLength <= 0 {
+	for _, p := range slices.Concat(f.conn.packets, f.parts) {
+		if p.first == nil && p.Src != f.src || p.PayloadLength <= 0 {
 			continue
 		}
-		from := p.ToSeq - 1 - int64(p.PayloadLength)
-		if p.TCP.Flags&SYN != 0 {
+		from := p.FromSeq - 1
+		if p.TCP != nil && p.TCP.Flags&SYN != 0 {
 			from++
 		}
 		if p.Unattributed > 0 && !p.Retransmit {
@@ -102,7 +102,7 @@ func (t *Timeline) checkDatagrams(fault func(string, ...any)) {
 	type key struct{ call, message int }
 	parts := map[key][]Span{}
 	for _, p := range t.Packets {
-		if p.TCP != nil && p.Raw == nil {
+		if (p.TCP != nil || p.first != nil) && p.Raw == nil {
 			continue
 		}
 		for _, s := range p.Carries {

@@ -6,12 +6,13 @@ import (
 )
 
 // Comment says in one line what the packet is to the timeline: the calls whose bytes it carries, with
-// their arguments and results, and what caused it. It is meant as the packet's comment in a capture file.
-func (t *Timeline) Comment(p *PacketRecord) string {
+// their arguments and results, and what caused it. It is meant as the packet's comment in a capture file in which
+// this timeline's packets follow before other frames: numbers of packets are then those of the file.
+func (t *Timeline) Comment(p *PacketRecord, before int) string {
 	var parts []string
 	for _, s := range p.Carries {
 		c := t.Call(s.Call)
-		parts = append(parts, fmt.Sprintf("carries %s: %s", s, c.summary()))
+		parts = append(parts, fmt.Sprintf("carries %s, %s", s, c.summary()))
 	}
 	if p.Unattributed > 0 && p.From != nil {
 		parts = append(parts, fmt.Sprintf("%d bytes of a call that is not known", p.Unattributed))
@@ -22,10 +23,10 @@ func (t *Timeline) Comment(p *PacketRecord) string {
 	switch p.Cause.Kind {
 	case CauseCall:
 		if len(p.Carries) != 1 || p.Carries[0].Call != p.Cause.Call {
-			parts = append(parts, "caused by "+t.Call(p.Cause.Call).summary())
+			parts = append(parts, fmt.Sprintf("caused by #%d %s", p.Cause.Call, t.Call(p.Cause.Call).summary()))
 		}
 	case CausePacket:
-		parts = append(parts, fmt.Sprintf("caused by packet %d", p.Cause.Packet))
+		parts = append(parts, fmt.Sprintf("caused by packet %d", before+p.Cause.Packet))
 	case CauseTimer:
 		parts = append(parts, "caused by a timer")
 	default:
@@ -34,13 +35,12 @@ func (t *Timeline) Comment(p *PacketRecord) string {
 	return fmt.Sprintf("%s %s", arrow(p), strings.Join(parts, "; "))
 }
 
-// summary is the call in one line: number, caller, arguments, result.
+// summary is the call in one line: caller, arguments, result.
 func (c *CallRecord) summary() string {
-	s := fmt.Sprintf("#%d ", c.Number)
+	s := c.signature()
 	if c.Actor != "" {
-		s += escape(c.Actor) + " "
+		s = escape(c.Actor) + " " + s
 	}
-	s += c.signature()
 	if c.Pending {
 		return s + " has not returned"
 	}

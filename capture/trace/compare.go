@@ -10,6 +10,7 @@ import (
 // from their events.
 type Comparison struct {
 	Kind     string `json:"kind"` // stream, datagram, raw, unix
+	Captured bool   `json:"packets_captured"`
 	Sends    int    `json:"sends"`
 	Receives int    `json:"receives"`
 	Packets  int    `json:"packets"`
@@ -65,6 +66,7 @@ func Compare(timelines ...*Timeline) []*Comparison {
 		for _, s := range t.Sockets {
 			if c := by[s.group()]; c != nil {
 				used[s.group()] = true
+				c.Captured = c.Captured || t.seen[s.Host] || s.Family == FamilyUnix
 				c.socket(t, s)
 			}
 		}
@@ -242,6 +244,8 @@ func (k *Comparison) Boundaries() string {
 // Confirmed says who told the sender that its data arrived.
 func (k *Comparison) Confirmed() string {
 	switch {
+	case !k.Captured:
+		return "unknown"
 	case k.Acknowledged > 0:
 		return fmt.Sprintf("peer's TCP, %d of %d bytes", k.Acknowledged, k.Payload)
 	case k.Packets == 0 && k.Sends > 0:
@@ -282,6 +286,9 @@ func (k *Comparison) Privilege() string {
 // KernelWrote says what the kernel put before the payload, in bytes a packet, and which fields of a header
 // that was passed it changed.
 func (k *Comparison) KernelWrote() string {
+	if !k.Captured {
+		return "unknown"
+	}
 	var all []string
 	for _, h := range k.Headers {
 		if h.Min == h.Max {
@@ -309,9 +316,9 @@ func AppendComparison(b []byte, kinds []*Comparison) []byte {
 		{"", func(k *Comparison) string { return k.Kind }},
 		{"sends", func(k *Comparison) string { return fmt.Sprint(k.Sends) }},
 		{"receives", func(k *Comparison) string { return fmt.Sprint(k.Receives) }},
-		{"packets", func(k *Comparison) string { return fmt.Sprint(k.Packets) }},
+		{"packets", func(k *Comparison) string { return k.captured(k.Packets) }},
 		{"payload bytes", func(k *Comparison) string { return fmt.Sprint(k.Payload) }},
-		{"bytes on the wire", func(k *Comparison) string { return fmt.Sprint(k.Wire) }},
+		{"bytes on the wire", func(k *Comparison) string { return k.captured(k.Wire) }},
 		{"overhead", (*Comparison).overhead},
 		{"one receive is one send", (*Comparison).Boundaries},
 		{"delivery confirmed by", (*Comparison).Confirmed},
@@ -352,8 +359,18 @@ func AppendComparison(b []byte, kinds []*Comparison) []byte {
 	return b
 }
 
+// captured is a count of packets or their bytes.
+func (k *Comparison) captured(n int) string {
+	if !k.Captured {
+		return "not captured"
+	}
+	return fmt.Sprint(n)
+}
+
 func (k *Comparison) overhead() string {
 	switch {
+	case !k.Captured:
+		return "unknown"
 	case k.Packets == 0:
 		return "0"
 	case k.Payload == 0:

@@ -92,7 +92,7 @@ func (m *message) gather(later []*PacketRecord) {
 	data := append([]byte(nil), first.Payload...)
 	for _, p := range later {
 		from := p.Fragment.Offset - udpHeader
-		if p.From != nil || p.Unattributed > 0 || from < 0 || from+p.PayloadLength > m.size {
+		if p.From != nil || p.first != nil || p.Unattributed > 0 || from < 0 || from+p.PayloadLength > m.size {
 			continue
 		}
 		m.parts = append(m.parts, p)

@@ -255,11 +255,14 @@ type State struct {
 	Peer     SocketID // the other end, where the source knows it
 }
 
-// Host names a network namespace and says which addresses are its own.
+// Host names a network namespace, says which addresses are its own, and whether the packets that its
+// sockets send and receive are among the events. Only of a host that was captured can be said that a call
+// made no packet.
 type Host struct {
-	Time  time.Duration
-	Name  string
-	Addrs []netip.Addr
+	Time     time.Duration
+	Name     string
+	Addrs    []netip.Addr
+	Captured bool
 }
 
 // Direction of a packet, seen from the host that captured it.

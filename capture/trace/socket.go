@@ -133,6 +133,7 @@ func (s *Socket) internet() bool { return s.Family == FamilyIPv4 || s.Family == 
 type network struct {
 	sockets []*Socket
 	hosts   map[string][]netip.Addr
+	seen    map[string]bool // the hosts whose packets were captured
 }
 
 // owns tells whether the host has the address; a host that no event described may have any.

@@ -23,6 +23,7 @@ type flow struct {
 	// finUnacked: a FIN was seen and no acknowledgement of it.
 	finUnacked bool
 	reset      bool
+	parts      []*PacketRecord // later fragments of its segments
 
 	intervals []interval
 }
@@ -46,6 +47,7 @@ type flowKey struct{ src, dst netip.AddrPort }
 // joinStreams follows every TCP connection.
 func (c *correlator) joinStreams() {
 	open := map[flowKey]*flow{}
+	later := c.laterFragments()
 	for _, p := range c.Packets {
 		if p.TCP == nil || p.Raw != nil {
 			continue
@@ -53,7 +55,11 @@ func (c *correlator) joinStreams() {
 		f := c.flowOf(open, p)
 		f.conn.packets = append(f.conn.packets, p)
 		p.From, p.To = f.from, f.to
-		f.segment(p)
+		if p.Fragment.Is {
+			f.segment(p, p.claim(later[p.fragmentKey()]))
+		} else {
+			f.segment(p, nil)
+		}
 	}
 	for _, f := range c.flows {
 		consume(f.intervals, f.to, f.fin)
@@ -126,10 +132,27 @@ func (s *Socket) intervals() []interval {
 	return all
 }
 
-// segment places one packet in its stream.
-func (f *flow) segment(p *PacketRecord) {
+// claim takes the later fragments of a segment: those with its identification, on the wire within the time
+// that reassembly allows (ip_fragment.c: 30 s), that no other first fragment has taken.
+func (p *PacketRecord) claim(later []*PacketRecord) []*PacketRecord {
+	var parts []*PacketRecord
+	for _, q := range later {
+		if q.first == nil && q.Fragment.Offset >= p.TransportHeader && (q.Time-p.Time).Abs() < 30*time.Second {
+			q.first = p
+			q.From, q.To = p.From, p.To
+			parts = append(parts, q)
+		}
+	}
+	return parts
+}
+
+// segment places one packet in its stream, with the later fragments if it is in fragments.
+func (f *flow) segment(p *PacketRecord, parts []*PacketRecord) {
 	tcp := p.TCP
-	length := int64(max(p.PayloadLength, 0))
+	length := int64(p.PayloadLength)
+	for _, q := range parts {
+		length += int64(q.PayloadLength)
+	}
 	syn := tcp.Flags&SYN != 0
 	switch {
 	case syn && !f.anchored:
@@ -158,8 +181,14 @@ func (f *flow) segment(p *PacketRecord) {
 		p.FromSeq = 0
 	}
 	p.ToSeq = p.FromSeq + length
-	if length > 0 {
-		f.carry(p, offset, offset+length)
+	if p.PayloadLength > 0 {
+		f.carry(p, offset, offset+int64(p.PayloadLength))
+	}
+	for _, q := range parts {
+		f.parts = append(f.parts, q)
+		at := offset + int64(q.Fragment.Offset-p.TransportHeader)
+		q.FromSeq, q.ToSeq = at+1, at+1+int64(q.PayloadLength)
+		f.carry(q, at, at+int64(q.PayloadLength))
 	}
 	if tcp.Flags&FIN != 0 {
 		p.Retransmit = p.Retransmit || f.fin == offset+length

@@ -129,7 +129,7 @@ func (w *text) whole(c *CallRecord) {
 
 func (w *text) result(c *CallRecord) string {
 	if c.Errno != "" {
-		return w.paint(red, c.Errno)
+		return w.paint(red, escape(c.Errno))
 	}
 	return c.outcome()
 }
@@ -220,7 +220,7 @@ func escape(s string) string {
 // outcome is the result, and what a receive received.
 func (c *CallRecord) outcome() string {
 	if c.Errno != "" {
-		return c.Errno
+		return escape(c.Errno)
 	}
 	s := strconv.FormatInt(c.Result, 10)
 	if c.receives() && c.Result > 0 && len(c.Data) > 0 {
@@ -228,7 +228,7 @@ func (c *CallRecord) outcome() string {
 		s += " " + quoteData(c.Data[:min(len(c.Data), n)], n)
 	}
 	if len(c.Returned) > 0 {
-		s += " " + strings.Join(c.Returned, "|")
+		s += " " + escape(strings.Join(c.Returned, "|"))
 	}
 	return s
 }
@@ -487,8 +487,12 @@ func (w *text) fragment(p *PacketRecord) (what, carries string) {
 	s := p.Carries[0]
 	carries = fmt.Sprintf("  bytes %d..%d", s.From, s.To)
 	if p.Fragment.Offset == 0 {
-		if p.UDP != nil && p.Raw == nil {
+		switch {
+		case p.Raw != nil:
+		case p.UDP != nil:
 			carries = "  UDP header," + carries[1:]
+		case p.TCP != nil:
+			carries = "  TCP header," + carries[1:]
 		}
 		carries += fmt.Sprintf(" of #%d", s.Call)
 	}
@@ -619,9 +623,9 @@ func (t *Timeline) Title(name string) string {
 		}
 	}
 	for _, s := range t.Sockets {
-		if s.Family == FamilyUnix && s.Peer != nil && !done[s] {
+		if s.Peer != nil && !done[s] {
 			done[s], done[s.Peer] = true, true
-			lines = append(lines, describe(s, Addr{})+" → "+describe(s.Peer, Addr{Unix: s.Peer.Local.Unix}))
+			lines = append(lines, describe(s, Addr{IP: s.Local.IP})+" → "+describe(s.Peer, s.Peer.Local))
 		}
 	}
 	for _, s := range t.Sockets {

@@ -14,6 +14,7 @@ type Timeline struct {
 	Calls   []*CallRecord   // in the order of entering
 	Packets []*PacketRecord // in the order of capture time
 
+	seen    map[string]bool
 	calls   map[int]*CallRecord
 	packets map[int]*PacketRecord
 	flows   []*flow
@@ -81,8 +82,9 @@ type CallRecord struct {
 type PacketRecord struct {
 	*Packet
 	From, To *Socket // nil where no socket is known
-	// FromSeq and ToSeq are the segment's sequence numbers relative to the initial one, AckSeq the
-	// acknowledgement relative to the peer's; valid where Relative and AckRelative say so.
+	// FromSeq and ToSeq are the segment's sequence numbers relative to the initial one (of all its fragments,
+	// if it is in fragments), AckSeq the acknowledgement relative to the peer's; valid where Relative and
+	// AckRelative say so.
 	FromSeq, ToSeq, AckSeq int64
 	Relative, AckRelative  bool
 	Carries                []Span
@@ -92,6 +94,8 @@ type PacketRecord struct {
 	Quotes                 int        // number of the packet that an ICMP error quotes, 0 for none or not known
 	Replies                int        // number of the echo request that an echo reply answers
 	Raw                    *RawRecord // of a packet that a raw socket sent
+
+	first *PacketRecord // of a later fragment: the one with the transport header, when it is known
 }
 
 // RawRecord compares what was passed to a raw socket with what left.
@@ -116,6 +120,7 @@ type correlator struct {
 func Correlate(events []Event) *Timeline {
 	c := &correlator{Timeline: &Timeline{calls: map[int]*CallRecord{}, packets: map[int]*PacketRecord{}}}
 	states := c.sort(events)
+	c.seen = c.net.seen
 	c.Sockets = buildSockets(states, c.calls)
 	c.net.sockets = c.Sockets
 	c.attachCalls()
@@ -125,6 +130,7 @@ func Correlate(events []Event) *Timeline {
 	c.joinDatagrams()
 	c.joinICMP()
 	c.joinUnix()
+	c.joinUnseen()
 	c.explain()
 	for _, call := range c.Calls {
 		slices.Sort(call.Packets)
@@ -135,13 +141,13 @@ func Correlate(events []Event) *Timeline {
 
 // sort distributes the events and puts each kind in order.
 func (c *correlator) sort(events []Event) (states []*State) {
-	c.net.hosts = map[string][]netip.Addr{}
+	c.net.hosts, c.net.seen = map[string][]netip.Addr{}, map[string]bool{}
 	for _, e := range events {
 		switch e := e.(type) {
 		case *Call:
-			c.Calls = append(c.Calls, &CallRecord{Call: e, Offset: -1})
+			c.Calls = append(c.Calls, &CallRecord{Call: e.sane(), Offset: -1})
 		case *Packet:
-			c.Packets = append(c.Packets, &PacketRecord{Packet: e})
+			c.Packets = append(c.Packets, &PacketRecord{Packet: e.sane()})
 		case *State:
 			states = append(states, e)
 		case *Host:
@@ -168,8 +174,39 @@ func (c *correlator) sort(events []Event) (states []*State) {
 	}
 	for _, h := range c.Hosts {
 		c.net.hosts[h.Name] = append(c.net.hosts[h.Name], h.Addrs...)
+		c.net.seen[h.Name] = c.net.seen[h.Name] || h.Captured
 	}
 	return states
+}
+
+// sane returns a copy without lengths and times that cannot be.
+func (c *Call) sane() *Call {
+	d := *c
+	d.Size = max(d.Size, 0)
+	d.Left = max(d.Left, d.Entered)
+	d.Args = slices.Clone(d.Args)
+	for i := range d.Args {
+		d.Args[i].Size = max(d.Args[i].Size, 0)
+	}
+	d.Messages = slices.Clone(d.Messages)
+	for i := range d.Messages {
+		d.Messages[i].Size = max(d.Messages[i].Size, 0)
+	}
+	if d.Errno == "" && (d.sends() || d.receives()) {
+		d.Result = max(d.Result, 0)
+	}
+	return &d
+}
+
+// sane returns a copy without lengths that cannot be.
+func (p *Packet) sane() *Packet {
+	q := *p
+	q.PayloadLength = max(q.PayloadLength, 0)
+	q.NetworkHeader = max(q.NetworkHeader, 0)
+	q.TransportHeader = max(q.TransportHeader, 0)
+	q.Fragment.Offset = max(q.Fragment.Offset, 0)
+	q.Direction = min(q.Direction, Out)
+	return &q
 }
 
 // attachCalls finds the socket of each call: of those with its identity, the one open then.

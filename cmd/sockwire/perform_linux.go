@@ -47,7 +47,13 @@ func show(ctx context.Context, env *cli.Env, o options, chosen []about, inside b
 // playOne plays one scene in a lab of its own, so that no connection of an earlier one is in its way, and
 // reports it, also when it ended early.
 func playOne(ctx context.Context, r *report, s about, v6 bool) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	t, err := newTheatre(ctx, r.o, r.lab)
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		return err
 	}

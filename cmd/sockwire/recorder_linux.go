@@ -105,7 +105,6 @@ type proc struct {
 	host     string
 	caps     uint64
 	expected unix.Errno
-	failed   *unix.Errno // what the expected failure was, 0 when the call succeeded
 }
 
 // callError is how a failed call ends its program.
@@ -444,16 +443,6 @@ func (p *proc) setsockopt(fd, level, option int, name string, value int) {
 	p.enter(c)
 	err := unix.SetsockoptInt(fd, level, option, value)
 	p.leave(c, 0, err)
-	p.check(c, err)
-}
-
-func (p *proc) getsockname(fd int) {
-	c := p.call("getsockname", fd)
-	p.enter(c)
-	sa, err := unix.Getsockname(fd)
-	p.leave(c, 0, err)
-	c.Addr = address(sa)
-	c.Args = append(c.Args, addrArg(c.Addr))
 	p.check(c, err)
 }
 

@@ -34,6 +34,7 @@ type report struct {
 	lost    uint64
 	file    *os.File
 	writer  *capture.Writer
+	written int // packets in the file
 	printer decode.Printer
 }
 
@@ -70,11 +71,12 @@ func (r *report) act(a *act) error {
 		for _, p := range a.timeline.Packets {
 			f := a.frames[p.Number]
 			f.Interface = 0
-			f.Comments = []string{a.name + ": " + a.timeline.Comment(p)}
+			f.Comments = []string{a.name + ": " + a.timeline.Comment(p, r.written)}
 			if err := r.writer.Write(&f); err != nil {
 				return err
 			}
 		}
+		r.written += len(a.timeline.Packets)
 	}
 	if r.o.json {
 		return r.records(a)

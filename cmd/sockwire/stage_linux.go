@@ -253,7 +253,24 @@ func (t *theatre) play(ctx context.Context, sc about, v6 bool) (*act, error) {
 		return nil, err
 	}
 	a.timeline = trace.Correlate(s.events)
+	if !s.lab { // others use loopback too
+		a.timeline = trace.Correlate(ours(s.events, a.timeline))
+	}
 	return a, playErr
+}
+
+// ours leaves out the packets that belong to no socket of the scene.
+func ours(events []trace.Event, t *trace.Timeline) []trace.Event {
+	var kept []trace.Event
+	for _, e := range events {
+		if p, ok := e.(*trace.Packet); ok {
+			if r := t.Packet(p.Number); r.From == nil && r.To == nil {
+				continue
+			}
+		}
+		kept = append(kept, e)
+	}
+	return kept
 }
 
 func (s *stage) sides(t *theatre) {
@@ -263,14 +280,14 @@ func (s *stage) sides(t *theatre) {
 			if s.v6 {
 				addr = netip.IPv6Loopback()
 			}
-			s.add(&trace.Host{Name: "localhost", Addrs: []netip.Addr{addr}})
+			s.add(&trace.Host{Name: "localhost", Addrs: []netip.Addr{addr}, Captured: t.live != nil})
 			return side{name: "localhost", addr: addr}
 		}
 		addr := h.Addr4()
 		if s.v6 {
 			addr = h.Addr6()
 		}
-		s.add(&trace.Host{Name: name, Addrs: []netip.Addr{h.Addr4(), h.Addr6()}})
+		s.add(&trace.Host{Name: name, Addrs: []netip.Addr{h.Addr4(), h.Addr6()}, Captured: t.live != nil})
 		return side{name: name, host: h, addr: addr}
 	}
 	s.client, s.server = host("client", t.client), host("server", t.server)

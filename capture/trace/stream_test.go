@@ -1,0 +1,219 @@
+package trace_test
+
+import (
+	"bytes"
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"sockwire/capture/trace"
+)
+
+// sent is a random stream: calls, and the bytes of all of them.
+type sent struct {
+	*script
+	data   []byte
+	starts []int // offset of each call's first byte
+	first  int   // number of the first call
+}
+
+// randomStream writes n sends and puts their bytes on the wire in segments that know nothing of their borders,
+// some again, some out of order.
+func randomStream(r *rand.Rand, n int) *sent {
+	s := &sent{script: new(script), first: 100}
+	s.connection()
+	t := 200.0
+	var queued, on int // bytes written, bytes on the wire
+	segment := func() {
+		size := 1 + r.IntN(min(queued-on, 3000))
+		s.segment(t, true, trace.ACK, uint32(1+on), 1, string(s.data[on:on+size]))
+		on += size
+		t += 0.01
+		if r.IntN(5) == 0 {
+			again := r.IntN(on)
+			length := 1 + r.IntN(on-again)
+			s.segment(t, true, trace.ACK, uint32(1+again), 1, string(s.data[again:again+length]))
+			t += 0.01
+		}
+	}
+	for i := range n {
+		b := make([]byte, r.IntN(2000))
+		for j := range b {
+			b[j] = byte(r.Uint32())
+		}
+		s.starts = append(s.starts, len(s.data))
+		s.data = append(s.data, b...)
+		call := s.send(s.first+i, t, t, "send", 4, clientID, string(b))
+		t += 0.1
+		queued = len(s.data)
+		for on < queued && r.IntN(3) > 0 {
+			segment()
+		}
+		call.Left = ms(t)
+		t += 1 // the call has returned before the next one
+	}
+	for on < queued {
+		segment()
+	}
+	s.call(s.first+n, t, t+0.5, trace.Call{Name: "shutdown", FD: 4, Socket: clientID})
+	s.segment(t+0.1, true, trace.FIN|trace.ACK, uint32(1+on), 1, "")
+	return s
+}
+
+// TestSegmentsCarryWhatCallsWrote checks the property that all else rests on: whatever the segments are, the spans
+// of each one hold exactly its bytes, and those that are no retransmissions tile what was written.
+func TestSegmentsCarryWhatCallsWrote(t *testing.T) {
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		s := randomStream(r, 1+r.IntN(30))
+		timeline := trace.Correlate(s.events)
+		if err := timeline.Check(); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		for _, p := range timeline.Packets {
+			var got []byte
+			for _, span := range p.Carries {
+				start := s.starts[span.Call-s.first]
+				got = append(got, s.data[start+span.From:start+span.To]...)
+			}
+			if !bytes.Equal(got, p.Payload) {
+				t.Fatalf("seed %d: packet %d holds %d bytes, its spans %v hold %d others", seed, p.Number, p.PayloadLength, p.Carries, len(got))
+			}
+		}
+		for _, c := range timeline.Calls {
+			if c.Name == "send" && c.Offset != int64(s.starts[c.Number-s.first]) {
+				t.Fatalf("seed %d: #%d starts at %d, want %d", seed, c.Number, c.Offset, s.starts[c.Number-s.first])
+			}
+		}
+	}
+}
+
+// TestOrderOfEventsDoesNotMatter checks that Correlate is a function of the events and not of their order.
+func TestOrderOfEventsDoesNotMatter(t *testing.T) {
+	for _, s := range scripts {
+		events := s.script().events
+		want := trace.Correlate(events)
+		for seed := range uint64(20) {
+			r := rand.New(rand.NewPCG(seed, 2))
+			r.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+			got := trace.Correlate(events)
+			// Pointers differ; what is said must not.
+			if diff := gocmp.Diff(string(want.AppendText(nil, trace.TextOptions{})), string(got.AppendText(nil, trace.TextOptions{}))); diff != "" {
+				t.Fatalf("%s, seed %d:\n%s", s.name, seed, diff)
+			}
+			if want.Title("x") != got.Title("x") {
+				t.Fatalf("%s: title %q, want %q", s.name, got.Title("x"), want.Title("x"))
+			}
+		}
+	}
+}
+
+// TestNoCreditBeforeEntering checks that a segment on the wire before a call was entered is not credited to it.
+func TestNoCreditBeforeEntering(t *testing.T) {
+	s := new(script)
+	s.connection()
+	s.segment(130, true, trace.PSH|trace.ACK, 1, 1, "first|")
+	s.send(10, 131, 131.1, "send", 4, clientID, "first|")
+	timeline := trace.Correlate(s.events)
+	p := timeline.Packets[3]
+	if len(p.Carries) != 0 || p.Unattributed != 6 {
+		t.Errorf("carries %v, unattributed %d; want nothing and 6", p.Carries, p.Unattributed)
+	}
+	if err := timeline.Check(); err == nil {
+		t.Error("Check does not complain about bytes whose call is not known")
+	}
+}
+
+// TestSimultaneousSends checks that nothing is claimed about two sends on one socket that ran at once.
+func TestSimultaneousSends(t *testing.T) {
+	s := new(script)
+	s.connection()
+	s.send(10, 130, 132, "send", 4, clientID, "aaa")
+	s.send(11, 131, 133, "send", 4, clientID, "bbb")
+	s.send(12, 134, 135, "send", 4, clientID, "ccc")
+	s.segment(131.5, true, trace.PSH|trace.ACK, 1, 1, "bbbaaa")
+	s.segment(134.5, true, trace.PSH|trace.ACK, 7, 1, "ccc")
+	timeline := trace.Correlate(s.events)
+	if p := timeline.Packets[3]; len(p.Carries) != 0 || p.Unattributed != 6 {
+		t.Errorf("carries %v, %d bytes unattributed; want all 6 bytes unknown", p.Carries, p.Unattributed)
+	}
+	want := []trace.Span{{Call: 12, From: 0, To: 3, All: true}}
+	if diff := gocmp.Diff(want, timeline.Packets[4].Carries); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestOffsetsFromTheSource checks that a source which knows where a call's bytes stand is believed.
+func TestOffsetsFromTheSource(t *testing.T) {
+	s := new(script)
+	s.connection()
+	a := s.send(10, 130, 132, "send", 4, clientID, "aaa")
+	b := s.send(11, 131, 133, "send", 4, clientID, "bbb")
+	a.OffsetKnown, a.Offset = true, 3
+	b.OffsetKnown, b.Offset = true, 0
+	s.segment(131.5, true, trace.PSH|trace.ACK, 1, 1, "bbbaaa")
+	got := trace.Correlate(s.events).Packets[3].Carries
+	slices.SortFunc(got, func(a, b trace.Span) int { return cmp.Compare(a.Call, b.Call) })
+	if diff := gocmp.Diff([]trace.Span{{Call: 10, To: 3, All: true}, {Call: 11, To: 3, All: true}}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestConnectionsOnTheSamePorts checks that a second connection of the same addresses starts anew.
+func TestConnectionsOnTheSamePorts(t *testing.T) {
+	s := new(script)
+	s.connection()
+	s.send(10, 130, 130.2, "send", 4, clientID, "old")
+	s.segment(130.1, true, trace.PSH|trace.ACK, 1, 1, "old")
+	s.segment(131, true, trace.RST|trace.ACK, 4, 1, "")
+	s.state(132, trace.State{Socket: clientID, Change: trace.Closed, FD: 4})
+	s.state(133, trace.State{Socket: 9, Change: trace.Created, Actor: "client", Host: "client", FD: 4, Family: trace.FamilyIPv4, Kind: trace.KindStream})
+	s.call(20, 134, 134.5, trace.Call{Name: "connect", FD: 4, Socket: 9, Addr: trace.Addr{IP: serverAddr}})
+	s.state(134.5, trace.State{Socket: 9, Change: trace.Connected, Call: 20, Local: trace.Addr{IP: clientAddr}, Remote: trace.Addr{IP: serverAddr}})
+	s.segment(134.1, true, trace.SYN, 5000, 0, "")
+	s.segment(134.2, false, trace.SYN|trace.ACK, 7000, 5001, "")
+	s.send(21, 135, 135.2, "send", 4, 9, "new")
+	s.segment(135.1, true, trace.PSH|trace.ACK, 5001, 7001, "new")
+	timeline := trace.Correlate(s.events)
+	if err := timeline.Check(); err != nil {
+		t.Error(err)
+	}
+	last := timeline.Packets[len(timeline.Packets)-1]
+	if last.From == nil || last.From.Name != "s4" || last.FromSeq != 1 || len(last.Carries) != 1 || last.Carries[0].Call != 21 {
+		t.Errorf("the new connection's segment: from %v, seq %d, carries %v", last.From, last.FromSeq, last.Carries)
+	}
+}
+
+// TestSuperPacket checks that a super-packet of segmentation offload is shown with its segments.
+func TestSuperPacket(t *testing.T) {
+	s := new(script)
+	s.connection()
+	s.send(107, 146, 146.6, "send", 4, clientID, string(make([]byte, 2500)))
+	p := s.segment(146.460, true, trace.PSH|trace.ACK, 1, 1, string(make([]byte, 2000)))
+	p.Segments, p.SegmentSize = 2, 1000
+	got := string(trace.Correlate(s.events).AppendText(nil, trace.TextOptions{}))
+	want := " 146.460       s2→s3  P. 1:2001(2000) = #107[0:2000]                offload: 2 segments of ≤ 1000 on the wire\n"
+	if !bytes.Contains([]byte(got), []byte(want)) {
+		t.Errorf("no line %q in\n%s", want, got)
+	}
+}
+
+// TestRefused checks that the reset is found to be the errno of the connect.
+func TestRefused(t *testing.T) {
+	s := new(script)
+	s.state(1, trace.State{Socket: clientID, Change: trace.Created, Host: "client", FD: 4, Family: trace.FamilyIPv4, Kind: trace.KindStream})
+	c := s.call(1, 2, 4, trace.Call{Name: "connect", FD: 4, Socket: clientID, Addr: trace.Addr{IP: serverAddr}, Errno: "ECONNREFUSED"})
+	s.segment(3, true, trace.SYN, 0, 0, "")
+	p := s.segment(3.1, false, trace.RST|trace.ACK, 0, 1, "")
+	p.TCP.Seq = 0
+	timeline := trace.Correlate(s.events)
+	if got := timeline.Call(c.Number).Error; got != 2 {
+		t.Errorf("connect failed by packet %d, want 2", got)
+	}
+	if syn := timeline.Packets[0]; syn.From == nil || syn.Cause != (trace.Cause{Kind: trace.CauseCall, Call: 1}) {
+		t.Errorf("SYN from %v, cause %+v", syn.From, syn.Cause)
+	}
+}

@@ -1,0 +1,104 @@
+package trace_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sockwire/capture/trace"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got; go test -update writes it):\n%s", file, diff)
+	}
+}
+
+// scripts are the synthetic timelines of the golden files.
+var scripts = []struct {
+	name   string
+	script func() *script
+}{{"stream", streamScript}, {"datagram", datagramScript}, {"raw", rawScript}, {"unix", unixScript}}
+
+func TestText(t *testing.T) {
+	for _, s := range scripts {
+		timeline := trace.Correlate(s.script().events)
+		if err := timeline.Check(); err != nil {
+			t.Errorf("%s: %v", s.name, err)
+		}
+		got := timeline.Title(strings.ToUpper(s.name)) + "\n"
+		got += string(timeline.AppendText(nil, trace.TextOptions{}))
+		got += "\ncomments\n"
+		for _, p := range timeline.Packets {
+			got += timeline.Comment(p, 0) + "\n"
+		}
+		golden(t, s.name+".txt", got)
+	}
+}
+
+// TestJSON freezes the schema.
+func TestJSON(t *testing.T) {
+	var b strings.Builder
+	for _, s := range scripts {
+		timeline := trace.Correlate(s.script().events)
+		for _, r := range timeline.Records(s.name, time.Unix(1700000000, 0)) {
+			line, err := json.Marshal(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(string(line), `{"type":"`) {
+				t.Errorf("record does not begin with its type: %s", line)
+			}
+			b.Write(append(line, '\n'))
+		}
+	}
+	golden(t, "records.jsonl", b.String())
+}
+
+func TestComparison(t *testing.T) {
+	var all []*trace.Timeline
+	for _, s := range scripts {
+		all = append(all, trace.Correlate(s.script().events))
+	}
+	golden(t, "comparison.txt", string(trace.AppendComparison(nil, trace.Compare(all...))))
+}
+
+// TestHostileText checks that nothing from outside reaches a terminal as it is.
+func TestHostileText(t *testing.T) {
+	s := new(script)
+	evil := "\x1b[31m\r\n\x00\u202e"
+	s.state(1, trace.State{Socket: 1, Change: trace.Created, Actor: evil, Family: trace.FamilyUnix, Kind: trace.KindDatagram, Local: trace.Addr{Unix: evil}})
+	s.call(1, 2, 3, trace.Call{Name: evil, FD: 3, Socket: 1, Actor: evil, Args: []trace.Arg{text(evil), named("flags", evil),
+		{Kind: trace.ArgAddr, Addr: trace.Addr{Unix: evil}}}, Errno: evil, Returned: []string{evil}})
+	s.add(&trace.Packet{Number: 1, Time: 2, Other: evil})
+	timeline := trace.Correlate(s.events)
+	got := timeline.Title("X") + string(timeline.AppendText(nil, trace.TextOptions{Actors: true})) + timeline.Comment(timeline.Packets[0], 0)
+	for _, r := range got {
+		if r != '\n' && (r < 0x20 || r == 0x7f || r == '\u202e') {
+			t.Fatalf("control character %q in %q", r, got)
+		}
+	}
+}

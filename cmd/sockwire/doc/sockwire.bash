@@ -1,0 +1,15 @@
+# bash completion for sockwire
+_sockwire() {
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
+	case $previous in
+	--message|--size|-s|--count|-c|--mtu|--write|-w|--color|--completion)
+		COMPREPLY=($(compgen -f -- "$current"))
+		return
+		;;
+	esac
+	case $current in
+	-*) COMPREPLY=($(compgen -W '--message --size -s --count -c --mtu --ipv4 -4 --ipv6 -6 --verbose -v --json --write -w --color --help -h --version --man --completion' -- "$current")) ;;
+	*) COMPREPLY=($(compgen -W 'list stream datagram raw unix limits errors file' -- "$current")) ;;
+	esac
+}
+complete -o filenames -F _sockwire sockwire

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"sockwire/cmd/internal/cli/clitest"
+	"sockwire/raw/netlab"
+)
+
+var commands = map[string]func(){"sockwire": main}
+
+// TestMain runs the tests inside namespaces, and the command as a script calls it outside of them: it makes its own.
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "sockwire" {
+		testscript.Main(m, commands)
+	}
+	netlab.Run(scripts{m})
+}
+
+type scripts struct{ m *testing.M }
+
+func (s scripts) Run() int {
+	testscript.Main(s.m, commands)
+	return 0
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Condition: func(cond string) (bool, error) {
+			return cond == "lab" && labAvailable(t), nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"jsonlines": jsonLines},
+	})
+}
+
+// labAvailable tells whether the command can make a lab, as a script needs it. REQUIRE_NETLAB=1 makes it a must.
+func labAvailable(t *testing.T) bool {
+	err := netlab.Available()
+	if err != nil && os.Getenv("REQUIRE_NETLAB") == "1" {
+		t.Fatalf("REQUIRE_NETLAB=1, but %v", err)
+	}
+	return err == nil
+}
+
+// jsonLines checks that a file is JSON Lines whose records begin with their type and end with a summary, and
+// that the types given occur.
+func jsonLines(ts *testscript.TestScript, neg bool, args []string) {
+	var types []string
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		var record struct{ Type string }
+		if err := json.Unmarshal([]byte(line), &record); err != nil || !strings.HasPrefix(line, `{"type":`) {
+			ts.Fatalf("%v: %s", err, line)
+		}
+		types = append(types, record.Type)
+	}
+	if len(types) == 0 || types[len(types)-1] != "summary" {
+		ts.Fatalf("the last record is not the summary: %q", types)
+	}
+	for _, want := range args[1:] {
+		if slices.Contains(types, want) == neg {
+			ts.Fatalf("record type %s: present is %v", want, !neg)
+		}
+	}
+}
+
+func TestGenerated(t *testing.T) { clitest.Generated(t, "sockwire", run) }

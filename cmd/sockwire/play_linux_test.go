@@ -1,0 +1,602 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"sockwire/capture"
+	"sockwire/capture/trace"
+	"sockwire/cmd/internal/cli/clitest"
+	"sockwire/raw/netlab"
+)
+
+// testOptions are those of a plain run.
+func testOptions(t *testing.T, size, count int) options {
+	t.Helper()
+	o := options{mtu: 1500, count: count, size: size}
+	if err := o.check(nil, size > 0, false); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func findScene(name string) about {
+	return scenes[slices.IndexFunc(scenes, func(s about) bool { return s.name == name })]
+}
+
+// playScene plays one scene in a lab or on loopback.
+func playScene(t *testing.T, o options, lab bool, name string, v6 bool) *act {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	theatre, err := newTheatre(ctx, o, lab)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theatre.close()
+	a, err := theatre.play(ctx, findScene(name), v6)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, a.timeline.AppendText(nil, trace.TextOptions{Actors: true}))
+	}
+	return a
+}
+
+// verify checks what must hold on every run.
+func verify(t *testing.T, a *act) {
+	t.Helper()
+	tl := a.timeline
+	if err := tl.Check(); err != nil {
+		t.Errorf("%v\n%s", err, tl.AppendText(nil, trace.TextOptions{Actors: true}))
+	}
+	if a.lost > 0 {
+		t.Errorf("the capture missed %d packets", a.lost)
+	}
+	for _, c := range tl.Calls {
+		if c.Pending {
+			t.Errorf("#%d %s has not returned", c.Number, c.Name)
+		}
+	}
+	for _, p := range tl.Packets {
+		if p.From != nil && p.Unattributed > 0 {
+			t.Errorf("packet %d: %d bytes are of no known call", p.Number, p.Unattributed)
+		}
+		if p.Protocol == trace.ProtoTCP && p.From == nil && p.To == nil {
+			t.Errorf("packet %d belongs to no socket", p.Number)
+		}
+		// The bytes on the wire are those that the calls passed.
+		if p.Raw == nil && len(p.Carries) > 0 && len(p.Payload) == p.PayloadLength {
+			var want []byte
+			for _, s := range p.Carries {
+				want = append(want, tl.Call(s.Call).Data[s.From:s.To]...)
+			}
+			if !bytes.Equal(want, p.Payload) {
+				t.Errorf("packet %d does not hold the bytes of %v", p.Number, p.Carries)
+			}
+		}
+	}
+	// What a receive took is what the sends passed.
+	for _, c := range tl.Calls {
+		var want []byte
+		for _, s := range c.Received {
+			want = append(want, tl.Call(s.Call).Data[s.From:s.To]...)
+		}
+		if len(c.Received) > 0 && c.On.Kind != trace.KindRaw && !bytes.Equal(want, c.Data) {
+			t.Errorf("#%d received %q, its spans %v say %q", c.Number, c.Data, c.Received, want)
+		}
+	}
+	checkSends(t, a)
+}
+
+// checkSends checks that every send that succeeded on a captured socket is on the wire, whole.
+func checkSends(t *testing.T, a *act) {
+	t.Helper()
+	carried := map[int]int{}
+	for _, p := range a.timeline.Packets {
+		for _, s := range p.Carries {
+			if !p.Retransmit {
+				carried[s.Call] += s.To - s.From
+			}
+		}
+	}
+	for _, c := range a.timeline.Calls {
+		sends := slices.Contains([]string{"send", "sendto", "sendmsg", "write"}, c.Name)
+		if sends && c.Errno == "" && c.On != nil && c.On.Family != trace.FamilyUnix && carried[c.Number] != int(c.Result) {
+			t.Errorf("#%d sent %d bytes, the packets carry %d", c.Number, c.Result, carried[c.Number])
+		}
+	}
+}
+
+func TestScenes(t *testing.T) {
+	netlab.Need(t)
+	for _, s := range scenes {
+		for _, v6 := range []bool{false, true} {
+			if v6 && !s.internet {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/v6=%v", s.name, v6), func(t *testing.T) {
+				t.Parallel()
+				a := playScene(t, testOptions(t, 0, 2), true, s.name, v6)
+				verify(t, a)
+				if s.internet == (len(a.timeline.Packets) == 0) {
+					t.Errorf("%d packets", len(a.timeline.Packets))
+				}
+			})
+		}
+	}
+}
+
+// TestSizes plays with messages that need many segments, fragments and receives.
+func TestSizes(t *testing.T) {
+	netlab.Need(t)
+	for _, c := range []struct {
+		scene       string
+		size, count int
+	}{
+		{"stream", 200_000, 3}, {"stream", 1, 100}, {"stream", 1448, 10}, {"file", 100_000, 1},
+		{"datagram", 65507, 3}, {"datagram", 1473, 2}, {"raw", 65507, 1}, {"raw", 1473, 2}, {"unix", 20_000, 5},
+	} {
+		for _, v6 := range []bool{false, true} {
+			if v6 && c.scene == "unix" {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/%dx%d/v6=%v", c.scene, c.count, c.size, v6), func(t *testing.T) {
+				t.Parallel()
+				verify(t, playScene(t, testOptions(t, c.size, c.count), true, c.scene, v6))
+			})
+		}
+	}
+}
+
+// TestSmallMTU plays with the smallest packets that IPv4 allows.
+func TestSmallMTU(t *testing.T) {
+	netlab.Need(t)
+	for _, name := range []string{"stream", "datagram", "raw"} {
+		o := testOptions(t, 1000, 2)
+		o.mtu = minMTU4
+		verify(t, playScene(t, o, true, name, false))
+	}
+}
+
+// TestLoopback plays every scene without a lab, on the loopback interface of these namespaces.
+func TestLoopback(t *testing.T) {
+	netlab.Need(t)
+	for _, s := range scenes {
+		for _, v6 := range []bool{false, true} {
+			if v6 && !s.internet {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/v6=%v", s.name, v6), func(t *testing.T) {
+				verify(t, playScene(t, testOptions(t, 0, 2), false, s.name, v6))
+			})
+		}
+	}
+}
+
+// peer skips a test that needs a tool which is not installed.
+func peer(t *testing.T, name string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		if os.Getenv("REQUIRE_PEERS") == "1" {
+			t.Fatalf("REQUIRE_PEERS=1, but %v", err)
+		}
+		t.Skipf("%v", err)
+	}
+}
+
+// TestAgainstTcpdump compares what a scene captured with what tcpdump did beside it on the same interface, and
+// the sequence numbers and lengths with what tshark makes of tcpdump's file.
+func TestAgainstTcpdump(t *testing.T) {
+	netlab.Need(t)
+	peer(t, "tcpdump")
+	peer(t, "tshark")
+	for _, name := range []string{"stream", "datagram", "raw", "limits", "errors", "file"} {
+		for _, v6 := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/v6=%v", name, v6), func(t *testing.T) {
+				t.Parallel()
+				againstTcpdump(t, name, v6)
+			})
+		}
+	}
+}
+
+func againstTcpdump(t *testing.T, name string, v6 bool) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	theatre, err := newTheatre(ctx, testOptions(t, 0, 3), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theatre.close()
+	file := filepath.Join(t.TempDir(), "tcpdump.pcap")
+	stop := startTcpdump(t, ctx, theatre, file)
+	a, err := theatre.play(ctx, findScene(name), v6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+
+	type seen struct {
+		time time.Time
+		data string
+	}
+	var want, got []seen
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := capture.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for frame, err := range r.Frames(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, seen{frame.Time, string(frame.Data)})
+	}
+	for _, p := range a.timeline.Packets {
+		got = append(got, seen{a.frames[p.Number].Time, string(a.frames[p.Number].Data)})
+	}
+	// tcpdump may have seen a little before and after the scene.
+	if len(got) > 0 {
+		want = slices.DeleteFunc(want, func(s seen) bool { return s.time.Before(got[0].time) || s.time.After(got[len(got)-1].time) })
+	}
+	slices.SortStableFunc(want, func(a, b seen) int { return a.time.Compare(b.time) })
+	if len(got) != len(want) {
+		t.Fatalf("%d packets, tcpdump has %d", len(got), len(want))
+	}
+	for i := range got {
+		if got[i].data != want[i].data {
+			t.Errorf("packet %d differs from tcpdump's:\n% x\n% x", i+1, got[i].data, want[i].data)
+		}
+	}
+	againstTshark(t, a, file)
+}
+
+// startTcpdump captures on the client's interface and returns a function that ends the capture.
+func startTcpdump(t *testing.T, ctx context.Context, theatre *theatre, file string) (stop func()) {
+	t.Helper()
+	cmd := theatre.client.Command(ctx, "tcpdump", "-i", theatre.ifname, "-w", file, "-U", "--immediate-mode", "--time-stamp-precision=nano", "-Z", "root")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	b := make([]byte, 1)
+	for !strings.Contains(said.String(), "listening on") {
+		if _, err := stderr.Read(b); err != nil {
+			t.Fatalf("tcpdump: %v: %s", err, said.String())
+		}
+		said.Write(b)
+	}
+	return func() {
+		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		rest, _ := io.ReadAll(stderr)
+		if err := cmd.Wait(); err != nil {
+			t.Fatalf("tcpdump: %v: %s", err, rest)
+		}
+		if !bytes.Contains(rest, []byte("\n0 packets dropped by kernel")) {
+			t.Fatalf("tcpdump lost packets: %s", rest)
+		}
+	}
+}
+
+// againstTshark compares the relative sequence numbers and lengths of TCP segments.
+func againstTshark(t *testing.T, a *act, file string) {
+	t.Helper()
+	out, err := exec.Command("tshark", "-r", file, "-Y", "tcp", "-T", "fields", "-e", "tcp.srcport", "-e", "tcp.seq", "-e", "tcp.ack", "-e", "tcp.len").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for line := range strings.Lines(string(out)) {
+		want = append(want, strings.TrimRight(line, "\n"))
+	}
+	for _, p := range a.timeline.Packets {
+		if p.TCP == nil {
+			continue
+		}
+		from := p.FromSeq
+		if p.TCP.Flags == trace.RST|trace.ACK && p.TCP.Seq == 0 {
+			// The answer to a SYN that nobody wanted: no sequence number was ever chosen, so none is relative.
+			// packetdrill and we write the 0 that it holds, tshark counts it from 1.
+			from = 1
+		}
+		got = append(got, fmt.Sprintf("%d\t%d\t%d\t%d", p.Src.Port(), from, p.AckSeq, p.PayloadLength))
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("source port, sequence number, acknowledgement, length (-tshark +ours):\n%s", diff)
+	}
+}
+
+// TestFile checks the capture file: our reader finds a comment on every packet, and tshark takes it without a word.
+func TestFile(t *testing.T) {
+	netlab.Need(t)
+	file := filepath.Join(t.TempDir(), "run.pcapng")
+	stdout, stderr, code := clitest.Run(t, run, "", "stream", "datagram", "raw", "unix", "-w", file)
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := capture.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var comments []string
+	for frame, err := range r.Frames(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(frame.Comments) != 1 {
+			t.Fatalf("a packet with comments %q", frame.Comments)
+		}
+		comments = append(comments, frame.Comments[0])
+	}
+	if !strings.Contains(stdout, fmt.Sprintf(" calls, %d packets\n", len(comments))) {
+		t.Errorf("%d packets in the file, and not so many shown", len(comments))
+	}
+	if !slices.ContainsFunc(comments, func(s string) bool {
+		return strings.HasPrefix(s, "stream: ") && strings.Contains(s, "carries all of #") && strings.Contains(s, `client send(`) && strings.HasSuffix(s, `"first|", 6) = 6`)
+	}) {
+		t.Errorf("no comment names the first send: %q", comments)
+	}
+
+	peer(t, "tshark")
+	cmd := exec.Command("tshark", "-r", file, "-T", "fields", "-e", "frame.comment", "-e", "_ws.malformed")
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("tshark: %v: %s", err, &said)
+	}
+	for line := range strings.Lines(said.String()) {
+		if !strings.HasPrefix(line, "Running as user") {
+			t.Errorf("tshark says: %s", line)
+		}
+	}
+	var theirs []string
+	for line := range strings.Lines(string(out)) {
+		theirs = append(theirs, strings.ReplaceAll(strings.TrimRight(line, "\t\n"), `\"`, `"`))
+	}
+	if diff := gocmp.Diff(comments, theirs); diff != "" {
+		t.Errorf("comments (-ours +tshark):\n%s", diff)
+	}
+}
+
+// command is the sockwire command as a process of its own, outside these namespaces' marker.
+func command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe, args...)
+	cmd.Args[0] = "sockwire"
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "SOCKWIRE_NETLAB=") }), "TMPDIR="+t.TempDir())
+	return cmd
+}
+
+// TestInterrupted checks that an interrupt ends a blocked scene at once, that what was seen is shown, and that
+// nothing is left behind.
+func TestInterrupted(t *testing.T) {
+	netlab.Need(t)
+	if err := labOutside(t); err != nil {
+		t.Skipf("no lab inside namespaces: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "run.pcapng")
+	cmd := command(t, "limits", "limits", "limits", "-w", file)
+	tmp := strings.TrimPrefix(cmd.Env[len(cmd.Env)-1], "TMPDIR=")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := os.Stat(file); err != nil; _, err = os.Stat(file) {
+		time.Sleep(time.Millisecond)
+	}
+	begin := time.Now()
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 2 {
+		t.Fatalf("exit: %v\n%s", err, &stderr)
+	}
+	if !strings.Contains(stderr.String(), "interrupted") {
+		t.Errorf("stderr: %s", &stderr)
+	}
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("took %v to end", took)
+	}
+	left, err := os.ReadDir(tmp)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+// labOutside tells whether a command started from here can make namespaces of its own.
+func labOutside(t *testing.T) error {
+	t.Helper()
+	out, err := command(t, "unix").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	if bytes.Contains(out, []byte("no lab")) {
+		return errors.New(string(out))
+	}
+	return nil
+}
+
+// TestClosedOutput checks that a reader which ends first is noticed.
+func TestClosedOutput(t *testing.T) {
+	netlab.Need(t)
+	cmd := command(t, "-v", "stream", "datagram")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stdout.Close()
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(stderr.String(), "sockwire: standard output was closed") {
+		t.Errorf("%v: %s", err, &stderr)
+	}
+}
+
+// TestAsNobody runs the command as a user without any right.
+func TestAsNobody(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The test binary may lie where others cannot reach it.
+	dir, err := os.MkdirTemp("", "sockwire-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	b, err := os.ReadFile(exe)
+	if err == nil {
+		err = errors.Join(os.Chmod(dir, 0o755), os.WriteFile(filepath.Join(dir, "sockwire"), b, 0o755))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := command(t, "stream", "datagram", "raw", "unix")
+	cmd.Path = filepath.Join(dir, "sockwire")
+	cmd.Env = append(cmd.Env, "TMPDIR=/tmp")
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EINVAL) {
+		t.Skipf("another user cannot be had here: %v", err)
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !bytes.Contains(out, []byte("CAP_NET_RAW")) && !bytes.Contains(out, []byte("no lab can be made")) {
+		t.Errorf("%s", out)
+	}
+}
+
+// TestWithoutLab runs the command where it can neither make namespaces nor capture: it says so, and how to get
+// more, and shows the calls.
+func TestWithoutLab(t *testing.T) {
+	netlab.Need(t)
+	for _, tool := range []string{"unshare", "setpriv", "ip"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%v", err)
+		}
+	}
+	denied := func(args ...string) *exec.Cmd {
+		cmd := command(t, args...)
+		link := filepath.Join(t.TempDir(), "sockwire")
+		if err := os.Symlink(cmd.Path, link); err != nil {
+			t.Fatal(err)
+		}
+		script := `ip link set lo up && echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set -all --inh-caps -all --no-new-privs "$@"`
+		forbidden := exec.Command("unshare", append([]string{"-Urn", "sh", "-c", script, "sh", link}, args...)...)
+		forbidden.Env = cmd.Env
+		return forbidden
+	}
+	cmd := denied("stream", "datagram", "raw", "unix")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil && strings.Contains(stderr.String(), "unshare") {
+		t.Skipf("%s", &stderr)
+	}
+	if err != nil {
+		t.Fatalf("%v: %s", err, &stderr)
+	}
+	for _, want := range []string{
+		"sockwire: no lab can be made: ",
+		"sockwire: on the loopback interface it plays stream datagram unix; it cannot play raw (raw sockets need CAP_NET_RAW)\n",
+		"sockwire: hint: ", "sockwire: packets are not shown: ",
+	} {
+		if !strings.Contains(stderr.String(), want) {
+			t.Errorf("not said: %q\n%s", want, &stderr)
+		}
+	}
+	for _, want := range []string{"STREAM  s1 client 127.0.0.1:", "two sends in one receive", "\nUNIX  ", "not captured"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("not shown: %q\n%s", want, out)
+		}
+	}
+	if strings.Contains(string(out), "no packet") {
+		t.Errorf("it says that there was no packet where it could not see any:\n%s", out)
+	}
+
+	cmd = denied("raw")
+	stderr.Reset()
+	cmd.Stderr = &stderr
+	out, err = cmd.Output()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 2 || len(out) > 0 || strings.Count(stderr.String(), "\n") != 2 {
+		t.Errorf("raw: %v, output %q, said %s", err, out, &stderr)
+	}
+}
+
+// TestOrderOfTime checks that what is printed is in the order of time, and numbers in the order of entering.
+func TestOrderOfTime(t *testing.T) {
+	netlab.Need(t)
+	stdout, stderr, code := clitest.Run(t, run, "", "stream")
+	if code != 0 {
+		t.Fatal(stderr)
+	}
+	last := -1.0
+	lines := 0
+	for line := range strings.Lines(stdout) {
+		if strings.HasPrefix(line, "STREAM") {
+			last = -1
+		}
+		if len(line) < 9 {
+			continue
+		}
+		at, err := strconv.ParseFloat(strings.TrimSpace(line[:8]), 64)
+		if err != nil {
+			continue
+		}
+		lines++
+		if cmp.Less(at, last) {
+			t.Errorf("%.3f after %.3f", at, last)
+		}
+		last = at
+	}
+	if lines < 50 {
+		t.Errorf("only %d lines:\n%s", lines, stdout)
+	}
+}
