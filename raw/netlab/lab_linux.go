@@ -43,11 +43,13 @@ func (l *Lab) Close() error {
 		return nil
 	}
 	l.done = true
+	var wg sync.WaitGroup
 	for _, k := range l.links {
 		if k.wire != nil {
-			k.wire.close()
+			wg.Go(k.wire.close)
 		}
 	}
+	wg.Wait()
 	for _, h := range l.hosts {
 		h.close()
 	}

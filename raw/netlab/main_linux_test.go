@@ -129,7 +129,7 @@ func helper(t *testing.T, name string, args ...string) (cmd *exec.Cmd, output *b
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
-	cmd.Env = append(cmd.Env, helperVar+"="+name)
+	cmd.Env = append(cmd.Env, helperVar+"="+name, "GORACE=atexit_sleep_ms=0") // a race detector build sleeps a second at its end
 	cmd.Dir = "/"
 	output = new(bytes.Buffer)
 	cmd.Stdout, cmd.Stderr = output, output

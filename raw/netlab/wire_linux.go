@@ -134,11 +134,13 @@ func (w *wire) close() {
 		w.nudge()
 		<-w.done
 	}
+	var wg sync.WaitGroup // closing a packet socket takes the kernel tens of milliseconds
 	for _, p := range w.ports {
 		if p != nil {
-			p.close()
+			wg.Go(p.close)
 		}
 	}
+	wg.Wait()
 	if w.wake >= 0 {
 		unix.Close(w.wake)
 	}
