@@ -34,6 +34,9 @@ func explain(err error, sys fs.FS, root bool) *Error {
 	case is("kernel/apparmor_restrict_unprivileged_userns", "1") && !root:
 		e.Reason = "AppArmor gives user namespaces no rights (kernel.apparmor_restrict_unprivileged_userns=1)"
 		e.hint = "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or run this with sudo"
+	case strings.Contains(err.Error(), readOnlySysctls):
+		e.Reason = "as in a container"
+		e.hint = "start the container with --privileged, or with --cap-add=SYS_ADMIN --cap-add=NET_ADMIN --security-opt systempaths=unconfined"
 	case errors.Is(err, os.ErrPermission) && root:
 		e.Reason = "root may not make namespaces here, as in a container"
 		e.hint = "start the container with --cap-add=SYS_ADMIN --cap-add=NET_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined"

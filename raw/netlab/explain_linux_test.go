@@ -24,6 +24,7 @@ func TestExplain(t *testing.T) {
 		{"no network namespaces", "user/max_net_namespaces", "0\n", syscall.ENOSPC, true, "user.max_net_namespaces=0", "sysctl -w user.max_net_namespaces=", syscall.ENOSPC},
 		{"container, root", "", "", syscall.EPERM, true, "as in a container", "--cap-add=SYS_ADMIN", os.ErrPermission},
 		{"container, user", "", "", syscall.EPERM, false, "as in a container", "seccomp=unconfined", os.ErrPermission},
+		{"container, locked", "", "", &deniedError{readOnlySysctls + ": operation not permitted"}, true, "as in a container", "systempaths=unconfined", os.ErrPermission},
 		{"old kernel", "", "", syscall.EINVAL, false, "CONFIG_USER_NS", "CONFIG_NET_NS", errors.ErrUnsupported},
 		{"switches that are fine", "kernel/unprivileged_userns_clone", "1\n", syscall.EPERM, false, "as in a container", "sudo", os.ErrPermission},
 	} {

@@ -73,6 +73,28 @@ var helpers = map[string]func(){
 		fmt.Println(os.Getpid(), sleep.Process.Pid, ns)
 		select {}
 	}),
+	// A container whose settings are mounted read-only.
+	"read-only": func() {
+		if os.Getenv("SOCKWIRE_NETLAB") == "" {
+			for _, flags := range []uintptr{syscall.MS_BIND, syscall.MS_REMOUNT | syscall.MS_BIND | syscall.MS_RDONLY} {
+				if err := syscall.Mount("/proc/sys", "/proc/sys", "", flags, ""); err != nil {
+					fatal(err)
+				}
+			}
+			if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("0"), 0); !errors.Is(err, syscall.EROFS) {
+				fatal(fmt.Errorf("/proc/sys is not read-only: %v", err))
+			}
+		}
+		inside(func() {
+			lab, err := netlab.New(nil)
+			if err != nil {
+				fatal(err)
+			}
+			if _, err := lab.Host("a"); err != nil {
+				fatal(err)
+			}
+		})()
+	},
 	// A machine that forbids: the limits written here are those of this process's own user namespace.
 	"forbidden": func() {
 		for _, name := range []string{"max_user_namespaces", "max_net_namespaces"} {
@@ -236,6 +258,14 @@ func holders(t *testing.T, ns string) bool {
 		links = append(links, found...)
 	}
 	return slices.ContainsFunc(links, func(l string) bool { got, _ := os.Readlink(l); return got == ns })
+}
+
+func TestReadOnlySysctls(t *testing.T) {
+	cmd, output := helper(t, "read-only")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+	if err := cmd.Run(); err != nil {
+		t.Errorf("%v: %s", err, output)
+	}
 }
 
 func TestForbiddenNamespaces(t *testing.T) {

@@ -127,11 +127,33 @@ func settle() error {
 	if err := setLoopbackUp(); err != nil {
 		return err
 	}
+	// Whatever is mounted in here from now on stays in here.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make the mounts private: %w", err)
+	}
+	if err := unlockSysctls(); err != nil {
+		return err
+	}
 	ns, err := os.Readlink("/proc/self/ns/mnt")
 	if err != nil {
 		return err
 	}
 	return os.Setenv(marker, ns)
+}
+
+const readOnlySysctls = "/proc/sys is mounted read-only"
+
+// unlockSysctls makes /proc/sys writable in our own mount namespace where a container has it read-only. It
+// cannot where the container's owner has more rights than we, which is when we are in a user namespace of our own.
+func unlockSysctls() error {
+	const probe = "/proc/sys/net/ipv4/ip_forward"
+	if unix.Access(probe, unix.W_OK) != unix.EROFS {
+		return nil
+	}
+	if err := unix.Mount("", "/proc/sys", "", unix.MS_REMOUNT|unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("%s: %w", readOnlySysctls, err)
+	}
+	return nil
 }
 
 func setLoopbackUp() error {
