@@ -173,6 +173,7 @@ func newConn(nc netConn, network string, cfg *Config, connected bool) (*Conn, er
 		return nil, fmt.Errorf("dgram: %s: %w", network, err)
 	}
 	c.one.Batch = c.NewBatch(1, 0)
+	c.out.errs = c.NewBatch(1, 0)
 	return c, nil
 }
 
@@ -389,7 +390,9 @@ func (c *Conn) receiveFrom(b []byte, peer Addr) (Datagram, error) {
 // Batch holds the buffers of a batch of datagrams, for one goroutine at a time. Make it with [Conn.NewBatch].
 type Batch struct {
 	c    *Conn
-	recv *cmsg.Receiver
+	recv *cmsg.Receiver // waits
+	try  *cmsg.Receiver // never waits
+	used *cmsg.Receiver // the one of the last call
 	ms   []cmsg.Message
 	errs []cmsg.Message
 	info cmsg.Info

@@ -219,6 +219,26 @@ func (c *Conn) setupBatch(b *Batch) {
 		return // only of a nil connection
 	}
 	b.recv = cmsg.NewReceiver(rc, max(len(b.ms), len(b.errs)))
+	b.try = cmsg.NewReceiver(newAtOnce(rc), max(len(b.ms), len(b.errs)))
+}
+
+// atOnce is a RawConn whose Read never waits: neither for data, nor for another goroutine that waits for data and holds
+// the descriptor's read lock, nor does a deadline stop it.
+type atOnce struct {
+	syscall.RawConn
+	read func(fd uintptr) bool
+	step func(fd uintptr) // bound once: a closure made per call would be an allocation
+}
+
+func newAtOnce(rc syscall.RawConn) *atOnce {
+	a := &atOnce{RawConn: rc}
+	a.step = func(fd uintptr) { a.read(fd) }
+	return a
+}
+
+func (a *atOnce) Read(f func(fd uintptr) (done bool)) error {
+	a.read = f
+	return a.Control(a.step)
 }
 
 // receive fills the batch. Errors told by the network are kept in c.reports; a dialled socket returns them.
@@ -250,15 +270,16 @@ func (b *Batch) receive(wait bool) ([]Datagram, error) {
 }
 
 func (b *Batch) once(wait bool) (int, error) {
-	if b.errs == nil {
-		if wait {
-			return b.recv.Receive(b.ms)
-		}
-		return b.recv.TryReceive(b.ms)
-	}
+	b.used = b.recv
 	if !wait {
-		b.c.drainWith(b)
-		return b.recv.TryReceive(b.ms)
+		b.used = b.try
+		if b.errs != nil {
+			b.c.drainWith(b)
+		}
+		return b.try.TryReceive(b.ms)
+	}
+	if b.errs == nil {
+		return b.recv.Receive(b.ms)
 	}
 	n, errs, err := b.recv.ReceiveBoth(b.ms, b.errs)
 	for i := range b.errs[:errs] {
@@ -303,7 +324,7 @@ func (c *Conn) drain() {
 
 func (c *Conn) drainWith(b *Batch) {
 	for {
-		n, err := b.recv.TryReceiveErrors(b.errs)
+		n, err := b.try.TryReceiveErrors(b.errs)
 		for i := range b.errs[:n] {
 			b.report(&b.errs[i])
 		}
@@ -356,7 +377,7 @@ func (b *Batch) datagram(i int) {
 
 func (b *Batch) unixDatagram(i int, d *Datagram) {
 	info := &b.info
-	if name := b.recv.UnixName(i); len(name) > 0 {
+	if name := b.used.UnixName(i); len(name) > 0 {
 		d.From.Unix = b.c.out.names.of(name)
 	}
 	if info.Has&cmsg.Credentials != 0 {

@@ -174,6 +174,9 @@ func TestErrorsAreNeverFatalToAServer(t *testing.T) {
 	closed := closedPort(t, "udp4", "127.0.0.1:0")
 	server := listen(t, "udp4", "127.0.0.1:0", nil)
 	client := dial(t, "udp4", server.LocalAddr().String(), nil)
+	if list, total := server.Reports(); len(list) != 0 || total != 0 {
+		t.Errorf("%d errors, %d in all, before anything was sent", len(list), total)
+	}
 	for range 20 {
 		if err := server.Send([]byte("x"), closed); err != nil {
 			t.Fatalf("to a closed port: %v", err)
@@ -198,6 +201,33 @@ func TestErrorsAreNeverFatalToAServer(t *testing.T) {
 	if list, total := server.Reports(); len(list) != 0 || total != 21 {
 		t.Errorf("told twice: %d, total %d", len(list), total)
 	}
+}
+
+// Looking for errors must not wait for a goroutine that waits for data.
+func TestReportsWhileAnotherGoroutineReceives(t *testing.T) {
+	closed := closedPort(t, "udp4", "127.0.0.1:0")
+	c := listen(t, "udp4", "127.0.0.1:0", nil)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = c.Receive(make([]byte, 10))
+	}()
+	b := c.NewBatch(1, 10)
+	for n := uint64(1); n <= 10; n++ {
+		if err := c.Send([]byte("x"), closed); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			if _, total := c.Reports(); total == n {
+				break
+			}
+		}
+		if ds, err := c.TryReceiveBatch(b); len(ds) != 0 || err != nil {
+			t.Fatal(ds, err)
+		}
+	}
+	c.Close()
+	<-done
 }
 
 func TestExchangeWithAClosedPort(t *testing.T) {

@@ -69,6 +69,7 @@ type outgoing struct {
 	sync.Mutex
 	single    [1]Message
 	broadcast bool
+	errs      *Batch
 }
 
 func (b *Batch) receive(wait bool) ([]Datagram, error) {

@@ -99,6 +99,10 @@ func openError(what, network, address string, err error) error {
 		return withHint(err, "another socket has this address: find it with ss -ulpn, or choose another port")
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return withHint(err, "this host does not have that address: see ip address")
+	case errors.Is(err, syscall.EACCES) && what == "dial" && !isUnix(network):
+		return withHint(err, "a broadcast address has to be asked for")
+	case errors.Is(err, syscall.ENOENT) && what == "dial":
+		return withHint(err, "no socket has that name: is the receiver running?")
 	case errors.Is(err, os.ErrPermission) && !isUnix(network):
 		return withHint(err, "ports below net.ipv4.ip_unprivileged_port_start need cap_net_bind_service")
 	case errors.Is(err, syscall.EINVAL) && isUnix(network) && len(address) > maxUnixName:

@@ -1,6 +1,7 @@
 package dgram
 
 import (
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -114,6 +115,32 @@ func TestSourceSpecificMulticast(t *testing.T) {
 	}
 }
 
+func awaitLinkLocal(t *testing.T, h *netlab.Host) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		found := false
+		err := h.Do(func() error {
+			ifi, err := net.InterfaceByName(h.Ifname())
+			if err != nil {
+				return err
+			}
+			addrs, err := ifi.Addrs()
+			for _, a := range addrs {
+				p, ok := a.(*net.IPNet)
+				found = found || ok && p.IP.To4() == nil && p.IP.IsLinkLocalUnicast()
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found {
+			return
+		}
+	}
+	t.Fatal("no link-local address")
+}
+
 // A link-local address means nothing without its interface.
 func TestLinkLocalZones(t *testing.T) {
 	_, a, b := netlab.Two(t)
@@ -123,6 +150,7 @@ func TestLinkLocalZones(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		awaitLinkLocal(t, h)
 	}
 	server := on(t, b, "udp6", "[::]:0", nil)
 	client := on(t, a, "udp6", "[::]:0", nil)

@@ -56,9 +56,6 @@ func (c *Conn) transmit(ms []Message) (int, error) {
 	if isUnix(c.network) {
 		return c.out.unix.send(ms)
 	}
-	if c.out.errs == nil {
-		c.out.errs = c.NewBatch(1, 0)
-	}
 	n, again := 0, true
 	for n < len(ms) {
 		trains := c.load(ms[n:])

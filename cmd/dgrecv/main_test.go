@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"sockwire/capture"
+	"sockwire/capture/decode"
+	"sockwire/cmd/internal/cli/clitest"
+	"sockwire/cmd/internal/datagram/datagramtest"
+	"sockwire/dgram"
+)
+
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"dgrecv": main}) }
+
+func TestScripts(t *testing.T) { datagramtest.Run(t) }
+
+func TestGenerated(t *testing.T) { clitest.Generated(t, "dgrecv", run) }
+
+// peer finds an installed program or skips, or fails where peers are required.
+func peer(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	if os.Getenv("REQUIRE_PEERS") != "" {
+		t.Fatal(err)
+	}
+	t.Skip(err)
+	return ""
+}
+
+// start runs dgrecv until the test calls stop, which returns what it printed.
+func start(t *testing.T, args ...string) (stop func() (string, string, int)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var stdout, stderr bytes.Buffer
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, args, strings.NewReader(""), &stdout, &stderr) }()
+	var status int
+	stopped := false
+	stop = func() (string, string, int) {
+		if !stopped {
+			stopped = true
+			cancel()
+			status = <-code
+		}
+		return stdout.String(), stderr.String(), status
+	}
+	t.Cleanup(func() { stop() })
+	return stop
+}
+
+// await waits until something listens on a Unix socket.
+func await(t *testing.T, path string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		c, err := dgram.Dial(t.Context(), "unixgram", path, nil)
+		if err == nil {
+			c.Close()
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// systemd-notify passes a descriptor with BARRIER=1 and exits with 0 only once it has been closed.
+func TestSystemdNotify(t *testing.T) {
+	notify := peer(t, "systemd-notify")
+	path := filepath.Join(t.TempDir(), "notify")
+	stop := start(t, "--json", "--credentials", "unix:"+path)
+	await(t, path)
+	cmd := exec.Command(notify, "--ready", "--status=all is well")
+	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+path)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, _, _ := stop()
+	for _, want := range []string{`READY=1\nSTATUS=all is well`, `"text":"BARRIER=1"`, `"files":1`, fmt.Sprintf(`"uid":%d`, os.Getuid())} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %s in\n%s", want, out)
+		}
+	}
+}
+
+func TestLogger(t *testing.T) {
+	logger := peer(t, "logger")
+	path := filepath.Join(t.TempDir(), "log")
+	stop := start(t, "unix:"+path)
+	await(t, path)
+	if out, err := exec.Command(logger, "-u", path, "-t", "sockwire", "hello from logger").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, stderr, code := stop()
+	if !strings.Contains(out, "sockwire: hello from logger") || code != 0 || !strings.Contains(stderr, "1 datagrams") {
+		t.Errorf("exit %d\n%s%s", code, out, stderr)
+	}
+}
+
+// A slow receiver with a small buffer: every datagram is printed or counted as lost, to the last one.
+func TestDropsAreCountedToTheLastOne(t *testing.T) {
+	addr := freeAddress(t)
+	stop := start(t, "--json", "--rcvbuf", "4096", "--exec", "sleep 0.05", addr)
+	c := insist(t, addr)
+	const n = 200
+	for range n {
+		if err := c.Send(make([]byte, 300), dgram.Addr{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, stderr, _ := stop()
+	var received, dropped int
+	last := out[strings.LastIndex(strings.TrimSuffix(out, "\n"), "\n")+1:]
+	if i := strings.Index(last, `"received":`); i >= 0 {
+		fmt.Sscanf(last[i:], `"received":%d`, &received)
+	}
+	if i := strings.Index(last, `"dropped":`); i >= 0 {
+		fmt.Sscanf(last[i:], `"dropped":%d`, &dropped)
+	}
+	if received+dropped != n+1 || dropped == 0 {
+		t.Errorf("%d received + %d dropped of %d\n%s%s", received, dropped, n+1, last, stderr)
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	c, err := dgram.Listen(t.Context(), "udp4", "127.0.0.1:0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.LocalAddr().String()
+}
+
+// insist dials and sends one datagram until somebody listens.
+func insist(t *testing.T, addr string) *dgram.Conn {
+	t.Helper()
+	c, err := dgram.Dial(t.Context(), "udp", addr, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		if err := c.Send([]byte("first"), dgram.Addr{}); err != nil {
+			t.Fatal(err)
+		}
+		if list, _ := c.Reports(); len(list) == 0 {
+			return c
+		}
+		if time.Now().After(end) {
+			t.Fatal("nobody listens")
+		}
+	}
+}
+
+// What -w writes is what was sent, in packets whose checksums are right.
+func TestCaptureFile(t *testing.T) {
+	for _, network := range []string{"udp4", "udp6"} {
+		c, err := dgram.Listen(t.Context(), network, map[string]string{"udp4": "127.0.0.1:0", "udp6": "[::1]:0"}[network], nil)
+		if err != nil {
+			t.Logf("%s: not tested: %v", network, err)
+			continue
+		}
+		addr := c.LocalAddr().String()
+		c.Close()
+		name := filepath.Join(t.TempDir(), "out.pcapng")
+		stop := start(t, "-w", name, addr)
+		sender := insist(t, addr)
+		if err := sender.Send([]byte("second"), dgram.Addr{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, stderr, code := stop(); code != 0 {
+			t.Fatal(stderr)
+		}
+		r, err := capture.OpenFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		var got []string
+		var frame capture.Frame
+		var packet decode.Packet
+		decoder := decode.Decoder{SkipApplications: true}
+		for {
+			if err := r.Next(&frame); err == io.EOF {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if err := decoder.Decode(frame, &packet); err != nil {
+				t.Error(err)
+			}
+			got = append(got, string(packet.Payload(packet.Find(decode.TypeUDP))))
+			if frame.Time.IsZero() || time.Since(frame.Time) > time.Minute {
+				t.Errorf("time %v", frame.Time)
+			}
+		}
+		if fmt.Sprint(got) != "[first second]" {
+			t.Errorf("%s: the file holds %q", network, got)
+		}
+		if tshark, err := exec.LookPath("tshark"); err == nil {
+			out, err := exec.Command(tshark, "-n", "-r", name, "-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE",
+				"-T", "fields", "-e", "udp.checksum.status", "-e", "udp.length").Output()
+			if err != nil || string(out) != "1\t13\n1\t14\n" {
+				t.Errorf("tshark: %v\n%s", err, out)
+			}
+		} else if os.Getenv("REQUIRE_PEERS") != "" {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"sockwire/cmd/internal/cli"
+	"sockwire/cmd/internal/datagram"
+	"sockwire/dgram"
+)
+
+// options are the flags and arguments, checked before a socket is opened.
+type options struct {
+	socket datagram.Socket
+
+	count              int
+	idle, duration     time.Duration
+	size               int64
+	print              datagram.Format
+	json, quiet, brief bool
+	verbose            bool
+
+	joins       []string
+	reuse       bool
+	credentials bool
+	unlink      bool
+
+	echo        bool
+	reply       string
+	exec        string
+	execTimeout time.Duration
+	write, save string
+
+	addresses []datagram.Address
+	groups    []group
+	config    *dgram.Config
+	hasReply  bool
+}
+
+// group is a multicast group to join: of any source, or of one.
+type group struct {
+	source, group netip.Addr
+	ifname        string
+}
+
+func newCommand(o *options) *cli.Command {
+	c := cli.New("dgrecv", "receive, print, save and answer datagrams")
+	c.Usage = []string{"[flags] ADDRESS..."}
+	c.Long = "ADDRESS is HOST:PORT, :PORT for all addresses of IPv4 and IPv6, unix:PATH, unix:@NAME, or unix: for a name of the kernel's " +
+		"choice. Datagrams of any sender are taken, an empty one too. One longer than --size is marked; those that the receive " +
+		"buffer lost are counted to the last one."
+	c.Examples = []cli.Example{
+		{Line: "dgrecv :5000", Text: "Print what arrives on port 5000, with who sent it and how."},
+		{Line: "dgrecv -c 1 --print raw :5000 > file", Text: "Save one datagram's bytes."},
+		{Line: "dgrecv --join 192.0.2.9@232.1.1.1%eth0 :5000", Text: "Join a source-specific group on eth0."},
+		{Line: "dgrecv --echo 127.0.0.1:7", Text: "Send every datagram back."},
+		{Line: "dgrecv --exec 'tr a-z A-Z' unix:/run/upper", Text: "Answer with what a command makes of it."},
+		{Line: "dgrecv --json -w notify.pcapng :5000", Text: "JSON Lines, and a capture file for other tools."},
+	}
+	c.Privilege = "None, but for ports below 1024 (cap_net_bind_service) and buffers above net.core.rmem_max (cap_net_admin)."
+	c.ExitStatus = "fewer than -c datagrams, or none at all, before the time was up"
+	f := c.Flags
+	f.IntVarP(&o.count, "count", "c", 0, "stop after `N` datagrams")
+	cli.DurationVar(f, &o.idle, "idle", "", 0, "stop when nothing has arrived for `TIME`")
+	cli.DurationVar(f, &o.duration, "duration", "", 0, "stop after `TIME`")
+	cli.SizeVar(f, &o.size, "size", "s", 65535, "keep `SIZE` bytes of a datagram")
+	o.print = datagram.Text
+	f.VarP(&o.print, "print", "p", "print as `FORMAT`: text, hex, raw, json or none")
+	f.BoolVar(&o.json, "json", false, "JSON Lines: datagrams and a summary")
+	f.BoolVarP(&o.brief, "payload", "P", false, "with text and hex: the payload only, not where it came from")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "say how the sockets are set up, and errors of the network as they come")
+	f.StringArrayVarP(&o.joins, "join", "j", nil, "join the multicast `GROUP`: [SOURCE@]GROUP[%IFACE]; may be repeated")
+	f.BoolVar(&o.reuse, "reuse", false, "share the address with other sockets that ask for the same")
+	f.BoolVar(&o.credentials, "credentials", false, "show the sender's process, user and group on Unix sockets")
+	f.BoolVar(&o.unlink, "unlink", false, "replace a stale socket file")
+	f.BoolVarP(&o.echo, "echo", "e", false, "send every datagram back")
+	f.StringVarP(&o.reply, "reply", "r", "", "answer every datagram with `TEXT`")
+	f.StringVarP(&o.exec, "exec", "x", "", "run `COMMAND` with sh for each datagram, which it reads; what it writes is the answer. DGRECV_FROM, "+
+		"DGRECV_FROM_ADDRESS, DGRECV_FROM_PORT, DGRECV_TO, DGRECV_INTERFACE, DGRECV_TTL, DGRECV_TOS, DGRECV_TIME and DGRECV_NUMBER say where it came from")
+	cli.DurationVar(f, &o.execTimeout, "exec-timeout", "", 10*time.Second, "end a --exec command after `TIME`")
+	f.StringVarP(&o.write, "write", "w", "", "write UDP datagrams to the capture `FILE`, IP headers rebuilt from what the kernel told")
+	f.StringVar(&o.save, "save", "", "write each payload to a file of its own in `DIR`")
+	o.socket.AddFlags(f)
+	return c
+}
+
+func (o *options) check(c *cli.Command, args []string) error {
+	if len(args) == 0 {
+		return cli.Usagef("at least one address is needed")
+	}
+	udp := false
+	for _, a := range args {
+		address, err := datagram.ParseAddress(a, o.socket.Four, o.socket.Six)
+		if err != nil {
+			return err
+		}
+		udp = udp || address.Network != "unixgram"
+		o.addresses = append(o.addresses, address)
+	}
+	o.hasReply = c.Flags.Changed("reply")
+	answers := 0
+	for _, given := range []bool{o.echo, o.hasReply, o.exec != ""} {
+		if given {
+			answers++
+		}
+	}
+	switch {
+	case answers > 1:
+		return cli.Usagef("--echo, --reply and --exec exclude each other")
+	case o.count < 0:
+		return cli.Usagef("--count cannot be negative")
+	case o.size < 0 || o.size > 1<<20:
+		return cli.Usagef("--size is 0 to 1 MiB")
+	case o.write != "" && !udp:
+		return cli.Usagef("--write holds UDP datagrams only, and no address is of that kind")
+	case len(o.joins) > 0 && !udp:
+		return cli.Usagef("only UDP has groups to join")
+	}
+	if o.json {
+		o.print = datagram.JSON
+	}
+	o.json = o.print == datagram.JSON
+	if o.save != "" {
+		if info, err := os.Stat(o.save); err != nil || !info.IsDir() {
+			return cli.Usagef("--save %s is no directory", o.save)
+		}
+	}
+	for _, s := range o.joins {
+		g, err := parseGroup(s)
+		if err != nil {
+			return err
+		}
+		o.groups = append(o.groups, g)
+	}
+	var err error
+	if o.config, err = o.socket.Config(); err != nil {
+		return err
+	}
+	o.config.ReuseAddr = o.reuse
+	o.config.Credentials = o.credentials
+	return nil
+}
+
+func parseGroup(s string) (g group, err error) {
+	rest, ifname, _ := strings.Cut(s, "%")
+	g.ifname = ifname
+	if source, grp, ok := strings.Cut(rest, "@"); ok {
+		if g.source, err = netip.ParseAddr(source); err != nil {
+			return g, cli.Usagef("--join %s: %q is no address", s, source)
+		}
+		rest = grp
+	}
+	if g.group, err = netip.ParseAddr(rest); err != nil || !g.group.IsMulticast() {
+		return g, cli.Usagef("--join %s: %q is no multicast address", s, rest)
+	}
+	return g, nil
+}

@@ -1,0 +1,357 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sockwire/cmd/internal/cli"
+	"sockwire/cmd/internal/datagram"
+	"sockwire/dgram"
+)
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var o options
+	c := newCommand(&o)
+	return c.Execute(ctx, args, stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
+		if err := o.check(c, args); err != nil {
+			return err
+		}
+		return receive(ctx, env, &o)
+	})
+}
+
+// summary is the last record.
+type summary struct {
+	Type      string `json:"type"`
+	Received  int    `json:"received"`
+	Bytes     int    `json:"bytes"`
+	Truncated int    `json:"truncated"`
+	Dropped   uint64 `json:"dropped"` // by receive buffers, to the last one
+	Senders   int    `json:"senders"`
+	Answers   int    `json:"answers"`
+	Failed    int    `json:"failed_answers"`
+	Errors    uint64 `json:"errors"` // that the network told about answers
+	Elapsed   int64  `json:"elapsed_ns"`
+}
+
+// receiver is one run of the command. Sockets are read by a goroutine each; mu makes what they do with a datagram one
+// thing at a time.
+type receiver struct {
+	o     *options
+	env   *cli.Env
+	conns []*dgram.Conn
+
+	mu      sync.Mutex
+	sum     summary
+	senders map[dgram.Addr]struct{}
+	out     []byte
+	capture *captureFile
+	full    context.CancelFunc // -c is reached
+	last    atomic.Int64       // when the last datagram came
+}
+
+// maxSenders bounds what is remembered of who sent; the count stops there.
+const maxSenders = 1 << 16
+
+func receive(ctx context.Context, env *cli.Env, o *options) error {
+	r := &receiver{o: o, env: env, senders: map[dgram.Addr]struct{}{}, sum: summary{Type: "summary"}}
+	defer r.close()
+	if err := r.open(ctx); err != nil {
+		return err
+	}
+	start := time.Now()
+	r.last.Store(start.UnixNano())
+	work, full := context.WithCancel(ctx)
+	defer full()
+	r.full = full
+	if o.duration > 0 {
+		defer time.AfterFunc(o.duration, full).Stop()
+	}
+	if o.idle > 0 {
+		go r.watchIdle(work)
+	}
+	env.OnStatus(r.status)
+	stop := env.Progress(r.status)
+	err := r.readAll(work)
+	stop()
+	r.sum.Elapsed = time.Since(start).Nanoseconds()
+	r.finish()
+	if closing := r.capture.close(); closing != nil && err == nil {
+		err = fmt.Errorf("--write: %w", closing)
+	}
+	switch {
+	case err != nil:
+		return err
+	case ctx.Err() != nil:
+		return nil // told to stop, as a server is
+	case r.sum.Received < o.count || r.sum.Received == 0:
+		return cli.ErrNo
+	}
+	return nil
+}
+
+func (r *receiver) open(ctx context.Context) error {
+	for _, a := range r.o.addresses {
+		c, err := r.listen(ctx, a)
+		if err != nil {
+			return err
+		}
+		r.conns = append(r.conns, c)
+		if r.o.verbose {
+			r.env.Warnf("listening on %v, receive buffer granted: %d bytes", c.LocalAddr(), c.ReadBuffer())
+		} else if port := c.LocalAddr(); a.Text == "" || len(a.Text) > 1 && a.Text[len(a.Text)-2:] == ":0" {
+			r.env.Warnf("listening on %v", port)
+		}
+	}
+	if r.o.write != "" {
+		var err error
+		if r.capture, err = createCapture(r.o.write); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *receiver) listen(ctx context.Context, a datagram.Address) (*dgram.Conn, error) {
+	c, err := dgram.Listen(ctx, a.Network, a.Text, r.o.config)
+	if err != nil && r.o.unlink && a.Network == "unixgram" && errors.Is(err, errInUse) && stale(ctx, a.Text) {
+		if err := os.Remove(a.Text); err != nil {
+			return nil, fmt.Errorf("--unlink: %w", err)
+		}
+		c, err = dgram.Listen(ctx, a.Network, a.Text, r.o.config)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if a.Network == "unixgram" {
+		return c, nil
+	}
+	for _, g := range r.o.groups {
+		ifname := g.ifname
+		if ifname == "" {
+			ifname = r.o.socket.Interface
+		}
+		if g.source.IsValid() {
+			err = c.JoinSource(g.group, g.source, ifname)
+		} else {
+			err = c.Join(g.group, ifname)
+		}
+		if err != nil {
+			c.Close()
+			return nil, cli.WithHint(err, "name an interface with --join GROUP%%IFACE; ip link lists them")
+		}
+	}
+	return c, nil
+}
+
+// stale tells whether a path is a socket that nobody has open.
+func stale(ctx context.Context, path string) bool {
+	c, err := dgram.Dial(ctx, "unixgram", path, nil)
+	if err == nil {
+		c.Close()
+	}
+	return errors.Is(err, errRefused)
+}
+
+func (r *receiver) close() {
+	for _, c := range r.conns {
+		c.Close()
+	}
+}
+
+func (r *receiver) readAll(ctx context.Context) error {
+	errs := make([]error, len(r.conns))
+	var wg sync.WaitGroup
+	for i, c := range r.conns {
+		wg.Go(func() {
+			if errs[i] = r.read(ctx, c); errs[i] != nil {
+				r.full()
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// read takes batches from one socket until ctx is done, then what has arrived by then.
+func (r *receiver) read(ctx context.Context, c *dgram.Conn) error {
+	b := c.NewBatch(32, int(r.o.size))
+	stop := context.AfterFunc(ctx, func() { _ = c.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	for {
+		ds, err := c.ReceiveBatch(b)
+		if err != nil {
+			if ctx.Err() != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+				break
+			}
+			return err
+		}
+		if more, err := r.take(c, ds); !more || err != nil {
+			return err
+		}
+		r.showErrors(c)
+	}
+	_ = c.SetReadDeadline(time.Time{})
+	ds, err := c.TryReceiveBatch(b)
+	if err == nil && r.o.count == 0 {
+		_, err = r.take(c, ds)
+	}
+	return err
+}
+
+// take handles a batch; it returns false when enough has been received.
+func (r *receiver) take(c *dgram.Conn, ds []dgram.Datagram) (more bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range ds {
+		if r.o.count > 0 && r.sum.Received == r.o.count {
+			closeFiles(&ds[i])
+			continue
+		}
+		if err := r.handle(c, &ds[i]); err != nil {
+			return false, err
+		}
+		if r.sum.Received == r.o.count {
+			r.full()
+			more = false
+		}
+	}
+	r.last.Store(time.Now().UnixNano())
+	return r.o.count == 0 || r.sum.Received < r.o.count, r.env.Stdout.Flush()
+}
+
+func closeFiles(d *dgram.Datagram) {
+	for _, f := range d.Files {
+		f.Close()
+	}
+}
+
+func (r *receiver) handle(c *dgram.Conn, d *dgram.Datagram) error {
+	defer closeFiles(d)
+	r.sum.Received++
+	r.sum.Bytes += len(d.Payload)
+	if d.Truncated {
+		r.sum.Truncated++
+	}
+	if len(r.senders) < maxSenders {
+		r.senders[d.From] = struct{}{}
+	}
+	r.show(d)
+	if r.o.save != "" {
+		name := filepath.Join(r.o.save, fmt.Sprintf("%08d.bin", r.sum.Received))
+		if err := os.WriteFile(name, d.Payload, 0o644); err != nil {
+			return fmt.Errorf("--save: %w", err)
+		}
+	}
+	if err := r.capture.write(d, c.LocalAddr()); err != nil {
+		return fmt.Errorf("--write: %w", err)
+	}
+	r.answer(c, d)
+	return nil
+}
+
+func (r *receiver) show(d *dgram.Datagram) {
+	b := r.out[:0]
+	switch r.o.print {
+	case datagram.JSON:
+		r.env.Stdout.JSON(datagram.NewRecord("datagram", d))
+		return
+	case datagram.Raw:
+		b = append(b, d.Payload...)
+	case datagram.Text, datagram.Hex:
+		if !r.o.brief {
+			b = append(b, datagram.Describe(d)...)
+			if d.Dropped > 0 {
+				b = fmt.Appendf(b, " (%d lost before it)", d.Dropped)
+			}
+		}
+		if r.o.print == datagram.Hex {
+			if !r.o.brief {
+				b = append(b, '\n')
+			}
+			b = datagram.AppendHex(b, d.Payload)
+			break
+		}
+		if !r.o.brief && len(d.Payload) > 0 {
+			b = append(b, ": "...)
+		}
+		b = append(cli.AppendEscaped(b, d.Payload), '\n')
+	}
+	r.out = b
+	r.env.Stdout.Write(b)
+}
+
+// showErrors tells what the network says about answers.
+func (r *receiver) showErrors(c *dgram.Conn) {
+	if !r.o.verbose {
+		return
+	}
+	list, _ := c.Reports()
+	for _, e := range list {
+		r.env.Warnf("%v", e)
+	}
+}
+
+func (r *receiver) watchIdle(ctx context.Context) {
+	for {
+		quiet := time.Since(time.Unix(0, r.last.Load()))
+		if quiet >= r.o.idle {
+			r.full()
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(r.o.idle - quiet):
+		}
+	}
+}
+
+func (r *receiver) status() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return fmt.Sprintf("%d datagrams, %d bytes, %d truncated, %d lost in receive buffers", r.sum.Received, r.sum.Bytes, r.sum.Truncated, r.drops())
+}
+
+func (r *receiver) drops() (n uint64) {
+	for _, c := range r.conns {
+		if d, err := c.Drops(); err == nil {
+			n += uint64(d)
+		}
+	}
+	return n
+}
+
+func (r *receiver) finish() {
+	r.sum.Dropped, r.sum.Senders = r.drops(), len(r.senders)
+	for _, c := range r.conns {
+		_, n := c.Reports()
+		r.sum.Errors += n
+	}
+	if r.o.json {
+		r.env.Stdout.JSON(r.sum)
+		return
+	}
+	if r.o.quiet {
+		return
+	}
+	s := &r.sum
+	text := fmt.Sprintf("%d datagrams (%d bytes) from %d senders", s.Received, s.Bytes, s.Senders)
+	for _, part := range []struct {
+		n    uint64
+		text string
+	}{{uint64(s.Truncated), "truncated"}, {s.Dropped, "lost in receive buffers"}, {uint64(s.Answers), "answered"},
+		{uint64(s.Failed), "answers failed"}, {s.Errors, "errors told by the network"}} {
+		if part.n > 0 {
+			text += fmt.Sprintf(", %d %s", part.n, part.text)
+		}
+	}
+	r.env.Warnf("%s", text)
+}

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"sockwire/capture"
+	"sockwire/cmd/internal/cli/clitest"
+	"sockwire/cmd/internal/datagram/datagramtest"
+	"sockwire/dgram"
+	"sockwire/raw/packet"
+)
+
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"dgsend": main}) }
+
+func TestScripts(t *testing.T) { datagramtest.Run(t) }
+
+func TestGenerated(t *testing.T) { clitest.Generated(t, "dgsend", run) }
+
+// dnsServer answers A questions for any name with one address, but for the question of the given number.
+func dnsServer(t *testing.T, answer string, skip int) string {
+	t.Helper()
+	c, err := dgram.Listen(t.Context(), "udp4", "127.0.0.1:0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() { c.Close(); <-done })
+	go func() {
+		defer close(done)
+		buf := make([]byte, 2000)
+		for {
+			d, err := c.Receive(buf)
+			if err != nil {
+				return
+			}
+			var q dns.Msg
+			if q.Unpack(d.Payload) != nil {
+				continue
+			}
+			if skip--; skip == 0 {
+				continue
+			}
+			b, _ := dnsAnswer(&q, answer).Pack()
+			_ = c.Reply(&d, b)
+		}
+	}()
+	return c.LocalAddr().String()
+}
+
+func dnsAnswer(q *dns.Msg, address string) *dns.Msg {
+	a := new(dns.Msg)
+	a.SetReply(q)
+	a.Answer = append(a.Answer, &dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60},
+		A: netip.MustParseAddr(address).AsSlice()})
+	return a
+}
+
+// A real question to a real server's code, transaction id and all.
+func TestAsksADNSServer(t *testing.T) {
+	server := dnsServer(t, "192.0.2.77", 0)
+	q := new(dns.Msg)
+	q.SetQuestion("example.com.", dns.TypeA)
+	b, err := q.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, stderr, code := clitest.Run(t, run, string(b), "--reply", "1", "--print", "raw", server)
+	var a dns.Msg
+	if code != 0 || a.Unpack([]byte(out)) != nil || a.Id != q.Id || len(a.Answer) != 1 {
+		t.Errorf("exit %d, %s, answer %v", code, stderr, a)
+	}
+}
+
+// record writes a capture of a DNS conversation: three questions, the second and third answered in the other order.
+func record(t *testing.T, answer string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "dns.pcap")
+	w, err := capture.Create(name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Describe([]capture.Interface{{Name: "test", Link: capture.LinkRaw}}); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Unix(1700000000, 0)
+	put := func(client bool, payload []byte) {
+		t.Helper()
+		src, dst, sport, dport := "192.0.2.1", "192.0.2.53", uint16(4000), uint16(53)
+		if !client {
+			src, dst, sport, dport = dst, src, dport, sport
+		}
+		b, err := packet.Append(nil, &packet.IPv4{Src: netip.MustParseAddr(src), Dst: netip.MustParseAddr(dst)},
+			&packet.UDP{SrcPort: sport, DstPort: dport}, packet.Payload(payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at = at.Add(20 * time.Millisecond)
+		if err := w.Write(&capture.Frame{Data: b, Length: len(b), Time: at, Link: capture.LinkRaw}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var questions, answers [][]byte
+	for i, host := range []string{"a.example.", "b.example.", "c.example."} {
+		q := new(dns.Msg)
+		q.SetQuestion(host, dns.TypeA)
+		q.Id = uint16(100 + i)
+		b, _ := q.Pack()
+		questions = append(questions, b)
+		b, _ = dnsAnswer(q, answer).Pack()
+		answers = append(answers, b)
+	}
+	put(true, questions[0])
+	put(false, answers[0])
+	put(true, questions[1])
+	put(true, questions[2])
+	put(false, answers[2])
+	put(false, answers[1])
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestReplay(t *testing.T) {
+	for _, tt := range []struct {
+		name, recorded, real string
+		silent               int // the server does not answer this question
+		args                 []string
+		code                 int
+		want                 string
+	}{
+		{"same", "192.0.2.77", "192.0.2.77", 0, nil, 0, `^answer 1: same, 52 bytes.*\nanswer 2: same.*\nanswer 3: same.*\n$`},
+		{"differs", "192.0.2.77", "192.0.2.78", 0, nil, 0, `^answer 1: differs, 52 bytes, after .* bytes 51\+1\n`},
+		{"exact", "192.0.2.77", "192.0.2.78", 0, []string{"--exact"}, 1, `differs`},
+		{"fresh ids", "192.0.2.77", "192.0.2.77", 0, []string{"--new-ids"}, 0, `^(answer \d: same, .*\n){3}$`},
+		{"missing", "192.0.2.77", "192.0.2.77", 2, []string{"--wait", "50ms"}, 1, `answer 3: missing \(52 bytes recorded\)`},
+		{"json", "192.0.2.77", "192.0.2.78", 0, []string{"--json"}, 0, `"type":"answer","number":1,"outcome":"differs","recorded_size":52,"size":52,"differences":\[\{"offset":51,"length":1\}\]`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			args := append([]string{"--pcap", record(t, tt.recorded), "--speed", "10", dnsServer(t, tt.real, tt.silent)}, tt.args...)
+			out, stderr, code := clitest.Run(t, run, "", args...)
+			if code != tt.code || !regexp.MustCompile(tt.want).MatchString(out) {
+				t.Errorf("exit %d, want %d\n%s%s", code, tt.code, out, stderr)
+			}
+		})
+	}
+}
+
+func TestReplayKeepsTime(t *testing.T) {
+	server := dnsServer(t, "192.0.2.77", 0)
+	start := time.Now()
+	if _, stderr, code := clitest.Run(t, run, "", "--pcap", record(t, "192.0.2.77"), server); code != 0 {
+		t.Fatal(stderr)
+	}
+	if took := time.Since(start); took < 60*time.Millisecond { // the last question was asked after 60 ms
+		t.Errorf("60 ms of conversation took %v", took)
+	}
+}
+
+func TestReplayRefusesWhatIsNoConversation(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text")
+	if err := os.WriteFile(text, []byte("not a capture\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"--pcap", text, "127.0.0.1:9"}, {"--pcap", dir + "/missing", "127.0.0.1:9"},
+		{"--pcap", record(t, "192.0.2.1"), "--conversation", "2", "127.0.0.1:9"},
+	} {
+		if _, stderr, code := clitest.Run(t, run, "", args...); code != 2 || !strings.Contains(stderr, "--pcap") {
+			t.Errorf("%v: exit %d, %s", args, code, stderr)
+		}
+	}
+}
+
+func TestTransactionIDs(t *testing.T) {
+	stun := make([]byte, 20)
+	binary.BigEndian.PutUint32(stun[4:], 0x2112a442)
+	for _, tt := range []struct {
+		b            []byte
+		port         uint16
+		offset, size int
+	}{{stun, 3478, 8, 12}, {make([]byte, 12), 53, 0, 2}, {make([]byte, 11), 53, 0, 0}, {make([]byte, 40), 9, 0, 0}, {nil, 53, 0, 0}} {
+		if offset, size := transactionID(tt.b, tt.port); offset != tt.offset || size != tt.size {
+			t.Errorf("%d bytes for port %d: %d, %d", len(tt.b), tt.port, offset, size)
+		}
+	}
+}
+
+func FuzzDifferences(f *testing.F) {
+	f.Add([]byte("abc"), []byte("axcd"))
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		n := min(len(a), len(b))
+		fixed := bytes.Clone(a[:n])
+		last := -1
+		for _, d := range differences(a, b) {
+			if d.Offset <= last || d.Length < 1 || d.Offset+d.Length > n {
+				t.Fatalf("%+v after %d of %d", d, last, n)
+			}
+			last = d.Offset + d.Length
+			copy(fixed[d.Offset:], b[d.Offset:last])
+		}
+		if !bytes.Equal(fixed, b[:n]) {
+			t.Fatal("the differences do not make one of the other")
+		}
+	})
+}
