@@ -128,10 +128,10 @@ func testNames(t testing.TB) Names {
 		"networks": "net-10-0-0-0.libpcap.test 10.0.0.0\nnet-10-20-0-0.libpcap.test 10.20.0.0\nnet-10-20-30-0.libpcap.test 10.20.30.0\n",
 		"ethers": `ab:cd:ef:00:00:01 eth-noipv4-noipv6.host123.libpcap.test
 ab:cd:ef:00:00:02 eth-ipv4-noipv6.host123.libpcap.test
-ab:cd:ef:00:00:03 eth-ipv4-ipv6.host123.libpcap.test
-ab:cd:ef:00:00:04 eth-noipv4-ipv6.host123.libpcap.test
+ab:cd:ef:00:00:02 eth-ipv4-ipv6.host123.libpcap.test
+ab:cd:ef:00:00:02 eth-noipv4-ipv6.host123.libpcap.test
 ab:cd:ef:00:00:05 eth-ipv4x4-noipv6.host357.libpcap.test
-ab:cd:ef:00:00:06 eth-ipv4x4-ipv6x2.host357.libpcap.test
+ab:cd:ef:00:00:05 eth-ipv4x4-ipv6x2.host357.libpcap.test
 `,
 		"services": "smtp 25/tcp\ndomain 53/tcp\ndomain 53/udp\nbootps 67/udp\nbootpc 68/udp\n",
 		"protocols": `icmp 1

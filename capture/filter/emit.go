@@ -244,7 +244,7 @@ func headerLengthOf(e *expr) *expr {
 
 // keepsA tells whether X can take the value without a detour through A.
 func (as *assembler) keepsA(e *expr) bool {
-	return as.reg.hasX(e) || e.op == exConst || e.op == exLen || e.op == exVar || headerLengthOf(e) != nil
+	return as.reg.hasX(e) || e.op == exConst || e.op == exVar || headerLengthOf(e) != nil
 }
 
 // keepsX tells whether A can take the value without touching X.
@@ -260,6 +260,7 @@ func keepsX(e *expr) bool {
 	return e.op != exNone && e.b.op == exConst && keepsX(e.a)
 }
 
+// loadX does not use "ldx #pktlen", which x/net's disassembler takes for a load into A.
 func (as *assembler) loadX(e *expr) {
 	if as.reg.hasX(e) {
 		return
@@ -269,8 +270,6 @@ func (as *assembler) loadX(e *expr) {
 		as.op(opMISC|miscTAX, 0)
 	case e.op == exConst:
 		as.op(opLDX|modeIMM, e.k)
-	case e.op == exLen:
-		as.op(opLDX|modeLEN, 0)
 	case e.op == exVar:
 		as.op(opLDX|modeMEM, uint32(as.slots[e.k]))
 	case headerLengthOf(e) != nil:
@@ -321,12 +320,15 @@ func (as *assembler) alu(e *expr) {
 		as.op(opALU|srcK|aluOps[e.op], e.b.k)
 		return
 	}
-	as.pair(e.a, e.b)
+	as.pair(e.a, e.b, commutes(e.op))
 	as.op(opALU|srcX|aluOps[e.op], 0)
 }
 
-// pair brings a into A and b into X.
-func (as *assembler) pair(a, b *expr) {
+// pair brings a into A and b into X, or the other way round where that is as good and shorter.
+func (as *assembler) pair(a, b *expr, either bool) {
+	if either && !as.keepsA(b) && !keepsX(a) && keepsX(b) {
+		a, b = b, a
+	}
 	switch {
 	case as.reg.hasA(a) && as.keepsA(b):
 		as.loadX(b)
@@ -365,7 +367,7 @@ func (as *assembler) test(b *block) {
 		as.loadA(b.a)
 		code, k = code|srcK, b.b.k
 	} else {
-		as.pair(b.a, b.b)
+		as.pair(b.a, b.b, b.jump == jumpEq || b.jump == jumpSet)
 		code |= srcX
 	}
 	as.fixes = append(as.fixes, fix{at: len(as.code), yes: b.next[1], no: b.next[0]})

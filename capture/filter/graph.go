@@ -63,11 +63,6 @@ func (g *graph) link(c *cond, yes, no *block) *block {
 		return yes
 	case condFalse:
 		return no
-	case condConst:
-		if c.yes {
-			return yes
-		}
-		return no
 	case condFail:
 		return g.reject
 	case condNot:

@@ -54,8 +54,9 @@ func (p pool) constant(v uint32) *expr { return p.intern(expr{op: exConst, k: v,
 func (p pool) length() *expr           { return p.intern(expr{op: exLen, max: 1<<32 - 1}) }
 func (p pool) none() *expr             { return p.intern(expr{op: exNone, max: 1<<32 - 1, fails: true}) }
 
+// variable reads a variable. All of them hold offsets and such: sums of a few header lengths.
 func (p pool) variable(i int) *expr {
-	return p.intern(expr{op: exVar, k: uint32(i), vars: 1 << i, max: 1<<32 - 1})
+	return p.intern(expr{op: exVar, k: uint32(i), vars: 1 << i, max: 1<<20 - 1})
 }
 
 // maxOffset is the largest offset that is not taken for a Linux extension or a negative number.
@@ -241,10 +242,9 @@ const (
 type condKind uint8
 
 const (
-	condTrue  condKind = iota // known from the link type: the other side of "and" is dropped unread
-	condFalse                 //
-	condConst                 // the same after arithmetic: what stands left of it is read all the same
-	condFail                  // rejects the packet, even under "not"
+	condTrue condKind = iota
+	condFalse
+	condFail // rejects the packet, even under "not"
 	condTest
 	condNot
 	condAnd
@@ -256,7 +256,6 @@ const (
 // outside the packet rejects the packet.
 type cond struct {
 	kind  condKind
-	yes   bool // condConst
 	jump  jump
 	a, b  *expr
 	x, y  *cond
@@ -280,7 +279,7 @@ func and(x, y *cond) *cond {
 	switch {
 	case x.kind == condFalse || y.kind == condTrue:
 		return x
-	case y.kind == condFalse || x.kind == condTrue:
+	case x.kind == condTrue:
 		return y
 	}
 	return &cond{kind: condAnd, x: x, y: y}
@@ -290,7 +289,7 @@ func or(x, y *cond) *cond {
 	switch {
 	case x.kind == condTrue || y.kind == condFalse:
 		return x
-	case y.kind == condTrue || x.kind == condFalse:
+	case x.kind == condFalse:
 		return y
 	}
 	return &cond{kind: condOr, x: x, y: y}
@@ -324,7 +323,10 @@ func (p pool) test(j jump, a, b *expr) *cond {
 		}
 	}
 	if a.op == exConst && b.op == exConst {
-		return &cond{kind: condConst, yes: holds(j, a.k, b.k)}
+		if holds(j, a.k, b.k) {
+			return always
+		}
+		return never
 	}
 	if j == jumpEq && b.op == exConst && a.op == exAnd && a.b.op == exConst {
 		mask := a.b.k

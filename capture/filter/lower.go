@@ -21,6 +21,9 @@ type lowerer struct {
 	nvars     int
 	// used are the variables that some load needs.
 	used uint16
+	// guards are conditions of the relation being lowered that reject the packet where an index is out
+	// of all bounds.
+	guards *cond
 }
 
 // bailout carries an error out of the recursion.
@@ -58,9 +61,6 @@ func lower(f *Filter, link capture.LinkType, opts *Options) (c *cond, l *lowerer
 		c = l.anywhere(f.root)
 	} else {
 		c = l.node(f.root)
-	}
-	if c.kind == condTrue || c.kind == condFalse {
-		return c, l, nil
 	}
 	if pro := l.prologue(); len(pro) > 0 {
 		c = &cond{kind: condAnd, x: &cond{kind: condDo, steps: pro}, y: c}
@@ -628,15 +628,12 @@ func (l *lowerer) decnetHost(n *prim) *cond {
 		if src {
 			short, long = 3, 15
 		}
-		after := func(flag *cond, k uint32) *cond { return and(flag, l.eq(l.network(k, 2), addr)) }
-		flags := func(size int, v, mask uint32) *cond { return l.masked(l.network(2, size), v, mask) }
-		c := or(after(flags(1, 0x06, 0x07), 2+long), after(flags(2, 0x8106, 0xff07), 3+long))
-		if src {
-			c = or(after(flags(2, 0x8102, 0xff07), 3+short), c)
-			return or(after(flags(1, 0x02, 0x07), 2+short), c)
+		after := func(size int, flags, mask, k uint32) *cond {
+			return and(l.masked(l.network(2, size), flags, mask), l.eq(l.network(k, 2), addr))
 		}
-		c = or(flags(4, 0x81020000|addr, 0xff07ffff), c)
-		return or(flags(4, 0x02000000|addr<<8, 0x07ffff00), c)
+		c := or(after(1, 0x06, 0x07, 2+long), after(2, 0x8106, 0xff07, 3+long))
+		c = or(after(2, 0x8102, 0xff07, 3+short), c)
+		return or(after(1, 0x02, 0x07, 2+short), c)
 	}))
 }
 
@@ -884,7 +881,9 @@ type value struct {
 }
 
 func (l *lowerer) relation(n *relation) *cond {
+	l.guards = always
 	a, b := l.arith(n.left), l.arith(n.right)
+	guards := l.guards
 	var c *cond
 	switch n.op {
 	case "=":
@@ -900,7 +899,7 @@ func (l *lowerer) relation(n *relation) *cond {
 	case "<":
 		c = negate(l.test(jumpGe, a.e, b.e))
 	}
-	return and(b.is, and(a.is, c))
+	return and(a.is, and(b.is, and(guards, c)))
 }
 
 func (l *lowerer) arith(a arith) value {
@@ -947,8 +946,9 @@ func (l *lowerer) loadBytes(n *load) value {
 			payload(0)
 			break
 		}
-		is = and(l.linkProtocol(n, etherIPv4), l.eq(l.network(9, 1), ipProtocols[n.proto]))
-		is = and(is, l.firstFragment())
+		// IP is tested for before the headers that the index is read from.
+		i.is = and(l.linkProtocol(n, etherIPv4), i.is)
+		is = and(l.eq(l.network(9, 1), ipProtocols[n.proto]), l.firstFragment())
 		base, k = l.headerLength(), uint64(l.lay.pl.k)+uint64(l.lay.nl)
 	}
 	return value{l.loadIndexed(base, k, i.e, int(n.size)), and(i.is, is)}
@@ -965,6 +965,10 @@ func (l *lowerer) loadIndexed(base *expr, k uint64, i *expr, size int) *expr {
 	default:
 		// Adding modulo 2³² lets tcp[-1] read the byte before the header.
 		base = l.alu(exAdd, base, i)
+	}
+	if base.op != exConst && base.op != exNone && uint64(base.max)+k > maxOffset {
+		// The kernel takes the sum of index and offset modulo 2³², and large ones for other headers.
+		l.guards = and(l.guards, or(negate(l.gt(base, uint32(maxOffset-k))), &cond{kind: condFail}))
 	}
 	return l.load(base, k, size)
 }

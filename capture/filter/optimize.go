@@ -42,6 +42,14 @@ func (g *graph) thread(blocks []*block) bool {
 	for _, b := range blocks {
 		b.in = facts{}
 	}
+	for {
+		to, ok := g.entry.decide(&facts{}, g.reject)
+		if !ok || to == g.entry {
+			break
+		}
+		g.entry = to
+		changed = true
+	}
 	g.entry.in = facts{valid: true}
 	for _, b := range blocks {
 		if b.kind == blockAccept || b.kind == blockReject || !b.in.valid {
@@ -57,7 +65,7 @@ func (g *graph) thread(blocks []*block) bool {
 			out := b.out(way == 1)
 			next := b.next[way]
 			for {
-				to, ok := next.decide(&out)
+				to, ok := next.decide(&out, g.reject)
 				if !ok || to == next {
 					break
 				}
@@ -99,7 +107,10 @@ func (g *graph) simplify(b *block) bool {
 }
 
 // decide returns where a block leads if the facts leave no choice and passing it by changes nothing.
-func (b *block) decide(f *facts) (*block, bool) {
+func (b *block) decide(f *facts, reject *block) (*block, bool) {
+	if b.next[0] == reject && b.next[1] == reject {
+		return reject, true
+	}
 	if len(b.sets) > 0 {
 		return nil, false
 	}
