@@ -1,0 +1,15 @@
+# bash completion for dgrelay
+_dgrelay() {
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
+	case $previous in
+	--impair|-x|--forward|--backward|--max-clients|--idle|--duration|--head|--completion)
+		COMPREPLY=($(compgen -f -- "$current"))
+		return
+		;;
+	esac
+	case $current in
+	-*) COMPREPLY=($(compgen -W '--impair -x --forward --backward --ipv4 -4 --ipv6 -6 --max-clients --idle --duration --head --json --verbose -v --quiet -q --help -h --version --man --completion' -- "$current")) ;;
+	*) COMPREPLY=($(compgen -f -- "$current")) ;;
+	esac
+}
+complete -o filenames -F _dgrelay dgrelay

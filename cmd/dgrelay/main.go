@@ -1,0 +1,245 @@
+// Command dgrelay relays datagrams and does to them what a bad network does, as a seed says.
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"time"
+
+	"sockwire/cmd/internal/cli"
+	"sockwire/cmd/internal/datagram"
+	"sockwire/dgram/relay"
+	"sockwire/raw/impair"
+)
+
+func main() { cli.Main(run) }
+
+// options are the flags and arguments, checked before a socket is opened.
+type options struct {
+	both, forward, backward string
+	four, six               bool
+	maxClients, head        int
+	idle, duration          time.Duration
+	json, verbose, quiet    bool
+	config                  relay.Config
+}
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var o options
+	c := newCommand(&o)
+	return c.Execute(ctx, args, stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
+		if err := o.check(args); err != nil {
+			return err
+		}
+		return relayAll(ctx, env, &o)
+	})
+}
+
+func newCommand(o *options) *cli.Command {
+	c := cli.New("dgrelay", "relay datagrams through a bad network, made from a seed")
+	c.Usage = []string{"[flags] LISTEN TARGET"}
+	c.Long = "Clients send to LISTEN, each gets a socket of its own to TARGET, and answers go back. On the way datagrams are lost, " +
+		"duplicated, reordered, delayed, corrupted, truncated and held back by a rate limit, as the expressions say; the same seed and " +
+		"the same traffic give the same decisions. LISTEN and TARGET are HOST:PORT, unix:PATH or unix:@NAME, both of one kind.\n\n" +
+		"An expression is settings joined by commas:\n\n" +
+		"    seed=N                  random numbers\n" +
+		"    loss=P                  lost, with probability P: 5% or 0.05\n" +
+		"    enter=P,leave=P         bursts of loss (Gilbert-Elliott); badloss=P loses only some in a burst\n" +
+		"    dup=P                   delivered twice\n" +
+		"    reorder=P,gap=N,hold=D  held until N later ones have gone ahead, or for D\n" +
+		"    delay=D,jitter=D        delayed by delay ± jitter; dist=uniform, normal or pareto; order=free lets jitter reorder\n" +
+		"    corrupt=P               one bit inverted, at a byte from=B up to=B\n" +
+		"    truncate=P,cut=B        cut to B bytes, or to a random length\n" +
+		"    rate=R,burst=B          at most R (10Mbps), with a queue of queue=B bytes or packets=N\n\n" +
+		"The checksums of what leaves the relay are right: damage shows only to who checks the payload."
+	c.Examples = []cli.Example{
+		{Line: "dgrelay -x loss=5%,seed=7 :5300 192.0.2.53:53", Text: "Lose one in twenty, both ways."},
+		{Line: "dgrelay --forward delay=20ms,jitter=5ms --backward delay=80ms :9000 192.0.2.7:9000", Text: "A path that is slower on the way back."},
+		{Line: "dgrelay --json -x dup=1%,reorder=2% 127.0.0.1:9000 127.0.0.1:9001", Text: "Tell the truth about every datagram."},
+	}
+	c.Privilege = "None. With cap_net_admin its buffers may exceed net.core.rmem_max; it says when they overflowed."
+	c.ExitStatus = "nothing was relayed"
+	f := c.Flags
+	f.StringVarP(&o.both, "impair", "x", "", "`EXPRESSION` for both directions")
+	f.StringVar(&o.forward, "forward", "", "`EXPRESSION` from clients to the target; it takes the place of --impair")
+	f.StringVar(&o.backward, "backward", "", "`EXPRESSION` from the target to clients; it takes the place of --impair")
+	f.BoolVarP(&o.four, "ipv4", "4", false, "IPv4 only")
+	f.BoolVarP(&o.six, "ipv6", "6", false, "IPv6 only")
+	f.IntVar(&o.maxClients, "max-clients", 1024, "at most `N` clients at a time")
+	cli.DurationVar(f, &o.idle, "idle", "", time.Minute, "forget a client that is silent for `TIME`")
+	cli.DurationVar(f, &o.duration, "duration", "", 0, "stop after `TIME`")
+	f.IntVar(&o.head, "head", 16, "show `N` bytes of each payload in records")
+	f.BoolVar(&o.json, "json", false, "JSON Lines: what became of each datagram, and a summary")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "a line about each datagram")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary")
+	return c
+}
+
+func (o *options) check(args []string) error {
+	if len(args) != 2 {
+		return cli.Usagef("two addresses are needed, where to listen and where to relay to, not %d", len(args))
+	}
+	if o.four && o.six {
+		return cli.Usagef("-4 and -6 exclude each other")
+	}
+	var ends [2]datagram.Address
+	for i, a := range args {
+		var err error
+		if ends[i], err = datagram.ParseAddress(a, o.four, o.six); err != nil {
+			return err
+		}
+	}
+	switch {
+	case ends[0].Network != ends[1].Network:
+		return cli.Usagef("%s and %s are of different kinds", args[0], args[1])
+	case o.maxClients < 1:
+		return cli.Usagef("--max-clients is at least 1")
+	case o.head < 0 || o.head > 65535:
+		return cli.Usagef("--head is 0 to 65535")
+	}
+	if o.forward == "" {
+		o.forward = o.both
+	}
+	if o.backward == "" {
+		o.backward = o.both
+	}
+	forward, err := impairment("forward", o.forward)
+	if err != nil {
+		return err
+	}
+	backward, err := impairment("backward", o.backward)
+	if err != nil {
+		return err
+	}
+	o.config = relay.Config{
+		Network: ends[0].Network, Listen: ends[0].Text, Target: ends[1].Text, Forward: forward, Backward: backward,
+		MaxClients: o.maxClients, Idle: o.idle,
+	}
+	return nil
+}
+
+func impairment(what, text string) (impair.Config, error) {
+	if text == "" {
+		return impair.Config{}, nil
+	}
+	c, err := impair.Parse(text)
+	if err != nil {
+		return c, cli.WithHint(fmt.Errorf("--%s %s: %w", what, text, err), "dgrelay --help lists the settings")
+	}
+	return c, nil
+}
+
+// record is what became of one datagram.
+type record struct {
+	Type      string          `json:"type"`
+	Direction relay.Direction `json:"direction"`
+	Client    string          `json:"client"`
+	impair.Record
+	Head string `json:"head_hex"`
+}
+
+type summary struct {
+	Type       string        `json:"type"`
+	Clients    int           `json:"clients"`
+	Forward    impair.Totals `json:"forward"`
+	Backward   impair.Totals `json:"backward"`
+	Refused    uint64        `json:"refused"`
+	SendErrors uint64        `json:"send_errors"`
+	Overrun    uint64        `json:"overrun"`
+	Elapsed    int64         `json:"elapsed_ns"`
+}
+
+func relayAll(ctx context.Context, env *cli.Env, o *options) error {
+	switch {
+	case o.json:
+		o.config.Head = o.head
+		o.config.Record = func(r *relay.Record) {
+			env.Stdout.JSON(record{"datagram", r.Direction, r.Client.String(), r.Record, hex.EncodeToString(r.Head)})
+		}
+	case o.verbose:
+		o.config.Record = func(r *relay.Record) { env.Stdout.Printf("%s\n", describe(r)) }
+	}
+	r, err := relay.New(ctx, o.config)
+	if err != nil {
+		return err
+	}
+	env.Warnf("relaying %v to %s", r.Addr(), o.config.Target)
+	start := time.Now()
+	if o.duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.duration)
+		defer cancel()
+	}
+	status := func() string { return totalsText(r.Totals()) }
+	env.OnStatus(status)
+	stop := env.Progress(status)
+	flush := make(chan struct{})
+	go func() {
+		for t := time.NewTicker(100 * time.Millisecond); ; {
+			select {
+			case <-flush:
+				t.Stop()
+				return
+			case <-t.C:
+				env.Stdout.Flush()
+			}
+		}
+	}()
+	err = r.Run(ctx)
+	close(flush)
+	stop()
+	t := r.Totals()
+	if o.json {
+		env.Stdout.JSON(summary{"summary", t.Clients, t.Forward, t.Backward, t.Refused, t.SendErrors, t.Overrun, time.Since(start).Nanoseconds()})
+	} else if !o.quiet {
+		env.Warnf("%s", totalsText(t))
+	}
+	if t.Overrun > 0 {
+		env.Warnf("the relay's own receive buffers lost %d datagrams: the records are not all", t.Overrun)
+	}
+	if err == nil && t.Forward.Packets == 0 {
+		return cli.ErrNo
+	}
+	return err
+}
+
+func totalsText(t relay.Totals) string {
+	return fmt.Sprintf("%d clients; forward %s; backward %s", t.Clients, directionText(t.Forward), directionText(t.Backward))
+}
+
+func directionText(t impair.Totals) string {
+	text := fmt.Sprintf("%d datagrams, %d delivered", t.Packets, t.Deliveries)
+	for _, part := range []struct {
+		n    uint64
+		text string
+	}{{t.Loss + t.Burst, "lost"}, {t.Rate, "over the rate"}, {t.Duplicated, "duplicated"}, {t.Held, "held back"},
+		{t.Corrupted, "corrupted"}, {t.Truncated, "truncated"}} {
+		if part.n > 0 {
+			text += fmt.Sprintf(", %d %s", part.n, part.text)
+		}
+	}
+	return text
+}
+
+func describe(r *relay.Record) string {
+	text := fmt.Sprintf("%s %v %s #%d %d bytes", r.Arrival.Format("15:04:05.000000"), r.Direction, cli.Escape(r.Client.String()), r.Seq, r.Size)
+	if r.Drop != impair.None {
+		return text + " dropped: " + r.Drop.String()
+	}
+	text += fmt.Sprintf(" after %v", r.Delivered.Sub(r.Arrival).Round(time.Microsecond))
+	if r.Duplicated() {
+		text += fmt.Sprintf(" and %v", r.DeliveredCopy.Sub(r.Arrival).Round(time.Microsecond))
+	}
+	if r.Behind > 0 {
+		text += fmt.Sprintf(" held for %d others", r.Behind)
+	}
+	if r.Flip.Set {
+		text += fmt.Sprintf(" bit %d of byte %d inverted", r.Flip.Bit, r.Flip.Byte)
+	}
+	if r.Truncated() {
+		text += fmt.Sprintf(" cut to %d", r.Length)
+	}
+	return text
+}
