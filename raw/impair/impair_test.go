@@ -182,6 +182,18 @@ func TestDelayDistributions(t *testing.T) {
 	}
 }
 
+// A clock that goes back does not bring packets out before those that came earlier.
+func TestTimeDoesNotGoBack(t *testing.T) {
+	m, err := impair.New(impair.Config{Rate: 8e6, QueuePackets: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Decide(start, 1000)
+	if d := m.Decide(start.Add(-time.Hour), 1000); d.Drop != impair.Rate || !d.Arrival.Equal(start) {
+		t.Errorf("%+v", d)
+	}
+}
+
 func TestJitterKeepsOrderUnlessFree(t *testing.T) {
 	overtakes := func(free bool) (n int) {
 		ds, _ := decideN(t, impair.Config{Jitter: 10 * time.Millisecond, JitterReorders: free}, 1000, 100, time.Millisecond)

@@ -76,7 +76,10 @@ func ExampleLink_Records() {
 		}
 		return nil
 	})
-	link.Settle(context.Background())
+	if _, err := link.Crossed(context.Background(), a, 10); err != nil {
+		fmt.Println(err)
+		return
+	}
 	records, err := link.Records(a)
 	if err != nil {
 		fmt.Println(err)

@@ -46,9 +46,10 @@ func (l *Lab) Link(*Host, *Host, LinkConfig) (*Link, error) { return nil, unsupp
 // Link is two joined interfaces.
 type Link struct{ A, B End }
 
-func (k *Link) Records(*Host) ([]Record, error) { return nil, unsupported() }
-func (k *Link) Totals(*Host) (Totals, error)    { return Totals{}, unsupported() }
-func (k *Link) Settle(context.Context) error    { return unsupported() }
+func (k *Link) Records(*Host) ([]Record, error)                     { return nil, unsupported() }
+func (k *Link) Totals(*Host) (Totals, error)                        { return Totals{}, unsupported() }
+func (k *Link) Crossed(context.Context, *Host, int) (Totals, error) { return Totals{}, unsupported() }
+func (k *Link) Settle(context.Context) error                        { return unsupported() }
 
 // Host is a host of a lab. There is none here.
 type Host struct{}

@@ -339,8 +339,9 @@ func (k *Link) Totals(from *Host) (Totals, error) {
 	return t, k.wire.err
 }
 
-// Settle waits until everything that was sent over an impaired link has been dropped or delivered. On
-// another link it returns at once.
+// Settle waits until everything that has come to an impaired link has been dropped or delivered. A packet just
+// sent can still be on its way there in a busy kernel: whoever knows how many were sent calls [Link.Crossed]. On another
+// link Settle returns at once.
 func (k *Link) Settle(ctx context.Context) error {
 	if k.wire == nil {
 		return nil
@@ -359,5 +360,24 @@ func (k *Link) Settle(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// Crossed waits until at least n packets that from sent have come to an impaired link and everything has been dropped or
+// delivered, and returns the totals of that direction. n counts from the link's beginning.
+func (k *Link) Crossed(ctx context.Context, from *Host, n int) (Totals, error) {
+	for {
+		if err := k.Settle(ctx); err != nil {
+			return Totals{}, err
+		}
+		t, err := k.Totals(from)
+		if err != nil || t.Packets+t.Overrun >= uint64(n) {
+			return t, err
+		}
+		select {
+		case <-time.After(100 * time.Microsecond):
+		case <-ctx.Done():
+			return t, fmt.Errorf("netlab: %d of %d packets came to the link: %w", t.Packets, n, context.Cause(ctx))
+		}
 	}
 }
