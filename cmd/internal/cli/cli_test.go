@@ -163,6 +163,24 @@ func TestClosedPipe(t *testing.T) {
 	}
 }
 
+func TestHelpText(t *testing.T) {
+	run := func(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+		c := cli.New("demo", "show help")
+		c.Long = "One paragraph in\ntwo lines.\n\nAnother:\n\n  kept   as it is\n  and this\nand on."
+		c.Flags.Bool("yes", false, "a `value` that is none")
+		c.Flags.CountP("verbose", "v", "say more")
+		c.Flags.Duration("wait", 0, "wait for `TIME`")
+		c.Flags.Int("count", 3, "a text that is so long that it cannot stand on one line of the help and goes on, `N` words on another")
+		c.Flags.String("a-name-that-is-longer-than-the-column", "", "has its `TEXT` below")
+		return c.Execute(ctx, args, stdin, stdout, stderr, nil)
+	}
+	stdout, _, code := clitest.Run(t, run, "", "--help")
+	if code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+	clitest.Golden(t, "testdata/help.txt", stdout)
+}
+
 func TestEscape(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain text":              "plain text",

@@ -29,10 +29,12 @@ func (c *Command) WriteHelp(w io.Writer) error {
 			width = max(width, len(word.Name))
 		}
 		for _, word := range c.Words {
-			fmt.Fprintf(&b, "  %-*s  %s\n", width, word.Name, word.Short)
+			text := strings.ReplaceAll(wrap(word.Short, helpWidth-width-4), "\n", "\n"+strings.Repeat(" ", width+4))
+			fmt.Fprintf(&b, "  %-*s  %s\n", width, word.Name, text)
 		}
 	}
-	fmt.Fprintf(&b, "\nFlags:\n%s", c.Flags.FlagUsagesWrapped(helpWidth))
+	b.WriteString("\nFlags:\n")
+	c.writeFlags(&b)
 	if len(c.Examples) > 0 {
 		b.WriteString("\nExamples:\n")
 		for _, e := range c.Examples {
@@ -65,22 +67,77 @@ func (c *Command) visibleFlags(f func(*pflag.Flag)) {
 	})
 }
 
-// wrap breaks each line of text at width columns between words. Lines that start with a space stay as they are.
+// writeFlags writes a line for each flag, its meaning in a column of its own.
+func (c *Command) writeFlags(b *bytes.Buffer) {
+	const most = 32 // columns for a flag; a longer one has its meaning on the next line
+	width := 0
+	c.visibleFlags(func(f *pflag.Flag) {
+		if n := len(flagName(f)); n <= most {
+			width = max(width, n)
+		}
+	})
+	column := strings.Repeat(" ", width+4)
+	c.visibleFlags(func(f *pflag.Flag) {
+		_, usage := pflag.UnquoteUsage(f)
+		if hasDefault(f) {
+			usage += " (default " + f.DefValue + ")"
+		}
+		usage = strings.ReplaceAll(wrap(usage, helpWidth-len(column)), "\n", "\n"+column)
+		if name := flagName(f); len(name) <= width {
+			fmt.Fprintf(b, "  %-*s  %s\n", width, name, usage)
+		} else {
+			fmt.Fprintf(b, "  %s\n%s%s\n", name, column, usage)
+		}
+	})
+}
+
+// flagName returns a flag as the help names it: "-c, --count N".
+func flagName(f *pflag.Flag) string {
+	name := "    --" + f.Name
+	if f.Shorthand != "" {
+		name = "-" + f.Shorthand + ", --" + f.Name
+	}
+	if value := flagValue(f); value != "" {
+		if f.NoOptDefVal != "" {
+			return name + "[=" + value + "]"
+		}
+		return name + " " + value
+	}
+	return name
+}
+
+// flagValue returns what stands for the flag's value in help and manual page, "" for a flag that needs none.
+func flagValue(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "bool", "count":
+		return ""
+	}
+	value, _ := pflag.UnquoteUsage(f)
+	return value
+}
+
+// wrap fills paragraphs to width columns: lines that follow each other are one, an empty line stays, and a line
+// that starts with a space stands as it is.
 func wrap(text string, width int) string {
 	var b strings.Builder
+	column := 0
+	newline := func() {
+		b.WriteByte('\n')
+		column = 0
+	}
 	for i, line := range strings.Split(text, "\n") {
-		if i > 0 {
-			b.WriteByte('\n')
+		verbatim := line == "" || line[0] == ' '
+		if i > 0 && (verbatim || column == 0) {
+			newline()
 		}
-		if strings.HasPrefix(line, " ") {
+		if verbatim {
 			b.WriteString(line)
+			column = 0
 			continue
 		}
-		column := 0
 		for _, word := range strings.Fields(line) {
 			if column > 0 && column+1+len(word) > width {
-				b.WriteByte('\n')
-				column = 0
+				newline()
 			}
 			if column > 0 {
 				b.WriteByte(' ')

@@ -71,7 +71,8 @@ func writeManText(b *bytes.Buffer, text string) {
 }
 
 func writeManFlag(b *bytes.Buffer, f *pflag.Flag) {
-	value, usage := pflag.UnquoteUsage(f)
+	_, usage := pflag.UnquoteUsage(f)
+	value := flagValue(f)
 	b.WriteString(".TP\n\\fB")
 	if f.Shorthand != "" {
 		fmt.Fprintf(b, "\\-%s\\fR, \\fB", f.Shorthand)
