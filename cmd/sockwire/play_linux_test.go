@@ -177,7 +177,7 @@ func TestLoopback(t *testing.T) {
 	netlab.Need(t)
 	for _, s := range scenes {
 		for _, v6 := range []bool{false, true} {
-			if v6 && !s.internet {
+			if v6 && (!s.internet || s.name == "limits") { // limits takes a second, and its time is no other over IPv6
 				continue
 			}
 			t.Run(fmt.Sprintf("%s/v6=%v", s.name, v6), func(t *testing.T) {
@@ -228,29 +228,13 @@ func againstTcpdump(t *testing.T, name string, v6 bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stop()
-
-	type seen struct {
-		time time.Time
-		data string
-	}
+	// tcpdump throws away what it has not read when it is told to end: wait until it has written it.
 	var want, got []seen
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
+	for len(want) < len(a.timeline.Packets) && ctx.Err() == nil {
+		time.Sleep(5 * time.Millisecond)
+		want = readFile(ctx, file)
 	}
-	defer f.Close()
-	r, err := capture.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	for frame, err := range r.Frames(ctx) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		want = append(want, seen{frame.Time, string(frame.Data)})
-	}
+	stop()
 	for _, p := range a.timeline.Packets {
 		got = append(got, seen{a.frames[p.Number].Time, string(a.frames[p.Number].Data)})
 	}
@@ -268,6 +252,33 @@ func againstTcpdump(t *testing.T, name string, v6 bool) {
 		}
 	}
 	againstTshark(t, a, file)
+}
+
+// seen is a captured packet.
+type seen struct {
+	time time.Time
+	data string
+}
+
+// readFile reads a capture file that may still be written to, as far as it goes.
+func readFile(ctx context.Context, file string) (all []seen) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	r, err := capture.NewReader(f)
+	if err != nil {
+		return nil
+	}
+	defer r.Close()
+	for frame, err := range r.Frames(ctx) {
+		if err != nil {
+			break
+		}
+		all = append(all, seen{frame.Time, string(frame.Data)})
+	}
+	return all
 }
 
 // startTcpdump captures on the client's interface and returns a function that ends the capture.
@@ -551,7 +562,7 @@ func TestWithoutLab(t *testing.T) {
 			t.Errorf("not said: %q\n%s", want, &stderr)
 		}
 	}
-	for _, want := range []string{"STREAM  s1 client 127.0.0.1:", "two sends in one receive", "\nUNIX  ", "not captured"} {
+	for _, want := range []string{"STREAM  s", " client 127.0.0.1:", "two sends in one receive", "\nUNIX  ", "not captured"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("not shown: %q\n%s", want, out)
 		}

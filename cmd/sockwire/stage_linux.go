@@ -185,16 +185,20 @@ type theatre struct {
 func newTheatre(ctx context.Context, o options, inside bool) (*theatre, error) {
 	t := &theatre{options: o, ifname: "lo"}
 	if !inside {
-		t.live, t.blind = capture.Open(ctx, t.ifname, &capture.Config{Immediate: true})
-		return t, nil
+		if t.live, t.blind = capture.Open(ctx, t.ifname, &capture.Config{Immediate: true}); t.live == nil {
+			return t, nil
+		}
+		return t, awaitStamps()
 	}
 	if err := t.build(); err != nil {
 		t.close()
 		return nil, err
 	}
 	err := t.client.Do(func() (err error) {
-		t.live, err = capture.Open(ctx, t.ifname, &capture.Config{Immediate: true})
-		return err
+		if t.live, err = capture.Open(ctx, t.ifname, &capture.Config{Immediate: true}); err != nil {
+			return err
+		}
+		return awaitStamps()
 	})
 	if err != nil {
 		t.close()
