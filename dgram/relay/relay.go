@@ -144,11 +144,28 @@ func (r *Relay) receive(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("relay: %w", err)
 		}
-		if c := r.client(ctx, d.From); c != nil {
-			c.forward.take(&d)
+		r.pass(ctx, &d)
+	}
+	// What had arrived by then is relayed too. New arrivals must not keep us here.
+	b := r.listen.NewBatch(16, 1<<16)
+	for end := time.Now().Add(drainTime); time.Now().Before(end); {
+		ds, err := r.listen.TryReceiveBatch(b)
+		if err != nil || len(ds) == 0 {
+			break
+		}
+		for i := range ds {
+			r.pass(context.WithoutCancel(ctx), &ds[i])
 		}
 	}
 	return nil
+}
+
+const drainTime = 200 * time.Millisecond
+
+func (r *Relay) pass(ctx context.Context, d *dgram.Datagram) {
+	if c := r.client(ctx, d.From); c != nil {
+		c.forward.take(d)
+	}
 }
 
 // stop delivers what is held back and closes all sockets.
