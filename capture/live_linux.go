@@ -103,6 +103,18 @@ func Open(ctx context.Context, ifname string, cfg *Config) (*Live, error) {
 	return l, nil
 }
 
+// LinkOf returns the link type that frames of an interface will have, for which a filter has to be compiled.
+func LinkOf(ifname string) (LinkType, error) {
+	_, hatype, err := deviceOf(ifname)
+	if err != nil {
+		return 0, fmt.Errorf("capture: open %s: %w", ifname, err)
+	}
+	if link, known := linkOfHardware(hatype); known && ifname != Any {
+		return link, nil
+	}
+	return LinkLinuxSLL2, nil
+}
+
 func (l *Live) open() error {
 	index, hatype, err := deviceOf(l.name)
 	if err != nil {

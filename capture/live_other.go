@@ -21,6 +21,9 @@ type Live struct{}
 // Open fails with errors.ErrUnsupported: live capture needs Linux.
 func Open(context.Context, string, *Config) (*Live, error) { return nil, errNoLive }
 
+// LinkOf fails with errors.ErrUnsupported.
+func LinkOf(string) (LinkType, error) { return 0, errNoLive }
+
 // Next fails with errors.ErrUnsupported.
 func (*Live) Next(*Frame) error { return errNoLive }
 

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"sockwire/capture"
+	"sockwire/raw/netlab"
+	"sockwire/raw/packet"
+)
+
+const (
+	mixedPackets = 1_000_000
+	livePackets  = 900_000
+	liveRate     = "300000pps"
+)
+
+// mixedCapture makes the file that the rows on files read: packets of many connections and kinds, with the lengths of
+// ordinary traffic, the same bytes in every run.
+func mixedCapture(b *Bench, n int) (string, error) {
+	name := filepath.Join(b.Dir, fmt.Sprintf("mixed-%d.pcap", n))
+	if _, err := os.Stat(name); err == nil {
+		return name, nil
+	}
+	w, err := capture.Create(name, &capture.WriterConfig{Format: capture.FormatPcap})
+	if err != nil {
+		return "", err
+	}
+	if err := w.Describe([]capture.Interface{{Link: capture.LinkEthernet, Resolution: time.Microsecond}}); err != nil {
+		return "", err
+	}
+	m := mixer{random: rand.New(rand.NewPCG(1, 2))}
+	at := time.Unix(1_700_000_000, 0)
+	for i := range n {
+		data, err := m.packet(i)
+		if err != nil {
+			return "", err
+		}
+		at = at.Add(time.Duration(m.random.IntN(40)) * time.Microsecond)
+		if err := w.Write(&capture.Frame{Data: data, Length: len(data), Time: at}); err != nil {
+			return "", err
+		}
+	}
+	return name, w.Close()
+}
+
+// mixer makes the packets of mixedCapture.
+type mixer struct {
+	random *rand.Rand
+	seq    [512]uint32
+	buf    []byte
+	filler [1500]byte
+}
+
+// packet returns packet i, valid until the next call.
+func (m *mixer) packet(i int) ([]byte, error) {
+	flow := m.random.IntN(len(m.seq))
+	client, server := netip.AddrFrom4([4]byte{10, 1, byte(flow >> 8), byte(flow)}), netip.AddrFrom4([4]byte{10, 2, 0, byte(flow % 50)})
+	eth := &packet.Ethernet{Src: packet.MAC{2, 0, 0, 0, 0, 1}, Dst: packet.MAC{2, 0, 0, 0, 0, 2}}
+	size := []int{0, 0, 0, 64, 300, 1448, 1448, 1448}[m.random.IntN(8)]
+	payload := packet.Payload(m.filler[:size])
+	ip := &packet.IPv4{Src: client, Dst: server, ID: uint16(i)}
+	var layers []packet.Layer
+	switch kind := m.random.IntN(100); {
+	case kind < 70:
+		t := &packet.TCP{SrcPort: uint16(20000 + flow), DstPort: []uint16{80, 443, 22, 5432}[flow%4], Seq: m.seq[flow], Ack: 1, Flags: packet.ACK}
+		m.seq[flow] += uint32(size)
+		layers = []packet.Layer{eth, ip, t, payload}
+	case kind < 85:
+		layers = []packet.Layer{eth, ip, &packet.UDP{SrcPort: uint16(30000 + flow), DstPort: 9999}, payload}
+	case kind < 92:
+		six := &packet.IPv6{Src: netip.MustParseAddr("2001:db8::1"), Dst: netip.MustParseAddr("2001:db8::2")}
+		layers = []packet.Layer{eth, six, &packet.UDP{SrcPort: uint16(30000 + flow), DstPort: 9998}, payload}
+	case kind < 97:
+		layers = []packet.Layer{eth, ip, &packet.ICMPv4{Type: packet.ICMPv4Echo, ID: uint16(flow), Seq: uint16(i)}, packet.Payload(m.filler[:56])}
+	default:
+		layers = []packet.Layer{eth, &packet.ARP{SenderIP: client, TargetIP: server}}
+	}
+	var err error
+	m.buf, err = packet.Append(m.buf[:0], layers...)
+	return m.buf, err
+}
+
+// discard runs a command with its output to nowhere, so that reading it costs neither side, and returns packets per
+// second.
+func discard(ctx context.Context, b *Bench, packets int, name string, args ...string) ([]float64, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdout = null
+	u, err := b.Time(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return []float64{float64(packets) / u.Wall.Seconds()}, nil
+}
+
+// fileRow compares pktview with peers on the mixed capture. In the arguments FILE is the capture and OUT a file to
+// write.
+func fileRow(name, about string, ours []string, peers ...filePeer) Row {
+	side := func(program string, args []string) func(ctx context.Context, b *Bench) ([]float64, error) {
+		return func(ctx context.Context, b *Bench) ([]float64, error) {
+			file, err := mixedCapture(b, mixedPackets)
+			if err != nil {
+				return nil, err
+			}
+			path := program
+			if program == "pktview" {
+				if path, err = b.Build(ctx, "pktview"); err != nil {
+					return nil, err
+				}
+			}
+			out := filepath.Join(b.Dir, "out")
+			filled := make([]string, len(args))
+			for i, a := range args {
+				filled[i] = strings.NewReplacer("FILE", file, "OUT", out).Replace(a)
+			}
+			return discard(ctx, b, mixedPackets, path, filled...)
+		}
+	}
+	row := Row{
+		Name: name, About: about, Figures: []Figure{{Name: "packets read", Unit: "/s"}},
+		Ours: Side{Name: "pktview", Run: side("pktview", ours)},
+		Prepare: func(ctx context.Context, b *Bench) (func(), error) {
+			_, err := mixedCapture(b, mixedPackets)
+			return nil, err
+		},
+	}
+	for _, p := range peers {
+		row.Peers = append(row.Peers, Side{Name: p.name, Needs: p.args[:1], Goals: []float64{p.goal}, Run: side(p.args[0], p.args[1:])})
+	}
+	return row
+}
+
+type filePeer struct {
+	name string
+	goal float64
+	args []string
+}
+
+func words(s string) []string { return strings.Fields(s) }
+
+func captureRows() []Row {
+	return []Row{
+		fileRow("pktview-text", "a million mixed packets of a file as lines; bound by decoding and formatting", words("-n -r FILE"),
+			filePeer{"tcpdump", 10, words("tcpdump -nn -r FILE")}, filePeer{"tshark", 15, words("tshark -n -r FILE")}),
+		fileRow("pktview-json", "the same as JSON Lines; bound by formatting", words("--json -r FILE"),
+			filePeer{"tshark -T ek", 20, words("tshark -n -r FILE -T ek")}),
+		fileRow("pktview-copy", "copying pcap to pcap; bound by the copy into the page cache", words("-q -r FILE -w OUT.pcap"),
+			filePeer{"tcpdump", 2, words("tcpdump -r FILE -w OUT")}),
+		fileRow("pktview-convert", "converting pcap to pcapng; bound by the copy into the page cache", words("-q -r FILE -w OUT.pcapng"),
+			filePeer{"tcpdump", 2, words("tcpdump -r FILE -w OUT")}),
+		{
+			Name: "pktview-filter-write", About: "writing the packets that match an expression",
+			Figures: []Figure{{Name: "packets read", Unit: "/s"}},
+			Ours:    fileRow("", "", append(words("-q -r FILE -w OUT.pcap"), "tcp port 80 and greater 100")).Ours,
+			Peers: fileRow("", "", nil,
+				filePeer{"tcpdump", 1, append(words("tcpdump -r FILE -w OUT"), "tcp port 80 and greater 100")}).Peers,
+		},
+		fileRow("pktview-stats", "all statistics of the file", words("--stats -r FILE"),
+			filePeer{"tshark -z conv,tcp", 10, words("tshark -n -q -r FILE -z conv,tcp")}),
+		{
+			Name:    "live-capture",
+			About:   liveRate + " of small frames from another host, written to a file; bound by the kernel's delivery into the ring",
+			Figures: []Figure{{Name: "lost", Unit: " packets", LowerIsBetter: true}, {Name: "CPU a packet", Unit: " ns", LowerIsBetter: true}},
+			Ours: Side{Name: "pktview", Needs: []string{"trafgen"}, Run: func(ctx context.Context, b *Bench) ([]float64, error) {
+				path, err := b.Build(ctx, "pktview")
+				if err != nil {
+					return nil, err
+				}
+				return live(ctx, b, path, "-p", "-i", "eth0", "-w")
+			}},
+			Peers: []Side{{Name: "tcpdump", Needs: []string{"tcpdump", "trafgen"}, Goals: []float64{0, 0.8},
+				Run: func(ctx context.Context, b *Bench) ([]float64, error) {
+					return live(ctx, b, "tcpdump", "-p", "-i", "eth0", "-w")
+				}}},
+		},
+	}
+}
+
+// live sends frames from one host to another, where a program writes them to the file that its last argument names, and
+// returns how many are missing in it and what each cost.
+func live(ctx context.Context, b *Bench, program string, args ...string) ([]float64, error) {
+	lab, err := netlab.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer lab.Close()
+	from, err := lab.Host("a")
+	if err != nil {
+		return nil, err
+	}
+	to, err := lab.Host("b")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := lab.Link(from, to, netlab.LinkConfig{}); err != nil {
+		return nil, err
+	}
+	file := filepath.Join(b.Dir, "live.pcap")
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	capturing := to.Command(ctx, program, append(args, file)...)
+	stderr, err := capturing.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := capturing.Start(); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(stderr)
+	said := new(bytes.Buffer)
+	for ready := false; !ready; {
+		if !lines.Scan() {
+			return nil, errors.Join(fmt.Errorf("%s does not capture: %s", program, said), capturing.Wait())
+		}
+		said.WriteString(lines.Text() + "\n")
+		ready = strings.Contains(lines.Text(), "capturing on") || strings.Contains(lines.Text(), "listening on")
+	}
+	go io.Copy(io.Discard, stderr)
+	// To a third station, so that the receiving kernel has nothing to do with it but capturing.
+	frame := "{ fill(0x02, 6), 0x02, 0, 0, 0, 0, 1, c16(0x88b5), fill(0x55, 46) }"
+	send := from.Command(ctx, "trafgen", "--dev", "eth0", "-n", fmt.Sprint(livePackets), "-b", liveRate, "-P", "1", "-C", frame)
+	if out, err := send.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("trafgen: %w\n%s", err, out)
+	}
+	time.Sleep(200 * time.Millisecond) // the ring's last block is handed over by a timer, in either program
+	if err := capturing.Process.Signal(syscall.SIGINT); err != nil {
+		return nil, err
+	}
+	if err := capturing.Wait(); err != nil {
+		return nil, fmt.Errorf("%s: %w", program, err)
+	}
+	got, err := countFrames(file)
+	if err != nil {
+		return nil, err
+	}
+	cpu := capturing.ProcessState.UserTime() + capturing.ProcessState.SystemTime()
+	return []float64{float64(livePackets - got), float64(cpu.Nanoseconds()) / float64(max(got, 1))}, nil
+}
+
+// countFrames counts the frames of a file that live sent.
+func countFrames(file string) (int, error) {
+	r, err := capture.OpenFile(file)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	var f capture.Frame
+	n := 0
+	for {
+		err := r.Next(&f)
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+		if len(f.Data) == 60 && f.Data[12] == 0x88 && f.Data[13] == 0xb5 {
+			n++
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"sockwire/capture"
+	"sockwire/cmd/internal/cli"
+)
+
+// converter writes frames of files to a file.
+type converter struct {
+	o        *options
+	env      *cli.Env
+	matcher  *matcher
+	window   window
+	progress atomic.Uint64
+	matched  uint64
+	bytes    uint64
+	drops    uint64
+	closed   bool // the output was finished, whatever became of the input
+}
+
+// wanted tells whether f is to be written.
+func (c *converter) wanted(f *capture.Frame) (bool, error) {
+	if !c.window.holds(f.Time) {
+		return false, nil
+	}
+	ok, err := c.matcher.match(f)
+	if !ok || err != nil {
+		return false, err
+	}
+	if c.o.snaplen > 0 && len(f.Data) > c.o.snaplen {
+		f.Data = f.Data[:c.o.snaplen:c.o.snaplen]
+	}
+	c.matched++
+	c.bytes += uint64(f.Length)
+	c.drops += f.Drops
+	return true, nil
+}
+
+func (c *converter) full() bool { return c.o.count > 0 && c.matched >= uint64(c.o.count) }
+
+// copyBlocks converts one file to one, keeping all that the format written can hold.
+func (c *converter) copyBlocks(ctx context.Context, r *capture.Reader) error {
+	format := r.Format()
+	if format == capture.FormatPcapng {
+		format = capture.FormatPcapNano
+	}
+	w, err := c.o.output(c.env, format)
+	if err != nil {
+		return err
+	}
+	var b capture.Block
+	for n := uint64(0); !c.full(); n++ {
+		if n&1023 == 0 {
+			c.progress.Store(n)
+			if ctx.Err() != nil {
+				break
+			}
+		}
+		if err = r.NextBlock(&b); err != nil {
+			break
+		}
+		if b.IsPacket() {
+			var ok bool
+			if ok, err = c.wanted(&b.Frame); err != nil {
+				break
+			}
+			if !ok {
+				continue
+			}
+		}
+		if err = w.WriteBlock(&b); err != nil {
+			break
+		}
+	}
+	return c.end(w.Close(), err)
+}
+
+// end says what to report: what is wrong with the output comes before what is wrong with the input.
+func (c *converter) end(closing, err error) error {
+	if closing != nil {
+		return closing
+	}
+	c.closed = true
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// copyFrames merges files, or splits them into several.
+func (c *converter) copyFrames(ctx context.Context, readers []*capture.Reader) error {
+	var src frames = readers[0]
+	if len(readers) > 1 {
+		src = capture.Merge(readers...)
+	}
+	w, err := newSink(c.env, c.o)
+	if err != nil {
+		return err
+	}
+	var f capture.Frame
+	for n := uint64(0); !c.full(); n++ {
+		if n&1023 == 0 {
+			c.progress.Store(n)
+			if ctx.Err() != nil {
+				break
+			}
+		}
+		if err = src.Next(&f); err != nil {
+			break
+		}
+		var ok bool
+		if ok, err = c.wanted(&f); err != nil {
+			break
+		}
+		if !ok {
+			continue
+		}
+		if f.Interface >= w.described {
+			if err = w.describe(src.Interfaces()); err != nil {
+				break
+			}
+		}
+		if err = w.Write(&f); err != nil {
+			break
+		}
+	}
+	return c.end(w.Close(), err)
+}
+
+func (c *converter) summary(start time.Time) {
+	if c.o.json && c.o.write != "-" {
+		c.env.Stdout.JSON(fileSummary{"summary", c.matched, c.progress.Load(), c.bytes, c.drops, time.Since(start).Nanoseconds()})
+	} else if !c.o.quiet {
+		c.env.Warnf("%s written to %s", plural(c.matched, "packet"), cli.Escape(c.o.write))
+	}
+}
+
+// sink is where frames go one by one: a file, a row of files, or standard output.
+type sink struct {
+	frameWriter
+	described int
+}
+
+type frameWriter interface {
+	Describe([]capture.Interface) error
+	Write(*capture.Frame) error
+	WriteStatistics(*capture.Statistics) error
+	Flush() error
+	Close() error
+}
+
+var (
+	_ frameWriter = (*capture.Writer)(nil)
+	_ frameWriter = (*capture.Rotator)(nil)
+)
+
+func newSink(env *cli.Env, o *options) (*sink, error) {
+	if !o.rotates() {
+		w, err := o.output(env, capture.FormatPcapNano)
+		if err != nil {
+			return nil, err
+		}
+		return &sink{frameWriter: w}, nil
+	}
+	config := capture.ConfigFor(o.write)
+	config.Section = section()
+	r, err := capture.NewRotator(o.write, &config, o.rotation)
+	if err != nil {
+		return nil, fileError(err)
+	}
+	return &sink{frameWriter: r}, nil
+}
+
+// describe adds interfaces that are new, so that their frames can be written.
+func (s *sink) describe(ifs []capture.Interface) error {
+	s.described = len(ifs)
+	return s.Describe(ifs)
+}

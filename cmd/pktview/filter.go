@@ -1,0 +1,230 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"sockwire/capture"
+	"sockwire/capture/filter"
+	"sockwire/cmd/internal/cli"
+)
+
+// matcher runs the expression on frames of files, which may be of several link types.
+type matcher struct {
+	filter   *filter.Filter
+	programs sync.Map // capture.LinkType to compiled
+}
+
+type compiled struct {
+	program filter.Program
+	never   bool
+	err     error
+}
+
+func newMatcher(o *options) *matcher { return &matcher{filter: o.filter} }
+
+func (m *matcher) match(f *capture.Frame) (bool, error) {
+	if m.filter == nil {
+		return true, nil
+	}
+	c := m.compile(f.Link)
+	if c.err != nil || c.never {
+		return false, c.err
+	}
+	return c.program.MatchFrame(f), nil
+}
+
+func (m *matcher) compile(link capture.LinkType) *compiled {
+	if c, ok := m.programs.Load(link); ok {
+		return c.(*compiled)
+	}
+	c := new(compiled)
+	c.program, c.err = m.filter.Compile(link, nil)
+	if errors.Is(c.err, filter.ErrNeverMatches) {
+		c.never, c.err = true, nil // of this link type; the file may have others
+	}
+	if c.err != nil {
+		c.err = filterError(c.err)
+	}
+	kept, _ := m.programs.LoadOrStore(link, c)
+	return kept.(*compiled)
+}
+
+// window is the range of times that --from and --to ask for. It is set by the first packet.
+type window struct {
+	o        *options
+	known    bool
+	from, to time.Time
+}
+
+// holds tells whether a packet is in the window. Packets without a time are.
+func (w *window) holds(t time.Time) bool {
+	if (!w.o.from.set && !w.o.to.set) || t.IsZero() {
+		return true
+	}
+	if !w.known {
+		w.known = true
+		loc := time.Local
+		if w.o.utc {
+			loc = time.UTC
+		}
+		w.from = w.o.from.resolve(t, t, loc)
+		base := t
+		if w.o.from.set {
+			base = w.from
+		}
+		w.to = w.o.to.resolve(t, base, loc)
+	}
+	return !t.Before(w.from) && (w.to.IsZero() || !t.After(w.to))
+}
+
+// liveProgram compiles the expression for an interface.
+func liveProgram(o *options, ifname string) (filter.Program, error) {
+	link, err := capture.LinkOf(ifname)
+	if err != nil {
+		return filter.Program{}, deviceError(err)
+	}
+	if o.filter == nil {
+		return filter.Program{}, nil
+	}
+	p, err := o.filter.Compile(link, &filter.Options{Live: true, Netmask: netmask(ifname), Snaplen: o.snaplen})
+	if err != nil {
+		return p, filterError(err)
+	}
+	return p, nil
+}
+
+// netmask returns the IPv4 mask of an interface, which "ip broadcast" needs.
+func netmask(ifname string) netip.Addr {
+	i, err := net.InterfaceByName(ifname)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addrs, err := i.Addrs()
+	if err != nil {
+		return netip.Addr{}
+	}
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && len(n.Mask) == net.IPv4len {
+			mask, _ := netip.AddrFromSlice(n.Mask)
+			return mask
+		}
+	}
+	return netip.Addr{}
+}
+
+// listProgram prints the compiled filter: for the file or the interface that is given, else for -y or Ethernet.
+func listProgram(env *cli.Env, o *options) error {
+	var p filter.Program
+	var err error
+	switch {
+	case o.linkFlag != "":
+		p, err = compileFor(o, o.link)
+	case len(o.read) > 0:
+		var r *capture.Reader
+		if r, err = capture.OpenFile(o.read[0]); err != nil {
+			return fileError(err)
+		}
+		var f capture.Frame
+		err = r.Next(&f) // pcapng tells the link type with the first frame
+		link := f.Link
+		if ifs := r.Interfaces(); err != nil && len(ifs) > 0 {
+			link = ifs[0].Link
+		}
+		r.Close()
+		p, err = compileFor(o, link)
+	case o.interfaces[0] != capture.Any:
+		p, err = liveProgram(o, o.interfaces[0])
+		if err == nil && o.filter == nil {
+			p, err = compileFor(o, o.link)
+		}
+	default:
+		p, err = compileFor(o, o.link)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = env.Stdout.Write(p.AppendListing(nil, filter.ListingForm(o.dump)))
+	return err
+}
+
+func compileFor(o *options, link capture.LinkType) (filter.Program, error) {
+	f := o.filter
+	if f == nil {
+		f = filter.MustParse("")
+	}
+	p, err := f.Compile(link, &filter.Options{Snaplen: o.snaplen})
+	if err != nil {
+		return p, filterError(err)
+	}
+	return p, nil
+}
+
+// deviceError says which interfaces there are when one is not found.
+func deviceError(err error) error {
+	if !errors.Is(err, capture.ErrNoDevice) {
+		return err
+	}
+	list, lerr := capture.Interfaces()
+	if lerr != nil {
+		return err
+	}
+	names := ""
+	for _, d := range list {
+		names += " " + d.Name
+	}
+	return cli.WithHint(err, "there are:%s", names)
+}
+
+func listInterfaces(env *cli.Env, o *options) error {
+	list, err := capture.Interfaces()
+	if err != nil {
+		return err
+	}
+	for i, d := range list {
+		if o.json {
+			r := interfaceRecord{Type: "interface", Name: d.Name, Index: d.Index, MTU: d.MTU, Flags: d.Flags.String(), Addresses: []string{}}
+			for _, a := range d.Addrs {
+				r.Addresses = append(r.Addresses, a.String())
+			}
+			env.Stdout.JSON(r)
+			continue
+		}
+		addrs := ""
+		for _, a := range d.Addrs {
+			addrs += " " + a.String()
+		}
+		if d.Name == capture.Any {
+			addrs = " all interfaces, in cooked mode"
+		}
+		env.Stdout.Printf("%d.%s [%s]%s\n", i+1, cli.Escape(d.Name), d.Flags, addrs)
+	}
+	if o.json {
+		env.Stdout.JSON(struct {
+			Type       string `json:"type"`
+			Interfaces int    `json:"interfaces"`
+		}{"summary", len(list)})
+	}
+	return nil
+}
+
+type interfaceRecord struct {
+	Type      string   `json:"type"`
+	Name      string   `json:"name"`
+	Index     int      `json:"ifindex"`
+	MTU       int      `json:"mtu"`
+	Flags     string   `json:"flags"`
+	Addresses []string `json:"addresses"`
+}
+
+// plural is for summaries.
+func plural(n uint64, what string) string {
+	if n == 1 {
+		return fmt.Sprintf("1 %s", what)
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

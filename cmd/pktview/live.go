@@ -1,0 +1,399 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"sockwire/capture"
+	"sockwire/capture/decode"
+	"sockwire/capture/stats"
+	"sockwire/cmd/internal/cli"
+)
+
+const (
+	// flushEvery bounds what a kill can lose of a file.
+	flushEvery = time.Second
+	// statisticsEvery is how often a file being written tells the kernel's counts.
+	statisticsEvery = 5 * time.Second
+)
+
+// liveSummary is the last record of capturing.
+type liveSummary struct {
+	Type     string `json:"type"`
+	Packets  uint64 `json:"packets"`
+	Bytes    uint64 `json:"bytes"`
+	Received uint64 `json:"received"` // kept by the kernel
+	Dropped  uint64 `json:"dropped"`  // by the kernel, for want of room
+	Elapsed  int64  `json:"elapsed_ns"`
+}
+
+// capturer takes frames from live interfaces. A goroutine reads each; mu makes what they do with a frame one
+// thing at a time.
+type capturer struct {
+	o       *options
+	env     *cli.Env
+	devices []*device
+	start   time.Time
+	stop    context.CancelCauseFunc
+
+	mu      sync.Mutex
+	sink    *sink // nil without -w
+	ifs     []capture.Interface
+	decoder decode.Decoder
+	history decode.History
+	packet  decode.Packet
+	render  *renderer // nil when nothing is printed
+	stats   *stats.Collector
+	line    []byte
+	packets uint64
+	bytes   uint64
+}
+
+// device is an open interface.
+type device struct {
+	name string
+	live *capture.Live
+	ids  []int // of its interfaces among all
+}
+
+var errEnough = errors.New("enough packets")
+
+// captureLive does all that -i asks for.
+func captureLive(ctx context.Context, env *cli.Env, o *options) error {
+	c := &capturer{o: o, env: env, start: time.Now()}
+	defer c.close()
+	if err := c.open(ctx); err != nil {
+		return err
+	}
+	if err := cli.DropPrivilege(); err != nil {
+		env.Warnf("%v", err)
+	}
+	if err := c.prepare(ctx); err != nil {
+		return err
+	}
+	err := c.run(ctx)
+	if serr := c.summary(); err == nil {
+		err = serr
+	}
+	return err
+}
+
+func (c *capturer) open(ctx context.Context) error {
+	o := c.o
+	for _, name := range o.interfaces {
+		program, err := liveProgram(o, name)
+		if err != nil {
+			return err
+		}
+		live, err := capture.Open(ctx, name, &capture.Config{
+			Immediate: o.immediate || o.prints() || o.write == "-", Snaplen: o.snaplen, Buffer: int(o.buffer), Promiscuous: !o.noPromiscuous,
+			Direction: o.direction, Filter: program.Raw(), FilterText: o.expression, DeviceTime: o.deviceTime,
+		})
+		if err != nil {
+			if strings.Contains(err.Error(), "is down") {
+				err = cli.WithHint(err, "ip link set %s up", name)
+			}
+			return deviceError(err)
+		}
+		c.devices = append(c.devices, &device{name: name, live: live})
+	}
+	return nil
+}
+
+// prints tells whether packets are shown as they come.
+func (o *options) prints() bool { return o.stats == "" && (o.write == "" || o.print) }
+
+// prepare opens what frames go to, without the rights that the sockets needed.
+func (c *capturer) prepare(ctx context.Context) error {
+	o := c.o
+	for _, d := range c.devices {
+		c.learn(d)
+	}
+	if o.write != "" {
+		var err error
+		if c.sink, err = newSink(c.env, o); err != nil {
+			return err
+		}
+		if err := c.sink.describe(c.ifs); err != nil {
+			return err
+		}
+		if r, ok := c.sink.frameWriter.(*capture.Rotator); ok {
+			r.OnFinish(func(w *capture.Writer) error { return c.writeStatistics(w) })
+		}
+	}
+	c.decoder.SkipChecksums = o.noSums || o.stats != ""
+	if o.stats != "" {
+		c.stats = new(stats.Collector)
+	}
+	if o.prints() {
+		var known *names
+		if o.resolve {
+			known = newNames(ctx)
+		}
+		c.render = newRenderer(o, c.env, known)
+	}
+	if !o.quiet && !o.json {
+		c.announce()
+	}
+	return nil
+}
+
+func (c *capturer) announce() {
+	for _, d := range c.devices {
+		i := d.live.Interfaces()[0]
+		c.env.Warnf("capturing on %s, link type %v, buffer %s", cli.Escape(d.name), i.Link, size(uint64(d.live.Buffer())))
+	}
+}
+
+// learn adds interfaces of d that are new to those of all.
+func (c *capturer) learn(d *device) {
+	list := d.live.Interfaces()
+	for i := len(d.ids); i < len(list); i++ {
+		d.ids = append(d.ids, len(c.ifs))
+		c.ifs = append(c.ifs, list[i])
+	}
+	if c.render != nil && (len(c.devices) > 1 || d.name == capture.Any) {
+		c.render.interfaces(c.ifs)
+	}
+}
+
+func (c *capturer) run(ctx context.Context) error {
+	ctx, c.stop = context.WithCancelCause(ctx)
+	defer c.stop(nil)
+	if c.o.duration > 0 {
+		timer := time.AfterFunc(c.o.duration, func() { c.stop(errEnough) })
+		defer timer.Stop()
+	}
+	c.env.OnStatus(c.status)
+	if c.render == nil || !cli.IsTerminal(c.env.Stdout.Unwrapped()) {
+		defer c.env.Progress(c.status)()
+	}
+	if c.render != nil && (len(c.devices) > 1 || c.devices[0].name == capture.Any) {
+		c.render.interfaces(c.ifs)
+	}
+	errs := make([]error, len(c.devices))
+	var wg sync.WaitGroup
+	for i, d := range c.devices {
+		wg.Go(func() {
+			if errs[i] = c.read(d); errs[i] != nil && len(c.devices) > 1 {
+				c.env.Warnf("%v", errs[i])
+			}
+		})
+	}
+	ended := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(ended)
+	}()
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	done := ctx.Done()
+	for n := 1; ; n++ {
+		select {
+		case <-ended:
+			return c.outcome(ctx, errs)
+		case <-done:
+			done = nil
+			for _, d := range c.devices {
+				if err := d.live.Stop(); err != nil {
+					d.live.Close() // it went away; what it had is read
+				}
+			}
+		case <-tick.C:
+			if err := c.flush(n%int(statisticsEvery/flushEvery) == 0); err != nil {
+				c.stop(err)
+			}
+		}
+	}
+}
+
+// outcome says what ended the capture: an error of the output, or of all interfaces.
+func (c *capturer) outcome(ctx context.Context, errs []error) error {
+	cause := context.Cause(ctx)
+	if cause != nil && !errors.Is(cause, errEnough) && !errors.Is(cause, context.Canceled) && !errors.Is(cause, cli.ErrInterrupted) {
+		return cause
+	}
+	for _, err := range errs {
+		if err == nil {
+			return nil
+		}
+	}
+	return errs[0]
+}
+
+// read takes the frames of one interface until it is stopped.
+func (c *capturer) read(d *device) error {
+	var f capture.Frame
+	idle := c.render != nil || c.o.write == "-"
+	for {
+		if idle {
+			// While frames are queued the output is gathered; it is flushed before waiting for more.
+			ok, err := d.live.TryNext(&f)
+			if err != nil {
+				return ended(err)
+			}
+			if !ok {
+				if err := c.flush(false); err != nil {
+					c.stop(err)
+					return nil
+				}
+				if err := d.live.Next(&f); err != nil {
+					return ended(err)
+				}
+			}
+		} else if err := d.live.Next(&f); err != nil {
+			return ended(err)
+		}
+		if err := c.take(d, &f); err != nil {
+			c.stop(err)
+			return nil
+		}
+	}
+}
+
+func ended(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// take does with a frame what the flags say. An error ends the capture.
+func (c *capturer) take(d *device, f *capture.Frame) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.o.count > 0 && c.packets >= uint64(c.o.count) {
+		return errEnough
+	}
+	if f.Interface >= len(d.ids) {
+		c.learn(d)
+	}
+	f.Interface = d.ids[f.Interface]
+	c.packets++
+	c.bytes += uint64(f.Length)
+	if c.sink != nil {
+		if f.Interface >= c.sink.described {
+			if err := c.sink.describe(c.ifs); err != nil {
+				return err
+			}
+		}
+		if err := c.sink.Write(f); err != nil {
+			return err
+		}
+	}
+	if c.render != nil || c.stats != nil {
+		_ = c.decoder.Decode(*f, &c.packet) // what is wrong is in the packet
+	}
+	if c.render != nil {
+		c.history.Add(&c.packet)
+		c.line = c.render.append(c.line[:0], &c.packet)
+		if _, err := c.env.Stdout.Write(c.line); err != nil {
+			return err
+		}
+	}
+	if c.stats != nil {
+		c.stats.Add(&c.packet)
+	}
+	if c.o.count > 0 && c.packets >= uint64(c.o.count) {
+		return errEnough
+	}
+	return nil
+}
+
+// flush makes what was written readable, and the kernel's counts if asked to.
+func (c *capturer) flush(statistics bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sink != nil {
+		if statistics {
+			if err := c.writeStatistics(c.sink); err != nil {
+				return err
+			}
+		}
+		if err := c.sink.Flush(); err != nil {
+			return err
+		}
+	}
+	return c.env.Stdout.Flush()
+}
+
+// statisticsWriter is a file, or a row of them.
+type statisticsWriter interface {
+	WriteStatistics(*capture.Statistics) error
+}
+
+// writeStatistics writes the kernel's counts of each interface. The caller holds mu.
+func (c *capturer) writeStatistics(w statisticsWriter) error {
+	now := time.Now()
+	for _, d := range c.devices {
+		s, err := d.live.Stats()
+		if err != nil {
+			return err
+		}
+		if err := w.WriteStatistics(&capture.Statistics{
+			Interface: d.ids[0], Time: now, Start: c.start, End: now, Received: -1, Dropped: -1,
+			Accepted: int64(s.Received + s.Dropped), SystemDrop: int64(s.Dropped), Delivered: int64(s.Delivered),
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// status is the line that progress and SIGQUIT show.
+func (c *capturer) status() string {
+	c.mu.Lock()
+	packets, bytes := c.packets, c.bytes
+	c.mu.Unlock()
+	_, dropped, _ := c.counts()
+	return fmt.Sprintf("%s, %s, %d dropped", plural(packets, "packet"), size(bytes), dropped)
+}
+
+// counts adds up what the kernel says of all interfaces.
+func (c *capturer) counts() (received, dropped uint64, err error) {
+	for _, d := range c.devices {
+		s, serr := d.live.Stats()
+		err = errors.Join(err, serr)
+		received += s.Received
+		dropped += s.Dropped
+	}
+	return received, dropped, err
+}
+
+// summary finishes the output and says what was captured.
+func (c *capturer) summary() error {
+	var err error
+	if c.sink != nil {
+		if _, rotates := c.sink.frameWriter.(*capture.Rotator); !rotates {
+			err = c.writeStatistics(c.sink)
+		}
+		err = errors.Join(err, c.sink.Close())
+		c.sink = nil
+	}
+	received, dropped, serr := c.counts()
+	err = errors.Join(err, serr)
+	if c.stats != nil {
+		printStats(c.env, c.o, c.stats)
+	}
+	switch {
+	case c.o.json && c.o.write != "-":
+		c.env.Stdout.JSON(liveSummary{"summary", c.packets, c.bytes, received, dropped, time.Since(c.start).Nanoseconds()})
+	case !c.o.quiet:
+		c.env.Warnf("%s captured, %d dropped by the kernel", plural(c.packets, "packet"), dropped)
+	}
+	return err
+}
+
+func (c *capturer) close() {
+	for _, d := range c.devices {
+		d.live.Close()
+	}
+	if c.sink != nil {
+		c.sink.Close()
+	}
+}

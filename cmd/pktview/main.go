@@ -1,0 +1,30 @@
+// Command pktview captures live traffic or reads capture files, and filters, decodes, counts and writes them.
+package main
+
+import (
+	"context"
+	"io"
+
+	"sockwire/cmd/internal/cli"
+)
+
+func main() { cli.Main(run) }
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var o options
+	c := newCommand(&o)
+	return c.Execute(ctx, args, stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
+		if err := o.check(args); err != nil {
+			return err
+		}
+		switch {
+		case o.list:
+			return listInterfaces(env, &o)
+		case o.dump > 0:
+			return listProgram(env, &o)
+		case len(o.read) > 0:
+			return readFiles(ctx, env, &o)
+		}
+		return captureLive(ctx, env, &o)
+	})
+}

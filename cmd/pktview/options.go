@@ -1,0 +1,359 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"sockwire/capture"
+	"sockwire/capture/decode"
+	"sockwire/capture/filter"
+	"sockwire/cmd/internal/cli"
+)
+
+// options are the flags and the expression, checked before anything is opened.
+type options struct {
+	interfaces []string
+	read       []string
+	list       bool
+
+	noPromiscuous bool
+	immediate     bool
+	deviceTime    bool
+	buffer        int64
+	directionFlag string
+	direction     capture.Direction
+	snaplen       int
+
+	count      int64
+	duration   time.Duration
+	from, to   instant
+	filterFile string
+	expression string
+	filter     *filter.Filter // nil without an expression
+	dump       int
+	linkFlag   string
+	link       capture.LinkType
+
+	write     string
+	print     bool
+	sizeFlag  string
+	rotation  capture.Rotation
+	timeCount int
+	utc       bool
+	nano      bool
+	verbose   int
+	hex       int
+	ascii     bool
+	linkLayer bool
+	absolute  bool
+	number    bool
+	noSums    bool
+	numeric   bool
+	resolve   bool
+	json      bool
+	stats     string
+	top       int
+	quiet     bool
+	parts     map[string]bool // of the statistics
+}
+
+func newCommand(o *options) *cli.Command {
+	c := cli.New("pktview", "capture live traffic or read capture files; filter, decode, count and write them")
+	c.Usage = []string{"[-i INTERFACE]... [flags] [EXPRESSION]", "-r FILE... [flags] [EXPRESSION]", "-D"}
+	c.Long = "EXPRESSION is a filter in the language of pcap-filter(7). Without -i and -r, every interface is captured.\n\n" +
+		"Files are pcap or pcapng, plain or packed with gzip or zstd, told by what they hold; what -w writes is told by its name: " +
+		".pcap or .pcapng, then perhaps .gz or .zst. Several -r are merged by time. Converting one pcapng file to another keeps all of it."
+	c.Examples = []cli.Example{
+		{Line: "pktview -i eth0 tcp port 80", Text: "Show what passes eth0 on TCP port 80, as it comes."},
+		{Line: "pktview -i any -w trace.pcapng.zst -C 100MB -W 20", Text: "Record everything in packed files of 100 MB, the newest 20 of them."},
+		{Line: "pktview -r trace.pcapng -v host 192.0.2.7", Text: "Every field of the packets of one host."},
+		{Line: "pktview -r a.pcap -r b.pcap -w both.pcapng", Text: "Merge two captures by time."},
+		{Line: "pktview -r trace.pcap --from 10:30:00 --to +5s -w part.pcap", Text: "Cut out a part: five seconds from half past ten."},
+		{Line: "pktview -r trace.pcap --stats", Text: "Protocols, conversations, endpoints and lengths."},
+		{Line: "pktview -r trace.pcap --json udp port 53 | jq .layers", Text: "JSON Lines for other programs."},
+	}
+	c.Privilege = "Reading files needs none. Capturing needs cap_net_raw, which is given up as soon as the interfaces are open; files are written " +
+		"without it."
+	c.ExitStatus = "an expression was given, and no packet of the files matched it"
+	c.Color = true
+	f := c.Flags
+	f.StringArrayVarP(&o.interfaces, "interface", "i", nil, "capture on `NAME`, or on all with any; may be repeated")
+	f.StringArrayVarP(&o.read, "read", "r", nil, "read `FILE`, - for standard input; may be repeated")
+	f.BoolVarP(&o.list, "list-interfaces", "D", false, "list the interfaces and end")
+	f.StringVarP(&o.write, "write", "w", "", "write packets to `FILE`, - for standard output, and do not print them")
+	f.BoolVar(&o.print, "print", false, "print them too when writing")
+	f.Int64VarP(&o.count, "count", "c", 0, "stop after `N` packets that match")
+	cli.DurationVar(f, &o.duration, "duration", "", 0, "stop capturing after `TIME`")
+	f.StringVarP(&o.filterFile, "filter-file", "F", "", "read the expression from `FILE`")
+	f.CountVarP(&o.dump, "dump-filter", "d", "print the compiled filter and end: -d assembly, -dd C, -ddd decimal numbers")
+	f.StringVarP(&o.linkFlag, "linktype", "y", "", "with -d: compile for the link type `NAME`, such as EN10MB or RAW")
+	f.Var(&o.from, "from", "leave out packets before `WHEN`: 15:04:05, 2006-01-02T15:04:05Z, seconds since 1970, or +TIME after the first packet")
+	f.Var(&o.to, "to", "end at `WHEN`; +TIME counts from --from where that is given")
+	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "keep `N` bytes of each packet; 0 keeps all")
+	f.BoolVarP(&o.noPromiscuous, "no-promiscuous-mode", "p", false, "only take frames that are for this machine")
+	f.StringVarP(&o.directionFlag, "direction", "Q", "inout", "take frames that go `WAY`: in, out or inout")
+	cli.SizeVar(f, &o.buffer, "buffer-size", "B", 0, "kernel buffer of `SIZE` (default 16MiB); a bare number is KiB, as in tcpdump")
+	f.BoolVar(&o.immediate, "immediate-mode", false, "hand over each packet at once; the default when packets are printed")
+	f.BoolVar(&o.deviceTime, "device-time", false, "use the time stamps of the device's own clock")
+	f.StringVarP(&o.sizeFlag, "rotate-size", "C", "", "begin a new file after `SIZE`; a bare number is millions of bytes, as in tcpdump")
+	cli.DurationVar(f, &o.rotation.Every, "rotate-time", "G", 0, "begin a new file every `TIME`")
+	f.Int64Var(&o.rotation.Count, "rotate-count", 0, "begin a new file after `N` packets")
+	f.IntVarP(&o.rotation.Keep, "keep-files", "W", 0, "keep the newest `N` files of -C, -G and --rotate-count")
+	f.CountVarP(&o.timeCount, "time", "t", "how times are printed: -t not, -tt since 1970, -ttt since the packet before, -tttt with the date, -ttttt since the first")
+	f.BoolVar(&o.utc, "utc", false, "print times in UTC")
+	f.BoolVar(&o.nano, "nano", false, "print nanoseconds; --json always does")
+	f.CountVarP(&o.verbose, "verbose", "v", "a tree of all fields with their bytes below each line")
+	f.CountVarP(&o.hex, "hex", "x", "the bytes in hexadecimal, each layer on a line of its own")
+	hexAscii := f.VarPF(&counter{&o.hex, &o.ascii}, "hex-ascii", "X", "the bytes in hexadecimal and as text")
+	hexAscii.NoOptDefVal = "true"
+	asciiOnly := f.VarPF(&counter{nil, &o.ascii}, "ascii", "A", "the bytes as text")
+	asciiOnly.NoOptDefVal = "true"
+	f.BoolVarP(&o.linkLayer, "link-layer", "e", false, "print link-layer addresses")
+	f.BoolVarP(&o.absolute, "absolute-tcp-sequence-numbers", "S", false, "print absolute TCP sequence numbers")
+	f.BoolVarP(&o.number, "number", "#", false, "print the number of each packet")
+	f.BoolVarP(&o.noSums, "dont-verify-checksums", "K", false, "leave checksums unverified")
+	f.BoolVarP(&o.numeric, "numeric", "n", false, "print numbers; this is the default, see --resolve")
+	f.BoolVar(&o.resolve, "resolve", false, "add the names of addresses, from the capture file and from the resolver")
+	f.BoolVar(&o.json, "json", false, "JSON Lines: packets, or statistics, and a summary")
+	f.StringVar(&o.stats, "stats", "", "count instead of printing; `PARTS` of protocols,conversations,endpoints,lengths (default all)")
+	f.Lookup("stats").NoOptDefVal = "all"
+	f.IntVar(&o.top, "top", 20, "with --stats: the `N` largest conversations and endpoints; 0 for all")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary on standard error")
+	return c
+}
+
+// counter is a flag without a value that sets both of what it points to.
+type counter struct {
+	n   *int
+	set *bool
+}
+
+func (c *counter) String() string { return "" }
+func (c *counter) Type() string   { return "bool" }
+func (c *counter) Set(string) error {
+	*c.set = true
+	if c.n != nil {
+		*c.n++
+	}
+	return nil
+}
+
+func (o *options) check(args []string) error {
+	switch {
+	case len(o.read) > 0 && len(o.interfaces) > 0:
+		return cli.Usagef("-i captures and -r reads: give one of them")
+	case o.count < 0:
+		return cli.Usagef("--count %d is below 0", o.count)
+	case o.snaplen < 0 || o.snaplen > 262144:
+		return cli.Usagef("--snaplen %d is not in 0..262144", o.snaplen)
+	case o.top < 0:
+		return cli.Usagef("--top %d is below 0", o.top)
+	case o.timeCount > int(decode.TimeFirst):
+		return cli.Usagef("-t can be given five times, not %d", o.timeCount)
+	case o.dump > int(filter.ListDecimal):
+		return cli.Usagef("-d can be given three times, not %d", o.dump)
+	case o.stats != "" && o.write != "":
+		return cli.Usagef("--stats counts and -w writes: give one of them")
+	case len(o.read) > 0 && (o.deviceTime || o.duration != 0 || o.buffer != 0):
+		return cli.Usagef("--device-time, --duration and --buffer-size are for capturing, not for reading")
+	case len(o.read) == 0 && (o.from.set || o.to.set):
+		return cli.Usagef("--from and --to are for reading; --duration ends a capture")
+	}
+	if err := o.checkSizes(); err != nil {
+		return err
+	}
+	switch o.directionFlag {
+	case "in":
+		o.direction = capture.DirectionIn
+	case "out":
+		o.direction = capture.DirectionOut
+	case "inout":
+	default:
+		return cli.Usagef("--direction is in, out or inout, not %q", o.directionFlag)
+	}
+	if err := o.checkStats(); err != nil {
+		return err
+	}
+	if err := o.checkLink(); err != nil {
+		return err
+	}
+	if len(o.read) == 0 && len(o.interfaces) == 0 {
+		o.interfaces = []string{capture.Any}
+	}
+	return o.parseFilter(args)
+}
+
+func (o *options) checkSizes() error {
+	var err error
+	if o.sizeFlag != "" {
+		if n, e := strconv.ParseInt(o.sizeFlag, 10, 32); e == nil {
+			o.rotation.Size = n * 1_000_000
+		} else if o.rotation.Size, err = cli.ParseSize(o.sizeFlag); err != nil {
+			return cli.Usagef("--rotate-size: %v", err)
+		}
+		if o.rotation.Size < 1000 {
+			return cli.Usagef("--rotate-size %s is below 1000 bytes", o.sizeFlag)
+		}
+	}
+	if o.buffer > 0 && o.buffer < 64<<10 { // as tcpdump's -B takes it
+		o.buffer <<= 10
+	}
+	switch {
+	case o.buffer < 0 || o.buffer > 1<<30 || (o.buffer > 0 && o.buffer < 64<<10):
+		return cli.Usagef("--buffer-size is 64KiB to 1GiB")
+	case o.rotation.Every != 0 && o.rotation.Every < time.Second:
+		return cli.Usagef("--rotate-time %v is below a second", o.rotation.Every)
+	case o.rotation.Count < 0 || o.rotation.Keep < 0:
+		return cli.Usagef("--rotate-count and --keep-files cannot be negative")
+	}
+	rotates := o.rotation.Size > 0 || o.rotation.Every > 0 || o.rotation.Count > 0
+	switch {
+	case rotates && (o.write == "" || o.write == "-"):
+		return cli.Usagef("new files need a name to be made of: give -w FILE")
+	case o.rotation.Keep > 0 && !rotates:
+		return cli.Usagef("--keep-files needs -C, -G or --rotate-count")
+	}
+	return nil
+}
+
+var statsParts = []string{"protocols", "conversations", "endpoints", "lengths"}
+
+func (o *options) checkStats() error {
+	if o.stats == "" {
+		return nil
+	}
+	o.parts = make(map[string]bool)
+	for part := range strings.SplitSeq(o.stats, ",") {
+		if part == "all" {
+			for _, p := range statsParts {
+				o.parts[p] = true
+			}
+			continue
+		}
+		found := false
+		for _, p := range statsParts {
+			found = found || p == part
+		}
+		if !found {
+			hint := ""
+			if near := cli.Nearest(part, statsParts); near != "" {
+				hint = fmt.Sprintf(" (did you mean %s?)", near)
+			}
+			return cli.Usagef("--stats has no part %q%s", part, hint)
+		}
+		o.parts[part] = true
+	}
+	return nil
+}
+
+func (o *options) checkLink() error {
+	o.link = capture.LinkEthernet
+	if o.linkFlag == "" {
+		return nil
+	}
+	for l := range capture.LinkType(300) {
+		if strings.EqualFold(strings.TrimPrefix(strings.ToUpper(o.linkFlag), "DLT_"), l.String()) {
+			o.link = l
+			return nil
+		}
+	}
+	return cli.Usagef("--linktype %q is not known; EN10MB, RAW, LINUX_SLL2 are examples", o.linkFlag)
+}
+
+func (o *options) parseFilter(args []string) error {
+	o.expression = strings.Join(args, " ")
+	if o.filterFile != "" {
+		if o.expression != "" {
+			return cli.Usagef("the expression is given twice: %q and --filter-file %s", o.expression, o.filterFile)
+		}
+		text, err := os.ReadFile(o.filterFile)
+		if err != nil {
+			return fileError(err)
+		}
+		o.expression = strings.TrimSpace(string(text))
+	}
+	if o.expression == "" {
+		return nil
+	}
+	var err error
+	if o.filter, err = filter.Parse(o.expression); err != nil {
+		return filterError(err)
+	}
+	return nil
+}
+
+// filterError points at the mistake in an expression.
+func filterError(err error) error {
+	var wrong *filter.SyntaxError
+	if errors.As(err, &wrong) {
+		return cli.WithHint(fmt.Errorf("filter: %w", err), "%s", strings.ReplaceAll(strings.TrimRight(wrong.Caret(), "\n"), "\n", " | "))
+	}
+	return fmt.Errorf("filter: %w", err)
+}
+
+// fileError gives an error of opening a file its own hint, for the right that a capture needs does not help there.
+func fileError(err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return cli.WithHint(err, "the file is opened as the user who runs pktview: see who may with ls -l")
+	}
+	return err
+}
+
+// instant is a flag for a point in time of a capture.
+type instant struct {
+	text   string
+	set    bool
+	at     time.Time
+	clock  bool          // only the time of day is given: on the day of the first packet
+	offset time.Duration // relative
+	isRel  bool
+}
+
+func (i *instant) String() string { return i.text }
+func (i *instant) Type() string   { return "when" }
+
+func (i *instant) Set(s string) error {
+	*i = instant{text: s, set: true}
+	if rest, ok := strings.CutPrefix(s, "+"); ok {
+		d, err := cli.ParseDuration(rest)
+		i.offset, i.isRel = d, true
+		return err
+	}
+	if sec, frac, _ := strings.Cut(s, "."); sec != "" && strings.Trim(sec+frac, "0123456789") == "" {
+		n, err := strconv.ParseInt(sec, 10, 40)
+		nano, err2 := strconv.ParseInt((frac + "000000000")[:9], 10, 64)
+		i.at = time.Unix(n, nano)
+		return errors.Join(err, err2)
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", time.DateTime, "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			i.at = t
+			return nil
+		}
+	}
+	for _, layout := range []string{time.TimeOnly, "15:04"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			i.at, i.clock = t, true
+			return nil
+		}
+	}
+	return errors.New("it is none of 15:04:05, 2006-01-02T15:04:05Z, seconds since 1970 and +10s")
+}
+
+// resolve returns the point in time, given the first packet's time and what an offset counts from.
+func (i *instant) resolve(first, base time.Time, loc *time.Location) time.Time {
+	switch {
+	case !i.set:
+		return time.Time{}
+	case i.isRel:
+		return base.Add(i.offset)
+	case i.clock:
+		d := first.In(loc)
+		return time.Date(d.Year(), d.Month(), d.Day(), i.at.Hour(), i.at.Minute(), i.at.Second(), i.at.Nanosecond(), loc)
+	}
+	return i.at
+}

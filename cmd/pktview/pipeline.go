@@ -1,0 +1,273 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"sockwire/capture"
+	"sockwire/capture/decode"
+	"sockwire/capture/stats"
+	"sockwire/cmd/internal/cli"
+)
+
+// batchFrames is how many frames a worker takes at a time: enough to make handing over cheap, few enough for
+// their packets to stay in the cache.
+const batchFrames = 128
+
+// frames is what files are read through: a Reader or several merged.
+type frames interface {
+	Next(f *capture.Frame) error
+	Interfaces() []capture.Interface
+}
+
+// pipeline decodes and prints the frames of a file on all processors. Every worker takes the next batch of
+// frames, filters and decodes it, waits for its turn to let the History see it, renders it, and waits for
+// its turn to write. So reading, History and output see the packets in order, and the rest is parallel.
+type pipeline struct {
+	o       *options
+	env     *cli.Env
+	matcher *matcher
+	names   *names
+
+	mu      sync.Mutex // reading
+	src     frames
+	stable  bool
+	window  window
+	done    bool
+	err     error
+	last    *turn
+	read    atomic.Uint64
+	history decode.History // by turns
+	matched uint64         // by turns
+	bytes   uint64
+	drops   uint64
+
+	statsMu sync.Mutex
+	stats   stats.Collector
+}
+
+// turn is the place of a batch in the order of all.
+type turn struct {
+	history, output chan struct{}
+}
+
+func newTurn() *turn { return &turn{history: make(chan struct{}), output: make(chan struct{})} }
+
+// batch is what a worker works on.
+type batch struct {
+	frames  []capture.Frame
+	packets []decode.Packet
+	n       int
+	arena   []byte
+	out     []byte
+	prev    *turn
+	turn    *turn
+}
+
+// run reads everything and returns the error that ended it, nil for the end of the file.
+func (p *pipeline) run(ctx context.Context) error {
+	p.last = newTurn()
+	close(p.last.history)
+	close(p.last.output)
+	var wg sync.WaitGroup
+	// One more than the processors: somebody usually waits for a turn.
+	for range runtime.GOMAXPROCS(0) + 1 {
+		wg.Go(func() { p.work(ctx) })
+	}
+	wg.Wait()
+	return p.err
+}
+
+func (p *pipeline) work(ctx context.Context) {
+	debug.SetPanicOnFault(true) // a mapped file that is shortened meanwhile; see guard
+	w := worker{p: p, render: newRenderer(p.o, p.env, p.names)}
+	w.decoder.SkipChecksums = p.o.noSums || p.o.stats != ""
+	w.decoder.SkipApplications = false
+	b := &batch{frames: make([]capture.Frame, batchFrames), packets: make([]decode.Packet, batchFrames)}
+	for p.take(ctx, b) {
+		w.process(b)
+	}
+	if p.o.stats != "" {
+		p.statsMu.Lock()
+		p.stats.Merge(&w.stats)
+		p.statsMu.Unlock()
+	}
+}
+
+// take fills b with the next frames of the source. It reports false when there are none left.
+func (p *pipeline) take(ctx context.Context, b *batch) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b.n, b.arena = 0, b.arena[:0]
+	if p.done {
+		return false
+	}
+	if ctx.Err() != nil {
+		p.done = true
+		return false
+	}
+	err := guard(func() error { return p.fill(b) })
+	if err != nil {
+		p.finish(err)
+	}
+	b.prev, b.turn = p.last, newTurn()
+	p.last = b.turn
+	return true
+}
+
+func (p *pipeline) fill(b *batch) error {
+	for b.n < len(b.frames) {
+		f := &b.frames[b.n]
+		if err := p.src.Next(f); err != nil {
+			return err
+		}
+		p.read.Add(1)
+		if !p.window.holds(f.Time) {
+			continue
+		}
+		if !p.stable {
+			b.keep(f)
+		}
+		if p.o.snaplen > 0 && len(f.Data) > p.o.snaplen {
+			f.Data = f.Data[:p.o.snaplen:p.o.snaplen]
+		}
+		b.n++
+	}
+	return nil
+}
+
+// keep copies what f borrows from its source. Growing the arena leaves earlier frames on the old one.
+func (b *batch) keep(f *capture.Frame) {
+	if len(b.arena)+len(f.Data) > cap(b.arena) {
+		b.arena = make([]byte, 0, max(2*cap(b.arena), len(f.Data), 64<<10))
+	}
+	at := len(b.arena)
+	b.arena = append(b.arena, f.Data...)
+	f.Data = b.arena[at:len(b.arena):len(b.arena)]
+	if len(f.Comments) > 0 {
+		f.Comments = append([]string(nil), f.Comments...)
+	}
+}
+
+// finish ends reading with the first error. The caller holds mu.
+func (p *pipeline) finish(err error) {
+	p.done = true
+	if p.err == nil && err != io.EOF {
+		p.err = err
+	}
+}
+
+func (p *pipeline) stop(err error) {
+	p.mu.Lock()
+	p.finish(err)
+	p.mu.Unlock()
+}
+
+// worker is what one goroutine needs for itself.
+type worker struct {
+	p       *pipeline
+	render  *renderer
+	decoder decode.Decoder
+	stats   stats.Collector
+}
+
+// process takes b through its turns. Whatever fails, the turns are passed on.
+func (w *worker) process(b *batch) {
+	p := w.p
+	err := guard(func() error { return w.decode(b) })
+	<-b.prev.history
+	if err == nil {
+		err = guard(func() error { return w.inOrder(b) })
+	}
+	close(b.turn.history)
+	if err == nil {
+		err = guard(func() error { return w.show(b) })
+	}
+	<-b.prev.output
+	if err == nil && len(b.out) > 0 {
+		_, err = p.env.Stdout.Write(b.out)
+	}
+	if err != nil {
+		p.stop(err)
+	}
+	close(b.turn.output)
+}
+
+// decode filters the frames of b and decodes those that match.
+func (w *worker) decode(b *batch) error {
+	n := 0
+	for i := range b.frames[:b.n] {
+		f := &b.frames[i]
+		ok, err := w.p.matcher.match(f)
+		if err != nil {
+			b.n = n
+			return err
+		}
+		if ok {
+			// The error is in the packet and will be shown.
+			_ = w.decoder.Decode(*f, &b.packets[n])
+			n++
+		}
+	}
+	b.n = n
+	return nil
+}
+
+// inOrder does what needs to see the packets of all batches one after another.
+func (w *worker) inOrder(b *batch) error {
+	p := w.p
+	if limit := p.o.count; limit > 0 {
+		left := uint64(limit) - p.matched
+		if uint64(b.n) >= left {
+			b.n = int(left)
+			p.stop(io.EOF)
+		}
+	}
+	p.matched += uint64(b.n)
+	for i := range b.packets[:b.n] {
+		f := &b.packets[i].Frame
+		p.bytes += uint64(f.Length)
+		p.drops += f.Drops
+		if p.o.stats == "" {
+			p.history.Add(&b.packets[i])
+		}
+	}
+	return nil
+}
+
+func (w *worker) show(b *batch) error {
+	b.out = b.out[:0]
+	for i := range b.packets[:b.n] {
+		if w.p.o.stats != "" {
+			w.stats.Add(&b.packets[i])
+		} else {
+			b.out = w.render.append(b.out, &b.packets[i])
+		}
+	}
+	return nil
+}
+
+var errShortened = errors.New("a file was shortened while it was read")
+
+// guard turns the fault of reading a mapped file beyond its end, which another program may have moved, into
+// an error.
+func guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if fault, ok := r.(interface {
+				runtime.Error
+				Addr() uintptr
+			}); ok && fault.Addr() != 0 {
+				err = errShortened
+				return
+			}
+			panic(r)
+		}
+	}()
+	return f()
+}

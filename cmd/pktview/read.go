@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"sockwire/capture"
+	"sockwire/cmd/internal/cli"
+)
+
+// fileSummary is the last record of reading.
+type fileSummary struct {
+	Type    string `json:"type"`
+	Packets uint64 `json:"packets"` // that matched
+	Read    uint64 `json:"read"`
+	Bytes   uint64 `json:"bytes"` // on the wire, of those that matched
+	Drops   uint64 `json:"drops"` // told by the file before packets that matched
+	Elapsed int64  `json:"elapsed_ns"`
+}
+
+// readFiles does all that -r asks for.
+func readFiles(ctx context.Context, env *cli.Env, o *options) error {
+	readers, err := openAll(env, o)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, r := range readers {
+			r.Close()
+		}
+	}()
+	if o.write != "" {
+		return convert(ctx, env, o, readers)
+	}
+	start := time.Now()
+	p := &pipeline{o: o, env: env, matcher: newMatcher(o), window: window{o: o}, src: readers[0], stable: true}
+	if o.resolve {
+		p.names = newNames(ctx)
+	}
+	if len(readers) > 1 {
+		p.src = capture.Merge(readers...)
+	}
+	for _, r := range readers {
+		p.stable = p.stable && r.Stable()
+	}
+	stop := env.Progress(func() string { return readProgress(readers, p.read.Load(), start) })
+	env.OnStatus(func() string { return plural(p.read.Load(), "packet") + " read" })
+	err = p.run(ctx)
+	stop()
+	if o.stats != "" {
+		printStats(env, o, &p.stats)
+	}
+	if o.json {
+		env.Stdout.JSON(fileSummary{"summary", p.matched, p.read.Load(), p.bytes, p.drops, time.Since(start).Nanoseconds()})
+	}
+	if err != nil {
+		return err
+	}
+	if o.filter != nil && p.matched == 0 && ctx.Err() == nil {
+		return cli.ErrNo
+	}
+	return nil
+}
+
+func openAll(env *cli.Env, o *options) ([]*capture.Reader, error) {
+	var readers []*capture.Reader
+	for _, name := range o.read {
+		var r *capture.Reader
+		var err error
+		if _, isFile := env.Stdin.(*os.File); name == "-" && !isFile {
+			r, err = capture.NewReader(env.Stdin)
+		} else {
+			r, err = capture.OpenFile(name)
+		}
+		if err != nil {
+			for _, r := range readers {
+				r.Close()
+			}
+			if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) {
+				err = fmt.Errorf("%s: %w", name, err)
+			}
+			return nil, fileError(err)
+		}
+		readers = append(readers, r)
+	}
+	return readers, nil
+}
+
+// readProgress is shown once reading takes a second.
+func readProgress(readers []*capture.Reader, n uint64, start time.Time) string {
+	elapsed := time.Since(start)
+	if elapsed < time.Second {
+		return ""
+	}
+	return fmt.Sprintf("%s read, %.0f a second", plural(n, "packet"), float64(n)/elapsed.Seconds())
+}
+
+// convert copies what matches to a file.
+func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.Reader) error {
+	c := &converter{o: o, env: env, matcher: newMatcher(o), window: window{o: o}}
+	start := time.Now()
+	stop := env.Progress(func() string { return readProgress(readers, c.progress.Load(), start) })
+	defer stop()
+	err := guard(func() error {
+		if len(readers) == 1 && !o.rotates() {
+			return c.copyBlocks(ctx, readers[0])
+		}
+		return c.copyFrames(ctx, readers)
+	})
+	stop()
+	if err == nil || c.closed {
+		c.summary(start)
+	}
+	if err != nil {
+		return err
+	}
+	if o.filter != nil && c.matched == 0 && ctx.Err() == nil {
+		return cli.ErrNo
+	}
+	return nil
+}
+
+func (o *options) rotates() bool {
+	return o.rotation.Size > 0 || o.rotation.Every > 0 || o.rotation.Count > 0
+}
+
+// output opens what -w names.
+func (o *options) output(env *cli.Env, format capture.Format) (*capture.Writer, error) {
+	config := capture.ConfigFor(o.write)
+	config.Section = section()
+	if config.Format == capture.FormatPcapNano && format != capture.FormatPcapNano {
+		config.Format = format
+	}
+	if o.write != "-" {
+		w, err := capture.Create(o.write, &config)
+		return w, fileError(err)
+	}
+	if cli.IsTerminal(env.Stdout.Unwrapped()) {
+		return nil, cli.WithHint(errors.New("a capture file is no text for a terminal"), "pktview -w - | ... or -w FILE")
+	}
+	return capture.NewWriter(env.Stdout, &config)
+}
+
+// section says who wrote a file.
+func section() capture.Section {
+	return capture.Section{OS: system(), Application: "pktview " + cli.Version()}
+}

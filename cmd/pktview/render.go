@@ -1,0 +1,124 @@
+package main
+
+import (
+	"slices"
+	"time"
+
+	"sockwire/capture"
+	"sockwire/capture/decode"
+	"sockwire/cmd/internal/cli"
+)
+
+// renderer turns packets into what is printed. Each goroutine has its own.
+type renderer struct {
+	o       *options
+	color   bool
+	printer decode.Printer
+	names   *names // nil without --resolve
+}
+
+func newRenderer(o *options, env *cli.Env, names *names) *renderer {
+	r := &renderer{o: o, color: env.Color && !o.json, names: names}
+	r.printer = decode.Printer{
+		Time: decode.TimeFormat(o.timeCount), Nanoseconds: o.nano, Number: o.number, Link: o.linkLayer, Absolute: o.absolute,
+	}
+	if o.utc {
+		r.printer.Location = time.UTC
+	}
+	return r
+}
+
+// interfaces makes each line name where its packet was seen.
+func (r *renderer) interfaces(ifs []capture.Interface) {
+	r.printer.Names = r.printer.Names[:0]
+	for _, i := range ifs {
+		r.printer.Names = append(r.printer.Names, i.Name)
+	}
+}
+
+// append adds all that is printed of p, with its line ends.
+func (r *renderer) append(b []byte, p *decode.Packet) []byte {
+	if r.o.json {
+		return append(r.printer.AppendJSON(b, p), '\n')
+	}
+	color := ""
+	if r.color {
+		color = colorOf(p)
+		b = append(b, color...)
+	}
+	b = r.printer.AppendLine(b, p)
+	if r.names != nil {
+		b = r.names.appendNames(b, p)
+	}
+	if p.Frame.Drops > 0 {
+		b = append(b, " ["...)
+		b = append(b, plural(p.Frame.Drops, "packet")...)
+		b = append(b, " lost before this one]"...)
+	}
+	if color != "" {
+		b = append(b, colorEnd...)
+	}
+	b = append(b, '\n')
+	for _, c := range p.Frame.Comments {
+		b = append(b, "    # "...)
+		b = append(cli.AppendEscaped(b, c), '\n')
+	}
+	if r.o.verbose > 0 {
+		b = r.printer.AppendTree(b, p)
+	}
+	if r.o.hex > 0 {
+		b = decode.AppendHex(b, p, r.o.ascii)
+	} else if r.o.ascii {
+		b = appendText(b, p)
+	}
+	return b
+}
+
+// appendText adds what follows the link layer as text, with a dot for each byte that is none.
+func appendText(b []byte, p *decode.Packet) []byte {
+	data := p.Frame.Data
+	for _, l := range p.Layers() {
+		if l.Type.Network() {
+			data = data[min(l.Offset, len(data)):]
+			break
+		}
+	}
+	for _, c := range data {
+		if c != '\n' && (c < ' ' || c > '~') {
+			c = '.'
+		}
+		b = append(b, c)
+	}
+	return append(b, '\n')
+}
+
+const colorEnd = "\x1b[0m"
+
+// colorOf returns the colour of a packet's line: by what it is, trouble first.
+func colorOf(p *decode.Packet) string {
+	layers := p.Layers()
+	if p.Err() != nil || slices.ContainsFunc(layers, func(l decode.Layer) bool { return l.Checksum == decode.ChecksumBad }) {
+		return "\x1b[31m"
+	}
+	for _, l := range slices.Backward(layers) {
+		if l.Flags&decode.Quoted != 0 {
+			continue
+		}
+		switch l.Type {
+		case decode.TypeICMPv4, decode.TypeICMPv6:
+			return "\x1b[35m"
+		case decode.TypeARP:
+			return "\x1b[33m"
+		case decode.TypeUDP:
+			return "\x1b[36m"
+		case decode.TypeTCP:
+			if i := p.FindInner(decode.TypeTCP); i >= 0 && p.TCP(i).Flags()&decode.TCPRST != 0 {
+				return "\x1b[1;31m"
+			} else if i >= 0 && p.TCP(i).Flags()&(decode.TCPSYN|decode.TCPFIN) != 0 {
+				return "\x1b[1;32m"
+			}
+			return "\x1b[32m"
+		}
+	}
+	return ""
+}

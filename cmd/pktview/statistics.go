@@ -1,0 +1,271 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"sockwire/capture/stats"
+	"sockwire/cmd/internal/cli"
+)
+
+// The records of --stats --json.
+type (
+	protocolRecord struct {
+		Type     string   `json:"type"`
+		Path     []string `json:"path"`
+		Packets  uint64   `json:"packets"`
+		Bytes    uint64   `json:"bytes"`
+		Ends     uint64   `json:"end_packets"`
+		EndBytes uint64   `json:"end_bytes"`
+	}
+	conversationRecord struct {
+		Type      string     `json:"type"`
+		Protocol  string     `json:"protocol"`
+		A         string     `json:"a"`
+		B         string     `json:"b"`
+		PacketsAB uint64     `json:"packets_a_to_b"`
+		BytesAB   uint64     `json:"bytes_a_to_b"`
+		PacketsBA uint64     `json:"packets_b_to_a"`
+		BytesBA   uint64     `json:"bytes_b_to_a"`
+		First     *time.Time `json:"first,omitempty"`
+		Duration  int64      `json:"duration_ns"`
+		BitsAB    float64    `json:"bits_per_second_a_to_b"`
+		BitsBA    float64    `json:"bits_per_second_b_to_a"`
+	}
+	endpointRecord struct {
+		Type        string     `json:"type"`
+		Address     string     `json:"address"`
+		PacketsSent uint64     `json:"packets_sent"`
+		BytesSent   uint64     `json:"bytes_sent"`
+		PacketsRecv uint64     `json:"packets_received"`
+		BytesRecv   uint64     `json:"bytes_received"`
+		First       *time.Time `json:"first,omitempty"`
+		Duration    int64      `json:"duration_ns"`
+	}
+	lengthRecord struct {
+		Type    string `json:"type"`
+		Min     int    `json:"min"`
+		Max     *int   `json:"max"` // null: no limit
+		Packets uint64 `json:"packets"`
+		Bytes   uint64 `json:"bytes"`
+	}
+	totalRecord struct {
+		Type      string     `json:"type"`
+		Packets   uint64     `json:"packets"`
+		Bytes     uint64     `json:"bytes"`
+		Captured  uint64     `json:"captured_bytes"`
+		Drops     uint64     `json:"drops"`
+		Untracked uint64     `json:"untracked_packets"`
+		First     *time.Time `json:"first,omitempty"`
+		Last      *time.Time `json:"last,omitempty"`
+		PerSecond float64    `json:"packets_per_second"`
+		Bits      float64    `json:"bits_per_second"`
+		Busiest   uint64     `json:"busiest_second_packets"`
+	}
+)
+
+func printStats(env *cli.Env, o *options, c *stats.Collector) {
+	if o.json {
+		jsonStats(env, o, c)
+		return
+	}
+	total, span := c.Total(), c.Span()
+	out := env.Stdout
+	out.Printf("%s, %s on the wire, %s captured", plural(total.Packets, "packet"), size(total.Bytes), size(c.Captured()))
+	if !span.First.IsZero() {
+		loc := time.Local
+		if o.utc {
+			loc = time.UTC
+		}
+		packets, bits := span.PerSecond(total)
+		out.Printf(", from %s for %v", span.First.In(loc).Format("2006-01-02 15:04:05.000000"), span.Duration().Round(time.Microsecond))
+		if packets > 0 {
+			out.Printf(": %spackets/s, %s", short(packets), rate(bits))
+		}
+		if second, n := c.Busiest(); n.Packets > 0 && span.Duration() > time.Second {
+			out.Printf("; at most %d in a second, at %s", n.Packets, second.In(loc).Format(time.TimeOnly))
+		}
+	}
+	out.Printf("\n")
+	if n := c.Drops(); n > 0 {
+		out.Printf("the capture lost %s, by its own account\n", plural(n, "packet"))
+	}
+	if o.parts["protocols"] {
+		out.Printf("\nPROTOCOLS%22s %9s %12s %9s %9s\n", "", "packets", "bytes", "of all", "last")
+		printProtocols(out, c.Protocols(), 0, total)
+	}
+	if o.parts["conversations"] {
+		list := c.Conversations()
+		out.Printf("\nCONVERSATIONS (%d)\n", len(list))
+		printConversations(out, cut(list, o.top), span.First)
+		more(out, len(list), o.top)
+		if n := c.Untracked(); n.Packets > 0 {
+			out.Printf("  %s of conversations beyond the first %d are not listed\n", plural(n.Packets, "packet"), stats.DefaultLimit)
+		}
+	}
+	if o.parts["endpoints"] {
+		list := c.Endpoints()
+		out.Printf("\nENDPOINTS (%d)\n  %-39s %9s %12s %9s %12s\n", len(list), "address", "sent", "bytes", "received", "bytes")
+		for _, e := range cut(list, o.top) {
+			out.Printf("  %-39s %9d %12d %9d %12d\n", e.Addr, e.Sent.Packets, e.Sent.Bytes, e.Recv.Packets, e.Recv.Bytes)
+		}
+		more(out, len(list), o.top)
+	}
+	if o.parts["lengths"] {
+		printLengths(out, c, total)
+	}
+}
+
+func cut[T any](list []T, n int) []T {
+	if n > 0 && len(list) > n {
+		return list[:n]
+	}
+	return list
+}
+
+func more(out *cli.Output, have, shown int) {
+	if shown > 0 && have > shown {
+		out.Printf("  … and %d more; --top 0 lists all\n", have-shown)
+	}
+}
+
+func printProtocols(out *cli.Output, list []*stats.Protocol, depth int, total stats.Count) {
+	for _, p := range list {
+		name := strings.Repeat("  ", depth) + p.Type.String()
+		out.Printf("  %-29s %9d %12d %8.2f%% %9d\n", name, p.Packets, p.Bytes, percent(p.Packets, total.Packets), p.End.Packets)
+		printProtocols(out, p.Children, depth+1, total)
+	}
+}
+
+func printConversations(out *cli.Output, list []stats.Conversation, start time.Time) {
+	out.Printf("  %-5s %-22s   %-22s %9s %12s %9s %12s %10s %10s %9s %9s\n", "", "A", "B", "A→B", "bytes", "B→A", "bytes", "start", "duration", "A→B", "B→A")
+	for _, c := range list {
+		_, ab := c.PerSecond(c.AtoB)
+		_, ba := c.PerSecond(c.BtoA)
+		begin, took := "", ""
+		if !c.First.IsZero() {
+			begin, took = fmt.Sprintf("%.6f", c.First.Sub(start).Seconds()), fmt.Sprintf("%.6f", c.Duration().Seconds())
+		}
+		out.Printf("  %-5s %-22s ↔ %-22s %9d %12d %9d %12d %10s %10s %9s %9s\n", protocolName(c.Protocol), end(c.A), end(c.B),
+			c.AtoB.Packets, c.AtoB.Bytes, c.BtoA.Packets, c.BtoA.Bytes, begin, took, rate(ab), rate(ba))
+	}
+}
+
+func printLengths(out *cli.Output, c *stats.Collector, total stats.Count) {
+	l := c.Lengths()
+	out.Printf("\nLENGTHS")
+	if total.Packets > 0 {
+		out.Printf(" from %d to %d, average %.1f", l.Min, l.Max, float64(total.Bytes)/float64(total.Packets))
+	}
+	out.Printf("\n")
+	for i, n := range l.Buckets {
+		low, high := l.Bucket(i)
+		name := fmt.Sprintf("%d-%d", low, high)
+		if high < 0 {
+			name = fmt.Sprintf("%d-", low)
+		}
+		out.Printf("  %-12s %9d %8.2f%% %12d\n", name, n.Packets, percent(n.Packets, total.Packets), n.Bytes)
+	}
+}
+
+func jsonStats(env *cli.Env, o *options, c *stats.Collector) {
+	out := env.Stdout
+	if o.parts["protocols"] {
+		var walk func(list []*stats.Protocol, path []string)
+		walk = func(list []*stats.Protocol, path []string) {
+			for _, p := range list {
+				at := append(path[:len(path):len(path)], p.Type.String())
+				out.JSON(protocolRecord{"protocol", at, p.Packets, p.Bytes, p.End.Packets, p.End.Bytes})
+				walk(p.Children, at)
+			}
+		}
+		walk(c.Protocols(), nil)
+	}
+	if o.parts["conversations"] {
+		for _, n := range cut(c.Conversations(), o.top) {
+			_, ab := n.PerSecond(n.AtoB)
+			_, ba := n.PerSecond(n.BtoA)
+			out.JSON(conversationRecord{"conversation", protocolName(n.Protocol), end(n.A), end(n.B), n.AtoB.Packets, n.AtoB.Bytes,
+				n.BtoA.Packets, n.BtoA.Bytes, when(n.First), n.Duration().Nanoseconds(), ab, ba})
+		}
+	}
+	if o.parts["endpoints"] {
+		for _, e := range cut(c.Endpoints(), o.top) {
+			out.JSON(endpointRecord{"endpoint", e.Addr.String(), e.Sent.Packets, e.Sent.Bytes, e.Recv.Packets, e.Recv.Bytes,
+				when(e.First), e.Duration().Nanoseconds()})
+		}
+	}
+	if o.parts["lengths"] {
+		l := c.Lengths()
+		for i, n := range l.Buckets {
+			low, high := l.Bucket(i)
+			r := lengthRecord{Type: "length", Min: low, Packets: n.Packets, Bytes: n.Bytes}
+			if high >= 0 {
+				r.Max = &high
+			}
+			out.JSON(r)
+		}
+	}
+	total, span := c.Total(), c.Span()
+	packets, bits := span.PerSecond(total)
+	_, busiest := c.Busiest()
+	out.JSON(totalRecord{"total", total.Packets, total.Bytes, c.Captured(), c.Drops(), c.Untracked().Packets, when(span.First), when(span.Last),
+		packets, bits, busiest.Packets})
+}
+
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// end prints an address, with its port where there is one.
+func end(a netip.AddrPort) string {
+	if a.Port() == 0 {
+		return a.Addr().String()
+	}
+	return net.JoinHostPort(a.Addr().String(), fmt.Sprint(a.Port()))
+}
+
+func protocolName(p uint8) string {
+	switch p {
+	case 1:
+		return "icmp"
+	case 6:
+		return "tcp"
+	case 17:
+		return "udp"
+	case 58:
+		return "icmp6"
+	case 132:
+		return "sctp"
+	}
+	return fmt.Sprintf("ip-%d", p)
+}
+
+func percent(n, of uint64) float64 {
+	if of == 0 {
+		return 0
+	}
+	return 100 * float64(n) / float64(of)
+}
+
+func size(n uint64) string { return short(float64(n)) + "B" }
+
+func rate(bits float64) string { return short(bits) + "bit/s" }
+
+// short prints a number with three digits and a unit prefix.
+func short(v float64) string {
+	for _, unit := range []string{"", "k", "M", "G"} {
+		if v < 999.5 {
+			return fmt.Sprintf("%.3g %s", v, unit)
+		}
+		v /= 1000
+	}
+	return fmt.Sprintf("%.3g T", v)
+}
