@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"sockwire/cmd/internal/cli"
+	"sockwire/raw"
+	"sockwire/raw/probe"
+)
+
+// manyEcho prints the line of one end among those of many hosts.
+func (s *session) manyEcho(e *raw.Echo, overdue bool) {
+	if s.opt.quiet {
+		return
+	}
+	if s.opt.live || overdue {
+		if text := s.endText(e, overdue); text != "" {
+			s.env.Stdout.Printf("%s: %s\n", cli.Escape(s.hosts.name(e.Index, e.Target)), text)
+		}
+		return
+	}
+	if !e.Done || e.Duplicate || s.perHost() && !s.opt.alive && !s.opt.unreachable {
+		return
+	}
+	if e.Outcome == probe.Pending && !e.Alive {
+		return // interrupted: nothing is known of this host
+	}
+	s.line = s.line[:0]
+	name := cli.Escape(s.hostName(e.Index, e.Target))
+	switch {
+	case s.opt.alive:
+		if e.Alive {
+			s.line = fmt.Appendf(s.line, "%s\n", name)
+		}
+	case s.opt.unreachable:
+		if !e.Alive {
+			s.line = fmt.Appendf(s.line, "%s\n", name)
+		}
+	case e.Alive:
+		s.line = fmt.Appendf(s.line, "%s is alive (%s ms)\n", name, milliseconds(e.RTT))
+	case e.Outcome == probe.Refused && !e.Local:
+		s.line = fmt.Appendf(s.line, "%s is unreachable: %s from %v\n", name, raw.ErrorText(e.Target.Is6(), e.Type, e.Code), e.From)
+	case e.Cause == probe.SendFailed:
+		s.line = fmt.Appendf(s.line, "%s is unreachable: not sent: %s\n", name, sendError(e.Err))
+	default:
+		s.line = fmt.Appendf(s.line, "%s is unreachable: %v\n", name, e.Cause)
+	}
+	s.env.Stdout.Write(s.line)
+}
+
+func (s *session) hostName(index int, a netip.Addr) string {
+	if s.opt.numeric {
+		return a.String()
+	}
+	return s.hosts.name(index, a)
+}
+
+// manySummary prints the table of hosts, if there is one, and the totals.
+func (s *session) manySummary(report *raw.Report) {
+	w := s.env.Stdout
+	if s.opt.alive || s.opt.unreachable {
+		return
+	}
+	if s.perHost() {
+		s.printTable()
+	}
+	t := &s.all.tally
+	w.Printf("\n%d hosts alive, %d unreachable", s.hostsUp, s.hostsDown)
+	if failed, _ := s.hosts.problems(); failed > 0 {
+		w.Printf(", %d without an address", failed)
+	}
+	w.Printf("; %d echoes sent, %d answered", t.Sent, t.Received())
+	if t.Duplicates > 0 {
+		w.Printf(", +%d duplicates", t.Duplicates)
+	}
+	w.Printf("; %.2f s, %.0f/s\n", time.Since(s.start).Seconds(), report.Rate)
+	if n := t.Count(probe.Pending); n > 0 {
+		w.Printf("%d on the way when stopped\n", n)
+	}
+	totals := account{tally: *t}
+	if text := lossText(&totals); text != "" {
+		w.Printf("%s\n", text)
+	}
+	s.printTimes(report)
+	s.printTrouble(report)
+}
+
+// printTable prints one line for each host.
+func (s *session) printTable() {
+	w := s.env.Stdout
+	w.Printf("%-39s %8s %8s %7s %9s %9s %9s %9s %9s %9s\n", "host", "sent", "received", "loss", "min ms", "avg ms", "p50 ms", "p99 ms", "max ms", "jitter ms")
+	for index, a := range s.byHost {
+		if a == nil {
+			continue
+		}
+		ms := func(d time.Duration) string {
+			if a.rtt.Count() == 0 {
+				return "-"
+			}
+			return fmt.Sprintf("%.3f", float64(d)/1e6)
+		}
+		r := &a.rtt
+		w.Printf("%-39s %8d %8d %6s%% %9s %9s %9s %9s %9s %9s\n", cli.Escape(s.tableName(index)), a.tally.Sent, a.tally.Received(), percent(a.loss()),
+			ms(r.Min()), ms(r.Mean()), ms(r.Quantile(.5)), ms(r.Quantile(.99)), ms(r.Max()), ms(r.Jitter()))
+		if text := lossText(a); text != "" {
+			w.Printf("%-39s %s\n", "", text)
+		}
+	}
+}
+
+// loss is the part of the echoes ended, those stopped on the way left out, without an answer.
+func (a *account) loss() float64 {
+	ended := a.tally.Sent - a.tally.Count(probe.Pending)
+	if ended == 0 {
+		return 0
+	}
+	return 1 - float64(a.tally.Received())/float64(ended)
+}
+
+func (s *session) tableName(index int) string {
+	return s.hostName(index, s.targets[index])
+}

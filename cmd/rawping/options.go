@@ -1,0 +1,386 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"sockwire/cmd/internal/cli"
+	"sockwire/raw"
+)
+
+// options are the flags as they are typed.
+type options struct {
+	count                     int
+	interval, timeout         time.Duration
+	deadline, late            time.Duration
+	size                      int
+	ttl                       int
+	tos                       string
+	from, device, source      string
+	sendBuffer                int64
+	readBuffer                int64
+	four, six                 bool
+	numeric, quiet, timestamp bool
+	audible, adaptive, flood  bool
+	broadcast, noLoop         bool
+	preload                   int
+	pattern, pmtu             string
+	mark                      string
+	overdue, userTime         bool
+	recordRoute               bool
+	timestampOption           string
+	flowLabel                 string
+	verbose                   bool
+	icmpTimestamp             bool
+	probeInterface            string
+	socket, stamps            string
+
+	many                     bool
+	files                    []string
+	generate                 []string
+	shard                    string
+	seed                     uint64
+	loop                     bool
+	retries                  int
+	backoff                  float64
+	rate                     string
+	alive, unreachable, live bool
+
+	json, csv, histogram bool
+	metrics              string
+}
+
+func (o *options) define(c *cli.Command) {
+	f := c.Flags
+	f.IntVarP(&o.count, "count", "c", 0, "stop after `N` echoes to each host; without it one host is pinged until interrupted, many once")
+	cli.DurationVar(f, &o.interval, "interval", "i", time.Second, "wait `TIME` between echoes to one host; below 2ms needs --flood")
+	cli.DurationVar(f, &o.deadline, "deadline", "w", 0, "stop after `TIME` whatever has come by then")
+	cli.DurationVar(f, &o.timeout, "timeout", "W", 0, "an answer after `TIME` is late; default 10s for one host, 500ms for many")
+	cli.DurationVar(f, &o.late, "late", "", 0, "go on waiting `TIME` for late answers; without it they are taken while the run lasts")
+	f.IntVarP(&o.size, "size", "s", 56, "send `N` bytes of payload, 0 to 65507; below 8 a reply cannot prove to be one")
+	f.IntVarP(&o.ttl, "ttl", "t", 0, "time to live or hop limit, 1 to 255")
+	f.StringVarP(&o.tos, "tos", "Q", "", "type of service or traffic class `N`, such as 0xb8")
+	f.StringVarP(&o.from, "from", "I", "", "send from this `DEVICE` or address")
+	cli.SizeVar(f, &o.sendBuffer, "send-buffer", "S", 0, "size of the send buffer")
+	cli.SizeVar(f, &o.readBuffer, "read-buffer", "", 0, "size of the receive buffer; default 4MiB")
+	f.BoolVarP(&o.four, "ipv4", "4", false, "use IPv4 only")
+	f.BoolVarP(&o.six, "ipv6", "6", false, "use IPv6 only")
+	f.BoolVarP(&o.numeric, "numeric", "n", false, "print addresses only, not the names given")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "print only the summary")
+	f.BoolVarP(&o.timestamp, "timestamp", "D", false, "print the time before each line, as seconds since 1970")
+	f.BoolVarP(&o.audible, "audible", "a", false, "sound the bell at each reply")
+	f.BoolVarP(&o.adaptive, "adaptive", "A", false, "send the next echo when the reply is there, or after the interval")
+	f.BoolVarP(&o.flood, "flood", "f", false, "send as fast as replies come, at least 100 a second; with --interval at that pace. Use it on your own network only")
+	f.IntVarP(&o.preload, "preload", "l", 0, "send `N` echoes at once at the start")
+	f.StringVarP(&o.pattern, "pattern", "p", "", "fill the payload behind its first 16 bytes with these bytes, `HEX`")
+	f.StringVarP(&o.pmtu, "pmtudisc", "M", "", "path MTU discovery: `do`, want, dont or probe")
+	f.StringVarP(&o.mark, "mark", "m", "", "firewall mark `N` of what is sent")
+	f.BoolVarP(&o.overdue, "overdue", "O", false, "report an echo whose timeout has passed; without -W, when the next is sent")
+	f.BoolVarP(&o.userTime, "user-time", "U", false, "print the time from call to read in this process instead of network time")
+	f.BoolVarP(&o.broadcast, "broadcast", "b", false, "allow broadcast addresses")
+	f.BoolVarP(&o.noLoop, "no-loop", "L", false, "do not loop multicast echoes back to this host")
+	f.BoolVarP(&o.recordRoute, "record-route", "R", false, "have routers write down their address (IPv4)")
+	f.StringVarP(&o.timestampOption, "timestamp-option", "T", "", "have routers write down the time (IPv4): `tsonly`, tsandaddr or tsprespec:ADDR,...")
+	f.StringVarP(&o.flowLabel, "flow-label", "F", "", "IPv6 flow label `N`")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "print the split of each round trip, and damage byte by byte")
+	f.BoolVar(&o.icmpTimestamp, "icmp-timestamp", false, "send ICMP timestamp requests instead of echoes (IPv4)")
+	f.StringVar(&o.probeInterface, "probe", "", "ask after an `INTERFACE` of the host by name, index or address (extended echo, RFC 8335)")
+	f.StringVar(&o.socket, "socket", "auto", "kind of socket: `auto`, raw or ping")
+	f.StringVar(&o.stamps, "stamps", "auto", "kernel timestamps of sends: `auto` (up to 200 a second), on or off")
+
+	f.BoolVar(&o.many, "many", false, "treat a single host as many are")
+	f.StringArrayVar(&o.files, "file", nil, "read hosts from `FILE`, one a line; - is standard input")
+	f.StringArrayVarP(&o.generate, "generate", "g", nil, "ping all of a `RANGE`: 192.0.2.0/24, 2001:db8::/112 or 192.0.2.1-192.0.2.9")
+	f.StringVar(&o.shard, "shard", "", "take part `I/N` of the generated addresses, so that N machines share a sweep")
+	f.Uint64Var(&o.seed, "seed", 0, "order of generated addresses; all shards of a sweep need the same")
+	f.BoolVar(&o.loop, "loop", false, "ping many hosts for ever, or until --deadline")
+	f.IntVarP(&o.retries, "retries", "r", 3, "send up to `N` more echoes to a host that does not answer")
+	f.Float64VarP(&o.backoff, "backoff", "B", 1.5, "each retry waits so many times longer than the one before")
+	f.StringVar(&o.rate, "rate", "1kpps", "send to many hosts at most at this `RATE`, such as 50kpps; max is no limit")
+	f.BoolVar(&o.alive, "alive", false, "print only the hosts that answer")
+	f.BoolVar(&o.unreachable, "unreachable", false, "print only the hosts that do not")
+	f.BoolVar(&o.live, "live", false, "print each echo of many hosts as it ends")
+
+	f.BoolVar(&o.json, "json", false, "print JSON Lines")
+	f.BoolVar(&o.csv, "csv", false, "print one line of comma-separated values per echo")
+	f.BoolVar(&o.histogram, "histogram", false, "print a histogram of round-trip times at the end")
+	f.StringVar(&o.metrics, "metrics", "", "serve Prometheus metrics at `ADDR`, such as 127.0.0.1:9100")
+}
+
+// plan is what the flags mean.
+type plan struct {
+	pinger  raw.Pinger
+	many    bool
+	rate    cli.Rate
+	shard   shard
+	ranges  []addressRange
+	changed func(flag string) bool
+}
+
+func (o *options) plan(args []string, changed func(string) bool) (*plan, error) {
+	p := &plan{changed: changed}
+	p.many = o.many || o.loop || o.alive || o.unreachable || len(args) > 1 || len(o.files) > 0 || len(o.generate) > 0
+	if len(args) == 0 && len(o.files) == 0 && len(o.generate) == 0 {
+		return nil, cli.Usagef("which host?")
+	}
+	ping := &p.pinger
+	*ping = raw.Pinger{Count: o.count, Interval: o.interval, Timeout: o.timeout, Late: o.late, Preload: o.preload, Size: o.size,
+		Broadcast: o.broadcast, NoLoop: o.noLoop, SendBuffer: int(o.sendBuffer), ReadBuffer: int(o.readBuffer)}
+	if o.size == 0 {
+		ping.Size = -1
+	}
+	steps := []func(*plan) error{o.check, o.planFamily, o.planNumbers, o.planPayload, o.planOptions, o.planMessage, o.planSpeed, o.planMany}
+	for _, step := range steps {
+		if err := step(p); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// check refuses values out of range and flags that contradict each other.
+func (o *options) check(p *plan) error {
+	switch {
+	case p.changed("count") && (o.count < 1 || o.count > 1<<31-1):
+		return cli.Usagef("--count is at least 1, not %d", o.count)
+	case o.size < 0 || o.size > 65507:
+		return cli.Usagef("--size is 0 to 65507, not %d: an IPv4 packet holds 65535 bytes", o.size)
+	case p.changed("ttl") && (o.ttl < 1 || o.ttl > 255):
+		return cli.Usagef("--ttl is 1 to 255, not %d", o.ttl)
+	case o.preload < 0 || o.preload > 65536:
+		return cli.Usagef("--preload is 0 to 65536, not %d", o.preload)
+	case o.retries < 0 || o.retries > 31:
+		return cli.Usagef("--retries is 0 to 31, not %d", o.retries)
+	case !(o.backoff >= 1 && o.backoff <= 100):
+		return cli.Usagef("--backoff is 1 to 100, not %v", o.backoff)
+	case o.four && o.six:
+		return cli.Usagef("--ipv4 and --ipv6 exclude each other")
+	case o.json && o.csv:
+		return cli.Usagef("--json and --csv exclude each other")
+	case o.alive && o.unreachable:
+		return cli.Usagef("--alive and --unreachable exclude each other")
+	case o.flood && o.adaptive:
+		return cli.Usagef("--flood and --adaptive exclude each other")
+	case o.loop && o.count > 0:
+		return cli.Usagef("--loop and --count exclude each other")
+	case o.recordRoute && o.timestampOption != "":
+		return cli.Usagef("--record-route and --timestamp-option exclude each other: a header has room for one of them")
+	case o.icmpTimestamp && o.probeInterface != "":
+		return cli.Usagef("--icmp-timestamp and --probe exclude each other")
+	case o.shard != "" && len(o.generate) == 0:
+		return cli.Usagef("--shard needs --generate")
+	}
+	if !o.flood && !p.many && o.interval < 2*time.Millisecond && p.changed("interval") {
+		return cli.WithHint(fmt.Errorf("--interval %v would flood the host", o.interval), "at less than 2ms add --flood, on your own network only")
+	}
+	return nil
+}
+
+func (o *options) planFamily(p *plan) error {
+	switch {
+	case o.four:
+		p.pinger.Family = 4
+	case o.six:
+		p.pinger.Family = 6
+	}
+	if o.from == "" {
+		return nil
+	}
+	addr, err := netip.ParseAddr(o.from)
+	if err != nil {
+		p.pinger.Device = o.from
+		return nil
+	}
+	p.pinger.Source = addr.Unmap()
+	if p.pinger.Family == 4 && addr.Unmap().Is6() || p.pinger.Family == 6 && addr.Unmap().Is4() {
+		return cli.Usagef("--from %v is not of family IPv%d", addr, p.pinger.Family)
+	}
+	return nil
+}
+
+// number parses an unsigned number of at most max, decimal or with 0x.
+func number(flag, s string, max uint64) (uint64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(s, 0, 64)
+	if err != nil || n > max {
+		return 0, cli.Usagef("--%s %q is no number from 0 to %#x", flag, s, max)
+	}
+	return n, nil
+}
+
+func (o *options) planNumbers(p *plan) error {
+	tos, err := number("tos", o.tos, 255)
+	if err != nil {
+		return err
+	}
+	mark, err := number("mark", o.mark, 1<<32-1)
+	if err != nil {
+		return err
+	}
+	label, err := number("flow-label", o.flowLabel, 0xfffff)
+	if err != nil {
+		return err
+	}
+	p.pinger.TTL, p.pinger.TOS, p.pinger.Mark, p.pinger.FlowLabel = uint8(o.ttl), uint8(tos), uint32(mark), uint32(label)
+	return nil
+}
+
+func (o *options) planPayload(p *plan) error {
+	if o.pattern == "" {
+		return nil
+	}
+	pattern, err := hex.DecodeString(o.pattern)
+	if err != nil || len(pattern) > 16 {
+		return cli.Usagef("--pattern %q is not 1 to 16 bytes in hexadecimal, such as ff00", o.pattern)
+	}
+	p.pinger.Pattern = pattern
+	return nil
+}
+
+func choose[T any](flag, s string, values map[string]T) (T, error) {
+	v, ok := values[s]
+	if !ok {
+		var names []string
+		for name := range values {
+			if name != "" {
+				names = append(names, name)
+			}
+		}
+		if near := cli.Nearest(s, names); near != "" {
+			return v, cli.WithHint(fmt.Errorf("--%s has no %q", flag, s), "did you mean %s?", near)
+		}
+		return v, cli.Usagef("--%s has no %q", flag, s)
+	}
+	return v, nil
+}
+
+func (o *options) planOptions(p *plan) (err error) {
+	ping := &p.pinger
+	if ping.Fragment, err = choose("pmtudisc", o.pmtu, map[string]raw.Fragmentation{"": raw.FragmentDefault, "do": raw.FragmentDo,
+		"want": raw.FragmentWant, "dont": raw.FragmentDont, "probe": raw.FragmentProbe}); err != nil {
+		return err
+	}
+	if ping.Socket, err = choose("socket", o.socket, map[string]raw.SocketKind{"auto": raw.AnySocket, "raw": raw.RawSocket, "ping": raw.PingSocket}); err != nil {
+		return err
+	}
+	if ping.Stamps, err = choose("stamps", o.stamps, map[string]raw.Stamps{"auto": raw.StampsAuto, "on": raw.StampsOn, "off": raw.StampsOff}); err != nil {
+		return err
+	}
+	if o.recordRoute {
+		ping.Options = raw.RecordRoute()
+	}
+	kind, list, _ := strings.Cut(o.timestampOption, ":")
+	switch kind {
+	case "":
+	case "tsonly", "tsandaddr":
+		ping.Options, err = raw.TimestampOption(kind == "tsandaddr")
+	case "tsprespec":
+		var those []netip.Addr
+		for _, text := range strings.Split(list, ",") {
+			a, err := netip.ParseAddr(text)
+			if err != nil {
+				return cli.Usagef("--timestamp-option: %q is not an address", text)
+			}
+			those = append(those, a)
+		}
+		ping.Options, err = raw.TimestampOption(true, those...)
+	default:
+		return cli.Usagef("--timestamp-option is tsonly, tsandaddr or tsprespec:ADDR,..., not %q", o.timestampOption)
+	}
+	if len(ping.Options) > 0 {
+		if o.six {
+			return cli.Usagef("IPv6 has no such options in its header")
+		}
+		ping.Family = 4
+	}
+	return err
+}
+
+func (o *options) planMessage(p *plan) error {
+	switch {
+	case o.icmpTimestamp:
+		if o.six {
+			return cli.Usagef("ICMPv6 has no timestamp message")
+		}
+		p.pinger.Message, p.pinger.Family = raw.TimestampRequest, 4
+	case o.probeInterface != "":
+		p.pinger.Message = raw.ExtendedEcho
+		if a, err := netip.ParseAddr(o.probeInterface); err == nil {
+			p.pinger.Interface.Addr = a.Unmap()
+		} else if n, err := strconv.ParseUint(o.probeInterface, 10, 32); err == nil && n > 0 {
+			p.pinger.Interface.Index = uint32(n)
+		} else {
+			p.pinger.Interface.Name = o.probeInterface
+		}
+	}
+	return nil
+}
+
+const floodInterval = 10 * time.Millisecond
+
+func (o *options) planSpeed(p *plan) error {
+	ping := &p.pinger
+	if !p.many && !p.changed("timeout") {
+		ping.Timeout, ping.QuickEnd = 10*time.Second, true
+	}
+	if p.many && !p.changed("timeout") {
+		ping.Timeout = 500 * time.Millisecond
+	}
+	switch {
+	case o.flood && !p.changed("interval"):
+		ping.Window, ping.Interval = 64+o.preload, floodInterval
+		ping.Preload = 0
+		if !p.changed("timeout") {
+			ping.Timeout = time.Second
+		}
+	case o.adaptive:
+		ping.Window, ping.Preload = max(1, o.preload), 0
+	}
+	ping.Overdue = o.overdue && p.changed("timeout")
+	return nil
+}
+
+func (o *options) planMany(p *plan) (err error) {
+	if !p.many {
+		for _, flag := range []string{"retries", "backoff", "rate", "live"} {
+			if p.changed(flag) {
+				return cli.WithHint(fmt.Errorf("--%s is for many hosts", flag), "add --many to treat one host as many are")
+			}
+		}
+		return nil
+	}
+	ping := &p.pinger
+	switch {
+	case o.loop:
+		ping.Count = 0
+	case o.count == 0:
+		ping.Count, ping.Retries, ping.Backoff = 1, o.retries, o.backoff
+	case p.changed("retries") && o.count > 1:
+		return cli.Usagef("--retries and --count %d exclude each other", o.count)
+	case o.count == 1 && p.changed("retries"):
+		ping.Retries, ping.Backoff = o.retries, o.backoff
+	}
+	if o.rate != "max" {
+		if p.rate, err = cli.ParseRate(o.rate); err != nil || p.rate.Bits > 0 {
+			return cli.Usagef("--rate %q is no rate; write 1000, 50kpps or max", o.rate)
+		}
+		ping.Gap = time.Duration(float64(time.Second) / p.rate.Packets)
+	}
+	if p.shard, err = parseShard(o.shard); err != nil {
+		return err
+	}
+	for _, text := range o.generate {
+		r, err := parseRange(text)
+		if err != nil {
+			return err
+		}
+		p.ranges = append(p.ranges, r)
+	}
+	return nil
+}

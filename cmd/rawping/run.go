@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"time"
+
+	"sockwire/cmd/internal/cli"
+)
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var o options
+	c := cli.New("rawping", "send ICMP echoes to one host or many and say what became of each")
+	c.Usage = []string{"[flags] HOST", "[flags] HOST HOST...", "[flags] --file FILE", "[flags] --generate RANGE"}
+	c.Long = `One host is pinged as ping does it, until interrupted or --count. Several hosts are each sent one echo, with retries,
+as fping does it, or --count echoes, or echoes for ever with --loop.
+
+Every echo ends in exactly one way: answered, late, corrupt, refused by an ICMP error, or lost; and a loss has a cause:
+unanswered, dropped in this host's queue, dropped in the receive buffer, no link-layer address found, or not sent at all.
+Duplicates are counted apart. Times are the kernel's, where it gives them, of the echo handed to the device and of the
+reply received; the time spent in the local queue and on the way to this process is told apart with -v.`
+	c.Privilege = `A raw socket needs cap_net_raw: sudo setcap cap_net_raw+ep rawping. Without it a ping socket is used, which the system
+control net.ipv4.ping_group_range allows to groups of users. All capabilities are dropped once the sockets are open.`
+	c.ExitStatus = "no answer from the host, or fewer than --count before --deadline; or, of many hosts, some did not answer"
+	c.Color = true
+	c.Examples = []cli.Example{
+		{Line: "rawping -c 5 192.0.2.1", Text: "Five echoes to one host."},
+		{Line: "rawping --alive --generate 192.0.2.0/24", Text: "List the hosts of a network that answer."},
+		{Line: "rawping -c 100 -i 100ms --json 192.0.2.1 2001:db8::1", Text: "A hundred echoes to each of two hosts, as JSON Lines."},
+		{Line: "rawping --loop --metrics 127.0.0.1:9100 --file hosts.txt", Text: "Watch hosts for ever and serve what is seen to Prometheus."},
+	}
+	o.define(c)
+	return c.Execute(ctx, args, stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
+		p, err := o.plan(args, c.Flags.Changed)
+		if err != nil {
+			return err
+		}
+		return o.ping(ctx, env, p, args)
+	})
+}
+
+// ping runs a plan.
+func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string) error {
+	h := &hosts{ctx: ctx, stdin: env.Stdin, family: p.pinger.Family, resolver: net.DefaultResolver, warn: env.Warnf}
+	if !p.many {
+		// One host is looked up before anything is opened, so that a wrong name is the error that is told.
+		target, err := h.resolve(args[0])
+		if err != nil {
+			return err
+		}
+		if target.IsLinkLocalUnicast() && target.Is6() && target.Zone() == "" {
+			if p.pinger.Device == "" {
+				return cli.WithHint(fmt.Errorf("%v is link-local", target), "say on which link: %v%%eth0", target)
+			}
+			target = target.WithZone(p.pinger.Device)
+		}
+		p.pinger.Family = 4
+		if target.Is6() {
+			p.pinger.Family = 6
+		}
+		h.family = p.pinger.Family
+		if len(p.pinger.Options) > 0 && target.Is6() {
+			return cli.Usagef("%v: IPv6 has no such options in its header", target)
+		}
+		args = []string{args[0]}
+		h.fixed = target
+	}
+	var m *metrics
+	if o.metrics != "" {
+		var err error
+		if m, err = serveMetrics(o.metrics); err != nil {
+			return err
+		}
+		defer m.close()
+	}
+	// The context of the sockets is not the one of the deadline: what was sent is accounted for either way.
+	pingCtx := ctx
+	if o.deadline > 0 {
+		var cancel context.CancelFunc
+		pingCtx, cancel = context.WithTimeout(ctx, o.deadline)
+		defer cancel()
+	}
+	start := time.Now()
+	r, err := p.pinger.Start(pingCtx)
+	if err != nil {
+		return err
+	}
+	if err := cli.DropPrivilege(); err != nil && !errors.Is(err, cli.ErrKeptPrivilege) {
+		return err
+	}
+	s := newSession(o, p, env, h, r, start)
+	s.metrics = m
+	env.OnStatus(s.status)
+	if p.many {
+		defer env.Progress(s.status)()
+	}
+	defer s.flushing()()
+	s.begin(args)
+	for e, err := range r.Echoes(h.all(args, o.files, p.ranges, p.shard, o.seed)) {
+		if err != nil {
+			return err
+		}
+		s.echo(&e)
+		if s.writeErr != nil {
+			return s.writeErr
+		}
+	}
+	s.finish(pingCtx)
+	return s.verdict(pingCtx)
+}
+
+// verdict is the exit status: that of ping for one host, that of fping for many.
+func (s *session) verdict(ctx context.Context) error {
+	failed, err := s.hosts.problems()
+	switch {
+	case err != nil:
+		return err
+	case failed > 0:
+		return fmt.Errorf("%d of the hosts have no address", failed)
+	case s.plan.many && s.hostsDown > 0, s.all.tally.Received() == 0:
+		return cli.ErrNo
+	case !s.plan.many && ctx.Err() == context.DeadlineExceeded && s.opt.count > 0 && s.all.tally.Received() < uint64(s.opt.count):
+		return cli.ErrNo
+	}
+	return nil
+}
+
+// flushing writes out what was printed a few times a second, so that a reader of a pipe does not wait.
+func (s *session) flushing() (stop func()) {
+	done := make(chan struct{})
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		t := time.NewTicker(200 * time.Millisecond)
+		defer t.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-t.C:
+				s.env.Stdout.Flush()
+			}
+		}
+	}()
+	return func() { close(done); <-gone }
+}
+
+// addressText returns an address as ping prints it.
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return "?"
+	}
+	return a.String()
+}

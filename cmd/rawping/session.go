@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"sockwire/cmd/internal/cli"
+	"sockwire/raw"
+	"sockwire/raw/probe"
+)
+
+// account is what is known of a number of echoes.
+type account struct {
+	tally probe.Tally
+	runs  probe.Runs
+	rtt   probe.Stats
+}
+
+func (a *account) add(e *raw.Echo) {
+	if e.Duplicate {
+		a.tally.Duplicates++
+		return
+	}
+	a.tally.Sent++
+	a.tally.End(e.Outcome, e.Cause)
+	if e.Outcome == probe.Pending {
+		return
+	}
+	received := e.Outcome == probe.Answered || e.Outcome == probe.Late
+	a.runs.Add(e.Seq, !received)
+	if received {
+		a.rtt.Add(e.RTT)
+	}
+}
+
+// session is one run of the command: it takes the echoes as they end and prints what the flags ask for.
+type session struct {
+	opt   *options
+	plan  *plan
+	env   *cli.Env
+	hosts *hosts
+	run   *raw.Run
+	start time.Time
+
+	all                     account
+	queue, network, receive probe.Stats
+	sources                 [4]int64 // answers by the source of their time
+	byHost                  []*account
+	targets                 []netip.Addr // of byHost
+	hostsUp, hostsDown      int
+	first, last             time.Time
+	strip                   strip
+	metrics                 *metrics
+	floor                   time.Duration
+	line                    []byte
+	writeErr                error
+
+	mu   sync.Mutex // guards snap, which another goroutine prints
+	snap snapshot
+}
+
+type snapshot struct {
+	sent, received, up, down uint64
+	last                     time.Duration
+}
+
+func newSession(o *options, p *plan, env *cli.Env, h *hosts, r *raw.Run, start time.Time) *session {
+	return &session{opt: o, plan: p, env: env, hosts: h, run: r, start: start, floor: probe.Floor()}
+}
+
+// status is the line for SIGQUIT and for the progress display.
+func (s *session) status() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.snap
+	loss := 0.0
+	if n.sent > 0 {
+		loss = 100 * float64(n.sent-n.received) / float64(n.sent)
+	}
+	if s.plan.many {
+		return fmt.Sprintf("%d echoes ended, %d answered; %d hosts alive, %d not; %v", n.sent, n.received, n.up, n.down, time.Since(s.start).Round(time.Second))
+	}
+	return fmt.Sprintf("%d/%d packets, %.0f%% loss, last %s ms", n.received, n.sent, loss, milliseconds(n.last))
+}
+
+// begin prints what comes before the first echo.
+func (s *session) begin(args []string) {
+	switch {
+	case s.opt.csv:
+		s.env.Stdout.Printf("%s\n", csvHeader)
+	case s.opt.json, s.plan.many:
+	default:
+		s.printHeader(args[0])
+	}
+}
+
+// echo takes in one end.
+func (s *session) echo(e *raw.Echo) {
+	overdue := e.Outcome == probe.Pending && s.plan.pinger.Overdue && !e.Done && !s.stopped()
+	if !overdue {
+		s.count(e)
+	}
+	switch {
+	case s.opt.json:
+		s.jsonEcho(e, overdue)
+	case s.opt.csv:
+		s.csvEcho(e, overdue)
+	case s.plan.many:
+		s.manyEcho(e, overdue)
+	default:
+		s.textEcho(e, overdue)
+	}
+}
+
+// stopped: at the end of a run echoes on their way are yielded as Pending, which is then no report of lateness.
+func (s *session) stopped() bool { return s.hosts.ctx.Err() != nil }
+
+func (s *session) count(e *raw.Echo) {
+	s.all.add(e)
+	if s.metrics != nil {
+		s.metrics.echo(s.hosts.name(e.Index, e.Target), e)
+	}
+	if s.first.IsZero() || e.Sent.Before(s.first) {
+		s.first = e.Sent
+	}
+	if e.Sent.After(s.last) {
+		s.last = e.Sent
+	}
+	received := !e.Duplicate && (e.Outcome == probe.Answered || e.Outcome == probe.Late)
+	if received {
+		s.sources[e.Source]++
+		if e.Source >= raw.TimeKernel {
+			s.queue.Add(e.Split.Queue)
+			s.network.Add(e.Split.Network)
+		}
+		if e.Split.Receive > 0 {
+			s.receive.Add(e.Split.Receive)
+		}
+	}
+	if !e.Duplicate {
+		s.strip.add(e.RTT, received)
+	}
+	if s.plan.many && s.perHost() {
+		s.hostAccount(e).add(e)
+	}
+	if e.Done {
+		if e.Alive {
+			s.hostsUp++
+		} else if e.Outcome != probe.Pending {
+			s.hostsDown++
+		}
+	}
+	s.mu.Lock()
+	s.snap = snapshot{s.all.tally.Sent, s.all.tally.Received(), uint64(s.hostsUp), uint64(s.hostsDown), e.RTT}
+	s.mu.Unlock()
+}
+
+// perHost tells whether each host gets a line of statistics at the end.
+func (s *session) perHost() bool { return s.plan.pinger.Count != 1 }
+
+func (s *session) hostAccount(e *raw.Echo) *account {
+	for len(s.byHost) <= e.Index {
+		s.byHost = append(s.byHost, nil)
+		s.targets = append(s.targets, netip.Addr{})
+	}
+	if s.byHost[e.Index] == nil {
+		s.byHost[e.Index] = &account{rtt: probe.Stats{Compact: true}}
+		s.targets[e.Index] = e.Target
+	}
+	return s.byHost[e.Index]
+}
+
+// finish prints what comes after the last echo.
+func (s *session) finish(ctx context.Context) {
+	report := s.run.Report()
+	for _, w := range report.Warnings {
+		s.env.Warnf("%s", w)
+	}
+	switch {
+	case s.opt.json:
+		s.jsonSummary(&report, ctx)
+	case s.opt.csv:
+	case s.plan.many:
+		s.manySummary(&report)
+	default:
+		s.textSummary(&report)
+	}
+}
+
+// lossText says what became of the echoes that brought no answer: "lost 3: 2 in the local queue, 1 unanswered".
+func lossText(a *account) string {
+	var parts []string
+	total := uint64(0)
+	add := func(n uint64, text string) {
+		if n > 0 {
+			total += n
+			parts = append(parts, fmt.Sprintf("%d %s", n, text))
+		}
+	}
+	t := &a.tally
+	add(t.CausedBy(probe.LocalQueue), "in the local queue")
+	add(t.CausedBy(probe.Unresolved), "for want of a link-layer address")
+	add(t.CausedBy(probe.ReceiveBuffer), "in the receive buffer")
+	add(t.CausedBy(probe.SendFailed), "not sent")
+	add(t.CausedBy(probe.NetworkError), "refused by an ICMP error")
+	add(t.CausedBy(probe.BadChecksum)+t.CausedBy(probe.BadPayload), "corrupt")
+	add(t.CausedBy(probe.Unanswered), "unanswered")
+	if total == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("lost %d: %s", total, strings.Join(parts, ", "))
+	if r := &a.runs; r.Count > 0 && r.Lost > 1 {
+		if r.Count == 1 {
+			text += fmt.Sprintf("; all %d in one run", r.Lost)
+		} else {
+			text += fmt.Sprintf("; in %d runs, the longest of %d", r.Count, r.Longest)
+		}
+	}
+	return text
+}

@@ -1,0 +1,369 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"sockwire/cmd/internal/cli"
+	"sockwire/raw"
+	"sockwire/raw/probe"
+)
+
+func (s *session) printHeader(given string) {
+	target := s.hosts.fixed
+	size := max(s.plan.pinger.Size, 0)
+	switch {
+	case s.plan.pinger.Message == raw.TimestampRequest:
+		s.env.Stdout.Printf("PING %s (%v) ICMP timestamp requests\n", cli.Escape(given), target)
+	case s.plan.pinger.Message == raw.ExtendedEcho:
+		s.env.Stdout.Printf("PROBE %s (%v) interface %s\n", cli.Escape(given), target, cli.Escape(s.opt.probeInterface))
+	case target.Is6():
+		s.env.Stdout.Printf("PING %s (%v) %d data bytes\n", cli.Escape(given), target, size)
+	default:
+		s.env.Stdout.Printf("PING %s (%v) %d(%d) bytes of data.\n", cli.Escape(given), target, size, size+28+len(s.plan.pinger.Options))
+	}
+	s.writeErr = s.env.Stdout.Flush()
+}
+
+// milliseconds prints a time with the precision that ping uses.
+func milliseconds(d time.Duration) string {
+	us := (d + 500*time.Nanosecond) / time.Microsecond
+	switch {
+	case us >= 100000:
+		return fmt.Sprintf("%d", us/1000)
+	case us >= 10000:
+		return fmt.Sprintf("%d.%01d", us/1000, us%1000/100)
+	case us >= 1000:
+		return fmt.Sprintf("%d.%02d", us/1000, us%1000/10)
+	}
+	return fmt.Sprintf("%d.%03d", us/1000, us%1000)
+}
+
+// fromText names who sent a packet: by the name given, if it is the target.
+func (s *session) fromText(e *raw.Echo) string {
+	name := s.hosts.name(e.Index, e.Target)
+	from := addressText(e.From)
+	if s.opt.numeric || name == e.Target.String() || e.From != e.Target {
+		return from
+	}
+	return cli.Escape(name) + " (" + from + ")"
+}
+
+// textEcho prints the line of one end, in ping's words where ping has any.
+func (s *session) textEcho(e *raw.Echo, overdue bool) {
+	if s.opt.quiet {
+		return
+	}
+	if s.opt.flood && !s.opt.verbose {
+		if !e.Duplicate && e.Outcome != probe.Answered && !overdue {
+			s.print(".")
+		}
+		return
+	}
+	text := s.endText(e, overdue)
+	if text == "" {
+		return
+	}
+	if s.opt.timestamp {
+		now := time.Now()
+		text = fmt.Sprintf("[%d.%06d] %s", now.Unix(), now.Nanosecond()/1000, text)
+	}
+	if s.opt.audible && (e.Outcome == probe.Answered || e.Outcome == probe.Late) {
+		text += "\a"
+	}
+	s.print(text + "\n")
+}
+
+func (s *session) print(text string) {
+	s.env.Stdout.Write([]byte(text))
+	s.writeErr = s.env.Stdout.Flush()
+}
+
+func (s *session) endText(e *raw.Echo, overdue bool) string {
+	switch {
+	case overdue:
+		return fmt.Sprintf("no answer yet for icmp_seq=%d", e.Seq)
+	case e.Duplicate, e.Outcome == probe.Answered, e.Outcome == probe.Late, e.Outcome == probe.Corrupt:
+		return s.replyText(e)
+	case e.Outcome == probe.Refused:
+		return s.errorText(e)
+	case e.Cause == probe.LocalQueue:
+		return fmt.Sprintf("icmp_seq=%d dropped in the local queue", e.Seq)
+	case e.Cause == probe.ReceiveBuffer:
+		return fmt.Sprintf("icmp_seq=%d answer dropped in the receive buffer", e.Seq)
+	case e.Cause == probe.SendFailed:
+		return fmt.Sprintf("icmp_seq=%d not sent: %v", e.Seq, sendError(e.Err))
+	case e.Outcome == probe.Lost && s.opt.verbose:
+		return fmt.Sprintf("icmp_seq=%d %v", e.Seq, e.Cause)
+	}
+	return ""
+}
+
+// sendError says why the system refused to send, with what would help.
+func sendError(errno syscall.Errno) string {
+	switch errno {
+	case syscall.EACCES:
+		return errno.Error() + " (a broadcast address needs -b)"
+	case syscall.EAFNOSUPPORT:
+		return "no socket for this family"
+	}
+	return errno.Error()
+}
+
+func (s *session) replyText(e *raw.Echo) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d bytes from %s: icmp_seq=%d", e.Size, s.fromText(e), e.Seq)
+	if e.TTL > 0 {
+		fmt.Fprintf(&b, " ttl=%d", e.TTL)
+	}
+	shown := e.RTT
+	if s.opt.userTime {
+		shown = e.Total
+	}
+	fmt.Fprintf(&b, " time=%s ms", milliseconds(shown))
+	if e.Outcome == probe.Corrupt && !e.Duplicate {
+		b.WriteString(corruptText(e))
+	}
+	if e.Outcome == probe.Late && !e.Duplicate {
+		fmt.Fprintf(&b, " (late by %s ms)", milliseconds(e.Over))
+	}
+	if e.Duplicate {
+		b.WriteString(" (DUP!)")
+	}
+	if e.From != e.Target && !e.Target.IsMulticast() && !s.opt.broadcast {
+		b.WriteString(" (DIFFERENT ADDRESS!)")
+	}
+	switch {
+	case s.opt.verbose && e.Source >= raw.TimeKernel:
+		fmt.Fprintf(&b, " (queue %s, network %s, receive %s ms)", milliseconds(e.Split.Queue), milliseconds(e.Split.Network), milliseconds(e.Split.Receive))
+	case !s.opt.userTime && e.Split.Queue > 100*time.Microsecond && e.Split.Queue > e.RTT/10:
+		fmt.Fprintf(&b, " (and %s ms in the local queue)", milliseconds(e.Split.Queue))
+	}
+	b.WriteString(messageText(s.plan.pinger.Message, e))
+	b.WriteString(optionText(e.Options))
+	return b.String()
+}
+
+func corruptText(e *raw.Echo) string {
+	text := " (BAD DATA!"
+	if e.Cause == probe.BadChecksum {
+		text = " (BAD CHECKSUM!"
+	}
+	if e.At >= 0 {
+		text += fmt.Sprintf(" byte %d differs", e.At)
+	}
+	return text + ")"
+}
+
+// messageText says what answers to other messages than echoes bring.
+func messageText(m raw.Message, e *raw.Echo) string {
+	switch m {
+	case raw.TimestampRequest:
+		return fmt.Sprintf("\nreceived %s, sent %s", dayTime(e.Times[1]), dayTime(e.Times[2]))
+	case raw.ExtendedEcho:
+		return " " + probeText(e.State)
+	}
+	return ""
+}
+
+// dayTime prints the time of an ICMP timestamp: milliseconds since midnight UT, unless the high bit says otherwise.
+func dayTime(ms uint32) string {
+	if ms&(1<<31) != 0 {
+		return fmt.Sprintf("nonstandard %#x", ms)
+	}
+	return time.UnixMilli(int64(ms)).UTC().Format("15:04:05.000") + " UT"
+}
+
+// probeText says what the reply to an extended echo means (RFC 8335, section 3).
+func probeText(state uint8) string {
+	codes := []string{"interface", "malformed query", "no such interface", "no such table entry", "several interfaces satisfy the query"}
+	code := state >> 4
+	if int(code) >= len(codes) {
+		return "code " + strconv.Itoa(int(code))
+	}
+	if code != 0 {
+		return codes[code]
+	}
+	text := "interface is not active"
+	if state&4 != 0 {
+		text = "interface is active"
+	}
+	if state&2 != 0 {
+		text += ", runs IPv4"
+	}
+	if state&1 != 0 {
+		text += ", runs IPv6"
+	}
+	return text
+}
+
+// errorText prints an ICMP error, or one that this host raised itself.
+func (s *session) errorText(e *raw.Echo) string {
+	if e.Local {
+		if e.MTU > 0 {
+			return fmt.Sprintf("icmp_seq=%d message too long, mtu=%d", e.Seq, e.MTU)
+		}
+		return fmt.Sprintf("icmp_seq=%d %v", e.Seq, e.Err)
+	}
+	text := fmt.Sprintf("From %s icmp_seq=%d %s", addressText(e.From), e.Seq, raw.ErrorText(e.Target.Is6(), e.Type, e.Code))
+	if e.MTU > 0 {
+		if e.Target.Is6() {
+			return fmt.Sprintf("%s: mtu=%d", text, e.MTU)
+		}
+		return fmt.Sprintf("%s (mtu = %d)", text, e.MTU)
+	}
+	return text
+}
+
+// percent prints a percentage as C's %g does, with as many digits as ping.
+func percent(part float64) string { return strconv.FormatFloat(math.Round(part*1e8)/1e6, 'g', 6, 64) }
+
+func (s *session) textSummary(report *raw.Report) {
+	w := s.env.Stdout
+	t := &s.all.tally
+	if s.opt.flood && !s.opt.quiet {
+		w.Printf("\n")
+	}
+	w.Printf("\n--- %s ping statistics ---\n", cli.Escape(s.hosts.name(0, s.hosts.fixed)))
+	w.Printf("%d packets transmitted, %d received", t.Sent, t.Received())
+	for _, part := range []struct {
+		n    uint64
+		text string
+	}{{t.Duplicates, "duplicates"}, {t.Count(probe.Corrupt), "corrupted"}, {t.Count(probe.Refused), "errors"}} {
+		if part.n > 0 {
+			w.Printf(", +%d %s", part.n, part.text)
+		}
+	}
+	if t.Sent > t.Count(probe.Pending) {
+		w.Printf(", %s%% packet loss", percent(1-float64(t.Received())/float64(t.Sent-t.Count(probe.Pending))))
+	}
+	w.Printf(", time %dms\n", s.last.Sub(s.first).Milliseconds())
+	if n := t.Count(probe.Pending); n > 0 {
+		w.Printf("%d on the way when stopped\n", n)
+	}
+	if text := lossText(&s.all); text != "" {
+		w.Printf("%s\n", text)
+	}
+	if n := t.Count(probe.Late); n > 0 {
+		w.Printf("%d of those received were late, after more than %v\n", n, s.plan.pinger.Timeout)
+	}
+	s.printTimes(report)
+	s.printTrouble(report)
+}
+
+// printTimes prints the statistics of round trips, in ping's line and more.
+func (s *session) printTimes(report *raw.Report) {
+	w, rtt := s.env.Stdout, &s.all.rtt
+	if rtt.Count() == 0 {
+		return
+	}
+	ms := func(d time.Duration) string { return fmt.Sprintf("%.3f", float64(d)/1e6) }
+	w.Printf("rtt min/avg/max/mdev = %s/%s/%s/%s ms\n", ms(rtt.Min()), ms(rtt.Mean()), ms(rtt.Max()), ms(rtt.StdDev()))
+	if rtt.Count() > 1 {
+		w.Printf("rtt p50/p90/p99/p99.9 = %s/%s/%s/%s ms, jitter %s ms, ipdv %s ms\n", ms(rtt.Quantile(.5)), ms(rtt.Quantile(.9)),
+			ms(rtt.Quantile(.99)), ms(rtt.Quantile(.999)), ms(rtt.Jitter()), ms(rtt.IPDV()))
+	}
+	w.Printf("%s\n", s.timesText())
+	if report.Rate > 0 && (s.opt.flood || s.plan.pinger.Interval < 100*time.Millisecond) {
+		w.Printf("rate %.0f/s, gaps p50/p99/max = %s/%s/%s ms\n", report.Rate, ms(report.Gaps.P50), ms(report.Gaps.P99), ms(report.Gaps.Max))
+	}
+	if s.opt.histogram {
+		printHistogram(w, rtt)
+	}
+	if cli.IsTerminal(w.Unwrapped()) && rtt.Count() > 2 {
+		w.Printf("%s\n", s.strip.text())
+	}
+}
+
+// timesText says whose clock the times are of, how far they can be trusted, and where the time went.
+func (s *session) timesText() string {
+	ms := func(st *probe.Stats) string { return fmt.Sprintf("%.3f", float64(st.Mean())/1e6) }
+	if n := s.sources[raw.TimeKernel]; n > 0 {
+		text := fmt.Sprintf("mean of the parts: local queue %s, network %s, receive path %s ms; kernel timestamps", ms(&s.queue), ms(&s.network), ms(&s.receive))
+		if other := s.sources[raw.TimeProcess]; other > 0 {
+			text += fmt.Sprintf(" of %d, the call's time of %d", n, other)
+		}
+		return text + fmt.Sprintf(", error floor %v", s.floor)
+	}
+	if s.receive.Count() > 0 {
+		return fmt.Sprintf("times from the call to the kernel's reception, error floor %v; then %s ms to this process", s.floor, ms(&s.receive))
+	}
+	return fmt.Sprintf("times of this process, error floor %v", s.floor)
+}
+
+// printTrouble prints what a run should not have.
+func (s *session) printTrouble(report *raw.Report) {
+	w := s.env.Stdout
+	if report.Spoofed > 0 {
+		w.Printf("%d spoofed replies: right numbers, wrong cookie\n", report.Spoofed)
+	}
+	if extra := report.Drops - report.Claimed; extra > 0 {
+		w.Printf("%d more packets lost in the receive buffer of %d bytes\n", extra, report.ReadBuffer)
+	}
+	if report.ClockSteps > 0 {
+		w.Printf("%d round trips timed by this process's clock, because the system's clock was moved\n", report.ClockSteps)
+	}
+	if report.Slipped > 0 {
+		w.Printf("sending fell behind by %v in all\n", report.Slipped)
+	}
+}
+
+// printHistogram draws the distribution of round trips, the ranges growing by a constant factor.
+func printHistogram(w *cli.Output, rtt *probe.Stats) {
+	const rows, width = 16, 50
+	most := int64(1)
+	buckets := rtt.Buckets(rows)
+	for _, b := range buckets {
+		most = max(most, b.Count)
+	}
+	for _, b := range buckets {
+		bar := int((b.Count*width + most - 1) / most)
+		w.Printf("%10.3f ms %9d %s\n", float64(b.Low)/1e6, b.Count, strings.Repeat("#", bar))
+	}
+}
+
+// strip is the last round trips as a row of bars.
+type strip struct {
+	rtt  [stripLength]time.Duration // -1: no answer
+	next int
+	n    int
+}
+
+const stripLength = 60
+
+func (s *strip) add(rtt time.Duration, received bool) {
+	if !received {
+		rtt = -1
+	}
+	s.rtt[s.next] = rtt
+	s.next = (s.next + 1) % stripLength
+	s.n = min(s.n+1, stripLength)
+}
+
+// text draws the strip, its height the logarithm of the time from the least to the most; x is no answer.
+func (s *strip) text() string {
+	bars := []rune("▁▂▃▄▅▆▇█")
+	low, high := time.Duration(math.MaxInt64), time.Duration(1)
+	at := func(i int) time.Duration { return s.rtt[(s.next-s.n+i+stripLength)%stripLength] }
+	for i := range s.n {
+		if d := at(i); d >= 0 {
+			low, high = min(low, max(d, 1)), max(high, d)
+		}
+	}
+	span := math.Log(float64(high)/float64(low)) + 1e-9
+	var b strings.Builder
+	for i := range s.n {
+		d := at(i)
+		if d < 0 {
+			b.WriteByte('x')
+			continue
+		}
+		level := math.Log(float64(max(d, low))/float64(low)) / span
+		b.WriteRune(bars[min(int(level*float64(len(bars))), len(bars)-1)])
+	}
+	return b.String()
+}
