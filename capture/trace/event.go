@@ -344,7 +344,8 @@ type Packet struct {
 	Segments        int // frames on the wire that a super-packet of segmentation offload stands for; 0 and 1 mean one
 	SegmentSize     int // payload bytes of each of them
 
-	Other string // what it is when it is not IP: "ARP who has 192.0.2.1"
+	// Summary is the packet in a line, for one that belongs to no socket; it may be text from outside.
+	Summary string
 }
 
 // Fragment says which part of an IP datagram's payload a packet holds.

@@ -13,7 +13,7 @@ import (
 
 // FromFrame makes the Packet of a captured frame: number counts from 1, at is the frame's time on the
 // timeline's clock, host the network namespace it was captured in. The Packet has its own copy of the
-// bytes. What the decoder cannot read becomes a Packet with Other set.
+// bytes. What is not IP, or cannot be read, becomes a Packet with nothing but a Summary.
 func FromFrame(f capture.Frame, number int, at time.Duration, host, ifname string) *Packet {
 	f.Data = slices.Clone(f.Data)
 	d := decode.Decoder{SkipChecksums: true, SkipApplications: true}
@@ -30,10 +30,9 @@ func FromFrame(f capture.Frame, number int, at time.Duration, host, ifname strin
 		out.Direction = Out
 	}
 	ip := slices.IndexFunc(p.Layers(), func(l decode.Layer) bool { return l.Type.Network() })
+	printer := decode.Printer{Time: decode.TimeNone, Absolute: true}
+	out.Summary = string(bytes.TrimSpace(printer.AppendLine(nil, &p)))
 	if ip < 0 {
-		printer := decode.Printer{}
-		p.Frame.Time = time.Time{}
-		out.Other = string(bytes.TrimSpace(printer.AppendLine(nil, &p)))
 		return out
 	}
 	out.network(&p, ip)

@@ -107,7 +107,7 @@ type packetJSON struct {
 	TCP          *tcpJSON   `json:"tcp,omitempty"`
 	Fragment     *fragJSON  `json:"fragment,omitempty"`
 	ICMP         *icmpJSON  `json:"icmp,omitempty"`
-	Other        string     `json:"other,omitempty"`
+	Summary      string     `json:"summary,omitempty"`
 	Carries      []spanJSON `json:"carries"`
 	Unattributed int        `json:"unattributed"`
 	Retransmit   bool       `json:"retransmit,omitempty"`
@@ -247,8 +247,11 @@ func (p *PacketRecord) record(scene string, start time.Time) packetJSON {
 		Type: "packet", Scene: scene, Number: p.Number, Time: start.Add(p.Time).UTC().Format(time.RFC3339Nano), AtNS: int64(p.Time),
 		Host: p.Host, Interface: p.Interface, Direction: [...]string{"unknown", "in", "out"}[min(p.Direction, Out)],
 		Source: endText(p.Src), Destination: endText(p.Dst), Protocol: p.Protocol, TTL: p.TTL, Length: p.Length, Payload: p.PayloadLength,
-		Other: p.Other, Carries: spanRecords(p.Carries), Unattributed: p.Unattributed, Retransmit: p.Retransmit,
+		Carries: spanRecords(p.Carries), Unattributed: p.Unattributed, Retransmit: p.Retransmit,
 		Cause: causeJSON{p.Cause.Kind.String(), p.Cause.Call, p.Cause.Packet}, Segments: max(p.Segments, 1),
+	}
+	if p.From == nil && p.To == nil {
+		r.Summary = p.Summary
 	}
 	if p.From != nil {
 		r.From = p.From.Name

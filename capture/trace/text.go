@@ -424,8 +424,8 @@ func (w *text) describe(p *PacketRecord) (what, carries string) {
 		carried = strings.TrimPrefix(carried+"  RETRANSMIT", "  ")
 	}
 	switch {
-	case p.Other != "":
-		return escape(p.Other), ""
+	case p.From == nil && p.To == nil && p.Summary != "":
+		return escape(p.Summary), ""
 	case p.Fragment.Is && (p.Raw == nil || !p.Raw.HeaderIncluded):
 		return w.fragment(p)
 	case p.TCP != nil && p.Raw == nil:
@@ -528,7 +528,7 @@ func (w *text) packetNotes(p *PacketRecord) []string {
 	if cause := w.causeNote(p); cause != "" {
 		n = append(n, cause)
 	}
-	if p.From == nil && p.To == nil && p.Other == "" {
+	if p.From == nil && p.To == nil {
 		n = append(n, "of no socket seen here")
 	}
 	if p.Segments > 1 {

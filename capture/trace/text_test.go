@@ -93,7 +93,7 @@ func TestHostileText(t *testing.T) {
 	s.state(1, trace.State{Socket: 1, Change: trace.Created, Actor: evil, Family: trace.FamilyUnix, Kind: trace.KindDatagram, Local: trace.Addr{Unix: evil}})
 	s.call(1, 2, 3, trace.Call{Name: evil, FD: 3, Socket: 1, Actor: evil, Args: []trace.Arg{text(evil), named("flags", evil),
 		{Kind: trace.ArgAddr, Addr: trace.Addr{Unix: evil}}}, Errno: evil, Returned: []string{evil}})
-	s.add(&trace.Packet{Number: 1, Time: 2, Other: evil})
+	s.add(&trace.Packet{Number: 1, Time: 2, Summary: evil})
 	timeline := trace.Correlate(s.events)
 	got := timeline.Title("X") + string(timeline.AppendText(nil, trace.TextOptions{Actors: true})) + timeline.Comment(timeline.Packets[0], 0)
 	for _, r := range got {

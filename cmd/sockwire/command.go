@@ -118,7 +118,7 @@ func (s *about) carries(v6 bool) (limit int, why string) {
 	case s.name == "raw":
 		return maxUDP4, "the total length of IPv4 has 16 bits, and the IP and ICMP headers take 28 bytes"
 	case s.name == "unix":
-		return maxUnix, "a datagram must fit the send buffer of 212992 bytes"
+		return maxUnix(), "a datagram must fit the send buffer (net.core.wmem_default), less 32 bytes"
 	}
 	return maxStream, "a stream has no limit of its own; this command sends that much"
 }
@@ -198,5 +198,9 @@ func (o *options) createFile() (*os.File, error) {
 	if o.file == "" {
 		return nil, nil
 	}
-	return os.Create(o.file)
+	f, err := os.Create(o.file)
+	if err != nil {
+		return nil, cli.WithHint(err, "-w wants a file that can be created: the directory must exist and be writable")
+	}
+	return f, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -96,6 +98,17 @@ func withoutLab(env *cli.Env, chosen []about, reason error) ([]about, error) {
 	env.Warnf("%s", line)
 	fmt.Fprintf(env.Stderr, "%s: hint: %s\n", env.Name, hint)
 	return can, nil
+}
+
+// sendBuffer is the size of a socket's send buffer in bytes, as the system sets it.
+func sendBuffer() int {
+	b, err := os.ReadFile("/proc/sys/net/core/wmem_default")
+	if err == nil {
+		if n, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
+			return n
+		}
+	}
+	return 212992 // the default of the kernel
 }
 
 // mayRaw tells whether this process may open raw sockets here.

@@ -11,6 +11,9 @@ import (
 	"sockwire/cmd/internal/cli"
 )
 
+// sendBuffer is the default of Linux.
+func sendBuffer() int { return 212992 }
+
 // perform cannot play scenes here: the lab and the capture are made of Linux namespaces and packet sockets.
 func perform(context.Context, *cli.Env, options, []about) (int, error) {
 	err := fmt.Errorf("playing scenes needs Linux, this is %s: %w", runtime.GOOS, errors.ErrUnsupported)

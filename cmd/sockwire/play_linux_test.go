@@ -148,7 +148,7 @@ func TestSizes(t *testing.T) {
 		size, count int
 	}{
 		{"stream", 200_000, 3}, {"stream", 1, 100}, {"stream", 1448, 10}, {"file", 100_000, 1},
-		{"datagram", 65507, 3}, {"datagram", 1473, 2}, {"raw", 65507, 1}, {"raw", 1473, 2}, {"unix", 20_000, 5},
+		{"datagram", 65507, 3}, {"datagram", 1473, 2}, {"raw", 65507, 1}, {"raw", 1473, 2}, {"unix", 20_000, 5}, {"unix", maxUnix(), 2},
 	} {
 		for _, v6 := range []bool{false, true} {
 			if v6 && c.scene == "unix" {

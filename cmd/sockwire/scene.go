@@ -42,7 +42,7 @@ var scenes = []about{
 	{name: "limits", internet: true,
 		short: "a receive smaller than the message, a full backlog, calls that block and how long"},
 	{name: "errors", internet: true,
-		short: "address in use, privileged port, nobody listening, datagram too large, no route"},
+		short: "address in use, privileged port, nobody listening, datagram too large, no route, unknown host"},
 	{name: "file", internet: true,
 		short: "the socket as a file: its descriptor, read and write in place of recv and send"},
 }
@@ -54,15 +54,16 @@ const (
 	maxRaw4  = 65535 - 20
 	maxRaw6  = 65535
 	icmpEcho = 8
-	// maxUnix is what a datagram on a Unix socket may hold with the default send buffer of 212992 bytes, less what
-	// the kernel keeps for its own structures.
-	maxUnix = 212992 - 512
 	// maxStream is our own limit: a stream has none.
 	maxStream = 4 << 20
 	minMTU4   = 68   // RFC 791
 	minMTU6   = 1280 // RFC 8200 section 5
 	maxMTU    = 65535
 )
+
+// maxUnix is the most that a datagram on a Unix socket can hold: the kernel wants 32 bytes of the send buffer
+// for itself (unix_dgram_sendmsg).
+func maxUnix() int { return sendBuffer() - 32 }
 
 // pause is how long a program of a scene waits when the other is to be seen blocked.
 const pause = 20 * time.Millisecond

@@ -58,6 +58,13 @@ func failures(ctx context.Context, s *stage) error {
 			p.expect(unix.ENETUNREACH).sendto(t, []byte("hello"), "", s.nowhere())
 		}
 		p.close(t)
+
+		// A host that nobody knows: the kernel asks for it, and gives up.
+		if s.lab {
+			h := p.socket(s.family(), unix.SOCK_STREAM, 0)
+			p.expect(unix.EHOSTUNREACH).connect(h, s.absent())
+			p.close(h)
+		}
 	}
 
 	return s.play(ctx, program{s.server, "server", server}, program{s.client, "client", client})
@@ -69,6 +76,14 @@ func (s *stage) nowhere() netip.AddrPort {
 		return netip.MustParseAddrPort("[2001:db8::1]:9")
 	}
 	return netip.MustParseAddrPort("192.0.2.1:9")
+}
+
+// absent is an address on the link that no host has.
+func (s *stage) absent() netip.AddrPort {
+	b := s.server.addr.AsSlice()
+	b[len(b)-1] = 77
+	addr, _ := netip.AddrFromSlice(b)
+	return netip.AddrPortFrom(addr, 18082)
 }
 
 // refused waits until an error waits on the socket, without taking it.

@@ -28,8 +28,10 @@ func unixSockets(ctx context.Context, s *stage) error {
 		listening <- true
 		c := p.accept(l)
 		total := wait(p, sent)
-		p.queued(c, total)
-		p.recv(c, total)
+		p.queued(c, min(total, 8192))
+		for got := 0; got < total; {
+			got += len(p.recv(c, total-got))
+		}
 		_, fds := p.recvmsg(c, 100)
 		for _, fd := range fds {
 			p.read(fd, 100) // the other program's file
@@ -42,7 +44,7 @@ func unixSockets(ctx context.Context, s *stage) error {
 		p.bindUnix(u, abstract) // a name that no file system has
 		bound <- true
 		for range s.messages {
-			p.recvfrom(u, maxUnix)
+			p.recvfrom(u, maxUnix())
 		}
 		p.close(u)
 	}
@@ -53,9 +55,14 @@ func unixSockets(ctx context.Context, s *stage) error {
 		p.connectUnix(c, path)
 		total := 0
 		for _, m := range s.messages {
-			total += p.send(c, m)
+			total += len(m)
 		}
 		sent <- total
+		for _, m := range s.messages {
+			for len(m) > 0 {
+				m = m[p.send(c, m):]
+			}
+		}
 		f := p.openFile(file)
 		p.sendmsg(c, []byte("a descriptor"), f)
 		p.close(f) // the server's descriptor keeps the file open

@@ -221,6 +221,15 @@ func (t *theatre) build() (err error) {
 		return err
 	}
 	t.ifname = t.client.Ifname()
+	// The kernel asks three times for an address before it gives up; a second between them is long to watch.
+	for _, family := range []string{"ipv4", "ipv6"} {
+		if family == "ipv6" && t.mtu < minMTU6 {
+			continue
+		}
+		if err := t.client.Sysctl("net/"+family+"/neigh/"+t.ifname+"/retrans_time_ms", "100"); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -252,7 +261,9 @@ func (t *theatre) play(ctx context.Context, sc about, v6 bool) (*act, error) {
 	s := &stage{recorder: newRecorder(clock), options: t.options, v6: v6, lab: t.lab != nil, dir: dir, pid: os.Getpid(), stop: make(chan struct{})}
 	s.sides(t)
 	a := &act{about: sc, v6: v6, clock: clock, frames: map[int]capture.Frame{}}
-	playErr := plays[sc.name](ctx, s)
+	limited, cancel := context.WithTimeoutCause(ctx, sceneLimit, errSlow)
+	defer cancel()
+	playErr := plays[sc.name](limited, s)
 	if err := t.collect(ctx, s, a); err != nil {
 		return nil, err
 	}
@@ -296,6 +307,11 @@ func (s *stage) sides(t *theatre) {
 	}
 	s.client, s.server = host("client", t.client), host("server", t.server)
 }
+
+// sceneLimit ends a scene in which a program waits for ever: a packet may have been lost.
+const sceneLimit = 15 * time.Second
+
+var errSlow = fmt.Errorf("the scene did not end within %v", sceneLimit)
 
 const (
 	settleStep  = 2 * time.Millisecond

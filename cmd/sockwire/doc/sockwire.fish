@@ -5,7 +5,7 @@ complete -c sockwire -f -n __fish_is_first_arg -a 'datagram' -d 'UDP both ways; 
 complete -c sockwire -f -n __fish_is_first_arg -a 'raw' -d 'ICMP echo; an IP packet crafted with its header; protocol 253 without one'
 complete -c sockwire -f -n __fish_is_first_arg -a 'unix' -d 'stream and datagram over AF_UNIX: nothing on the wire, and a file descriptor that is passed'
 complete -c sockwire -f -n __fish_is_first_arg -a 'limits' -d 'a receive smaller than the message, a full backlog, calls that block and how long'
-complete -c sockwire -f -n __fish_is_first_arg -a 'errors' -d 'address in use, privileged port, nobody listening, datagram too large, no route'
+complete -c sockwire -f -n __fish_is_first_arg -a 'errors' -d 'address in use, privileged port, nobody listening, datagram too large, no route, unknown host'
 complete -c sockwire -f -n __fish_is_first_arg -a 'file' -d 'the socket as a file: its descriptor, read and write in place of recv and send'
 complete -c sockwire -l message -r -d 'what the programs send: TEXT, instead of first|, second|, …'
 complete -c sockwire -l size -s s -r -d 'send messages of N bytes each'
