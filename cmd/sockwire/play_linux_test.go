@@ -240,7 +240,8 @@ func againstTcpdump(t *testing.T, name string, v6 bool) {
 	}
 	// tcpdump may have seen a little before and after the scene.
 	if len(got) > 0 {
-		want = slices.DeleteFunc(want, func(s seen) bool { return s.time.Before(got[0].time) || s.time.After(got[len(got)-1].time) })
+		first, last := got[0].time.Truncate(time.Microsecond), got[len(got)-1].time
+		want = slices.DeleteFunc(want, func(s seen) bool { return s.time.Before(first) || s.time.After(last) })
 	}
 	slices.SortStableFunc(want, func(a, b seen) int { return a.time.Compare(b.time) })
 	if len(got) != len(want) {
@@ -281,22 +282,38 @@ func readFile(ctx context.Context, file string) (all []seen) {
 	return all
 }
 
-// startTcpdump captures on the client's interface and returns a function that ends the capture.
+// startTcpdump captures on the client's interface and returns a function that ends the capture. tcpdump will not
+// run as the root of a user namespace, which has no other users to become; dumpcap will.
 func startTcpdump(t *testing.T, ctx context.Context, theatre *theatre, file string) (stop func()) {
 	t.Helper()
-	cmd := theatre.client.Command(ctx, "tcpdump", "-i", theatre.ifname, "-w", file, "-U", "--immediate-mode", "--time-stamp-precision=nano", "-Z", "root")
-	stderr, err := cmd.StderrPipe()
+	stop, err := startCapture(t, ctx, theatre, "listening on", "\n0 packets dropped by kernel",
+		"tcpdump", "-i", theatre.ifname, "-w", file, "-U", "--immediate-mode", "--time-stamp-precision=nano", "-Z", "root")
+	if err != nil && strings.Contains(err.Error(), "Couldn't change to") {
+		stop, err = startCapture(t, ctx, theatre, "File: ", "/0 (pcap:0/dumpcap:0", "dumpcap", "-i", theatre.ifname, "-w", file)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	return stop
+}
+
+// startCapture runs a capturing program until it says that it has started. What it says at its end must contain none,
+// which is how it says that it lost nothing.
+func startCapture(t *testing.T, ctx context.Context, theatre *theatre, started, none string, args ...string) (stop func(), err error) {
+	cmd := theatre.client.Command(ctx, args[0], args[1:]...)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	var said strings.Builder
 	b := make([]byte, 1)
-	for !strings.Contains(said.String(), "listening on") {
+	for !strings.Contains(said.String(), started) {
 		if _, err := stderr.Read(b); err != nil {
-			t.Fatalf("tcpdump: %v: %s", err, said.String())
+			cmd.Wait()
+			return nil, fmt.Errorf("%s: %w: %s", args[0], err, said.String())
 		}
 		said.Write(b)
 	}
@@ -306,12 +323,12 @@ func startTcpdump(t *testing.T, ctx context.Context, theatre *theatre, file stri
 		}
 		rest, _ := io.ReadAll(stderr)
 		if err := cmd.Wait(); err != nil {
-			t.Fatalf("tcpdump: %v: %s", err, rest)
+			t.Fatalf("%s: %v: %s", args[0], err, rest)
 		}
-		if !bytes.Contains(rest, []byte("\n0 packets dropped by kernel")) {
-			t.Fatalf("tcpdump lost packets: %s", rest)
+		if !bytes.Contains(rest, []byte(none)) {
+			t.Fatalf("%s lost packets: %s", args[0], rest)
 		}
-	}
+	}, nil
 }
 
 // againstTshark compares the relative sequence numbers and lengths of TCP segments.
