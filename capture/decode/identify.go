@@ -63,7 +63,9 @@ func overUDP(src, dst uint16, b []byte) Type {
 		case 5353:
 			return TypeMDNS
 		case 67, 68:
-			return TypeDHCPv4
+			if b[0] == 1 || b[0] == 2 {
+				return TypeDHCPv4
+			}
 		case 546, 547:
 			return TypeDHCPv6
 		case 123:

@@ -417,9 +417,9 @@ func appendLLDP(b []byte, p *Packet, i int) []byte {
 		case t == 1 && n == 7 && v[0] == 4:
 			b = appendMAC(append(b, ", chassis "...), v[1:])
 		case t == 2 && n > 1 && (v[0] == 5 || v[0] == 7):
-			b = appendQuoted(append(b, ", port "...), v[1:], 64)
+			b = AppendQuoted(append(b, ", port "...), v[1:], 64)
 		case t == 5:
-			b = appendQuoted(append(b, ", name "...), v, 64)
+			b = AppendQuoted(append(b, ", name "...), v, 64)
 		}
 		off += 2 + n
 	}

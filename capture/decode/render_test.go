@@ -333,7 +333,7 @@ func TestEscaped(t *testing.T) {
 	}
 	all = append(all, "\x1b]0;title\a\u202eevil\u2066\u200b\ufeff\u0085\u009b31mé€😀\U000e0041"...)
 	for name, got := range map[string][]byte{
-		"AppendEscaped": AppendEscaped(nil, all), "appendQuoted": appendQuoted(nil, all, 1000), "JSON": appendJSONText(nil, all),
+		"AppendEscaped": AppendEscaped(nil, all), "AppendQuoted": AppendQuoted(nil, all, 1000), "JSON": appendJSONText(nil, all),
 	} {
 		if !isPlain(got) {
 			t.Errorf("%s leaves something: %q", name, got)

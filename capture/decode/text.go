@@ -125,8 +125,8 @@ func AppendEscaped(b, text []byte) []byte {
 	return b
 }
 
-// appendQuoted adds text from outside, escaped and in double quotes, cut after limit bytes.
-func appendQuoted(b, text []byte, limit int) []byte {
+// AppendQuoted adds text from outside, escaped and in double quotes, cut after limit bytes.
+func AppendQuoted(b, text []byte, limit int) []byte {
 	b = append(b, '"')
 	cut := len(text) > limit
 	if cut {

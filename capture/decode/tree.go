@@ -122,7 +122,7 @@ func AppendValue(b []byte, f *Field) []byte {
 			b = append(b, "..."...)
 		}
 	case KindText:
-		b = appendQuoted(b, f.Bytes, maxShown)
+		b = AppendQuoted(b, f.Bytes, maxShown)
 	}
 	if f.Note != "" {
 		b = append(append(append(b, " ("...), f.Note...), ')')

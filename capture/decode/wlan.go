@@ -380,7 +380,7 @@ func (r *Printer) appendWLAN(b []byte, p *Packet, i int) []byte {
 	}
 	if ssid, ok := p.ssid(i); ok {
 		b = append(b, " SSID "...)
-		b = appendQuoted(b, ssid, 32)
+		b = AppendQuoted(b, ssid, 32)
 	}
 	if h.Protected() {
 		b = append(b, ", protected"...)

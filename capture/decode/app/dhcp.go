@@ -1,0 +1,242 @@
+package app
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+	"strconv"
+
+	"sockwire/capture/decode"
+)
+
+var (
+	fDHCPOp        = decode.Define("dhcp.type", "op", decode.KindUint).As("op")
+	fDHCPHType     = decode.Define("dhcp.hw.type", "htype", decode.KindUint).As("htype")
+	fDHCPHLen      = decode.Define("dhcp.hw.len", "hlen", decode.KindUint).As("hlen")
+	fDHCPHops      = decode.Define("dhcp.hops", "hops", decode.KindUint)
+	fDHCPXID       = decode.Define("dhcp.id", "xid", decode.KindHex).As("xid")
+	fDHCPSecs      = decode.Define("dhcp.secs", "secs", decode.KindUint)
+	fDHCPBroadcast = decode.Define("dhcp.flags.bc", "Broadcast flag", decode.KindBool).As("broadcast")
+	fDHCPClient    = decode.Define("dhcp.ip.client", "ciaddr", decode.KindIP).As("ciaddr")
+	fDHCPYour      = decode.Define("dhcp.ip.your", "yiaddr", decode.KindIP).As("yiaddr")
+	fDHCPServer    = decode.Define("dhcp.ip.server", "siaddr", decode.KindIP).As("siaddr")
+	fDHCPRelay     = decode.Define("dhcp.ip.relay", "giaddr", decode.KindIP).As("giaddr")
+	fDHCPMAC       = decode.Define("dhcp.hw.mac_addr", "chaddr", decode.KindMAC).As("chaddr")
+	fDHCPOption    = decode.Define("dhcp.options", "Option", decode.KindGroup).Several()
+	fDHCPOptType   = decode.Define("dhcp.option.type", "Code", decode.KindUint).As("code")
+	fDHCPOptLen    = decode.Define("dhcp.option.length", "Length", decode.KindUint).As("length")
+	fDHCPMessage   = decode.Define("dhcp.option.dhcp", "DHCP Message Type", decode.KindUint).As("message_type")
+	fDHCPMask      = decode.Define("dhcp.option.subnet_mask", "Subnet Mask", decode.KindIP).As("subnet_mask")
+	fDHCPRouter    = decode.Define("dhcp.option.router", "Router", decode.KindIP).As("addresses").Several()
+	fDHCPDNS       = decode.Define("dhcp.option.domain_name_server", "Domain Name Server", decode.KindIP).As("addresses").Several()
+	fDHCPNTP       = decode.Define("dhcp.option.ntp_server", "NTP Server", decode.KindIP).As("addresses").Several()
+	fDHCPHost      = decode.Define("dhcp.option.hostname", "Host Name", decode.KindText).As("text")
+	fDHCPDomain    = decode.Define("dhcp.option.domain_name", "Domain Name", decode.KindText).As("text")
+	fDHCPRequested = decode.Define("dhcp.option.requested_ip_address", "Requested IP Address", decode.KindIP).As("address")
+	fDHCPLease     = decode.Define("dhcp.option.ip_address_lease_time", "IP Address Lease Time, in s", decode.KindUint).As("seconds")
+	fDHCPServerID  = decode.Define("dhcp.option.dhcp_server_id", "Server Identifier", decode.KindIP).As("address")
+	fDHCPRenew     = decode.Define("dhcp.option.renewal_time_value", "Renewal Time, in s", decode.KindUint).As("seconds")
+	fDHCPRebind    = decode.Define("dhcp.option.rebinding_time_value", "Rebinding Time, in s", decode.KindUint).As("seconds")
+	fDHCPMaxSize   = decode.Define("dhcp.option.dhcp_max_message_size", "Maximum Message Size", decode.KindUint).As("size")
+	fDHCPRequest   = decode.Define("dhcp.option.request_list_item", "Parameter Request List", decode.KindUint).As("codes").Several()
+	fDHCPVendor    = decode.Define("dhcp.option.vendor_class_id", "Vendor class identifier", decode.KindText).As("text")
+	fDHCPNotice    = decode.Define("dhcp.option.message", "Message", decode.KindText).As("text")
+	fDHCPData      = decode.Define("dhcp.option.data", "Value", decode.KindBytes).As("data")
+)
+
+// dhcpCookie starts the options of DHCP (RFC 2131 section 3).
+const dhcpCookie = 0x63825363
+
+func dhcpFields(w *decode.FieldWriter) {
+	w.Enum(fDHCPOp, 0, 1, dhcpOpName)
+	w.Uint(fDHCPHType, 1, 1)
+	hlen := w.Uint(fDHCPHLen, 2, 1)
+	w.Uint(fDHCPHops, 3, 1)
+	w.Uint(fDHCPXID, 4, 4)
+	w.Uint(fDHCPSecs, 8, 2)
+	w.Bit(fDHCPBroadcast, 80)
+	for i, d := range [...]*decode.Definition{fDHCPClient, fDHCPYour, fDHCPServer, fDHCPRelay} {
+		w.Bytes(d, 12+4*i, 4)
+	}
+	if hlen == 6 {
+		w.Bytes(fDHCPMAC, 28, 6)
+	}
+	dhcpOptions(w.Data(), func(code byte, off, n int) {
+		w.Group(fDHCPOption, off, 2+n)
+		w.Enum(fDHCPOptType, off, 1, dhcpOptionName)
+		w.Uint(fDHCPOptLen, off+1, 1)
+		dhcpOptionFields(w, code, off+2, n)
+		w.End()
+	})
+}
+
+// dhcpOptions calls f for each option but padding and the end, with its offset and the length of its data.
+func dhcpOptions(data []byte, f func(code byte, off, n int)) {
+	if len(data) < 240 || binary.BigEndian.Uint32(data[236:]) != dhcpCookie {
+		return
+	}
+	for off := 240; off+2 <= len(data); {
+		switch data[off] {
+		case 0:
+			off++
+			continue
+		case 255:
+			return
+		}
+		n := int(data[off+1])
+		if off+2+n > len(data) {
+			return
+		}
+		f(data[off], off, n)
+		off += 2 + n
+	}
+}
+
+func dhcpOptionFields(w *decode.FieldWriter, code byte, off, n int) {
+	addresses := func(d *decode.Definition) {
+		for o := off; o+4 <= off+n; o += 4 {
+			w.Bytes(d, o, 4)
+		}
+	}
+	switch {
+	case code == 53 && n == 1:
+		w.Enum(fDHCPMessage, off, 1, dhcpMessageName)
+	case code == 1 && n == 4:
+		w.Bytes(fDHCPMask, off, 4)
+	case code == 3:
+		addresses(fDHCPRouter)
+	case code == 6:
+		addresses(fDHCPDNS)
+	case code == 42:
+		addresses(fDHCPNTP)
+	case code == 61 && n == 7:
+		w.Uint(fDHCPHType, off, 1)
+		w.Bytes(fDHCPMAC, off+1, 6)
+	case code == 12:
+		w.Bytes(fDHCPHost, off, n)
+	case code == 15:
+		w.Bytes(fDHCPDomain, off, n)
+	case code == 50 && n == 4:
+		w.Bytes(fDHCPRequested, off, 4)
+	case code == 54 && n == 4:
+		w.Bytes(fDHCPServerID, off, 4)
+	case code == 51 && n == 4:
+		w.Uint(fDHCPLease, off, 4)
+	case code == 58 && n == 4:
+		w.Uint(fDHCPRenew, off, 4)
+	case code == 59 && n == 4:
+		w.Uint(fDHCPRebind, off, 4)
+	case code == 57 && n == 2:
+		w.Uint(fDHCPMaxSize, off, 2)
+	case code == 55:
+		for i := range n {
+			w.Enum(fDHCPRequest, off+i, 1, dhcpOptionName)
+		}
+	case code == 56:
+		w.Bytes(fDHCPNotice, off, n)
+	case code == 60:
+		w.Bytes(fDHCPVendor, off, n)
+	case n > 0:
+		w.Bytes(fDHCPData, off, n)
+	}
+}
+
+func dhcpOpName(n uint64) string {
+	switch n {
+	case 1:
+		return "BOOTREQUEST"
+	case 2:
+		return "BOOTREPLY"
+	}
+	return ""
+}
+
+var dhcpMessages = [...]string{"", "Discover", "Offer", "Request", "Decline", "ACK", "NAK", "Release", "Inform", "ForceRenew",
+	"LeaseQuery", "LeaseUnassigned", "LeaseUnknown", "LeaseActive", "BulkLeaseQuery", "LeaseQueryDone"}
+
+func dhcpMessageName(n uint64) string {
+	if n < uint64(len(dhcpMessages)) {
+		return dhcpMessages[n]
+	}
+	return ""
+}
+
+var dhcpOptionNames = map[uint64]string{
+	1: "Subnet Mask", 2: "Time Offset", 3: "Router", 4: "Time Server", 6: "Domain Name Server", 7: "Log Server", 12: "Host Name",
+	13: "Boot File Size", 15: "Domain Name", 17: "Root Path", 26: "Interface MTU", 28: "Broadcast Address", 33: "Static Route",
+	42: "NTP Servers", 43: "Vendor Specific Information", 44: "NetBIOS Name Server", 46: "NetBIOS Node Type", 47: "NetBIOS Scope",
+	50: "Requested IP Address", 51: "IP Address Lease Time", 52: "Option Overload", 53: "DHCP Message Type", 54: "Server Identifier",
+	55: "Parameter Request List", 56: "Message", 57: "Maximum DHCP Message Size", 58: "Renewal Time", 59: "Rebinding Time",
+	60: "Vendor Class Identifier", 61: "Client Identifier", 66: "TFTP Server Name", 67: "Bootfile Name", 77: "User Class",
+	81: "Client FQDN", 82: "Relay Agent Information", 93: "Client System Architecture", 94: "Client Network Interface",
+	97: "Client Machine Identifier", 100: "POSIX Timezone", 101: "TZDB Timezone", 119: "Domain Search", 121: "Classless Static Route",
+	150: "TFTP Server Address",
+}
+
+func dhcpOptionName(n uint64) string { return dhcpOptionNames[n] }
+
+func dhcpLine(b, data []byte) ([]byte, bool) {
+	if len(data) < 44 {
+		return b, false
+	}
+	switch data[0] {
+	case 1:
+		b = append(b, "BOOTP/DHCP, Request from "...)
+	case 2:
+		b = append(b, "BOOTP/DHCP, Reply to "...)
+	default:
+		return b, false
+	}
+	b = appendMAC(b, data[28:28+min(int(data[2]), 16)])
+	var kind, requested, host []byte
+	dhcpOptions(data, func(code byte, off, n int) {
+		switch {
+		case code == 53 && n == 1:
+			kind = data[off+2 : off+3]
+		case code == 50 && n == 4:
+			requested = data[off+2 : off+6]
+		case code == 12:
+			host = data[off+2 : off+2+n]
+		}
+	})
+	if kind != nil {
+		b = append(b, ", "...)
+		if s := dhcpMessageName(uint64(kind[0])); s != "" {
+			b = append(b, s...)
+		} else {
+			b = strconv.AppendUint(append(b, "message "...), uint64(kind[0]), 10)
+		}
+	}
+	b = strconv.AppendUint(append(b, ", xid 0x"...), uint64(binary.BigEndian.Uint32(data[4:])), 16)
+	for _, a := range [...]struct {
+		name string
+		addr []byte
+	}{{", requested ", requested}, {", client ", data[12:16]}, {", your ", data[16:20]}, {", relay ", data[24:28]}} {
+		if len(a.addr) == 4 && !bytes.Equal(a.addr, []byte{0, 0, 0, 0}) {
+			b = netip.AddrFrom4([4]byte(a.addr)).AppendTo(append(b, a.name...))
+		}
+	}
+	if host != nil {
+		b = decode.AppendQuoted(append(b, ", host "...), host, maxText)
+	}
+	return b, true
+}
+
+const hexDigits = "0123456789abcdef"
+
+func appendHex(b, data []byte) []byte {
+	for _, x := range data {
+		b = append(b, hexDigits[x>>4], hexDigits[x&15])
+	}
+	return b
+}
+
+func appendMAC(b, a []byte) []byte {
+	for i, x := range a {
+		if i > 0 {
+			b = append(b, ':')
+		}
+		b = append(b, hexDigits[x>>4], hexDigits[x&15])
+	}
+	return b
+}

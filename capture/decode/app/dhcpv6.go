@@ -1,0 +1,292 @@
+package app
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strconv"
+
+	"github.com/miekg/dns"
+
+	"sockwire/capture/decode"
+)
+
+var (
+	f6Message   = decode.Define("dhcpv6.msgtype", "msg-type", decode.KindUint).As("message_type")
+	f6XID       = decode.Define("dhcpv6.xid", "transaction-id", decode.KindHex)
+	f6Hops      = decode.Define("dhcpv6.hopcount", "hop-count", decode.KindUint).As("hop_count")
+	f6Link      = decode.Define("dhcpv6.linkaddr", "link-address", decode.KindIP).As("link_address")
+	f6Peer      = decode.Define("dhcpv6.peeraddr", "peer-address", decode.KindIP).As("peer_address")
+	f6Option    = decode.Define("dhcpv6.options", "Option", decode.KindGroup).Several()
+	f6OptType   = decode.Define("dhcpv6.option.type", "option-code", decode.KindUint).As("code")
+	f6OptLen    = decode.Define("dhcpv6.option.length", "option-len", decode.KindUint).As("length")
+	f6DUID      = decode.Define("dhcpv6.duid.bytes", "DUID", decode.KindBytes).As("duid")
+	f6IAID      = decode.Define("dhcpv6.iaid", "IAID", decode.KindHex).As("iaid")
+	f6IATA      = decode.Define("dhcpv6.iata", "IAID", decode.KindHex).As("iaid")
+	f6T1        = decode.Define("dhcpv6.iaid.t1", "T1, in s", decode.KindUint).As("t1")
+	f6T2        = decode.Define("dhcpv6.iaid.t2", "T2, in s", decode.KindUint).As("t2")
+	f6Address   = decode.Define("dhcpv6.iaaddr.ip", "Address", decode.KindIP).As("address")
+	f6Preferred = decode.Define("dhcpv6.iaaddr.pref_lifetime", "Preferred lifetime, in s", decode.KindUint).As("preferred_lifetime")
+	f6Valid     = decode.Define("dhcpv6.iaaddr.valid_lifetime", "Valid lifetime, in s", decode.KindUint).As("valid_lifetime")
+	f6PrefPref  = decode.Define("dhcpv6.iaprefix.pref_lifetime", "Preferred lifetime, in s", decode.KindUint).As("preferred_lifetime")
+	f6PrefValid = decode.Define("dhcpv6.iaprefix.valid_lifetime", "Valid lifetime, in s", decode.KindUint).As("valid_lifetime")
+	f6PrefLen   = decode.Define("dhcpv6.iaprefix.pref_len", "Prefix length", decode.KindUint).As("prefix_length")
+	f6Prefix    = decode.Define("dhcpv6.iaprefix.pref_addr", "Prefix", decode.KindIP).As("prefix")
+	f6Requested = decode.Define("dhcpv6.requested_option_code", "Requested option", decode.KindUint).As("codes").Several()
+	f6Elapsed   = decode.Define("dhcpv6.elapsed_time", "Elapsed time, in ms", decode.KindUint)
+	f6Status    = decode.Define("dhcpv6.status_code", "Status code", decode.KindUint)
+	f6StatusMsg = decode.Define("dhcpv6.status_msg", "Status message", decode.KindText).As("text")
+	f6Server    = decode.Define("dhcpv6.dns_server", "DNS server", decode.KindIP).As("addresses").Several()
+	f6Search    = decode.Define("dhcpv6.search_list", "Domain", decode.KindText).As("domains").Several()
+	f6OptData   = decode.Define("dhcpv6.option.value", "Value", decode.KindBytes).As("data")
+)
+
+const (
+	dhcpv6RelayForward = 12
+	dhcpv6RelayReply   = 13
+	maxNested          = 8 // messages in messages and options in options that are looked into
+)
+
+// DHCPv6 options (RFC 8415 section 21, RFC 3646).
+const (
+	dhcpv6ClientID  = 1
+	dhcpv6ServerID  = 2
+	dhcpv6IANA      = 3
+	dhcpv6IATA      = 4
+	dhcpv6IAAddr    = 5
+	dhcpv6ORO       = 6
+	dhcpv6Elapsed   = 8
+	dhcpv6RelayMsg  = 9
+	dhcpv6Status    = 13
+	dhcpv6DNS       = 23
+	dhcpv6Domains   = 24
+	dhcpv6IAPD      = 25
+	dhcpv6IAPrefix  = 26
+	dhcpv6HeaderLen = 4  // before the options of a message
+	dhcpv6RelayLen  = 34 // before those of a relay message
+)
+
+// dhcpv6Start returns how long the header before the options is.
+func dhcpv6Start(t byte) int {
+	if t == dhcpv6RelayForward || t == dhcpv6RelayReply {
+		return dhcpv6RelayLen
+	}
+	return dhcpv6HeaderLen
+}
+
+func dhcpv6Fields(w *decode.FieldWriter) { dhcpv6Message(w, 0, len(w.Data()), 0) }
+
+// dhcpv6Message describes the message in [off, end).
+func dhcpv6Message(w *decode.FieldWriter, off, end, depth int) {
+	if off >= end {
+		return
+	}
+	t := byte(w.Enum(f6Message, off, 1, dhcpv6Name))
+	if dhcpv6Start(t) == dhcpv6RelayLen {
+		w.Uint(f6Hops, off+1, 1)
+		w.Bytes(f6Link, off+2, 16)
+		w.Bytes(f6Peer, off+18, 16)
+	} else {
+		w.Uint(f6XID, off+1, 3)
+	}
+	dhcpv6Options(w, off+dhcpv6Start(t), end, depth)
+}
+
+func dhcpv6Options(w *decode.FieldWriter, off, end, depth int) {
+	data := w.Data()
+	for off+4 <= end {
+		code, n := binary.BigEndian.Uint16(data[off:]), int(binary.BigEndian.Uint16(data[off+2:]))
+		if off+4+n > end {
+			return
+		}
+		w.Group(f6Option, off, 4+n)
+		w.Enum(f6OptType, off, 2, dhcpv6OptionName)
+		w.Uint(f6OptLen, off+2, 2)
+		dhcpv6Option(w, code, off+4, n, depth)
+		w.End()
+		off += 4 + n
+	}
+}
+
+func dhcpv6Option(w *decode.FieldWriter, code uint16, off, n, depth int) {
+	inside := func(skip int) {
+		if depth < maxNested {
+			dhcpv6Options(w, off+skip, off+n, depth+1)
+		}
+	}
+	switch {
+	case code == dhcpv6ClientID || code == dhcpv6ServerID:
+		w.Bytes(f6DUID, off, n)
+	case (code == dhcpv6IANA || code == dhcpv6IAPD) && n >= 12:
+		w.Uint(f6IAID, off, 4)
+		w.Uint(f6T1, off+4, 4)
+		w.Uint(f6T2, off+8, 4)
+		inside(12)
+	case code == dhcpv6IATA && n >= 4:
+		w.Uint(f6IATA, off, 4)
+		inside(4)
+	case code == dhcpv6IAAddr && n >= 24:
+		w.Bytes(f6Address, off, 16)
+		w.Uint(f6Preferred, off+16, 4)
+		w.Uint(f6Valid, off+20, 4)
+		inside(24)
+	case code == dhcpv6IAPrefix && n >= 25:
+		w.Uint(f6PrefPref, off, 4)
+		w.Uint(f6PrefValid, off+4, 4)
+		w.Uint(f6PrefLen, off+8, 1)
+		w.Bytes(f6Prefix, off+9, 16)
+		inside(25)
+	case code == dhcpv6ORO:
+		for o := off; o+2 <= off+n; o += 2 {
+			w.Enum(f6Requested, o, 2, dhcpv6OptionName)
+		}
+	case code == dhcpv6Elapsed && n == 2:
+		w.Scaled(f6Elapsed, off, 2, 10)
+	case code == dhcpv6Status && n >= 2:
+		w.Enum(f6Status, off, 2, dhcpv6StatusName)
+		if n > 2 {
+			w.Bytes(f6StatusMsg, off+2, n-2)
+		}
+	case code == dhcpv6DNS:
+		for o := off; o+16 <= off+n; o += 16 {
+			w.Bytes(f6Server, o, 16)
+		}
+	case code == dhcpv6Domains:
+		dhcpv6Names(w, off, n)
+	case code == dhcpv6RelayMsg && depth < maxNested:
+		dhcpv6Message(w, off, off+n, depth+1)
+	case n > 0:
+		w.Bytes(f6OptData, off, n)
+	}
+}
+
+// dhcpv6Names describes a list of domain names, which must not be compressed (RFC 8415 section 10).
+func dhcpv6Names(w *decode.FieldWriter, off, n int) {
+	list := w.Data()[off : off+n]
+	for at, count := 0, 0; at < n && count < maxRecords; count++ {
+		name, next, err := dns.UnpackDomainName(list, at)
+		if err != nil || next <= at {
+			return
+		}
+		w.Text(f6Search, off+at, next-at, nameText(name))
+		at = next
+	}
+}
+
+func dhcpv6OptionName(n uint64) string {
+	switch n {
+	case dhcpv6ClientID:
+		return "Client Identifier"
+	case dhcpv6ServerID:
+		return "Server Identifier"
+	case dhcpv6IANA:
+		return "IA for Non-temporary Addresses"
+	case dhcpv6IATA:
+		return "IA for Temporary Addresses"
+	case dhcpv6IAAddr:
+		return "IA Address"
+	case dhcpv6ORO:
+		return "Option Request"
+	case 7:
+		return "Preference"
+	case dhcpv6Elapsed:
+		return "Elapsed Time"
+	case dhcpv6RelayMsg:
+		return "Relay Message"
+	case 11:
+		return "Authentication"
+	case 12:
+		return "Server Unicast"
+	case dhcpv6Status:
+		return "Status Code"
+	case 14:
+		return "Rapid Commit"
+	case 15:
+		return "User Class"
+	case 16:
+		return "Vendor Class"
+	case 17:
+		return "Vendor-specific Information"
+	case 18:
+		return "Interface-Id"
+	case 19:
+		return "Reconfigure Message"
+	case 20:
+		return "Reconfigure Accept"
+	case dhcpv6DNS:
+		return "DNS Servers"
+	case dhcpv6Domains:
+		return "Domain Search List"
+	case dhcpv6IAPD:
+		return "IA for Prefix Delegation"
+	case dhcpv6IAPrefix:
+		return "IA Prefix"
+	case 31:
+		return "SNTP Servers"
+	case 32:
+		return "Information Refresh Time"
+	case 37:
+		return "Remote-ID"
+	case 39:
+		return "Client FQDN"
+	case 56:
+		return "NTP Server"
+	case 82:
+		return "SOL_MAX_RT"
+	}
+	return ""
+}
+
+func dhcpv6StatusName(n uint64) string {
+	if names := [...]string{"Success", "UnspecFail", "NoAddrsAvail", "NoBinding", "NotOnLink", "UseMulticast", "NoPrefixAvail"}; n < uint64(len(names)) {
+		return names[n]
+	}
+	return ""
+}
+
+var dhcpv6Messages = [...]string{"", "solicit", "advertise", "request", "confirm", "renew", "rebind", "reply", "release", "decline",
+	"reconfigure", "inf-req", "relay-fwd", "relay-reply", "leasequery", "leasequery-reply"}
+
+func dhcpv6Name(n uint64) string {
+	if n < uint64(len(dhcpv6Messages)) {
+		return dhcpv6Messages[n]
+	}
+	return ""
+}
+
+func dhcpv6Line(b, data []byte) ([]byte, bool) {
+	if len(data) < dhcpv6HeaderLen {
+		return b, false
+	}
+	b = append(b, "dhcp6 "...)
+	if s := dhcpv6Name(uint64(data[0])); s != "" {
+		b = append(b, s...)
+	} else {
+		b = strconv.AppendUint(append(b, "message "...), uint64(data[0]), 10)
+	}
+	if dhcpv6Start(data[0]) == dhcpv6RelayLen {
+		if len(data) < dhcpv6RelayLen {
+			return b, true
+		}
+		b = netip.AddrFrom16([16]byte(data[2:18])).AppendTo(append(b, ", link "...))
+		return netip.AddrFrom16([16]byte(data[18:34])).AppendTo(append(b, ", peer "...)), true
+	}
+	b = appendHex(append(b, ", xid 0x"...), data[1:4])
+	for off := dhcpv6HeaderLen; off+4 <= len(data); {
+		code, n := binary.BigEndian.Uint16(data[off:]), int(binary.BigEndian.Uint16(data[off+2:]))
+		if off+4+n > len(data) {
+			break
+		}
+		v := data[off+4 : off+4+n]
+		switch {
+		case code == dhcpv6IANA && n >= 12+4+24 && v[13] == dhcpv6IAAddr:
+			b = netip.AddrFrom16([16]byte(v[16:32])).AppendTo(append(b, ", address "...))
+		case code == dhcpv6IAPD && n >= 12+4+25 && v[13] == dhcpv6IAPrefix:
+			b = netip.AddrFrom16([16]byte(v[25:41])).AppendTo(append(b, ", prefix "...))
+			b = strconv.AppendUint(append(b, '/'), uint64(v[24]), 10)
+		case code == dhcpv6Status && n >= 2:
+			b = strconv.AppendUint(append(b, ", status "...), uint64(v[1]), 10)
+		}
+		off += 4 + n
+	}
+	return b, true
+}

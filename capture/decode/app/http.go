@@ -1,0 +1,99 @@
+package app
+
+import (
+	"bytes"
+	"strconv"
+
+	"sockwire/capture/decode"
+)
+
+var (
+	fHTTPMethod  = decode.Define("http.request.method", "Method", decode.KindText).As("method")
+	fHTTPURI     = decode.Define("http.request.uri", "Request target", decode.KindText).As("uri")
+	fHTTPReqVer  = decode.Define("http.request.version", "Version", decode.KindText).As("version")
+	fHTTPRespVer = decode.Define("http.response.version", "Version", decode.KindText).As("version")
+	fHTTPCode    = decode.Define("http.response.code", "Status code", decode.KindUint).As("status")
+	fHTTPPhrase  = decode.Define("http.response.phrase", "Reason phrase", decode.KindText).As("reason")
+	fHTTPHost    = decode.Define("http.host", "Host", decode.KindText)
+	fHTTPAgent   = decode.Define("http.user_agent", "User-Agent", decode.KindText)
+	fHTTPServer  = decode.Define("http.server", "Server", decode.KindText)
+	fHTTPType    = decode.Define("http.content_type", "Content-Type", decode.KindText)
+	fHTTPLength  = decode.Define("http.content_length_header", "Content-Length", decode.KindText).As("content_length")
+)
+
+// httpHeaders are the header fields that are shown.
+var httpHeaders = []struct {
+	name string
+	def  *decode.Definition
+}{
+	{"host", fHTTPHost}, {"user-agent", fHTTPAgent}, {"server", fHTTPServer}, {"content-type", fHTTPType},
+	{"content-length", fHTTPLength},
+}
+
+// nextLine returns the line at off without its end, and where the next starts; ok is false when it does not end.
+func nextLine(data []byte, off int) (line []byte, next int, ok bool) {
+	i := bytes.IndexByte(data[off:], '\n')
+	if i < 0 {
+		return bytes.TrimSuffix(data[off:], []byte("\r")), len(data), false
+	}
+	return bytes.TrimSuffix(data[off:off+i], []byte("\r")), off + i + 1, true
+}
+
+func httpFields(w *decode.FieldWriter) {
+	data := w.Data()
+	line, off, ok := nextLine(data, 0)
+	a := bytes.IndexByte(line, ' ')
+	if a < 0 {
+		return
+	}
+	z := bytes.LastIndexByte(line, ' ')
+	if bytes.HasPrefix(line, []byte("HTTP/")) {
+		w.Bytes(fHTTPRespVer, 0, a)
+		code, phrase := line[a+1:], len(line)
+		if i := bytes.IndexByte(code, ' '); i >= 0 {
+			code, phrase = code[:i], a+2+i
+		}
+		if n, err := strconv.ParseUint(string(code[:min(len(code), 4)]), 10, 16); err == nil {
+			w.Value(fHTTPCode, a+1, len(code), n)
+		}
+		if phrase < len(line) {
+			w.Bytes(fHTTPPhrase, phrase, len(line)-phrase)
+		}
+	} else {
+		w.Bytes(fHTTPMethod, 0, a)
+		if z > a && ok {
+			w.Bytes(fHTTPURI, a+1, z-a-1)
+			w.Bytes(fHTTPReqVer, z+1, len(line)-z-1)
+		} else {
+			w.Bytes(fHTTPURI, a+1, len(line)-a-1)
+		}
+	}
+	seen := make([]bool, len(httpHeaders))
+	for n := 0; ok && n < 100; n++ {
+		start := off
+		if line, off, ok = nextLine(data, off); len(line) == 0 || !ok {
+			return
+		}
+		name, value, found := bytes.Cut(line, []byte(":"))
+		if !found {
+			continue
+		}
+		for i, h := range httpHeaders {
+			if !seen[i] && len(name) == len(h.name) && bytes.EqualFold(name, []byte(h.name)) {
+				seen[i] = true
+				trimmed := bytes.TrimLeft(value, " \t")
+				lead := len(value) - len(trimmed)
+				w.Bytes(h.def, start+len(name)+1+lead, len(bytes.TrimRight(trimmed, " \t")))
+			}
+		}
+	}
+}
+
+func httpLine(b, data []byte) ([]byte, bool) {
+	line, _, _ := nextLine(data, 0)
+	b = append(b, "HTTP: "...)
+	if len(line) > maxText {
+		return append(decode.AppendEscaped(b, line[:maxText]), "..."...), true
+	}
+	return decode.AppendEscaped(b, line), true
+}

@@ -1,0 +1,114 @@
+package app
+
+import (
+	"encoding/binary"
+	"strconv"
+
+	"sockwire/capture/decode"
+)
+
+var (
+	fQUICForm    = decode.Define("quic.header_form", "Header Form", decode.KindUint)
+	fQUICType    = decode.Define("quic.long.packet_type", "Packet Type", decode.KindUint).As("packet_type")
+	fQUICType2   = decode.Define("quic.long.packet_type_v2", "Packet Type", decode.KindUint).As("packet_type_v2")
+	fQUICVersion = decode.Define("quic.version", "Version", decode.KindHex)
+	fQUICDCIL    = decode.Define("quic.dcil", "Destination Connection ID Length", decode.KindUint).As("dcid_length")
+	fQUICDCID    = decode.Define("quic.dcid", "Destination Connection ID", decode.KindBytes).As("dcid")
+	fQUICSCIL    = decode.Define("quic.scil", "Source Connection ID Length", decode.KindUint).As("scid_length")
+	fQUICSCID    = decode.Define("quic.scid", "Source Connection ID", decode.KindBytes).As("scid")
+	fQUICOffered = decode.Define("quic.supported_version", "Supported Version", decode.KindHex).As("supported_versions").Several()
+)
+
+const quicVersion2 = 0x6b3343cf
+
+// connectionIDs returns the places of the connection ids of a long header (RFC 8999 section 5.1); the decoder has
+// made sure that they are there when it called the packet QUIC, but Ports may have too.
+func connectionIDs(data []byte) (dcid, scid, end int, ok bool) {
+	if len(data) < 7 {
+		return
+	}
+	dcid = 6
+	scid = dcid + int(data[5]) + 1
+	if scid > len(data) {
+		return
+	}
+	end = scid + int(data[scid-1])
+	return dcid, scid, end, end <= len(data)
+}
+
+func quicFields(w *decode.FieldWriter) {
+	data := w.Data()
+	w.Bits(fQUICForm, 0, 1, nil)
+	dcid, scid, end, ok := connectionIDs(data)
+	if !ok || data[0]&0x80 == 0 {
+		return
+	}
+	version := binary.BigEndian.Uint32(data[1:])
+	switch version {
+	case 0:
+	case quicVersion2:
+		w.Bits(fQUICType2, 2, 2, quicType2Name)
+	default:
+		w.Bits(fQUICType, 2, 2, quicTypeName)
+	}
+	w.Enum(fQUICVersion, 1, 4, quicVersionName)
+	w.Uint(fQUICDCIL, 5, 1)
+	if scid-1 > dcid {
+		w.Bytes(fQUICDCID, dcid, scid-1-dcid)
+	}
+	w.Uint(fQUICSCIL, scid-1, 1)
+	if end > scid {
+		w.Bytes(fQUICSCID, scid, end-scid)
+	}
+	if version == 0 {
+		for off := end; off+4 <= len(data) && off < end+64; off += 4 {
+			w.Enum(fQUICOffered, off, 4, quicVersionName)
+		}
+	}
+}
+
+func quicTypeName(n uint64) string { return [...]string{"Initial", "0-RTT", "Handshake", "Retry"}[n&3] }
+
+// quicType2Name is for version 2, which has other numbers (RFC 9369 section 3.2).
+func quicType2Name(n uint64) string {
+	return [...]string{"Retry", "Initial", "0-RTT", "Handshake"}[n&3]
+}
+
+func quicVersionName(n uint64) string {
+	switch n {
+	case 0:
+		return "Version Negotiation"
+	case 1:
+		return "1"
+	case quicVersion2:
+		return "2"
+	}
+	return ""
+}
+
+func quicLine(b, data []byte) ([]byte, bool) {
+	dcid, scid, end, ok := connectionIDs(data)
+	if !ok || data[0]&0x80 == 0 {
+		return b, false
+	}
+	version := binary.BigEndian.Uint32(data[1:])
+	b = append(b, "quic, "...)
+	switch version {
+	case 0:
+		b = append(b, "version negotiation"...)
+	case quicVersion2:
+		b = append(b, quicType2Name(uint64(data[0]>>4))...)
+	default:
+		b = append(b, quicTypeName(uint64(data[0]>>4))...)
+	}
+	if version != 0 {
+		b = append(b, ", version "...)
+		if s := quicVersionName(uint64(version)); s != "" {
+			b = append(b, s...)
+		} else {
+			b = strconv.AppendUint(append(b, "0x"...), uint64(version), 16)
+		}
+	}
+	b = appendHex(append(b, ", dcid "...), data[dcid:scid-1])
+	return appendHex(append(b, ", scid "...), data[scid:end]), true
+}

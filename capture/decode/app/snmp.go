@@ -1,0 +1,178 @@
+package app
+
+import (
+	"strconv"
+
+	"sockwire/capture/decode"
+)
+
+var (
+	fSNMPVersion   = decode.Define("snmp.version", "version", decode.KindUint)
+	fSNMPVersion3  = decode.Define("snmp.msgVersion", "msgVersion", decode.KindUint).As("version")
+	fSNMPCommunity = decode.Define("snmp.community", "community", decode.KindText)
+	fSNMPPDU       = decode.Define("snmp.data", "PDU", decode.KindUint).As("pdu")
+	fSNMPRequest   = decode.Define("snmp.request_id", "request-id", decode.KindUint)
+	fSNMPMessage   = decode.Define("snmp.msgID", "msgID", decode.KindUint).As("message_id")
+)
+
+// element is a BER element: its tag and where its content lies.
+type element struct {
+	tag      byte
+	off, end int
+}
+
+// nextElement reads the element at off of data[:end], with a definite length.
+func nextElement(data []byte, off, end int) (element, bool) {
+	if off+2 > end {
+		return element{}, false
+	}
+	e := element{tag: data[off]}
+	n, at := int(data[off+1]), off+2
+	if n >= 0x80 {
+		size := n & 0x7f
+		if size == 0 || size > 3 || at+size > end {
+			return e, false
+		}
+		for n = 0; size > 0; size-- {
+			n = n<<8 | int(data[at])
+			at++
+		}
+	}
+	e.off, e.end = at, at+n
+	return e, e.end <= end
+}
+
+// integer returns the value of an INTEGER of at most 4 bytes; a longer one is given by its last bytes.
+func (e element) integer(data []byte) uint64 {
+	var v uint64
+	for _, x := range data[max(e.off, e.end-4):e.end] {
+		v = v<<8 | uint64(x)
+	}
+	return v
+}
+
+// snmp is what the header of a message says (RFC 1157, RFC 3416, RFC 3412).
+type snmp struct {
+	version, community, pdu, id element
+}
+
+func readSNMP(data []byte) (m snmp, ok bool) {
+	seq, ok := nextElement(data, 0, len(data))
+	if !ok && seq.off == 0 || seq.tag != 0x30 {
+		return m, false
+	}
+	end := min(seq.end, len(data))
+	if m.version, ok = nextElement(data, seq.off, end); !ok || m.version.tag != 2 {
+		return m, false
+	}
+	e, ok := nextElement(data, m.version.end, end)
+	if !ok {
+		return m, true
+	}
+	if e.tag == 0x30 { // version 3: msgGlobalData
+		if id, ok := nextElement(data, e.off, e.end); ok && id.tag == 2 {
+			m.id = id
+		}
+		return m, true
+	}
+	m.community = e
+	pdu, _ := nextElement(data, e.end, end)
+	if pdu.off == 0 {
+		return m, true
+	}
+	m.pdu = pdu
+	pdu.end = min(pdu.end, end)
+	if id, found := nextElement(data, pdu.off, pdu.end); found && id.tag == 2 && pdu.tag != 0xa4 {
+		m.id = id
+	}
+	return m, true
+}
+
+func snmpFields(w *decode.FieldWriter) {
+	data := w.Data()
+	m, ok := readSNMP(data)
+	if !ok {
+		return
+	}
+	version := m.version.integer(data)
+	d := fSNMPVersion
+	if version == 3 {
+		d = fSNMPVersion3
+	}
+	w.Value(d, m.version.off, m.version.end-m.version.off, version)
+	w.Note(snmpVersion(version))
+	if m.community.tag == 4 {
+		w.Bytes(fSNMPCommunity, m.community.off, m.community.end-m.community.off)
+	}
+	if m.pdu.off > 0 {
+		w.Value(fSNMPPDU, m.pdu.off, 0, uint64(m.pdu.tag&0x1f))
+		w.Note(snmpPDU(m.pdu.tag))
+	}
+	if m.id.off > 0 {
+		d := fSNMPRequest
+		if version == 3 {
+			d = fSNMPMessage
+		}
+		w.Value(d, m.id.off, m.id.end-m.id.off, m.id.integer(data))
+	}
+}
+
+func snmpVersion(n uint64) string {
+	switch n {
+	case 0:
+		return "v1"
+	case 1:
+		return "v2c"
+	case 3:
+		return "v3"
+	}
+	return ""
+}
+
+func snmpPDU(tag byte) string {
+	switch tag {
+	case 0xa0:
+		return "GetRequest"
+	case 0xa1:
+		return "GetNextRequest"
+	case 0xa2:
+		return "GetResponse"
+	case 0xa3:
+		return "SetRequest"
+	case 0xa4:
+		return "Trap"
+	case 0xa5:
+		return "GetBulk"
+	case 0xa6:
+		return "Inform"
+	case 0xa7:
+		return "V2Trap"
+	case 0xa8:
+		return "Report"
+	}
+	return ""
+}
+
+func snmpLine(b, data []byte) ([]byte, bool) {
+	m, ok := readSNMP(data)
+	if !ok {
+		return b, false
+	}
+	version := m.version.integer(data)
+	b = append(b, "SNMP"...)
+	if s := snmpVersion(version); s != "" {
+		b = append(append(b, ' '), s...)
+	} else {
+		b = strconv.AppendUint(append(b, " version "...), version, 10)
+	}
+	if m.community.tag == 4 {
+		b = decode.AppendQuoted(append(b, " C="...), data[m.community.off:m.community.end], maxText)
+	}
+	if s := snmpPDU(m.pdu.tag); s != "" {
+		b = append(append(b, ' '), s...)
+	}
+	if m.id.off > 0 {
+		b = strconv.AppendUint(append(b, " id "...), m.id.integer(data), 10)
+	}
+	return b, true
+}

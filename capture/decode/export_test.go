@@ -1,0 +1,14 @@
+package decode
+
+// For the tests of package decode_test, which also use package app.
+var (
+	CorpusFiles = corpusFiles
+	ReadPcap    = readPcap
+	AppendAddr  = appendAddr
+	IGMPName    = igmpName
+	TestFrames  = testFrames
+	RenderAll   = renderAll
+	Mutate      = mutate
+)
+
+const RaceEnabled = raceEnabled
