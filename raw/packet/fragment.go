@@ -17,8 +17,9 @@ type fragmentation struct {
 	given   bool // id
 }
 
-// fragmentation reads the fields of frag if they ask for cutting: mtu, with id, overlap and order.
-func (p *parsing) fragmentation() bool {
+// fragmentation reads the fields of frag, whose name stands at layer, if they ask for cutting: mtu, with id, overlap and
+// order.
+func (p *parsing) fragmentation(layer int) bool {
 	start := p.pos
 	f := fragmentation{at: len(p.t.layers), order: "forward"}
 	asked := false
@@ -64,18 +65,18 @@ func (p *parsing) fragmentation() bool {
 	}
 	p.expect('}', "the end of frag")
 	if p.t.cut != nil {
-		p.fail(start, "a packet is cut into fragments once")
+		p.fail(layer, "a packet is cut into fragments once")
 	}
 	switch at := len(p.t.layers) - 1; {
 	case at < 0:
-		p.fail(start, "frag needs an ip or ip6 before it")
+		p.fail(layer, "frag needs an ip or ip6 before it")
 	default:
 		if ip, ok := p.t.layers[at].(*IPv4); ok && f.given {
 			ip.ID = uint16(f.id)
 			p.t.nodes[at].given = append(p.t.nodes[at].given, "id")
 		}
 		if _, ok := fragmentable(p.t.layers[:at+1]); !ok {
-			p.fail(start, "frag stands behind ip, or behind ip6 and its extension headers")
+			p.fail(layer, "frag stands behind ip, or behind ip6 and its extension headers")
 		}
 	}
 	p.t.cut = &f

@@ -43,8 +43,9 @@ const (
 	EvilBit       = 4 // reserved; named by RFC 3514
 )
 
-// IPv4 is an IPv4 header (RFC 791). A missing address is written as 0.0.0.0, a missing TTL as 64. Protocol
-// follows from the next layer; before a payload it must be given.
+// IPv4 is an IPv4 header (RFC 791). A missing address is written as 0.0.0.0, a missing TTL as 64, or 1
+// before IGMP (RFC 3376). Protocol follows from the next layer; before a payload it must be given. Of a packet with a
+// source route, the checksums below cover the last address of it, which is where the packet ends up.
 type IPv4 struct {
 	Version        Opt[uint8]  `field:"version" bits:"4"`
 	IHL            Opt[uint8]  `field:"ihl" bits:"4"` // header length in 4 bytes
@@ -78,10 +79,14 @@ func (h *IPv4) append(b []byte, next Layer) ([]byte, error) {
 	if h.Version.value > 15 || h.IHL.value > 15 {
 		return b, fmt.Errorf("version %d, header length %d do not fit in 4 bits each", h.Version.value, h.IHL.value)
 	}
+	var ttl uint8 = 64
+	if _, ok := next.(*IGMP); ok {
+		ttl = 1
+	}
 	b = append(b, h.Version.Or(4)<<4, h.TOS, 0, 0)
 	b = binary.BigEndian.AppendUint16(b, h.ID)
 	b = binary.BigEndian.AppendUint16(b, uint16(h.Flags)<<13|h.FragmentOffset)
-	b = append(b, h.TTL.Or(64), proto, 0, 0)
+	b = append(b, h.TTL.Or(ttl), proto, 0, 0)
 	b, err := appendAddr4(b, h.Src)
 	if err != nil {
 		return b, err
@@ -113,4 +118,16 @@ func (h *IPv4) finish(b []byte, start, size int) error {
 	}
 	binary.BigEndian.PutUint16(b[start+10:], check)
 	return nil
+}
+
+// final returns the address that transport checksums cover: the destination, or the end of a source route that has not
+// been used up.
+func (h *IPv4) final() netip.Addr {
+	for i := range h.Options {
+		o := &h.Options[i]
+		if (o.Type == IPv4OptionLSRR || o.Type == IPv4OptionSSRR) && len(o.Data) >= 5 && int(o.Data[0]) <= len(o.Data) {
+			return netip.AddrFrom4([4]byte(o.Data[len(o.Data)-4:]))
+		}
+	}
+	return h.Dst
 }

@@ -187,7 +187,7 @@ func pseudoHeader(outer []Layer, protocol uint8, length int) (Sum, bool) {
 				final = a
 			}
 		case *IPv4:
-			return PseudoHeader(l.Src, l.Dst, protocol, length), true
+			return PseudoHeader(l.Src, l.final(), protocol, length), true
 		case *IPv6:
 			dst := l.Dst
 			if final.IsValid() {

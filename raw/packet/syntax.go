@@ -193,7 +193,7 @@ func (p *parsing) layer() {
 	}
 	n := node{layer: kind.make(), kind: kind, column: start}
 	if p.accept('{') {
-		if name == "frag" && p.fragmentation() {
+		if name == "frag" && p.fragmentation(start) {
 			return
 		}
 		for p.peek() != '}' {
@@ -390,7 +390,7 @@ func optionNames(kinds map[string]optionKind, generic string) []string {
 // elements reads a bracketed list, one call of read for each element's name.
 func (p *parsing) elements(read func(name string, start int)) {
 	p.expect('[', "a list")
-	for i := 0; p.peek() != ']'; i++ {
+	for i := 0; p.peek() != ']'; i++ { // peek goes past the space
 		start := p.pos
 		if i == maxElements {
 			p.fail(start, "more than %d elements", maxElements)
@@ -583,7 +583,7 @@ func (p *parsing) special(f value, v *values, start int) bool {
 	case name == "seq":
 		v.progress = sequence
 		s := span{step: 1}
-		if rangeAhead() {
+		if rangeAhead() { // which goes past the space
 			at := p.pos
 			s.first = p.scalar(f, p.word(), at)
 		}
@@ -668,6 +668,7 @@ func (p *parsing) span(f value, v *values) {
 	step := uint64(1)
 	before := p.pos
 	if p.name() == "by" {
+		p.space()
 		at := p.pos
 		if step = p.scalar(value{name: "step", bits: 64}, p.word(), at).lo; step == 0 {
 			p.fail(at, "a step of 0 goes nowhere")
