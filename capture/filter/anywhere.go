@@ -1,8 +1,409 @@
 package filter
 
-func (e *evaluation) walkAnywhere(n node) tri { return e.walk(n) }
+import "sockwire/capture"
 
+// "anywhere:" looks for the expression at every network header of a frame: the outermost, and those
+// inside tunnels. A program has no loops, so the walk is written out for some layers.
+
+const (
+	// maxLayers is how many network headers are looked at.
+	maxLayers = 4
+	// outerShims is how often a VLAN tag, a PPPoE header and an MPLS label, each if it is there, are passed by
+	// before the outermost network header, innerShims how often before those in tunnels.
+	outerShims = 4
+	innerShims = 2
+	// maxExtensions is the same for extension headers of IPv6 and authentication headers.
+	maxExtensions = 4
+)
+
+// shims is how many rounds of shims there are with so many more layers to go.
+func shims(more int) int {
+	if more == maxLayers {
+		return outerShims
+	}
+	return innerShims
+}
+
+// tunnels are the variables of the walk, beside varHeader, where the network header is, and varProtocol,
+// what follows its extension headers (noProtocol where it is no IP).
+type tunnels struct {
+	typ       int // EtherType of the network header
+	transport int // where the extension headers end
+}
+
+const noProtocol = 255
+
+// noAnywhere are words that do not go with "anywhere:", because they name one place of the frame.
+var noAnywhere = map[string]string{
+	"link": "the link header", "radio": "the radiotap header", "byte": "the link header", "broadcast": "the link header",
+	"link broadcast": "the link header", "multicast": "the link header", "link multicast": "the link header",
+	"type": "the link header", "subtype": "the link header", "dir": "the link header", "llc": "the link header",
+	"pppoed": "the link header",
+	"vlan":   "a header that 'anywhere:' passes by", "mpls": "a header that 'anywhere:' passes by",
+	"pppoes": "a header that 'anywhere:' passes by", "geneve": "a header that 'anywhere:' passes by",
+	"vxlan": "a header that 'anywhere:' passes by",
+}
+
+func (t *tunnels) refuse(l *lowerer, n interface{ where() span }, word string) {
+	if what := noAnywhere[word]; what != "" {
+		l.fail(n, "'%s' is about %s, and 'anywhere:' is about network and transport headers", word, what)
+	}
+}
+
+func (t *tunnels) etherType(l *lowerer, n interface{ where() span }, v uint32) *cond {
+	if v <= etherMaxLength {
+		l.fail(n, "'anywhere:' knows EtherTypes, not LLC service access points")
+	}
+	l.atMost(n, "EtherType", v, 0xffff)
+	return l.eq(l.variable(t.typ), v)
+}
+
+// hasTransport tests that the header is there whose bytes are read, in IPv4 or IPv6.
+func (t *tunnels) hasTransport(l *lowerer, n *load) *cond {
+	return and(l.eq(l.variable(varProtocol), ipProtocols[n.proto]), t.notLaterFragment(l))
+}
+
+func (t *tunnels) notLaterFragment(l *lowerer) *cond {
+	return or(l.ne(l.variable(t.typ), etherIPv4), l.firstFragment())
+}
+
+// anywhere lowers the expression once for every layer.
 func (l *lowerer) anywhere(n node) *cond {
-	l.fail(n, "'anywhere:' is not supported yet")
-	return nil
+	start := l.firstHeader()
+	t := &tunnels{typ: l.nvars, transport: l.nvars + 1}
+	l.nvars += 2
+	l.lay.pl, l.lay.nl = offset{varHeader, 0}, 0
+	l.tunnels = t
+	return and(start(t), t.layer(l, n, maxLayers))
+}
+
+func (l *lowerer) do(steps ...step) *cond { return &cond{kind: condDo, steps: steps} }
+
+// firstHeader finds the outermost network header.
+func (l *lowerer) firstHeader() func(t *tunnels) *cond {
+	lay := l.lay
+	set := func(t *tunnels, typ *expr, header uint32) *cond {
+		return l.do(step{v: t.typ, e: typ}, step{v: varHeader, e: l.constant(header)})
+	}
+	version := func(t *tunnels) *cond {
+		byte0 := l.load(nil, uint64(lay.pl.k), 1)
+		return and(set(t, l.constant(0), lay.pl.k), l.do(t.byVersion(l, byte0)...))
+	}
+	switch lay.link {
+	case capture.LinkIPv4:
+		return func(t *tunnels) *cond { return set(t, l.constant(etherIPv4), 0) }
+	case capture.LinkIPv6:
+		return func(t *tunnels) *cond { return set(t, l.constant(etherIPv6), 0) }
+	case capture.LinkRaw, capture.LinkNull, capture.LinkLoop:
+		// The version says more than the loopback families, which differ between systems.
+		return version
+	case capture.LinkPPP, capture.LinkPPPHDLC, capture.LinkPPPEthernet:
+		ppp := l.linkType(0, 2)
+		return func(t *tunnels) *cond {
+			return and(set(t, l.constant(0), lay.pl.k), l.do(t.byPPP(l, ppp)...))
+		}
+	case capture.LinkIEEE80211, capture.LinkIEEE80211Radio:
+		data := l.masked(l.linkHeader(0, 1), wlanData, wlanTypeMask)
+		typ := l.llc(6, 2)
+		header := l.alu(exAdd, l.varAt(varWlanPayload), l.constant(8))
+		return func(t *tunnels) *cond {
+			return and(data, l.do(step{v: t.typ, e: typ}, step{v: varHeader, e: header}))
+		}
+	}
+	typ := l.linkType(0, 2)
+	return func(t *tunnels) *cond { return set(t, typ, lay.pl.k) }
+}
+
+// byVersion sets the type from the first byte of an IP header.
+func (t *tunnels) byVersion(l *lowerer, first *expr) []step {
+	return []step{
+		{when: l.masked(first, 0x40, 0xf0), then: []step{{v: t.typ, e: l.constant(etherIPv4)}}},
+		{when: l.masked(first, 0x60, 0xf0), then: []step{{v: t.typ, e: l.constant(etherIPv6)}}},
+	}
+}
+
+func (t *tunnels) byPPP(l *lowerer, ppp *expr) []step {
+	var steps []step
+	for _, p := range [][2]uint32{{pppIPv4, etherIPv4}, {pppIPv6, etherIPv6}, {pppMPLS, etherMPLS}} {
+		steps = append(steps, step{when: l.eq(ppp, p[0]), then: []step{{v: t.typ, e: l.constant(p[1])}}})
+	}
+	return steps
+}
+
+// layer looks at one network header and, if the expression does not hold there, goes inside.
+func (t *tunnels) layer(l *lowerer, n node, more int) *cond {
+	var steps []step
+	for range shims(more) {
+		steps = append(steps, t.shim(l)...)
+	}
+	steps = append(steps, t.transportHeader(l)...)
+	here := l.node(n)
+	if more == 1 {
+		return and(l.do(steps...), here)
+	}
+	return and(l.do(steps...), or(here, and(t.inside(l), t.layer(l, n, more-1))))
+}
+
+func (t *tunnels) is(l *lowerer, v uint32) *cond { return l.eq(l.variable(t.typ), v) }
+
+// shim passes by what may stand between the link and the network header.
+func (t *tunnels) shim(l *lowerer) []step {
+	advance := func(k uint32) step {
+		return step{v: varHeader, e: l.alu(exAdd, l.variable(varHeader), l.constant(k))}
+	}
+	typ := func(e *expr) step { return step{v: t.typ, e: e} }
+	vlan := or(or(t.is(l, etherVLAN), t.is(l, etherVLANad)), t.is(l, etherQinQ))
+	pppoe := append([]step{typ(l.constant(0))}, t.byPPP(l, l.network(6, 2))...)
+	bottom := append([]step{typ(l.constant(0))}, t.byVersion(l, l.network(4, 1))...)
+	return []step{
+		{when: vlan, then: []step{typ(l.network(2, 2)), advance(4)}},
+		{when: t.is(l, etherPPPoES), then: append(pppoe, advance(8))},
+		{when: or(t.is(l, etherMPLS), t.is(l, etherMPLSmc)), then: []step{
+			{when: l.set(l.network(2, 1), 1), then: bottom},
+			advance(4),
+		}},
+	}
+}
+
+// transportHeader finds the protocol behind an IP header and its extension headers.
+func (t *tunnels) transportHeader(l *lowerer) []step {
+	header := func(e *expr) step { return step{v: t.transport, e: l.alu(exAdd, l.variable(varHeader), e)} }
+	ihl := l.alu(exLsh, l.alu(exAnd, l.network(0, 1), l.constant(0xf)), l.constant(2))
+	steps := []step{
+		{v: varProtocol, e: l.constant(noProtocol)},
+		{when: t.is(l, etherIPv4), then: []step{{v: varProtocol, e: l.network(9, 1)}, header(ihl)}},
+		{when: t.is(l, etherIPv6), then: []step{{v: varProtocol, e: l.network(6, 1)}, header(l.constant(40))}},
+	}
+	proto := func(v uint32) *cond { return l.eq(l.variable(varProtocol), v) }
+	at := func(k uint32, size int) *expr { return l.load(l.variable(t.transport), uint64(k), size) }
+	// skip leaves the place of the old header in varScratch until the protocol was read from it.
+	skip := func(length *expr) []step {
+		return []step{
+			{v: varScratch, e: l.alu(exAdd, l.variable(t.transport), length)},
+			{v: varProtocol, e: at(0, 1)},
+			{v: t.transport, e: l.variable(varScratch)},
+		}
+	}
+	units := func(plus, unit uint32) *expr {
+		return l.alu(exMul, l.alu(exAdd, at(1, 1), l.constant(plus)), l.constant(unit))
+	}
+	for range maxExtensions {
+		steps = append(steps,
+			step{when: and(t.is(l, etherIPv6), or(or(proto(0), proto(43)), proto(60))), then: skip(units(1, 8))},
+			step{when: and(and(t.is(l, etherIPv6), proto(protoFragment)), negate(l.set(at(2, 2), 0xfff8))), then: skip(l.constant(8))},
+			step{when: and(proto(protoAH), t.notLaterFragment(l)), then: skip(units(2, 4))})
+	}
+	return steps
+}
+
+// inside moves to the next network header, if there is one that can be found.
+func (t *tunnels) inside(l *lowerer) *cond {
+	proto := func(v uint32) *cond { return l.eq(l.variable(varProtocol), v) }
+	at := func(k uint32, size int) *expr { return l.load(l.variable(t.transport), uint64(k), size) }
+	to := func(k uint32) *expr { return l.alu(exAdd, l.variable(t.transport), l.constant(k)) }
+	direct := func(typ uint32) *cond {
+		return l.do(step{v: t.typ, e: l.constant(typ)}, step{v: varHeader, e: to(0)})
+	}
+	more := func(k uint32) step {
+		return step{v: varHeader, e: l.alu(exAdd, l.variable(varHeader), l.constant(k))}
+	}
+	ethernet := step{when: t.is(l, etherTEB), then: []step{{v: t.typ, e: l.network(12, 2)}, more(14)}}
+	flags := at(0, 2)
+	gre := and(negate(l.set(flags, 0x0007)), l.do(
+		step{v: t.typ, e: at(2, 2)},
+		step{v: varHeader, e: to(4)},
+		step{when: l.set(flags, 0xc000), then: []step{more(4)}}, // checksum or routing
+		step{when: l.set(flags, 0x2000), then: []step{more(4)}}, // key
+		step{when: l.set(flags, 0x1000), then: []step{more(4)}}, // sequence number
+		ethernet,
+	))
+	vxlan := and(l.eq(at(2, 2), portVXLAN), and(l.set(at(8, 1), 0x08),
+		l.do(step{v: t.typ, e: at(16+12, 2)}, step{v: varHeader, e: to(16 + 14)})))
+	options := l.alu(exMul, l.alu(exAnd, at(8, 1), l.constant(0x3f)), l.constant(4))
+	geneve := and(l.eq(at(2, 2), portGeneve), and(negate(l.set(at(8, 1), 0xc0)), l.do(
+		step{v: t.typ, e: at(10, 2)},
+		step{v: varHeader, e: l.alu(exAdd, options, to(16))},
+		ethernet,
+	)))
+	c := or(and(proto(4), direct(etherIPv4)), and(proto(41), direct(etherIPv6)))
+	c = or(c, and(proto(47), gre))
+	c = or(c, and(proto(17), or(vxlan, geneve)))
+	return and(t.notLaterFragment(l), c)
+}
+
+// layer is one network header in the evaluator's walk.
+type layer struct {
+	typ, header, transport, protocol uint32
+}
+
+// walkAnywhere is the evaluator's walk over the layers.
+func (e *evaluation) walkAnywhere(n node) tri {
+	if e.dry {
+		e.ev.reads, e.ev.readsPayload = e.wlan(), e.wlan()
+		return unknown
+	}
+	y, ok := e.outermost()
+	if !ok {
+		return no
+	}
+	e.layer = &y
+	for more := maxLayers; more > 0; more-- {
+		y.passShims(e, shims(more))
+		y.findTransport(e)
+		e.pl, e.nl = place{varies: true, v: y.header}, 0
+		if e.walk(n) == yes {
+			return yes
+		}
+		if !y.enter(e) {
+			return no
+		}
+	}
+	return no
+}
+
+func (e *evaluation) word(what string, at, size uint32) uint32 {
+	return e.load(what, place{varies: true, v: at}, int(size))
+}
+
+// outermost finds the first network header.
+func (e *evaluation) outermost() (layer, bool) {
+	switch e.link {
+	case capture.LinkIPv4:
+		return layer{typ: etherIPv4}, true
+	case capture.LinkIPv6:
+		return layer{typ: etherIPv6}, true
+	case capture.LinkRaw, capture.LinkNull, capture.LinkLoop:
+		return layer{typ: typeByVersion(e.word("IP version", e.pl.k, 1)), header: e.pl.k}, true
+	case capture.LinkPPP, capture.LinkPPPHDLC, capture.LinkPPPEthernet:
+		return layer{typ: typeByPPP(e.word("PPP protocol", e.typ.k, 2)), header: e.pl.k}, true
+	case capture.LinkIEEE80211, capture.LinkIEEE80211Radio:
+		e.findPayload()
+		if e.word("802.11 frame control", e.hdr.v, 1)&0x0c != 0x08 {
+			return layer{}, false
+		}
+		return layer{typ: e.word("EtherType", e.pl.v+6, 2), header: e.pl.v + 8}, true
+	}
+	return layer{typ: e.word("EtherType", e.typ.k, 2), header: e.pl.k}, true
+}
+
+func typeByVersion(b uint32) uint32 {
+	switch b >> 4 {
+	case 4:
+		return etherIPv4
+	case 6:
+		return etherIPv6
+	}
+	return 0
+}
+
+func typeByPPP(p uint32) uint32 {
+	switch p {
+	case pppIPv4:
+		return etherIPv4
+	case pppIPv6:
+		return etherIPv6
+	case pppMPLS:
+		return etherMPLS
+	}
+	return 0
+}
+
+func (y *layer) passShims(e *evaluation, rounds int) {
+	for range rounds {
+		switch y.typ {
+		case etherVLAN, etherVLANad, etherQinQ:
+			y.typ = e.word("type after the VLAN tag", y.header+2, 2)
+			y.header += 4
+		}
+		if y.typ == etherPPPoES {
+			y.typ = typeByPPP(e.word("PPP protocol", y.header+6, 2))
+			y.header += 8
+		}
+		if y.typ == etherMPLS || y.typ == etherMPLSmc {
+			if e.word("MPLS label", y.header+2, 1)&1 != 0 {
+				y.typ = typeByVersion(e.word("IP version", y.header+4, 1))
+			}
+			y.header += 4
+		}
+	}
+}
+
+func (y *layer) findTransport(e *evaluation) {
+	y.protocol = noProtocol
+	switch y.typ {
+	case etherIPv4:
+		y.protocol = e.word("IP protocol", y.header+9, 1)
+		y.transport = y.header + e.word("IPv4 header length", y.header, 1)&0xf*4
+	case etherIPv6:
+		y.protocol = e.word("next header", y.header+6, 1)
+		y.transport = y.header + 40
+	}
+	extension := func(plus, unit uint32) {
+		n := (e.word("extension header length", y.transport+1, 1) + plus) * unit
+		y.protocol = e.word("next header", y.transport, 1)
+		y.transport += n
+	}
+	for range maxExtensions {
+		if y.typ == etherIPv6 && (y.protocol == 0 || y.protocol == 43 || y.protocol == 60) {
+			extension(1, 8)
+		}
+		if y.typ == etherIPv6 && y.protocol == protoFragment && e.word("fragment offset", y.transport+2, 2)&0xfff8 == 0 {
+			y.protocol = e.word("next header", y.transport, 1)
+			y.transport += 8
+		}
+		if y.protocol == protoAH && y.isFirst(e) {
+			extension(2, 4)
+		}
+	}
+}
+
+// isFirst is false for IPv4 fragments but the first.
+func (y *layer) isFirst(e *evaluation) bool {
+	return y.typ != etherIPv4 || e.word("fragment offset", y.header+6, 2)&0x1fff == 0
+}
+
+// enter moves to the network header inside, if there is one that can be found.
+func (y *layer) enter(e *evaluation) bool {
+	if !y.isFirst(e) {
+		return false
+	}
+	at := y.transport
+	switch y.protocol {
+	case 4:
+		y.typ, y.header = etherIPv4, at
+		return true
+	case 41:
+		y.typ, y.header = etherIPv6, at
+		return true
+	case 47:
+		flags := e.word("GRE flags", at, 2)
+		if flags&7 != 0 {
+			return false
+		}
+		y.typ, y.header = e.word("GRE protocol", at+2, 2), at+4
+		for _, bits := range []uint32{0xc000, 0x2000, 0x1000} {
+			if flags&bits != 0 {
+				y.header += 4
+			}
+		}
+	case 17:
+		port := e.word("UDP destination port", at+2, 2)
+		switch {
+		case port == portVXLAN && e.word("VXLAN flags", at+8, 1)&0x08 != 0:
+			y.typ, y.header = e.word("EtherType", at+28, 2), at+30
+			return true
+		case port == portGeneve && e.word("Geneve version", at+8, 1)&0xc0 == 0:
+			y.typ = e.word("Geneve protocol", at+10, 2)
+			y.header = at + 16 + e.word("Geneve options length", at+8, 1)&0x3f*4
+		default:
+			return false
+		}
+	default:
+		return false
+	}
+	if y.typ == etherTEB {
+		y.typ = e.word("EtherType", y.header+12, 2)
+		y.header += 14
+	}
+	return true
 }

@@ -55,6 +55,8 @@ type junction struct {
 	span
 	or          bool
 	left, right node
+	// mixed: the word before it, without parentheses between, was the other one.
+	mixed bool
 }
 
 type not struct {

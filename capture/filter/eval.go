@@ -139,6 +139,7 @@ func truth(b bool) tri {
 type place struct {
 	varies bool
 	v, k   uint32
+	after  string // what the varying part measures
 }
 
 func (p place) plus(k uint32) place { p.k += k; return p }
@@ -160,8 +161,11 @@ type evaluation struct {
 	vlans        int
 	labels       int
 	encap        bool
+	layer        *layer // of "anywhere:"
 
 	trace *tracer
+	// field is told of every field on a dry walk, where it is set.
+	field func(what string, p place, size int)
 }
 
 // shortFrame is thrown when a load leaves the captured bytes or a division is by zero.
@@ -190,8 +194,10 @@ func (ev *Evaluator) start(data []byte, m *Meta) *evaluation {
 		e.typ.k, e.nl, e.nlNoSNAP = 24, 8, 3
 	}
 	if e.wlan() {
-		e.pl.varies = true
-		e.hdr.varies = ev.link == capture.LinkIEEE80211Radio
+		e.pl.varies, e.pl.after = true, "the 802.11 header"
+		if ev.link == capture.LinkIEEE80211Radio {
+			e.hdr.varies, e.hdr.after = true, "the radiotap header"
+		}
 	}
 	return e
 }
@@ -275,10 +281,17 @@ func (e *evaluation) load(what string, p place, size int) uint32 {
 // check compares a field under a mask: "=" or "<=" or ">=".
 func (e *evaluation) check(what string, p place, size int, mask uint32, op string, want uint32) tri {
 	if e.dry {
+		e.mention(what, p, size)
 		return unknown
 	}
 	got := e.load(what, p, size)
 	return e.compare(what, got&mask, op, want)
+}
+
+func (e *evaluation) mention(what string, p place, size int) {
+	if e.field != nil {
+		e.field(what, p, size)
+	}
 }
 
 func (e *evaluation) compare(what string, got uint32, op string, want uint32) tri {
@@ -311,6 +324,7 @@ func (e *evaluation) is(what string, p place, size int, want uint32) tri {
 // bit tests whether any bit of the mask is set.
 func (e *evaluation) bit(what string, p place, size int, mask uint32) tri {
 	if e.dry {
+		e.mention(what, p, size)
 		return unknown
 	}
 	got := e.load(what, p, size) & mask
@@ -402,19 +416,30 @@ func (e *evaluation) net(k uint32) place     { return e.payload(e.nl + k) }
 // behind4 is a place in what follows the IPv4 header.
 func (e *evaluation) behind4(k uint32) place {
 	p := e.net(0)
+	if e.layer != nil {
+		return place{true, e.layer.transport, k, ""}
+	}
+	p.varies, p.after = true, "the IPv4 header's length"
 	if !e.dry {
-		n := e.load("IPv4 header length", p, 1) & 0xf * 4
-		p = place{true, p.v + n, p.k}
+		p.v += e.load("IPv4 header length", p, 1) & 0xf * 4
 	}
 	return p.plus(k)
 }
 
-func (e *evaluation) behind6(k uint32) place { return e.net(40 + k) }
+func (e *evaluation) behind6(k uint32) place {
+	if e.layer != nil {
+		return e.behind4(k)
+	}
+	return e.net(40 + k)
+}
 
 // The link layer.
 
 func (e *evaluation) linkType(v uint32) tri {
 	what := linkTypeName(v)
+	if e.layer != nil {
+		return e.compare(what, e.layer.typ, "=", v)
+	}
 	if e.labels > 0 {
 		version := ipVersion(v)
 		return e.all(func() tri { return e.bit("bottom of the MPLS stack", e.net(0).plus(^uint32(1)), 1, 1) },
@@ -539,6 +564,7 @@ func (e *evaluation) family(v uint32) tri {
 		return no
 	}
 	if e.dry {
+		e.mention("address family", place{}, 4)
 		return unknown
 	}
 	got := e.load("address family", place{}, 4)
@@ -785,7 +811,12 @@ func (e *evaluation) wlanMAC(mac [6]byte, dir string) tri {
 // wlanEnd finds the address of one end of the transmission; addr makes the test of an address by its place.
 func (e *evaluation) wlanEnd(src bool, addr func(uint32) func() tri) tri {
 	if e.dry {
-		e.note(false)
+		e.mention("802.11 frame control", e.header(0), 2)
+		for _, k := range []uint32{4, 10, 16, 24} {
+			if src || k != 10 && k != 24 {
+				addr(k)()
+			}
+		}
 		return unknown
 	}
 	if e.bit("802.11 control type", e.header(0), 1, 0x04) == yes {
@@ -854,12 +885,16 @@ func (e *evaluation) port6(r portRange, dir string) tri {
 
 func (e *evaluation) portProto(r portRange, at place) tri {
 	if r.proto != 0 {
-		return e.is("IP protocol", at, 1, r.proto)
+		return e.protocol("IP protocol", at, r.proto)
 	}
 	if e.dry {
+		e.mention("IP protocol", at, 1)
 		return unknown
 	}
 	got := e.load("IP protocol", at, 1)
+	if e.layer != nil {
+		got = e.layer.protocol
+	}
 	ok := got == 6 || got == 17 || got == 132
 	e.trace.compared("IP protocol", got, "=", 6, ok)
 	return truth(ok)
@@ -867,7 +902,7 @@ func (e *evaluation) portProto(r portRange, at place) tri {
 
 func (e *evaluation) portIn(r portRange, src bool, behind func(uint32) place) tri {
 	if e.dry {
-		behind(0)
+		e.mention(side(src, "port"), behind(pick(src, 0, 2)), 2)
 		return unknown
 	}
 	got := e.load(side(src, "port"), behind(pick(src, 0, 2)), 2)
@@ -894,11 +929,14 @@ func (e *evaluation) proto(of string, v uint32) tri {
 		})
 	}
 	ip4 := func() tri {
-		return e.all(func() tri { return e.linkType(etherIPv4) }, func() tri { return e.is("IP protocol", e.net(9), 1, v) })
+		return e.all(func() tri { return e.linkType(etherIPv4) }, func() tri { return e.protocol("IP protocol", e.net(9), v) })
 	}
 	ip6 := func() tri {
 		return e.all(func() tri { return e.linkType(etherIPv6) }, func() tri {
-			return e.any(func() tri { return e.is("next header", e.net(6), 1, v) }, func() tri {
+			return e.any(func() tri { return e.protocol("next header", e.net(6), v) }, func() tri {
+				if e.layer != nil {
+					return no
+				}
 				return e.all(func() tri { return e.is("next header", e.net(6), 1, 44) },
 					func() tri { return e.is("next header of the fragment", e.net(40), 1, v) })
 			})
@@ -911,6 +949,14 @@ func (e *evaluation) proto(of string, v uint32) tri {
 		return ip6()
 	}
 	return e.any(ip4, ip6)
+}
+
+// protocol compares the protocol in an IP header or, for "anywhere:", the one after extension headers too.
+func (e *evaluation) protocol(what string, at place, v uint32) tri {
+	if e.layer != nil && e.layer.protocol == v {
+		return e.compare(what, v, "=", v)
+	}
+	return e.is(what, at, 1, v)
 }
 
 func (e *evaluation) abbreviation(n *abbrev) tri {
@@ -935,6 +981,9 @@ func (e *evaluation) abbreviation(n *abbrev) tri {
 }
 
 func (e *evaluation) protochain(of string, v uint32) tri {
+	if e.layer != nil {
+		return e.proto(of, v)
+	}
 	follow := func(typ uint32, six bool) func() tri {
 		return func() tri {
 			return e.all(func() tri { return e.linkType(typ) }, func() tri {
@@ -1025,6 +1074,9 @@ func (e *evaluation) headers(a *load) tri {
 		return index()
 	case etherTypes[a.proto] != 0:
 		return e.all(index, ethertype(etherTypes[a.proto]))
+	case e.layer != nil:
+		return e.all(index, func() tri { return e.compare("protocol", e.layer.protocol, "=", ipProtocols[a.proto]) },
+			func() tri { return truth(e.layer.isFirst(e)) })
 	case a.proto == "icmp6":
 		return e.all(index, ethertype(etherIPv6), func() tri { return e.is("next header", e.net(6), 1, 58) })
 	}
@@ -1043,12 +1095,32 @@ func (e *evaluation) touch(a arith) {
 		e.touch(a.right)
 	case *load:
 		e.touch(a.index)
-		if a.proto == "link" {
-			e.header(0)
-		} else if a.proto != "radio" {
-			e.net(0)
+		p := e.base(a)
+		if i, ok := constant(a.index); ok {
+			e.mention(text(a), p.plus(i), int(a.size))
+			return
 		}
+		if p.after != "" {
+			p.after += " and "
+		}
+		p.after += text(a.index)
+		e.mention(text(a), p, int(a.size))
 	}
+}
+
+// base is where the header starts whose bytes are read.
+func (e *evaluation) base(a *load) place {
+	switch {
+	case a.proto == "radio":
+		return place{}
+	case a.proto == "link":
+		return e.header(0)
+	case a.proto == "icmp6":
+		return e.behind6(0)
+	case etherTypes[a.proto] != 0:
+		return e.net(0)
+	}
+	return e.behind4(0)
 }
 
 func (e *evaluation) value(a arith) uint32 {
@@ -1068,18 +1140,7 @@ func (e *evaluation) value(a arith) uint32 {
 		return v
 	case *load:
 		i := e.value(a.index)
-		var p place
-		switch {
-		case a.proto == "radio":
-		case a.proto == "link":
-			p = e.header(0)
-		case a.proto == "icmp6":
-			p = e.behind6(0)
-		case etherTypes[a.proto] != 0:
-			p = e.net(0)
-		default:
-			p = e.behind4(0)
-		}
+		p := e.base(a)
 		if p.varies {
 			p.v += i
 		} else {
@@ -1140,6 +1201,7 @@ func (e *evaluation) byteTest(n *special) tri {
 	at := e.header(n.num)
 	what := fmt.Sprintf("byte %d", n.num)
 	if e.dry {
+		e.mention(what, at, 1)
 		return unknown
 	}
 	got := e.load(what, at, 1)
@@ -1321,7 +1383,8 @@ func (e *evaluation) tunnel(n *special) tri {
 			typ, pl = hdr+12, hdr+14
 		}
 	}
-	e.hdr, e.typ, e.pl = place{true, hdr, 0}, place{true, typ, 0}, place{true, pl, 0}
+	inner := "where " + n.kw + " starts its frame"
+	e.hdr, e.typ, e.pl = place{true, hdr, 0, inner}, place{true, typ, 0, inner + "'s type"}, place{true, pl, 0, inner + "'s payload"}
 	e.nl = 0
 	e.link, e.encap = capture.LinkEthernet, true
 	return r

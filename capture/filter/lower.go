@@ -24,6 +24,8 @@ type lowerer struct {
 	// guards are conditions of the relation being lowered that reject the packet where an index is out
 	// of all bounds.
 	guards *cond
+	// tunnels is set for "anywhere:".
+	tunnels *tunnels
 }
 
 // bailout carries an error out of the recursion.
@@ -115,6 +117,9 @@ func (l *lowerer) networkNoSNAP(k uint32, size int) *expr {
 
 // headerLength is the IPv4 header's length plus the variable part of where it starts.
 func (l *lowerer) headerLength() *expr {
+	if l.tunnels != nil {
+		return l.variable(l.tunnels.transport)
+	}
 	n := l.alu(exLsh, l.alu(exAnd, l.network(0, 1), l.constant(0xf)), l.constant(2))
 	if v := l.varAt(l.lay.pl.v); v != nil {
 		return l.alu(exAdd, n, v)
@@ -127,7 +132,24 @@ func (l *lowerer) transport4(k uint32, size int) *expr {
 	return l.load(l.headerLength(), uint64(l.lay.pl.k)+uint64(l.lay.nl)+uint64(k), size)
 }
 
-func (l *lowerer) transport6(k uint32, size int) *expr { return l.network(40+k, size) }
+func (l *lowerer) transport6(k uint32, size int) *expr {
+	if l.tunnels != nil {
+		return l.transport4(k, size)
+	}
+	return l.network(40+k, size)
+}
+
+// protocol4 and protocol6 are what follows the IPv4 header and the fixed IPv6 header.
+func (l *lowerer) protocol4(v uint32) *cond { return or(l.lastProtocol(v), l.eq(l.network(9, 1), v)) }
+func (l *lowerer) protocol6(v uint32) *cond { return or(l.lastProtocol(v), l.eq(l.network(6, 1), v)) }
+
+// lastProtocol is what follows the extension headers, which only "anywhere:" passes by.
+func (l *lowerer) lastProtocol(v uint32) *cond {
+	if l.tunnels == nil {
+		return never
+	}
+	return l.eq(l.variable(varProtocol), v)
+}
 
 // Comparisons with constants.
 
@@ -183,7 +205,10 @@ func (l *lowerer) either(dir string, test func(src bool) *cond) *cond {
 
 // linkProtocol tests for an EtherType or, up to 1500, a service access point.
 func (l *lowerer) linkProtocol(n interface{ where() span }, v uint32) *cond {
-	if l.lay.labels > 0 {
+	switch {
+	case l.tunnels != nil:
+		return l.tunnels.etherType(l, n, v)
+	case l.lay.labels > 0:
 		return l.afterLabels(n, v)
 	}
 	switch l.lay.link {
@@ -420,6 +445,9 @@ func (l *lowerer) wlanByType(data, management *cond) *cond {
 // Names, numbers and addresses.
 
 func (l *lowerer) prim(n *prim) *cond {
+	if l.tunnels != nil && (n.q.proto == "link" && n.q.typ != "proto" || n.q.typ == "gateway") {
+		l.tunnels.refuse(l, n, "link")
+	}
 	if n.q.proto == "decnet" {
 		return l.decnetHost(n)
 	}
@@ -652,14 +680,14 @@ func (l *lowerer) port(n *prim) *cond {
 
 func (l *lowerer) ports4(n interface{ where() span }, r portRange, dir string) *cond {
 	is := l.linkProtocol(n, etherIPv4)
-	c := l.portProtocols(r, func(p uint32) *cond { return l.eq(l.network(9, 1), p) })
+	c := l.portProtocols(r, l.protocol4)
 	c = and(c, l.firstFragment())
 	return and(is, and(c, l.portTest(r, dir, l.transport4)))
 }
 
 func (l *lowerer) ports6(n interface{ where() span }, r portRange, dir string) *cond {
 	is := l.linkProtocol(n, etherIPv6)
-	c := l.portProtocols(r, func(p uint32) *cond { return l.eq(l.network(6, 1), p) })
+	c := l.portProtocols(r, l.protocol6)
 	return and(is, and(c, l.portTest(r, dir, l.transport6)))
 }
 
@@ -741,12 +769,14 @@ func (l *lowerer) portNumber(n *prim, s string) (port, proto uint32) {
 func (l *lowerer) ipProtocol(n interface{ where() span }, v uint32, version string) *cond {
 	switch version {
 	case "ip":
-		return and(l.linkProtocol(n, etherIPv4), l.eq(l.network(9, 1), v))
+		return and(l.linkProtocol(n, etherIPv4), l.protocol4(v))
 	case "ip6":
 		is := l.linkProtocol(n, etherIPv6)
-		next := func(v uint32) *cond { return l.eq(l.network(6, 1), v) }
-		fragment := and(next(protoFragment), l.eq(l.network(40, 1), v))
-		return and(is, or(next(v), fragment))
+		if l.tunnels != nil {
+			return and(is, l.protocol6(v))
+		}
+		fragment := and(l.protocol6(protoFragment), l.eq(l.network(40, 1), v))
+		return and(is, or(l.protocol6(v), fragment))
 	}
 	return or(l.ipProtocol(n, v, "ip"), l.ipProtocol(n, v, "ip6"))
 }
@@ -829,6 +859,9 @@ const maxChain = 16
 // protochain follows the chain of IPv6 extension headers and of authentication headers.
 func (l *lowerer) protochain(n *prim) *cond {
 	v := l.protocolNumber(n)
+	if l.tunnels != nil {
+		return l.ipProtocol(n, v, n.q.proto)
+	}
 	if l.lay.pl.v >= 0 {
 		l.fail(n, "'protochain' cannot be used where the headers before IP vary in length")
 	}
@@ -923,6 +956,9 @@ func (l *lowerer) arith(a arith) value {
 
 // loadBytes reads a header's bytes at an index that may itself be read from the packet.
 func (l *lowerer) loadBytes(n *load) value {
+	if l.tunnels != nil {
+		l.tunnels.refuse(l, n, n.proto)
+	}
 	i := l.arith(n.index)
 	var base *expr
 	k := uint64(0)
@@ -938,12 +974,20 @@ func (l *lowerer) loadBytes(n *load) value {
 	case "link":
 		base, k = l.varAt(l.lay.hdr.v), uint64(l.lay.hdr.k)
 	case "icmp6":
+		if l.tunnels != nil {
+			is, base = l.tunnels.hasTransport(l, n), l.headerLength()
+			break
+		}
 		is = and(l.linkProtocol(n, etherIPv6), l.eq(l.network(6, 1), ipProtocols["icmp6"]))
 		payload(40)
 	default:
 		if typ, ok := etherTypes[n.proto]; ok {
 			is = l.linkProtocol(n, typ)
 			payload(0)
+			break
+		}
+		if l.tunnels != nil {
+			is, base = l.tunnels.hasTransport(l, n), l.headerLength()
 			break
 		}
 		// IP is tested for before the headers that the index is read from.
@@ -976,6 +1020,9 @@ func (l *lowerer) loadIndexed(base *expr, k uint64, i *expr, size int) *expr {
 // Everything else.
 
 func (l *lowerer) special(n *special) *cond {
+	if l.tunnels != nil {
+		l.tunnels.refuse(l, n, strings.TrimSpace(n.proto+" "+n.kw))
+	}
 	switch n.kw {
 	case "less":
 		return negate(l.gt(l.pool.length(), n.num))

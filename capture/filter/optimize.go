@@ -23,10 +23,10 @@ type facts struct {
 const maxFacts = 64
 
 // optimize shortens the graph until nothing changes.
-func (g *graph) optimize() {
+func (g *graph) optimize(p pool) {
 	for range 16 {
 		blocks := g.order()
-		changed := g.thread(blocks)
+		changed := g.thread(p, blocks)
 		if g.merge() {
 			changed = true
 		}
@@ -37,7 +37,7 @@ func (g *graph) optimize() {
 }
 
 // thread computes the facts and leads every edge past the tests they decide.
-func (g *graph) thread(blocks []*block) bool {
+func (g *graph) thread(p pool, blocks []*block) bool {
 	changed := false
 	for _, b := range blocks {
 		b.in = facts{}
@@ -62,7 +62,7 @@ func (g *graph) thread(blocks []*block) bool {
 			if way == 1 && b.next[1] == b.next[0] && b.kind != blockTest {
 				break
 			}
-			out := b.out(way == 1)
+			out := b.out(p, way == 1)
 			next := b.next[way]
 			for {
 				to, ok := next.decide(&out, g.reject)
@@ -248,7 +248,7 @@ func widen(v uint32) uint32 {
 }
 
 // out returns the facts on one edge out of b.
-func (b *block) out(yes bool) facts {
+func (b *block) out(p pool, yes bool) facts {
 	f := facts{valid: true, length: b.in.length}
 	f.list = append(make([]fact, 0, len(b.in.list)+2), b.in.list...)
 	for _, s := range b.sets {
@@ -261,6 +261,9 @@ func (b *block) out(yes bool) facts {
 			}
 		}
 		f.list = f.list[:n]
+		if s.e.op == exConst {
+			f.add(fact{a: p.variable(s.v), b: s.e, jump: jumpEq, yes: true})
+		}
 	}
 	switch b.kind {
 	case blockProbe:

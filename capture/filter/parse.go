@@ -182,6 +182,7 @@ func (p *parser) sequence(q qualifiers, idOnly bool) (item, error) {
 		return item{}, err
 	}
 	first := true
+	var previous *junction
 	for {
 		t := p.peek()
 		isOr := p.isAt(0, "or")
@@ -207,8 +208,10 @@ func (p *parser) sequence(q qualifiers, idOnly bool) (item, error) {
 		if err := p.asID(&right); err != nil {
 			return item{}, err
 		}
-		it = item{kind: it.kind, q: right.q, span: span{it.pos, right.end},
-			node: &junction{span: span{it.pos, right.end}, or: isOr, left: it.node, right: right.node}}
+		j := &junction{span: span{it.pos, right.end}, or: isOr, left: it.node, right: right.node}
+		j.mixed = previous != nil && previous.or != isOr
+		previous = j
+		it = item{kind: it.kind, q: right.q, span: j.span, node: j}
 	}
 }
 

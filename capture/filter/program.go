@@ -57,7 +57,7 @@ func (f *Filter) Compile(link capture.LinkType, opts *Options) (Program, error) 
 		return Program{}, err
 	}
 	if !opts.NoOptimize {
-		g.optimize()
+		g.optimize(l.pool)
 		if g.entry == g.reject {
 			return Program{}, fmt.Errorf("filter: %w (link type %s)", ErrNeverMatches, link)
 		}

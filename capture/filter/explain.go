@@ -1,0 +1,415 @@
+package filter
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sockwire/capture"
+)
+
+// Explanation is what an expression means on one link type.
+type Explanation struct {
+	// Text is the expression with every qualifier and grouping written out.
+	Text string
+	// Words says it in English, one line for each part, indented by two spaces for each level.
+	Words []string
+	// Reads are the fields that it looks at, with their bytes.
+	Reads []string
+	// Warnings are the traps that it may have stepped into.
+	Warnings []Warning
+	// Program is the compiled program; it accepts nothing where the expression matches nothing.
+	Program Program
+}
+
+// Warning is something that often is not what was meant.
+type Warning struct {
+	Col int // 1-based byte column
+	Msg string
+}
+
+// String renders the explanation for people: words, fields, warnings and the program as a listing.
+func (x *Explanation) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "filter: %s\n\nmatches a frame if\n", x.Text)
+	for _, w := range x.Words {
+		fmt.Fprintf(&b, "  %s\n", w)
+	}
+	if len(x.Reads) > 0 {
+		b.WriteString("\nreads\n")
+		for _, r := range x.Reads {
+			fmt.Fprintf(&b, "  %s\n", r)
+		}
+	}
+	for i, w := range x.Warnings {
+		if i == 0 {
+			b.WriteString("\nwarnings\n")
+		}
+		fmt.Fprintf(&b, "  column %d: %s\n", w.Col, w.Msg)
+	}
+	fmt.Fprintf(&b, "\nprogram of %d instructions\n", x.Program.Len())
+	return b.String() + string(x.Program.AppendListing(nil, ListAssembly))
+}
+
+// Explain says what the expression means on a link type, which bytes it reads, and what may not be meant.
+// It refuses what Compile refuses, except a filter that matches nothing, which is a warning. opts may be nil.
+func (f *Filter) Explain(link capture.LinkType, opts *Options) (*Explanation, error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	ev, err := f.Evaluator(link, opts)
+	if err != nil {
+		return nil, err
+	}
+	x := &Explanation{Text: f.String()}
+	if f.root == nil {
+		x.Words = []string{"it is a frame: the empty expression matches everything"}
+	} else {
+		x.Words = words(nil, f.root, 0)
+		x.Reads = ev.reading()
+		x.Warnings = (&advisor{}).walk(f)
+	}
+	if f.anywhere {
+		x.Words = append([]string{"at one of its network headers, the outermost or one inside VLAN, QinQ, MPLS, PPPoE, IP in IP, GRE, VXLAN or Geneve,"}, x.Words...)
+		x.Warnings = append(x.Warnings, Warning{1, fmt.Sprintf("'anywhere:' looks at %d network headers, passes %d shims before the first and %d before the others, and %d extension headers; it does not see into fragments but the first, ESP, or tunnels on other UDP ports than %d and %d",
+			maxLayers, outerShims, innerShims, maxExtensions, portVXLAN, portGeneve)})
+	}
+	x.Program, err = f.Compile(link, opts)
+	switch {
+	case errors.Is(err, ErrNeverMatches):
+		x.Warnings = append(x.Warnings, Warning{1, "no packet can match"})
+		plain := *opts
+		plain.NoOptimize = true
+		if x.Program, err = f.Compile(link, &plain); err != nil {
+			return nil, err
+		}
+	case err != nil:
+		return nil, err
+	case len(x.Program.raw) == 1 && f.root != nil:
+		x.Warnings = append(x.Warnings, Warning{1, "every packet matches"})
+	}
+	return x, nil
+}
+
+// reading lists the fields and bytes that the evaluator can look at, in the order of the expression.
+func (ev *Evaluator) reading() []string {
+	if ev.f.anywhere {
+		return nil
+	}
+	var out []string
+	e := ev.start(nil, nil)
+	e.dry = true
+	e.field = func(what string, p place, size int) {
+		line := what + ": " + p.bytes(size)
+		if !slices.Contains(out, line) {
+			out = append(out, line)
+		}
+	}
+	e.walk(ev.f.root)
+	return out
+}
+
+// bytes says where a field is.
+func (p place) bytes(size int) string {
+	s := fmt.Sprintf("byte %d", p.k)
+	if size > 1 {
+		s = fmt.Sprintf("bytes %d to %d", p.k, uint64(p.k)+uint64(size)-1)
+	}
+	if p.after != "" {
+		s += " after " + p.after
+	}
+	return s
+}
+
+// words describes a condition; what belongs to it is indented below it.
+func words(out []string, n node, depth int) []string {
+	line := func(s string) { out = append(out, strings.Repeat("  ", depth)+s) }
+	switch n := n.(type) {
+	case *junction:
+		if n.or {
+			line("any of these holds:")
+		} else {
+			line("all of these hold:")
+		}
+		for _, x := range chain(nil, n, n.or) {
+			out = words(out, x, depth+1)
+		}
+	case *not:
+		if _, ok := n.x.(*junction); !ok {
+			line("not: " + describe(n.x))
+			return out
+		}
+		line("not:")
+		out = words(out, n.x, depth+1)
+	default:
+		line(describe(n))
+	}
+	return out
+}
+
+// chain flattens what the same word joins.
+func chain(out []node, n node, or bool) []node {
+	if j, ok := n.(*junction); ok && j.or == or {
+		return chain(chain(out, j.left, or), j.right, or)
+	}
+	return append(out, n)
+}
+
+func describe(n node) string {
+	switch n := n.(type) {
+	case *not:
+		return "not " + describe(n.x)
+	case *relation:
+		return textOf(n) + relationNote(n)
+	case *abbrev:
+		return describeProtocol(n.proto)
+	case *prim:
+		return describePrim(n)
+	case *special:
+		return describeSpecial(n)
+	}
+	return textOf(n)
+}
+
+func relationNote(n *relation) string {
+	protos := map[string]bool{}
+	loadsOf(n.left, protos)
+	loadsOf(n.right, protos)
+	if len(protos) == 0 {
+		return ""
+	}
+	return ", reading " + strings.Join(sortedKeys(protos), " and ") + " headers"
+}
+
+func loadsOf(a arith, protos map[string]bool) {
+	switch a := a.(type) {
+	case *operation:
+		loadsOf(a.left, protos)
+		loadsOf(a.right, protos)
+	case *negation:
+		loadsOf(a.x, protos)
+	case *load:
+		protos[a.proto] = true
+		loadsOf(a.index, protos)
+	}
+}
+
+func describeProtocol(p string) string {
+	switch p {
+	case "tcp", "udp", "sctp", "ah", "esp", "pim":
+		return fmt.Sprintf("it is IPv4 or IPv6 carrying %s", strings.ToUpper(p))
+	case "icmp", "igmp", "igrp", "vrrp", "carp":
+		return fmt.Sprintf("it is IPv4 carrying %s", strings.ToUpper(p))
+	case "icmp6":
+		return "it is IPv6 carrying ICMPv6"
+	case "ip":
+		return "it is IPv4"
+	case "ip6":
+		return "it is IPv6"
+	}
+	return "it is " + strings.ToUpper(p)
+}
+
+// sides says which of two ends a direction means.
+func sides(dir, what string) string {
+	switch dir {
+	case "src":
+		return "its source " + what + " is"
+	case "dst":
+		return "its destination " + what + " is"
+	case "src and dst":
+		return "its source " + what + " and its destination " + what + " both are"
+	case "", "src or dst":
+		return "its source or destination " + what + " is"
+	}
+	return "its 802.11 address " + dir + " is"
+}
+
+func describePrim(n *prim) string {
+	id := n.id()
+	proto := n.q.proto
+	switch n.q.typ {
+	case "port", "portrange":
+		over := "TCP, UDP or SCTP"
+		if proto != "" {
+			over = strings.ToUpper(proto)
+		}
+		in := id
+		if n.q.typ == "portrange" {
+			in = "in " + id
+		}
+		return fmt.Sprintf("%s %s, in %s over IPv4 or IPv6", sides(n.q.dir, "port"), in, over)
+	case "proto", "protochain":
+		of := "IP"
+		if proto != "" {
+			of = strings.ToUpper(proto)
+		}
+		if n.q.typ == "protochain" {
+			return fmt.Sprintf("protocol %s is in its chain of %s headers", id, of)
+		}
+		return fmt.Sprintf("its %s protocol is %s", of, id)
+	case "gateway":
+		return fmt.Sprintf("%s is its Ethernet but not its IP source or destination", id)
+	}
+	if proto == "link" {
+		return fmt.Sprintf("%s %s", sides(n.q.dir, "Ethernet address"), id)
+	}
+	kinds := map[string]string{"": "IPv4, ARP or RARP", "ip": "IPv4", "arp": "ARP", "rarp": "RARP", "ip6": "IPv6", "decnet": "DECnet"}
+	kind := kinds[proto]
+	switch {
+	case proto == "" && n.kind == idIPv6:
+		kind = "IPv6"
+	case proto == "" && n.kind == idName:
+		kind = "IPv4, ARP, RARP or IPv6"
+	}
+	if n.q.typ == "net" {
+		id = "in " + id
+	} else if n.kind == idName {
+		id = "one of " + id
+	}
+	return fmt.Sprintf("%s %s", sides(n.q.dir, kind+" address"), id)
+}
+
+func describeSpecial(n *special) string {
+	num := ""
+	if n.hasNum {
+		num = fmt.Sprintf(" %d", n.num)
+	}
+	switch n.kw {
+	case "less":
+		return fmt.Sprintf("it is at most %d bytes long", n.num)
+	case "greater":
+		return fmt.Sprintf("it is at least %d bytes long", n.num)
+	case "vlan", "mpls", "pppoes", "geneve", "vxlan":
+		what := map[string]string{"vlan": "a VLAN tag", "mpls": "an MPLS label", "pppoes": "a PPPoE session", "geneve": "Geneve",
+			"vxlan": "VXLAN"}[n.kw]
+		return fmt.Sprintf("it has %s%s; what is written after this is looked for behind it", what, num)
+	case "broadcast", "multicast":
+		return strings.TrimSpace("it is " + strings.TrimSpace(n.proto+" "+n.kw))
+	case "inbound", "outbound":
+		return "it is " + n.kw
+	}
+	return "it is " + textOf(n)
+}
+
+// advisor looks for traps.
+type advisor struct {
+	out []Warning
+}
+
+func (a *advisor) warn(s span, format string, args ...any) {
+	w := Warning{s.pos + 1, fmt.Sprintf(format, args...)}
+	if !slices.ContainsFunc(a.out, func(x Warning) bool { return x.Msg == w.Msg }) {
+		a.out = append(a.out, w)
+	}
+}
+
+func (a *advisor) walk(f *Filter) []Warning {
+	a.node(f.root, f.anywhere)
+	slices.SortStableFunc(a.out, func(x, y Warning) int { return x.Col - y.Col })
+	return a.out
+}
+
+func (a *advisor) node(n node, anywhere bool) {
+	switch n := n.(type) {
+	case *junction:
+		if n.mixed {
+			a.warn(n.right.where(), "'and' and 'or' bind equally, from left to right: this reads as %s", textOf(grouped{n}))
+		}
+		if kw := shift(n.left); n.or && kw != "" && readsHeaders(n.right) {
+			a.warn(n.right.where(), "this is looked for behind '%s' even where that did not match; write it before '%s' to look without it", kw, kw)
+		}
+		a.node(n.left, anywhere)
+		a.node(n.right, anywhere)
+	case *not:
+		if kw := shift(n.x); kw != "" {
+			a.warn(n.span, "what follows is looked for behind '%s' although that must not be there", kw)
+		}
+		a.node(n.x, anywhere)
+	case *prim:
+		if (n.q.typ == "port" || n.q.typ == "portrange") && !anywhere {
+			a.warn(n.span, "'%s' does not see ports behind IPv6 extension headers, nor in fragments but the first", n.q.typ)
+		}
+		if n.q.typ == "proto" && n.q.proto == "ip6" && !anywhere {
+			a.warn(n.span, "'ip6 proto' looks at the first next-header field, and behind a fragment header; 'ip6 protochain' follows them all")
+		}
+	case *abbrev:
+		switch n.proto {
+		case "tcp", "udp", "sctp", "icmp6":
+			if !anywhere {
+				a.warn(n.span, "'%s' in IPv6 is seen right behind the IPv6 header or a fragment header only", n.proto)
+			}
+		}
+	case *relation:
+		a.arith(n.left, anywhere)
+		a.arith(n.right, anywhere)
+	}
+}
+
+// grouped writes a junction with its left side in parentheses.
+type grouped struct{ *junction }
+
+func (g grouped) write(b *strings.Builder) {
+	b.WriteByte('(')
+	g.left.write(b)
+	b.WriteByte(')')
+	if g.or {
+		b.WriteString(" or ")
+	} else {
+		b.WriteString(" and ")
+	}
+	g.right.write(b)
+}
+
+func (a *advisor) arith(x arith, anywhere bool) {
+	switch x := x.(type) {
+	case *operation:
+		protos := map[string]bool{}
+		loadsOf(x.right, protos)
+		delete(protos, "link")
+		delete(protos, "radio")
+		if len(protos) > 0 {
+			a.warn(x.right.where(), "no test is made that the packet is %s: only the left operand's protocol is tested for", strings.Join(sortedKeys(protos), " and "))
+		}
+		a.arith(x.left, anywhere)
+		a.arith(x.right, anywhere)
+	case *negation:
+		a.arith(x.x, anywhere)
+	case *load:
+		a.arith(x.index, anywhere)
+		if ipProtocols[x.proto] != 0 && x.proto != "icmp6" && !anywhere {
+			a.warn(x.span, "'%s[...]' looks at IPv4 only, and at no fragment but the first", x.proto)
+		}
+	}
+}
+
+// shift returns a keyword of n that shifts what follows, or "".
+func shift(n node) string {
+	switch n := n.(type) {
+	case *junction:
+		if kw := shift(n.left); kw != "" {
+			return kw
+		}
+		return shift(n.right)
+	case *not:
+		return shift(n.x)
+	case *special:
+		switch n.kw {
+		case "vlan", "mpls", "pppoes", "geneve", "vxlan":
+			return n.kw
+		}
+	}
+	return ""
+}
+
+// readsHeaders is false for tests of the length and the like.
+func readsHeaders(n node) bool {
+	if s, ok := n.(*special); ok {
+		switch s.kw {
+		case "less", "greater", "inbound", "outbound", "ifindex":
+			return false
+		}
+	}
+	return true
+}
