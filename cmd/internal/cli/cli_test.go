@@ -81,6 +81,7 @@ func TestExecute(t *testing.T) {
 		{"duration value", "-W -3s", nil, 2, "", `"-3s" is negative`},
 		{"misspelt word", "lits", nil, 2, "", "demo: unknown scene \"lits\"\ndemo: hint: did you mean list? scenes are: list\n"},
 		{"hint", "", cli.WithHint(errors.New("a\x1b[31m"), "do %s", "b"), 2, "", "demo: a\\x1b[31m\ndemo: hint: do b\n"},
+		{"long hint", "", cli.WithHint(errors.New("column 3"), "a bc\n  ^~"), 2, "", "demo: column 3\ndemo: hint: a bc\ndemo:         ^~\n"},
 		{"permission", "", &os.SyscallError{Syscall: "socket", Err: os.ErrPermission}, 2, "", "sudo setcap cap_net_raw+ep "},
 		{"usage", "", cli.Usagef("no host"), 2, "", "demo: no host\ndemo: hint: see demo --help\n"},
 		{"color", "--color=blue", nil, 2, "", `--color is auto, always or never, not "blue"`},

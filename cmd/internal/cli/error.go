@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -12,7 +13,7 @@ import (
 // Wrapped with more text (fmt.Errorf("…: %w", ErrNo)) that text is printed as an error is.
 var ErrNo = errors.New("no")
 
-// Hinted is an error that knows what to do about it. The hint is printed on a line of its own.
+// Hinted is an error that knows what to do about it. The hint is printed on a line of its own, or on several.
 type Hinted interface {
 	error
 	Hint() string
@@ -67,23 +68,26 @@ func report(w io.Writer, name string, err error) int {
 	}
 	text := err.Error()
 	if errors.Is(err, ErrNo) {
-		text = trimSuffix(text, ": "+ErrNo.Error())
+		text = strings.TrimSuffix(text, ": "+ErrNo.Error())
 	}
 	fmt.Fprintf(w, "%s: %s\n", name, Escape(text))
-	if hint != "" {
-		fmt.Fprintf(w, "%s: hint: %s\n", name, Escape(hint))
-	}
+	printHint(w, name, hint)
 	if errors.Is(err, ErrNo) {
 		return ExitNo
 	}
 	return ExitError
 }
 
-func trimSuffix(s, suffix string) string {
-	if len(s) > len(suffix) && s[len(s)-len(suffix):] == suffix {
-		return s[:len(s)-len(suffix)]
+// printHint writes what to do; the lines of a longer hint, such as a text and a caret under it, stand below each other.
+func printHint(w io.Writer, name, hint string) {
+	if hint == "" {
+		return
 	}
-	return s
+	label := "hint: "
+	for line := range strings.SplitSeq(hint, "\n") {
+		fmt.Fprintf(w, "%s: %s%s\n", name, label, Escape(line))
+		label = "      "
+	}
 }
 
 // privilegeHint says how this very program gets the right to open raw sockets.
