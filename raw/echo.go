@@ -98,6 +98,8 @@ type Pinger struct {
 	QuickEnd bool
 	// Overdue also yields an echo, as Pending, when its timeout has passed.
 	Overdue bool
+
+	base uint16 // first identifier of the block; 0 is chosen at random
 }
 
 // ProbeInterface names the interface that an extended echo asks after; the first that is set counts.
@@ -159,6 +161,7 @@ type Report struct {
 	Foreign    uint64 // messages for somebody else that came through the kernel's filter
 	Drops      uint64 // packets lost in the receive buffers
 	Claimed    uint64 // of Drops, those put down as the end of an echo
+	Damaged    uint64 // packets that the kernel threw away for their checksum, as far as it tells (IPv6 raw sockets)
 	ClockSteps uint64 // echoes whose kernel timestamps were not used because the system's clock was moved
 	// Slipped is by how much the timetable had to move because this process or the table of echoes held it up.
 	Slipped time.Duration

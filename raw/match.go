@@ -110,13 +110,13 @@ const (
 type found struct {
 	kind       kind
 	n          uint64
+	alt        uint64 // answer with a bad checksum: the echo that the payload names if it is not n, else 0
 	typ, code  byte
 	mtu        int
 	quoted     netip.Addr // failure: the destination of the echo it quotes
 	message    []byte     // answer: the ICMP message
 	badSum     bool
-	byPayload  bool // the header is damaged; the payload told which echo it is
-	quoteProof []byte
+	quoteProof []byte // failure: what is quoted of the payload
 }
 
 // match looks at an ICMP message received, without its IP header. last is the number of the latest echo.
@@ -124,34 +124,43 @@ func (c *codec) match(b []byte, badSum bool, last uint64) (f found) {
 	if len(b) < icmpHeader {
 		return
 	}
-	f.typ, f.code, f.badSum = b[0], b[1], badSum
-	if f.typ == c.replyType() {
-		n, ok := c.number(binary.BigEndian.Uint16(b[4:]), binary.BigEndian.Uint16(b[6:]), last)
-		if ok {
-			f.kind, f.n, f.message = answer, n, b
-			return
-		}
-	} else if !badSum && f.typ != c.requestType() {
-		return c.matchError(b, last)
+	if badSum && c.message == EchoRequest {
+		return c.matchDamaged(b, last)
 	}
-	if badSum && c.message == EchoRequest && len(b) >= icmpHeader+magicEnd {
-		return c.matchPayload(b, last, f)
+	f.typ, f.code, f.badSum = b[0], b[1], badSum
+	switch {
+	case f.typ == c.replyType():
+		if n, ok := c.number(binary.BigEndian.Uint16(b[4:]), binary.BigEndian.Uint16(b[6:]), last); ok {
+			f.kind, f.n, f.message = answer, n, b
+		}
+	case !badSum:
+		return c.matchError(b, last)
 	}
 	return
 }
 
-// matchPayload finds the echo of an answer whose ICMP header was damaged on the way.
-func (c *codec) matchPayload(b []byte, last uint64, f found) found {
-	p := b[icmpHeader:]
-	if binary.BigEndian.Uint32(p[numberEnd:]) != c.magic {
+// matchDamaged finds the echo of an answer that was damaged on the way, by the header or, if that may be what was
+// damaged, by the payload.
+func (c *codec) matchDamaged(b []byte, last uint64) (f found) {
+	f = found{typ: b[0], code: b[1], badSum: true, message: b}
+	if n, ok := c.number(binary.BigEndian.Uint16(b[4:]), binary.BigEndian.Uint16(b[6:]), last); ok && b[0] == c.replyType() {
+		f.kind, f.n = answer, n
+	}
+	if len(b) < icmpHeader+magicEnd || binary.BigEndian.Uint32(b[icmpHeader+numberEnd:]) != c.magic {
 		return f
 	}
-	n := last - uint64(uint32(last)-binary.BigEndian.Uint32(p[cookieEnd:]))
-	if n < 1 || n > last {
-		return f
+	alt := last - uint64(uint32(last)-binary.BigEndian.Uint32(b[icmpHeader+cookieEnd:]))
+	if alt >= 1 && alt <= last && alt != f.n {
+		f.kind, f.alt = answer, alt
 	}
-	f.kind, f.n, f.message, f.byPayload = answer, n, b, true
 	return f
+}
+
+// carriesProof tells whether the message carries the whole proof of echo n.
+func (c *codec) carriesProof(message []byte, n uint64, target netip.Addr) bool {
+	var proof [magicEnd]byte
+	c.key.proof(&proof, n, target, c.magic)
+	return len(message) >= icmpHeader+magicEnd && [magicEnd]byte(message[icmpHeader:]) == proof
 }
 
 // isError: redirects and source quenches end nothing, the echo they are about goes on.

@@ -52,6 +52,7 @@ type Run struct {
 	ready chan struct{}
 
 	schedule probe.Schedule // of Gap
+	idle     bool           // there was less to send than the schedule allows
 
 	mu       sync.Mutex
 	table    table
@@ -92,6 +93,8 @@ type link struct {
 	stamped uint64 // highest echo the kernel stamped
 	drops   uint32
 	dropsAt time.Duration
+	backlog int // packets read without a pause
+	peak    int // most of them since drops were last looked at
 }
 
 // dropWindow says that packets were lost in a receive buffer within a time, and how many are not yet accounted for.
@@ -202,7 +205,10 @@ func (r *Run) listen(family int, kind SocketKind) (*link, error) {
 	}
 	if kind == RawSocket {
 		l.codec.idBits = 4
-		l.codec.base = uint16(1+rand.IntN(1<<12-1)) << 4
+		l.codec.base = p.base
+		if p.base == 0 {
+			l.codec.base = uint16(1+rand.IntN(1<<12-1)) << 4
+		}
 		cfg.Filter = l.codec.filter()
 	}
 	if p.Stamps != StampsOff {
@@ -388,7 +394,9 @@ func (r *Run) read(targets iter.Seq[netip.Addr]) {
 			return
 		}
 	}
-	close(r.feed)
+	r.mu.Lock()
+	r.fed = true
+	r.mu.Unlock()
 	r.nudge()
 }
 
@@ -425,7 +433,7 @@ func (r *Run) drive() {
 		full := len(r.out) > backlogMost
 		n := 0
 		if r.ctx.Err() == nil && !full {
-			n = r.prepare(now)
+			n = r.prepare()
 		}
 		done := r.ctx.Err() != nil || r.complete(now)
 		next := r.next(now)
@@ -576,7 +584,13 @@ func (r *Run) late() time.Duration {
 }
 
 // prepare takes what is due at now, enters it in the table and writes the messages. It returns how many there are.
-func (r *Run) prepare(now time.Duration) (n int) {
+func (r *Run) prepare() (n int) {
+	// One reading gives both clocks; what is compared with the kernel's stamps must be of the same instant.
+	call := r.moment(time.Now())
+	now := call.steady
+	if r.idle {
+		r.schedule.Rest(now)
+	}
 	room := r.schedule.Due(now)
 	if r.p.Gap == 0 {
 		room = sendBatch
@@ -590,10 +604,10 @@ func (r *Run) prepare(now time.Duration) (n int) {
 			l.out, l.outN = l.out[:0], l.outN[:0]
 		}
 	}
-	wall := time.Now().UnixNano()
-	for n < room && r.one(now, wall) {
+	for n < room && r.one(call) {
 		n++
 	}
+	r.idle = n < room
 	if n > 0 {
 		r.lastSend = now
 		if r.p.Gap > 0 {
@@ -604,7 +618,8 @@ func (r *Run) prepare(now time.Duration) (n int) {
 }
 
 // one enters one echo, if one is due.
-func (r *Run) one(now time.Duration, wall int64) bool {
+func (r *Run) one(call moment) bool {
+	now := call.steady
 	if r.stuck() {
 		return false
 	}
@@ -619,36 +634,29 @@ func (r *Run) one(now time.Duration, wall int64) bool {
 			r.report.Slipped += behind
 		}
 	default:
-		return r.fromFeed(now, wall)
+		return r.fromFeed(call)
 	}
 	if h.alive && r.p.Retries > 0 {
 		// A late answer came while the retry waited for its turn.
 		h.finished = true
-		return r.one(now, wall)
+		return r.one(call)
 	}
-	r.begin(h.target, h, h.index, now, wall)
+	r.begin(h.target, h, h.index, call)
 	return true
 }
 
 // fromFeed begins the next target, if one is there.
-func (r *Run) fromFeed(now time.Duration, wall int64) bool {
-	if r.fed {
-		return false
-	}
+func (r *Run) fromFeed(call moment) bool {
 	select {
-	case target, ok := <-r.feed:
-		if !ok {
-			r.fed = true
-			return false
-		}
+	case target := <-r.feed:
 		target = target.Unmap()
 		index := r.fresh
 		r.fresh++
 		var h *host
 		if r.p.Count != 1 {
-			h = &host{target: target, index: index, start: now}
+			h = &host{target: target, index: index, start: call.steady}
 		}
-		r.begin(target, h, index, now, wall)
+		r.begin(target, h, index, call)
 		return true
 	default:
 		return false
@@ -656,10 +664,10 @@ func (r *Run) fromFeed(now time.Duration, wall int64) bool {
 }
 
 // begin enters an echo to the target in the table and its message in the family's batch.
-func (r *Run) begin(target netip.Addr, h *host, index uint32, now time.Duration, wall int64) {
+func (r *Run) begin(target netip.Addr, h *host, index uint32, call moment) {
 	s, n, _ := r.table.add()
-	s.target, s.host, s.index, s.sent, s.wall, s.seq = target, h, index, now, wall, 1
-	r.rate.add(now, 1)
+	s.target, s.host, s.index, s.sent, s.wall, s.seq = target, h, index, call.steady, call.wall, 1
+	r.rate.add(call.steady, 1)
 	if h != nil {
 		h.sent++
 		h.open++
@@ -667,7 +675,7 @@ func (r *Run) begin(target netip.Addr, h *host, index uint32, now time.Duration,
 		if r.p.Retries > 0 {
 			s.level = uint8(h.sent - 1)
 		}
-		r.plan(h, now)
+		r.plan(h)
 	}
 	r.waiting++
 	r.open++
@@ -696,7 +704,7 @@ func (r *Run) begin(target netip.Addr, h *host, index uint32, now time.Duration,
 }
 
 // plan queues the next echo to h, if there is to be one.
-func (r *Run) plan(h *host, now time.Duration) {
+func (r *Run) plan(h *host) {
 	switch {
 	case r.p.Count == 1:
 		// Retries are planned when a timeout passes.
@@ -806,8 +814,8 @@ func (r *Run) end(s *slot, e *Echo) {
 	if s.host != nil && (e.Outcome == probe.Answered || e.Outcome == probe.Late) {
 		s.host.alive = true
 	}
-	if e.Outcome != probe.Answered && e.Outcome != probe.Late && !s.over {
-		r.retry(s)
+	if !s.over {
+		r.again(s, e)
 	}
 	r.closeSlot(s, e)
 	r.out = append(r.out, *e)
@@ -827,6 +835,25 @@ func (r *Run) closeSlot(s *slot, e *Echo) {
 		s.host.finished = true
 	}
 	e.Done, e.Alive = s.host.finished && s.host.open == 0, s.host.alive
+}
+
+// again plans a retry for an echo that ended before its timeout without an answer. Where the network or the system
+// gave a definite no, there is none; otherwise it is sent when the timeout would have passed.
+func (r *Run) again(s *slot, e *Echo) {
+	if r.p.Retries == 0 || e.Outcome == probe.Answered || e.Outcome == probe.Late || s.host != nil && s.host.alive {
+		return
+	}
+	if e.Cause == probe.SendFailed || e.Cause == probe.NetworkError || int(s.level) >= r.p.Retries {
+		if s.host != nil {
+			s.host.finished = true
+		}
+		return
+	}
+	if s.host == nil {
+		s.host = &host{target: s.target, index: s.index, sent: 1, open: 1}
+	}
+	s.host.start = s.sent + r.timeout(int(s.level)) - time.Duration(s.host.sent)*r.p.Interval
+	r.regular.push(s.host)
 }
 
 // retry has the target of s sent another echo, if retries are left.
@@ -934,11 +961,20 @@ func (r *Run) readDrops(now time.Duration) {
 	r.drops = keep
 }
 
+// dropped takes in how many packets a socket has dropped in all. An IPv6 raw socket also counts those that the kernel
+// threw away for their checksum; its buffer cannot have been full if few packets were ever found waiting in it.
 func (r *Run) dropped(l *link, drops uint32, now time.Duration) {
-	if lost := drops - l.drops; lost != 0 && lost < 1<<31 {
-		r.drops = append(r.drops, dropWindow{l.dropsAt, now, lost})
-		r.report.Drops += uint64(lost)
-		l.drops = drops
+	lost := drops - l.drops
+	if lost != 0 && lost < 1<<31 {
+		const overhead = 1024 // bytes that a packet costs the buffer beside its own, at most
+		full := 4*l.peak*(r.p.Size+overhead) >= l.conn.ReadBuffer()
+		if l.codec.six && l.conn.ID() == 0 && !full {
+			r.report.Damaged += uint64(lost)
+		} else {
+			r.drops = append(r.drops, dropWindow{l.dropsAt, now, lost})
+			r.report.Drops += uint64(lost)
+		}
+		l.drops, l.peak = drops, 0
 	}
 	l.dropsAt = now
 }

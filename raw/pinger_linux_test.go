@@ -12,26 +12,31 @@ import (
 	"sockwire/raw/probe"
 )
 
-// ping runs p on a host and returns every echo and the report.
-func ping(t testing.TB, h *netlab.Host, p *Pinger, targets iter.Seq[netip.Addr]) ([]Echo, Report) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+// pingOn runs p on a host and returns every echo and the report.
+func pingOn(ctx context.Context, h *netlab.Host, p *Pinger, targets iter.Seq[netip.Addr]) (all []Echo, report Report, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	var run *Run
 	if err := h.Do(func() (err error) { run, err = p.Start(ctx); return err }); err != nil {
-		t.Fatal(err)
+		return nil, report, err
 	}
-	var all []Echo
 	for e, err := range run.Echoes(targets) {
 		if err != nil {
-			t.Fatal(err)
+			return nil, report, err
 		}
 		all = append(all, e)
 	}
-	if ctx.Err() != nil {
-		t.Fatal("the run did not end by itself within 30 s")
+	return all, run.Report(), context.Cause(ctx)
+}
+
+// ping is pingOn for tests that want no error.
+func ping(t testing.TB, h *netlab.Host, p *Pinger, targets iter.Seq[netip.Addr]) ([]Echo, Report) {
+	t.Helper()
+	all, report, err := pingOn(t.Context(), h, p, targets)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return all, run.Report()
+	return all, report
 }
 
 func one(a netip.Addr) iter.Seq[netip.Addr] { return slices.Values([]netip.Addr{a}) }

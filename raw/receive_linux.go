@@ -19,6 +19,9 @@ func (r *Run) receive(l *link) {
 		read := time.Now()
 		now := r.moment(read)
 		r.mu.Lock()
+		if l.backlog += nd; nd < len(l.data) {
+			l.peak, l.backlog = max(l.peak, l.backlog), 0
+		}
 		// The send timestamp of an echo is queued before its answer: look at all of them first.
 		for {
 			for i := range l.errs[:ne] {
@@ -83,6 +86,9 @@ func (r *Run) takePacket(l *link, m *cmsg.Message, now moment) {
 	}
 	f := l.codec.match(b, badSum, r.table.next-1)
 	s := r.table.get(f.n)
+	if other := r.table.get(f.alt); other != nil && l.codec.carriesProof(b, f.alt, other.target) {
+		f.n, s = f.alt, other
+	}
 	if f.kind == foreign || s == nil || s.target.Is6() != l.codec.six {
 		r.report.Foreign++
 		return

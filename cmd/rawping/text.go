@@ -322,7 +322,7 @@ func printHistogram(w *cli.Output, rtt *probe.Stats) {
 	}
 	for _, b := range buckets {
 		bar := int((b.Count*width + most - 1) / most)
-		w.Printf("%10.3f ms %9d %s\n", float64(b.Low)/1e6, b.Count, strings.Repeat("#", bar))
+		w.Printf("%11.4f ms %9d %s\n", float64(b.Low)/1e6, b.Count, strings.Repeat("#", bar))
 	}
 }
 

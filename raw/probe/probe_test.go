@@ -158,6 +158,12 @@ func TestSchedule(t *testing.T) {
 	if s.Slipped() != 30*ms || s.Next() != 105*ms {
 		t.Errorf("slipped %v, next %v", s.Slipped(), s.Next())
 	}
+	s.Rest(200 * ms)
+	step(200*ms, 1)
+	step(205*ms, 0)
+	if s.Slipped() != 30*ms {
+		t.Errorf("resting counts as falling behind: %v", s.Slipped())
+	}
 	flood := Schedule{Burst: 64}
 	for range 2 {
 		if flood.Due(0) != 64 {

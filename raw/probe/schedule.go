@@ -42,6 +42,9 @@ func (s *Schedule) Due(now time.Duration) int {
 	return int(due)
 }
 
+// Rest says that there was nothing to do until now: turns before it are not made up for, and are no falling behind.
+func (s *Schedule) Rest(now time.Duration) { s.next = max(s.next, now) }
+
 // Take takes n turns.
 func (s *Schedule) Take(n int) { s.next += time.Duration(n) * s.Interval }
 
