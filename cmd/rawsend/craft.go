@@ -172,6 +172,8 @@ func (s *crafted) pickFrames(ctx context.Context) (kind, reason string, err erro
 		return "", "", err
 	case s.t.Varies() || len(ends) > 1:
 		refusal = "a train is made of equal packets"
+	case len(frame) > 14+s.route.MTU:
+		refusal = fmt.Sprintf("a train of frames larger than the MTU of %d would not be cut to it", s.route.MTU)
 	default:
 		refusal = inject.TrainRefuses(frame)
 	}

@@ -378,8 +378,8 @@ const (
 )
 
 // OpenTrains returns an engine for frames as [OpenFrames] does, that sends runs of equal UDP frames as trains: equal
-// ones in a row are a run. [TrainRefuses] says which frames can go as one; others are refused with
-// EINVAL. IPv4 ids count up within a train.
+// ones in a row are a run. [TrainRefuses] says which frames can go as one; runs of others are refused with
+// EINVAL, and single frames go as they are. IPv4 ids count up within a train.
 func OpenTrains(cfg *Config) (Engine, error) {
 	s, err := openPacket(cfg, trainBatch, true)
 	if err != nil {
@@ -454,6 +454,13 @@ func (e *trainEngine) build(i int, frame []byte, count int) error {
 		return nil
 	}
 	t.count = 0
+	if count == 1 { // no train: the frame goes as it is
+		t.header = [10]byte{}
+		t.frame = append(t.frame[:0], frame...)
+		e.point(i)
+		t.source, t.count = append(t.source[:0], frame...), count
+		return nil
+	}
 	l, reason := parseTrain(frame)
 	if reason != "" {
 		return os.NewSyscallError("sendmmsg: "+reason, unix.EINVAL)
@@ -477,21 +484,23 @@ func (e *trainEngine) build(i int, frame []byte, count int) error {
 	}
 	binary.BigEndian.PutUint16(h[l.udp+4:], size)
 	binary.BigEndian.PutUint16(h[l.udp+6:], pseudo) // whoever cuts completes it
-	t.header = [10]byte{vnetNeedsChecksum}
-	if count > 1 {
-		t.header[1] = vnetUDP
-		binary.NativeEndian.PutUint16(t.header[2:], uint16(l.payload))
-		binary.NativeEndian.PutUint16(t.header[4:], uint16(len(payload)))
-	}
+	t.header = [10]byte{vnetNeedsChecksum, vnetUDP}
+	binary.NativeEndian.PutUint16(t.header[2:], uint16(l.payload))
+	binary.NativeEndian.PutUint16(t.header[4:], uint16(len(payload)))
 	binary.NativeEndian.PutUint16(t.header[6:], uint16(l.udp))
 	binary.NativeEndian.PutUint16(t.header[8:], 6)
-	iov := e.iovs[2*i:]
+	e.point(i)
+	t.source, t.count = append(t.source[:0], frame...), count
+	return nil
+}
+
+// point makes message i that of train i.
+func (e *trainEngine) point(i int) {
+	t, iov := &e.trains[i], e.iovs[2*i:]
 	iov[0].Base = &t.header[0]
 	iov[0].SetLen(len(t.header))
 	iov[1].Base = unsafe.SliceData(t.frame)
 	iov[1].SetLen(len(t.frame))
-	t.source, t.count = append(t.source[:0], frame...), count
-	return nil
 }
 
 func (e *trainEngine) Batch() int       { return trainLength * trainBatch }
