@@ -1,7 +1,8 @@
 package decode
 
 import (
-	"encoding/binary"
+	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -28,44 +29,27 @@ func corpusFiles(t testing.TB) []string {
 		dir = filepath.Dir(dir)
 	}
 	var files []string
-	for _, sub := range []string{"tcpdump", "libpcap"} {
-		found, _ := filepath.Glob(filepath.Join(dir, "..", "shared", "corpus", sub, "*.pcap"))
+	for _, pattern := range []string{"tcpdump/*.pcap", "libpcap/*.pcap", "tcpdump/*.pcapng", "libpcap/*.pcapng", "pcapng/*/*/*.pcapng"} {
+		found, _ := filepath.Glob(filepath.Join(dir, "..", "shared", "corpus", pattern))
 		files = append(files, found...)
 	}
 	return files
 }
 
-// readPcap reads a classic pcap file as far as it is whole.
-func readPcap(file string) []capture.Frame {
-	b, err := os.ReadFile(file)
-	if err != nil || len(b) < 24 {
+// readFrames reads a capture file as far as it is whole and copies its frames.
+func readFrames(file string) []capture.Frame {
+	r, err := capture.OpenFile(file)
+	if err != nil {
 		return nil
 	}
-	var order binary.ByteOrder = binary.LittleEndian
-	ns, head := 1000, 16
-	switch binary.LittleEndian.Uint32(b) {
-	case 0xa1b2c3d4:
-	case 0xa1b23c4d:
-		ns = 1
-	case 0xd4c3b2a1:
-		order = binary.BigEndian
-	case 0x4d3cb2a1:
-		order, ns = binary.BigEndian, 1
-	default:
-		return nil
-	}
-	link := capture.LinkType(order.Uint32(b[20:]))
+	defer r.Close()
 	var frames []capture.Frame
-	for b = b[24:]; len(b) >= head; {
-		n, wire := int(order.Uint32(b[8:])), int(order.Uint32(b[12:]))
-		if n < 0 || n > len(b)-head {
+	for f, err := range r.Frames(context.Background()) {
+		if err != nil {
 			break
 		}
-		frames = append(frames, capture.Frame{
-			Data: b[head : head+n], Length: max(wire, n), Link: link,
-			Time: time.Unix(int64(order.Uint32(b)), int64(int(order.Uint32(b[4:]))*ns)),
-		})
-		b = b[head+n:]
+		f.Data, f.Comments = bytes.Clone(f.Data), nil
+		frames = append(frames, f)
 	}
 	return frames
 }
@@ -84,7 +68,7 @@ func TestCorpusLines(t *testing.T) {
 		packets int
 	)
 	for _, f := range files {
-		for _, frame := range readPcap(f) {
+		for _, frame := range readFrames(f) {
 			err := d.Decode(frame, &p)
 			checkPacket(t, &p, err)
 			h.Add(&p)

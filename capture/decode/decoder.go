@@ -202,6 +202,9 @@ func (c *cursor) rest(t Type) Type {
 	l := c.add(t, n)
 	if t == TypePayload || t == TypeFragment {
 		l.Header = 0
+	} else if c.end > len(c.data) {
+		c.off = l.Offset
+		c.fail(t, Truncated, l.Length, "")
 	}
 	return TypeNone
 }

@@ -3,7 +3,7 @@ package decode
 // For the tests of package decode_test, which also use package app.
 var (
 	CorpusFiles = corpusFiles
-	ReadPcap    = readPcap
+	ReadFrames  = readFrames
 	AppendAddr  = appendAddr
 	IGMPName    = igmpName
 	TestFrames  = testFrames
