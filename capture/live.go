@@ -92,7 +92,7 @@ type Stats struct {
 	Dropped uint64
 	// Freezes counts how often the ring was full.
 	Freezes uint64
-	// Delivered counts the frames given to the reader.
+	// Delivered counts the frames given to the reader, up to the last batch while it reads.
 	Delivered uint64
 }
 

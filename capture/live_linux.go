@@ -52,6 +52,9 @@ type Live struct {
 	attributed  uint64 // drops already told in some Frame.Drops
 	untold      uint64 // drops before a frame that was not given
 	patience    time.Time
+	given       uint64 // frames given to the reader
+	lastIndex   int32  // the device of the last frame, and its index among ifs
+	lastDevice  int
 
 	statsMu  sync.Mutex
 	stats    Stats
@@ -143,6 +146,7 @@ func (l *Live) open() error {
 	if index != 0 {
 		l.byIndex[int32(index)] = 0
 	}
+	l.lastIndex = -1 // no device has this
 	return nil
 }
 
@@ -238,12 +242,13 @@ func (l *Live) read(f *Frame, wait bool) error {
 		case err == nil:
 			f.Drops += l.untold
 			l.untold = 0
-			l.delivered.Add(1)
+			l.given++
 			return nil
 		case err == errFiltered:
 			l.untold += f.Drops
 			continue
 		}
+		l.publish()
 		l.from.release()
 		switch {
 		case l.closed.Load():
@@ -260,6 +265,9 @@ func (l *Live) read(f *Frame, wait bool) error {
 		}
 	}
 }
+
+// publish makes the reader's count visible to Stats; once a batch, for it costs more than a frame.
+func (l *Live) publish() { l.delivered.Store(l.given) }
 
 // awaitRest waits for the kernel to hand over frames that it stored before Stop; it does so within the
 // ring's timeout. The wait is bounded, should the kernel's count be wrong.
@@ -415,10 +423,14 @@ func (l *Live) Close() error {
 
 // device returns the index among Interfaces of the device that a frame was seen on.
 func (l *Live) device(ifindex int32) int {
+	if ifindex == l.lastIndex {
+		return l.lastDevice
+	}
 	i, ok := l.byIndex[ifindex]
 	if !ok {
 		i = l.addDevice(ifindex)
 	}
+	l.lastIndex, l.lastDevice = ifindex, i
 	return i
 }
 

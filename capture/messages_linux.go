@@ -99,6 +99,7 @@ func (m *messages) pending(uint64) bool { return false }
 func (m *messages) next(f *Frame, wait bool) error {
 	if m.at == m.n {
 		m.at, m.n, m.err = 0, 0, nil
+		m.live.publish()
 		for i := range m.msgs {
 			m.msgs[i].hdr.Namelen = unix.SizeofSockaddrLinklayer
 			m.msgs[i].hdr.SetControllen(messageControl)

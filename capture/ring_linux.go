@@ -10,14 +10,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A ring block holds the largest frame and is handed over whole, so it is the unit of batching.
-const ringBlock = 256 << 10
+// A ring block holds the largest frame and is handed over whole, so it is the unit of batching: a large ring
+// has large blocks and wakes its reader less often.
+const (
+	smallBlock = 256 << 10
+	largeBlock = 1 << 20
+	fewBlocks  = 8
+)
 
 // ring receives frames through a TPACKET_V3 ring shared with the kernel: no system call and no copy a
 // frame. The kernel fills a block, hands it over when it is full or Config.Timeout old, and gets it back
 // when the reader has stepped past its last frame.
 type ring struct {
 	live   *Live
+	size   int // of a block
 	blocks int
 	poll   func(fd uintptr) bool // bound once, so that waiting does not allocate
 	err    error
@@ -43,18 +49,22 @@ func newRing(l *Live, fd int) (*ring, error) {
 	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_RESERVE, headroom); err != nil {
 		return nil, fmt.Errorf("frame headroom: %w", err)
 	}
-	r := &ring{live: l, blocks: max(l.config.Buffer/ringBlock, 2)}
+	r := &ring{live: l, size: smallBlock}
+	if l.config.Buffer >= fewBlocks*largeBlock {
+		r.size = largeBlock
+	}
+	r.blocks = max(l.config.Buffer/r.size, 2)
 	for {
 		err := r.request(fd, l.config)
 		if err == nil {
 			break
 		}
 		if err != unix.ENOMEM || r.blocks <= 2 {
-			return nil, fmt.Errorf("ring of %d bytes: %w", r.blocks*ringBlock, err)
+			return nil, fmt.Errorf("ring of %d bytes: %w", r.blocks*r.size, err)
 		}
 		r.blocks /= 2 // a fragmented machine: less is better than nothing, and Buffer tells
 	}
-	mem, err := unix.Mmap(fd, 0, r.blocks*ringBlock, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	mem, err := unix.Mmap(fd, 0, r.blocks*r.size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("map the ring: %w", err)
 	}
@@ -69,8 +79,8 @@ func newRing(l *Live, fd int) (*ring, error) {
 func (r *ring) request(fd int, c Config) error {
 	const frame = 2048 // V3 packs frames; the size only has to add up
 	return unix.SetsockoptTpacketReq3(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &unix.TpacketReq3{
-		Block_size: ringBlock, Block_nr: uint32(r.blocks),
-		Frame_size: frame, Frame_nr: uint32(r.blocks * (ringBlock / frame)),
+		Block_size: uint32(r.size), Block_nr: uint32(r.blocks),
+		Frame_size: frame, Frame_nr: uint32(r.blocks * (r.size / frame)),
 		Retire_blk_tov: uint32(max(c.Timeout.Milliseconds(), 1)),
 	})
 }
@@ -126,7 +136,7 @@ func (r *ring) pending(stored uint64) bool { return r.taken.Load() < stored }
 
 // block returns the header of the current block.
 func (r *ring) block() *unix.TpacketHdrV1 {
-	d := (*unix.TpacketBlockDesc)(unsafe.Pointer(&r.mem.bytes[r.current*ringBlock]))
+	d := (*unix.TpacketBlockDesc)(unsafe.Pointer(&r.mem.bytes[r.current*r.size]))
 	return (*unix.TpacketHdrV1)(unsafe.Pointer(&d.Hdr[0]))
 }
 
@@ -155,7 +165,9 @@ func (r *ring) nextBlock(wait bool) error {
 	b := r.block()
 	r.held, r.asked = true, false
 	r.left = b.Num_pkts
-	r.at = r.current*ringBlock + int(b.Offset_to_first_pkt)
+	r.taken.Add(uint64(r.left))
+	r.live.publish()
+	r.at = r.current*r.size + int(b.Offset_to_first_pkt)
 	return nil
 }
 
@@ -190,7 +202,6 @@ func (r *ring) frame(f *Frame) error {
 	h := (*unix.Tpacket3Hdr)(unsafe.Pointer(&r.mem.bytes[start]))
 	r.at += int(h.Next_offset)
 	r.left--
-	r.taken.Add(1)
 	a := &r.a
 	a.status, a.length = h.Status, h.Len
 	a.sec, a.nsec = int64(h.Sec), int64(h.Nsec)

@@ -226,34 +226,42 @@ func (c *capturer) outcome(ctx context.Context, errs []error) error {
 	return errs[0]
 }
 
+// atOnce bounds how many frames of one interface are taken before another has its turn.
+const atOnce = 256
+
 // read takes the frames of one interface until it is stopped.
 func (c *capturer) read(d *device) error {
+	// While frames are queued the output is gathered; it is flushed before waiting for more.
+	prompt := c.render != nil || c.o.write == "-"
 	var f capture.Frame
-	idle := c.render != nil || c.o.write == "-"
 	for {
-		if idle {
-			// While frames are queued the output is gathered; it is flushed before waiting for more.
-			ok, err := d.live.TryNext(&f)
-			if err != nil {
-				return ended(err)
-			}
-			if !ok {
-				if err := c.flush(false); err != nil {
-					c.stop(err)
-					return nil
-				}
-				if err := d.live.Next(&f); err != nil {
-					return ended(err)
-				}
-			}
-		} else if err := d.live.Next(&f); err != nil {
+		if err := d.live.Next(&f); err != nil {
 			return ended(err)
 		}
-		if err := c.take(d, &f); err != nil {
+		idle, err := c.takeQueued(d, &f)
+		if err == nil && idle && prompt {
+			err = c.flush(false)
+		}
+		if err != nil {
 			c.stop(err)
 			return nil
 		}
 	}
+}
+
+// takeQueued takes f and those queued behind it. It reports whether it took all.
+func (c *capturer) takeQueued(d *device, f *capture.Frame) (idle bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for range atOnce {
+		if err := c.take(d, f); err != nil {
+			return false, err
+		}
+		if ok, _ := d.live.TryNext(f); !ok { // an error is met again by Next
+			return true, nil
+		}
+	}
+	return false, c.take(d, f)
 }
 
 func ended(err error) error {
@@ -263,10 +271,8 @@ func ended(err error) error {
 	return err
 }
 
-// take does with a frame what the flags say. An error ends the capture.
+// take does with a frame what the flags say. An error ends the capture. The caller holds mu.
 func (c *capturer) take(d *device, f *capture.Frame) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.o.count > 0 && c.packets >= uint64(c.o.count) {
 		return errEnough
 	}

@@ -213,6 +213,10 @@ func live(ctx context.Context, b *Bench, program string, args ...string) ([]floa
 		return nil, err
 	}
 	file := filepath.Join(b.Dir, "live.pcap")
+	// tcpdump gives its file to another user, over whose file pktview cannot write without capabilities.
+	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	capturing := to.Command(ctx, program, append(args, file)...)
