@@ -330,11 +330,17 @@ func (m *Matcher) Match(p []byte, at time.Time, leaving bool) (i int, o Outcome,
 		return m.departure(&h, at)
 	}
 	if quoted, ok := h.Quote(); ok {
-		for _, k := range quoted.quoteKeys() {
-			if i, ok := m.choose(m.index[k], at, func(p *Probe) bool { return p.Header.ID == quoted.ID || k.use == useQuote }); ok {
+		keys := quoted.quoteKeys()
+		sameID := func(p *Probe) bool { return p.Header.ID == quoted.ID }
+		for _, k := range keys {
+			if i, ok := m.choose(m.index[k], at, sameID); ok {
 				m.Probes[i].Errors++
 				return i, ICMPError, true
 			}
+		}
+		if i, ok := m.choose(m.index[keys[0]], at, func(*Probe) bool { return true }); ok { // the id was changed
+			m.Probes[i].Errors++
+			return i, ICMPError, true
 		}
 		return 0, 0, false
 	}
