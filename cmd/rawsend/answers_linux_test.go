@@ -61,14 +61,18 @@ func TestAnswersThroughABadNetwork(t *testing.T) {
 				}
 				return 0
 			}},
-		{"udp errors", "icmp-error", func(b *netlab.Host) string { return fmt.Sprintf("ip6{dst=%s} / udp{dport=7001..%d}", b.Addr6(), 7000+count) },
+		{"udp errors", "icmp-error", func(b *netlab.Host) string {
+			return fmt.Sprintf("ip6{dst=%s} / udp{dport=7001..%d}", b.Addr6(), 7000+count)
+		},
 			func(h *inject.Header) int {
 				if q, ok := h.Quote(); ok {
 					return int(q.DstPort) - 7000
 				}
 				return 0
 			}},
-		{"tcp", "reply", func(b *netlab.Host) string { return fmt.Sprintf("ip{dst=%s} / tcp{dport=7001..%d}", b.Addr4(), 7000+count) },
+		{"tcp", "reply", func(b *netlab.Host) string {
+			return fmt.Sprintf("ip{dst=%s} / tcp{dport=7001..%d}", b.Addr4(), 7000+count)
+		},
 			func(h *inject.Header) int {
 				if h.Protocol == packet.ProtoTCP {
 					return int(h.SrcPort) - 7000

@@ -20,12 +20,6 @@ func TestMain(m *testing.M) {
 	netlab.Run(m)
 }
 
-// result is what a run of the command gave.
-type result struct {
-	stdout, stderr string
-	code           int
-}
-
 // on runs the command on a lab host.
 func on(t *testing.T, h *netlab.Host, args ...string) result {
 	t.Helper()
@@ -43,13 +37,6 @@ func on(t *testing.T, h *netlab.Host, args ...string) result {
 		t.Fatal(err)
 	}
 	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
-}
-
-// local runs the command in this process, which must not open a socket.
-func local(args ...string) result {
-	var stdout, stderr bytes.Buffer
-	code := run(context.Background(), args, strings.NewReader(""), &stdout, &stderr)
-	return result{stdout.String(), stderr.String(), code}
 }
 
 // records returns the JSON records of a type.

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sockwire/raw/packet"
+)
+
+// local runs the command in this process, for what opens no socket.
+func local(args ...string) result {
+	var stdout, stderr bytes.Buffer
+	code := run(context.Background(), args, strings.NewReader(""), &stdout, &stderr)
+	return result{stdout.String(), stderr.String(), code}
+}
+
+// result is what a run of the command gave.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+func TestWrongInputIsRefusedBeforeAnythingIsSent(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		want []string
+	}{
+		{nil, []string{"one expression is needed"}},
+		{[]string{"ip", "/", "udp"}, []string{"one expression is needed, not 3 arguments: put it in quotes"}},
+		{[]string{"ip{dst=192.0.2.1, ttl=256}"}, []string{"column 23: ttl has 8 bits", "hint:", "ttl=→256}"}},
+		{[]string{"ip{dst=192.0.2.1} / udp{dport=1..9, sport=}"}, []string{"column 43"}},
+		{[]string{"ip / udp{dport=9}"}, []string{"where to?"}},
+		{[]string{"ip{dst=255.255.255.255} / udp{dport=9}"}, []string{"is the broadcast address", "--allow broadcast"}},
+		{[]string{"ip{dst=239.1.2.3} / udp{dport=9}"}, []string{"is a multicast group", "--allow multicast"}},
+		{[]string{"ip6{dst=ff02::1} / icmp6"}, []string{"is a multicast group", "--allow multicast"}},
+		{[]string{"ip{dst=192.0.2.1,239.1.2.3} / udp{dport=9}"}, []string{"239.1.2.3 is a multicast group"}},
+		{[]string{"ip{dst=192.0.2.0/24} / icmp"}, []string{"one of a whole prefix", "--allow subnet"}},
+		{[]string{"arp{tpa=192.0.2.0/24}"}, []string{"one of a whole prefix", "--allow subnet"}},
+		{[]string{"--allow", "subnet", "ip{dst=10.0.0.0/8} / icmp"}, []string{"makes 16777216 packets", "--yes"}},
+		{[]string{"ip{dst=192.0.2.1} / udp{sport=1..65535, dport=1..65535}"}, []string{"makes 4294836225 packets", "--yes"}},
+		{[]string{"--flood", "--rate", "5", "ip{dst=192.0.2.1} / icmp"}, []string{"exclude each other"}},
+		{[]string{"--poisson", "ip{dst=192.0.2.1} / icmp"}, []string{"need --rate"}},
+		{[]string{"--engine", "fast", "ip{dst=192.0.2.1} / icmp"}, []string{"auto, raw, packet or trains"}},
+		{[]string{"--engine", "raw", "eth / ip{dst=192.0.2.1} / icmp"}, []string{"starts with eth"}},
+		{[]string{"--describe", "ip{dst=192.0.2.1} / icmp"}, []string{"-r FILE"}},
+		{[]string{"--edit", "ip{ttl=1}", "ip{dst=192.0.2.1} / icmp"}, []string{"-r FILE"}},
+		{[]string{"--edit", "ip{ttl=x}", "-r", "nothing.pcap"}, []string{"column 8"}},
+		{[]string{"-r", "nothing.pcap"}, []string{"no such file"}},
+		{[]string{"--print", "--to-go", "ip{dst=192.0.2.1} / icmp"}, []string{"exclude each other"}},
+		{[]string{"--allow", "everything", "ip{dst=192.0.2.1} / icmp"}, []string{"broadcast, multicast, subnet"}},
+		{[]string{"--stateless", "--retry", "2", "ip{dst=192.0.2.1} / icmp"}, []string{"remembers nothing"}},
+		{[]string{"--rats", "5"}, []string{"--rate"}},
+		{[]string{"--print", "ip{dst=192.0.2.1} / udp{dport=1..5000}"}, []string{"makes 5000 packets", "-c"}},
+		{[]string{"--print", "ip{dst=192.0.2.1} / text{x}"}, []string{"layer 1, IPv4: no protocol number is known for Payload"}},
+		{[]string{"--print", "ip{dst=192.0.2.1} / udp / file{/nonexistent}"}, []string{"column 32", "no such file"}},
+	} {
+		r := local(test.args...)
+		if r.code != 2 || r.stdout != "" {
+			t.Errorf("%q: exit %d, %q", test.args, r.code, r.stdout)
+		}
+		for _, want := range test.want {
+			if !strings.Contains(r.stderr, want) {
+				t.Errorf("%q: %q, want %q in it", test.args, r.stderr, want)
+			}
+		}
+	}
+}
+
+func TestPrint(t *testing.T) {
+	r := local("--print", "--seed", "1", "ip{src=192.0.2.1, dst=198.51.100.2, id=1} / udp{sport=5000, dport=9} / hex{0001}")
+	for _, want := range []string{
+		"# 1  ip{id=1, src=192.0.2.1, dst=198.51.100.2} / udp{sport=5000, dport=9} / hex{0001}",
+		"12-15", "Source: 192.0.2.1", "Destination Port: 9", "0x0000  4500 001e 0001 0000 4011",
+	} {
+		if !strings.Contains(r.stdout, want) || r.code != 0 {
+			t.Errorf("exit %d, no %q in\n%s%s", r.code, want, r.stdout, r.stderr)
+		}
+	}
+	// The same seed shows the same packets.
+	again := []string{"--print", "--seed", "7", "-c", "3", "ip{src=192.0.2.1, dst=198.51.100.2} / udp{sport=rand, dport=9} / random{20}"}
+	if one, two := local(again...), local(again...); one.stdout != two.stdout || strings.Count(one.stdout, "# ") != 3 {
+		t.Errorf("two runs of one seed differ:\n%s\n%s", one.stdout, two.stdout)
+	}
+}
+
+func TestDescribeOfWrittenPackets(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "packets.pcapng")
+	expression := "eth{dst=02:00:00:00:00:02, src=02:00:00:00:00:01} / ip{src=192.0.2.1, dst=198.51.100.2, id=1, ttl=1..3} / tcp{sport=1, dport=80, seq=5, options=[mss{1460}, sackok]} / text{hello}"
+	if r := local("-w", file, expression); r.code != 0 || !strings.Contains(r.stderr, "3 packets written") {
+		t.Fatalf("exit %d: %s", r.code, r.stderr)
+	}
+	r := local("--describe", "-r", file, "tcp port 80")
+	lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
+	if len(lines) != 3 {
+		t.Fatalf("%s%s", r.stdout, r.stderr)
+	}
+	want, err := packet.Parse(expression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, line := range lines {
+		got, err := packet.Parse(line)
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		w, _, _ := want.Append(nil, nil, uint64(n))
+		if g, _, err := got.Append(nil, nil, 0); err != nil || !bytes.Equal(g, w) {
+			t.Errorf("%s\n got %x (%v)\nwant %x", line, g, err, w)
+		}
+	}
+	// Nothing matches: the network, or rather the file, said no.
+	if r := local("--describe", "-r", file, "udp"); r.code != 1 || !strings.Contains(r.stderr, "no packet of") {
+		t.Errorf("exit %d: %s", r.code, r.stderr)
+	}
+	// Edits show in what is described.
+	if r := local("--describe", "--edit", "ip{ttl=9, dst=198.51.100.77} / tcp{dport=8080}", "-r", file); strings.Count(r.stdout, "ttl=9, src=192.0.2.1, dst=198.51.100.77") != 3 || strings.Count(r.stdout, "dport=8080") != 3 {
+		t.Errorf("%s%s", r.stdout, r.stderr)
+	}
+	if err := os.WriteFile(file, []byte("not a capture"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := local("--describe", "-r", file); r.code != 2 {
+		t.Errorf("exit %d: %s", r.code, r.stderr)
+	}
+}
+
+func TestToGo(t *testing.T) {
+	r := local("--to-go", "--seed", "3", "ip{src=192.0.2.1, dst=198.51.100.2, id=9} / udp{sport=1, dport=2} / text{hi}")
+	for _, want := range []string{"package main", `&packet.IPv4{ID: 9, Src: netip.MustParseAddr("192.0.2.1")`, "&packet.UDP{SrcPort: 1, DstPort: 2}", `packet.Payload("hi")`} {
+		if !strings.Contains(r.stdout, want) || r.code != 0 {
+			t.Errorf("exit %d, no %s in\n%s%s", r.code, want, r.stdout, r.stderr)
+		}
+	}
+	if r := local("--to-go", "--seed", "3", "ip{src=192.0.2.1, dst=198.51.100.2, ttl=1..30} / udp{dport=2}"); !strings.Contains(r.stdout, "packet.Parse(") || !strings.Contains(r.stdout, "t.SetSeed(3)") {
+		t.Errorf("%s%s", r.stdout, r.stderr)
+	}
+}
+
+// TestExamplesOfTheHelp: what the help shows is right.
+func TestExamplesOfTheHelp(t *testing.T) {
+	var o options
+	c := newCommand(&o)
+	for _, e := range c.Examples {
+		_, rest, ok := strings.Cut(e.Line, "'")
+		if !ok {
+			continue
+		}
+		expression, _, _ := strings.Cut(rest, "'")
+		var err error
+		if strings.Contains(e.Line, "--edit") {
+			_, err = o.parser().ParseEdit(expression)
+		} else {
+			_, err = o.parser().Parse(expression)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", e.Line, err)
+		}
+	}
+}
