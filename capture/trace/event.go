@@ -118,6 +118,8 @@ type Call struct {
 	// Messages are the messages of sendmmsg(2) and recvmmsg(2); Data, Size and Addr are then unused.
 	Messages []Message
 	FDs      []int // descriptors passed or received (SCM_RIGHTS)
+	// Segment is how many bytes of each datagram a send asks for (UDP_SEGMENT), 0 for all in one.
+	Segment int
 	// Offset is where in its stream the call's first byte stands, if the source knows
 	// (tcp_sock.write_seq); without it the results of earlier calls are added up.
 	Offset      int64
@@ -259,7 +261,6 @@ type State struct {
 // sockets send and receive are among the events. Only of a host that was captured can be said that a call
 // made no packet.
 type Host struct {
-	Time     time.Duration
 	Name     string
 	Addrs    []netip.Addr
 	Captured bool

@@ -9,7 +9,6 @@ import (
 // Timeline is events joined: every call with what became of its bytes, every packet with what it
 // carries and what caused it.
 type Timeline struct {
-	Hosts   []*Host
 	Sockets []*Socket
 	Calls   []*CallRecord   // in the order of entering
 	Packets []*PacketRecord // in the order of capture time
@@ -151,7 +150,8 @@ func (c *correlator) sort(events []Event) (states []*State) {
 		case *State:
 			states = append(states, e)
 		case *Host:
-			c.Hosts = append(c.Hosts, e)
+			c.net.hosts[e.Name] = append(c.net.hosts[e.Name], e.Addrs...)
+			c.net.seen[e.Name] = c.net.seen[e.Name] || e.Captured
 		}
 	}
 	slices.SortStableFunc(c.Calls, func(a, b *CallRecord) int {
@@ -163,18 +163,11 @@ func (c *correlator) sort(events []Event) (states []*State) {
 	slices.SortStableFunc(states, func(a, b *State) int {
 		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Call, b.Call), cmp.Compare(a.Change, b.Change), cmp.Compare(a.Socket, b.Socket))
 	})
-	slices.SortStableFunc(c.Hosts, func(a, b *Host) int {
-		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Name, b.Name))
-	})
 	for _, call := range c.Calls {
 		c.calls[call.Number] = call
 	}
 	for _, p := range c.Packets {
 		c.packets[p.Number] = p
-	}
-	for _, h := range c.Hosts {
-		c.net.hosts[h.Name] = append(c.net.hosts[h.Name], h.Addrs...)
-		c.net.seen[h.Name] = c.net.seen[h.Name] || h.Captured
 	}
 	return states
 }

@@ -19,7 +19,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			return cli.WithHint(fmt.Errorf("tracing other programs (sockwire -- COMMAND) is not in this version"),
 				"the scenes are: sockwire list")
 		}
-		if len(args) == 1 && args[0] == "list" {
+		if len(args) > 0 && args[0] == "list" {
+			if len(args) > 1 {
+				return cli.Usagef("list takes no arguments")
+			}
 			return list(env, o.json)
 		}
 		chosen, err := choose(c, args)
@@ -60,7 +63,7 @@ func newCommand() (*cli.Command, *options) {
 	f.StringVar(&o.message, "message", "", "what the programs send: `TEXT`, instead of first|, second|, …")
 	f.IntVarP(&o.size, "size", "s", 0, "send messages of `N` bytes each")
 	f.IntVarP(&o.count, "count", "c", 2, "send `N` messages")
-	f.IntVar(&o.mtu, "mtu", 1500, "MTU of the link between the hosts, in `BYTES`")
+	f.IntVar(&o.mtu, "mtu", 1500, "MTU of the link between the hosts, in `BYTES`; below 1280 there is no IPv6")
 	f.BoolVarP(&o.only4, "ipv4", "4", false, "IPv4 (with -6: both)")
 	f.BoolVarP(&o.only6, "ipv6", "6", false, "IPv6")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show every field of each packet, and its bytes")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"sockwire/capture/trace"
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw/netlab"
 )
@@ -69,6 +70,22 @@ func jsonLines(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("record type %s: present is %v", want, !neg)
 		}
 	}
+}
+
+// TestSchema freezes the records that the command adds to those of a timeline.
+func TestSchema(t *testing.T) {
+	var b strings.Builder
+	encode := json.NewEncoder(&b)
+	kind := &trace.Comparison{Kind: "raw", Needs: "CAP_NET_RAW", Headers: []trace.HeaderBytes{{Header: "IP", Min: 20, Max: 40}}, Changed: []string{"id"}}
+	for _, r := range []any{
+		sceneRecord{Type: "scene", Scene: "raw", Family: "ipv4", Start: "2006-01-02T15:04:05.123456789Z", Lab: true, Packets: true, MTU: 1500},
+		summaryRecord{Type: "summary", Scenes: 1, Calls: 2, Total: 3, Kinds: []*trace.Comparison{kind}},
+	} {
+		if err := encode.Encode(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clitest.Golden(t, filepath.Join("testdata", "schema.jsonl"), b.String())
 }
 
 func TestGenerated(t *testing.T) { clitest.Generated(t, "sockwire", run) }

@@ -67,6 +67,9 @@ func (r *report) source(ifs []capture.Interface, blind error) error {
 func (r *report) act(a *act) error {
 	r.acts = append(r.acts, a)
 	r.lost += a.lost
+	if err := a.timeline.Check(); err != nil {
+		r.env.Warnf("%s does not add up: %s", a.name, strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
 	if r.writer != nil {
 		for _, p := range a.timeline.Packets {
 			f := a.frames[p.Number]

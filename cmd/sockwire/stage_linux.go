@@ -252,7 +252,7 @@ func (t *theatre) close() {
 
 // play plays one scene and joins its calls with its packets.
 func (t *theatre) play(ctx context.Context, sc about, v6 bool) (*act, error) {
-	dir, err := os.MkdirTemp("", "sockwire-")
+	dir, err := tempDir()
 	if err != nil {
 		return nil, err
 	}
@@ -272,6 +272,14 @@ func (t *theatre) play(ctx context.Context, sc about, v6 bool) (*act, error) {
 		a.timeline = trace.Correlate(ours(s.events, a.timeline))
 	}
 	return a, playErr
+}
+
+// tempDir makes a directory in which a Unix socket can have a name: that is 107 bytes at most, unix(7).
+func tempDir() (string, error) {
+	if len(os.TempDir()) > 80 {
+		return os.MkdirTemp("/tmp", "sockwire-")
+	}
+	return os.MkdirTemp("", "sockwire-")
 }
 
 // ours leaves out the packets that belong to no socket of the scene.

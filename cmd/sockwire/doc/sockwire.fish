@@ -10,7 +10,7 @@ complete -c sockwire -f -n __fish_is_first_arg -a 'file' -d 'the socket as a fil
 complete -c sockwire -l message -r -d 'what the programs send: TEXT, instead of first|, second|, …'
 complete -c sockwire -l size -s s -r -d 'send messages of N bytes each'
 complete -c sockwire -l count -s c -r -d 'send N messages'
-complete -c sockwire -l mtu -r -d 'MTU of the link between the hosts, in BYTES'
+complete -c sockwire -l mtu -r -d 'MTU of the link between the hosts, in BYTES; below 1280 there is no IPv6'
 complete -c sockwire -l ipv4 -s 4 -d 'IPv4 (with -6: both)'
 complete -c sockwire -l ipv6 -s 6 -d 'IPv6'
 complete -c sockwire -l verbose -s v -d 'show every field of each packet, and its bytes'
