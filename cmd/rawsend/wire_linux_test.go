@@ -16,8 +16,6 @@ import (
 	"sockwire/raw/packet"
 )
 
-var update = flag.Bool("update", false, "write the table of engines and fields into README.md")
-
 // wireField is a field of a packet with a value that a kernel might not leave alone.
 type wireField struct{ name, layer, value, rest string }
 
@@ -210,7 +208,7 @@ func checkTable(t *testing.T, table string) {
 	if !ok1 || !ok2 {
 		t.Fatal("README.md has no place for the table")
 	}
-	if *update {
+	if flag.Lookup("update").Value.String() == "true" { // the flag of clitest
 		if err := os.WriteFile("README.md", []byte(before+tableStart+table+tableEnd+after), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -8,8 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw/packet"
 )
+
+func TestGenerated(t *testing.T) { clitest.Generated(t, "rawsend", run) }
 
 // local runs the command in this process, for what opens no socket.
 func local(args ...string) result {
