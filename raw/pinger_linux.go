@@ -146,6 +146,7 @@ func (p *Pinger) Start(ctx context.Context) (*Run, error) {
 		}
 	}
 	r.table = newTable(limit)
+	awaitStamps()
 	r.clock = probe.NewWaiter()
 	return r, nil
 }
@@ -586,7 +587,7 @@ func (r *Run) late() time.Duration {
 // prepare takes what is due at now, enters it in the table and writes the messages. It returns how many there are.
 func (r *Run) prepare() (n int) {
 	// One reading gives both clocks; what is compared with the kernel's stamps must be of the same instant.
-	call := r.moment(time.Now())
+	call := r.now()
 	now := call.steady
 	if r.idle {
 		r.schedule.Rest(now)

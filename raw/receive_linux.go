@@ -16,8 +16,7 @@ import (
 func (r *Run) receive(l *link) {
 	for {
 		nd, ne, err := l.recv.ReceiveBoth(l.data, l.errs)
-		read := time.Now()
-		now := r.moment(read)
+		now := r.now()
 		r.mu.Lock()
 		if l.backlog += nd; nd < len(l.data) {
 			l.peak, l.backlog = max(l.peak, l.backlog), 0
@@ -61,7 +60,18 @@ type moment struct {
 	wall   int64
 }
 
-func (r *Run) moment(t time.Time) moment { return moment{t.Sub(r.clock.Start()), t.UnixNano()} }
+// now reads both clocks. If this thread was stopped between the two readings, they are not of one moment: then again.
+func (r *Run) now() moment {
+	const close = 3 * time.Microsecond
+	for try := 0; ; try++ {
+		before := r.clock.Now()
+		t := time.Now()
+		m := moment{t.Sub(r.clock.Start()), t.UnixNano()}
+		if m.steady-before < close || try == 3 {
+			return m
+		}
+	}
+}
 
 // takePacket takes in one received packet.
 func (r *Run) takePacket(l *link, m *cmsg.Message, now moment) {
