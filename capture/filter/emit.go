@@ -111,6 +111,9 @@ func (g *graph) assemble(p pool, snap uint32) ([]bpf.RawInstruction, error) {
 		}
 	}
 	for i, b := range body {
+		if len(as.code) > MaxInstructions {
+			return nil, fmt.Errorf("filter: %w: more than %d instructions", ErrTooLarge, MaxInstructions)
+		}
 		as.reg = in[b.id]
 		b.home = len(as.code)
 		for _, s := range b.sets {

@@ -11,11 +11,10 @@ type block struct {
 	// next[1] is where the test leads when it holds, next[0] when not; without test both are the same.
 	next [2]*block
 
-	id    int // position in the order of the last walk
-	preds int
-	in    facts
-	seen  bool
-	home  int // where its instructions start
+	id   int // position in the order of the last walk
+	in   facts
+	mark int // of the last walk that came here
+	home int // where its instructions start
 }
 
 type blockKind uint8
@@ -41,6 +40,7 @@ type graph struct {
 	accept, reject *block
 	entry          *block
 	count          int
+	walk           int // number of the last walk
 }
 
 // build links a condition into blocks.
@@ -94,20 +94,17 @@ func (g *graph) assign(steps []step, next *block) *block {
 // order returns the reachable blocks so that every edge leads to a later one. A block is placed so that
 // the branch that fails follows it where possible.
 func (g *graph) order() []*block {
-	var out []*block
+	out := make([]*block, 0, g.count+2)
+	g.walk++
 	var visit func(b *block)
-	done := map[*block]bool{}
 	visit = func(b *block) {
-		if done[b] {
+		if b.mark == g.walk {
 			return
 		}
-		done[b] = true
-		b.preds = 0
+		b.mark = g.walk
 		if b.kind != blockAccept && b.kind != blockReject {
 			visit(b.next[0])
-			if b.next[1] != b.next[0] {
-				visit(b.next[1])
-			}
+			visit(b.next[1])
 		}
 		out = append(out, b)
 	}
@@ -117,15 +114,6 @@ func (g *graph) order() []*block {
 	}
 	for i, b := range out {
 		b.id = i
-	}
-	for _, b := range out {
-		if b.kind == blockAccept || b.kind == blockReject {
-			continue
-		}
-		b.next[0].preds++
-		if b.next[1] != b.next[0] {
-			b.next[1].preds++
-		}
 	}
 	return out
 }

@@ -35,7 +35,12 @@ type expr struct {
 	max  uint32 // no larger value is possible
 	// fails says that computing it can reject the packet: it loads or divides.
 	fails bool
+	// cost counts the operations to compute it, shared ones every time.
+	cost int
 }
+
+// maxCost bounds the operations of one value: beyond it no program is short enough.
+const maxCost = MaxInstructions
 
 // pool makes values, simplifies them and keeps one of each.
 type pool map[expr]*expr
@@ -82,7 +87,7 @@ func (p pool) extension(k uint32, size int) *expr { return p.loadAt(nil, k, size
 func (p pool) loadAt(base *expr, k uint32, size int) *expr {
 	e := expr{op: exLoad, a: base, k: k, size: uint8(size), max: uint32(uint64(1)<<(8*size) - 1), fails: true}
 	if base != nil {
-		e.vars = base.vars
+		e.vars, e.cost = base.vars, base.cost+1
 	}
 	if k >= extBase {
 		e.fails = false
@@ -100,7 +105,7 @@ func (p pool) alu(op exprOp, a, b *expr) *expr {
 		if a.op == exConst {
 			return p.constant(-a.k)
 		}
-		return p.intern(expr{op: exNeg, a: a, vars: a.vars, max: 1<<32 - 1, fails: a.fails})
+		return p.intern(expr{op: exNeg, a: a, vars: a.vars, max: 1<<32 - 1, fails: a.fails, cost: a.cost + 1})
 	}
 	if b.op == exConst {
 		if a.op == exConst {
@@ -124,7 +129,7 @@ func (p pool) alu(op exprOp, a, b *expr) *expr {
 }
 
 func (p pool) rawALU(op exprOp, a, b *expr) *expr {
-	e := expr{op: op, a: a, b: b, vars: a.vars | b.vars, fails: a.fails || b.fails}
+	e := expr{op: op, a: a, b: b, vars: a.vars | b.vars, fails: a.fails || b.fails, cost: a.cost + b.cost + 1}
 	if (op == exDiv || op == exMod) && b.op != exConst {
 		e.fails = true
 	}

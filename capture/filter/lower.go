@@ -936,6 +936,14 @@ func (l *lowerer) relation(n *relation) *cond {
 }
 
 func (l *lowerer) arith(a arith) value {
+	v := l.arithmetic(a)
+	if v.e.cost > maxCost {
+		panic(bailout{fmt.Errorf("filter: %w: the arithmetic at column %d", ErrTooLarge, a.where().pos+1)})
+	}
+	return v
+}
+
+func (l *lowerer) arithmetic(a arith) value {
 	switch a := a.(type) {
 	case *number:
 		return value{l.constant(a.v), always}

@@ -1,5 +1,7 @@
 package filter
 
+import "slices"
+
 // The optimizer keeps what libpcap's language means for short packets too: a load outside the packet
 // rejects it, so a load may be left out only where the same or a longer one was made before on every path.
 
@@ -40,8 +42,9 @@ func (g *graph) optimize(p pool) {
 func (g *graph) thread(p pool, blocks []*block) bool {
 	changed := false
 	for _, b := range blocks {
-		b.in = facts{}
+		b.in = facts{list: b.in.list[:0]}
 	}
+	var scratch []fact
 	for {
 		to, ok := g.entry.decide(&facts{}, g.reject)
 		if !ok || to == g.entry {
@@ -50,7 +53,7 @@ func (g *graph) thread(p pool, blocks []*block) bool {
 		g.entry = to
 		changed = true
 	}
-	g.entry.in = facts{valid: true}
+	g.entry.in.valid = true
 	for _, b := range blocks {
 		if b.kind == blockAccept || b.kind == blockReject || !b.in.valid {
 			continue
@@ -62,7 +65,7 @@ func (g *graph) thread(p pool, blocks []*block) bool {
 			if way == 1 && b.next[1] == b.next[0] && b.kind != blockTest {
 				break
 			}
-			out := b.out(p, way == 1)
+			out := b.out(p, way == 1, scratch)
 			next := b.next[way]
 			for {
 				to, ok := next.decide(&out, g.reject)
@@ -77,6 +80,7 @@ func (g *graph) thread(p pool, blocks []*block) bool {
 				b.next[1-way] = next
 			}
 			next.in.meet(out)
+			scratch = out.list
 		}
 	}
 	return changed
@@ -247,10 +251,10 @@ func widen(v uint32) uint32 {
 	return v
 }
 
-// out returns the facts on one edge out of b.
-func (b *block) out(p pool, yes bool) facts {
+// out returns the facts on one edge out of b, in the memory of scratch.
+func (b *block) out(p pool, yes bool, scratch []fact) facts {
 	f := facts{valid: true, length: b.in.length}
-	f.list = append(make([]fact, 0, len(b.in.list)+2), b.in.list...)
+	f.list = append(scratch[:0], b.in.list...)
 	for _, s := range b.sets {
 		f.compute(s.e)
 		n := 0
@@ -286,7 +290,9 @@ func varsOf(e *expr) uint16 {
 
 func (f *facts) add(t fact) {
 	if len(f.list) >= maxFacts {
-		f.list = append(f.list[:0], f.list[1:]...)
+		// What a value is not says less than what it is.
+		i := max(slices.IndexFunc(f.list, func(t fact) bool { return t.jump == jumpEq && !t.yes && !t.probe }), 0)
+		f.list = slices.Delete(f.list, i, i+1)
 	}
 	f.list = append(f.list, t)
 }
@@ -315,7 +321,7 @@ func (f *facts) compute(e *expr) {
 // meet keeps what holds on one more path too.
 func (f *facts) meet(g facts) {
 	if !f.valid {
-		*f = facts{list: append([]fact(nil), g.list...), length: g.length, valid: true}
+		*f = facts{list: append(f.list[:0], g.list...), length: g.length, valid: true}
 		return
 	}
 	f.length = min(f.length, g.length)
