@@ -1,0 +1,136 @@
+package raw
+
+import (
+	"context"
+	"net/netip"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sockwire/raw/cmsg"
+	"sockwire/raw/netlab"
+	"sockwire/raw/probe"
+)
+
+// TestNoAllocationPerEcho counts what a long run allocates beyond a short one.
+func TestNoAllocationPerEcho(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	allocated := func(count int, stamps Stamps) uint64 {
+		p := Pinger{Count: count, Window: 32, Interval: 10 * time.Millisecond, Stamps: stamps, Family: 4, Timeout: 5 * time.Second}
+		run := start(t, a, &p)
+		// The table and the queues grow to the number of echoes on their way; that is not per echo.
+		run.table.limit = 1 << 12
+		var before, after runtime.MemStats
+		first := true
+		for e, err := range run.Echoes(one(b.Addr4())) {
+			if err != nil || e.Outcome != probe.Answered {
+				t.Fatal(e, err)
+			}
+			if first && e.Seq >= count/2 {
+				first = false
+				runtime.ReadMemStats(&before)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		return after.Mallocs - before.Mallocs
+	}
+	for _, stamps := range []Stamps{StampsOff, StampsOn} {
+		const count = 20_000
+		if n := allocated(count, stamps); n > count/2/100 {
+			t.Errorf("stamps %v: %d allocations for %d echoes", stamps, n, count/2)
+		}
+	}
+}
+
+// TestInterrupted ends the context while echoes are on their way.
+func TestInterrupted(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	if err := b.Sysctl("net.ipv4.icmp_echo_ignore_all", "1"); err != nil {
+		t.Fatal(err)
+	}
+	p := Pinger{Interval: time.Millisecond, Timeout: 20 * time.Second, Family: 4, Overdue: true}
+	ctx, cancel := context.WithCancel(t.Context())
+	var run *Run
+	if err := a.Do(func() (err error) { run, err = p.Start(ctx); return err }); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(50*time.Millisecond, cancel)
+	pending := 0
+	for e, err := range run.Echoes(one(b.Addr4())) {
+		if err != nil || e.Outcome != probe.Pending {
+			t.Fatal(e, err)
+		}
+		pending++
+	}
+	if pending == 0 {
+		t.Error("no echo was on its way")
+	}
+	// A caller that stops listening ends the run too.
+	for range (&Pinger{}).Ping(t.Context(), one(netip.MustParseAddr("127.0.0.1"))) {
+		break
+	}
+}
+
+// TestBroadcast has several hosts answer one echo.
+func TestBroadcast(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	if err := b.Sysctl("net.ipv4.icmp_echo_ignore_broadcasts", "0"); err != nil {
+		t.Fatal(err)
+	}
+	everybody := netip.MustParseAddr("255.255.255.255")
+	p := Pinger{Count: 1, Device: a.Ifname(), Timeout: 300 * time.Millisecond}
+	if echoes, _ := ping(t, a, &p, one(everybody)); len(echoes) != 1 || echoes[0].Err != unix.EACCES {
+		t.Errorf("without Broadcast: %+v", echoes)
+	}
+	p.Broadcast = true
+	if echoes, _ := ping(t, a, &p, one(everybody)); len(echoes) != 1 || echoes[0].Outcome != probe.Answered || echoes[0].From != b.Addr4() {
+		t.Errorf("broadcast: %+v", echoes)
+	}
+	group := netip.MustParseAddr("ff02::1").WithZone(a.Ifname())
+	p = Pinger{Count: 1, Timeout: 300 * time.Millisecond}
+	echoes, _ := ping(t, a, &p, one(group))
+	from := map[netip.Addr]bool{}
+	for _, e := range echoes {
+		from[e.From.WithZone("")] = true
+	}
+	if len(from) < 2 || len(echoes) < 2 {
+		t.Errorf("both hosts are in the group, this one too: %+v", echoes)
+	}
+}
+
+// FuzzErrorQueue feeds arbitrary entries of the error queue to a run with echoes on their way.
+func FuzzErrorQueue(f *testing.F) {
+	target := netip.MustParseAddr("192.0.2.1")
+	c := testCodec(false, EchoRequest, 56)
+	echo := c.build(make([]byte, len(c.template)), 5, target)
+	f.Add(echo, []byte{}, uint32(5), true)
+	f.Add([]byte{}, cmsg.AppendTTL(nil, 4), uint32(3), false)
+	f.Fuzz(func(t *testing.T, quote, control []byte, id uint32, toTarget bool) {
+		r := &Run{p: Pinger{Timeout: time.Second}, table: newTable(1024), clock: probe.NewWaiter()}
+		l := &link{codec: *c, conn: &Conn{zones: map[uint32]string{}}}
+		r.links[0] = l
+		for range 100 {
+			s, n, _ := r.table.add()
+			s.target, s.seq = target, uint32(n)
+			r.open++
+			r.waiting++
+		}
+		m := &cmsg.Message{Buf: quote, N: len(quote), OOB: control, NN: len(control), Flags: unix.MSG_ERRQUEUE}
+		if toTarget {
+			m.Addr = netip.AddrPortFrom(target, 0)
+		}
+		r.takeError(l, m, moment{time.Millisecond, 1})
+		r.takePacket(l, m, moment{time.Millisecond, 1})
+		ended := 0
+		for n := r.table.tail; n < r.table.next; n++ {
+			if r.table.get(n).state != probe.Pending {
+				ended++
+			}
+		}
+		if ended > 2 || r.open != 100-ended || len(r.out) < ended {
+			t.Fatalf("%d echoes ended by one entry, %d open, %d told", ended, r.open, len(r.out))
+		}
+	})
+}
