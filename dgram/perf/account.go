@@ -1,0 +1,147 @@
+package perf
+
+import (
+	"time"
+
+	"sockwire/dgram"
+	"sockwire/dgram/ledger"
+)
+
+// Report is what a receiver found of one flow. It travels from server to client, so it is kept small.
+type Report struct {
+	Sent      uint64   `json:"sent"` // as told by the sender, or seen
+	Received  uint64   `json:"received"`
+	Unique    uint64   `json:"unique"`
+	Bytes     uint64   `json:"bytes"` // of unique datagrams
+	Lost      uint64   `json:"lost"`
+	Tail      uint64   `json:"tail"`
+	Duplicate uint64   `json:"duplicate"`
+	Reordered uint64   `json:"reordered"`
+	Late      uint64   `json:"late"`
+	Corrupt   uint64   `json:"corrupt"`
+	Dropped   uint64   `json:"dropped"` // by the receive buffer, to the last one
+	ExtentMax uint64   `json:"extent_max"`
+	ExtentSum uint64   `json:"extent_sum"`
+	Runs      uint64   `json:"loss_runs"`
+	RunMax    uint64   `json:"loss_run_max"`
+	RunSizes  []uint64 `json:"loss_run_log2,omitempty"` // runs of 1, 2 to 3, 4 to 7 and so on
+
+	First  int64         `json:"first_ns"` // when the first and the last datagram came, on the receiver's clock
+	Last   int64         `json:"last_ns"`
+	Jitter time.Duration `json:"jitter_ns"`         // RFC 3550
+	OneWay *Variation    `json:"one_way,omitempty"` // once the accounts are final
+	Final  bool          `json:"final"`             // nothing has come for the settling time
+	Buffer int           `json:"receive_buffer"`    // bytes granted
+	Queued *Variation    `json:"queued,omitempty"`  // a server's own sending: how long after they were due
+	Failed uint64        `json:"failed,omitempty"`  // a server's own sends that its host refused
+	Served uint64        `json:"served,omitempty"`  // requests answered
+}
+
+// Variation is a distribution of delays, in nanoseconds.
+type Variation struct {
+	Min  time.Duration `json:"min_ns"` // as stamped; a true delay only between synchronised clocks
+	Skew float64       `json:"skew,omitempty"`
+	P50  time.Duration `json:"p50_ns"` // above the minimum from here on
+	P90  time.Duration `json:"p90_ns"`
+	P99  time.Duration `json:"p99_ns"`
+	P999 time.Duration `json:"p999_ns"`
+	Max  time.Duration `json:"max_ns"`
+}
+
+// account is the receiving side of one flow.
+type account struct {
+	conn    *dgram.Conn
+	session uint64
+	settle  time.Duration
+	same    bool // one clock at both ends
+
+	ledger  *ledger.Ledger
+	jitter  ledger.Jitter
+	oneWay  ledger.OneWay
+	bytes   uint64
+	first   time.Time
+	last    time.Time // of the last data, by this host's clock
+	base    int64
+	baseSet bool
+	dropped uint32 // when the flow began
+	final   *Report
+}
+
+func newAccount(c *dgram.Conn, session uint64, p *Params, same bool) *account {
+	window := p.Window
+	if window < 0 || window > 1<<22 {
+		window = 0
+	}
+	a := &account{conn: c, session: session, settle: min(max(p.Settle, time.Millisecond), 5*time.Second), same: same, ledger: ledger.New(window)}
+	a.dropped, _ = c.Drops()
+	a.last = time.Now()
+	return a
+}
+
+// data accounts for one intact datagram. It does not allocate.
+func (a *account) data(h *header, d *dgram.Datagram) {
+	a.last = d.Time
+	switch a.ledger.Receive(h.seq) {
+	case ledger.InOrder, ledger.Reordered:
+	default:
+		return
+	}
+	if a.bytes == 0 {
+		a.first = d.Time
+	}
+	a.bytes += uint64(len(d.Payload))
+	transit := d.Time.UnixNano() - h.sent
+	a.jitter.Add(time.Duration(transit))
+	if !a.baseSet {
+		a.base, a.baseSet = h.sent, true
+	}
+	a.oneWay.Add(time.Duration(h.sent-a.base), time.Duration(transit))
+}
+
+// corrupt accounts for an arrival from the peer that is not what it sent.
+func (a *account) corrupt(d *dgram.Datagram) {
+	a.ledger.Corrupt()
+	a.last = d.Time
+}
+
+// quiet tells whether nothing has come for the settling time.
+func (a *account) quiet(now time.Time) bool { return now.Sub(a.last) >= a.settle }
+
+// report is the state of the accounts. Once final, it does not change any more.
+func (a *account) report(final bool) *Report {
+	if a.final != nil {
+		return a.final
+	}
+	c := a.ledger.Counts()
+	r := &Report{
+		Sent: c.Sent, Received: c.Received, Unique: c.Unique, Bytes: a.bytes, Lost: c.Lost, Tail: c.Tail, Duplicate: c.Duplicate,
+		Reordered: c.Reordered, Late: c.Late, Corrupt: c.Corrupt, ExtentMax: c.Extent.Max, ExtentSum: c.Extent.Sum,
+		Runs: c.LossRuns.Count, RunMax: c.LossRuns.Max, Jitter: a.jitter.Value(), Buffer: a.conn.ReadBuffer(), Final: final,
+	}
+	if drops, err := a.conn.Drops(); err == nil {
+		r.Dropped = uint64(drops - a.dropped)
+	}
+	if a.bytes > 0 {
+		r.First, r.Last = a.first.UnixNano(), a.last.UnixNano()
+	}
+	if !final {
+		return r
+	}
+	sizes := c.LossRuns.Log2[:]
+	for len(sizes) > 0 && sizes[len(sizes)-1] == 0 {
+		sizes = sizes[:len(sizes)-1]
+	}
+	r.RunSizes = append([]uint64(nil), sizes...)
+	if v := a.oneWay.Variation(!a.same); v.Count > 0 {
+		r.OneWay = &Variation{Min: v.MinDelay, Skew: v.Skew, P50: v.P50, P90: v.P90, P99: v.P99, P999: v.P999, Max: v.Max}
+	}
+	a.final = r
+	return r
+}
+
+func variation(h *ledger.Histogram) *Variation {
+	if h.Count() == 0 {
+		return nil
+	}
+	return &Variation{Min: h.Min(), P50: h.Quantile(0.5), P90: h.Quantile(0.9), P99: h.Quantile(0.99), P999: h.Quantile(0.999), Max: h.Max()}
+}

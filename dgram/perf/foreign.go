@@ -1,0 +1,251 @@
+package perf
+
+import (
+	"encoding/binary"
+	"time"
+
+	"sockwire/dgram"
+)
+
+// Protocols of other tools, told by their first bytes. No answer is larger than its question, and a question that is
+// not understood gets none.
+//
+//	STAMP (RFC 8762 section 4.2.1), unauthenticated: 44 bytes or more, an NTP time near ours, a multiplier that is not 0,
+//	and 28 bytes that must be zero
+//	sockperf: a message whose length field is its length, marked as a client's
+//	iperf2: an identifier, a UNIX time near ours and its microseconds
+//	echo: what begins with "echo", as text
+
+// foreign keeps what the answers need: the iperf2 flows, which ask for a report at their end.
+type foreign struct {
+	iperf map[dgram.Addr]*iperfFlow
+	out   []byte
+}
+
+func (f *foreign) init() {
+	f.iperf = map[dgram.Addr]*iperfFlow{}
+	f.out = make([]byte, 0, 1<<16)
+}
+
+// stranger answers a datagram that is not in our protocol, if it is in one we know.
+func (s *Server) stranger(d *dgram.Datagram, now time.Time) {
+	f := &s.foreign
+	f.out = f.out[:0]
+	switch {
+	case d.Truncated || s.cfg.NoForeign:
+	case isSTAMP(d.Payload, now):
+		f.out = appendSTAMP(f.out, d, now)
+	case isSockperf(d.Payload):
+		f.out = appendSockperf(f.out, d.Payload)
+	case isIperf(d.Payload, now):
+		f.out = f.iperfAnswer(f.out, d, now)
+		if len(f.out) == 0 {
+			return // counted, no answer due
+		}
+	case isEcho(d.Payload), s.cfg.Echo:
+		f.out = append(f.out, d.Payload...)
+	}
+	if len(f.out) > len(d.Payload) || len(f.out) == 0 && !s.cfg.Echo || !s.peers.allow(d.From.IP.Addr(), now) {
+		s.ignored()
+		return
+	}
+	if s.conn.Reply(d, f.out) == nil {
+		s.mu.Lock()
+		s.stats.Answered++
+		s.mu.Unlock()
+	}
+}
+
+func isEcho(b []byte) bool { return len(b) >= 4 && string(b[:4]) == "echo" }
+
+// STAMP.
+
+const stampSize = 44
+
+// ntpEpoch is 1900, from which NTP counts, in seconds before 1970.
+const ntpEpoch = 2208988800
+
+// ntpTime is t as an NTP timestamp: seconds and a binary fraction (RFC 5905 section 6).
+func ntpTime(t time.Time) uint64 {
+	seconds := uint64(t.Unix() + ntpEpoch)
+	return seconds<<32 | uint64(t.Nanosecond())<<32/1e9
+}
+
+func near(seconds, now int64) bool { return seconds > now-86400 && seconds < now+86400 }
+
+// isSTAMP tells a Session-Sender test packet. PTP timestamps (error estimate's Z bit) are taken as well.
+func isSTAMP(b []byte, now time.Time) bool {
+	if len(b) < stampSize || b[13] == 0 { // the multiplier of the error estimate must not be 0
+		return false
+	}
+	for _, c := range b[16:stampSize] {
+		if c != 0 {
+			return false
+		}
+	}
+	seconds := int64(binary.BigEndian.Uint32(b[4:])) - ntpEpoch
+	if b[12]&0x40 != 0 {
+		seconds += ntpEpoch
+	}
+	return near(seconds, now.Unix())
+}
+
+// appendSTAMP appends the stateless Session-Reflector's packet (RFC 8762 section 4.3.1). Its sequence number is the
+// sender's, its times are NTP, the time of reception is the kernel's.
+func appendSTAMP(b []byte, d *dgram.Datagram, now time.Time) []byte {
+	q := d.Payload
+	be := binary.BigEndian
+	at := len(b)
+	b = append(b, q[:4]...)
+	b = be.AppendUint64(b, ntpTime(time.Now()))
+	b = append(b, 0x00, 0x01) // error estimate: not synchronised, NTP format, multiplier 1
+	b = append(b, q[14:16]...)
+	b = be.AppendUint64(b, ntpTime(d.Time))
+	b = append(b, q[:14]...)        // the sender's sequence number, timestamp and error estimate
+	b = append(b, 0, 0)             // must be zero
+	b = append(b, d.TTL)            // as it arrived
+	b = append(b, 0, 0, 0)          // must be zero
+	b = append(b, q[len(b)-at:]...) // as long as the question
+	return b
+}
+
+// sockperf.
+
+const (
+	sockperfHeader = 14
+	sockperfClient = 1
+	sockperfPong   = 2
+	sockperfKnown  = 7
+)
+
+func isSockperf(b []byte) bool {
+	if len(b) < sockperfHeader {
+		return false
+	}
+	flags := binary.BigEndian.Uint16(b[8:])
+	return int64(binary.BigEndian.Uint32(b[10:])) == int64(len(b)) && flags&sockperfClient != 0 && flags&^sockperfKnown == 0
+}
+
+// appendSockperf answers a message that asks for it: the same, marked as a server's.
+func appendSockperf(b, q []byte) []byte {
+	flags := binary.BigEndian.Uint16(q[8:])
+	if flags&sockperfPong == 0 {
+		return b
+	}
+	at := len(b)
+	b = append(b, q...)
+	binary.BigEndian.PutUint16(b[at+8:], flags&^sockperfClient)
+	return b
+}
+
+// iperf2.
+
+// The datagram starts with an identifier, which is negative in the last ones, and a time in seconds and microseconds.
+const iperfHeader = 12
+
+// iperfReport is how much of the answer to the last datagram is the server's report.
+const iperfReport = 128
+
+type iperfFlow struct {
+	first, last      time.Time
+	received, bytes  uint64
+	highest          int64
+	errors, outorder uint64
+	jitter           float64
+	transit          float64
+	final            []byte // the report, once made; sent again for each last datagram
+}
+
+func isIperf(b []byte, now time.Time) bool {
+	if len(b) < iperfHeader {
+		return false
+	}
+	return near(int64(binary.BigEndian.Uint32(b[4:])), now.Unix()) && binary.BigEndian.Uint32(b[8:]) < 1e6
+}
+
+const maxIperfFlows = 256
+
+// iperfAnswer accounts for a datagram of an iperf2 client, and returns the report if it was the last.
+func (f *foreign) iperfAnswer(out []byte, d *dgram.Datagram, now time.Time) []byte {
+	be := binary.BigEndian
+	b := d.Payload
+	id := int64(int32(be.Uint32(b)))
+	flow := f.iperf[d.From]
+	if flow == nil {
+		if len(f.iperf) >= maxIperfFlows {
+			f.forgetIperf(now)
+		}
+		if len(f.iperf) >= maxIperfFlows || id < 0 {
+			return out
+		}
+		flow = &iperfFlow{first: d.Time, highest: -1}
+		f.iperf[d.From] = flow
+	}
+	if id < 0 {
+		if flow.final == nil {
+			flow.finish(-id)
+		}
+		flow.last = now
+		if len(b) < iperfHeader+iperfReport {
+			return out
+		}
+		// The last datagram's header comes back, then the report.
+		out = append(out, b[:iperfHeader+4]...)
+		return append(out, flow.final...)
+	}
+	if flow.final != nil { // the same port is used again
+		*flow = iperfFlow{first: d.Time, highest: -1}
+	}
+	flow.last = now
+	flow.received++
+	flow.bytes += uint64(len(b))
+	switch {
+	case id > flow.highest+1:
+		flow.errors += uint64(id - flow.highest - 1)
+		flow.highest = id
+	case id <= flow.highest:
+		flow.outorder++
+		if flow.errors > 0 {
+			flow.errors--
+		}
+	default:
+		flow.highest = id
+	}
+	transit := d.Time.Sub(time.Unix(int64(be.Uint32(b[4:])), int64(be.Uint32(b[8:]))*1000)).Seconds()
+	if flow.received > 1 {
+		diff := transit - flow.transit
+		flow.jitter += (max(diff, -diff) - flow.jitter) / 16
+	}
+	flow.transit = transit
+	return out
+}
+
+func (f *foreign) forgetIperf(now time.Time) {
+	for a, flow := range f.iperf {
+		if now.Sub(flow.last) > 10*time.Second {
+			delete(f.iperf, a)
+		}
+	}
+}
+
+// finish makes the report: flags, then total bytes, end time, error count, out of order count, datagrams, jitter.
+func (w *iperfFlow) finish(total int64) {
+	be := binary.BigEndian
+	lost := w.errors
+	if missing := total - 1 - w.highest; missing > 0 && total < 1<<31 {
+		lost += uint64(missing)
+	}
+	elapsed := w.last.Sub(w.first)
+	b := make([]byte, 0, iperfReport)
+	b = be.AppendUint32(b, 0x80000000) // version 1
+	b = be.AppendUint32(b, uint32(w.bytes>>32))
+	b = be.AppendUint32(b, uint32(w.bytes))
+	b = be.AppendUint32(b, uint32(elapsed/time.Second))
+	b = be.AppendUint32(b, uint32(elapsed%time.Second/time.Microsecond))
+	b = be.AppendUint32(b, uint32(lost))
+	b = be.AppendUint32(b, uint32(w.outorder))
+	b = be.AppendUint32(b, uint32(w.received+lost))
+	b = be.AppendUint32(b, uint32(w.jitter))
+	b = be.AppendUint32(b, uint32((w.jitter-float64(uint32(w.jitter)))*1e6))
+	w.final = b
+}

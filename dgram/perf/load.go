@@ -1,0 +1,132 @@
+package perf
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"sockwire/dgram"
+)
+
+// Load says what one flow sends.
+type Load struct {
+	// Rate is in datagrams per second, Bits in bits of payload per second; at most one is set. Neither means as fast as
+	// possible.
+	Rate float64 `json:"rate,omitempty"`
+	Bits float64 `json:"bits,omitempty"`
+	// Pattern spreads the datagrams over time; it needs a rate.
+	Pattern Pattern `json:"pattern,omitempty"`
+	// Burst is how many datagrams a burst has (PatternBurst), or how many frames a second (PatternIsochronous).
+	Burst int `json:"burst,omitempty"`
+	// Sizes of the payloads in bytes, taken in turn. None means 1400.
+	Sizes []int `json:"sizes,omitempty"`
+	// Duration and Count end the load, whichever comes first; one must be set.
+	Duration time.Duration `json:"duration_ns,omitempty"`
+	Count    uint64        `json:"count,omitempty"`
+	// NoOffload sends every datagram through the stack on its own.
+	NoOffload bool `json:"no_offload,omitempty"`
+}
+
+// Pattern is how datagrams are spread over time.
+type Pattern string
+
+// Patterns.
+const (
+	PatternConstant    Pattern = ""            // one after another at equal distances
+	PatternPoisson     Pattern = "poisson"     // at exponentially distributed distances
+	PatternBurst       Pattern = "burst"       // Burst at once, then a pause
+	PatternIsochronous Pattern = "isochronous" // Burst frames a second, each cut into datagrams sent at once
+)
+
+// IMIX is a mix of sizes as seen on the Internet: seven small, four middle and one large datagram (of IP packets of
+// 76, 576 and 1500 bytes), spread out.
+var IMIX = []int{48, 548, 48, 1472, 48, 548, 48, 548, 48, 48, 548, 48}
+
+// maxSizes keeps the list of sizes within a control message.
+const maxSizes = 64
+
+func (l *Load) check() error {
+	switch {
+	case l.Rate < 0 || l.Bits < 0 || l.Rate > 1e9 || l.Bits > 1e12 || math.IsNaN(l.Rate) || math.IsNaN(l.Bits):
+		return fmt.Errorf("perf: a rate of %g/s or %g bit/s is out of range", l.Rate, l.Bits)
+	case l.Rate > 0 && l.Bits > 0:
+		return fmt.Errorf("perf: a rate is in datagrams or in bits, not both")
+	case l.Pattern != PatternConstant && l.Rate == 0 && l.Bits == 0:
+		return fmt.Errorf("perf: pattern %s needs a rate", l.Pattern)
+	case l.Pattern != PatternConstant && l.Pattern != PatternPoisson && l.Pattern != PatternBurst && l.Pattern != PatternIsochronous:
+		return fmt.Errorf("perf: unknown pattern %q", l.Pattern)
+	case (l.Pattern == PatternBurst || l.Pattern == PatternIsochronous) && (l.Burst < 1 || l.Burst > 1e6):
+		return fmt.Errorf("perf: pattern %s needs a number from 1 to 1000000, not %d", l.Pattern, l.Burst)
+	case l.Duration <= 0 && l.Count == 0:
+		return fmt.Errorf("perf: a load needs a duration or a count")
+	case len(l.Sizes) > maxSizes:
+		return fmt.Errorf("perf: at most %d sizes, not %d", maxSizes, len(l.Sizes))
+	}
+	for _, n := range l.Sizes {
+		if n < HeaderSize || n > dgram.MaxPayload4 {
+			return fmt.Errorf("perf: a size of %d bytes is not within %d to %d", n, HeaderSize, dgram.MaxPayload4)
+		}
+	}
+	return nil
+}
+
+func (l *Load) sizes() []int {
+	if len(l.Sizes) == 0 {
+		return []int{1400}
+	}
+	return l.Sizes
+}
+
+// interval is the mean distance between datagrams, 0 for none.
+func (l *Load) interval() float64 {
+	switch {
+	case l.Rate > 0:
+		return 1e9 / l.Rate
+	case l.Bits > 0:
+		sum := 0
+		for _, n := range l.sizes() {
+			sum += n
+		}
+		return 8e9 * float64(sum) / float64(len(l.sizes())) / l.Bits
+	}
+	return 0
+}
+
+// timetable says when each datagram is due, in nanoseconds after the start.
+type timetable struct {
+	load     *Load
+	interval float64
+	due      float64
+	n        uint64 // datagrams so far
+	group    uint64 // datagrams that are due together
+	random   *rand.Rand
+}
+
+func newTimetable(l *Load, seed uint64) *timetable {
+	t := &timetable{load: l, interval: l.interval(), group: 1, random: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))}
+	switch l.Pattern {
+	case PatternBurst:
+		t.group = uint64(l.Burst)
+	case PatternIsochronous:
+		t.group = max(uint64(math.Round(1e9/t.interval/float64(l.Burst))), 1)
+	}
+	return t
+}
+
+// next returns when the next datagram is due and moves on.
+func (t *timetable) next() int64 {
+	due := int64(t.due)
+	t.n++
+	if t.n%t.group == 0 {
+		step := t.interval * float64(t.group)
+		if t.load.Pattern == PatternPoisson {
+			step = t.random.ExpFloat64() * t.interval
+		}
+		t.due += step
+	}
+	return due
+}
+
+// peek returns when the next datagram is due.
+func (t *timetable) peek() int64 { return int64(t.due) }

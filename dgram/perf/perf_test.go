@@ -1,0 +1,506 @@
+package perf
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"sockwire/dgram"
+	"sockwire/dgram/relay"
+	"sockwire/raw/impair"
+)
+
+// server starts a server on loopback; stop ends it.
+func server(t testing.TB, cfg *ServerConfig) (s *Server, stop func()) {
+	t.Helper()
+	s, err := NewServer(context.Background(), "127.0.0.1:0", cfg)
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return s, stop
+}
+
+func run(t testing.TB, cfg Config) *Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	r, err := Run(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestCleanPathBothWays(t *testing.T) {
+	s, _ := server(t, nil)
+	r := run(t, Config{Target: s.Addr().String(), Flows: 2, Settle: 20 * time.Millisecond,
+		Up:   &Load{Rate: 20000, Count: 2000, Sizes: []int{64, 1400}},
+		Down: &Load{Rate: 10000, Count: 1000, Sizes: []int{500}}})
+	for i, f := range r.Flows {
+		if f.Failed != nil || f.Clock != ClockSame {
+			t.Errorf("flow %d: %v, clocks %s", i, f.Failed, f.Clock)
+		}
+		for name, d := range map[string]*Direction{"up": f.Up, "down": f.Down} {
+			want := map[string]uint64{"up": 2000, "down": 1000}[name]
+			if !d.Known || d.Sent != want || d.Unique != want || d.Lost != 0 || d.Duplicate+d.Corrupt+d.Reordered+d.Late != 0 {
+				t.Errorf("flow %d %s: %+v", i, name, d)
+			}
+			if d.OneWay == nil || d.OneWay.Min <= 0 || d.OneWay.Min > time.Second || d.OneWay.P50 > d.OneWay.Max {
+				t.Errorf("flow %d %s: one way %+v", i, name, d.OneWay)
+			}
+		}
+		if f.Up.Bytes != 1000*64+1000*1400 || f.Down.Bytes != 500_000 {
+			t.Errorf("flow %d: %d bytes up, %d down", i, f.Up.Bytes, f.Down.Bytes)
+		}
+	}
+}
+
+// truth works the accounts of a stream out of a relay's records.
+func truth(records []relay.Record, k kind) (c Counts, tail uint64) {
+	type arrival struct {
+		order, seq uint64
+		damaged    bool
+	}
+	var all []arrival
+	sent := map[uint64]bool{}
+	for _, r := range records {
+		if len(r.Head) < HeaderSize || kind(r.Head[4]) != k {
+			if r.Drop == impair.None && (r.Flip.Set || r.Truncated()) {
+				c.Corrupt++ // a control datagram that arrives damaged is counted as damage too
+				if r.Duplicated() {
+					c.Corrupt++
+				}
+			}
+			continue
+		}
+		seq := binary.BigEndian.Uint64(r.Head[16:])
+		sent[seq] = true
+		if r.Drop != impair.None {
+			continue
+		}
+		damaged := r.Flip.Set || r.Truncated()
+		all = append(all, arrival{r.Order, seq, damaged})
+		if r.Duplicated() {
+			all = append(all, arrival{r.OrderCopy, seq, damaged})
+		}
+	}
+	slices.SortFunc(all, func(a, b arrival) int { return cmp.Compare(a.order, b.order) })
+	seen := map[uint64]bool{}
+	next := uint64(0)
+	for _, a := range all {
+		switch {
+		case a.damaged:
+			c.Corrupt++
+		case seen[a.seq]:
+			c.Duplicate++
+		default:
+			seen[a.seq] = true
+			c.Unique++
+			if a.seq < next {
+				c.Reordered++
+			}
+			next = max(next, a.seq+1)
+		}
+	}
+	c.Sent = uint64(len(sent))
+	c.Lost = c.Sent - c.Unique
+	return c, c.Sent - next
+}
+
+// Through a relay with 50 seeds and everything at once, what is counted is what the relay says it did, to the last one.
+func TestExactThroughARelay(t *testing.T) {
+	s, _ := server(t, nil)
+	slots := make(chan struct{}, 4)
+	for seed := range uint64(50) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			exact(t, s, seed)
+		})
+	}
+}
+
+func exact(t *testing.T, s *Server, seed uint64) {
+	var mu sync.Mutex
+	var records []relay.Record
+	bad := impair.Config{Seed: seed, Loss: 0.04, BurstEnter: 0.005, BurstLeave: 0.4, Duplicate: 0.05, Reorder: 0.04, ReorderGap: 4,
+		ReorderHold: 3 * time.Millisecond, Corrupt: 0.03, Truncate: 0.02}
+	r, err := relay.New(t.Context(), relay.Config{Network: "udp4", Listen: "127.0.0.1:0", Target: s.Addr().String(), Forward: bad, Head: HeaderSize,
+		Record: func(rec *relay.Record) {
+			mu.Lock()
+			defer mu.Unlock()
+			if rec.Direction == relay.Forward {
+				records = append(records, *rec)
+			}
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- r.Run(ctx) }()
+	result := run(t, Config{Target: r.Addr().String(), Settle: 150 * time.Millisecond,
+		Up: &Load{Rate: 20000, Count: 400 + seed, Sizes: []int{64 + int(seed), 300}}})
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if n := r.Totals().Overrun; n != 0 {
+		t.Fatalf("the relay itself lost %d", n)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	want, tail := truth(records, kindData)
+	up := result.Flows[0].Up
+	got := Counts{Sent: up.Sent, Unique: up.Unique, Lost: up.Lost, Duplicate: up.Duplicate, Reordered: up.Reordered, Corrupt: up.Corrupt}
+	// Damage to control datagrams outside the session, and after the accounts were final, is not in them.
+	if got.Corrupt <= want.Corrupt {
+		want.Corrupt = got.Corrupt
+	}
+	if diff := gocmp.Diff(want, got); diff != "" || up.Tail != tail || !up.Known {
+		t.Errorf("known %v, tail %d, want %d (-record +accounts):\n%s", up.Known, up.Tail, tail, diff)
+	}
+	if up.Lost != up.SendErrors+up.LostDropped+up.LostCorrupt+up.LostICMP+up.LostNetwork {
+		t.Errorf("the causes do not add up: %+v", up)
+	}
+}
+
+// Where the receiver is the bottleneck, every loss is its receive buffer's, to the last one.
+func TestReceiveBufferIsBlamed(t *testing.T) {
+	s, _ := server(t, &ServerConfig{Socket: &dgram.Config{ReadBuffer: 16 << 10}, ReceiveDelay: 20 * time.Millisecond, ReceiveBatches: 4})
+	r := run(t, Config{Target: s.Addr().String(), Settle: 100 * time.Millisecond, Up: &Load{Rate: 20000, Count: 6000, Sizes: []int{500}, NoOffload: true}})
+	up := r.Flows[0].Up
+	if up.Lost == 0 || up.LostDropped != up.Lost || up.LostNetwork != 0 || !up.Known || up.Unique+up.Lost != 6000 {
+		t.Errorf("lost %d: dropped %d, network %d, known %v, unique %d, drops %d", up.Lost, up.LostDropped, up.LostNetwork, up.Known, up.Unique, up.Dropped)
+	}
+}
+
+func TestRequests(t *testing.T) {
+	s, _ := server(t, nil)
+	for name, load := range map[string]*Load{
+		"one at a time": {Count: 300, Sizes: []int{64}},
+		"at a rate":     {Rate: 5000, Count: 300, Sizes: []int{64}, Pattern: PatternPoisson},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := run(t, Config{Target: s.Addr().String(), Settle: 20 * time.Millisecond, Requests: load})
+			p := r.Flows[0].Reply
+			if p.Sent != 300 || p.Unique != 300 || p.Lost != 0 || p.RTT.Count() != 300 || p.Network.Count() != 300 || p.Timeout != 0 {
+				t.Errorf("%+v", p.Direction)
+			}
+			if p.RTT.Min() <= 0 || p.Network.Min() < 0 || p.Network.Quantile(0.5) > p.RTT.Max() || p.Server.Max() > time.Second {
+				t.Errorf("rtt %v to %v, network %v, server %v", p.RTT.Min(), p.RTT.Max(), p.Network.Quantile(0.5), p.Server.Max())
+			}
+		})
+	}
+}
+
+// A server that dies in mid-stream is noticed within a second, and what was measured stays.
+func TestServerDies(t *testing.T) {
+	for name, load := range map[string]Config{
+		"stream":   {Up: &Load{Rate: 1000, Duration: 30 * time.Second}},
+		"requests": {Requests: &Load{Duration: 30 * time.Second}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, stop := server(t, nil)
+			var killed time.Time
+			time.AfterFunc(300*time.Millisecond, func() { killed = time.Now(); stop() })
+			load.Target, load.Timeout = s.Addr().String(), 200*time.Millisecond
+			load.Settle = 20 * time.Millisecond
+			r, err := Run(t.Context(), load)
+			if !errors.Is(err, ErrServerGone) {
+				t.Fatalf("got %v", err)
+			}
+			if took := time.Since(killed); took > 3*time.Second {
+				t.Errorf("noticed after %v", took)
+			}
+			f := r.Flows[0]
+			if f.Up != nil && (f.Up.Unique == 0 || f.Up.Known) || f.Reply != nil && f.Reply.Unique == 0 {
+				t.Errorf("up %+v, replies %+v", f.Up, f.Reply)
+			}
+		})
+	}
+}
+
+// Random bytes are answered by nothing and leave nothing behind.
+func TestRandomBytes(t *testing.T) {
+	s, _ := server(t, nil)
+	c, err := dgram.Dial(t.Context(), "udp4", s.Addr().String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	r := rand.New(rand.NewPCG(1, 2))
+	b := make([]byte, 2000)
+	for range 5000 {
+		n := r.IntN(len(b))
+		for i := range b[:n] {
+			b[i] = byte(r.Uint32())
+		}
+		if r.IntN(4) == 0 && n >= 5 {
+			copy(b, "dgp1")
+			b[4] = byte(r.IntN(20))
+		}
+		if err := c.Send(b[:n], dgram.Addr{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A question that is answered shows that all before it were looked at.
+	if a, err := c.Exchange(t.Context(), []byte("echo me"), dgram.Addr{}, nil); err != nil || string(a.Payload) != "echo me" {
+		t.Fatalf("%q %v", a.Payload, err)
+	}
+	if st := s.Stats(); st.Answered != 1 || st.Sessions != 0 {
+		t.Errorf("%+v", st)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.foreign.iperf) != 0 || len(s.peers.known) > 1 {
+		t.Errorf("%d iperf flows, %d peers remembered", len(s.foreign.iperf), len(s.peers.known))
+	}
+}
+
+// Without the cookie there is no session; no answer is larger than its question.
+func TestCookieAndAmplification(t *testing.T) {
+	s, _ := server(t, nil)
+	c, err := dgram.Dial(t.Context(), "udp4", s.Addr().String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	down := Params{Reverse: &Load{Duration: time.Second}}
+	for name, st := range map[string]start{"no cookie": {Params: down}, "a made-up cookie": {strings.Repeat("0", 32), down}} {
+		b, err := control(header{kind: kindStart, seq: 1}, st, controlSize)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Exchange(t.Context(), b, dgram.Addr{}, &dgram.Exchange{Timeout: 20 * time.Millisecond, Tries: 1}); err == nil {
+			t.Errorf("%s: answered", name)
+		}
+	}
+	short, err := control(header{kind: kindHello, seq: 1}, Params{}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Exchange(t.Context(), short, dgram.Addr{}, &dgram.Exchange{Timeout: 20 * time.Millisecond, Tries: 1}); err == nil {
+		t.Error("a hello smaller than its answer may be was answered")
+	}
+	if st := s.Stats(); st.Sessions != 0 {
+		t.Errorf("%+v", st)
+	}
+	now := time.Unix(1_700_000_000, 0)
+	ck := makeCookie(s.secret[:], "a", now.Unix()/60)
+	for _, tt := range []struct {
+		address string
+		at      time.Time
+		want    bool
+	}{{"a", now, true}, {"a", now.Add(time.Minute), true}, {"a", now.Add(2 * time.Minute), false}, {"b", now, false}} {
+		if got := checkCookie(s.secret[:], tt.address, ck, tt.at); got != tt.want {
+			t.Errorf("%s at %v: %v", tt.address, tt.at, got)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	s, _ := server(t, &ServerConfig{MaxPerPeer: 2, MaxRate: 100})
+	_, err := Run(t.Context(), Config{Target: s.Addr().String(), Flows: 3, Up: &Load{Count: 1, Duration: time.Second}})
+	if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "2 sessions") {
+		t.Errorf("three sessions of two: %v", err)
+	}
+	for end := time.Now().Add(5 * time.Second); s.Stats().Active > 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	}
+	if _, err := Run(t.Context(), Config{Target: s.Addr().String(), Down: &Load{Rate: 1000, Count: 10}}); !errors.Is(err, ErrRefused) {
+		t.Errorf("a reverse stream above the server's limit: %v", err)
+	}
+	p := newPeers(10)
+	now := time.Unix(1, 0)
+	allowed := 0
+	for i := range 10000 {
+		a := [4]byte{10, 0, byte(i >> 8), byte(i)}
+		if p.allow(netipAddr(a), now) {
+			allowed++
+		}
+	}
+	if allowed != maxPeers || len(p.known) != maxPeers {
+		t.Errorf("%d allowed, %d remembered", allowed, len(p.known))
+	}
+	if !p.allow(netipAddr([4]byte{11}), now.Add(3*time.Second)) || len(p.known) > 1 {
+		t.Errorf("after a pause: %d remembered", len(p.known))
+	}
+}
+
+func TestTwoServersOnOneAddress(t *testing.T) {
+	s, _ := server(t, nil)
+	if other, err := NewServer(t.Context(), s.Addr().String(), nil); err == nil {
+		other.conn.Close()
+		t.Error("two servers share an address")
+	}
+}
+
+func TestWrongLoads(t *testing.T) {
+	for _, l := range []Load{{}, {Rate: -1, Count: 1}, {Rate: 1, Bits: 1, Count: 1}, {Pattern: PatternPoisson, Count: 1}, {Pattern: "x", Rate: 1, Count: 1},
+		{Pattern: PatternBurst, Rate: 1, Count: 1}, {Sizes: []int{HeaderSize - 1}, Count: 1}, {Sizes: []int{70000}, Count: 1}, {Sizes: make([]int, 100), Count: 1}} {
+		if err := l.check(); err == nil {
+			t.Errorf("%+v was accepted", l)
+		}
+	}
+}
+
+func TestTimetables(t *testing.T) {
+	for _, tt := range []struct {
+		load Load
+		want []int64 // of the first datagrams, in milliseconds
+	}{
+		{Load{Rate: 100}, []int64{0, 10, 20, 30}},
+		{Load{Bits: 8 * 1400 * 50}, []int64{0, 20, 40}},
+		{Load{Rate: 100, Pattern: PatternBurst, Burst: 3}, []int64{0, 0, 0, 30, 30, 30, 60}},
+		{Load{Rate: 100, Pattern: PatternIsochronous, Burst: 25}, []int64{0, 0, 0, 0, 40, 40, 40, 40, 80}},
+	} {
+		table := newTimetable(&tt.load, 1)
+		for i, want := range tt.want {
+			if got := table.next(); got != want*1e6 {
+				t.Errorf("%+v: datagram %d is due at %d, want %d ms", tt.load, i, got, want)
+			}
+		}
+	}
+	table := newTimetable(&Load{Rate: 1000, Pattern: PatternPoisson}, 1)
+	var last int64
+	for range 100_000 {
+		last = table.next()
+	}
+	if last < 98e9 || last > 102e9 {
+		t.Errorf("100,000 Poisson arrivals at 1000/s took %d ns", last)
+	}
+}
+
+// The hot path of both ends allocates nothing per datagram.
+func TestHotPathsAllocateNothing(t *testing.T) {
+	s, _ := server(t, nil)
+	cfg := Config{Network: "udp", Target: s.Addr().String(), Up: &Load{Count: 1 << 40, Sizes: []int{64}}, Settle: time.Millisecond}
+	f, err := newFlow(t.Context(), &cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	table := newTimetable(&f.up.load, 1)
+	f.up.start, f.up.marked = time.Now(), time.Now().Add(time.Hour)
+	d := dgram.Datagram{Payload: make([]byte, 64), Time: time.Now()}
+	h := header{kind: kindData, session: f.session}
+	f.down.data(&h, &d)
+	failures := 0
+	if n := testing.AllocsPerRun(50, func() {
+		f.up.fill(table, 1, []int{64})
+		if err := f.up.flush(&failures); err != nil {
+			t.Fatal(err)
+		}
+		for range 64 {
+			h.seq++
+			h.put(d.Payload)
+			f.take(&d)
+		}
+	}); n > 0.05 { // the server runs beside it
+		t.Errorf("%v allocations for %d datagrams", n, batchLimit)
+	}
+}
+
+func FuzzHeader(f *testing.F) {
+	b := make([]byte, 64)
+	h := header{kind: kindData, session: 5, seq: 7, sent: 1, due: 2, took: 3}
+	h.put(b)
+	f.Add(b)
+	f.Add([]byte("dgp1"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var h header
+		if !h.parse(b) {
+			return
+		}
+		again := append([]byte(nil), b...)
+		h.put(again)
+		if string(again) != string(b) {
+			t.Fatalf("% x is written as % x", b, again)
+		}
+		again[len(again)-1] ^= 1
+		if h.parse(again) {
+			t.Fatal("a flipped bit is not noticed")
+		}
+	})
+}
+
+// FuzzServer gives a server anything; its answers, if any, are no larger, and its state stays bounded.
+func FuzzServer(f *testing.F) {
+	s, err := NewServer(context.Background(), "127.0.0.1:0", nil)
+	if err != nil {
+		f.Skip(err)
+	}
+	defer s.conn.Close()
+	hello, _ := control(header{kind: kindHello, seq: 1}, Params{}, controlSize)
+	begin, _ := control(header{kind: kindStart, seq: 1}, start{Cookie: "00"}, controlSize)
+	f.Add(hello)
+	f.Add(begin)
+	f.Add(make([]byte, stampSize))
+	f.Add([]byte("echo"))
+	now := time.Unix(1_700_000_000, 0)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d := dgram.Datagram{Payload: b, Time: now, From: s.Addr(), To: s.Addr().IP.Addr()}
+		f := &s.foreign
+		for _, out := range [][]byte{
+			answerIf(isSTAMP(b, now), func() []byte { return appendSTAMP(nil, &d, now) }),
+			answerIf(isSockperf(b), func() []byte { return appendSockperf(nil, b) }),
+			answerIf(isIperf(b, now), func() []byte { return f.iperfAnswer(nil, &d, now) }),
+		} {
+			if len(out) > len(b) {
+				t.Fatalf("%d bytes are answered with %d", len(b), len(out))
+			}
+		}
+		s.handle(context.Background(), &d)
+		if st := s.Stats(); st.Sessions != 0 || len(f.iperf) > maxIperfFlows || len(s.peers.known) > maxPeers {
+			t.Fatalf("%+v, %d iperf flows", st, len(f.iperf))
+		}
+	})
+}
+
+func answerIf(known bool, answer func() []byte) []byte {
+	if !known {
+		return nil
+	}
+	return answer()
+}
+
+func FuzzReport(f *testing.F) {
+	f.Add([]byte(`{"sent":5,"final":true,"one_way":{"min_ns":3}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var r Report
+		if body(append(make([]byte, HeaderSize), b...), &r) != nil {
+			return
+		}
+		d := direction(r, r.Sent, 1, 2, true)
+		if d.SendErrors+d.LostDropped+d.LostICMP+d.LostCorrupt+d.LostNetwork != d.Lost {
+			t.Fatalf("the causes do not add up: %+v", d)
+		}
+	})
+}
+
+func netipAddr(a [4]byte) netip.Addr { return netip.AddrFrom4(a) }

@@ -1,0 +1,189 @@
+package perf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"sockwire/dgram"
+	"sockwire/dgram/ledger"
+	"sockwire/raw/probe"
+)
+
+// sender sends one load over a connected socket, each datagram numbered, stamped and digested.
+type sender struct {
+	conn    *dgram.Conn
+	session uint64
+	load    Load
+	kind    kind
+	padMark bool // a client pads its marks so that the report is no larger
+
+	sent   atomic.Uint64 // numbers used, those of failed sends too
+	bytes  atomic.Uint64
+	failed atomic.Uint64 // sends that this host refused
+	late   *ledger.Histogram
+	start  time.Time
+	end    time.Time
+
+	arena    []byte
+	messages []dgram.Message
+	dues     []int64
+	mark     []byte
+	marked   time.Time
+}
+
+const (
+	batchLimit   = 256       // datagrams handed to the kernel at once
+	arenaSize    = 512 << 10 // bytes handed to the kernel at once
+	markInterval = 100 * time.Millisecond
+	// patience is how many sends in a row may fail before it is taken for final.
+	patience = 200
+)
+
+func newSender(c *dgram.Conn, session uint64, k kind, load Load, padMark bool) *sender {
+	s := &sender{conn: c, session: session, kind: k, load: load, padMark: padMark, late: ledger.NewHistogram()}
+	s.arena = make([]byte, arenaSize)
+	for i := range s.arena {
+		s.arena[i] = byte(i)
+	}
+	s.messages = make([]dgram.Message, 0, batchLimit)
+	s.dues = make([]int64, 0, batchLimit)
+	size := HeaderSize
+	if padMark {
+		size = controlSize
+	}
+	s.mark = make([]byte, size)
+	return s
+}
+
+// run sends until the load is done or ctx ends, which is no error.
+func (s *sender) run(ctx context.Context) error {
+	w := probe.NewWaiter()
+	s.start = w.Start()
+	defer func() { s.end = time.Now() }()
+	table := newTimetable(&s.load, s.session)
+	end := int64(1<<63 - 1)
+	if s.load.Duration > 0 {
+		end = int64(s.load.Duration)
+	}
+	sizes := s.load.sizes()
+	failures := 0
+	for ctx.Err() == nil {
+		now := int64(w.Now())
+		limit := min(now, end-1)
+		s.fill(table, limit, sizes)
+		if len(s.messages) > 0 {
+			if err := s.flush(&failures); err != nil {
+				return err
+			}
+		}
+		if err := s.sendMark(0, time.Now()); err != nil {
+			return err
+		}
+		if s.done(table, end, w) {
+			return nil
+		}
+		next := table.peek()
+		if next > int64(w.Now()) {
+			// Wake in time for the next mark too.
+			at := min(time.Duration(min(next, end)), w.Now()+markInterval)
+			if err := w.Until(ctx, at, nil); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *sender) done(t *timetable, end int64, w *probe.Waiter) bool {
+	if s.load.Count > 0 && s.sent.Load() >= s.load.Count {
+		return true
+	}
+	return t.peek() >= end || t.interval == 0 && int64(w.Now()) >= end
+}
+
+// fill prepares what is due, one datagram behind the other, so that they can travel as a train.
+func (s *sender) fill(t *timetable, limit int64, sizes []int) {
+	s.messages, s.dues = s.messages[:0], s.dues[:0]
+	seq := s.sent.Load()
+	used := 0
+	for len(s.messages) < batchLimit && t.peek() <= limit {
+		if s.load.Count > 0 && seq >= s.load.Count {
+			break
+		}
+		size := sizes[seq%uint64(len(sizes))]
+		if used+size > len(s.arena) {
+			break
+		}
+		due := t.next()
+		if t.interval == 0 {
+			due = limit
+		}
+		s.messages = append(s.messages, dgram.Message{Payload: s.arena[used : used+size]})
+		s.dues = append(s.dues, due)
+		used += size
+		seq++
+	}
+}
+
+// flush stamps, digests and sends what fill prepared.
+func (s *sender) flush(failures *int) error {
+	h := header{kind: s.kind, session: s.session, seq: s.sent.Load()}
+	now := time.Now()
+	h.sent = now.UnixNano()
+	elapsed := now.Sub(s.start)
+	begin := s.start.UnixNano()
+	bytes := 0
+	for i := range s.messages {
+		h.due = begin + s.dues[i]
+		h.put(s.messages[i].Payload)
+		s.late.Record(elapsed - time.Duration(s.dues[i]))
+		h.seq++
+		bytes += len(s.messages[i].Payload)
+	}
+	for ms := s.messages; len(ms) > 0; {
+		n, err := s.conn.SendAll(ms)
+		if n > 0 {
+			*failures = 0
+		}
+		if err == nil {
+			break
+		}
+		// This one is not sent; its number is used up, and it is a loss with a known cause.
+		if fatal(err) {
+			return err
+		}
+		if *failures++; *failures > patience {
+			return fmt.Errorf("perf: %d sends in a row failed: %w", *failures, err)
+		}
+		s.failed.Add(1)
+		bytes -= len(ms[n].Payload)
+		ms = ms[n+1:]
+	}
+	s.sent.Store(h.seq)
+	s.bytes.Add(uint64(bytes))
+	return nil
+}
+
+// fatal tells errors that no later send will escape.
+func fatal(err error) bool {
+	return errors.Is(err, os.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.EBADF) || errors.Is(err, syscall.EINVAL)
+}
+
+// sendMark says how many were sent so far, ten times a second, or at once with a flag.
+func (s *sender) sendMark(flags uint8, now time.Time) error {
+	if flags == 0 && now.Sub(s.marked) < markInterval {
+		return nil
+	}
+	s.marked = now
+	h := header{kind: kindMark, flags: flags, session: s.session, seq: s.sent.Load(), sent: now.UnixNano()}
+	h.put(s.mark)
+	if err := s.conn.Send(s.mark, dgram.Addr{}); err != nil && fatal(err) {
+		return err
+	}
+	return nil
+}

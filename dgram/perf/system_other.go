@@ -1,0 +1,16 @@
+//go:build !linux
+
+package perf
+
+import (
+	"errors"
+	"fmt"
+
+	"sockwire/dgram"
+)
+
+func ownClock() clock { return clock{} }
+
+func shareAddress(*dgram.Conn) error {
+	return fmt.Errorf("perf: a server needs sockets of its own for each session, which this system does not give: %w", errors.ErrUnsupported)
+}

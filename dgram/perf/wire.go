@@ -1,0 +1,173 @@
+package perf
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"time"
+)
+
+// HeaderSize is the smallest datagram in bytes; what follows the header is a control message's body or filling.
+const HeaderSize = 48
+
+// controlSize is what a client pads its control datagrams to, so that no answer to one is larger than it.
+const controlSize = 1200
+
+const magic = 0x64677031 // "dgp1"
+
+// kind is the type of a datagram.
+type kind uint8
+
+// Kinds. Letters say who sends them: c the client, s the server.
+const (
+	kindHello   kind = 1 + iota // c: may I? Body: Params
+	kindCookie                  // s: prove that the address is yours. Body: cookie
+	kindStart                   // c: with the cookie. Body: start
+	kindAccept                  // s: the session is made. Body: accept
+	kindRefuse                  // s: no. Body: refusal
+	kindData                    // c, s: part of a stream
+	kindMark                    // c, s: so many were sent so far; a client's is answered with a report
+	kindReport                  // s: the accounts so far. Body: Report
+	kindFinish                  // c: so many were sent in all; answered with a report
+	kindRequest                 // c: answer this
+	kindReply                   // s: the request with the server's times
+	kindProbe                   // c: did one of this size arrive?
+	kindProbed                  // s: it did
+	kindBye                     // c: forget me
+	kinds
+)
+
+const flagFinal = 1 // of a mark: nothing more will be sent
+
+// header is the fixed part of every datagram.
+//
+//	0   4  magic "dgp1"
+//	4   1  kind
+//	5   1  flags
+//	6   2  length of the datagram
+//	8   8  session
+//	16  8  sequence number, or a count
+//	24  8  when it was sent, nanoseconds since 1970 on the sender's clock
+//	32  8  when it was due to be sent; in a reply, when the request was received on the server's clock
+//	40  4  in a reply: nanoseconds that the server took
+//	44  4  digest: CRC-32C of everything else
+//
+// All numbers are big-endian.
+type header struct {
+	kind    kind
+	flags   uint8
+	session uint64
+	seq     uint64
+	sent    int64
+	due     int64
+	took    uint32
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func digest(b []byte) uint32 {
+	return crc32.Update(crc32.Update(0, castagnoli, b[:44]), castagnoli, b[HeaderSize:])
+}
+
+// put writes the header of the datagram b and its digest. It does not allocate.
+func (h *header) put(b []byte) {
+	be := binary.BigEndian
+	be.PutUint32(b, magic)
+	b[4], b[5] = byte(h.kind), h.flags
+	be.PutUint16(b[6:], uint16(len(b)))
+	be.PutUint64(b[8:], h.session)
+	be.PutUint64(b[16:], h.seq)
+	be.PutUint64(b[24:], uint64(h.sent))
+	be.PutUint64(b[32:], uint64(h.due))
+	be.PutUint32(b[40:], h.took)
+	be.PutUint32(b[44:], digest(b))
+}
+
+// parse reads a datagram; false if it is not one of ours, whole and undamaged. It does not allocate.
+func (h *header) parse(b []byte) bool {
+	be := binary.BigEndian
+	if len(b) < HeaderSize || be.Uint32(b) != magic || int(be.Uint16(b[6:])) != len(b) || be.Uint32(b[44:]) != digest(b) {
+		return false
+	}
+	h.kind, h.flags = kind(b[4]), b[5]
+	if h.kind < kindHello || h.kind >= kinds {
+		return false
+	}
+	h.session = be.Uint64(b[8:])
+	h.seq = be.Uint64(b[16:])
+	h.sent = int64(be.Uint64(b[24:]))
+	h.due = int64(be.Uint64(b[32:]))
+	h.took = be.Uint32(b[40:])
+	return true
+}
+
+// Params is what a client asks a server for.
+type Params struct {
+	Window  int           `json:"window,omitempty"`  // of the ledger
+	Settle  time.Duration `json:"settle_ns"`         // quiet time after which the accounts are final
+	Reverse *Load         `json:"reverse,omitempty"` // the server sends too
+}
+
+type cookie struct {
+	Cookie string `json:"cookie"`
+}
+
+type start struct {
+	Cookie string `json:"cookie"`
+	Params Params `json:"params"`
+}
+
+type accept struct {
+	Clock  clock `json:"clock"`
+	Buffer int   `json:"receive_buffer"`
+}
+
+type refusal struct {
+	Reason string `json:"reason"`
+}
+
+// control makes a control datagram with a JSON body, padded to size if that is larger.
+func control(h header, body any, size int) ([]byte, error) {
+	b := make([]byte, HeaderSize, controlSize)
+	if body != nil {
+		j, err := json.Marshal(body)
+		if err != nil {
+			return nil, fmt.Errorf("perf: %w", err)
+		}
+		b = append(b, j...)
+	}
+	if len(b) > controlSize {
+		return nil, fmt.Errorf("perf: a control message of %d bytes is too large", len(b))
+	}
+	for len(b) < size {
+		b = append(b, ' ') // blanks after the body, which JSON allows
+	}
+	h.sent = time.Now().UnixNano()
+	h.put(b)
+	return b, nil
+}
+
+// body reads the JSON body of a control datagram.
+func body(b []byte, into any) error {
+	if err := json.Unmarshal(b[HeaderSize:], into); err != nil {
+		return fmt.Errorf("perf: control message: %w", err)
+	}
+	return nil
+}
+
+// makeCookie proves that who presents it has received it at the address; it holds for one to two minutes.
+func makeCookie(secret []byte, address string, minute int64) string {
+	m := hmac.New(sha256.New, secret)
+	fmt.Fprintf(m, "%s %d", address, minute)
+	return hex.EncodeToString(m.Sum(nil)[:16])
+}
+
+func checkCookie(secret []byte, address, got string, now time.Time) bool {
+	minute := now.Unix() / 60
+	return hmac.Equal([]byte(got), []byte(makeCookie(secret, address, minute))) ||
+		hmac.Equal([]byte(got), []byte(makeCookie(secret, address, minute-1)))
+}
