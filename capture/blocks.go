@@ -88,6 +88,12 @@ func (r *Reader) nextBlock(b *Block) error {
 		b.options = body[16:]
 		r.section++
 		r.base = len(r.ifs)
+	case BlockNameResolution:
+		for n := range b.Names() {
+			if len(r.names) < maxNames {
+				r.names = append(r.names, n)
+			}
+		}
 	case BlockStatistics:
 		if len(body) < 12 {
 			err = r.damaged(start, "interface statistics of %d bytes", n)
@@ -111,7 +117,10 @@ func unexpected(start int64, err error) error {
 }
 
 // maxInterfaces bounds what a file can make the Reader remember.
-const maxInterfaces = 1 << 16
+const (
+	maxInterfaces = 1 << 16
+	maxNames      = 1 << 16
+)
 
 func (r *Reader) describe(b *Block, body []byte) error {
 	if len(body) < 8 {

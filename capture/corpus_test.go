@@ -269,11 +269,15 @@ func copyBlocks(w *capture.Writer, r *capture.Reader) error {
 // A copy of every capture is the same file, however it is read and packed.
 func TestCorpusRoundTrip(t *testing.T) {
 	t.Parallel()
-	for _, file := range corpus(t, allFiles...) {
+	for i, file := range corpus(t, allFiles...) {
 		want, err := os.ReadFile(file)
 		must(t, err)
 		r := openFile(t, file)
-		for _, packing := range []capture.Compression{capture.Uncompressed, capture.Gzip, capture.Zstd} {
+		packings := []capture.Compression{capture.Uncompressed, capture.Gzip, capture.Zstd}
+		if i%8 != 0 && r.Format() != capture.FormatPcapng {
+			packings = packings[:1] // starting a compressor costs more than the file
+		}
+		for _, packing := range packings {
 			if packing != capture.Uncompressed {
 				r, err = capture.NewReader(iotest.HalfReader(bytes.NewReader(want)))
 				must(t, err)

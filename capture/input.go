@@ -17,7 +17,12 @@ type FileError struct {
 	Err    error
 }
 
-func (e *FileError) Error() string { return fmt.Sprintf("capture: at byte %d: %v", e.Offset, e.Err) }
+func (e *FileError) Error() string {
+	if e.Err == io.ErrUnexpectedEOF {
+		return fmt.Sprintf("capture: at byte %d: the file ends within a record", e.Offset)
+	}
+	return fmt.Sprintf("capture: at byte %d: %v", e.Offset, e.Err)
+}
 
 // Unwrap returns what is wrong.
 func (e *FileError) Unwrap() error { return e.Err }
@@ -25,14 +30,19 @@ func (e *FileError) Unwrap() error { return e.Err }
 // input gives the bytes of a file in order. A mapped file is one buffer; others are read into a buffer that
 // grows only as bytes arrive, so that a length in the file does not decide how much memory is used.
 type input struct {
-	buf []byte
-	at  int   // of the next byte in buf
-	off int64 // of buf[0] in the file
-	src io.Reader
-	err error // of src
+	buf   []byte
+	at    int   // of the next byte in buf
+	off   int64 // of buf[0] in the file
+	src   io.Reader
+	err   error // of src
+	eager bool  // the last read filled the buffer
 }
 
-const inputBuffer = 256 << 10
+// The buffer of a pipe starts small, for a capture may be, and grows while the reads fill it.
+const (
+	smallInput = 8 << 10
+	largeInput = 256 << 10
+)
 
 func (in *input) offset() int64 { return in.off + int64(in.at) }
 
@@ -70,14 +80,15 @@ func (in *input) read(n int) {
 		in.at = 0
 	}
 	for idle := 0; len(in.buf) < n && in.err == nil; {
-		if len(in.buf) == cap(in.buf) {
-			grown := make([]byte, len(in.buf), max(2*cap(in.buf), inputBuffer))
+		if len(in.buf) == cap(in.buf) || in.eager && cap(in.buf) < largeInput {
+			grown := make([]byte, len(in.buf), max(2*cap(in.buf), smallInput))
 			copy(grown, in.buf)
 			in.buf = grown
 		}
 		var got int
 		got, in.err = in.src.Read(in.buf[len(in.buf):cap(in.buf)])
 		in.buf = in.buf[:len(in.buf)+got]
+		in.eager = len(in.buf) == cap(in.buf)
 		if idle++; got > 0 {
 			idle = 0
 		} else if idle > 100 && in.err == nil {

@@ -23,6 +23,7 @@ type Reader struct {
 	format  Format
 	packing Compression
 	mapped  *mapping
+	name    string // of the file, for errors; empty for NewReader
 	file    *os.File
 	unpack  func()
 	err     error // that ends the file, returned from then on
@@ -35,6 +36,7 @@ type Reader struct {
 	ifs      []Interface
 	state    []readerInterface
 	comments []string
+	names    []NameRecord
 	block    Block // for Next
 }
 
@@ -92,7 +94,7 @@ func OpenFile(name string) (*Reader, error) {
 }
 
 func newFileReader(f *os.File, owned bool) (*Reader, error) {
-	r := &Reader{}
+	r := &Reader{name: f.Name()}
 	if owned {
 		r.file = f
 	}
@@ -104,7 +106,7 @@ func newFileReader(f *os.File, owned bool) (*Reader, error) {
 	}
 	if err := r.begin(); err != nil {
 		r.Close()
-		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	return r, nil
 }
@@ -143,6 +145,10 @@ func (r *Reader) Stable() bool { return r.in.src == nil }
 
 // Interfaces returns those described so far. The slice is the caller's.
 func (r *Reader) Interfaces() []Interface { return slices.Clone(r.ifs) }
+
+// Names returns what the Name Resolution Blocks read so far say, the first 65,536 entries of them. The slice
+// only grows; it must not be changed.
+func (r *Reader) Names() []NameRecord { return r.names[:len(r.names):len(r.names)] }
 
 // Close frees what the Reader holds. Frames' Data must not be used afterwards.
 func (r *Reader) Close() error {
@@ -273,9 +279,13 @@ func (r *Reader) NextBlock(b *Block) error {
 
 // end keeps the error that ends the file.
 func (r *Reader) end(err error) error {
-	if err != nil {
-		r.err = err
+	if err == nil || r.err != nil {
+		return err
 	}
+	if r.name != "" && err != io.EOF {
+		err = fmt.Errorf("%s: %w", r.name, err)
+	}
+	r.err = err
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,7 +22,8 @@ type matcher struct {
 
 type compiled struct {
 	program filter.Program
-	never   bool
+	why     *filter.Evaluator
+	never   bool // no frame of this link type can match
 	err     error
 }
 
@@ -45,13 +47,28 @@ func (m *matcher) compile(link capture.LinkType) *compiled {
 	c := new(compiled)
 	c.program, c.err = m.filter.Compile(link, nil)
 	if errors.Is(c.err, filter.ErrNeverMatches) {
-		c.never, c.err = true, nil // of this link type; the file may have others
+		c.never, c.err = true, nil // the file may have frames of other link types
+	}
+	if c.err == nil {
+		c.why, c.err = m.filter.Evaluator(link, nil)
 	}
 	if c.err != nil {
 		c.err = filterError(c.err)
 	}
 	kept, _ := m.programs.LoadOrStore(link, c)
 	return kept.(*compiled)
+}
+
+// appendWhy adds what each part of the expression gave on a frame, and the decision.
+func (m *matcher) appendWhy(b []byte, f *capture.Frame) []byte {
+	c := m.compile(f.Link)
+	if c.err != nil {
+		return b
+	}
+	for line := range strings.Lines(c.why.Why(f.Data, &filter.Meta{Length: f.Length}).String()) {
+		b = append(append(b, "    "...), line...)
+	}
+	return b
 }
 
 // window is the range of times that --from and --to ask for. It is set by the first packet.
@@ -117,56 +134,63 @@ func netmask(ifname string) netip.Addr {
 	return netip.Addr{}
 }
 
-// listProgram prints the compiled filter: for the file or the interface that is given, else for -y or Ethernet.
+// listProgram prints the compiled filter, or explains it: for -y, or for the file or the interface that is given,
+// or for Ethernet.
 func listProgram(env *cli.Env, o *options) error {
-	var p filter.Program
-	var err error
-	switch {
-	case o.linkFlag != "":
-		p, err = compileFor(o, o.link)
-	case len(o.read) > 0:
-		var r *capture.Reader
-		if r, err = capture.OpenFile(o.read[0]); err != nil {
-			return fileError(err)
-		}
-		var f capture.Frame
-		err = r.Next(&f) // pcapng tells the link type with the first frame
-		link := f.Link
-		if ifs := r.Interfaces(); err != nil && len(ifs) > 0 {
-			link = ifs[0].Link
-		}
-		r.Close()
-		p, err = compileFor(o, link)
-	case o.interfaces[0] != capture.Any:
-		p, err = liveProgram(o, o.interfaces[0])
-		if err == nil && o.filter == nil {
-			p, err = compileFor(o, o.link)
-		}
-	default:
-		p, err = compileFor(o, o.link)
-	}
+	link, opts, err := o.target()
 	if err != nil {
 		return err
+	}
+	f := o.filter
+	if f == nil {
+		f = filter.MustParse("")
+	}
+	if o.explain {
+		x, err := f.Explain(link, opts)
+		if err != nil {
+			return filterError(err)
+		}
+		env.Stdout.Printf("on link type %v\n%s", link, x)
+		return nil
+	}
+	p, err := f.Compile(link, opts)
+	if err != nil {
+		return filterError(err)
 	}
 	_, err = env.Stdout.Write(p.AppendListing(nil, filter.ListingForm(o.dump)))
 	return err
 }
 
-func compileFor(o *options, link capture.LinkType) (filter.Program, error) {
-	f := o.filter
-	if f == nil {
-		f = filter.MustParse("")
+// target says what -d and --explain compile for.
+func (o *options) target() (capture.LinkType, *filter.Options, error) {
+	opts := &filter.Options{Snaplen: o.snaplen}
+	switch {
+	case o.linkFlag != "":
+		return o.link, opts, nil
+	case len(o.read) > 0:
+		r, err := capture.OpenFile(o.read[0])
+		if err != nil {
+			return 0, nil, fileError(err)
+		}
+		defer r.Close()
+		var f capture.Frame
+		if err := r.Next(&f); err == nil { // pcapng tells the link type with the first frame
+			return f.Link, opts, nil
+		}
+		if ifs := r.Interfaces(); len(ifs) > 0 {
+			return ifs[0].Link, opts, nil
+		}
+	case o.interfaces[0] != capture.Any:
+		link, err := capture.LinkOf(o.interfaces[0])
+		opts.Live, opts.Netmask = true, netmask(o.interfaces[0])
+		return link, opts, deviceError(err)
 	}
-	p, err := f.Compile(link, &filter.Options{Snaplen: o.snaplen})
-	if err != nil {
-		return p, filterError(err)
-	}
-	return p, nil
+	return o.link, opts, nil
 }
 
 // deviceError says which interfaces there are when one is not found.
 func deviceError(err error) error {
-	if !errors.Is(err, capture.ErrNoDevice) {
+	if err == nil || !errors.Is(err, capture.ErrNoDevice) {
 		return err
 	}
 	list, lerr := capture.Interfaces()

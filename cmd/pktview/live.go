@@ -126,7 +126,7 @@ func (c *capturer) prepare(ctx context.Context) error {
 			r.OnFinish(func(w *capture.Writer) error { return c.writeStatistics(w) })
 		}
 	}
-	c.decoder.SkipChecksums = o.noSums || o.stats != ""
+	c.decoder = o.newDecoder()
 	if o.stats != "" {
 		c.stats = new(stats.Collector)
 	}

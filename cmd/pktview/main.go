@@ -14,17 +14,25 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	var o options
 	c := newCommand(&o)
 	return c.Execute(ctx, args, stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
-		if err := o.check(args); err != nil {
-			return err
+		err := o.check(args)
+		if err == nil {
+			err = perform(ctx, env, &o)
 		}
-		switch {
-		case o.list:
-			return listInterfaces(env, &o)
-		case o.dump > 0:
-			return listProgram(env, &o)
-		case len(o.read) > 0:
-			return readFiles(ctx, env, &o)
+		if place := caret(err); place != "" {
+			io.WriteString(env.Stderr, place)
 		}
-		return captureLive(ctx, env, &o)
+		return err
 	})
+}
+
+func perform(ctx context.Context, env *cli.Env, o *options) error {
+	switch {
+	case o.list:
+		return listInterfaces(env, o)
+	case o.dump > 0 || o.explain:
+		return listProgram(env, o)
+	case len(o.read) > 0:
+		return readFiles(ctx, env, o)
+	}
+	return captureLive(ctx, env, o)
 }

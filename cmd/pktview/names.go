@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"sockwire/capture"
 	"sockwire/capture/decode"
 	"sockwire/cmd/internal/cli"
 )
@@ -50,12 +51,12 @@ func appendName(b []byte, name string, a netip.Addr) []byte {
 	return cli.AppendEscaped(b, name)
 }
 
-// add makes known a name that a capture file has for an address.
-func (n *names) add(a netip.Addr, name string) {
+// add makes known what a capture file says of an address.
+func (n *names) add(r capture.NameRecord) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(n.known) < maxNames {
-		n.known[a] = name
+	if len(n.known) < maxNames && len(r.Names) > 0 {
+		n.known[r.Addr] = r.Names[0]
 	}
 }
 

@@ -35,6 +35,8 @@ type options struct {
 	expression string
 	filter     *filter.Filter // nil without an expression
 	dump       int
+	explain    bool
+	why        bool
 	linkFlag   string
 	link       capture.LinkType
 
@@ -52,6 +54,7 @@ type options struct {
 	absolute  bool
 	number    bool
 	noSums    bool
+	rtp       []uint
 	numeric   bool
 	resolve   bool
 	json      bool
@@ -90,7 +93,9 @@ func newCommand(o *options) *cli.Command {
 	cli.DurationVar(f, &o.duration, "duration", "", 0, "stop capturing after `TIME`")
 	f.StringVarP(&o.filterFile, "filter-file", "F", "", "read the expression from `FILE`")
 	f.CountVarP(&o.dump, "dump-filter", "d", "print the compiled filter and end: -d assembly, -dd C, -ddd decimal numbers")
-	f.StringVarP(&o.linkFlag, "linktype", "y", "", "with -d: compile for the link type `NAME`, such as EN10MB or RAW")
+	f.BoolVar(&o.explain, "explain", false, "say what the expression means, which bytes it reads and what may not be meant, and end")
+	f.BoolVar(&o.why, "why", false, "with -r: print every packet, and below it what each part of the expression gave on it")
+	f.StringVarP(&o.linkFlag, "linktype", "y", "", "with -d and --explain: compile for the link type `NAME`, such as EN10MB or RAW")
 	f.Var(&o.from, "from", "leave out packets before `WHEN`: 15:04:05, 2006-01-02T15:04:05Z, seconds since 1970, or +TIME after the first packet")
 	f.Var(&o.to, "to", "end at `WHEN`; +TIME counts from --from where that is given")
 	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "keep `N` bytes of each packet; 0 keeps all")
@@ -116,6 +121,7 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVarP(&o.absolute, "absolute-tcp-sequence-numbers", "S", false, "print absolute TCP sequence numbers")
 	f.BoolVarP(&o.number, "number", "#", false, "print the number of each packet")
 	f.BoolVarP(&o.noSums, "dont-verify-checksums", "K", false, "leave checksums unverified")
+	f.UintSliceVar(&o.rtp, "rtp", nil, "take UDP `PORT` for RTP; may be repeated")
 	f.BoolVarP(&o.numeric, "numeric", "n", false, "print numbers; this is the default, see --resolve")
 	f.BoolVar(&o.resolve, "resolve", false, "add the names of addresses, from the capture file and from the resolver")
 	f.BoolVar(&o.json, "json", false, "JSON Lines: packets, or statistics, and a summary")
@@ -160,6 +166,8 @@ func (o *options) check(args []string) error {
 		return cli.Usagef("--stats counts and -w writes: give one of them")
 	case len(o.read) > 0 && (o.deviceTime || o.duration != 0 || o.buffer != 0):
 		return cli.Usagef("--device-time, --duration and --buffer-size are for capturing, not for reading")
+	case o.why && (len(o.read) == 0 || o.write != "" || o.stats != "" || o.json):
+		return cli.Usagef("--why prints the packets of files: give it with -r, and without -w, --stats and --json")
 	case len(o.read) == 0 && (o.from.set || o.to.set):
 		return cli.Usagef("--from and --to are for reading; --duration ends a capture")
 	}
@@ -184,7 +192,31 @@ func (o *options) check(args []string) error {
 	if len(o.read) == 0 && len(o.interfaces) == 0 {
 		o.interfaces = []string{capture.Any}
 	}
-	return o.parseFilter(args)
+	for _, p := range o.rtp {
+		if p == 0 || p > 65535 {
+			return cli.Usagef("--rtp %d is no port", p)
+		}
+	}
+	if err := o.parseFilter(args); err != nil {
+		return err
+	}
+	if o.filter == nil && (o.explain || o.why) {
+		return cli.Usagef("--explain and --why are about an expression, and there is none")
+	}
+	return nil
+}
+
+// newDecoder returns the Decoder that the flags ask for.
+func (o *options) newDecoder() decode.Decoder {
+	// Statistics do not tell checksums.
+	d := decode.Decoder{SkipChecksums: o.noSums || o.stats != ""}
+	for _, p := range o.rtp {
+		if d.Ports == nil {
+			d.Ports = make(map[uint16]decode.Type)
+		}
+		d.Ports[uint16(p)] = decode.TypeRTP
+	}
+	return d
 }
 
 func (o *options) checkSizes() error {
@@ -286,13 +318,20 @@ func (o *options) parseFilter(args []string) error {
 	return nil
 }
 
-// filterError points at the mistake in an expression.
-func filterError(err error) error {
+// badFilter is an error in an expression; run shows where it is.
+type badFilter struct{ error }
+
+func (e badFilter) Unwrap() error { return e.error }
+
+func filterError(err error) error { return badFilter{err} }
+
+// caret returns the part of the expression that err is about, the place marked in the line below; or "".
+func caret(err error) string {
 	var wrong *filter.SyntaxError
-	if errors.As(err, &wrong) {
-		return cli.WithHint(fmt.Errorf("filter: %w", err), "%s", strings.ReplaceAll(strings.TrimRight(wrong.Caret(), "\n"), "\n", " | "))
+	if !errors.As(err, &wrong) {
+		return ""
 	}
-	return fmt.Errorf("filter: %w", err)
+	return strings.TrimRight(wrong.Caret(), "\n") + "\n"
 }
 
 // fileError gives an error of opening a file its own hint, for the right that a capture needs does not help there.

@@ -35,6 +35,8 @@ type pipeline struct {
 	names   *names
 
 	mu      sync.Mutex // reading
+	readers []*capture.Reader
+	named   []int // entries of each reader's Names that are known
 	src     frames
 	stable  bool
 	window  window
@@ -42,6 +44,7 @@ type pipeline struct {
 	err     error
 	last    *turn
 	read    atomic.Uint64
+	share   atomic.Int64   // percent of the file that is read, 0 where that is not known
 	history decode.History // by turns
 	matched uint64         // by turns
 	bytes   uint64
@@ -85,9 +88,7 @@ func (p *pipeline) run(ctx context.Context) error {
 
 func (p *pipeline) work(ctx context.Context) {
 	debug.SetPanicOnFault(true) // a mapped file that is shortened meanwhile; see guard
-	w := worker{p: p, render: newRenderer(p.o, p.env, p.names)}
-	w.decoder.SkipChecksums = p.o.noSums || p.o.stats != ""
-	w.decoder.SkipApplications = false
+	w := worker{p: p, render: newRenderer(p.o, p.env, p.names), decoder: p.o.newDecoder()}
 	b := &batch{frames: make([]capture.Frame, batchFrames), packets: make([]decode.Packet, batchFrames)}
 	for p.take(ctx, b) {
 		w.process(b)
@@ -112,6 +113,7 @@ func (p *pipeline) take(ctx context.Context, b *batch) bool {
 		return false
 	}
 	err := guard(func() error { return p.fill(b) })
+	p.note()
 	if err != nil {
 		p.finish(err)
 	}
@@ -139,6 +141,22 @@ func (p *pipeline) fill(b *batch) error {
 		b.n++
 	}
 	return nil
+}
+
+// note remembers how far reading has come, and the names that the files hold. The caller holds mu.
+func (p *pipeline) note() {
+	if len(p.readers) == 1 && p.readers[0].Size() > 0 {
+		p.share.Store(100 * p.readers[0].Offset() / p.readers[0].Size())
+	}
+	if p.names != nil {
+		for i, r := range p.readers {
+			list := r.Names()
+			for _, n := range list[p.named[i]:] {
+				p.names.add(n)
+			}
+			p.named[i] = len(list)
+		}
+	}
 }
 
 // keep copies what f borrows from its source. Growing the arena leaves earlier frames on the old one.
@@ -208,7 +226,7 @@ func (w *worker) decode(b *batch) error {
 			b.n = n
 			return err
 		}
-		if ok {
+		if ok || w.p.o.why {
 			// The error is in the packet and will be shown.
 			_ = w.decoder.Decode(*f, &b.packets[n])
 			n++
@@ -247,6 +265,9 @@ func (w *worker) show(b *batch) error {
 			w.stats.Add(&b.packets[i])
 		} else {
 			b.out = w.render.append(b.out, &b.packets[i])
+			if w.p.o.why {
+				b.out = w.p.matcher.appendWhy(b.out, &b.packets[i].Frame)
+			}
 		}
 	}
 	return nil

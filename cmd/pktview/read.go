@@ -36,7 +36,7 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 		return convert(ctx, env, o, readers)
 	}
 	start := time.Now()
-	p := &pipeline{o: o, env: env, matcher: newMatcher(o), window: window{o: o}, src: readers[0], stable: true}
+	p := &pipeline{o: o, env: env, matcher: newMatcher(o), window: window{o: o}, readers: readers, named: make([]int, len(readers)), src: readers[0], stable: true}
 	if o.resolve {
 		p.names = newNames(ctx)
 	}
@@ -46,7 +46,7 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 	for _, r := range readers {
 		p.stable = p.stable && r.Stable()
 	}
-	stop := env.Progress(func() string { return readProgress(readers, p.read.Load(), start) })
+	stop := env.Progress(func() string { return readProgress(p.read.Load(), p.share.Load(), start) })
 	env.OnStatus(func() string { return plural(p.read.Load(), "packet") + " read" })
 	err = p.run(ctx)
 	stop()
@@ -71,16 +71,15 @@ func openAll(env *cli.Env, o *options) ([]*capture.Reader, error) {
 		var r *capture.Reader
 		var err error
 		if _, isFile := env.Stdin.(*os.File); name == "-" && !isFile {
-			r, err = capture.NewReader(env.Stdin)
+			if r, err = capture.NewReader(env.Stdin); err != nil {
+				err = fmt.Errorf("standard input: %w", err)
+			}
 		} else {
 			r, err = capture.OpenFile(name)
 		}
 		if err != nil {
 			for _, r := range readers {
 				r.Close()
-			}
-			if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) {
-				err = fmt.Errorf("%s: %w", name, err)
 			}
 			return nil, fileError(err)
 		}
@@ -90,19 +89,23 @@ func openAll(env *cli.Env, o *options) ([]*capture.Reader, error) {
 }
 
 // readProgress is shown once reading takes a second.
-func readProgress(readers []*capture.Reader, n uint64, start time.Time) string {
+func readProgress(n uint64, share int64, start time.Time) string {
 	elapsed := time.Since(start)
 	if elapsed < time.Second {
 		return ""
 	}
-	return fmt.Sprintf("%s read, %.0f a second", plural(n, "packet"), float64(n)/elapsed.Seconds())
+	text := fmt.Sprintf("%s read, %.0f a second", plural(n, "packet"), float64(n)/elapsed.Seconds())
+	if share > 0 {
+		text = fmt.Sprintf("%d%%, %s", share, text)
+	}
+	return text
 }
 
 // convert copies what matches to a file.
 func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.Reader) error {
 	c := &converter{o: o, env: env, matcher: newMatcher(o), window: window{o: o}}
 	start := time.Now()
-	stop := env.Progress(func() string { return readProgress(readers, c.progress.Load(), start) })
+	stop := env.Progress(func() string { return readProgress(c.progress.Load(), 0, start) })
 	defer stop()
 	err := guard(func() error {
 		if len(readers) == 1 && !o.rotates() {

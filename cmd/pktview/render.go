@@ -6,6 +6,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/decode"
+	"sockwire/capture/decode/app"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -21,6 +22,7 @@ func newRenderer(o *options, env *cli.Env, names *names) *renderer {
 	r := &renderer{o: o, color: env.Color && !o.json, names: names}
 	r.printer = decode.Printer{
 		Time: decode.TimeFormat(o.timeCount), Nanoseconds: o.nano, Number: o.number, Link: o.linkLayer, Absolute: o.absolute,
+		Applications: app.Renderer{},
 	}
 	if o.utc {
 		r.printer.Location = time.UTC
