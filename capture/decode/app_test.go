@@ -66,3 +66,83 @@ func FuzzApplications(f *testing.F) {
 		decode.RenderAll(t, &r, nil, &p)
 	})
 }
+
+// BenchmarkDNSLine measures what a line about a DNS answer costs with the layer rendered.
+func BenchmarkDNSLine(b *testing.B) {
+	benchApplication(b, 1, func(r *decode.Printer, line []byte, p *decode.Packet) []byte { return r.AppendLine(line, p) })
+}
+
+func BenchmarkDNSJSON(b *testing.B) {
+	benchApplication(b, 1, func(r *decode.Printer, line []byte, p *decode.Packet) []byte { return r.AppendJSON(line, p) })
+}
+
+func BenchmarkTLSLine(b *testing.B) {
+	benchApplication(b, 10, func(r *decode.Printer, line []byte, p *decode.Packet) []byte { return r.AppendLine(line, p) })
+}
+
+func benchApplication(b *testing.B, sample int, render func(*decode.Printer, []byte, *decode.Packet) []byte) {
+	s := appSamples[sample]
+	d := decode.Decoder{Ports: map[uint16]decode.Type{9: s.kind}}
+	r := decode.Printer{Applications: app.Renderer{}}
+	var p decode.Packet
+	var line []byte
+	frame := carry(s.kind, s.tcp, s.data)
+	b.ReportAllocs()
+	for b.Loop() {
+		d.Decode(frame, &p)
+		line = render(&r, line[:0], &p)
+	}
+}
+
+// TestHostileText writes escape sequences, control characters, bidirectional overrides and invalid UTF-8 over every
+// text field of every packet there is, and renders it in all ways.
+func TestHostileText(t *testing.T) {
+	hostile := []byte("\x1b]0;x\a\x1b[2J\u202e\u2066\u200f\xff\xc0\x80\x9b31m\r\n\x00\x7f\u0085\"\\")
+	var d decode.Decoder
+	var p decode.Packet
+	var fields []decode.Field
+	var b []byte
+	r := decode.Printer{Location: time.UTC, Applications: app.Renderer{}, Link: true, Names: []string{string(hostile)}}
+	frames := decode.TestFrames(t)
+	d.Ports = map[uint16]decode.Type{}
+	for i, s := range appSamples {
+		frame := carry(s.kind, s.tcp, s.data)
+		frame.Data[23] = byte(i) // a port for each
+		frame.Data[22] = 0xee
+		d.Ports[0xee00|uint16(i)] = s.kind
+		frames = append(frames, frame)
+	}
+	written := map[string]int{}
+	for _, f := range frames {
+		d.Decode(f, &p)
+		whole := append([]byte(nil), f.Data...)
+		n := 0
+		for i := range p.Layers() {
+			fields = fieldsOf(fields[:0], &p, i)
+			for _, x := range fields {
+				if x.Kind != decode.KindText || x.Bits == 0 {
+					continue
+				}
+				at := f.Data[x.Bit/8 : (x.Bit+x.Bits)/8]
+				for k := range at {
+					at[k] = hostile[(n+k)%len(hostile)]
+				}
+				n += len(at)
+				written[x.Key]++
+			}
+		}
+		if n > 0 {
+			f.Comments = []string{string(hostile)}
+			d.Decode(f, &p)
+			b = decode.RenderAll(t, &r, b, &p)
+			copy(f.Data, whole)
+		}
+	}
+	for _, key := range []string{"lldp.tlv.system.name", "dns.qry.name", "http.request.uri", "http.host", "tls.handshake.extensions_server_name",
+		"dhcp.option.hostname", "tftp.source_file", "syslog.msg", "snmp.community"} {
+		if written[key] == 0 {
+			t.Errorf("no packet with %s", key)
+		}
+	}
+	t.Logf("%d kinds of text fields overwritten", len(written))
+}

@@ -71,11 +71,20 @@ type FieldWriter struct {
 	data   []byte
 	base   int // of data in the frame
 	depth  uint8
+	limit  int   // of Fields
+	spare  Field // takes what is beyond the limit
 }
+
+// maxFields is how many fields of one layer are shown: far more than real packets have, but a frame of tiny
+// options must not grow into megabytes.
+const maxFields = 4096
+
+// fMore stands at the end of a layer that has more fields than are shown.
+var fMore = Define("layer.more", "More fields than are shown", KindBool)
 
 // NewFieldWriter returns a writer for the bytes [from, to) of the frame of p, adding to dst.
 func NewFieldWriter(dst []Field, p *Packet, from, to int) FieldWriter {
-	return FieldWriter{Fields: dst, data: p.span(from, to), base: from}
+	return FieldWriter{Fields: dst, data: p.span(from, to), base: from, limit: len(dst) + maxFields}
 }
 
 // Data returns the bytes that the writer describes.
@@ -116,6 +125,12 @@ func (w *FieldWriter) Bits(d *Definition, bit, n int, meaning func(uint64) strin
 
 // next appends an empty field.
 func (w *FieldWriter) next(d *Definition, bit, bits int) *Field {
+	if len(w.Fields) >= w.limit {
+		if len(w.Fields) == w.limit {
+			w.Fields = append(w.Fields, Field{Definition: fMore, Number: 1})
+		}
+		return &w.spare
+	}
 	w.Fields = append(w.Fields, Field{Definition: d, Bit: w.base*8 + bit, Bits: bits, Depth: w.depth})
 	return &w.Fields[len(w.Fields)-1]
 }

@@ -407,9 +407,9 @@ func lldpTypeName(n uint64) string {
 func appendLLDP(b []byte, p *Packet, i int) []byte {
 	b = append(b, "LLDP"...)
 	h := p.Header(i)
-	for off := 0; off+2 <= len(h); {
+	for off, count := 0, 0; off+2 <= len(h); count++ {
 		n, t := int(be16(h[off:])&0x1ff), be16(h[off:])>>9
-		if off+2+n > len(h) || t == 0 {
+		if off+2+n > len(h) || t == 0 || count == 16 {
 			break
 		}
 		v := h[off+2 : off+2+n]

@@ -449,6 +449,22 @@ func BenchmarkJSON(b *testing.B) {
 	bench(b, func(f capture.Frame) { d.Decode(f, &p); line = r.AppendJSON(line[:0], &p) })
 }
 
+// TestManyFields has a frame of the most chunks that fit: the fields are bounded and say so.
+func TestManyFields(t *testing.T) {
+	f := frame(t, capture.LinkIPv4, "45000000 0001 0000 40 84 0000 0a000001 0a000002 0001 0009 00000000 00000000"+strings.Repeat("ee000004", 16000))
+	var d Decoder
+	var p Packet
+	var r Printer
+	d.Decode(f, &p)
+	fields := p.AppendFields(nil, 1)
+	if n := len(fields); n != maxFields+1 || fields[n-1].Definition != fMore {
+		t.Errorf("%d fields, the last is %s", n, fields[len(fields)-1].Key)
+	}
+	if b := renderAll(t, &r, nil, &p); !bytes.Contains(b, []byte(`,"more":true}`)) {
+		t.Error("the JSON does not say that there are more")
+	}
+}
+
 func TestCutCorpus(t *testing.T) {
 	var d Decoder
 	var p Packet

@@ -289,7 +289,7 @@ var ours = map[string]bool{
 	"dns.queries": true, "dns.answers": true, "dns.authorities": true, "dns.additionals": true, "dns.rdata": true, "dns.rdata_text": true,
 	"ntp.reference_timestamp": true, "ntp.origin_timestamp": true, "ntp.receive_timestamp": true, "ntp.transmit_timestamp": true,
 	"ntp.root_delay": true, "ntp.root_dispersion": true, "stun.att.text": true,
-	"radiotap.rate": true, "radiotap.signal": true, "radiotap.noise": true,
+	"layer.more": true, "radiotap.rate": true, "radiotap.signal": true, "radiotap.noise": true,
 }
 
 // strange are files on which tshark and we may differ in the keys that start so, with the reason.

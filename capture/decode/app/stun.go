@@ -146,10 +146,12 @@ func stunLine(b, data []byte) ([]byte, bool) {
 		b = strconv.AppendUint(append(b, "method "...), method, 10)
 	}
 	b = append(append(b, ' '), stunClass(class)...)
+	shown := false
 	stunAttributes(data, func(t uint16, off, n int) {
-		if t != stunMapped && t != stunXorMapped {
+		if shown || t != stunMapped && t != stunXorMapped {
 			return
 		}
+		shown = true
 		if a, ok := stunAddress(data, t, off+4, n); ok {
 			b = a.AppendTo(append(b, ", mapped "...))
 		}
