@@ -60,7 +60,7 @@ var corpusRoot string
 func corpusPackets(t testing.TB, link capture.LinkType) [][]byte {
 	corpusRoot = corpusDir(t)
 	p := packetsByLink()[link]
-	const few = 120
+	const few = 40
 	if os.Getenv("FILTER_FULL") != "" || len(p) <= few {
 		return p
 	}

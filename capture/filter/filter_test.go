@@ -272,6 +272,37 @@ func TestLiveJudges(t *testing.T) {
 	t.Logf("%d packets in %d cuts", n.packets, n.cuts)
 }
 
+// TestLiveOracle compares with what libpcap compiles for an open device, where it may open one.
+func TestLiveOracle(t *testing.T) {
+	o := newOracle(t)
+	if _, err := o.device("vlan", true); err != nil {
+		t.Skip("tcpdump may not open the loopback device: ", err)
+	}
+	rng := rand.New(rand.NewPCG(11, 12))
+	var n tally
+	for _, expr := range []string{"vlan", "vlan 5", "vlan 5 and tcp port 443", "vlan and vlan 5 and ip6", "not vlan", "ip or vlan 5 and udp",
+		"vlan 5 or arp", "vlan and mpls 100 and ip", "vlan and pppoes and tcp", "inbound and vlan 7", "outbound or ifindex 3", "vlan and ip[9] = 6"} {
+		j, err := judgesFor(nil, expr, capture.LinkEthernet, Options{Live: true})
+		if err != nil {
+			t.Fatalf("%s: %v", expr, err)
+		}
+		if j.theirs, err = o.device(expr, true); err != nil {
+			t.Fatalf("%s: %v", expr, err)
+		}
+		if j.theirsPlain, err = o.device(expr, false); err != nil {
+			t.Fatalf("%s: %v", expr, err)
+		}
+		j.haveOracle = true
+		seeds := append(seedPackets(rng), tunnelled[0].data, tunnelled[2].data, tunnelled[3].data)
+		for _, m := range []Meta{{}, {VLANPresent: true, VLANTCI: 0x2005, VLANTPID: 0x8100}, {VLANPresent: true, VLANTCI: 7, PacketType: 4, Ifindex: 3}} {
+			for _, data := range coverBranches(rng, []*Program{&j.opt, &j.theirs}, seeds, &m) {
+				j.compare(t, data, m, &n)
+			}
+		}
+	}
+	t.Logf("%d packets in %d cuts, %d answers of libpcap", n.packets, n.cuts, n.oracle)
+}
+
 // TestListing compares the three forms with what tcpdump prints of the same instructions.
 func TestListing(t *testing.T) {
 	tcpdump, err := exec.LookPath("tcpdump")

@@ -152,7 +152,7 @@ func randomTime(t *testing.T) time.Duration {
 		}
 		return d
 	}
-	return 2 * time.Second
+	return 1500 * time.Millisecond
 }
 
 func randomSeed(t *testing.T) uint64 {
