@@ -536,13 +536,13 @@ func (r *Run) firstPending(q *queue[uint64]) *slot {
 // while there is something else to wait for.
 func (r *Run) finalAt(s *slot) time.Duration {
 	at := s.sent + r.timeout(int(s.level))
+	if !r.drained || r.p.Late > 0 {
+		at += r.late()
+	}
 	if r.drained && r.p.QuickEnd && r.longest > 0 {
 		at = min(at, r.lastSend+max(2*r.longest, r.p.Interval))
 	}
-	if r.drained && r.p.Late == 0 {
-		return at
-	}
-	return at + r.late()
+	return at
 }
 
 // due returns when the next regular echo to h is due.

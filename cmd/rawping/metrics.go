@@ -26,10 +26,11 @@ type metrics struct {
 	server *http.Server
 }
 
-func serveMetrics(address string) (*metrics, error) {
+// serveMetrics returns the address it listens on too, for one given with port 0.
+func serveMetrics(address string) (*metrics, string, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("--metrics: %w", err)
+		return nil, "", fmt.Errorf("--metrics: %w", err)
 	}
 	m := &metrics{labels: make(map[string]bool)}
 	m.rtt = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rawping_rtt_seconds", Help: "Round-trip times of answered echoes.",
@@ -47,7 +48,7 @@ func serveMetrics(address string) (*metrics, error) {
 			l.Close()
 		}
 	}()
-	return m, nil
+	return m, l.Addr().String(), nil
 }
 
 func (m *metrics) close() { m.server.Close() }

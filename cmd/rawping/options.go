@@ -342,7 +342,10 @@ func (o *options) planSpeed(p *plan) error {
 	case o.adaptive:
 		ping.Window, ping.Preload = max(1, o.preload), 0
 	}
-	ping.Overdue = o.overdue && p.changed("timeout")
+	if ping.Overdue = o.overdue; o.overdue && !p.changed("timeout") {
+		// An answer is missed when the next echo is sent, and waited for all the same.
+		ping.Timeout, ping.Late = ping.Interval, max(ping.Timeout-ping.Interval, 0)
+	}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"sockwire/cmd/internal/cli"
@@ -209,8 +210,8 @@ func (s *session) jsonSummary(report *raw.Report, ctx context.Context) {
 
 const csvHeader = "time,target,name,seq,outcome,cause,duplicate,from,rtt_ns,clock,queue_ns,network_ns,receive_ns,total_ns,late_ns,ttl,tos,size,corrupt_at,icmp_type,icmp_code,mtu"
 
-// csvEcho prints one end with the fields of csvHeader; those that do not apply are empty. A name holds no comma: it
-// was looked up as a host name or is quoted.
+// csvEcho prints one end with the fields of csvHeader; those that do not apply are empty. Text is
+// quoted where it has to be.
 func (s *session) csvEcho(e *raw.Echo, overdue bool) {
 	if s.opt.quiet || overdue {
 		return
@@ -255,12 +256,11 @@ func (s *session) csvEcho(e *raw.Echo, overdue bool) {
 	_, s.writeErr = s.env.Stdout.Write(b)
 }
 
-// csvQuoted quotes a value as RFC 4180 says, where it needs it.
+// csvQuoted quotes a value as RFC 4180 says, where it needs it. What could act on a terminal is escaped before.
 func csvQuoted(v string) string {
-	for _, c := range v {
-		if c == ',' || c == '"' || c == '\n' || c == '\r' {
-			return strconv.Quote(v)
-		}
+	v = cli.Escape(v)
+	if strings.ContainsAny(v, `,"`) {
+		return `"` + strings.ReplaceAll(v, `"`, `""`) + `"`
 	}
 	return v
 }

@@ -72,10 +72,12 @@ func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string
 	var m *metrics
 	if o.metrics != "" {
 		var err error
-		if m, err = serveMetrics(o.metrics); err != nil {
+		var address string
+		if m, address, err = serveMetrics(o.metrics); err != nil {
 			return err
 		}
 		defer m.close()
+		env.Warnf("metrics at http://%s/metrics", address)
 	}
 	// The context of the sockets is not the one of the deadline: what was sent is accounted for either way.
 	pingCtx := ctx

@@ -128,7 +128,7 @@ func (s *session) replyText(e *raw.Echo) string {
 	if e.Outcome == probe.Corrupt && !e.Duplicate {
 		b.WriteString(corruptText(e))
 	}
-	if e.Outcome == probe.Late && !e.Duplicate {
+	if e.Outcome == probe.Late && !e.Duplicate && (!s.opt.overdue || s.plan.changed("timeout")) {
 		fmt.Fprintf(&b, " (late by %s ms)", milliseconds(e.Over))
 	}
 	if e.Duplicate {
@@ -248,7 +248,7 @@ func (s *session) textSummary(report *raw.Report) {
 	if text := lossText(&s.all); text != "" {
 		w.Printf("%s\n", text)
 	}
-	if n := t.Count(probe.Late); n > 0 {
+	if n := t.Count(probe.Late); n > 0 && (!s.opt.overdue || s.plan.changed("timeout")) {
 		w.Printf("%d of those received were late, after more than %v\n", n, s.plan.pinger.Timeout)
 	}
 	s.printTimes(report)

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sockwire/cmd/internal/cli"
+	"sockwire/cmd/internal/cli/clitest"
+	"sockwire/raw"
+	"sockwire/raw/probe"
+)
+
+func TestGenerated(t *testing.T) { clitest.Generated(t, "rawping", run) }
+
+// fill sets every field of a struct to something that JSON does not leave out.
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem())
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			v.Set(reflect.ValueOf(time.Unix(1_700_000_000, 123456789).UTC()))
+			return
+		}
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0))
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		one := reflect.New(v.Type().Elem()).Elem()
+		fill(one)
+		v.SetMapIndex(reflect.ValueOf("name"), one)
+	case reflect.String:
+		v.SetString("text")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Float64:
+		v.SetFloat(0.5)
+	case reflect.Int, reflect.Int64:
+		v.SetInt(1)
+	default:
+		v.SetUint(1)
+	}
+}
+
+// TestSchema freezes the names and the order of everything in the JSON records.
+func TestSchema(t *testing.T) {
+	var b bytes.Buffer
+	for _, r := range []any{new(echoRecord), new(hostRecord), new(summaryRecord)} {
+		fill(reflect.ValueOf(r).Elem())
+		reflect.ValueOf(r).Elem().FieldByName("Type").SetString(strings.TrimSuffix(strings.ToLower(reflect.TypeOf(r).Elem().Name()), "record"))
+		if err := json.NewEncoder(&b).Encode(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clitest.Golden(t, "testdata/schema.jsonl", b.String())
+}
+
+func testSession(o *options) (*session, *bytes.Buffer) {
+	var b bytes.Buffer
+	p := &plan{pinger: raw.Pinger{Size: 56, Count: o.count}, changed: func(string) bool { return true }}
+	h := &hosts{ctx: nil, names: map[int]string{1: "host,with \"quotes\"\x1b"}}
+	return &session{opt: o, plan: p, env: &cli.Env{Stdout: cli.NewOutput(&b)}, hosts: h}, &b
+}
+
+func TestEndText(t *testing.T) {
+	target := netip.MustParseAddr("192.0.2.1")
+	router := netip.MustParseAddr("198.51.100.1")
+	reply := raw.Echo{Target: target, From: target, Seq: 3, Outcome: probe.Answered, TTL: 64, Size: 64, RTT: 1234567, Source: raw.TimeKernel,
+		Split: raw.Split{Queue: 9 * time.Millisecond, Network: 1234567, Receive: 20 * time.Microsecond}, Total: 11 * time.Millisecond}
+	with := func(change func(*raw.Echo)) raw.Echo { e := reply; change(&e); return e }
+	for _, tc := range []struct {
+		o    options
+		e    raw.Echo
+		want string
+	}{
+		{options{}, reply, "64 bytes from 192.0.2.1: icmp_seq=3 ttl=64 time=1.23 ms (and 9.00 ms in the local queue)"},
+		{options{userTime: true}, reply, "64 bytes from 192.0.2.1: icmp_seq=3 ttl=64 time=11.0 ms"},
+		{options{verbose: true}, reply, "64 bytes from 192.0.2.1: icmp_seq=3 ttl=64 time=1.23 ms (queue 9.00, network 1.23, receive 0.020 ms)"},
+		{options{userTime: true}, with(func(e *raw.Echo) { e.Duplicate = true }), "64 bytes from 192.0.2.1: icmp_seq=3 ttl=64 time=11.0 ms (DUP!)"},
+		{options{userTime: true}, with(func(e *raw.Echo) { e.Outcome, e.Over = probe.Late, 150*time.Millisecond }), "64 bytes from 192.0.2.1: icmp_seq=3 ttl=64 time=11.0 ms (late by 150 ms)"},
+		{options{userTime: true}, with(func(e *raw.Echo) { e.Outcome, e.Cause, e.At = probe.Corrupt, probe.BadChecksum, 17 }), "64 bytes from 192.0.2.1: icmp_seq=3 ttl=64 time=11.0 ms (BAD CHECKSUM! byte 17 differs)"},
+		{options{userTime: true}, with(func(e *raw.Echo) { e.From = router }), "64 bytes from 198.51.100.1: icmp_seq=3 ttl=64 time=11.0 ms (DIFFERENT ADDRESS!)"},
+		{options{}, raw.Echo{Target: target, From: router, Seq: 1, Outcome: probe.Refused, Type: 11}, "From 198.51.100.1 icmp_seq=1 Time to live exceeded"},
+		{options{}, raw.Echo{Target: target, From: router, Seq: 1, Outcome: probe.Refused, Type: 3, Code: 4, MTU: 1400}, "From 198.51.100.1 icmp_seq=1 Frag needed and DF set (mtu = 1400)"},
+		{options{}, raw.Echo{Target: target, Seq: 1, Outcome: probe.Refused, Local: true, MTU: 1400}, "icmp_seq=1 message too long, mtu=1400"},
+		{options{}, raw.Echo{Target: target, Seq: 7, Outcome: probe.Lost, Cause: probe.LocalQueue}, "icmp_seq=7 dropped in the local queue"},
+		{options{}, raw.Echo{Target: target, Seq: 7, Outcome: probe.Lost, Cause: probe.ReceiveBuffer}, "icmp_seq=7 answer dropped in the receive buffer"},
+		{options{}, raw.Echo{Target: target, Seq: 7, Outcome: probe.Lost, Cause: probe.Unanswered}, ""},
+		{options{verbose: true}, raw.Echo{Target: target, Seq: 7, Outcome: probe.Lost, Cause: probe.Unanswered}, "icmp_seq=7 unanswered"},
+	} {
+		s, _ := testSession(&tc.o)
+		if got := s.endText(&tc.e, false); got != tc.want {
+			t.Errorf("got  %q\nwant %q", got, tc.want)
+		}
+	}
+	s, _ := testSession(&options{})
+	e := with(func(e *raw.Echo) { e.Index = 1; e.Split.Queue = 0 })
+	if got := s.endText(&e, false); !strings.HasPrefix(got, `64 bytes from host,with "quotes"\x1b (192.0.2.1): `) {
+		t.Errorf("a name is not made safe: %q", got)
+	}
+}
+
+func TestCSV(t *testing.T) {
+	s, b := testSession(&options{csv: true})
+	target := netip.MustParseAddr("192.0.2.1")
+	s.csvEcho(&raw.Echo{Target: target, Index: 1, Seq: 2, Outcome: probe.Refused, Cause: probe.NetworkError, Sent: time.Unix(1, 5), From: target, Type: 3, Code: 1}, false)
+	s.env.Stdout.Flush()
+	want := `1970-01-01T00:00:01.000000005Z,192.0.2.1,"host,with ""quotes""\x1b",2,refused,network error,,192.0.2.1,,,,,,,,,,,,3,1,` + "\n"
+	if got := b.String(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if fields := strings.Count(csvHeader, ","); fields != 21 {
+		t.Errorf("%d commas in the header", fields)
+	}
+}
+
+func TestLossText(t *testing.T) {
+	var a account
+	for seq, c := range []probe.Cause{probe.LocalQueue, probe.LocalQueue, probe.NoCause, probe.Unanswered} {
+		o := probe.Lost
+		if c == probe.NoCause {
+			o = probe.Answered
+		}
+		a.add(&raw.Echo{Seq: seq + 1, Outcome: o, Cause: c})
+	}
+	if got, want := lossText(&a), "lost 3: 2 in the local queue, 1 unanswered; in 2 runs, the longest of 2"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := lossText(&account{}); got != "" {
+		t.Errorf("nothing lost: %q", got)
+	}
+}
+
+func TestRanges(t *testing.T) {
+	for _, tc := range []struct {
+		text  string
+		first string
+		count uint64
+	}{
+		{"192.0.2.0/24", "192.0.2.1", 254}, {"192.0.2.8/31", "192.0.2.8", 2}, {"192.0.2.9/32", "192.0.2.9", 1}, {"2001:db8::/112", "2001:db8::", 65536},
+		{"192.0.2.250-192.0.3.5", "192.0.2.250", 12}, {"2001:db8::1-2001:db8::ff", "2001:db8::1", 255}, {"192.0.2.1", "192.0.2.1", 1},
+	} {
+		r, err := parseRange(tc.text)
+		if err != nil || r.first.String() != tc.first || r.count != tc.count {
+			t.Errorf("%s: %v, %v", tc.text, r, err)
+			continue
+		}
+		// Every address once, in another order, whatever the shards.
+		for _, n := range []uint64{1, 3} {
+			var all []netip.Addr
+			for i := range n {
+				all = slices.AppendSeq(all, r.shuffled(shard{i, n}, 42))
+			}
+			sorted := slices.SortedFunc(slices.Values(all), netip.Addr.Compare)
+			if uint64(len(slices.Compact(sorted))) != tc.count || sorted[0] != r.first || sorted[len(sorted)-1] != r.at(tc.count-1) {
+				t.Errorf("%s in %d shards: %d addresses, %v to %v", tc.text, n, len(all), sorted[0], sorted[len(sorted)-1])
+			}
+			if tc.count > 100 && slices.IsSortedFunc(all, netip.Addr.Compare) {
+				t.Errorf("%s is not shuffled", tc.text)
+			}
+		}
+	}
+	for _, text := range []string{"", "x", "192.0.2.9-192.0.2.1", "192.0.2.1-2001:db8::1", "2001:db8::/32", "192.0.2.0/33", "::-ffff::"} {
+		if r, err := parseRange(text); err == nil {
+			t.Errorf("%q was taken for %v", text, r)
+		}
+	}
+	for _, text := range []string{"0/3", "4/3", "1", "a/b", "1/0"} {
+		if _, err := parseShard(text); err == nil {
+			t.Errorf("shard %q was taken", text)
+		}
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	m, address, err := serveMetrics("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.close()
+	m.echo("192.0.2.1", &raw.Echo{Outcome: probe.Answered, RTT: 3 * time.Millisecond})
+	m.echo("192.0.2.1", &raw.Echo{Outcome: probe.Answered, Duplicate: true})
+	m.echo("192.0.2.1", &raw.Echo{Outcome: probe.Lost, Cause: probe.LocalQueue})
+	resp, err := http.Get("http://" + address + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`rawping_rtt_seconds_count{target="192.0.2.1"} 1`, `rawping_duplicates_total{target="192.0.2.1"} 1`,
+		`rawping_echoes_total{cause="local queue",outcome="lost",target="192.0.2.1"} 1`} {
+		if !strings.Contains(string(body), want) {
+			t.Errorf("no %s in\n%s", want, body)
+		}
+	}
+	if _, _, err := serveMetrics(address); err == nil {
+		t.Error("an address in use was taken")
+	}
+}
+
+func TestOptionText(t *testing.T) {
+	route := raw.RecordRoute()
+	copy(route[4:], []byte{192, 0, 2, 1, 192, 0, 2, 2})
+	route[3] = 12
+	if got := optionText(route); got != "\nRR:\t192.0.2.1\n\t192.0.2.2" {
+		t.Errorf("%q", got)
+	}
+	if got := optionText([]byte{7, 200, 4}); got != "\nunreadable options" {
+		t.Errorf("%q", got)
+	}
+	if got := optionText([]byte{68, 12, 13, 0x31, 0, 0, 0, 0, 0, 0, 0, 1, 0}); !strings.Contains(got, "3 more routers") {
+		t.Errorf("%q", got)
+	}
+}
+
+func FuzzOptionText(f *testing.F) {
+	f.Add(raw.RecordRoute())
+	f.Add([]byte{68, 12, 13, 1, 192, 0, 2, 1, 0, 0, 0, 1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if text := optionText(b); len(text) > 100*(len(b)+1) || strings.ContainsRune(text, '\x1b') {
+			t.Fatalf("%q", text)
+		}
+	})
+}
+
+func TestStrip(t *testing.T) {
+	var s strip
+	for _, ms := range []time.Duration{1, 2, 4, 8} {
+		s.add(ms*time.Millisecond, true)
+	}
+	s.add(0, false)
+	if got := s.text(); got != "▁▃▆█x" {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestMilliseconds(t *testing.T) {
+	for d, want := range map[time.Duration]string{39 * time.Microsecond: "0.039", 1234567: "1.23", 12345678: "12.3", 123456789: "123", 0: "0.000"} {
+		if got := milliseconds(d); got != want {
+			t.Errorf("%v is printed %s, want %s", d, got, want)
+		}
+	}
+}
