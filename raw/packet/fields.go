@@ -41,8 +41,7 @@ var extensionAliases = map[string]uint64{"mobility": ProtoMobility, "hip": Proto
 // layerKinds are the layers with fields, in the order that help shows them.
 var layerKinds = []*layerKind{
 	{name: "eth", make: func() Layer { return new(Ethernet) }, names: map[string]map[string]uint64{"type": etherTypeNames}},
-	{name: "vlan", make: func() Layer { return new(VLAN) }, names: map[string]map[string]uint64{"type": etherTypeNames, "tpid": etherTypeNames},
-		aliases: map[string]alias{"tci.pcp": {"pcp", 0, 3}}},
+	{name: "vlan", make: func() Layer { return new(VLAN) }, names: map[string]map[string]uint64{"type": etherTypeNames, "tpid": etherTypeNames}},
 	{name: "qinq", make: func() Layer { return &VLAN{TPID: U16(EtherTypeQinQ)} }, names: map[string]map[string]uint64{"type": etherTypeNames, "tpid": etherTypeNames}},
 	{name: "mpls", make: func() Layer { return new(MPLS) }},
 	{name: "pppoe", make: func() Layer { return new(PPPoE) }},
@@ -297,4 +296,19 @@ func scalarOf(a netip.Addr) scalar {
 		return scalar{binary.BigEndian.Uint64(b[:]), binary.BigEndian.Uint64(b[8:])}
 	}
 	return scalar{}
+}
+
+// Fields returns the layers of the expression language that have fields, and the names of these. It is for help texts
+// and their tests.
+func Fields() map[string][]string {
+	all := map[string][]string{}
+	for _, k := range layerKinds {
+		for _, f := range k.fields() {
+			all[k.name] = append(all[k.name], f.name)
+		}
+		for a := range k.aliases {
+			all[k.name] = append(all[k.name], a)
+		}
+	}
+	return all
 }
