@@ -38,8 +38,7 @@ func (f *Filter) Evaluator(link capture.LinkType, opts *Options) (*Evaluator, er
 		opts = &Options{}
 	}
 	ev := &Evaluator{f: f, link: link, opts: *opts}
-	ev.opts.NoOptimize = true
-	if _, err := f.Compile(link, &ev.opts); err != nil {
+	if _, _, err := lower(f, link, &ev.opts); err != nil {
 		return nil, err
 	}
 	ev.names = nameResults{map[string][]netip.Addr{}, map[*prim]portRange{}, map[*prim]uint32{}, map[*prim]ipv4Net{}, map[*prim][6]byte{}}
@@ -70,7 +69,7 @@ func (ev *Evaluator) Match(data []byte, m *Meta) bool {
 	return ev.start(data, m).run() == yes
 }
 
-// resolve looks up the names once. Compile has checked that they are known.
+// resolve looks up the names once. The lowerer has checked that they are known.
 func (ev *Evaluator) resolve(n node) {
 	switch n := n.(type) {
 	case *junction:
