@@ -122,6 +122,9 @@ var samples = []sample{
 		"IP 10.0.0.1 > 10.0.0.2: ICMP extended echo request, id 1, seq 5, length 24"},
 	{"Cisco HDLC", capture.LinkPPPHDLC, "0f00 0800 4500001c 0001 0000 40 01 66de 0a000001 0a000002 0800 f7fd 0001 0001",
 		"IP 10.0.0.1 > 10.0.0.2: ICMP echo request, id 1, seq 1, length 8"},
+	{"MPTCP", capture.LinkIPv4, "45000048 0001 0000 40 06 66ad 0a000001 0a000002" +
+		"0001 0009 00000001 00000001 d010 0001 2687 0000 1e0c 11 02 cafebabe 00000003 1e12 20 05 00000064 000000c8 00000001 000a 0101",
+		"IP 10.0.0.1:1 > 10.0.0.2:9: Flags [.], ack 1, win 1, options [mptcp join id 2 token 0xcafebabe,mptcp dss ack 100 seq 200 subseq 1 len 10,nop,nop], length 0"},
 	{"truncated", capture.LinkType(999), "0102", "length 2 [payload at byte 0: unknown link type]"},
 }
 

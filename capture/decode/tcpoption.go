@@ -137,16 +137,3 @@ func appendFastOpen(b, cookie []byte) []byte {
 	}
 	return appendBytes(append(b, "tfo cookie "...), cookie)
 }
-
-// mptcpSubtypes are those of RFC 8684 section 8.2.
-var mptcpSubtypes = [16]string{
-	0: "capable", 1: "join", 2: "dss", 3: "add-addr", 4: "rem-addr", 5: "prio", 6: "fail", 7: "fast-close", 8: "tcprst",
-}
-
-func appendMPTCP(b, d []byte) []byte {
-	b = append(b, "mptcp "...)
-	if s := mptcpSubtypes[d[0]>>4]; s != "" {
-		return append(b, s...)
-	}
-	return appendUint(append(b, "subtype "...), uint64(d[0]>>4))
-}

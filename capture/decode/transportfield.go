@@ -38,7 +38,6 @@ var (
 	fTCPAONext   = Define("tcp.options.ao.rnextkeyid", "RNextKeyID", KindUint).As("rnext_key_id")
 	fTCPAOMAC    = Define("tcp.options.ao.mac", "MAC", KindBytes).As("mac")
 	fTCPTFO      = Define("tcp.options.tfo.cookie", "Fast Open Cookie", KindBytes).As("cookie")
-	fMPTCPType   = Define("tcp.options.mptcp.subtype", "Multipath TCP subtype", KindUint).As("subtype")
 	fTCPOptData  = Define("tcp.options.data", "Data", KindBytes).As("data")
 )
 
@@ -116,14 +115,11 @@ func tcpOptionFields(w *FieldWriter, o Option) {
 			w.Bytes(fTCPTFO, off+2, n-2)
 		}
 	case o.Kind == tcpMPTCP && n > 0:
-		w.Bits(fMPTCPType, off*8, 4, mptcpSubtypeName)
-		w.Bytes(fTCPOptData, off, n)
+		mptcpFields(w, o)
 	case n > 0:
 		w.Bytes(fTCPOptData, off, n)
 	}
 }
-
-func mptcpSubtypeName(n uint64) string { return mptcpSubtypes[n&15] }
 
 func tcpOptionName(n uint64) string {
 	switch n {
