@@ -68,7 +68,7 @@ func (f *Filter) Explain(link capture.LinkType, opts *Options) (*Explanation, er
 	} else {
 		x.Words = words(nil, f.root, 0)
 		x.Reads = ev.reading()
-		x.Warnings = (&advisor{}).walk(f)
+		x.Warnings = (&advisor{seen: map[string]bool{}}).walk(f)
 	}
 	if f.anywhere {
 		x.Words = append([]string{"at one of its network headers, the outermost or one inside VLAN, QinQ, MPLS, PPPoE, IP in IP, GRE, VXLAN or Geneve,"}, x.Words...)
@@ -98,11 +98,12 @@ func (ev *Evaluator) reading() []string {
 		return nil
 	}
 	var out []string
+	seen := map[string]bool{}
 	e := ev.start(nil, nil)
 	e.dry = true
 	e.field = func(what string, p place, size int) {
-		line := what + ": " + p.bytes(size)
-		if !slices.Contains(out, line) {
+		if line := what + ": " + p.bytes(size); !seen[line] {
+			seen[line] = true
 			out = append(out, line)
 		}
 	}
@@ -124,7 +125,7 @@ func (p place) bytes(size int) string {
 
 // words describes a condition; what belongs to it is indented below it.
 func words(out []string, n node, depth int) []string {
-	line := func(s string) { out = append(out, strings.Repeat("  ", depth)+s) }
+	line := func(s string) { out = append(out, strings.Repeat("  ", min(depth, maxIndent))+s) }
 	switch n := n.(type) {
 	case *junction:
 		if n.or {
@@ -295,13 +296,16 @@ func describeSpecial(n *special) string {
 
 // advisor looks for traps.
 type advisor struct {
-	out []Warning
+	out   []Warning
+	seen  map[string]bool
+	mixed bool // it has warned of "and" and "or"
 }
 
 func (a *advisor) warn(s span, format string, args ...any) {
-	w := Warning{s.pos + 1, fmt.Sprintf(format, args...)}
-	if !slices.ContainsFunc(a.out, func(x Warning) bool { return x.Msg == w.Msg }) {
-		a.out = append(a.out, w)
+	msg := fmt.Sprintf(format, args...)
+	if !a.seen[msg] {
+		a.seen[msg] = true
+		a.out = append(a.out, Warning{s.pos + 1, msg})
 	}
 }
 
@@ -311,22 +315,29 @@ func (a *advisor) walk(f *Filter) []Warning {
 	return a.out
 }
 
-func (a *advisor) node(n node, anywhere bool) {
+// node returns a keyword in n that shifts what follows, or "".
+func (a *advisor) node(n node, anywhere bool) (shifts string) {
 	switch n := n.(type) {
 	case *junction:
-		if n.mixed {
-			a.warn(n.right.where(), "'and' and 'or' bind equally, from left to right: this reads as %s", textOf(grouped{n}))
+		if n.mixed && !a.mixed {
+			a.mixed = true
+			a.warn(n.right.where(), "'and' and 'or' bind equally, from left to right: this reads as %s", clip(textOf(grouped{n})))
 		}
-		if kw := shift(n.left); n.or && kw != "" && readsHeaders(n.right) {
-			a.warn(n.right.where(), "this is looked for behind '%s' even where that did not match; write it before '%s' to look without it", kw, kw)
+		shifts = a.node(n.left, anywhere)
+		if n.or && shifts != "" && readsHeaders(n.right) {
+			a.warn(n.right.where(), "this is looked for behind '%s' even where that did not match; write it before '%s' to look without it", shifts, shifts)
 		}
-		a.node(n.left, anywhere)
-		a.node(n.right, anywhere)
+		return cmpOr(shifts, a.node(n.right, anywhere))
 	case *not:
-		if kw := shift(n.x); kw != "" {
-			a.warn(n.span, "what follows is looked for behind '%s' although that must not be there", kw)
+		if shifts = a.node(n.x, anywhere); shifts != "" {
+			a.warn(n.span, "what follows is looked for behind '%s' although that must not be there", shifts)
 		}
-		a.node(n.x, anywhere)
+		return shifts
+	case *special:
+		switch n.kw {
+		case "vlan", "mpls", "pppoes", "geneve", "vxlan":
+			return n.kw
+		}
 	case *prim:
 		if (n.q.typ == "port" || n.q.typ == "portrange") && !anywhere {
 			a.warn(n.span, "'%s' does not see ports behind IPv6 extension headers, nor in fragments but the first", n.q.typ)
@@ -345,6 +356,7 @@ func (a *advisor) node(n node, anywhere bool) {
 		a.arith(n.left, anywhere)
 		a.arith(n.right, anywhere)
 	}
+	return ""
 }
 
 // grouped writes a junction with its left side in parentheses.
@@ -382,25 +394,6 @@ func (a *advisor) arith(x arith, anywhere bool) {
 			a.warn(x.span, "'%s[...]' looks at IPv4 only, and at no fragment but the first", x.proto)
 		}
 	}
-}
-
-// shift returns a keyword of n that shifts what follows, or "".
-func shift(n node) string {
-	switch n := n.(type) {
-	case *junction:
-		if kw := shift(n.left); kw != "" {
-			return kw
-		}
-		return shift(n.right)
-	case *not:
-		return shift(n.x)
-	case *special:
-		switch n.kw {
-		case "vlan", "mpls", "pppoes", "geneve", "vxlan":
-			return n.kw
-		}
-	}
-	return ""
 }
 
 // readsHeaders is false for tests of the length and the like.

@@ -121,6 +121,7 @@ func TestLimits(t *testing.T) {
 		"digits":      "port " + strings.Repeat("9", n),
 		"ports":       strings.Repeat("port 80 or ", n/11) + "ip",
 		"hosts":       longHosts(n / 20),
+		"mixed":       strings.Repeat("ip and arp or ", n/14) + "ip",
 		"sum":         strings.Repeat("len + ", n/6) + "1 = 1",
 		"shifts":      strings.Repeat("len >> (", n/100) + "len" + strings.Repeat(")", n/100) + " = 1",
 		"vlans":       strings.Repeat("vlan and ", n/9) + "ip",
@@ -135,6 +136,15 @@ func TestLimits(t *testing.T) {
 		}
 		if err == nil && p.Len() > MaxInstructions {
 			t.Errorf("%s: %d instructions", name, p.Len())
+		}
+		if f != nil {
+			if ev, err := f.Evaluator(capture.LinkEthernet, nil); err == nil {
+				ev.Match(tunnelled[0].data, nil)
+				_ = ev.Why(tunnelled[0].data, nil).String()
+			}
+			if x, err := f.Explain(capture.LinkEthernet, nil); err == nil {
+				_ = x.String()
+			}
 		}
 		var syntax *SyntaxError
 		if err != nil && !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrNeverMatches) && !errors.As(err, &syntax) {

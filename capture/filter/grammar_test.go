@@ -21,7 +21,7 @@ func TestRandomWords(t *testing.T) {
 	o := newOracle(t)
 	rng := rand.New(rand.NewPCG(randomSeed(t), 13))
 	accepted, refused := 0, 0
-	for end := time.Now().Add(randomTime(t)); time.Now().Before(end) ; {
+	for end := time.Now().Add(randomTime(t)); time.Now().Before(end); {
 		expr := randomWords(rng)
 		f, err := Parse(expr)
 		if err == nil {

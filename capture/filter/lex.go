@@ -113,7 +113,7 @@ func lexOne(expr string, i int) (token, error) {
 	switch c := s[0]; {
 	case c == '\\':
 		n := 1
-		for n < len(s) && !strings.ContainsRune(" !()\n\t", rune(s[n])) {
+		for n < len(s) && s[n] > ' ' && s[n] <= '~' && s[n] != '!' && s[n] != '(' && s[n] != ')' {
 			n++
 		}
 		if n == 1 {

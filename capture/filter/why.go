@@ -19,7 +19,7 @@ const (
 
 // Step is one part of an expression and what it gave on a frame.
 type Step struct {
-	// Text is the part, with its qualifiers written out.
+	// Text is the part: with its qualifiers written out, or as far as about 100 bytes where it is made of others.
 	Text    string
 	Outcome Outcome
 	// Because is the comparison that decided, empty for parts made of others.
@@ -35,13 +35,13 @@ func (ev *Evaluator) Why(data []byte, m *Meta) *Step {
 	}
 	e := ev.start(data, m)
 	top := &Step{}
-	e.trace = &tracer{stack: []*Step{top}}
+	e.trace = &tracer{src: ev.f.src, stack: []*Step{top}}
 	result := e.run()
 	if len(top.Steps) == 1 {
 		top = top.Steps[0]
 	} else {
 		// "anywhere:" takes the expression once for each network header.
-		top.Text = ev.f.String()
+		top.Text = clip(ev.f.src)
 		top.Outcome = outcome(result)
 	}
 	if len(e.trace.failure) > 0 && top.Outcome != Failed {
@@ -72,7 +72,7 @@ func (s *Step) String() string {
 }
 
 func (s *Step) write(b *strings.Builder, depth int, first *Step) {
-	fmt.Fprintf(b, "%s%-7s  %s", strings.Repeat("  ", depth), s.Outcome, s.Text)
+	fmt.Fprintf(b, "%s%-7s  %s", strings.Repeat("  ", min(depth, maxIndent)), s.Outcome, s.Text)
 	if s.Because != "" {
 		fmt.Fprintf(b, ": %s", s.Because)
 	}
@@ -85,6 +85,9 @@ func (s *Step) write(b *strings.Builder, depth int, first *Step) {
 	}
 }
 
+// maxIndent is how deep trees are indented.
+const maxIndent = 30
+
 func outcome(r tri) Outcome {
 	if r == yes {
 		return Matched
@@ -94,6 +97,7 @@ func outcome(r tri) Outcome {
 
 // tracer records an evaluation. A nil tracer records nothing.
 type tracer struct {
+	src     string
 	stack   []*Step
 	failure string
 	// last are the latest comparisons of the part that is being taken, by outcome.
@@ -106,11 +110,40 @@ func textOf(n node) string {
 	return b.String()
 }
 
+// text is a simple part with its qualifiers, or the beginning of one that is made of others as it was
+// written: a long expression has as many parts as words.
+func (t *tracer) text(n node) string {
+	switch n := n.(type) {
+	case *junction:
+		return clip(t.src[n.pos:n.end])
+	case *not:
+		if _, ok := n.x.(*prim); !ok {
+			return clip(t.src[n.pos:n.end])
+		}
+	}
+	return textOf(n)
+}
+
+// clip shortens text and makes one printable line of it.
+func clip(s string) string {
+	const most = 100
+	end := ""
+	if len(s) > most {
+		s, end = s[:most-3], "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return ' '
+		}
+		return r
+	}, s) + end
+}
+
 func (t *tracer) enter(n node) {
 	if t == nil {
 		return
 	}
-	s := &Step{Text: textOf(n), Outcome: Failed}
+	s := &Step{Text: t.text(n), Outcome: Failed}
 	top := t.stack[len(t.stack)-1]
 	top.Steps = append(top.Steps, s)
 	t.stack = append(t.stack, s)
@@ -138,7 +171,7 @@ func (t *tracer) skipped(n node) {
 		return
 	}
 	top := t.stack[len(t.stack)-1]
-	top.Steps = append(top.Steps, &Step{Text: textOf(n), Outcome: Skipped})
+	top.Steps = append(top.Steps, &Step{Text: t.text(n), Outcome: Skipped})
 }
 
 // failed closes the part that looked outside the frame and those around it.
