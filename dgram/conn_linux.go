@@ -366,6 +366,7 @@ func (b *Batch) datagram(i int) {
 		return
 	}
 	cut := d.Truncated
+	d.Coalesced = true
 	for rest := m.Buf[:m.N]; len(rest) > 0; {
 		n := min(size, len(rest))
 		d.Payload, rest = rest[:n:n], rest[n:]

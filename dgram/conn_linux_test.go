@@ -297,6 +297,9 @@ func TestTrainsArriveAsDatagrams(t *testing.T) {
 					if string(d.Payload) != string(ms[i].Payload) || d.Truncated {
 						t.Fatalf("coalesce %v, no offload %v: datagram %d has %d bytes, want %d", coalesce, noOffload, i, len(d.Payload), len(ms[i].Payload))
 					}
+					if d.Coalesced && !coalesce {
+						t.Errorf("datagram %d came joined with others, unasked", i)
+					}
 					if want := ms[i].TTL; want != 0 && d.TTL != want {
 						t.Errorf("datagram %d has TTL %d, want %d", i, d.TTL, want)
 					}

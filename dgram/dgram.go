@@ -65,8 +65,11 @@ type Datagram struct {
 	// Truncated: the datagram was longer than the buffer and its rest is lost.
 	Truncated bool
 	// Dropped is how many datagrams the receive buffer lost between the one before this and this one. Losses after the
-	// last datagram show in [Conn.Drops] only.
+	// last datagram show in [Conn.Drops] only. On a socket that coalesces, what is lost is buffers of up to 128 datagrams
+	// each, and it is these that are counted.
 	Dropped uint32
+	// Coalesced: it came joined with others of its flow (Config.Coalesce).
+	Coalesced bool
 	// Credentials of a Unix socket's peer, if Config asked for them.
 	Credentials Credentials
 	// Files are descriptors passed over a Unix socket. They are the receiver's to close.

@@ -9,17 +9,20 @@ import (
 
 // Report is what a receiver found of one flow. It travels from server to client, so it is kept small.
 type Report struct {
-	Sent      uint64   `json:"sent"` // as told by the sender, or seen
-	Received  uint64   `json:"received"`
-	Unique    uint64   `json:"unique"`
-	Bytes     uint64   `json:"bytes"` // of unique datagrams
-	Lost      uint64   `json:"lost"`
-	Tail      uint64   `json:"tail"`
-	Duplicate uint64   `json:"duplicate"`
-	Reordered uint64   `json:"reordered"`
-	Late      uint64   `json:"late"`
-	Corrupt   uint64   `json:"corrupt"`
-	Dropped   uint64   `json:"dropped"` // by the receive buffer, to the last one
+	Sent      uint64 `json:"sent"` // as told by the sender, or seen
+	Received  uint64 `json:"received"`
+	Unique    uint64 `json:"unique"`
+	Bytes     uint64 `json:"bytes"` // of unique datagrams
+	Lost      uint64 `json:"lost"`
+	Tail      uint64 `json:"tail"`
+	Duplicate uint64 `json:"duplicate"`
+	Reordered uint64 `json:"reordered"`
+	Late      uint64 `json:"late"`
+	Corrupt   uint64 `json:"corrupt"`
+	// Dropped is the kernel's count of losses in the receive buffer, to the last one. Where datagrams arrive joined, it
+	// counts buffers of several; Overflow is how many datagrams of the stream that means.
+	Dropped   uint64   `json:"dropped"`
+	Overflow  uint64   `json:"overflow"`
 	ExtentMax uint64   `json:"extent_max"`
 	ExtentSum uint64   `json:"extent_sum"`
 	Runs      uint64   `json:"loss_runs"`
@@ -63,9 +66,19 @@ type account struct {
 	last    time.Time // of the last data, by this host's clock
 	base    int64
 	baseSet bool
-	dropped uint32 // when the flow began
 	final   *Report
+
+	// What the receive buffer lost.
+	dropped   uint32 // the kernel's count when the flow began
+	seen      uint32 // losses told with datagrams so far
+	pending   uint64 // of them, since the last gap in the numbers was explained
+	next      uint64 // one past the highest number
+	overflow  uint64 // numbers in gaps that came with losses
+	coalesced bool   // datagrams arrive joined
 }
+
+// maxJoined is how many datagrams one lost buffer may have held (UDP_MAX_SEGMENTS).
+const maxJoined = 128
 
 func newAccount(c *dgram.Conn, session uint64, p *Params, same bool) *account {
 	window := p.Window
@@ -78,11 +91,31 @@ func newAccount(c *dgram.Conn, session uint64, p *Params, same bool) *account {
 	return a
 }
 
+// arrived takes note of what any datagram of the flow's socket says about losses in the receive buffer.
+func (a *account) arrived(d *dgram.Datagram) {
+	a.coalesced = a.coalesced || d.Coalesced
+	a.pending += uint64(d.Dropped)
+	a.seen += d.Dropped
+}
+
+// gap explains missing numbers by losses that the kernel told of at the same place.
+func (a *account) gap(n uint64) {
+	if a.pending > 0 {
+		a.overflow += min(n, a.pending*maxJoined)
+		a.pending = 0
+	}
+}
+
 // data accounts for one intact datagram. It does not allocate.
 func (a *account) data(h *header, d *dgram.Datagram) {
 	a.last = d.Time
 	switch a.ledger.Receive(h.seq) {
-	case ledger.InOrder, ledger.Reordered:
+	case ledger.InOrder:
+		if h.seq > a.next {
+			a.gap(h.seq - a.next)
+		}
+		a.next = h.seq + 1
+	case ledger.Reordered:
 	default:
 		return
 	}
@@ -120,6 +153,12 @@ func (a *account) report(final bool) *Report {
 	}
 	if drops, err := a.conn.Drops(); err == nil {
 		r.Dropped = uint64(drops - a.dropped)
+		r.Overflow = min(r.Dropped, r.Lost)
+		if a.coalesced {
+			// Losses that no later datagram told of are those of the tail.
+			untold := uint64(drops-a.dropped-a.seen) + a.pending
+			r.Overflow = min(a.overflow+min(c.Tail, untold*maxJoined), r.Lost)
+		}
 	}
 	if a.bytes > 0 {
 		r.First, r.Last = a.first.UnixNano(), a.last.UnixNano()

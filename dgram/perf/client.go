@@ -435,6 +435,7 @@ func (f *flow) publish() {
 
 func (f *flow) take(d *dgram.Datagram) {
 	var h header
+	f.down.arrived(d)
 	if d.Truncated || !h.parse(d.Payload) || h.session != f.session {
 		f.down.corrupt(d)
 		f.data.Store(d.Time.UnixNano())
@@ -539,7 +540,8 @@ func (f *flow) result() FlowResult {
 }
 
 // direction divides the losses among their causes, each loss counted once: the sending host, the receive buffer, ICMP
-// errors, damage. What nobody claims is the network's.
+// errors, damage. What nobody claims is the network's. Where datagrams arrive joined, a gap in the numbers that comes with a
+// loss told by the kernel is the receive buffer's as a whole.
 func direction(r Report, sent, failed, icmp uint64, known bool) *Direction {
 	d := &Direction{Report: r, Known: known}
 	if sent > d.Sent {
@@ -554,7 +556,7 @@ func direction(r Report, sent, failed, icmp uint64, known bool) *Direction {
 		return n
 	}
 	d.SendErrors = claim(failed)
-	d.LostDropped = claim(r.Dropped)
+	d.LostDropped = claim(r.Overflow)
 	d.LostICMP = claim(icmp)
 	d.LostCorrupt = claim(r.Corrupt)
 	d.LostNetwork = left

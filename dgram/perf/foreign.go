@@ -156,6 +156,11 @@ type iperfFlow struct {
 	final            []byte // the report, once made; sent again for each last datagram
 }
 
+// newIperfFlow starts at a first datagram. Identifiers begin with 1, with 0 in older versions.
+func newIperfFlow(at time.Time, id int64) *iperfFlow {
+	return &iperfFlow{first: at, highest: min(id, 1) - 1}
+}
+
 func isIperf(b []byte, now time.Time) bool {
 	if len(b) < iperfHeader {
 		return false
@@ -178,7 +183,7 @@ func (f *foreign) iperfAnswer(out []byte, d *dgram.Datagram, now time.Time) []by
 		if len(f.iperf) >= maxIperfFlows || id < 0 {
 			return out
 		}
-		flow = &iperfFlow{first: d.Time, highest: -1}
+		flow = newIperfFlow(d.Time, id)
 		f.iperf[d.From] = flow
 	}
 	if id < 0 {
@@ -194,7 +199,7 @@ func (f *foreign) iperfAnswer(out []byte, d *dgram.Datagram, now time.Time) []by
 		return append(out, flow.final...)
 	}
 	if flow.final != nil { // the same port is used again
-		*flow = iperfFlow{first: d.Time, highest: -1}
+		*flow = *newIperfFlow(d.Time, id)
 	}
 	flow.last = now
 	flow.received++
@@ -244,7 +249,7 @@ func (w *iperfFlow) finish(total int64) {
 	b = be.AppendUint32(b, uint32(elapsed%time.Second/time.Microsecond))
 	b = be.AppendUint32(b, uint32(lost))
 	b = be.AppendUint32(b, uint32(w.outorder))
-	b = be.AppendUint32(b, uint32(w.received+lost))
+	b = be.AppendUint32(b, uint32(total)) // as iperf2 counts: its last datagram is one of them
 	b = be.AppendUint32(b, uint32(w.jitter))
 	b = be.AppendUint32(b, uint32((w.jitter-float64(uint32(w.jitter)))*1e6))
 	w.final = b

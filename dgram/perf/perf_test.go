@@ -190,13 +190,24 @@ func exact(t *testing.T, s *Server, seed uint64) {
 	}
 }
 
-// Where the receiver is the bottleneck, every loss is its receive buffer's, to the last one.
+// Where the receiver is the bottleneck, every loss is its receive buffer's, to the last one; also where the kernel counts lost
+// buffers of many datagrams.
 func TestReceiveBufferIsBlamed(t *testing.T) {
-	s, _ := server(t, &ServerConfig{Socket: &dgram.Config{ReadBuffer: 16 << 10}, ReceiveDelay: 20 * time.Millisecond, ReceiveBatches: 4})
-	r := run(t, Config{Target: s.Addr().String(), Settle: 100 * time.Millisecond, Up: &Load{Rate: 20000, Count: 6000, Sizes: []int{500}, NoOffload: true}})
-	up := r.Flows[0].Up
-	if up.Lost == 0 || up.LostDropped != up.Lost || up.LostNetwork != 0 || !up.Known || up.Unique+up.Lost != 6000 {
-		t.Errorf("lost %d: dropped %d, network %d, known %v, unique %d, drops %d", up.Lost, up.LostDropped, up.LostNetwork, up.Known, up.Unique, up.Dropped)
+	for _, noOffload := range []bool{true, false} {
+		s, _ := server(t, &ServerConfig{Socket: &dgram.Config{ReadBuffer: 16 << 10}, ReceiveDelay: 20 * time.Millisecond, ReceiveBatches: 4})
+		load := &Load{Rate: 20000, Count: 6000, Sizes: []int{500}, NoOffload: noOffload}
+		if !noOffload {
+			load.Pattern, load.Burst = PatternBurst, 100 // trains
+		}
+		r := run(t, Config{Target: s.Addr().String(), Settle: 100 * time.Millisecond, Up: load})
+		up := r.Flows[0].Up
+		if up.Lost == 0 || up.LostDropped != up.Lost || up.LostNetwork != 0 || !up.Known || up.Unique+up.Lost != 6000 {
+			t.Errorf("no offload %v: lost %d: dropped %d, network %d, known %v, unique %d, the kernel counts %d",
+				noOffload, up.Lost, up.LostDropped, up.LostNetwork, up.Known, up.Unique, up.Dropped)
+		}
+		if !noOffload && up.Dropped >= up.Lost {
+			t.Logf("the kernel counts %d losses for %d datagrams: nothing arrived joined, so trains were not tested", up.Dropped, up.Lost)
+		}
 	}
 }
 

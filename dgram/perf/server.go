@@ -300,6 +300,7 @@ func (n *session) handle(ctx context.Context, d *dgram.Datagram) bool {
 	if d.From != n.peer {
 		return true // came while the socket was not connected yet
 	}
+	n.account.arrived(d)
 	if d.Truncated || !h.parse(d.Payload) || h.session != n.id && h.kind != kindStart && h.kind != kindHello {
 		n.account.corrupt(d)
 		return true

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"sockwire/cmd/internal/cli"
+	"sockwire/cmd/internal/datagram"
+	"sockwire/dgram"
+	"sockwire/dgram/perf"
+)
+
+const defaultPort = "7207"
+
+// options are the flags and arguments, checked before a socket is opened.
+type options struct {
+	socket datagram.Socket
+
+	rate      cli.Rate
+	duration  time.Duration
+	count     uint64
+	size      string
+	pattern   string
+	flows     int
+	down      bool
+	both      bool
+	requests  bool
+	timeout   time.Duration
+	mtu       bool
+	protocol  string
+	noOffload bool
+	settle    time.Duration
+	window    int
+	histogram bool
+	json      bool
+	quiet     bool
+
+	maxSessions, maxPerPeer int
+	maxRate                 cli.Rate
+	echo, noForeign         bool
+
+	serve   bool
+	address datagram.Address
+	config  *dgram.Config
+	load    perf.Load
+}
+
+func newCommand(o *options) *cli.Command {
+	c := cli.New("dgperf", "measure a datagram path, every packet accounted for")
+	c.Usage = []string{"serve [flags] [ADDRESS]", "[flags] HOST[:PORT]"}
+	c.Words = []cli.Word{{Name: "serve", Short: "answer clients; ADDRESS is :" + defaultPort + " unless told"}}
+	c.Long = "The client numbers, stamps and digests each datagram; the server accounts for each. Sent is what was received once and " +
+		"what was lost; lost is divided among sends that the host refused, the receive buffer (the kernel's count), ICMP errors, damage and " +
+		"what remains for the network. Duplicated, reordered, late and corrupt ones are counted apart. There is no control connection; any " +
+		"datagram may be lost.\n\n" +
+		"One-way delay is shown when both ends have one clock or synchronised ones; otherwise its variation, with the clocks' skew taken out. " +
+		"Round-trip times are measured from when a request was due, so a stalled sender hides nothing.\n\n" +
+		"The server also answers sockperf (ping-pong), iperf2 (UDP), STAMP (RFC 8762) and what begins with \"echo\", never with more bytes than it got."
+	c.Examples = []cli.Example{
+		{Line: "dgperf serve", Text: "Answer on port " + defaultPort + " of all addresses."},
+		{Line: "dgperf 192.0.2.7", Text: "1 Mbit/s for ten seconds."},
+		{Line: "dgperf --rate 0 --size 64 192.0.2.7", Text: "As fast as possible, small datagrams."},
+		{Line: "dgperf --both --rate 10kpps --pattern poisson 192.0.2.7", Text: "Both directions at once."},
+		{Line: "dgperf --requests -c 10000 192.0.2.7", Text: "Round-trip times, one request at a time."},
+		{Line: "dgperf --mtu 192.0.2.7", Text: "Find the path's MTU."},
+		{Line: "dgperf --protocol iperf2 --rate 10Mbps 192.0.2.7:5001", Text: "Send to an iperf2 server and show what it reports."},
+	}
+	c.Privilege = "None. With cap_net_admin buffers may exceed net.core.rmem_max; the granted size is shown."
+	c.ExitStatus = "no server answered, it went away in the middle, or nothing arrived"
+	f := c.Flags
+	o.rate = cli.Rate{Bits: 1e6}
+	f.VarP(rateFlag{&o.rate}, "rate", "r", "send at `RATE` for each flow: 10Mbps of payload or 50kpps; 0 is as fast as possible")
+	cli.DurationVar(f, &o.duration, "time", "T", 10*time.Second, "send for `TIME`")
+	f.Uint64VarP(&o.count, "count", "c", 0, "send `N` datagrams on each flow, however long it takes")
+	f.StringVarP(&o.size, "size", "s", "1400", "bytes of payload: `N`, a list N,N,…, a sweep N..N/STEP, or imix")
+	f.StringVar(&o.pattern, "pattern", "constant", "`PATTERN`: constant, poisson, burst=N (at once) or isochronous=N (frames a second)")
+	f.IntVarP(&o.flows, "flows", "P", 1, "`N` flows, each with a socket of its own at both ends")
+	f.BoolVarP(&o.down, "down", "R", false, "the server sends, not the client")
+	f.BoolVar(&o.both, "both", false, "both send at once")
+	f.BoolVar(&o.requests, "requests", false, "ask and be answered: round-trip times; without --rate, one at a time")
+	cli.DurationVar(f, &o.timeout, "timeout", "W", time.Second, "one request at a time: wait `TIME` for its reply")
+	f.BoolVar(&o.mtu, "mtu", false, "find the largest datagram that passes unfragmented")
+	f.StringVar(&o.protocol, "protocol", "dgperf", "speak `NAME`: dgperf or iperf2 (to a real iperf2 server)")
+	f.BoolVar(&o.noOffload, "no-offload", false, "do not have the kernel or device cut trains (UDP_SEGMENT)")
+	cli.DurationVar(f, &o.settle, "settle", "", 250*time.Millisecond, "accounts are final when nothing has come for `TIME`")
+	f.IntVar(&o.window, "window", 0, "look back over `N` numbers for late ones; 0 is about a million")
+	f.BoolVar(&o.histogram, "histogram", false, "show the distribution of round-trip times")
+	f.BoolVar(&o.json, "json", false, "JSON Lines: a record each second, one for each flow, a summary")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "no line each second")
+	f.IntVar(&o.maxSessions, "max-sessions", 256, "serve: at most `N` flows at a time")
+	f.IntVar(&o.maxPerPeer, "max-per-peer", 64, "serve: at most `N` flows of one address")
+	f.Var(&o.maxRate, "max-rate", "serve: send streams of at most `RATE` datagrams a second")
+	f.BoolVar(&o.echo, "echo", false, "serve: send everything back that is not understood")
+	f.BoolVar(&o.noForeign, "no-foreign", false, "serve: answer dgperf only")
+	o.socket.AddFlags(f)
+	return c
+}
+
+// rateFlag is a rate that may be 0, for no limit.
+type rateFlag struct{ *cli.Rate }
+
+func (r rateFlag) Set(s string) error {
+	if s == "0" {
+		*r.Rate = cli.Rate{}
+		return nil
+	}
+	return r.Rate.Set(s)
+}
+
+func (o *options) check(c *cli.Command, args []string) (err error) {
+	if len(args) > 0 && args[0] == "serve" {
+		o.serve = true
+		args = args[1:]
+		if len(args) == 0 {
+			args = []string{":" + defaultPort}
+		}
+	}
+	if len(args) != 1 {
+		return cli.Usagef("one server is needed, or serve, not %d arguments", len(args))
+	}
+	if o.address, err = datagram.ParseAddress(withPort(args[0]), o.socket.Four, o.socket.Six); err != nil {
+		return err
+	}
+	if o.address.Network == "unixgram" {
+		return cli.Usagef("dgperf measures UDP; %s is no IP address", args[0])
+	}
+	if o.config, err = o.socket.Config(); err != nil {
+		return err
+	}
+	modes := 0
+	for _, m := range []bool{o.down, o.both, o.requests, o.mtu, o.protocol != "dgperf"} {
+		if m {
+			modes++
+		}
+	}
+	switch {
+	case modes > 1:
+		return cli.Usagef("--down, --both, --requests, --mtu and --protocol exclude each other")
+	case o.protocol != "dgperf" && o.protocol != "iperf2":
+		return cli.Usagef("--protocol is dgperf or iperf2, not %q", o.protocol)
+	case o.flows < 1 || o.flows > 1024:
+		return cli.Usagef("--flows is 1 to 1024, not %d", o.flows)
+	case o.duration <= 0:
+		return cli.Usagef("--time must be above 0")
+	case o.maxRate.Bits > 0:
+		return cli.Usagef("--max-rate is in datagrams a second")
+	case o.maxSessions < 1 || o.maxPerPeer < 1:
+		return cli.Usagef("--max-sessions and --max-per-peer are at least 1")
+	}
+	if o.requests && !c.Flags.Changed("rate") {
+		o.rate = cli.Rate{}
+	}
+	if o.requests && !c.Flags.Changed("size") {
+		o.size = "64"
+	}
+	o.load = perf.Load{Rate: o.rate.Packets, Bits: o.rate.Bits, Duration: o.duration, Count: o.count, NoOffload: o.noOffload}
+	if o.count > 0 && !c.Flags.Changed("time") {
+		o.load.Duration = 0
+	}
+	if o.load.Sizes, err = parseSizes(o.size); err != nil {
+		return err
+	}
+	return o.parsePattern()
+}
+
+// withPort adds the default port where there is none.
+func withPort(s string) string {
+	switch {
+	case strings.HasPrefix(s, "unix:"), strings.HasSuffix(s, "]") && strings.HasPrefix(s, "["):
+		if strings.HasPrefix(s, "[") {
+			return s + ":" + defaultPort
+		}
+		return s
+	case strings.Count(s, ":") == 0:
+		return s + ":" + defaultPort
+	case strings.Count(s, ":") > 1 && !strings.HasPrefix(s, "["):
+		return "[" + s + "]:" + defaultPort
+	}
+	return s
+}
+
+func (o *options) parsePattern() error {
+	name, number, has := strings.Cut(o.pattern, "=")
+	n := 0
+	if has {
+		var err error
+		if n, err = strconv.Atoi(number); err != nil || n < 1 {
+			return cli.Usagef("--pattern %s: %q is no number from 1", o.pattern, number)
+		}
+	}
+	switch p := perf.Pattern(name); {
+	case name == "constant" && !has:
+		return nil
+	case p == perf.PatternPoisson && !has, (p == perf.PatternBurst || p == perf.PatternIsochronous) && has:
+		o.load.Pattern, o.load.Burst = p, n
+		if o.rate.IsZero() {
+			return cli.Usagef("--pattern %s needs a --rate", o.pattern)
+		}
+		return nil
+	}
+	return cli.Usagef("--pattern is constant, poisson, burst=N or isochronous=N, not %q", o.pattern)
+}
+
+// parseSizes reads "1400", "64,512", "64..1472/8" or "imix".
+func parseSizes(s string) ([]int, error) {
+	if s == "imix" {
+		return perf.IMIX, nil
+	}
+	var sizes []int
+	for _, part := range strings.Split(s, ",") {
+		from, to, sweep := strings.Cut(part, "..")
+		step := 0
+		if sweep {
+			if limit, by, ok := strings.Cut(to, "/"); ok {
+				to = limit
+				n, err := strconv.Atoi(by)
+				if err != nil || n < 1 {
+					return nil, cli.Usagef("--size %s: %q is no step", s, by)
+				}
+				step = n
+			}
+		} else {
+			to = from
+		}
+		low, err := strconv.Atoi(from)
+		high, err2 := strconv.Atoi(to)
+		if err != nil || err2 != nil || high < low {
+			return nil, cli.Usagef("--size %s: %q is no size; write 1400, 64,512, 64..1472/64 or imix", s, part)
+		}
+		if low < perf.HeaderSize || high > dgram.MaxPayload4 {
+			return nil, cli.WithHint(fmt.Errorf("--size %s: a size is %d to %d bytes", s, perf.HeaderSize, dgram.MaxPayload4),
+				"%d bytes hold a datagram's number, times and digest", perf.HeaderSize)
+		}
+		if step == 0 {
+			step = max((high-low+maxSteps-1)/maxSteps, 1)
+		}
+		for n := low; n <= high; n += step {
+			sizes = append(sizes, n)
+		}
+		if sweep && !strings.Contains(part, "/") && sizes[len(sizes)-1] != high {
+			sizes = append(sizes, high)
+		}
+	}
+	if len(sizes) > 64 {
+		return nil, cli.Usagef("--size %s means %d sizes; at most 64 are taken in turn", s, len(sizes))
+	}
+	return sizes, nil
+}
+
+// maxSteps is how many sizes a sweep without a step has.
+const maxSteps = 60

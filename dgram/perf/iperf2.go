@@ -1,0 +1,116 @@
+package perf
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"sockwire/dgram"
+	"sockwire/raw/probe"
+)
+
+// Iperf2Result is what an iperf2 server reported of our stream.
+type Iperf2Result struct {
+	Sent, Bytes uint64
+	Elapsed     time.Duration
+	Reported    Iperf2Report
+}
+
+// Iperf2Report is the server's report.
+type Iperf2Report struct {
+	Datagrams, Lost, OutOfOrder, Bytes uint64
+	Jitter                             time.Duration
+}
+
+// iperfMin holds the identifier, the time and an empty client header, which asks for nothing.
+const iperfMin = 64
+
+// iperfPause is how long the server gets after the first datagram.
+const iperfPause = 100 * time.Millisecond
+
+// RunIperf2 sends cfg.Up to a server of iperf2 in its protocol, and returns the report that the server sends at the end.
+func RunIperf2(ctx context.Context, cfg Config) (*Iperf2Result, error) {
+	load := *cfg.Up
+	if err := load.check(); err != nil {
+		return nil, err
+	}
+	for _, n := range load.sizes() {
+		if n < iperfMin {
+			return nil, fmt.Errorf("perf: iperf2 datagrams have at least %d bytes, not %d", iperfMin, n)
+		}
+	}
+	socket := dgram.Config{}
+	if cfg.Socket != nil {
+		socket = *cfg.Socket
+	}
+	c, err := dgram.Dial(ctx, defaulted(cfg.Network, "udp"), cfg.Target, &socket)
+	if err != nil {
+		return nil, fmt.Errorf("perf: %w", err)
+	}
+	defer c.Close()
+	r := &Iperf2Result{}
+	w := probe.NewWaiter()
+	table := newTimetable(&load, 1)
+	sizes := load.sizes()
+	b := make([]byte, dgram.MaxPayload4)
+	for ctx.Err() == nil && (load.Count == 0 || r.Sent < load.Count) && (load.Duration == 0 || w.Now() < load.Duration) {
+		if err := w.Until(ctx, time.Duration(table.next()), nil); err != nil {
+			break
+		}
+		p := b[:sizes[r.Sent%uint64(len(sizes))]]
+		putIperf(p, int32(r.Sent))
+		if err := c.Send(p, dgram.Addr{}); err != nil {
+			return nil, fmt.Errorf("perf: iperf2: %w", err)
+		}
+		r.Sent++
+		r.Bytes += uint64(len(p))
+		if r.Sent == 1 {
+			// The server opens a socket for us now; what comes before that is done is lost.
+			if err := w.Until(ctx, w.Now()+iperfPause, nil); err != nil {
+				break
+			}
+			w, table = probe.NewWaiter(), newTimetable(&load, 1)
+		}
+	}
+	r.Elapsed = w.Now()
+	// The last datagram carries the negative of its number, again and again until the report comes.
+	last := b[:max(sizes[0], iperfHeader+4+iperfReport)]
+	answer := make([]byte, 1<<16)
+	for range 10 {
+		putIperf(last, -int32(r.Sent))
+		a, err := c.Exchange(context.WithoutCancel(ctx), last, dgram.Addr{}, &dgram.Exchange{Timeout: 250 * time.Millisecond, Tries: 1, Buffer: answer})
+		if err == nil && r.Reported.read(a.Payload) {
+			return r, nil
+		}
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil, fmt.Errorf("perf: iperf2: %w", err)
+		}
+	}
+	return nil, fmt.Errorf("perf: iperf2: no report: %w", ErrServerGone)
+}
+
+// putIperf writes the identifier and the time; the rest stays as it is.
+func putIperf(b []byte, id int32) {
+	now := time.Now()
+	binary.BigEndian.PutUint32(b, uint32(id))
+	binary.BigEndian.PutUint32(b[4:], uint32(now.Unix()))
+	binary.BigEndian.PutUint32(b[8:], uint32(now.Nanosecond()/1000))
+}
+
+// read takes the report out of the answer to the last datagram.
+func (r *Iperf2Report) read(b []byte) bool {
+	const at = iperfHeader + 4
+	be := binary.BigEndian
+	if len(b) < at+40 || be.Uint32(b[at:])&0x80000000 == 0 {
+		return false
+	}
+	word := func(i int) uint64 { return uint64(be.Uint32(b[at+4*i:])) }
+	*r = Iperf2Report{
+		Bytes: word(1)<<32 | word(2), Lost: word(5), OutOfOrder: word(6), Datagrams: word(7),
+		Jitter: time.Duration(word(8))*time.Second + time.Duration(word(9))*time.Microsecond,
+	}
+	return true
+}
