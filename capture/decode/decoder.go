@@ -263,12 +263,18 @@ func (c *cursor) verifyLength(l *Layer, stored uint16, to, length int, proto uin
 		l.Checksum = ChecksumGood
 	case c.quoted: // what is quoted may have been changed on its way
 		l.Checksum = ChecksumUnverified
-	case pseudo && c.ip >= 0 && (c.p.Frame.Direction == capture.DirectionOut || stored == fold(start)):
+	case pseudo && (c.unsaid() || stored == fold(start)):
 		// A Linux sender leaves the sum of the pseudo header for the device to complete.
 		l.Checksum = ChecksumOffloaded
 	default:
 		l.Checksum = ChecksumBad
 	}
+}
+
+// unsaid reports whether the frame was sent from here and its source, such as a file, could not say what was left
+// to the device. A live capture, which knows the device, does say.
+func (c *cursor) unsaid() bool {
+	return c.p.Frame.Direction == capture.DirectionOut && c.p.Frame.Ifindex == 0
 }
 
 // pseudo sums the pseudo header of the innermost IP layer (RFC 9293 section 3.1, RFC 8200 section 8.1).

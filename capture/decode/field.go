@@ -136,13 +136,18 @@ func (w *FieldWriter) next(d *Definition, bit, bits int) *Field {
 }
 
 // Scaled adds a number of n bytes of which the field shows factor times the value.
-func (w *FieldWriter) Scaled(d *Definition, off, n int, factor uint64) uint64 {
-	k := len(w.Fields)
-	v := w.Uint(d, off, n) * factor
-	if len(w.Fields) > k {
-		w.Fields[k].Number = v
+func (w *FieldWriter) Scaled(d *Definition, off, n int, factor uint64) {
+	if off >= 0 && off+n <= len(w.data) {
+		w.Uint(d, off, n)
+		w.scale(factor)
 	}
-	return v
+}
+
+// scale multiplies the field added last, for headers that count in words.
+func (w *FieldWriter) scale(factor uint64) {
+	if n := len(w.Fields); n > 0 {
+		w.Fields[n-1].Number *= factor
+	}
 }
 
 // Value adds a number that was computed, shown at the n bytes at off; n is 0 when it stands nowhere.

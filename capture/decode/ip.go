@@ -1,10 +1,6 @@
 package decode
 
-import (
-	"net/netip"
-
-	"sockwire/capture"
-)
+import "net/netip"
 
 // IP protocol numbers, https://www.iana.org/assignments/protocol-numbers.
 const (
@@ -162,7 +158,7 @@ func (c *cursor) ipv4Checksum(h []byte) Checksum {
 		return ChecksumGood
 	case c.quoted:
 		return ChecksumUnverified // routers and hosts change the header they quote
-	case be16(h[10:]) == 0 && (c.p.Frame.Offload.ChecksumPending || c.p.Frame.Direction == capture.DirectionOut):
+	case be16(h[10:]) == 0 && (c.p.Frame.Offload.ChecksumPending || c.unsaid()):
 		return ChecksumOffloaded
 	}
 	return ChecksumBad

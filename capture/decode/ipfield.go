@@ -35,9 +35,7 @@ var (
 func ipv4Fields(w *FieldWriter, l *Layer) {
 	w.Bits(fIPVersion, 0, 4, nil)
 	w.Bits(fIPHdrLen, 4, 4, nil)
-	if n := len(w.Fields); n > 0 {
-		w.Fields[n-1].Number *= 4
-	}
+	w.scale(4)
 	w.Bits(fIPDSCP, 8, 6, nil)
 	w.Bits(fIPECN, 14, 2, ecnName)
 	w.Uint(fIPLen, 2, 2)
@@ -46,7 +44,7 @@ func ipv4Fields(w *FieldWriter, l *Layer) {
 	w.Bit(fIPDF, 49)
 	w.Bit(fIPMF, 50)
 	w.Bits(fIPFragment, 51, 13, nil)
-	w.Fields[len(w.Fields)-1].Number *= 8
+	w.scale(8)
 	w.Uint(fIPTTL, 8, 1)
 	w.Enum(fIPProtocol, 9, 1, protocolName)
 	w.Uint(fIPChecksum, 10, 2)
@@ -323,7 +321,7 @@ var (
 func ipv6FragmentFields(w *FieldWriter) {
 	w.Enum(fFragNext, 0, 1, protocolName)
 	w.Bits(fFragOffset, 16, 13, nil)
-	w.Fields[len(w.Fields)-1].Number *= 8
+	w.scale(8)
 	w.Bit(fFragMore, 31)
 	w.Uint(fFragID, 4, 4)
 }
@@ -338,7 +336,7 @@ var (
 
 func ahFields(w *FieldWriter) {
 	w.Enum(fAHNext, 0, 1, protocolName)
-	w.Scaled(fAHLength, 1, 1, 1)
+	w.Uint(fAHLength, 1, 1)
 	w.Uint(fAHSPI, 4, 4)
 	w.Uint(fAHSequence, 8, 4)
 	w.Bytes(fAHICV, 12, -1)

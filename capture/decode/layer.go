@@ -151,7 +151,7 @@ const (
 	ChecksumGood                // verified
 	ChecksumBad                 // verified and wrong: corruption, or a sender's fault
 	ChecksumUnverified          // not all bytes are here: a fragment, a quoted packet, cut by the snaplen
-	ChecksumOffloaded           // not computed yet: left to the sending device
+	ChecksumOffloaded           // not computed yet: left to the sending device, as the source says or all signs tell
 	ChecksumZero                // the sender gave none: UDP with checksum 0
 )
 

@@ -50,7 +50,7 @@ func tcpFields(w *FieldWriter, l *Layer) {
 	}
 	w.Uint(fTCPAck, 8, 4)
 	w.Bits(fTCPHdrLen, 96, 4, nil)
-	w.Fields[len(w.Fields)-1].Number *= 4
+	w.scale(4)
 	w.Bits(fTCPFlags, 100, 12, nil)
 	for i, d := range [...]*Definition{fTCPFlagAE, fTCPFlagCWR, fTCPFlagECE, fTCPFlagURG, fTCPFlagACK, fTCPFlagPSH,
 		fTCPFlagRST, fTCPFlagSYN, fTCPFlagFIN} {
