@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -50,6 +51,10 @@ type Run struct {
 	feed  chan netip.Addr
 	wake  chan struct{}
 	ready chan struct{}
+	more  chan struct{}
+
+	lanes, helper, filling *[2]*lane // of drive; of help, nil without one; being filled
+	senders                []*Conn   // sockets that only send
 
 	schedule probe.Schedule // of Gap
 	idle     bool           // there was less to send than the schedule allows
@@ -83,11 +88,9 @@ type link struct {
 	codec   codec
 	scope   uint32
 	recv    *cmsg.Receiver
-	send    *cmsg.Sender
+	lane    *lane // of drive
 	data    []cmsg.Message
 	errs    []cmsg.Message
-	out     []cmsg.Message
-	outN    []uint64
 	info    cmsg.Info
 	stamps  bool
 	stamped uint64 // highest echo the kernel stamped
@@ -95,6 +98,32 @@ type link struct {
 	dropsAt time.Duration
 	backlog int // packets read without a pause
 	peak    int // most of them since drops were last looked at
+}
+
+// lane is a batch of messages and the way they leave by. Each sending goroutine has its own.
+type lane struct {
+	link   *link
+	send   *cmsg.Sender
+	header []byte // IPv4 header to put before each message; nil where the kernel does
+	out    []cmsg.Message
+	outN   []uint64
+}
+
+// newLane returns a lane on the link's own socket.
+func (l *link) newLane(p *Pinger) (*lane, error) {
+	send, err := cmsg.NewSender(l.conn.rc, sendBatch)
+	if err != nil {
+		return nil, err
+	}
+	n := sendBatch
+	if p.Size > 4096 {
+		n = 8
+	}
+	ln := &lane{link: l, send: send, out: make([]cmsg.Message, n), outN: make([]uint64, 0, n)}
+	for i := range ln.out {
+		ln.out[i] = cmsg.Message{Buf: make([]byte, len(l.codec.template)), OOB: make([]byte, 0, 128)}
+	}
+	return ln, nil
 }
 
 // dropWindow says that packets were lost in a receive buffer within a time, and how many are not yet accounted for.
@@ -131,7 +160,7 @@ func (p *Pinger) Start(ctx context.Context) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("raw: ping: %w", err)
 	}
-	r := &Run{p: s, feed: make(chan netip.Addr, 1024), wake: make(chan struct{}, 1), ready: make(chan struct{}, 1)}
+	r := &Run{p: s, feed: make(chan netip.Addr, 1024), wake: make(chan struct{}, 1), ready: make(chan struct{}, 1), more: make(chan struct{}, 1)}
 	r.ctx, r.stop = context.WithCancelCause(ctx)
 	r.schedule = probe.Schedule{Interval: s.Gap, Burst: sendBatch}
 	if err := r.openLinks(); err != nil {
@@ -146,6 +175,16 @@ func (p *Pinger) Start(ctx context.Context) (*Run, error) {
 		}
 	}
 	r.table = newTable(limit)
+	r.lanes = new([2]*lane)
+	for i, l := range r.links {
+		if l != nil {
+			r.lanes[i] = l.lane
+		}
+	}
+	if err := r.openFast(); err != nil {
+		r.Close()
+		return nil, err
+	}
 	awaitStamps()
 	r.clock = probe.NewWaiter()
 	return r, nil
@@ -237,7 +276,7 @@ func (r *Run) listen(family int, kind SocketKind) (*link, error) {
 	}
 	l.codec.template = l.codec.makeTemplate(p)
 	l.makeBuffers(p)
-	if l.send, err = cmsg.NewSender(l.conn.rc, sendBatch); err != nil {
+	if l.lane, err = l.newLane(p); err != nil {
 		l.conn.Close()
 		return nil, err
 	}
@@ -250,15 +289,73 @@ func (l *link) makeBuffers(p *Pinger) {
 	if p.Size > 4096 {
 		n = 8
 	}
-	l.data, l.errs, l.out = make([]cmsg.Message, n), make([]cmsg.Message, sendBatch), make([]cmsg.Message, n)
-	l.outN = make([]uint64, n)
-	for i := range n {
+	l.data, l.errs = make([]cmsg.Message, n), make([]cmsg.Message, sendBatch)
+	for i := range l.data {
 		l.data[i] = cmsg.Message{Buf: make([]byte, max(p.Size+icmpHeader+60, 576)+1), OOB: make([]byte, controlSize)}
-		l.out[i] = cmsg.Message{Buf: make([]byte, len(l.codec.template)), OOB: make([]byte, 0, 128)}
 	}
 	for i := range l.errs {
 		l.errs[i] = cmsg.Message{Buf: make([]byte, 128), OOB: make([]byte, controlSize)}
 	}
+}
+
+// openFast makes the lanes of two senders for a run that may send faster than one can. Their IPv4 packets leave by sockets
+// of their own, which receive nothing, header included: that costs the kernel less, and two senders of one socket would
+// wait for each other.
+func (r *Run) openFast() error {
+	p, l := &r.p, r.links[0]
+	const fast = 50 * time.Microsecond
+	if p.Gap >= fast || p.Window == 0 && p.Count != 1 || p.Window != 0 && p.Window < sendBatch || p.Stamps == StampsOn || runtime.GOMAXPROCS(0) < 2 ||
+		l == nil || !l.conn.headers || len(p.Options) > 0 || p.Fragment != FragmentDefault || p.Size > 1000 {
+		return nil
+	}
+	var lanes [2]*lane
+	for i := range lanes {
+		var err error
+		if lanes[i], err = r.fastLane(l); err != nil {
+			return err
+		}
+	}
+	r.lanes[0] = lanes[0]
+	r.helper = &[2]*lane{lanes[1], nil}
+	if r.links[1] != nil {
+		six, err := r.links[1].newLane(p)
+		if err != nil {
+			return err
+		}
+		r.helper[1] = six
+	}
+	return nil
+}
+
+func (r *Run) fastLane(l *link) (*lane, error) {
+	p := &r.p
+	conn, err := Listen(r.ctx, Raw, &Config{Local: p.Source, Interface: p.Device, Mark: p.Mark, Broadcast: p.Broadcast, Errors: true})
+	if err != nil {
+		return nil, err
+	}
+	r.senders = append(r.senders, conn)
+	ttl := p.TTL
+	if ttl == 0 {
+		if ttl, err = defaultTTL(l.conn); err != nil {
+			return nil, err
+		}
+	}
+	send, err := cmsg.NewSender(conn.rc, sendBatch)
+	if err != nil {
+		return nil, err
+	}
+	// Version and header length, type of service, don't fragment, time to live, protocol; the kernel fills in the rest.
+	header := make([]byte, 20)
+	header[0], header[1], header[6], header[8], header[9] = 0x45, p.TOS, 0x40, ttl, byte(ICMP)
+	if p.Source.IsValid() {
+		src := p.Source.As4()
+		copy(header[12:], src[:])
+	}
+	ln := &lane{link: l, send: send, header: header, out: make([]cmsg.Message, sendBatch), outN: make([]uint64, 0, sendBatch)}
+	for i := range ln.out {
+		ln.out[i].Buf = make([]byte, len(header)+len(l.codec.template))
+	}
+	return ln, nil
 }
 
 // makeTemplate returns the message that all echoes start from.
@@ -319,6 +416,9 @@ func (r *Run) Close() error {
 			errs = append(errs, l.conn.Close())
 		}
 	}
+	for _, c := range r.senders {
+		errs = append(errs, c.Close())
+	}
 	return errors.Join(errs...)
 }
 
@@ -353,6 +453,9 @@ func (r *Run) Echoes(targets iter.Seq[netip.Addr]) iter.Seq2[Echo, error] {
 			}
 		}
 		group.Go(r.drive)
+		if r.helper != nil {
+			group.Go(r.help)
+		}
 		var echoes []Echo
 		for range r.ready {
 			r.mu.Lock()
@@ -383,6 +486,9 @@ func (r *Run) shut() {
 		if l != nil {
 			l.conn.SetDeadline(past)
 		}
+	}
+	for _, c := range r.senders {
+		c.SetDeadline(past)
 	}
 }
 
@@ -434,17 +540,16 @@ func (r *Run) drive() {
 		full := len(r.out) > backlogMost
 		n := 0
 		if r.ctx.Err() == nil && !full {
-			n = r.prepare()
+			n = r.prepare(r.lanes)
 		}
 		done := r.ctx.Err() != nil || r.complete(now)
 		next := r.next(now)
 		r.mu.Unlock()
 		if n > 0 {
-			for _, l := range r.links {
-				if l != nil {
-					r.transmit(l)
-				}
+			if n >= sendBatch/2 {
+				r.callHelper()
 			}
+			r.transmitAll(r.lanes)
 			r.announce()
 			continue
 		}
@@ -458,6 +563,42 @@ func (r *Run) drive() {
 		}
 		// When ctx ends, the next turn finds that.
 		_ = r.clock.Until(r.ctx, next, r.wake)
+	}
+}
+
+// help is a second sender beside drive, for when there is more to send than one can: the kernel takes a packet through
+// the other host and back within the send where it can, so that one sender is bound to one processor.
+func (r *Run) help() {
+	for {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-r.more:
+		}
+		for r.ctx.Err() == nil {
+			r.mu.Lock()
+			n := 0
+			if len(r.out) <= backlogMost {
+				n = r.prepare(r.helper)
+			}
+			r.mu.Unlock()
+			if n == 0 {
+				break
+			}
+			r.transmitAll(r.helper)
+			r.announce()
+		}
+		r.nudge()
+	}
+}
+
+func (r *Run) callHelper() {
+	if r.helper == nil {
+		return
+	}
+	select {
+	case r.more <- struct{}{}:
+	default:
 	}
 }
 
@@ -585,7 +726,7 @@ func (r *Run) late() time.Duration {
 }
 
 // prepare takes what is due at now, enters it in the table and writes the messages. It returns how many there are.
-func (r *Run) prepare() (n int) {
+func (r *Run) prepare(lanes *[2]*lane) (n int) {
 	// One reading gives both clocks; what is compared with the kernel's stamps must be of the same instant.
 	call := r.now()
 	now := call.steady
@@ -599,12 +740,13 @@ func (r *Run) prepare() (n int) {
 	if r.p.Window > 0 {
 		room = min(room, r.free(now))
 	}
-	for _, l := range r.links {
-		if l != nil {
-			room = min(room, cap(l.out))
-			l.out, l.outN = l.out[:0], l.outN[:0]
+	for _, ln := range lanes {
+		if ln != nil {
+			room = min(room, cap(ln.out))
+			ln.out, ln.outN = ln.out[:0], ln.outN[:0]
 		}
 	}
+	r.filling = lanes
 	for n < room && r.one(call) {
 		n++
 	}
@@ -688,17 +830,21 @@ func (r *Run) begin(target netip.Addr, h *host, index uint32, call moment) {
 		r.refuse(n, s, syscall.EAFNOSUPPORT)
 		return
 	}
-	i := len(l.out)
-	l.out, l.outN = l.out[:i+1], append(l.outN, n)
-	m := &l.out[i]
-	m.Buf = l.codec.build(m.Buf, n, target)
+	ln := r.filling[0]
+	if l.codec.six {
+		ln = r.filling[1]
+	}
+	i := len(ln.out)
+	ln.out, ln.outN = ln.out[:i+1], append(ln.outN, n)
+	m := &ln.out[i]
+	m.Buf = ln.build(m.Buf, n, target)
 	m.Addr = netip.AddrPortFrom(target.WithZone(""), 0)
 	m.Scope = uint32(zoneIndex(target.Zone()))
 	m.OOB = m.OOB[:0]
 	if l.codec.six && r.p.FlowLabel != 0 {
 		m.OOB = cmsg.AppendFlowInfo(m.OOB, r.p.FlowLabel)
 	}
-	if l.stamps && (r.p.Stamps == StampsOn || r.rate.perSecond() <= stampsPerSec) {
+	if l.stamps && ln.header == nil && (r.p.Stamps == StampsOn || r.rate.perSecond() <= stampsPerSec) {
 		s.asked = true
 		m.OOB = cmsg.AppendTimestampID(cmsg.AppendTimestamping(m.OOB, cmsg.TxSched|cmsg.TxSoftware), uint32(n))
 	}
@@ -726,11 +872,32 @@ func (r *Run) link(target netip.Addr) *link {
 	return r.links[1]
 }
 
-// transmit sends the batch of a family. A message that cannot be sent has ended; those behind it go on.
-func (r *Run) transmit(l *link) {
-	ms, ns := l.out, l.outN
+// build writes the message of echo n into b, with the IP header before it if this lane sends that too.
+func (ln *lane) build(b []byte, n uint64, target netip.Addr) []byte {
+	h := len(ln.header)
+	if h == 0 {
+		return ln.link.codec.build(b, n, target)
+	}
+	b = b[:cap(b)]
+	copy(b, ln.header)
+	dst := target.As4()
+	copy(b[16:], dst[:])
+	return b[:h+len(ln.link.codec.build(b[h:], n, target))]
+}
+
+func (r *Run) transmitAll(lanes *[2]*lane) {
+	for _, ln := range lanes {
+		if ln != nil && len(ln.out) > 0 {
+			r.transmit(ln)
+		}
+	}
+}
+
+// transmit sends the batch of a lane. A message that cannot be sent has ended; those behind it go on.
+func (r *Run) transmit(ln *lane) {
+	l, ms, ns := ln.link, ln.out, ln.outN
 	for tries := 0; len(ms) > 0; {
-		k, err := l.send.Send(ms)
+		k, err := ln.send.Send(ms)
 		r.sent(ns[:k])
 		ms, ns = ms[k:], ns[k:]
 		if k > 0 {

@@ -51,6 +51,16 @@ func tuneSocket(fd, family int, p *Pinger) error {
 	return nil
 }
 
+// defaultTTL returns the time to live that an IPv4 socket sends with.
+func defaultTTL(c *Conn) (ttl byte, err error) {
+	ctl := c.rc.Control(func(fd uintptr) {
+		var n int
+		n, err = unix.GetsockoptInt(int(fd), unix.SOL_IP, unix.IP_TTL)
+		ttl = byte(n)
+	})
+	return ttl, errors.Join(ctl, err)
+}
+
 // awaitStamps waits until the kernel stamps what it receives. It switches that on for the whole system when the first
 // socket asks, a moment later, and until then packets come without a time. A datagram sent to itself over the loopback
 // device tells; without that device there is nothing to wait for.

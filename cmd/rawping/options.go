@@ -334,7 +334,7 @@ func (o *options) planSpeed(p *plan) error {
 	}
 	switch {
 	case o.flood && !p.changed("interval"):
-		ping.Window, ping.Interval = 64+o.preload, floodInterval
+		ping.Window, ping.Interval = 256+o.preload, floodInterval
 		ping.Preload = 0
 		if !p.changed("timeout") {
 			ping.Timeout = time.Second
