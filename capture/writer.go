@@ -455,14 +455,39 @@ func (w *Writer) emit(b []byte) error {
 	}
 	n, err := out.Write(b)
 	if err != nil {
-		if w.file != nil && w.packer == nil && w.file.Truncate(w.written) == nil {
-			n = 0 // a full disk: the file ends with a whole block
+		// A full disk: the file is to end with a whole frame.
+		if whole := w.whole(b[:n]); w.file != nil && w.packer == nil && w.file.Truncate(w.written+int64(whole)) == nil {
+			n = whole
 		}
 		w.written += int64(n)
 		return w.fail(err)
 	}
 	w.written += int64(n)
 	return nil
+}
+
+// whole returns how much of b, which begins with a block or record or with the file's header, is whole ones.
+func (w *Writer) whole(b []byte) int {
+	at := 0
+	for {
+		rest := b[at:]
+		n := 0
+		switch {
+		case w.config.Format == FormatPcapng && len(rest) >= 12:
+			if BlockType(w.order.Uint32(rest)) == BlockSection && w.order.Uint32(rest[8:]) != byteOrderMagic {
+				return at // a copied section of the other byte order
+			}
+			n = int(w.order.Uint32(rest[4:]))
+		case w.config.Format != FormatPcapng && w.written == 0 && at == 0:
+			n = pcapHeaderLen
+		case w.config.Format != FormatPcapng && len(rest) >= recordLen:
+			n = recordLen + int(w.order.Uint32(rest[8:]))
+		}
+		if n <= 0 || n > len(rest) {
+			return at
+		}
+		at += n
+	}
 }
 
 func (w *Writer) fail(err error) error {
