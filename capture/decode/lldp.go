@@ -1,0 +1,140 @@
+package decode
+
+// lldp is all one layer: a list of TLVs (IEEE 802.1AB).
+func (c *cursor) lldp() Type {
+	if c.need(TypeLLDP, 2) == nil {
+		return TypeNone
+	}
+	c.add(TypeLLDP, min(len(c.data), c.end)-c.off)
+	return TypeNone
+}
+
+var (
+	fLLDPTLV       = Define("lldp.tlv", "TLV", KindGroup).As("tlvs").Several()
+	fLLDPType      = Define("lldp.tlv.type", "Type", KindUint).As("type")
+	fLLDPLength    = Define("lldp.tlv.len", "Length", KindUint).As("length")
+	fLLDPChassis   = Define("lldp.chassis.subtype", "Chassis ID subtype", KindUint).As("subtype")
+	fLLDPChassMAC  = Define("lldp.chassis.id.mac", "Chassis ID", KindMAC).As("id")
+	fLLDPChassIP   = Define("lldp.chassis.id.ip4", "Chassis ID", KindIP).As("id")
+	fLLDPChassText = Define("lldp.chassis.id.text", "Chassis ID", KindText).As("id")
+	fLLDPPort      = Define("lldp.port.subtype", "Port ID subtype", KindUint).As("subtype")
+	fLLDPPortMAC   = Define("lldp.port.id.mac", "Port ID", KindMAC).As("id")
+	fLLDPPortText  = Define("lldp.port.id", "Port ID", KindText).As("id")
+	fLLDPTTL       = Define("lldp.time_to_live", "Time To Live", KindUint).As("ttl")
+	fLLDPPortDesc  = Define("lldp.port.desc", "Port Description", KindText).As("text")
+	fLLDPName      = Define("lldp.tlv.system.name", "System Name", KindText).As("text")
+	fLLDPDesc      = Define("lldp.tlv.system.desc", "System Description", KindText).As("text")
+	fLLDPCaps      = Define("lldp.tlv.system_cap", "Capabilities", KindHex).As("capabilities")
+	fLLDPEnabled   = Define("lldp.tlv.enable_system_cap", "Enabled Capabilities", KindHex).As("enabled")
+	fLLDPMgmtIP    = Define("lldp.mgn.addr.ip4", "Management Address", KindIP).As("address")
+	fLLDPMgmtIP6   = Define("lldp.mgn.addr.ip6", "Management Address", KindIP).As("address")
+	fLLDPOUI       = Define("lldp.orgtlv.oui", "Organization Unique Code", KindHex).As("oui")
+	fLLDPData      = Define("lldp.data", "Value", KindBytes).As("data")
+)
+
+func lldpFields(w *FieldWriter) {
+	for off := 0; off+2 <= len(w.data); {
+		n := int(be16(w.data[off:]) & 0x1ff)
+		t := be16(w.data[off:]) >> 9
+		w.Group(fLLDPTLV, off, 2+n)
+		w.Bits(fLLDPType, off*8, 7, lldpTypeName)
+		w.Bits(fLLDPLength, off*8+7, 9, nil)
+		if off+2+n <= len(w.data) {
+			lldpValue(w, t, off+2, n)
+		}
+		w.End()
+		off += 2 + n
+		if t == 0 {
+			break
+		}
+	}
+}
+
+func lldpValue(w *FieldWriter, t uint16, off, n int) {
+	switch {
+	case t == 1 && n > 1:
+		switch sub := w.Uint(fLLDPChassis, off, 1); {
+		case sub == 4 && n == 7:
+			w.Bytes(fLLDPChassMAC, off+1, 6)
+		case sub == 5 && n == 6 && w.data[off+1] == 1:
+			w.Bytes(fLLDPChassIP, off+2, 4)
+		default:
+			w.Bytes(fLLDPChassText, off+1, n-1)
+		}
+	case t == 2 && n > 1:
+		if sub := w.Uint(fLLDPPort, off, 1); sub == 3 && n == 7 {
+			w.Bytes(fLLDPPortMAC, off+1, 6)
+		} else {
+			w.Bytes(fLLDPPortText, off+1, n-1)
+		}
+	case t == 3 && n >= 2:
+		w.Uint(fLLDPTTL, off, 2)
+	case t == 4:
+		w.Bytes(fLLDPPortDesc, off, n)
+	case t == 5:
+		w.Bytes(fLLDPName, off, n)
+	case t == 6:
+		w.Bytes(fLLDPDesc, off, n)
+	case t == 7 && n >= 4:
+		w.Uint(fLLDPCaps, off, 2)
+		w.Uint(fLLDPEnabled, off+2, 2)
+	case t == 8 && n >= 6 && w.data[off] == 5 && w.data[off+1] == 1:
+		w.Bytes(fLLDPMgmtIP, off+2, 4)
+	case t == 8 && n >= 18 && w.data[off] == 17 && w.data[off+1] == 2:
+		w.Bytes(fLLDPMgmtIP6, off+2, 16)
+	case t == 127 && n >= 4:
+		w.Uint(fLLDPOUI, off, 3)
+		w.Bytes(fLLDPData, off+3, n-3)
+	case n > 0:
+		w.Bytes(fLLDPData, off, n)
+	}
+}
+
+func lldpTypeName(n uint64) string {
+	switch n {
+	case 0:
+		return "End of LLDPDU"
+	case 1:
+		return "Chassis ID"
+	case 2:
+		return "Port ID"
+	case 3:
+		return "Time To Live"
+	case 4:
+		return "Port Description"
+	case 5:
+		return "System Name"
+	case 6:
+		return "System Description"
+	case 7:
+		return "System Capabilities"
+	case 8:
+		return "Management Address"
+	case 127:
+		return "Organization specific"
+	}
+	return ""
+}
+
+// appendLLDP adds the system name, or the port when there is none.
+func appendLLDP(b []byte, p *Packet, i int) []byte {
+	b = append(b, "LLDP"...)
+	h := p.Header(i)
+	for off, count := 0, 0; off+2 <= len(h); count++ {
+		n, t := int(be16(h[off:])&0x1ff), be16(h[off:])>>9
+		if off+2+n > len(h) || t == 0 || count == 16 {
+			break
+		}
+		v := h[off+2 : off+2+n]
+		switch {
+		case t == 1 && n == 7 && v[0] == 4:
+			b = appendMAC(append(b, ", chassis "...), v[1:])
+		case t == 2 && n > 1 && (v[0] == 5 || v[0] == 7):
+			b = AppendQuoted(append(b, ", port "...), v[1:], 64)
+		case t == 5:
+			b = AppendQuoted(append(b, ", name "...), v, 64)
+		}
+		off += 2 + n
+	}
+	return appendInt(append(b, ", length "...), p.layers[i].Length)
+}

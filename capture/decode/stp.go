@@ -1,0 +1,124 @@
+package decode
+
+// STP is the view of a bridge protocol data unit (IEEE 802.1D, 802.1Q), at least 4 bytes.
+type STP []byte
+
+func (h STP) Version() uint8 { return h[2] }
+
+// Type is 0 for a configuration, 0x80 for a topology change notification, 2 for RST and MST.
+func (h STP) Type() uint8 { return h[3] }
+
+// STP returns the view of layer i, nil when it is another layer.
+func (p *Packet) STP(i int) STP { return p.view(i, TypeSTP) }
+
+func (c *cursor) stp() Type {
+	h := STP(c.need(TypeSTP, 4))
+	if h == nil {
+		return TypeNone
+	}
+	if h.Type() != 0x80 && c.need(TypeSTP, 35) == nil {
+		return TypeNone
+	}
+	c.add(TypeSTP, min(len(c.data), c.end)-c.off)
+	return TypeNone
+}
+
+var (
+	fSTPProtocol   = Define("stp.protocol", "Protocol Identifier", KindHex)
+	fSTPVersion    = Define("stp.version", "Protocol Version", KindUint)
+	fSTPType       = Define("stp.type", "BPDU Type", KindHex)
+	fSTPFlags      = Define("stp.flags", "Flags", KindHex)
+	fSTPAck        = Define("stp.flags.tcack", "Topology Change Acknowledgment", KindBool)
+	fSTPAgreement  = Define("stp.flags.agreement", "Agreement", KindBool)
+	fSTPForwarding = Define("stp.flags.forwarding", "Forwarding", KindBool)
+	fSTPLearning   = Define("stp.flags.learning", "Learning", KindBool)
+	fSTPRole       = Define("stp.flags.port_role", "Port Role", KindUint)
+	fSTPProposal   = Define("stp.flags.proposal", "Proposal", KindBool)
+	fSTPChange     = Define("stp.flags.tc", "Topology Change", KindBool)
+	fSTPRootPrio   = Define("stp.root.prio", "Root Priority", KindUint)
+	fSTPRootExt    = Define("stp.root.ext", "Root System ID Extension", KindUint)
+	fSTPRootHW     = Define("stp.root.hw", "Root Address", KindMAC).As("root_address")
+	fSTPCost       = Define("stp.root.cost", "Root Path Cost", KindUint)
+	fSTPBridgePrio = Define("stp.bridge.prio", "Bridge Priority", KindUint)
+	fSTPBridgeExt  = Define("stp.bridge.ext", "Bridge System ID Extension", KindUint)
+	fSTPBridgeHW   = Define("stp.bridge.hw", "Bridge Address", KindMAC).As("bridge_address")
+	fSTPPort       = Define("stp.port", "Port Identifier", KindHex)
+	fSTPAge        = Define("stp.msg_age", "Message Age, in 1/256 s", KindUint)
+	fSTPMaxAge     = Define("stp.max_age", "Max Age, in 1/256 s", KindUint)
+	fSTPHello      = Define("stp.hello", "Hello Time, in 1/256 s", KindUint)
+	fSTPForward    = Define("stp.forward", "Forward Delay, in 1/256 s", KindUint)
+)
+
+func stpFields(w *FieldWriter) {
+	w.Uint(fSTPProtocol, 0, 2)
+	version := w.Uint(fSTPVersion, 2, 1)
+	t := w.Enum(fSTPType, 3, 1, stpTypeName)
+	if t == 0x80 || len(w.data) < 35 {
+		return
+	}
+	w.Uint(fSTPFlags, 4, 1)
+	w.Bit(fSTPAck, 32)
+	if version >= 2 {
+		w.Bit(fSTPAgreement, 33)
+		w.Bit(fSTPForwarding, 34)
+		w.Bit(fSTPLearning, 35)
+		w.Bits(fSTPRole, 36, 2, stpRole)
+		w.Bit(fSTPProposal, 38)
+	}
+	w.Bit(fSTPChange, 39)
+	w.Value(fSTPRootPrio, 5, 2, uint64(w.data[5]&0xf0)<<8)
+	w.Bits(fSTPRootExt, 44, 12, nil)
+	w.Bytes(fSTPRootHW, 7, 6)
+	w.Uint(fSTPCost, 13, 4)
+	w.Value(fSTPBridgePrio, 17, 2, uint64(w.data[17]&0xf0)<<8)
+	w.Bits(fSTPBridgeExt, 140, 12, nil)
+	w.Bytes(fSTPBridgeHW, 19, 6)
+	w.Uint(fSTPPort, 25, 2)
+	w.Uint(fSTPAge, 27, 2)
+	w.Uint(fSTPMaxAge, 29, 2)
+	w.Uint(fSTPHello, 31, 2)
+	w.Uint(fSTPForward, 33, 2)
+}
+
+func stpTypeName(n uint64) string {
+	switch n {
+	case 0:
+		return "Configuration"
+	case 2:
+		return "Rapid or Multiple Spanning Tree"
+	case 0x80:
+		return "Topology Change Notification"
+	}
+	return ""
+}
+
+func stpRole(n uint64) string {
+	return [...]string{"Unknown", "Alternate or Backup", "Root", "Designated"}[n&3]
+}
+
+func appendSTP(b []byte, p *Packet, i int) []byte {
+	h := p.STP(i)
+	b = append(b, "STP 802.1"...)
+	switch {
+	case h.Version() == 0:
+		b = append(b, 'd')
+	case h.Version() == 2:
+		b = append(b, 'w')
+	default:
+		b = append(b, 's')
+	}
+	if h.Type() == 0x80 {
+		return append(b, ", Topology Change"...)
+	}
+	if len(h) < 35 {
+		return b
+	}
+	b = append(b, ", bridge-id "...)
+	b = appendHexN(b, uint64(be16(h[17:])), 4)
+	b = append(appendMAC(append(b, '.'), h[19:25]), '.')
+	b = appendHexN(b, uint64(be16(h[25:])), 4)
+	b = appendHexN(append(b, ", root "...), uint64(be16(h[5:])), 4)
+	b = appendMAC(append(b, '.'), h[7:13])
+	b = appendUint(append(b, ", cost "...), uint64(be32(h[13:])))
+	return appendInt(append(b, ", length "...), p.layers[i].Length)
+}
