@@ -232,6 +232,7 @@ func TestRandomExpressions(t *testing.T) {
 			t.Fatalf("%s: %q: %v", link, expr, err)
 		}
 		exprs++
+		j.wantPlain(t)
 		progs := []*Program{&j.opt, &j.plain}
 		if j.haveOracle {
 			progs = append(progs, &j.theirs)
