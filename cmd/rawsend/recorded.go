@@ -113,6 +113,14 @@ func firstLayer(link capture.LinkType, data []byte) packet.Layer {
 	return nil
 }
 
+// expressionRecord is a packet as an expression.
+type expressionRecord struct {
+	Type       string    `json:"type"`
+	Number     int       `json:"number"`
+	Time       time.Time `json:"time"`
+	Expression string    `json:"expression"`
+}
+
 // describe prints packets as expressions.
 func describe(ctx context.Context, env *cli.Env, o *options) error {
 	list, err := load(ctx, env, o)
@@ -125,12 +133,7 @@ func describe(ctx context.Context, env *cli.Env, o *options) error {
 		}
 		text := packet.Format(packet.Dissect(f.Data, firstLayer(f.Link, f.Data)))
 		if o.json {
-			env.Stdout.JSON(struct {
-				Type       string    `json:"type"`
-				Number     int       `json:"number"`
-				Time       time.Time `json:"time"`
-				Expression string    `json:"expression"`
-			}{"expression", i + 1, f.Time, text})
+			env.Stdout.JSON(expressionRecord{"expression", i + 1, f.Time, text})
 		} else {
 			env.Stdout.Printf("%s\n", text)
 		}

@@ -407,7 +407,11 @@ func (p *Probe) acknowledgedBy(h *Header) bool {
 }
 
 // Change is a field that a quote shows changed on the way.
-type Change struct{ Field, Sent, Quoted string }
+type Change struct {
+	Field  string `json:"field"`
+	Sent   string `json:"sent"`
+	Quoted string `json:"quoted"`
+}
 
 func (c Change) String() string { return c.Field + " " + c.Sent + "→" + c.Quoted }
 

@@ -53,13 +53,3 @@ func roundTrip(t *testing.T, b []byte, link packet.Layer) {
 		t.Fatalf("%s\n got %x (%v)\nwant %x", spec, got, err, b)
 	}
 }
-
-func freshOf(l packet.Layer) packet.Layer {
-	switch l.(type) {
-	case *packet.Ethernet:
-		return new(packet.Ethernet)
-	case *packet.IPv4:
-		return new(packet.IPv4)
-	}
-	return new(packet.IPv6)
-}

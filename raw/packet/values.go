@@ -66,10 +66,6 @@ type values struct {
 	place    uint64 // tells the fields of a template apart, for random values
 }
 
-func constant(v scalar) values {
-	return values{spans: []span{{first: v, step: 1, count: 1}}, count: 1}
-}
-
 // isConstant reports whether all packets get the same value.
 func (v *values) isConstant() bool { return v.progress == finite && v.count == 1 }
 
