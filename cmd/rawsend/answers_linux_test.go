@@ -81,8 +81,9 @@ func TestAnswersThroughABadNetwork(t *testing.T) {
 			}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			a, b, link := impaired(t)
-			r := on(t, a, "--json", "--wait", "500ms", test.spec(b))
+			r := on(t, a, "--json", "--wait", "1500ms", test.spec(b))
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
 			if err := link.Settle(ctx); err != nil {

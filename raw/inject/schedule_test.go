@@ -139,6 +139,23 @@ func TestDurationAndCancelEndTheRun(t *testing.T) {
 	})
 }
 
+func TestRecordedTimesAndLoops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &clockEngine{batch: 2}
+		start := time.Now()
+		source := &Recorded{Packets: make([][]byte, 3), Due: []time.Duration{0, 10 * time.Millisecond, 25 * time.Millisecond}, Loops: 2}
+		r, err := (&Transmission{Engine: e, Source: source, sleep: timerSleep}).Transmit(context.Background())
+		if err != nil || r.Sent != 6 {
+			t.Fatalf("sent %d, %v", r.Sent, err)
+		}
+		for i, want := range []time.Duration{0, 10e6, 25e6, 25e6, 35e6, 50e6} {
+			if got := e.times[i].Sub(start); got != want {
+				t.Errorf("packet %d left after %v, want %v", i, got, want)
+			}
+		}
+	})
+}
+
 func TestScheduleRefusesContradictions(t *testing.T) {
 	for _, test := range []struct {
 		s    Schedule
