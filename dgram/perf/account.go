@@ -33,6 +33,7 @@ type Report struct {
 	Last   int64         `json:"last_ns"`
 	Jitter time.Duration `json:"jitter_ns"`         // RFC 3550
 	OneWay *Variation    `json:"one_way,omitempty"` // once the accounts are final
+	Waited *Variation    `json:"waited,omitempty"`  // in the receive buffer, the first datagram of each batch, once the accounts are final
 	Final  bool          `json:"final"`             // nothing has come for the settling time
 	Buffer int           `json:"receive_buffer"`    // bytes granted
 	Queued *Variation    `json:"queued,omitempty"`  // a server's own sending: how long after they were due
@@ -44,7 +45,7 @@ type Report struct {
 type Variation struct {
 	Min  time.Duration `json:"min_ns"` // as stamped; a true delay only between synchronised clocks
 	Skew float64       `json:"skew,omitempty"`
-	P50  time.Duration `json:"p50_ns"` // above the minimum from here on
+	P50  time.Duration `json:"p50_ns"` // of a one-way delay, this and the rest are what is above the minimum
 	P90  time.Duration `json:"p90_ns"`
 	P99  time.Duration `json:"p99_ns"`
 	P999 time.Duration `json:"p999_ns"`
@@ -61,6 +62,7 @@ type account struct {
 	ledger  *ledger.Ledger
 	jitter  ledger.Jitter
 	oneWay  ledger.OneWay
+	waited  *ledger.Histogram
 	bytes   uint64
 	first   time.Time
 	last    time.Time // of the last data, by this host's clock
@@ -85,7 +87,7 @@ func newAccount(c *dgram.Conn, session uint64, p *Params, same bool) *account {
 	if window < 0 || window > 1<<22 {
 		window = 0
 	}
-	a := &account{conn: c, session: session, settle: min(max(p.Settle, time.Millisecond), 5*time.Second), same: same, ledger: ledger.New(window)}
+	a := &account{conn: c, session: session, settle: min(max(p.Settle, time.Millisecond), 5*time.Second), same: same, ledger: ledger.New(window), waited: ledger.NewHistogram()}
 	a.dropped, _ = c.Drops()
 	a.last = time.Now()
 	return a
@@ -96,6 +98,13 @@ func (a *account) arrived(d *dgram.Datagram) {
 	a.coalesced = a.coalesced || d.Coalesced
 	a.pending += uint64(d.Dropped)
 	a.seen += d.Dropped
+}
+
+// batch takes note of how long a batch has waited to be read.
+func (a *account) batch(ds []dgram.Datagram, now time.Time) {
+	if len(ds) > 0 {
+		a.waited.Record(max(now.Sub(ds[0].Time), 0))
+	}
 }
 
 // gap explains missing numbers by losses that the kernel told of at the same place.
@@ -174,6 +183,7 @@ func (a *account) report(final bool) *Report {
 	if v := a.oneWay.Variation(!a.same); v.Count > 0 {
 		r.OneWay = &Variation{Min: v.MinDelay, Skew: v.Skew, P50: v.P50, P90: v.P90, P99: v.P99, P999: v.P999, Max: v.Max}
 	}
+	r.Waited = variation(a.waited)
 	a.final = r
 	return r
 }

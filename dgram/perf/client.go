@@ -414,6 +414,7 @@ func (f *flow) receive() {
 			f.fail(err)
 			return
 		}
+		f.down.batch(ds, time.Now())
 		for i := range ds {
 			f.take(&ds[i])
 		}

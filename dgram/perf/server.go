@@ -281,6 +281,7 @@ func (n *session) run(ctx context.Context) {
 			}
 			return // silent, gone, or told to stop
 		}
+		n.account.batch(ds, time.Now())
 		for i := range ds {
 			if !n.handle(ctx, &ds[i]) {
 				return
