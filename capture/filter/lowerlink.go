@@ -1,0 +1,246 @@
+package filter
+
+import (
+	"sockwire/capture"
+)
+
+// The conditions on the link header: what it carries, and its addresses.
+
+// linkProtocol tests for an EtherType or, up to 1500, a service access point.
+func (l *lowerer) linkProtocol(n interface{ where() span }, v uint32) *cond {
+	switch {
+	case l.tunnels != nil:
+		return l.tunnels.etherType(l, n, v)
+	case l.lay.labels > 0:
+		return l.afterLabels(n, v)
+	}
+	switch l.lay.link {
+	case capture.LinkEthernet:
+		return l.etherType(n, v)
+	case capture.LinkIEEE80211, capture.LinkIEEE80211Radio:
+		data := l.masked(l.linkHeader(0, 1), wlanData, wlanTypeMask)
+		return and(data, l.llcType(n, v))
+	case capture.LinkLinuxSLL:
+		return l.cookedType(n, v)
+	case capture.LinkRaw:
+		switch v {
+		case etherIPv4:
+			return l.version(4)
+		case etherIPv6:
+			return l.version(6)
+		}
+		return never
+	case capture.LinkIPv4, capture.LinkIPv6:
+		if v == etherIPv4 && l.lay.link == capture.LinkIPv4 || v == etherIPv6 && l.lay.link == capture.LinkIPv6 {
+			return always
+		}
+		return never
+	case capture.LinkNull, capture.LinkLoop:
+		return l.loopbackFamily(v)
+	}
+	what := "EtherType"
+	if l.lay.isPPP() {
+		v, what = pppType(v), "PPP protocol"
+	}
+	l.atMost(n, what, v, 0xffff)
+	return l.eq(l.linkType(0, 2), v)
+}
+
+func (l *lowerer) atMost(n interface{ where() span }, what string, v, most uint32) {
+	if v > most {
+		l.fail(n, "%s %d is more than %d", what, v, most)
+	}
+}
+
+func (l *lowerer) version(v uint32) *cond { return l.masked(l.network(0, 1), v<<4, 0xf0) }
+
+func (l *lowerer) snap(oui, typ uint32) *cond {
+	return l.bytes(l.lay.pl, 0, []byte{sapSNAP, sapSNAP, 3, byte(oui >> 16), byte(oui >> 8), byte(oui), byte(typ >> 8), byte(typ)})
+}
+
+// appleSNAP is the SNAP form of the two AppleTalk types.
+func (l *lowerer) appleSNAP(v uint32) *cond {
+	if v == etherAtalk {
+		return l.snap(0x080007, v)
+	}
+	return l.snap(0, v)
+}
+
+func (l *lowerer) etherType(n interface{ where() span }, v uint32) *cond {
+	isLength := func() *cond { return negate(l.gt(l.linkType(0, 2), etherMaxLength)) }
+	switch v {
+	case sapISO, sapIP, sapNetBEUI:
+		return and(isLength(), l.eq(l.llc(0, 2), v<<8|v))
+	case sapIPX:
+		c := or(l.eq(l.llc(0, 1), sapIPX), l.eq(l.llc(0, 2), 0xffff))
+		c = or(l.snap(0, etherIPX), c)
+		return or(l.eq(l.linkType(0, 2), etherIPX), and(isLength(), c))
+	case etherAtalk, etherAARP:
+		return or(l.eq(l.linkType(0, 2), v), and(isLength(), l.appleSNAP(v)))
+	}
+	if v <= etherMaxLength {
+		l.atMost(n, "LLC DSAP", v, 0xff)
+		return and(isLength(), l.eq(l.linkType(2, 1), v))
+	}
+	l.atMost(n, "EtherType", v, 0xffff)
+	return l.eq(l.linkType(0, 2), v)
+}
+
+// cookedType is for the Linux cooked header, where 1 and 4 stand for Novell's and for 802.2 frames.
+func (l *lowerer) cookedType(n interface{ where() span }, v uint32) *cond {
+	const novell, llc = 1, 4
+	isLLC := func() *cond { return l.eq(l.linkType(0, 2), llc) }
+	switch v {
+	case sapISO, sapIP, sapNetBEUI:
+		return and(isLLC(), l.eq(l.llc(0, 2), v<<8|v))
+	case sapIPX:
+		c := and(isLLC(), or(l.eq(l.llc(0, 1), sapIPX), l.snap(0, etherIPX)))
+		c = or(l.eq(l.linkType(0, 2), novell), c)
+		return or(l.eq(l.linkType(0, 2), etherIPX), c)
+	case etherAtalk, etherAARP:
+		return or(l.eq(l.linkType(0, 2), v), and(isLLC(), l.appleSNAP(v)))
+	}
+	if v <= etherMaxLength {
+		l.atMost(n, "LLC DSAP", v, 0xff)
+		return and(isLLC(), l.eq(l.llc(0, 1), v))
+	}
+	l.atMost(n, "EtherType", v, 0xffff)
+	return l.eq(l.linkType(0, 2), v)
+}
+
+// llcType is for links that always have an LLC header.
+func (l *lowerer) llcType(n interface{ where() span }, v uint32) *cond {
+	switch v {
+	case sapISO, sapIP, sapNetBEUI:
+		return l.eq(l.llc(0, 2), v<<8|v)
+	case sapIPX:
+		return l.eq(l.llc(0, 1), v)
+	case etherAtalk:
+		return l.snap(0x080007, v)
+	}
+	if v <= etherMaxLength {
+		l.atMost(n, "LLC DSAP", v, 0xff)
+		return l.eq(l.llc(0, 1), v)
+	}
+	l.atMost(n, "EtherType", v, 0xffff)
+	return l.eq(l.llc(6, 2), v)
+}
+
+// loopbackFamily tests the address family of BSD loopback headers. A live capture has this system's
+// numbers in this system's byte order. A file may come from any system: LINKTYPE_NULL in either byte
+// order, and IPv6 by any of the three numbers that BSD systems use.
+func (l *lowerer) loopbackFamily(v uint32) *cond {
+	families := []uint32{2}
+	switch {
+	case v == etherIPv6 && l.opts.Live:
+		families = []uint32{10}
+	case v == etherIPv6:
+		families = []uint32{30, 28, 24}
+	case v != etherIPv4:
+		return never
+	}
+	family := l.linkHeader(0, 4)
+	c := never
+	for _, f := range families {
+		if l.lay.link == capture.LinkNull && l.opts.Live {
+			f = hostOrder(f)
+		}
+		c = or(c, l.eq(family, f))
+	}
+	if l.lay.link == capture.LinkNull && !l.opts.Live {
+		for _, f := range families {
+			c = or(c, l.eq(family, f<<24))
+		}
+	}
+	return c
+}
+
+// afterLabels tests what follows an MPLS stack, which says nothing about it: only the version nibble
+// of IP can tell.
+func (l *lowerer) afterLabels(n interface{ where() span }, v uint32) *cond {
+	switch v {
+	case etherIPv4:
+		return and(l.bottomOfStack(), l.version(4))
+	case etherIPv6:
+		return and(l.bottomOfStack(), l.version(6))
+	}
+	l.fail(n, "after 'mpls' only IPv4 and IPv6 can be told")
+	return nil
+}
+
+// bottomOfStack tests the last label read.
+func (l *lowerer) bottomOfStack() *cond {
+	return l.set(l.at(l.lay.pl, l.lay.nl-4+2, 1), 1)
+}
+
+// haveMAC is false for a Geneve or VXLAN payload without Ethernet header.
+func (l *lowerer) haveMAC() *cond {
+	if !l.lay.encap || l.lay.link != capture.LinkEthernet {
+		return always
+	}
+	return negate(l.test(jumpEq, l.varAt(l.lay.hdr.v), l.varAt(l.lay.pl.v)))
+}
+
+func (l *lowerer) macHost(n interface{ where() span }, mac []byte, dir, what string) *cond {
+	if l.lay.isWlan() {
+		return l.wlanHost(mac, dir)
+	}
+	if l.lay.link != capture.LinkEthernet {
+		l.unsupported(n, what)
+	}
+	switch dir {
+	case "", "src", "dst", "src or dst", "src and dst":
+	default:
+		l.fail(n, "'%s' is for 802.11 addresses only", dir)
+	}
+	return and(l.haveMAC(), l.either(dir, func(src bool) *cond {
+		if src {
+			return l.bytes(l.lay.hdr, 6, mac)
+		}
+		return l.bytes(l.lay.hdr, 0, mac)
+	}))
+}
+
+// wlanHost compares an address of an 802.11 header, whose places depend on the frame's type and way.
+func (l *lowerer) wlanHost(mac []byte, dir string) *cond {
+	addr := func(k uint32) *cond { return l.bytes(l.lay.hdr, k, mac) }
+	control := func() *expr { return l.linkHeader(0, 1) }
+	isControl := func() *cond { return l.masked(control(), wlanControl, wlanTypeMask) }
+	// hasAddr2 is false for CTS and ACK.
+	hasAddr2 := func() *cond {
+		cts := l.masked(control(), wlanCTS, wlanSubtypeMask)
+		ack := l.masked(control(), wlanACK, wlanSubtypeMask)
+		return or(negate(isControl()), and(negate(cts), negate(ack)))
+	}
+	switch dir {
+	case "addr1":
+		return addr(4)
+	case "addr2":
+		return and(hasAddr2(), addr(10))
+	case "addr3":
+		return and(negate(isControl()), addr(16))
+	case "addr4":
+		return and(l.masked(l.linkHeader(1, 1), wlanToDS|wlanFromDS, wlanDirMask), addr(24))
+	case "ra":
+		return and(l.set(control(), wlanData), addr(4))
+	case "ta":
+		return and(and(l.set(control(), wlanData), hasAddr2()), addr(10))
+	}
+	return l.either(dir, func(src bool) *cond {
+		if !src {
+			return l.wlanByType(l.choose(1, wlanToDS, addr(16), addr(4)), addr(4))
+		}
+		toDS := l.choose(1, wlanToDS, addr(24), addr(16))
+		return l.wlanByType(l.choose(1, wlanFromDS, toDS, addr(10)), addr(10))
+	})
+}
+
+// choose tests one bit of an 802.11 header byte; the condition for its absence comes first.
+func (l *lowerer) choose(k, bit uint32, set, clear *cond) *cond {
+	return or(and(negate(l.set(l.linkHeader(k, 1), bit)), clear), and(l.set(l.linkHeader(k, 1), bit), set))
+}
+
+// wlanByType is false for control frames.
+func (l *lowerer) wlanByType(data, management *cond) *cond {
+	return and(negate(l.set(l.linkHeader(0, 1), wlanControl)), l.choose(0, wlanData, data, management))
+}

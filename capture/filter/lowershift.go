@@ -1,0 +1,184 @@
+package filter
+
+import (
+	"fmt"
+
+	"sockwire/capture"
+)
+
+// Headers that shift what is written after them, and those that vary in length.
+
+func (l *lowerer) vlan(n *special) *cond {
+	if l.lay.labels > 0 {
+		l.fail(n, "'vlan' cannot be used after 'mpls'")
+	}
+	if !l.lay.hasMAC() {
+		l.unsupported(n, "vlan")
+	}
+	inBand := or(or(l.linkProtocol(n, etherVLAN), l.linkProtocol(n, etherVLANad)), l.linkProtocol(n, etherQinQ))
+	id := always
+	if n.hasNum {
+		id = l.masked(l.network(0, 2), n.num, 0xfff)
+	}
+	outer := l.lay.vlans == 0 && l.lay.hdr == at(0)
+	l.lay.vlans++
+	if !l.opts.Live || !outer || l.lay.link != capture.LinkEthernet {
+		l.lay.pl.k += 4
+		l.lay.typ.k += 4
+		return and(inBand, id)
+	}
+	// The kernel may have taken the outermost tag out of the frame: then it stands in the metadata and
+	// the rest of the frame is where it would be without it. A shift in varVLAN covers both.
+	l.lay.pl.v, l.lay.typ.v = varVLAN, varVLAN
+	present := func() *cond { return l.eq(l.extension(extVLANPresent, 1), 1) }
+	shift := &cond{kind: condDo, steps: []step{{v: varVLAN, e: l.constant(4)}}}
+	tagged := or(present(), and(shift, inBand))
+	if !n.hasNum {
+		return tagged
+	}
+	metaID := l.masked(l.extension(extVLANTag, 2), n.num, 0xfff)
+	return and(tagged, or(and(present(), metaID), and(negate(present()), id)))
+}
+
+func (l *lowerer) mpls(n *special) *cond {
+	var c *cond
+	switch {
+	case l.lay.labels > 0:
+		c = negate(l.bottomOfStack())
+	case l.lay.link == capture.LinkEthernet:
+		c = l.linkProtocol(n, etherMPLS)
+	case l.lay.link == capture.LinkPPP:
+		c = l.linkProtocol(n, pppMPLS)
+	default:
+		l.unsupported(n, "mpls")
+	}
+	if n.hasNum {
+		c = and(c, l.masked(l.network(0, 4), n.num<<12, 0xfffff000))
+	}
+	l.lay.nl += 4
+	l.lay.nlNoSNAP += 4
+	l.lay.labels++
+	return c
+}
+
+func (l *lowerer) pppoes(n *special) *cond {
+	c := l.linkProtocol(n, etherPPPoES)
+	if n.hasNum {
+		c = and(c, l.eq(l.network(2, 2), n.num))
+	}
+	// The PPP header starts behind the 6 bytes of PPPoE with the protocol number.
+	hdr := offset{l.lay.pl.v, l.lay.pl.k + l.lay.nl + 6}
+	l.lay.link, l.lay.hdr, l.lay.typ, l.lay.encap = capture.LinkPPP, hdr, hdr, false
+	l.lay.pl.k = hdr.k + 2
+	l.lay.nl, l.lay.nlNoSNAP = 0, 0
+	return c
+}
+
+// tunnel tests for a UDP port and a flags byte after the UDP header, and leaves in varScratch where the
+// UDP header starts, without the constant part of where the payload starts.
+func (l *lowerer) tunnel(n *special, port uint32, flags func(*expr) *cond) *cond {
+	check := func(ports func(interface{ where() span }, portRange, string) *cond, transport func(uint32, int) *expr, start *expr) *cond {
+		c := ports(n, portRange{port, port, ipProtocols["udp"]}, "dst")
+		c = and(c, flags(transport(8, 1)))
+		if n.hasNum {
+			c = and(c, l.masked(transport(12, 4), n.num<<8, 0xffffff00))
+		}
+		return and(c, &cond{kind: condDo, steps: []step{{v: varScratch, e: start}}})
+	}
+	start6 := l.constant(40)
+	if v := l.varAt(l.lay.pl.v); v != nil {
+		start6 = l.alu(exAdd, start6, v)
+	}
+	c4 := check(l.ports4, l.transport4, l.headerLength())
+	c6 := check(l.ports6, l.transport6, start6)
+	return or(c4, c6)
+}
+
+// newVars takes n variables.
+func (l *lowerer) newVars(node *special, n int) int {
+	first := l.nvars
+	if l.nvars += n; l.nvars > 16 {
+		panic(bailout{fmt.Errorf("filter: %w: more than three of 'geneve' and 'vxlan' (column %d)", ErrTooLarge, node.pos+1)})
+	}
+	return first
+}
+
+func (l *lowerer) geneve(n *special) *cond {
+	c := l.tunnel(n, portGeneve, func(e *expr) *cond { return l.masked(e, 0, 0xc0) })
+	hdr := l.newVars(n, 3)
+	typ, pl := hdr+1, hdr+2
+	start := l.alu(exAdd, l.variable(varScratch), l.constant(l.lay.pl.k+l.lay.nl+8))
+	options := l.alu(exMul, l.alu(exAnd, l.load(start, 0, 1), l.constant(0x3f)), l.constant(4))
+	isEther := l.eq(l.load(start, 2, 2), etherTEB)
+	plus := func(v int, k uint32) *expr { return l.alu(exAdd, l.variable(v), l.constant(k)) }
+	l.intoTunnel(hdr, typ, pl)
+	return and(c, &cond{kind: condDo, steps: []step{
+		{v: typ, e: l.alu(exAdd, start, l.constant(2))},
+		{v: hdr, e: l.alu(exAdd, l.alu(exAdd, options, l.constant(8)), start)},
+		{v: pl, e: l.variable(hdr)},
+		{when: isEther, then: []step{{v: typ, e: plus(hdr, 12)}, {v: pl, e: plus(hdr, 14)}}},
+	}})
+}
+
+func (l *lowerer) vxlan(n *special) *cond {
+	c := l.tunnel(n, portVXLAN, func(e *expr) *cond { return l.eq(e, 0x08) })
+	hdr := l.newVars(n, 3)
+	typ, pl := hdr+1, hdr+2
+	start := l.alu(exAdd, l.variable(varScratch), l.constant(l.lay.pl.k+l.lay.nl+16))
+	l.intoTunnel(hdr, typ, pl)
+	return and(c, &cond{kind: condDo, steps: []step{
+		{v: hdr, e: start},
+		{v: typ, e: l.alu(exAdd, l.variable(hdr), l.constant(12))},
+		{v: pl, e: l.alu(exAdd, l.variable(hdr), l.constant(14))},
+	}})
+}
+
+// intoTunnel lets what follows look at the Ethernet frame inside.
+func (l *lowerer) intoTunnel(hdr, typ, pl int) {
+	l.lay.link = capture.LinkEthernet
+	l.lay.hdr, l.lay.typ, l.lay.pl = offset{hdr, 0}, offset{typ, 0}, offset{pl, 0}
+	l.lay.nl = 0
+	l.lay.encap = true
+}
+
+// prologue computes where the headers of 802.11 end, if a test needs it.
+func (l *lowerer) prologue() []step {
+	var steps []step
+	wlan := l.used&(1<<varWlanPayload) != 0
+	radio := l.outermost == capture.LinkIEEE80211Radio
+	if radio && (wlan || l.used&(1<<varRadioEnd) != 0) {
+		size := l.alu(exOr, l.alu(exLsh, l.load(nil, 3, 1), l.constant(8)), l.load(nil, 2, 1))
+		steps = append(steps, step{v: varRadioEnd, e: size})
+	}
+	if !wlan {
+		return steps
+	}
+	start := l.constant(0)
+	if radio {
+		start = l.variable(varRadioEnd)
+	}
+	control := l.load(start, 0, 1)
+	end := l.variable(varWlanPayload)
+	isData := and(l.set(control, wlanData), negate(l.set(control, wlanControl)))
+	qos := step{when: l.set(control, wlanQoS), then: []step{{v: varWlanPayload, e: l.alu(exAdd, end, l.constant(2))}}}
+	then := []step{qos}
+	if radio {
+		then = append(then, l.radioPadding())
+	}
+	// The test is made even where nothing follows from it, because a frame without the byte is rejected.
+	return append(steps,
+		step{v: varWlanPayload, e: l.alu(exAdd, start, l.constant(24))},
+		step{when: isData, then: then})
+}
+
+// radioPadding rounds the 802.11 header up to 4 bytes where radiotap's flags field says so. Its fields
+// are little-endian; only the first two of them, TSFT and flags, can be before it.
+func (l *lowerer) radioPadding() step {
+	const flagsPresent, extended, tsft, padded = 0x02000000, 0x00000080, 0x01000000, 0x20
+	word := l.load(nil, 4, 4)
+	end := l.variable(varWlanPayload)
+	round := []step{{v: varWlanPayload, e: l.alu(exAnd, l.alu(exAdd, end, l.constant(3)), l.constant(^uint32(3)))}}
+	pad := or(and(l.set(word, tsft), l.set(l.load(nil, 16, 1), padded)),
+		and(negate(l.set(word, tsft)), l.set(l.load(nil, 8, 1), padded)))
+	return step{when: and(l.set(word, flagsPresent), and(negate(l.set(word, extended)), pad)), then: round}
+}
