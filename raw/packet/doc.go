@@ -13,6 +13,14 @@
 // of any other type are written as they are, zero included. Values are in host order and in the units of the
 // header, so a fragment offset counts 8 bytes.
 //
+// The same packet as an expression, which can stand for many, is read by [Parse]:
+//
+//	t, err := packet.Parse("ip{dst=198.51.100.2, ttl=1..30} / udp{sport=5555, dport=53} / text{hello}")
+//	b, ends, err := t.Append(b[:0], ends[:0], 6) // the seventh packet
+//
+// [Dissect] goes the other way, from bytes to layers that build them again; [Format] and [GoCode] write layers as an
+// expression and as Go source; [Edit] changes packets that exist.
+//
 // Append allocates nothing when the buffer has room, and neither the layers nor their slices are kept. The
 // package needs no system, no socket and no privilege.
 package packet
