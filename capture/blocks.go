@@ -105,6 +105,9 @@ func (r *Reader) nextBlock(b *Block) error {
 		return err
 	}
 	r.in.skip(int(n))
+	if r.in.src == nil {
+		r.forget()
+	}
 	return nil
 }
 

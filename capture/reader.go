@@ -23,6 +23,7 @@ type Reader struct {
 	format  Format
 	packing Compression
 	mapped  *mapping
+	keep    int    // offset in the mapping from which pages are kept resident
 	name    string // of the file, for errors; empty for NewReader
 	file    *os.File
 	unpack  func()
@@ -149,6 +150,20 @@ func (r *Reader) Interfaces() []Interface { return slices.Clone(r.ifs) }
 // Names returns what the Name Resolution Blocks read so far say, the first 65,536 entries of them. The slice
 // only grows; it must not be changed.
 func (r *Reader) Names() []NameRecord { return r.names[:len(r.names):len(r.names)] }
+
+// residentPages is how much of a mapped file stays in this process's memory behind the place that is read.
+const residentPages = 16 << 20
+
+// forget gives back the pages of a mapped file that were read some time ago, so that the size of a file does
+// not count as memory. What they hold stays valid: touching it maps it again.
+func (r *Reader) forget() {
+	if r.in.at < r.keep+2*residentPages {
+		return
+	}
+	to := (r.in.at - residentPages) &^ (residentPages - 1)
+	unneeded(r.mapped.bytes[r.keep:to])
+	r.keep = to
+}
 
 // Close frees what the Reader holds. Frames' Data must not be used afterwards.
 func (r *Reader) Close() error {
@@ -379,6 +394,9 @@ func (r *Reader) nextRecord(f *Frame) ([]byte, error) {
 		return nil, err
 	}
 	r.in.skip(len(b))
+	if r.in.src == nil {
+		r.forget()
+	}
 	if h.nano {
 		f.Time = time.Unix(int64(sec), int64(frac))
 	} else {

@@ -174,6 +174,7 @@ func captureRows() []Row {
 		},
 		fileRow("pktview-stats", "all statistics of the file", words("--stats -r FILE"),
 			filePeer{"tshark -z conv,tcp", 10, words("tshark -n -q -r FILE -z conv,tcp")}),
+		growthRow(),
 		{
 			Name:    "live-capture",
 			About:   liveRate + " of small frames from another host, written to a file; bound by the kernel's delivery into the ring",
@@ -191,6 +192,60 @@ func captureRows() []Row {
 				}}},
 		},
 	}
+}
+
+// growthRow compares pktview with itself: ten times the packets are to cost ten times as much.
+func growthRow() Row {
+	side := func(n int) func(ctx context.Context, b *Bench) ([]float64, error) {
+		return func(ctx context.Context, b *Bench) ([]float64, error) {
+			path, err := b.Build(ctx, "pktview")
+			if err != nil {
+				return nil, err
+			}
+			file, err := smallCapture(b, n)
+			if err != nil {
+				return nil, err
+			}
+			return discard(ctx, b, n, path, "-r", file)
+		}
+	}
+	return Row{
+		Name: "pktview-growth", About: "ten million packets as lines, beside one million: the cost is to grow in a straight line",
+		Figures: []Figure{{Name: "packets read", Unit: "/s"}},
+		Ours:    Side{Name: "ten million", Run: side(10_000_000)},
+		Peers:   []Side{{Name: "one million", Goals: []float64{0.9}, Run: side(1_000_000)}},
+	}
+}
+
+// smallCapture makes a file of n small datagrams of a thousand flows.
+func smallCapture(b *Bench, n int) (string, error) {
+	name := filepath.Join(b.Dir, fmt.Sprintf("small-%d.pcap", n))
+	if _, err := os.Stat(name); err == nil {
+		return name, nil
+	}
+	w, err := capture.Create(name, &capture.WriterConfig{Format: capture.FormatPcap})
+	if err != nil {
+		return "", err
+	}
+	if err := w.Describe([]capture.Interface{{Link: capture.LinkRaw, Resolution: time.Microsecond}}); err != nil {
+		return "", err
+	}
+	var flows [1000][]byte
+	for i := range flows {
+		flows[i], err = packet.Append(nil, &packet.IPv4{Src: netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), Dst: netip.AddrFrom4([4]byte{10, 2, 0, 1})},
+			&packet.UDP{SrcPort: uint16(1000 + i), DstPort: 9999})
+		if err != nil {
+			return "", err
+		}
+	}
+	start := time.Unix(1_700_000_000, 0)
+	for i := range n {
+		data := flows[i%len(flows)]
+		if err := w.Write(&capture.Frame{Data: data, Length: len(data), Time: start.Add(time.Duration(i) * time.Microsecond)}); err != nil {
+			return "", err
+		}
+	}
+	return name, w.Close()
 }
 
 // live sends frames from one host to another, where a program writes them to the file that its last argument names, and
