@@ -85,7 +85,7 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVar(&o.flood, "flood", false, "send as fast as it goes, until --count, --duration or an interrupt")
 	f.BoolVar(&o.poisson, "poisson", false, "random gaps around the rate, exponentially distributed")
 	f.IntVar(&o.burst, "burst", 1, "send `N` packets at once, at the same mean rate")
-	f.StringVar(&o.engine, "engine", "auto", "how to send: auto, raw, packet or `ENGINE` trains")
+	f.StringVar(&o.engine, "engine", "auto", "send by `ENGINE`: auto, raw, packet, trains")
 	f.StringVarP(&o.device, "interface", "I", "", "send through `NAME`")
 	f.Uint64Var(&o.seed, "seed", 0, "make random values from `N`; the same seed gives the same packets")
 	f.StringSliceVar(&o.allow, "allow", nil, "send also to `KINDS` of targets: broadcast, multicast, subnet")

@@ -44,6 +44,10 @@ func load(ctx context.Context, env *cli.Env, o *options) (*recording, error) {
 		if err != nil {
 			return nil, err
 		}
+		if firstLayer(f.Link, f.Data) == nil {
+			list.other++
+			continue
+		}
 		program := programs[f.Link]
 		if program == nil {
 			p, err := expression.Compile(f.Link, nil)
@@ -54,10 +58,6 @@ func load(ctx context.Context, env *cli.Env, o *options) (*recording, error) {
 			programs[f.Link] = program
 		}
 		if !program.MatchFrame(&f) {
-			continue
-		}
-		if firstLayer(f.Link, f.Data) == nil {
-			list.other++
 			continue
 		}
 		if len(f.Data) < f.Length && !o.describe {

@@ -114,9 +114,9 @@ func (s *shower) crafted(ctx context.Context) error {
 		if b, ends, err = t.Build(b[:0], ends[:0], layers, n); err != nil {
 			return err
 		}
-		from := 0
+		from, at := 0, start.Add(schedule.next(len(b))) // fragments leave together
 		for _, to := range ends {
-			f := capture.Frame{Data: b[from:to:to], Length: to - from, Link: link, Time: start.Add(schedule.next(to - from))}
+			f := capture.Frame{Data: b[from:to:to], Length: to - from, Link: link, Time: at}
 			if err := s.frame(f, packet.Format(layers)); err != nil {
 				return err
 			}
