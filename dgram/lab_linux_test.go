@@ -160,12 +160,16 @@ func TestLinkLocalZones(t *testing.T) {
 	if err := b.Do(func() error { return server.Join(netip.MustParseAddr("ff02::1"), b.Ifname()) }); err != nil {
 		t.Fatal(err)
 	}
-	// Names of interfaces are those of the host that is asked.
-	err := a.Do(func() error { return client.Send([]byte("who is there"), UDP(netip.AddrPortFrom(group, port))) })
-	if err != nil {
+	// Names of interfaces are those of the host that is asked. The address may take a moment to be usable.
+	for end := time.Now().Add(5 * time.Second); !d.From.IP.Addr().IsLinkLocalUnicast() && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if err := a.Do(func() error { return client.Send([]byte("who is there"), UDP(netip.AddrPortFrom(group, port))) }); err != nil {
+			t.Fatal(err)
+		}
+		_ = b.Do(func() error { d = receive(t, server); return nil })
+	}
+	if err := b.Do(func() error { return server.Reply(&d, []byte("me")) }); err != nil {
 		t.Fatal(err)
 	}
-	_ = b.Do(func() error { d = receive(t, server); return server.Reply(&d, []byte("me")) })
 	if from := d.From.IP.Addr(); !from.IsLinkLocalUnicast() || from.Zone() != b.Ifname() || d.Ifindex != b.Ifindex() {
 		t.Fatalf("from %v on interface %d", d.From, d.Ifindex)
 	}

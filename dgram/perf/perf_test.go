@@ -238,15 +238,15 @@ func TestServerDies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, stop := server(t, nil)
-			var killed time.Time
-			time.AfterFunc(300*time.Millisecond, func() { killed = time.Now(); stop() })
+			killed := make(chan time.Time, 1)
+			time.AfterFunc(300*time.Millisecond, func() { killed <- time.Now(); stop() })
 			load.Target, load.Timeout = s.Addr().String(), 200*time.Millisecond
 			load.Settle = 20 * time.Millisecond
 			r, err := Run(t.Context(), load)
 			if !errors.Is(err, ErrServerGone) {
 				t.Fatalf("got %v", err)
 			}
-			if took := time.Since(killed); took > 3*time.Second {
+			if took := time.Since(<-killed); took > 3*time.Second {
 				t.Errorf("noticed after %v", took)
 			}
 			f := r.Flows[0]

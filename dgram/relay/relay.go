@@ -140,11 +140,12 @@ func (r *Relay) Run(ctx context.Context) error {
 }
 
 func (r *Relay) receive(ctx context.Context) error {
+	opened := context.WithoutCancel(ctx) // a client that came before the end gets its socket
 	for d, err := range r.listen.Datagrams(ctx) {
 		if err != nil {
 			return fmt.Errorf("relay: %w", err)
 		}
-		r.pass(ctx, &d)
+		r.pass(opened, &d)
 	}
 	// What had arrived by then is relayed too. New arrivals must not keep us here.
 	b := r.listen.NewBatch(16, 1<<16)
@@ -154,7 +155,7 @@ func (r *Relay) receive(ctx context.Context) error {
 			break
 		}
 		for i := range ds {
-			r.pass(context.WithoutCancel(ctx), &ds[i])
+			r.pass(opened, &ds[i])
 		}
 	}
 	return nil
