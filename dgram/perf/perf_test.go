@@ -134,7 +134,7 @@ func truth(records []relay.Record, k kind) (c Counts, tail uint64) {
 // Through a relay with 50 seeds and everything at once, what is counted is what the relay says it did, to the last one.
 func TestExactThroughARelay(t *testing.T) {
 	s, _ := server(t, nil)
-	slots := make(chan struct{}, 4)
+	slots := make(chan struct{}, 8)
 	for seed := range uint64(50) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
