@@ -275,6 +275,12 @@ func (w *worker) show(b *batch) error {
 
 var errShortened = errors.New("a file was shortened while it was read")
 
+// guarded runs f, which reads mapped files on this goroutine, under guard.
+func guarded(f func() error) error {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	return guard(f)
+}
+
 // guard turns the fault of reading a mapped file beyond its end, which another program may have moved, into
 // an error.
 func guard(f func() error) (err error) {

@@ -107,7 +107,7 @@ func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.R
 	start := time.Now()
 	stop := env.Progress(func() string { return readProgress(c.progress.Load(), 0, start) })
 	defer stop()
-	err := guard(func() error {
+	err := guarded(func() error {
 		if len(readers) == 1 && !o.rotates() {
 			return c.copyBlocks(ctx, readers[0])
 		}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sockwire/capture"
+	"sockwire/cmd/internal/cli"
+)
+
+// A mapped file that another program shortens while it is read ends with an error, not with a crash.
+func TestShortenedFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "many.pcapng")
+	var many []capture.Frame
+	for range 500 {
+		many = append(many, conversation(t)...)
+	}
+	write(t, file, many)
+	for _, convert := range []bool{false, true} {
+		var o options
+		o.read, o.write = []string{file}, filepath.Join(t.TempDir(), "copy.pcap")
+		r, err := capture.OpenFile(file)
+		must(t, err)
+		defer r.Close()
+		must(t, os.Truncate(file, 8192))
+		var out strings.Builder
+		env := &cli.Env{Stdout: cli.NewOutput(&out), Stderr: &out}
+		if convert {
+			c := &converter{o: &o, env: env, matcher: newMatcher(&o), window: window{o: &o}}
+			err = guarded(func() error { return c.copyBlocks(context.Background(), r) })
+		} else {
+			p := &pipeline{o: &o, env: env, matcher: newMatcher(&o), window: window{o: &o}, readers: []*capture.Reader{r}, src: r, stable: true}
+			err = p.run(context.Background())
+		}
+		if !errors.Is(err, errShortened) {
+			t.Errorf("converting %v: %v", convert, err)
+		}
+		write(t, file, many)
+	}
+}
