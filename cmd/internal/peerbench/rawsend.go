@@ -21,7 +21,7 @@ import (
 )
 
 // sendLab is two hosts, one sending small UDP datagrams. They are addressed to a third station, so that the receiving
-// kernel drops them at once, and counted by its device: the sender is measured, not what a receiver does. Trains, which
+// kernel drops them at once, and counted by the sending device: the sender is measured, not what a receiver does. Trains, which
 // a device counts as one, go to a socket that nobody reads and are counted by the receiving kernel's UDP, datagram by
 // datagram, once the socket's buffer is full and all of them are dropped there.
 type sendLab struct {
@@ -104,20 +104,28 @@ var (
 	strayAddr = netip.MustParseAddr("198.51.100.99")
 )
 
-// frames returns how many frames the receiving host's device has seen.
+// frames returns how many frames the sending host's device was given. A receiver that cannot keep up makes it drop
+// some, which the sender has sent all the same.
 func (s *sendLab) frames() (n float64, err error) {
-	err = s.b.Do(func() error {
+	err = s.a.Do(func() error {
 		text, err := os.ReadFile("/proc/thread-self/net/dev")
 		if err != nil {
 			return err
 		}
 		for _, line := range strings.Split(string(text), "\n") {
-			if name, rest, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == s.b.Ends()[0].Ifname {
-				n, err = strconv.ParseFloat(strings.Fields(rest)[1], 64)
-				return err
+			name, rest, ok := strings.Cut(line, ":")
+			if fields := strings.Fields(rest); ok && strings.TrimSpace(name) == s.device() && len(fields) == 16 {
+				for _, column := range []int{9, 11} { // packets and drops of the sending side
+					v, err := strconv.ParseFloat(fields[column], 64)
+					if err != nil {
+						return err
+					}
+					n += v
+				}
+				return nil
 			}
 		}
-		return fmt.Errorf("no counters of %s", s.b.Ends()[0].Ifname)
+		return fmt.Errorf("no counters of %s", s.device())
 	})
 	return n, err
 }
@@ -327,11 +335,18 @@ func pacedPeer(rate int) Side {
 
 // rawsendRows compare rawsend and its engines with the crafters and replayers people use.
 func rawsendRows() []Row {
-	perSecond := []Figure{{Name: "arriving", Unit: "/s"}}
+	perSecond := []Figure{{Name: "sent", Unit: "/s"}}
 	deviation := []Figure{{Name: "rate off by", Unit: "%", LowerIsBetter: true}}
 	rows := []Row{
 		{Name: "send-raw", About: "crafted UDP through a raw socket, one core, frames of 60 bytes", Figures: perSecond, Prepare: prepareSending,
 			Ours: rawsendSide("raw", "5000"), Peers: []Side{hpingSide(2.5), npingSide(2)}},
+		{Name: "send-flood", About: "a SYN flood as each tool does it unasked, one core: rawsend chooses a packet socket", Figures: perSecond, Prepare: prepareSending,
+			Ours: Side{Name: "rawsend --flood", Run: func(ctx context.Context, b *Bench) ([]float64, error) {
+				return sending.rate(ctx, sending.frames, sending.binary, "-q", "--flood", fmt.Sprintf("ip{dst=%s} / tcp{sport=1024..65535, dport=7}", strayAddr))
+			}},
+			Peers: []Side{{Name: "hping3 -S --flood", Needs: []string{"hping3"}, Goals: []float64{2.5}, Run: func(ctx context.Context, b *Bench) ([]float64, error) {
+				return sending.rate(ctx, sending.frames, "hping3", "-S", "--flood", "-q", "-p", "7", strayAddr.String())
+			}}}},
 		{Name: "send-frames", About: "crafted frames through a packet socket, one core, 60 bytes", Figures: perSecond, Prepare: prepareSending,
 			Ours: rawsendSide("packet", "5000"), Peers: []Side{trafgenSide(1.4, false)}},
 		{Name: "send-trains", About: "equal frames as segment-offload trains, one core, 60 bytes", Figures: perSecond, Prepare: prepareSending,
