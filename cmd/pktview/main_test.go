@@ -31,6 +31,9 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "pktview" {
 		testscript.Main(m, commands)
 	}
+	if os.Getenv("GORACE") == "" {
+		os.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector lets every process sleep for a second at its end
+	}
 	netlab.Run(scripts{m})
 }
 
@@ -46,6 +49,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TZ", "UTC")
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			fixtures(t, env.WorkDir)
 			return nil
 		},
