@@ -88,7 +88,7 @@ func (s *crafted) open(ctx context.Context) error {
 	if err := s.choose(ctx); err != nil {
 		return err
 	}
-	if s.o.wait > 0 && !s.o.flood || s.o.waitGiven && s.o.wait > 0 {
+	if s.waits() {
 		if s.listener, err = listen(ctx, s); err != nil {
 			return err
 		}
@@ -96,13 +96,16 @@ func (s *crafted) open(ctx context.Context) error {
 	return nil
 }
 
+// waits reports whether answers are looked for: a flood does only when told to.
+func (s *crafted) waits() bool { return s.o.wait > 0 && (!s.o.flood || s.o.waitGiven) }
+
 // choose picks the engine that sends what was asked, says which and why, and opens it.
 func (s *crafted) choose(ctx context.Context) error {
 	kind, reason, err := s.pick(ctx)
 	if err != nil {
 		return err
 	}
-	cfg := &inject.Config{Interface: s.route.Interface, Broadcast: s.o.allowed("broadcast"), QueueBypass: s.o.flood}
+	cfg := &inject.Config{Interface: s.route.Interface, Broadcast: s.o.allowed("broadcast"), QueueBypass: s.o.flood && !s.waits()}
 	switch kind {
 	case "raw":
 		s.raw = true
