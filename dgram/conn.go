@@ -50,6 +50,7 @@ type Conn struct {
 	out     outgoing
 	dropped atomic.Uint32 // as last reported with a datagram
 	reports reports
+	stamps  stamps
 	zones   zones
 }
 
@@ -480,6 +481,34 @@ func (c *Conn) Reports() ([]*NetworkError, uint64) {
 	list := c.reports.list
 	c.reports.list = nil
 	return list, c.reports.total
+}
+
+// SendTimes appends the times of stamped datagrams that came in since the last call to list, without waiting; the last 256
+// are kept. A datagram that was cut by the device, or never left, has none.
+func (c *Conn) SendTimes(list []SendTime) []SendTime {
+	c.drain()
+	c.stamps.Lock()
+	defer c.stamps.Unlock()
+	list = append(list, c.stamps.list...)
+	c.stamps.list = c.stamps.list[:0]
+	return list
+}
+
+// stamps are send times that nobody has asked for yet.
+type stamps struct {
+	sync.Mutex
+	list []SendTime
+}
+
+const maxStamps = 256
+
+func (s *stamps) add(t SendTime) {
+	s.Lock()
+	defer s.Unlock()
+	if len(s.list) == maxStamps {
+		s.list = s.list[:copy(s.list, s.list[1:])]
+	}
+	s.list = append(s.list, t)
 }
 
 // reports are errors that no call has returned yet.

@@ -107,6 +107,10 @@ func (c *Conn) configure(fd int, cfg *Config) error {
 		return o.err
 	}
 	want := cmsg.PacketInfo | cmsg.TTL | cmsg.TOS | cmsg.RxSoftware | cmsg.Drops | cmsg.Errors
+	if cfg.SendTimes {
+		want |= cmsg.TxPerCall
+		c.out.stamping = true
+	}
 	if _, err := cmsg.Enable(fd, want); err != nil {
 		return err
 	}
@@ -302,6 +306,12 @@ func transient(err error) bool {
 func (b *Batch) report(m *cmsg.Message) {
 	b.info.Parse(m.OOB[:m.NN], m.Flags)
 	e := &b.info.Error
+	if at, id, ok := e.Timestamp(); ok && b.info.Has&cmsg.Errors != 0 {
+		if b.info.Has&cmsg.RxSoftware != 0 {
+			b.c.stamps.add(SendTime{Stamp: id, Queued: at == cmsg.StampScheduled, Time: b.info.Software})
+		}
+		return
+	}
 	if b.info.Has&cmsg.Errors == 0 || e.Origin != cmsg.OriginLocal && e.Origin != cmsg.OriginICMP && e.Origin != cmsg.OriginICMPv6 {
 		return
 	}

@@ -245,6 +245,50 @@ func TestExchangeWithAClosedPort(t *testing.T) {
 	}
 }
 
+// A stamped datagram, alone or at the head of a train, is timed between the call and its arrival.
+func TestSendTimes(t *testing.T) {
+	server := listen(t, "udp4", "127.0.0.1:0", nil)
+	client := dial(t, "udp4", server.LocalAddr().String(), &Config{SendTimes: true})
+	arena := make([]byte, 300)
+	for _, ms := range [][]Message{
+		{{Payload: arena[:100], Stamp: 7}},
+		{{Payload: arena[:100], Stamp: 8}, {Payload: arena[100:200]}, {Payload: arena[200:300]}},
+		{{Payload: arena[:100]}},
+	} {
+		before := time.Now()
+		if _, err := client.SendAll(ms); err != nil {
+			t.Fatal(err)
+		}
+		var arrived time.Time
+		for range ms {
+			arrived = receive(t, server).Time
+		}
+		var times []SendTime
+		for end := time.Now().Add(100 * time.Millisecond); len(times) < 2 && time.Now().Before(end) && client.out.stamping && ms[0].Stamp != 0; {
+			times = client.SendTimes(times)
+		}
+		if ms[0].Stamp == 0 {
+			times = client.SendTimes(nil)
+		}
+		if !client.out.stamping {
+			t.Skip("this kernel cannot tell which datagram a send time belongs to")
+		}
+		found := false
+		for _, at := range times {
+			if at.Stamp != ms[0].Stamp || at.Time.Before(before.Round(0)) || at.Time.After(arrived.Add(time.Millisecond)) {
+				t.Errorf("%+v, sent after %v, arrived at %v", at, before, arrived)
+			}
+			found = found || !at.Queued
+		}
+		if found != (ms[0].Stamp != 0) {
+			t.Errorf("stamp %d: times %+v", ms[0].Stamp, times)
+		}
+	}
+	if list, _ := client.Reports(); len(list) != 0 {
+		t.Errorf("send times are told as errors: %v", list)
+	}
+}
+
 func TestBroadcastMustBeAskedFor(t *testing.T) {
 	to := UDP(netip.MustParseAddrPort("127.255.255.255:9"))
 	c := listen(t, "udp4", "127.0.0.1:0", nil)

@@ -30,6 +30,7 @@ func (c *Conn) setup(cfg *Config) error {
 		{"Config.Fragmentation", cfg.Fragmentation != 0}, {"Config.MulticastTTL", cfg.MulticastTTL > 1},
 		{"Config.NoLoop", cfg.NoLoop}, {"Config.Mark", cfg.Mark != 0}, {"Config.ReuseAddr", cfg.ReuseAddr},
 		{"Config.ReusePort", cfg.ReusePort}, {"Config.Credentials", cfg.Credentials},
+		{"Config.SendTimes", cfg.SendTimes},
 	} {
 		if o.set {
 			return unsupported(o.name)

@@ -96,6 +96,15 @@ type Message struct {
 	TTL     uint8      // time to live or hop limit
 	TOS     uint8      // DSCP and ECN
 	Files   []*os.File // descriptors to pass over a Unix socket; they stay open here
+	Stamp   uint32     // not 0: note the times at which it leaves this host, see Conn.SendTimes; needs Config.SendTimes
+}
+
+// SendTime is when a datagram got somewhere on its way out of this host, by the kernel's clock.
+type SendTime struct {
+	Stamp uint32 // of the Message
+	// Queued: this is when it entered the device's queue; else, when it was handed to the device.
+	Queued bool
+	Time   time.Time
 }
 
 // Fragmentation says what becomes of datagrams longer than the path's MTU (IP_MTU_DISCOVER).
@@ -133,6 +142,8 @@ type Config struct {
 	Coalesce bool
 	// NoOffload never cuts batches in the kernel or the device (UDP_SEGMENT).
 	NoOffload bool
+	// SendTimes allows Message.Stamp (SO_TIMESTAMPING with SCM_TS_OPT_ID, Linux 6.13; older kernels give no times).
+	SendTimes bool
 	// Credentials asks for the sender's on each datagram of a Unix socket (SO_PASSCRED).
 	Credentials bool
 }

@@ -25,6 +25,7 @@ type outgoing struct {
 
 	segmentLimit int // largest size that the kernel cuts; 0 once it has shown that it cannot
 	trainLimit   int // most datagrams in one train
+	stamping     bool
 
 	unix  unixSender
 	names names
@@ -32,8 +33,8 @@ type outgoing struct {
 
 const (
 	sendBatch = 64
-	// oobRoom holds the source address, interface, TTL, TOS and segment size of one message.
-	oobRoom = 128
+	// oobRoom holds the source address, interface, TTL, TOS, segment size and stamp of one message.
+	oobRoom = 192
 )
 
 func (o *outgoing) setup(rc syscall.RawConn, cfg *Config) (err error) {
@@ -67,6 +68,10 @@ func (c *Conn) transmit(ms []Message) (int, error) {
 			again = true
 		}
 		if err == nil {
+			continue
+		}
+		if c.out.stamping && ms[n].Stamp != 0 && errors.Is(err, unix.EINVAL) {
+			c.out.stamping = false // the kernel does not know SCM_TS_OPT_ID
 			continue
 		}
 		if c.lessOffload(sent, err) {
@@ -126,6 +131,9 @@ func (c *Conn) load(ms []Message) int {
 		oob = appendOptions(oob, m, to.IP.Addr().Is4())
 		if n > 1 {
 			oob = cmsg.AppendSegmentSize(oob, len(m.Payload))
+		}
+		if m.Stamp != 0 && o.stamping {
+			oob = cmsg.AppendTimestampID(cmsg.AppendTimestamping(oob, cmsg.TxSched|cmsg.TxSoftware), m.Stamp)
 		}
 		o.ms[trains] = cmsg.Message{Buf: payload, OOB: oob, Addr: m.To.IP}
 		if zone := m.To.IP.Addr().Zone(); zone != "" {

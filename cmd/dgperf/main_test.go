@@ -55,6 +55,7 @@ func blanked(t *testing.T, out string) string {
 		return `"` + m[1] + `":0`
 	})
 	out = regexp.MustCompile(`"skew":0,`).ReplaceAllString(out, "")
+	out = regexp.MustCompile(`"sender_stack":\{[^}]*\},`).ReplaceAllString(out, "") // Linux 6.13 on
 	return regexp.MustCompile(`127.0.0.1:\d+`).ReplaceAllString(out, "LOCAL")
 }
 

@@ -141,6 +141,7 @@ type directionRecord struct {
 	Jitter      int64           `json:"jitter_ns"`
 	OneWay      *perf.Variation `json:"one_way,omitempty"`
 	Queued      *perf.Variation `json:"sender_queue,omitempty"`
+	Stack       *perf.Variation `json:"sender_stack,omitempty"`
 	Waited      *perf.Variation `json:"receiver_queue,omitempty"`
 	Offload     *bool           `json:"offload,omitempty"` // of the client's own sending
 	Buffer      int             `json:"receive_buffer"`
@@ -153,7 +154,7 @@ func newRecord(direction string, flow int, f *perf.FlowResult, d *perf.Direction
 		Lost: d.Lost, SendErrors: d.SendErrors, LostDropped: d.LostDropped, LostICMP: d.LostICMP, LostCorrupt: d.LostCorrupt,
 		LostNetwork: d.LostNetwork, Tail: d.Tail, Duplicate: d.Duplicate, Reordered: d.Reordered, ExtentMax: d.ExtentMax, Late: d.Late,
 		Corrupt: d.Corrupt, Dropped: d.Dropped, Runs: d.Runs, RunMax: d.RunMax, RunSizes: d.RunSizes, Bytes: d.Bytes, Span: d.Last - d.First,
-		Jitter: d.Jitter.Nanoseconds(), OneWay: d.OneWay, Queued: d.Queued, Waited: d.Waited, Buffer: d.Buffer,
+		Jitter: d.Jitter.Nanoseconds(), OneWay: d.OneWay, Queued: d.Queued, Stack: d.Stack, Waited: d.Waited, Buffer: d.Buffer,
 	}
 	if direction == "up" {
 		r.Offload = &d.Offload
@@ -222,7 +223,7 @@ func (r *renderer) result(res *perf.Result) {
 			}
 			if sum == nil {
 				all := rec
-				all.Type, all.Flow, all.Local, all.OneWay, all.Queued, all.Waited = "summary", 0, "", nil, nil, nil
+				all.Type, all.Flow, all.Local, all.OneWay, all.Queued, all.Stack, all.Waited = "summary", 0, "", nil, nil, nil, nil
 				all.RunSizes = append([]uint64{}, rec.RunSizes...)
 				sum = &all
 			} else {
@@ -301,6 +302,9 @@ func (r *renderer) delays(d *directionRecord) {
 	}
 	if v := d.Queued; v != nil && v.P50 >= 0 && !r.o.rate.IsZero() {
 		out.Printf("  left late   by median %v, p99 %v, most %v: the sender's own delay\n", v.P50, v.P99, v.Max)
+	}
+	if v := d.Stack; v != nil {
+		out.Printf("  sent in     median %v, p99 %v, most %v: this host's stack and queue, of a sample\n", v.P50, v.P99, v.Max)
 	}
 	if v := d.Waited; v != nil && d.Direction != "requests" {
 		out.Printf("  read late   by median %v, p99 %v, most %v: the receiver's own delay, in its buffer\n", v.P50, v.P99, v.Max)

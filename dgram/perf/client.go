@@ -73,6 +73,7 @@ type Direction struct {
 	Known       bool   // the accounts are final; false when the server has gone
 	Offload     bool   // trains were used to the end
 	Elapsed     time.Duration
+	Stack       *Variation // up: from the sending program to the device, of a sample
 }
 
 // Replies is what came back to requests.
@@ -232,6 +233,7 @@ func newFlow(ctx context.Context, cfg *Config) (*flow, error) {
 	}
 	socket.Coalesce = cfg.Requests == nil || cfg.Requests.interval() > 0
 	socket.ReadBuffer = defaulted(socket.ReadBuffer, defaultBuffer)
+	socket.SendTimes = cfg.Up != nil && timesSends
 	for _, l := range []*Load{cfg.Up, cfg.Requests} {
 		socket.NoOffload = socket.NoOffload || l != nil && l.NoOffload
 	}
@@ -521,7 +523,7 @@ func (f *flow) result() FlowResult {
 	elapsed := f.up.end.Sub(f.up.start)
 	if f.cfg.Up != nil {
 		d := direction(*f.remote, f.up.sent.Load(), f.up.failed.Load(), f.icmp.Load(), f.remote.Final)
-		d.Queued, d.Offload, d.Elapsed = variation(f.up.late), f.conn.Offload(), elapsed
+		d.Queued, d.Stack, d.Offload, d.Elapsed = variation(f.up.late), variation(f.up.stack), f.conn.Offload(), elapsed
 		r.Up = d
 	}
 	switch {

@@ -26,6 +26,7 @@ type sender struct {
 	bytes  atomic.Uint64
 	failed atomic.Uint64 // sends that this host refused
 	late   *ledger.Histogram
+	stack  *ledger.Histogram // from this program to the device, of a sample, by the kernel's stamps
 	start  time.Time
 	end    time.Time
 
@@ -34,6 +35,11 @@ type sender struct {
 	dues     []int64
 	mark     []byte
 	marked   time.Time
+
+	stamp   uint32 // of the last sample
+	sampled time.Time
+	samples [64]time.Time // when samples were handed to the kernel, by stamp
+	times   []dgram.SendTime
 }
 
 const (
@@ -42,10 +48,12 @@ const (
 	markInterval = 100 * time.Millisecond
 	// patience is how many sends in a row may fail before it is taken for final.
 	patience = 200
+	// sampleInterval is how often a datagram is timed on its way through this host.
+	sampleInterval = 5 * time.Millisecond
 )
 
 func newSender(c *dgram.Conn, session uint64, k kind, load Load, padMark bool) *sender {
-	s := &sender{conn: c, session: session, kind: k, load: load, padMark: padMark, late: ledger.NewHistogram()}
+	s := &sender{conn: c, session: session, kind: k, load: load, padMark: padMark, late: ledger.NewHistogram(), stack: ledger.NewHistogram()}
 	s.arena = make([]byte, arenaSize)
 	for i := range s.arena {
 		s.arena[i] = byte(i)
@@ -145,6 +153,7 @@ func (s *sender) flush(failures *int) error {
 		h.seq++
 		bytes += len(s.messages[i].Payload)
 	}
+	s.sample(now)
 	for ms := s.messages; len(ms) > 0; {
 		n, err := s.conn.SendAll(ms)
 		if n > 0 {
@@ -167,6 +176,24 @@ func (s *sender) flush(failures *int) error {
 	s.sent.Store(h.seq)
 	s.bytes.Add(uint64(bytes))
 	return nil
+}
+
+// sample has the kernel time the first datagram of the batch, now and then, and takes in the times of earlier ones.
+func (s *sender) sample(now time.Time) {
+	if now.Sub(s.sampled) < sampleInterval {
+		return
+	}
+	s.sampled = now
+	s.times = s.conn.SendTimes(s.times[:0])
+	for _, t := range s.times {
+		at := s.samples[t.Stamp%uint32(len(s.samples))]
+		if !t.Queued && s.stamp-t.Stamp < uint32(len(s.samples)) {
+			s.stack.Record(max(t.Time.Sub(at), 0))
+		}
+	}
+	s.stamp = max(s.stamp+1, 1)
+	s.samples[s.stamp%uint32(len(s.samples))] = now.Round(0) // the kernel's stamps are of the wall clock
+	s.messages[0].Stamp = s.stamp
 }
 
 // fatal tells errors that no later send will escape.

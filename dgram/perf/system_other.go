@@ -14,3 +14,6 @@ func ownClock() clock { return clock{} }
 func shareAddress(*dgram.Conn) error {
 	return fmt.Errorf("perf: a server needs sockets of its own for each session, which this system does not give: %w", errors.ErrUnsupported)
 }
+
+// timesSends: this system can tell when a datagram leaves.
+const timesSends = false
