@@ -59,7 +59,10 @@ type Pinger struct {
 	Count    int           // echoes to each target; 0 is until the context ends
 	Interval time.Duration // between echoes to one target; 0 is one second
 	Gap      time.Duration // least time between any two echoes; 0 is none
-	Preload  int           // echoes sent at once to each target at the start, 0 to 65536
+	// Slack lets echoes due within it be sent together and answers be taken in that often, which saves wake-ups when there
+	// are many slow targets; 0 does all at once. It does not touch the times, which are the kernel's.
+	Slack   time.Duration
+	Preload int // echoes sent at once to each target at the start, 0 to 65536
 	// Window, if not 0, sends as soon as fewer than Window echoes are unanswered, and at least one per Interval.
 	Window int
 	// Timeout is after how long an answer is late; 0 is one second.
@@ -242,7 +245,7 @@ func (p *Pinger) settled() (Pinger, error) {
 	switch {
 	case s.Count < 0 || s.Preload < 0 || s.Preload > 65536 || s.Window < 0 || s.Retries < 0:
 		return s, errors.New("count, preload, window and retries are at least 0, preload at most 65536")
-	case s.Interval < 0 || s.Gap < 0 || s.Timeout < 0 || s.Late < 0:
+	case s.Interval < 0 || s.Gap < 0 || s.Timeout < 0 || s.Late < 0 || s.Slack < 0:
 		return s, errors.New("a time is negative")
 	case s.Size < 0 || s.Size > maxSize:
 		return s, fmt.Errorf("a payload of %d bytes: 0 to %d fit a packet", s.Size, maxSize)

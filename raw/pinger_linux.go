@@ -187,6 +187,7 @@ func (p *Pinger) Start(ctx context.Context) (*Run, error) {
 	}
 	awaitStamps()
 	r.clock = probe.NewWaiter()
+	r.clock.Coarse = s.Slack >= time.Millisecond
 	return r, nil
 }
 
@@ -304,7 +305,7 @@ func (l *link) makeBuffers(p *Pinger) {
 func (r *Run) openFast() error {
 	p, l := &r.p, r.links[0]
 	const fast = 50 * time.Microsecond
-	if p.Gap >= fast || p.Window == 0 && p.Count != 1 || p.Window != 0 && p.Window < sendBatch || p.Stamps == StampsOn || runtime.GOMAXPROCS(0) < 2 ||
+	if p.Gap >= fast || p.Slack > 0 || p.Window == 0 && p.Count != 1 || p.Window != 0 && p.Window < sendBatch || p.Stamps == StampsOn || runtime.GOMAXPROCS(0) < 2 ||
 		l == nil || !l.conn.headers || len(p.Options) > 0 || p.Fragment != FragmentDefault || p.Size > 1000 {
 		return nil
 	}
@@ -448,7 +449,7 @@ func (r *Run) Echoes(targets iter.Seq[netip.Addr]) iter.Seq2[Echo, error] {
 		defer r.shut()
 		group.Go(func() { r.read(targets) })
 		for _, l := range r.links {
-			if l != nil {
+			if l != nil && r.p.Slack == 0 {
 				group.Go(func() { r.receive(l) })
 			}
 		}
@@ -514,7 +515,18 @@ func (r *Run) nudge() {
 	}
 }
 
+// announce tells the caller that there are ends to take, if there are: waking it for nothing costs more than an echo.
 func (r *Run) announce() {
+	r.mu.Lock()
+	idle := len(r.out) == 0 && !r.finished && r.failed == nil
+	r.mu.Unlock()
+	if idle {
+		return
+	}
+	r.signal()
+}
+
+func (r *Run) signal() {
 	select {
 	case r.ready <- struct{}{}:
 	default:
@@ -534,6 +546,13 @@ func (r *Run) fail(err error) {
 // drive sends what is due and ends what has timed out, until nothing is left to do.
 func (r *Run) drive() {
 	for {
+		if r.p.Slack > 0 {
+			for _, l := range r.links {
+				if l != nil {
+					r.poll(l)
+				}
+			}
+		}
 		now := r.clock.Now()
 		r.mu.Lock()
 		r.expire(now)
@@ -615,7 +634,7 @@ func (r *Run) finish() {
 		}
 	}
 	r.finished = true
-	r.announce()
+	r.signal()
 }
 
 // complete tells whether all is sent and nothing is waited for.
@@ -648,6 +667,14 @@ func (r *Run) next(now time.Duration) time.Duration {
 	}
 	if sendable && r.p.Gap > 0 {
 		next = max(next, r.schedule.Next())
+	}
+	if r.p.Slack > 0 {
+		if next > now {
+			next += r.p.Slack
+		}
+		if r.open > 0 {
+			next = min(next, now+r.p.Slack)
+		}
 	}
 	if sendable && r.stuck() {
 		next = now + time.Hour

@@ -16,42 +16,65 @@ import (
 func (r *Run) receive(l *link) {
 	for {
 		nd, ne, err := l.recv.ReceiveBoth(l.data, l.errs)
-		now := r.now()
-		r.mu.Lock()
-		if l.backlog += nd; nd < len(l.data) {
-			l.peak, l.backlog = max(l.peak, l.backlog), 0
-		}
-		// The send timestamp of an echo is queued before its answer: look at all of them first.
-		for {
-			for i := range l.errs[:ne] {
-				r.takeError(l, &l.errs[i], now)
-			}
-			if ne < len(l.errs) {
-				break
-			}
-			if ne, _ = l.recv.TryReceiveErrors(l.errs); ne == 0 {
-				break
-			}
-		}
-		for i := range l.data[:nd] {
-			r.takePacket(l, &l.data[i], now)
-		}
-		useful := r.drained && r.open == 0 || r.p.Window > 0 && r.free(now.steady) > 0 || r.urgent.len() > 0
-		r.mu.Unlock()
-		r.announce()
-		if useful {
+		if useful := r.takeIn(l, nd, ne); useful {
 			r.nudge()
 		}
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
-				return
-			}
-			if !queued(err) {
-				r.fail(fmt.Errorf("raw: ping: receive: %w", err))
-				return
-			}
+		if !r.goesOn(err) {
+			return
 		}
 	}
+}
+
+// poll takes in what has arrived on a link, without waiting.
+func (r *Run) poll(l *link) {
+	for {
+		nd, ne, err := l.recv.TryReceiveBoth(l.data, l.errs)
+		if nd+ne > 0 {
+			r.takeIn(l, nd, ne)
+		}
+		if !r.goesOn(err) || nd < len(l.data) {
+			return
+		}
+	}
+}
+
+// goesOn tells whether an error of receiving leaves the socket usable; one that ends the run is told to the caller.
+func (r *Run) goesOn(err error) bool {
+	switch {
+	case err == nil || queued(err):
+		return true
+	case !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded):
+		r.fail(fmt.Errorf("raw: ping: receive: %w", err))
+	}
+	return false
+}
+
+// takeIn takes in a batch of packets and of entries of the error queue. It tells whether there is something to do now.
+func (r *Run) takeIn(l *link, nd, ne int) (useful bool) {
+	now := r.now()
+	r.mu.Lock()
+	if l.backlog += nd; nd < len(l.data) {
+		l.peak, l.backlog = max(l.peak, l.backlog), 0
+	}
+	// The send timestamp of an echo is queued before its answer: look at all of them first.
+	for {
+		for i := range l.errs[:ne] {
+			r.takeError(l, &l.errs[i], now)
+		}
+		if ne < len(l.errs) {
+			break
+		}
+		if ne, _ = l.recv.TryReceiveErrors(l.errs); ne == 0 {
+			break
+		}
+	}
+	for i := range l.data[:nd] {
+		r.takePacket(l, &l.data[i], now)
+	}
+	useful = r.drained && r.open == 0 || r.p.Window > 0 && r.free(now.steady) > 0 || r.urgent.len() > 0
+	r.mu.Unlock()
+	r.announce()
+	return useful
 }
 
 // moment is a reading of both clocks: the run's, which nobody moves, and the system's, which the kernel stamps with.

@@ -101,6 +101,11 @@ func (r *Receiver) ReceiveBoth(data, errs []Message) (nData, nErrs int, err erro
 	return r.run(data, errs, true)
 }
 
+// TryReceiveBoth is ReceiveBoth without waiting.
+func (r *Receiver) TryReceiveBoth(data, errs []Message) (nData, nErrs int, err error) {
+	return r.run(data, errs, false)
+}
+
 func (r *Receiver) run(data, errs []Message, wait bool) (int, int, error) {
 	if len(data) == 0 && len(errs) == 0 {
 		return 0, 0, nil

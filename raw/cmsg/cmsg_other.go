@@ -92,6 +92,11 @@ func (r *Receiver) ReceiveBoth(data, errs []Message) (nData, nErrs int, err erro
 	return 0, 0, unsupported("ReceiveBoth")
 }
 
+// TryReceiveBoth needs Linux.
+func (r *Receiver) TryReceiveBoth(data, errs []Message) (nData, nErrs int, err error) {
+	return 0, 0, unsupported("TryReceiveBoth")
+}
+
 // UnixName needs Linux.
 func (r *Receiver) UnixName(i int) []byte { return nil }
 

@@ -82,6 +82,9 @@ func (p *Pace) Rate() float64 {
 
 // Waiter waits until times on the clock that it starts. It is for one goroutine.
 type Waiter struct {
+	// Coarse waits by the runtime's timers alone, up to a millisecond late and at less cost.
+	Coarse bool
+
 	start time.Time
 	timer *time.Timer
 }
@@ -90,7 +93,7 @@ type Waiter struct {
 func NewWaiter() *Waiter {
 	t := time.NewTimer(time.Hour)
 	t.Stop()
-	return &Waiter{time.Now(), t}
+	return &Waiter{start: time.Now(), timer: t}
 }
 
 // Now returns the time since the start, unmoved by steps of the system's clock.
@@ -109,10 +112,10 @@ func (w *Waiter) Until(ctx context.Context, t time.Duration, wake <-chan struct{
 		if left <= 0 {
 			return nil
 		}
-		if left <= coarse && preciseSleep(left) {
+		if left <= coarse && !w.Coarse && preciseSleep(left) {
 			continue
 		}
-		if left > coarse && precise {
+		if left > coarse && precise && !w.Coarse {
 			left -= coarse / 2
 		}
 		w.timer.Reset(left)
