@@ -237,7 +237,7 @@ func TestDamagedFiles(t *testing.T) {
 
 // A length in a file decides nothing about memory: it grows with the bytes that come.
 func TestReaderMemoryIsBounded(t *testing.T) {
-	claim := pcapFile(binary.LittleEndian, 0xa1b2c3d4, 2, 4, 0, 1, words(binary.LittleEndian, 0, 0, 60<<20, 60<<20))
+	claim := pcapFile(binary.LittleEndian, 0xa1b2c3d4, 2, 4, 0, 1, words(binary.LittleEndian, 0, 0, 15<<20, 15<<20))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for range 100 {

@@ -8,7 +8,7 @@ import (
 
 // maxRecord bounds the bytes of a block or record: no link type's frame is longer, and a length in a file
 // is not to be trusted.
-const maxRecord = 64 << 20
+const maxRecord = 16 << 20
 
 // FileError says what is wrong with a capture file, and where. A file that ends within a record has an
 // error that wraps io.ErrUnexpectedEOF.

@@ -92,6 +92,12 @@ func (m *Merged) Frames(ctx context.Context) iter.Seq2[Frame, error] {
 // Interfaces returns those of all readers. The slice is the caller's.
 func (m *Merged) Interfaces() []Interface { return slices.Clone(m.ifs) }
 
+var (
+	_ Source = (*Live)(nil)
+	_ Source = (*Reader)(nil)
+	_ Source = (*Merged)(nil)
+)
+
 // frames yields what next gives until io.EOF.
 func frames(ctx context.Context, next func(*Frame) error) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {

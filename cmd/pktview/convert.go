@@ -82,6 +82,9 @@ func (c *converter) copyBlocks(ctx context.Context, r *capture.Reader) error {
 
 // end says what to report: what is wrong with the output comes before what is wrong with the input.
 func (c *converter) end(closing, err error) error {
+	if closing == nil && c.o.write == "-" {
+		closing = c.env.Stdout.Flush()
+	}
 	if closing != nil {
 		return closing
 	}

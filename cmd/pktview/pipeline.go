@@ -61,8 +61,12 @@ type turn struct {
 
 func newTurn() *turn { return &turn{history: make(chan struct{}), output: make(chan struct{})} }
 
+// batchBytes bounds what a batch copies of a source that is not mapped: its last frame may go beyond.
+const batchBytes = 4 << 20
+
 // batch is what a worker works on.
 type batch struct {
+	copied  int
 	frames  []capture.Frame
 	packets []decode.Packet
 	n       int
@@ -104,7 +108,7 @@ func (p *pipeline) work(ctx context.Context) {
 func (p *pipeline) take(ctx context.Context, b *batch) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b.n, b.arena = 0, b.arena[:0]
+	b.n, b.copied, b.arena = 0, 0, b.arena[:0]
 	if p.done {
 		return false
 	}
@@ -123,7 +127,7 @@ func (p *pipeline) take(ctx context.Context, b *batch) bool {
 }
 
 func (p *pipeline) fill(b *batch) error {
-	for b.n < len(b.frames) {
+	for b.n < len(b.frames) && b.copied < batchBytes {
 		f := &b.frames[b.n]
 		if err := p.src.Next(f); err != nil {
 			return err
@@ -164,6 +168,7 @@ func (b *batch) keep(f *capture.Frame) {
 	if len(b.arena)+len(f.Data) > cap(b.arena) {
 		b.arena = make([]byte, 0, max(2*cap(b.arena), len(f.Data), 64<<10))
 	}
+	b.copied += len(f.Data)
 	at := len(b.arena)
 	b.arena = append(b.arena, f.Data...)
 	f.Data = b.arena[at:len(b.arena):len(b.arena)]

@@ -23,6 +23,9 @@ type fileSummary struct {
 
 // readFiles does all that -r asks for.
 func readFiles(ctx context.Context, env *cli.Env, o *options) error {
+	if err := o.keepInputs(); err != nil {
+		return err
+	}
 	readers, err := openAll(env, o)
 	if err != nil {
 		return err
@@ -61,6 +64,23 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 	}
 	if o.filter != nil && p.matched == 0 && ctx.Err() == nil {
 		return cli.ErrNo
+	}
+	return nil
+}
+
+// keepInputs refuses to write over a file that is read.
+func (o *options) keepInputs() error {
+	if o.write == "" || o.write == "-" || o.rotates() {
+		return nil
+	}
+	to, err := os.Stat(o.write)
+	if err != nil {
+		return nil // it is made anew, or creating it will say what is wrong
+	}
+	for _, name := range o.read {
+		if from, err := os.Stat(name); err == nil && os.SameFile(from, to) && from.Mode().IsRegular() {
+			return cli.Usagef("-w %s would write over what -r reads", o.write)
+		}
 	}
 	return nil
 }
