@@ -140,6 +140,7 @@ func TestAnswersThroughABadNetwork(t *testing.T) {
 }
 
 func TestRetryAsksAgain(t *testing.T) {
+	t.Parallel()
 	a, b, _ := impaired(t)
 	r := on(t, a, "--json", "--wait", "150ms", "--retry", "8", fmt.Sprintf("ip{dst=%s} / icmp{seq=1..60}", b.Addr4()))
 	sums := records[summary](t, r, "summary")
@@ -219,6 +220,7 @@ func TestQuoteShowsWhatChanged(t *testing.T) {
 }
 
 func TestStatelessScan(t *testing.T) {
+	t.Parallel()
 	_, a, b := netlab.Two(t)
 	if err := b.AddRoute(netlab.Route{Dst: netip.MustParsePrefix("198.51.100.0/24"), Kind: netlab.Local}); err != nil {
 		t.Fatal(err)
@@ -239,6 +241,7 @@ func TestStatelessScan(t *testing.T) {
 }
 
 func TestScans(t *testing.T) {
+	t.Parallel()
 	_, a, b := netlab.Two(t)
 	var listener interface{ Close() error }
 	if err := b.Do(func() (err error) {

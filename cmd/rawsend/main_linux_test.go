@@ -60,6 +60,7 @@ func records[T any](t *testing.T, r result, kind string) []T {
 }
 
 func TestAnswersOfEachKind(t *testing.T) {
+	t.Parallel()
 	_, a, b := netlab.Two(t)
 	for _, test := range []struct {
 		spec, outcome, packet string

@@ -48,6 +48,7 @@ func arrived(t *testing.T, live *capture.Live, a *netlab.Host) (list [][]byte, t
 }
 
 func TestEngineFollowsFromThePacket(t *testing.T) {
+	t.Parallel()
 	_, a, b := netlab.Two(t)
 	live := listenOn(t, b)
 	for _, test := range []struct {
@@ -88,6 +89,7 @@ func TestEngineFollowsFromThePacket(t *testing.T) {
 }
 
 func TestDefaultsAreOnePacketAndLowRates(t *testing.T) {
+	t.Parallel()
 	_, a, b := netlab.Two(t)
 	live := listenOn(t, b)
 	on(t, a, "--wait", "0", fmt.Sprintf("ip{dst=%s} / udp{dport=9}", b.Addr4()))
@@ -133,6 +135,7 @@ func TestBroadcastOfTheNetworkMustBeSaid(t *testing.T) {
 }
 
 func TestReplay(t *testing.T) {
+	t.Parallel()
 	_, a, b := netlab.Two(t)
 	file := filepath.Join(t.TempDir(), "file.pcap")
 	w, err := capture.Create(file, nil)
