@@ -37,12 +37,12 @@ func (t *Timeline) Comment(p *PacketRecord, before int) string {
 
 // summary is the call in one line: caller, arguments, result.
 func (c *CallRecord) summary() string {
-	s := c.signature()
+	s := c.signature(0)
 	if c.Actor != "" {
 		s = escape(c.Actor) + " " + s
 	}
 	if c.Pending {
 		return s + " has not returned"
 	}
-	return s + " = " + c.outcome()
+	return s + " = " + c.outcome(0)
 }

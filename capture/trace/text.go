@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 type TextOptions struct {
 	Color  bool // ANSI colours
 	Actors bool // name who called before each call
+	Data   int  // bytes of data to show, 0 for 32
 	// Detail returns lines to write below a packet, nil for none. Each ends with a newline.
 	Detail func(p *PacketRecord) []byte
 }
@@ -49,32 +51,14 @@ type text struct {
 	TextOptions
 	b     []byte
 	last  *PacketRecord
-	width int // of the actors' names
+	width int  // of the actors' names
+	ended bool // nothing is to follow
 }
 
 // AppendText appends the timeline in its notation: one line per call or two when something happened
 // inside it, one line per packet, in the order of time. Text from outside is escaped.
 func (t *Timeline) AppendText(b []byte, o TextOptions) []byte {
-	w := &text{Timeline: t, TextOptions: o, b: b}
-	for _, c := range t.Calls {
-		w.width = max(w.width, utf8.RuneCountInString(c.Actor))
-	}
-	all := t.entries()
-	for i := 0; i < len(all); i++ {
-		e := all[i]
-		switch {
-		case e.packet != nil:
-			w.packet(e.packet)
-		case e.leave:
-			w.left(e.call)
-		case i+1 < len(all) && all[i+1].leave && all[i+1].call == e.call:
-			w.whole(e.call)
-			i++
-		default:
-			w.entered(e.call)
-		}
-	}
-	return w.b
+	return new(Live).Append(b, t, math.MaxInt64, o)
 }
 
 const (
@@ -112,10 +96,10 @@ func (w *text) number(c *CallRecord) string {
 
 func (w *text) entered(c *CallRecord) {
 	tail := "…"
-	if c.Pending {
+	if c.Pending && w.ended {
 		tail += "  has not returned"
 	}
-	w.line("%s %s%s %s%s", w.time(c.Entered), w.number(c), w.paint(bold, c.signature()), tail, w.note(c.headerNote()))
+	w.line("%s %s%s %s%s", w.time(c.Entered), w.number(c), w.paint(bold, c.signature(w.Data)), tail, w.note(c.headerNote()))
 }
 
 func (w *text) left(c *CallRecord) {
@@ -124,14 +108,14 @@ func (w *text) left(c *CallRecord) {
 
 func (w *text) whole(c *CallRecord) {
 	note := strings.Join(nonEmpty(c.headerNote(), w.notes(c)), "; ")
-	w.line("%s %s%s = %s%s%s", w.time(c.Entered), w.number(c), w.paint(bold, c.signature()), w.result(c), c.took(), w.note(note))
+	w.line("%s %s%s = %s%s%s", w.time(c.Entered), w.number(c), w.paint(bold, c.signature(w.Data)), w.result(c), c.took(), w.note(note))
 }
 
 func (w *text) result(c *CallRecord) string {
 	if c.Errno != "" {
 		return w.paint(red, escape(c.Errno))
 	}
-	return c.outcome()
+	return c.outcome(w.Data)
 }
 
 func (w *text) note(s string) string {
@@ -158,16 +142,19 @@ func (c *CallRecord) took() string {
 }
 
 // signature is the call with its arguments.
-func (c *CallRecord) signature() string {
+func (c *CallRecord) signature(shown int) string {
 	args := make([]string, len(c.Args))
 	for i, a := range c.Args {
-		args[i] = a.String()
+		args[i] = a.text(shown)
 	}
 	return escape(c.Name) + "(" + strings.Join(args, ", ") + ")"
 }
 
 // String returns the argument as a timeline shows it.
-func (a Arg) String() string {
+func (a Arg) String() string { return a.text(0) }
+
+// text is String with so many bytes of data, 0 for the usual number.
+func (a Arg) text(shown int) string {
 	switch a.Kind {
 	case ArgName:
 		return escape(a.Text)
@@ -177,7 +164,7 @@ func (a Arg) String() string {
 		if a.Text != "" {
 			return escape(a.Text)
 		}
-		return quoteData(a.Data, a.Size)
+		return quoteUpTo(a.Data, a.Size, shown)
 	}
 	if a.Name == "passed fd" {
 		return "fd " + strconv.FormatInt(a.Int, 10)
@@ -188,9 +175,14 @@ func (a Arg) String() string {
 const shownData = 32
 
 // quoteData shows the start of data: as text when it is text, else in hex.
-func quoteData(data []byte, size int) string {
+func quoteData(data []byte, size int) string { return quoteUpTo(data, size, 0) }
+
+// quoteUpTo shows data up to a number of bytes, which 0 leaves to us: then long data is cut shorter.
+func quoteUpTo(data []byte, size, shown int) string {
 	cut := size > shownData
 	switch {
+	case shown != 0 && shown != shownData:
+		data = data[:min(len(data), size, shown)]
 	case !cut:
 		data = data[:min(len(data), size)]
 	case len(data) > 4 && bytes.Count(data, data[:1]) == len(data):
@@ -218,14 +210,14 @@ func escape(s string) string {
 }
 
 // outcome is the result, and what a receive received.
-func (c *CallRecord) outcome() string {
+func (c *CallRecord) outcome(shown int) string {
 	if c.Errno != "" {
 		return escape(c.Errno)
 	}
 	s := strconv.FormatInt(c.Result, 10)
 	if c.receives() && c.Result > 0 && len(c.Data) > 0 {
 		n := min(int(c.Result), c.Size)
-		s += " " + quoteData(c.Data[:min(len(c.Data), n)], n)
+		s += " " + quoteUpTo(c.Data[:min(len(c.Data), n)], n, shown)
 	}
 	if len(c.Returned) > 0 {
 		s += " " + escape(strings.Join(c.Returned, "|"))

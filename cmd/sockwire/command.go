@@ -15,9 +15,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	c, o := newCommand()
 	inner := 0
 	code := c.Execute(ctx, args, stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
-		if at := c.Flags.ArgsLenAtDash(); at >= 0 {
-			return cli.WithHint(fmt.Errorf("tracing other programs (sockwire -- COMMAND) is not in this version"),
-				"the scenes are: sockwire list")
+		if err := o.checkUse(c, args); err != nil {
+			return err
+		}
+		if o.traces(c) {
+			var err error
+			inner, err = traceProgram(ctx, env, *o, args)
+			return err
 		}
 		if len(args) > 0 && args[0] == "list" {
 			if len(args) > 1 {
@@ -41,11 +45,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func newCommand() (*cli.Command, *options) {
 	o := new(options)
 	c := cli.New("sockwire", "show what each kind of socket puts on the wire")
-	c.Usage = []string{"[flags] [SCENE]...", "list"}
+	c.Usage = []string{"[flags] [SCENE]...", "[flags] -- COMMAND [ARG]...", "[flags] -p PID", "list"}
 	c.Long = "Each scene is a short program on real sockets, between two hosts of a private network that only this command " +
 		"sees, so that nothing else is on the wire. Every system call is shown with its arguments and its result, and beside it the " +
 		"packets it made, captured live: which bytes of which send each of them carries, and what caused it.\n\n" +
-		"Without a scene it plays stream, datagram, raw and unix. A table at the end compares the kinds of socket, by what was counted in this run."
+		"Without a scene it plays stream, datagram, raw and unix. A table at the end compares the kinds of socket, by what was counted in this run.\n\n" +
+		"After -- any program is run and its socket calls are shown in the same way, with those of its threads and of the programs that it " +
+		"starts; -p does it for one that runs. The program keeps its standard streams, and its exit status becomes ours (128 and the number of " +
+		"the signal that ended it). A program that was started ends when this command is killed; one attached to with -p goes on."
 	c.Color = true
 	c.Words = []cli.Word{{Name: "list", Short: "name the scenes"}}
 	for _, s := range scenes {
@@ -55,10 +62,14 @@ func newCommand() (*cli.Command, *options) {
 		{Line: "sockwire", Text: "the four kinds of socket and how they compare"},
 		{Line: "sockwire datagram --size 4000 --mtu 1500", Text: "which bytes of a datagram travel in which fragment"},
 		{Line: "sockwire -6 stream -w stream.pcapng", Text: "a capture file in which each packet's comment names its call"},
+		{Line: "sockwire -- curl http://127.0.0.1:8080/", Text: "which calls of curl make which packets"},
+		{Line: "sockwire --isolate --mtu 1500 -o calls.txt -- ./server-and-client", Text: "a program in a network of its own, without root"},
+		{Line: "sockwire --summary -p 4242", Text: "what each socket of a running process does, until Ctrl-C"},
 		{Line: "sockwire -v raw", Text: "every field and every byte of the packets"},
 	}
 	c.Privilege = "None: the lab is made in user and network namespaces. Where these are forbidden the scenes play on the loopback " +
-		"interface; raw and all captured packets then need CAP_NET_RAW."
+		"interface; raw and all captured packets then need CAP_NET_RAW. Tracing a program needs no privilege for programs of the same user " +
+		"(where kernel.yama.ptrace_scope is not 0, -p needs root); its packets need CAP_NET_RAW, or --isolate, or else only calls are shown."
 	f := c.Flags
 	f.StringVar(&o.message, "message", "", "what the programs send: `TEXT`, instead of first|, second|, …")
 	f.IntVarP(&o.size, "size", "s", 0, "send messages of `N` bytes each")
@@ -69,6 +80,7 @@ func newCommand() (*cli.Command, *options) {
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show every field of each packet, and its bytes")
 	f.BoolVar(&o.json, "json", false, "write JSON Lines")
 	f.StringVarP(&o.file, "write", "w", "", "write the packets to `FILE` as pcapng, each with its call as comment")
+	o.defineTrace(c)
 	return c, o
 }
 

@@ -19,7 +19,7 @@ var commands = map[string]func(){"sockwire": main}
 
 // TestMain runs the tests inside namespaces, and the command as a script calls it outside of them: it makes its own.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "sockwire" {
+	if _, ok := commands[filepath.Base(os.Args[0])]; ok {
 		testscript.Main(m, commands)
 	}
 	netlab.Run(scripts{m})

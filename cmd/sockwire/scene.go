@@ -14,6 +14,7 @@ type options struct {
 	json     bool
 	file     string
 	messages [][]byte // made of message, size and count
+	trace    traceOptions
 }
 
 // about describes a scene; it is the same on every system.

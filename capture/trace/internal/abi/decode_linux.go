@@ -1,0 +1,357 @@
+package abi
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"sockwire/capture/trace"
+)
+
+// Decoder makes calls of registers and memory.
+type Decoder struct {
+	Memory Memory
+	// Data is how many bytes of what is sent or received to keep.
+	Data int
+	// Segment is what UDP_SEGMENT the socket has set, 0 for none: it makes several datagrams of one send.
+	Segment int
+}
+
+func number(name string, n int64) trace.Arg { return trace.Arg{Name: name, Int: n} }
+func word(name, text string) trace.Arg {
+	return trace.Arg{Name: name, Kind: trace.ArgName, Text: text}
+}
+func address(name string, a trace.Addr) trace.Arg {
+	if !a.IsValid() {
+		return word(name, "no name")
+	}
+	return trace.Arg{Name: name, Kind: trace.ArgAddr, Addr: a}
+}
+func data(b []byte, size int) trace.Arg {
+	return trace.Arg{Name: "buf", Kind: trace.ArgData, Data: b, Size: size}
+}
+
+// DescriptorOf returns the descriptors that a call acts on: the one it is shown with, and for those that
+// move data between two, the other.
+func DescriptorOf(name string, a [6]uint64) (fd, other int) {
+	switch name {
+	case "socket", "socketpair", "close_range", "io_uring_setup", "poll", "ppoll", "select", "pselect6":
+		return -1, -1
+	case "epoll_ctl":
+		return int(int32(a[2])), -1
+	case "sendfile":
+		return int(int32(a[0])), int(int32(a[1]))
+	case "splice":
+		return int(int32(a[2])), int(int32(a[0]))
+	}
+	return int(int32(a[0])), -1
+}
+
+// Enter fills in what is known when the call is entered.
+func (d *Decoder) Enter(c *trace.Call, a [6]uint64) {
+	switch c.Name {
+	case "socket", "socketpair":
+		family, typ := int(int32(a[0])), int(int32(a[1]))
+		c.Args = []trace.Arg{word("domain", nameOr(families, family)), word("type", typeText(typ)), word("protocol", protocolText(family, typ, int(int32(a[2]))))}
+		return
+	case "poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2", "epoll_ctl":
+		d.enterWait(c, a)
+		return
+	}
+	c.Args = append(c.Args, number("fd", int64(c.FD)))
+	add := func(args ...trace.Arg) { c.Args = append(c.Args, args...) }
+	switch c.Name {
+	case "bind", "connect":
+		c.Addr = d.address(a[1], sane(a[2]&0xffffffff))
+		if c.Addr.IsValid() {
+			add(address("addr", c.Addr))
+		} else {
+			add(word("addr", d.familyOf(a[1], int(uint32(a[2])))))
+		}
+	case "listen":
+		add(number("backlog", int64(int32(a[1]))))
+	case "accept4":
+		if a[3] != 0 {
+			add(word("flags", strings.TrimPrefix(typeText(int(uint32(a[3])&^0xf)), "0|")))
+		}
+	case "shutdown":
+		add(word("how", nameOr(hows, int(int32(a[1])))))
+	case "setsockopt", "getsockopt":
+		level := int(int32(a[1]))
+		add(word("level", nameOr(levels, level)), word("optname", optionText(level, int(int32(a[2])))))
+		if c.Name == "setsockopt" {
+			add(d.optionValue(a[3], int(int32(a[4]))))
+		}
+	case "dup2", "dup3":
+		add(number("newfd", int64(int32(a[1]))))
+	case "fcntl":
+		d.enterFcntl(c, a)
+	case "sendto":
+		d.send(c, []vector{{a[1], sane(a[2])}}, uint32(a[3]), d.address(a[4], int(uint32(a[5]))))
+	case "write":
+		d.send(c, []vector{{a[1], sane(a[2])}}, 0, trace.Addr{})
+	case "writev":
+		d.send(c, d.vectors(a[1], sane(a[2])), 0, trace.Addr{})
+	case "sendfile":
+		c.Op, c.Size = trace.OpSend, sane(a[3])
+		add(number("in_fd", int64(int32(a[1]))), number("count", int64(a[3])))
+	case "splice":
+		add(number("fd_in", int64(int32(a[0]))), number("len", int64(a[4])))
+		c.Size = sane(a[4])
+	case "recvfrom":
+		d.receive(c, sane(a[2]), uint32(a[3]))
+	case "read":
+		d.receive(c, sane(a[2]), 0)
+	case "readv":
+		d.receive(c, total(d.vectors(a[1], sane(a[2]))), 0)
+	case "sendmsg":
+		if h, ok := d.header(a[1]); ok {
+			d.sendHeader(c, h, uint32(a[2]))
+		}
+	case "recvmsg":
+		if h, ok := d.header(a[1]); ok {
+			d.receive(c, total(h.vectors), uint32(a[2]))
+		}
+	case "sendmmsg":
+		d.enterSendmmsg(c, a)
+	case "recvmmsg":
+		add(number("vlen", int64(uint32(a[2]))))
+		d.withFlags(c, uint32(a[3]))
+	}
+}
+
+// familyOf says what kind of address it is that has no form here.
+func (d *Decoder) familyOf(at uint64, length int) string {
+	b := d.bytes(at, min(length, maxAddress))
+	if len(b) < 2 {
+		return "no address"
+	}
+	return nameOr(families, int(order.Uint16(b)))
+}
+
+func (d *Decoder) withFlags(c *trace.Call, flags uint32) {
+	c.Flags = flagNames(flags)
+	if flags != 0 {
+		c.Args = append(c.Args, word("flags", flagText(flags)))
+	}
+}
+
+func (d *Decoder) send(c *trace.Call, v []vector, flags uint32, to trace.Addr) {
+	c.Op, c.Size = trace.OpSend, total(v)
+	c.Data = d.gather(v, min(d.Data, c.Size))
+	c.Args = append(c.Args, data(c.Data, c.Size), number("len", int64(c.Size)))
+	d.withFlags(c, flags)
+	if c.Addr = to; to.IsValid() {
+		c.Args = append(c.Args, address("addr", to))
+	}
+}
+
+func (d *Decoder) sendHeader(c *trace.Call, h header, flags uint32) {
+	d.send(c, h.vectors, flags, d.address(h.name, h.nameLen))
+	said := d.control(h)
+	c.FDs = said.fds
+	for _, fd := range said.fds {
+		c.Args = append(c.Args, number("passed fd", int64(fd)))
+	}
+	if said.segment > 0 {
+		c.Args = append(c.Args, word("control", fmt.Sprintf("UDP_SEGMENT %d", said.segment)))
+		c.Segment = said.segment
+	}
+}
+
+func (d *Decoder) receive(c *trace.Call, size int, flags uint32) {
+	c.Op, c.Size = trace.OpReceive, size
+	c.Args = append(c.Args, number("size", int64(size)))
+	d.withFlags(c, flags)
+}
+
+func (d *Decoder) enterSendmmsg(c *trace.Call, a [6]uint64) {
+	n := min(int(uint32(a[2])), maxMessages)
+	for i := range n {
+		b := d.whole(a[1]+uint64(i*messageSize), messageSize)
+		if b == nil {
+			break
+		}
+		h := parseHeader(b)
+		h.vectors = d.vectors(h.base, h.count)
+		size := total(h.vectors)
+		m := trace.Message{Data: d.gather(h.vectors, min(d.Data, size)), Size: size, Addr: d.address(h.name, h.nameLen)}
+		c.Messages = append(c.Messages, m)
+	}
+	c.Op = trace.OpSend
+	shown := ""
+	for i, m := range c.Messages {
+		if i == 3 {
+			shown += " …"
+			break
+		}
+		shown += " " + trace.QuoteData(m.Data, m.Size)
+	}
+	c.Args = append(c.Args, word("messages", strings.TrimSpace(shown)), number("vlen", int64(uint32(a[2]))))
+	d.withFlags(c, uint32(a[3]))
+}
+
+func (d *Decoder) enterFcntl(c *trace.Call, a [6]uint64) {
+	cmd := int(int32(a[1]))
+	c.Args = append(c.Args, word("cmd", nameOr(fcntls, cmd)))
+	switch cmd {
+	case unix.F_SETFL:
+		c.Args = append(c.Args, word("arg", fileFlags(int(int32(a[2])))))
+	case unix.F_SETFD:
+		text := fmt.Sprint(a[2])
+		if a[2] == unix.FD_CLOEXEC {
+			text = "FD_CLOEXEC"
+		}
+		c.Args = append(c.Args, word("arg", text))
+	case unix.F_DUPFD, unix.F_DUPFD_CLOEXEC:
+		c.Args = append(c.Args, number("arg", int64(int32(a[2]))))
+	}
+}
+
+// optionValue is what an option is set to: an int, a text, or bytes.
+func (d *Decoder) optionValue(at uint64, length int) trace.Arg {
+	if length == 4 || length == 1 {
+		if b := d.whole(at, length); length == 1 && b != nil {
+			return number("optval", int64(b[0]))
+		} else if b != nil {
+			return number("optval", int64(int32(order.Uint32(b))))
+		}
+	}
+	b := d.bytes(at, min(max(length, 0), 64))
+	return trace.Arg{Name: "optval", Kind: trace.ArgData, Data: b, Size: max(length, len(b))}
+}
+
+func (d *Decoder) enterWait(c *trace.Call, a [6]uint64) {
+	switch c.Name {
+	case "poll", "ppoll":
+		c.Args = []trace.Arg{word("fds", d.pollText(a[0], sane(a[1]), false)), number("nfds", int64(a[1]))}
+		if c.Name == "poll" {
+			c.Args = append(c.Args, number("timeout", int64(int32(a[2]))))
+		}
+	case "select", "pselect6":
+		c.Args = []trace.Arg{number("nfds", int64(int32(a[0])))}
+	case "epoll_ctl":
+		op := map[int]string{1: "EPOLL_CTL_ADD", 2: "EPOLL_CTL_DEL", 3: "EPOLL_CTL_MOD"}
+		c.Args = []trace.Arg{number("epfd", int64(int32(a[0]))), word("op", nameOr(op, int(a[1]))), number("fd", int64(int32(a[2])))}
+	default:
+		c.Args = []trace.Arg{number("epfd", int64(int32(a[0]))), number("maxevents", int64(int32(a[2])))}
+		if c.Name != "epoll_pwait2" {
+			c.Args = append(c.Args, number("timeout", int64(int32(a[3]))))
+		}
+	}
+}
+
+var pollEvents = []string{"POLLIN", "POLLPRI", "POLLOUT", "POLLERR", "POLLHUP", "POLLNVAL"}
+
+func (d *Decoder) pollText(at uint64, n int, results bool) string {
+	const shown = 8
+	b := d.bytes(at, min(n, shown)*8)
+	var all []string
+	for ; len(b) >= 8; b = b[8:] {
+		events := order.Uint16(b[4:])
+		if results {
+			if events = order.Uint16(b[6:]); events == 0 {
+				continue
+			}
+		}
+		var names []string
+		for i, name := range pollEvents {
+			if events&(1<<i) != 0 {
+				names = append(names, name)
+			}
+		}
+		all = append(all, fmt.Sprintf("%d %s", int32(order.Uint32(b)), strings.Join(names, "|")))
+	}
+	if n > shown {
+		all = append(all, "…")
+	}
+	return "[" + strings.Join(all, ", ") + "]"
+}
+
+// Leave fills in what the call returned. result is what the kernel returned, -errno for a failure.
+func (d *Decoder) Leave(c *trace.Call, a [6]uint64, result int64) {
+	c.Pending, c.Result = false, result
+	if result < 0 && result >= -4095 {
+		c.Result, c.Errno = -1, ErrnoName(-result)
+		return
+	}
+	switch c.Name {
+	case "accept", "accept4":
+		if n, ok := d.uint32(a[2]); ok && a[1] != 0 {
+			c.Addr = d.address(a[1], int(n))
+		}
+	case "getsockname", "getpeername":
+		if n, ok := d.uint32(a[2]); ok {
+			c.Addr = d.address(a[1], int(n))
+			c.Args = append(c.Args, address("addr", c.Addr))
+		}
+	case "getsockopt":
+		if n, ok := d.uint32(a[4]); ok {
+			c.Args = append(c.Args, d.optionValue(a[3], int(n)))
+		}
+	case "socketpair":
+		if b := d.whole(a[3], 8); b != nil {
+			c.FDs = []int{int(int32(order.Uint32(b))), int(int32(order.Uint32(b[4:])))}
+			c.Args = append(c.Args, word("sv", fmt.Sprint(c.FDs)))
+		}
+	case "recvfrom":
+		if n, ok := d.uint32(a[5]); ok && a[4] != 0 {
+			c.Addr = d.address(a[4], int(n))
+		}
+		d.received(c, []vector{{a[1], sane(a[2])}})
+	case "read":
+		d.received(c, []vector{{a[1], sane(a[2])}})
+	case "readv":
+		d.received(c, d.vectors(a[1], sane(a[2])))
+	case "recvmsg":
+		if h, ok := d.header(a[1]); ok {
+			if h.name != 0 {
+				c.Addr = d.address(h.name, h.nameLen)
+			}
+			c.Returned = flagNames(h.flags &^ unix.MSG_CMSG_CLOEXEC)
+			c.FDs = d.control(h).fds
+			d.received(c, h.vectors)
+		}
+	case "sendmmsg":
+		d.leaveMessages(c, a)
+	case "recvmmsg":
+		d.leaveMessages(c, a)
+	case "poll", "ppoll":
+		if result > 0 {
+			c.Args = append(c.Args, word("revents", "→ "+d.pollText(a[0], sane(a[1]), true)))
+		}
+	}
+}
+
+func (d *Decoder) received(c *trace.Call, v []vector) {
+	c.Data = d.gather(v, min(d.Data, int(c.Result)))
+}
+
+// leaveMessages reads how many bytes each message sent or received.
+func (d *Decoder) leaveMessages(c *trace.Call, a [6]uint64) {
+	n := min(int(c.Result), maxMessages)
+	sent := c.Messages
+	c.Messages = nil
+	for i := range n {
+		b := d.whole(a[1]+uint64(i*messageSize), messageSize)
+		if b == nil {
+			break
+		}
+		size := int(order.Uint32(b[headerSize:]))
+		if i < len(sent) {
+			m := sent[i]
+			m.Size = size
+			c.Messages = append(c.Messages, m)
+			continue
+		}
+		h := parseHeader(b)
+		h.vectors = d.vectors(h.base, h.count)
+		m := trace.Message{Data: d.gather(h.vectors, min(d.Data, size)), Size: size, Addr: d.address(h.name, h.nameLen)}
+		c.Messages = append(c.Messages, m)
+		c.FDs = append(c.FDs, d.control(h).fds...)
+	}
+	if c.Name == "recvmmsg" {
+		c.Op = trace.OpReceive
+	}
+}

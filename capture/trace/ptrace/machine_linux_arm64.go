@@ -1,0 +1,3 @@
+package ptrace
+
+const elfMachine = 183 // EM_AARCH64

@@ -1,0 +1,80 @@
+// Package ptrace traces the socket calls of a program with ptrace(2), as a source of trace events. A
+// started program gets a seccomp filter that stops it at calls that can be about sockets and nowhere else; a
+// running one, which cannot be given a filter, stops at every system call. Threads, forks and executed
+// programs are followed.
+//
+// It needs Linux 5.6 or later on amd64 or arm64 and no privilege for programs of the same user, unless the
+// system forbids it (kernel.yama.ptrace_scope). A started program ends with its tracer; a program that was
+// attached to goes on. Programs of 32 bits are not understood.
+//
+// Starting a program runs a copy of this executable first, which installs the filter and becomes the program:
+// importing the package makes os.Args[0] = "sockwire-trace-shim" do that and nothing else.
+package ptrace
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+
+	"sockwire/capture/trace"
+)
+
+// Command is a program to start.
+type Command struct {
+	Path  string   // of the executable, see exec.LookPath
+	Args  []string // with the name of the program first
+	Env   []string
+	Dir   string      // "" for the current one
+	Files [3]*os.File // standard input, output and error; nil is /dev/null
+}
+
+// Config says what to record. The zero value is ready, but for Clock.
+type Config struct {
+	Clock *trace.Clock // stamps the events; nil makes one
+	// Data is how many bytes of what a call sends or receives are kept: 0 means 32, less than 0 none. Of
+	// raw sockets all are kept, for packets are told apart by them, unless it is less than 0.
+	Data int
+	Wait bool   // poll, select and epoll too
+	Host string // the name of the network namespace, for the events
+
+	everything bool // stop at every system call instead of installing a filter
+}
+
+// Status is how the program that was started ended.
+type Status struct {
+	Code   int            // its exit status
+	Signal syscall.Signal // that ended it, 0 if it exited by itself
+}
+
+// ExitCode is the status as a shell has it: 128 and the number of the signal that ended the program.
+func (s Status) ExitCode() int {
+	if s.Signal != 0 {
+		return 128 + int(s.Signal)
+	}
+	return s.Code
+}
+
+// Error is why a program cannot be traced, with what to do about it.
+type Error struct {
+	Op  string // "start" or "attach to"
+	On  string
+	Err error
+	// Remedy is what to do about it, "" where nothing is known.
+	Remedy string
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("ptrace: %s %s: %s", e.Op, e.On, strings.TrimPrefix(e.Err.Error(), "ptrace: "))
+}
+func (e *Error) Unwrap() error { return e.Err }
+
+// Hint is Remedy.
+func (e *Error) Hint() string { return e.Remedy }
+
+// ErrForeign says that a program is of an architecture or word size whose calls are not understood.
+var ErrForeign = errors.New("a program for another kind of processor, or of 32 bits: its calls are not understood")
+
+// ErrSetuid says that a program would not get the rights of its file while an unprivileged user traces it.
+var ErrSetuid = errors.New("a set-user-ID program would run without the rights of its owner while it is traced")

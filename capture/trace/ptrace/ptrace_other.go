@@ -1,0 +1,35 @@
+//go:build !linux || !(amd64 || arm64)
+
+package ptrace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+
+	"sockwire/capture/trace"
+)
+
+var errUnsupported = fmt.Errorf("ptrace: tracing socket calls needs Linux on amd64 or arm64: %w", errors.ErrUnsupported)
+
+// Tracer traces one program and its descendants.
+type Tracer struct{}
+
+// Start returns an error: it needs Linux.
+func Start(Command, *Config) (*Tracer, error) { return nil, errUnsupported }
+
+// Attach returns an error: it needs Linux.
+func Attach(int, *Config) (*Tracer, error) { return nil, errUnsupported }
+
+// Events yields an error.
+func (t *Tracer) Events(context.Context) iter.Seq2[trace.Event, error] {
+	return func(yield func(trace.Event, error) bool) { yield(nil, errUnsupported) }
+}
+
+// Signal returns an error.
+func (t *Tracer) Signal(os.Signal) error { return errUnsupported }
+
+// Status returns the zero Status.
+func (t *Tracer) Status() Status { return Status{} }

@@ -1,0 +1,683 @@
+//go:build amd64 || arm64
+
+package ptrace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"sockwire/capture/trace"
+	"sockwire/capture/trace/internal/abi"
+)
+
+// Tracer traces one program and its descendants. It is a trace.Source.
+type Tracer struct {
+	cfg     Config
+	clock   *trace.Clock
+	command Command // of a program to start
+	pid     int     // of the first process
+	started bool
+
+	events    chan trace.Event
+	threads   map[int]*thread
+	processes map[int]*process
+	sockets   map[trace.SocketID]*socket
+	flying    map[trace.SocketID]int
+	calls     int
+	resume    int // the request that lets a thread go on which no call of is recorded
+	executed  bool
+	status    Status
+	foreign   bool // it was said that a program is not understood
+
+	mu       sync.Mutex
+	tids     map[int]int // thread to process, for those that signal
+	stopping bool
+	running  bool
+}
+
+// thread is one traced thread.
+type thread struct {
+	tid     int
+	process *process
+	call    *trace.Call // that it is in, if it is recorded
+	args    [6]uint64
+	table   bool // it is in a call that changes the table of descriptors
+}
+
+const (
+	options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK |
+		unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACESECCOMP
+	syscallStop = unix.SIGTRAP | 0x80
+	rawData     = 65535 // a raw packet is not longer
+)
+
+func newTracer(cfg *Config) *Tracer {
+	t := &Tracer{
+		threads: map[int]*thread{}, processes: map[int]*process{}, sockets: map[trace.SocketID]*socket{}, flying: map[trace.SocketID]int{},
+		tids: map[int]int{}, events: make(chan trace.Event, 4096), resume: unix.PTRACE_CONT,
+	}
+	if cfg != nil {
+		t.cfg = *cfg
+	}
+	if t.cfg.Data == 0 {
+		t.cfg.Data = 32
+	}
+	if t.clock = t.cfg.Clock; t.clock == nil {
+		t.clock = trace.NewClock()
+	}
+	if t.cfg.everything {
+		t.resume = unix.PTRACE_SYSCALL
+	}
+	return t
+}
+
+// Start prepares to trace a program, which Events then runs. The error is an *Error.
+func Start(c Command, cfg *Config) (*Tracer, error) {
+	fail := func(err error, remedy string) (*Tracer, error) { return nil, &Error{"start", c.Path, err, remedy} }
+	info, err := os.Stat(c.Path)
+	switch {
+	case err != nil:
+		return fail(err, "")
+	case len(c.Args) == 0:
+		return fail(unix.EINVAL, "Command.Args needs the name of the program")
+	case elfClass(c.Path) == 32:
+		return fail(ErrForeign, "trace a program of 64 bits for this processor")
+	case info.Mode()&(os.ModeSetuid|os.ModeSetgid) != 0 && os.Geteuid() != 0:
+		return fail(ErrSetuid, "run this command as root, or attach to the program with its process number as root")
+	}
+	t := newTracer(cfg)
+	t.command, t.started = c, true
+	return t, nil
+}
+
+// Attach prepares to trace a running process with all its threads; Events then attaches. The error is an
+// *Error.
+func Attach(pid int, cfg *Config) (*Tracer, error) {
+	fail := func(err error, remedy string) (*Tracer, error) {
+		return nil, &Error{"attach to", "process " + strconv.Itoa(pid), err, remedy}
+	}
+	if pid <= 0 || unix.Kill(pid, 0) == unix.ESRCH {
+		return fail(unix.ESRCH, "ps shows the processes there are")
+	}
+	if elfClass(fmt.Sprintf("/proc/%d/exe", pid)) == 32 {
+		return fail(ErrForeign, "trace a program of 64 bits for this processor")
+	}
+	t := newTracer(cfg)
+	t.pid, t.resume = pid, unix.PTRACE_SYSCALL
+	return t, nil
+}
+
+// Events traces until the program and all its descendants have ended, and yields what their threads do. When
+// ctx is done a program that was started is killed, and one that was attached to is let go. It can be called
+// once.
+func (t *Tracer) Events(ctx context.Context) iter.Seq2[trace.Event, error] {
+	return func(yield func(trace.Event, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		failed := make(chan error, 1)
+		go func() {
+			// The thread is not given back: whatever it may still trace ends or goes on with it.
+			runtime.LockOSThread()
+			err := t.trace(ctx)
+			close(t.events)
+			failed <- err
+		}()
+		more := true
+		for e := range t.events {
+			if more && !yield(e, nil) {
+				more = false
+				cancel()
+			}
+		}
+		if err := <-failed; err != nil && more {
+			yield(nil, err)
+		}
+	}
+}
+
+// Status returns how a started program ended, once Events has.
+func (t *Tracer) Status() Status { return t.status }
+
+// Signal sends a signal to the first process.
+func (t *Tracer) Signal(s os.Signal) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, ok := s.(syscall.Signal)
+	if !ok || !t.running {
+		return os.ErrProcessDone
+	}
+	return unix.Kill(t.pid, n)
+}
+
+func (t *Tracer) emit(e trace.Event) { t.events <- e }
+
+func (t *Tracer) note(format string, args ...any) {
+	t.emit(&trace.Note{Time: t.clock.Now(), Text: fmt.Sprintf(format, args...)})
+}
+
+// trace is the tracing thread.
+func (t *Tracer) trace(ctx context.Context) error {
+	begin := t.attach
+	if t.started {
+		begin = t.launch
+	}
+	if err := begin(); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	t.running = true
+	t.mu.Unlock()
+	end := context.AfterFunc(ctx, t.stop)
+	defer end()
+	defer func() {
+		t.mu.Lock()
+		t.running = false
+		t.mu.Unlock()
+	}()
+	for len(t.threads) > 0 {
+		var ws unix.WaitStatus
+		tid, err := unix.Wait4(-1, &ws, unix.WALL|unix.WNOTHREAD, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		if err == unix.ECHILD {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("ptrace: wait: %w", err)
+		}
+		if err := t.event(tid, ws); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// launch starts the shim, traces it, and lets it become the program.
+func (t *Tracer) launch() error {
+	fail := func(err error, remedy string) error { return &Error{"start", t.command.Path, err, remedy} }
+	var gate [2]int
+	if err := unix.Pipe2(gate[:], unix.O_CLOEXEC); err != nil {
+		return fail(err, "")
+	}
+	defer unix.Close(gate[1])
+	// A high number is out of the way of descriptors that the program inherits; the shim closes it.
+	high, err := unix.FcntlInt(uintptr(gate[0]), unix.F_DUPFD, 100)
+	unix.Close(gate[0])
+	if err != nil {
+		return fail(err, "")
+	}
+	pid, err := t.fork(high)
+	unix.Close(high)
+	if err != nil {
+		return fail(err, "")
+	}
+	t.mu.Lock()
+	t.pid = pid
+	t.mu.Unlock()
+	if err := seize(pid, options|unix.PTRACE_O_EXITKILL); err != nil {
+		unix.Kill(pid, unix.SIGKILL)
+		var ws unix.WaitStatus
+		unix.Wait4(pid, &ws, unix.WALL, nil)
+		return fail(fmt.Errorf("trace: %w", err), remedy(err))
+	}
+	t.add(pid, pid)
+	if _, err := unix.Write(gate[1], []byte{1}); err != nil {
+		return fail(err, "")
+	}
+	return nil
+}
+
+func (t *Tracer) fork(gate int) (int, error) {
+	files := make([]uintptr, 3)
+	for i, f := range t.command.Files {
+		if f == nil {
+			null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+			if err != nil {
+				return 0, err
+			}
+			defer null.Close()
+			f = null
+		}
+		files[i] = f.Fd()
+	}
+	filter := filterCalls
+	switch {
+	case t.cfg.everything:
+		filter = filterNone
+	case t.cfg.Wait:
+		filter = filterWait
+	}
+	args := append([]string{shimName, strconv.Itoa(gate), filter, t.command.Path}, t.command.Args...)
+	env := t.command.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	return syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Dir: t.command.Dir, Env: env, Files: files})
+}
+
+func seize(tid, options int) error {
+	_, _, errno := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(tid), 0, uintptr(options), 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// remedy says what to do about a refusal to trace.
+func remedy(err error) string {
+	if !errors.Is(err, os.ErrPermission) {
+		return ""
+	}
+	if b, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil && strings.TrimSpace(string(b)) != "0" {
+		return "kernel.yama.ptrace_scope is " + strings.TrimSpace(string(b)) + ": run as root, or allow it until the next boot with: sudo sysctl kernel.yama.ptrace_scope=0"
+	}
+	return "it is another user's, has more rights, or is traced already: run as root, and end the other tracer"
+}
+
+// attach traces all threads of a process that runs.
+func (t *Tracer) attach() error {
+	fail := func(err error) error {
+		return &Error{"attach to", "process " + strconv.Itoa(t.pid), err, remedy(err)}
+	}
+	// Threads may be made meanwhile: those made by a traced one are traced by themselves.
+	for again := true; again; {
+		again = false
+		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", t.pid))
+		if err != nil {
+			return fail(unix.ESRCH)
+		}
+		for _, e := range entries {
+			tid, err := strconv.Atoi(e.Name())
+			if err != nil || t.threads[tid] != nil {
+				continue
+			}
+			if err := seize(tid, options); err != nil {
+				if tid == t.pid {
+					return fail(err)
+				}
+				continue // it has ended, or was seized with its maker
+			}
+			again = true
+			t.add(tid, t.pid)
+			_ = unix.PtraceInterrupt(tid) // an error is the end of the thread, which is waited for
+		}
+	}
+	p := t.processes[t.pid]
+	t.refresh(p)
+	return nil
+}
+
+// add takes up a thread.
+func (t *Tracer) add(tid, pid int) *thread {
+	if th := t.threads[tid]; th != nil {
+		return th
+	}
+	p := t.processes[pid]
+	if p == nil {
+		p = &process{pid: pid, name: comm(pid), fds: map[int]trace.SocketID{}, pidfd: -1}
+		t.processes[pid] = p
+	}
+	p.threads++
+	th := &thread{tid: tid, process: p}
+	t.threads[tid] = th
+	t.mu.Lock()
+	t.tids[tid] = pid
+	if t.stopping {
+		t.dismiss(tid, pid)
+	}
+	t.mu.Unlock()
+	return th
+}
+
+func (t *Tracer) remove(th *thread) {
+	delete(t.threads, th.tid)
+	t.mu.Lock()
+	delete(t.tids, th.tid)
+	t.mu.Unlock()
+	if th.process.threads--; th.process.threads == 0 {
+		t.forget(th.process)
+	}
+}
+
+func comm(pid int) string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	if err != nil {
+		return strconv.Itoa(pid)
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// group reads which process a thread belongs to.
+func group(tid int) int {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
+	if err == nil {
+		for line := range strings.Lines(string(b)) {
+			if text, ok := strings.CutPrefix(line, "Tgid:"); ok {
+				if pid, err := strconv.Atoi(strings.TrimSpace(text)); err == nil {
+					return pid
+				}
+			}
+		}
+	}
+	return tid
+}
+
+// event handles one report of wait4.
+func (t *Tracer) event(tid int, ws unix.WaitStatus) error {
+	left := t.clock.Now()
+	th := t.threads[tid]
+	switch {
+	case ws.Exited(), ws.Signaled():
+		if tid == t.pid && t.started {
+			if err := t.ended(ws); err != nil {
+				return err
+			}
+		}
+		if th != nil {
+			t.remove(th)
+		}
+		return nil
+	case !ws.Stopped():
+		return nil
+	}
+	if th == nil { // a new one, heard of before its maker
+		pid := group(tid)
+		fresh := t.processes[pid] == nil
+		th = t.add(tid, pid)
+		if fresh {
+			t.refresh(th.process)
+		}
+	}
+	signal, what := ws.StopSignal(), int(ws>>16)
+	switch {
+	case signal == syscallStop:
+		t.syscall(th, left)
+	case what == unix.PTRACE_EVENT_SECCOMP:
+		t.syscall(th, left)
+	case what == unix.PTRACE_EVENT_STOP:
+		if signal == unix.SIGSTOP || signal == unix.SIGTSTP || signal == unix.SIGTTIN || signal == unix.SIGTTOU {
+			if t.letGo(th) {
+				return nil
+			}
+			ptrace(unix.PTRACE_LISTEN, tid, 0)
+			return nil
+		}
+		t.proceed(th, 0)
+	case what == unix.PTRACE_EVENT_EXEC:
+		t.exec(th)
+		t.proceed(th, 0)
+	case what == unix.PTRACE_EVENT_CLONE, what == unix.PTRACE_EVENT_FORK, what == unix.PTRACE_EVENT_VFORK:
+		t.child(th)
+		t.proceed(th, 0)
+	case signal == unix.SIGSTOP && t.letGo(th):
+	default:
+		t.proceed(th, int(signal))
+	}
+	return nil
+}
+
+// ended notes how the first process ended, or that it never became the program.
+func (t *Tracer) ended(ws unix.WaitStatus) error {
+	t.mu.Lock()
+	t.running = false
+	t.mu.Unlock()
+	if ws.Signaled() {
+		t.status = Status{Signal: ws.Signal()}
+		return nil
+	}
+	t.status = Status{Code: ws.ExitStatus()}
+	if t.executed {
+		return nil
+	}
+	if t.status.Code == shimNoFilter {
+		return &Error{"start", t.command.Path, errors.New("this kernel has no seccomp filters, or forbids them"), "use a kernel with CONFIG_SECCOMP_FILTER, or attach to a running program"}
+	}
+	err := unix.Errno(t.status.Code)
+	hint := ""
+	if err == unix.ENOEXEC {
+		hint = "it is no executable: a script needs #! and its interpreter in the first line"
+	}
+	return &Error{"start", t.command.Path, err, hint}
+}
+
+// ptrace does a request whose only failure is that the thread has been killed, which wait4 will tell.
+func ptrace(request, tid, data int) {
+	unix.Syscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), 0, uintptr(data), 0, 0)
+}
+
+// proceed lets a thread go on to where it is to stop next, with a signal.
+func (t *Tracer) proceed(th *thread, signal int) {
+	request := t.resume
+	if th.call != nil || th.table {
+		request = unix.PTRACE_SYSCALL
+	}
+	ptrace(request, th.tid, signal)
+}
+
+// exec takes note that a process has become another program; of its threads only one is left.
+func (t *Tracer) exec(th *thread) {
+	t.executed = true
+	p := th.process
+	for _, other := range t.threads {
+		if other.process == p && other != th {
+			t.remove(other)
+		}
+	}
+	th.call, th.table = nil, false
+	p.name = comm(p.pid)
+	if p.pidfd >= 0 {
+		unix.Close(p.pidfd)
+		p.pidfd = -1
+	}
+	t.refresh(p)
+	if elfClass(fmt.Sprintf("/proc/%d/exe", p.pid)) == 32 && !t.foreign {
+		t.foreign = true
+		t.note("process %d is %v", p.pid, ErrForeign)
+	}
+}
+
+// child takes up what a thread has just made; its first stop is still to come, or has been.
+func (t *Tracer) child(th *thread) {
+	msg, err := unix.PtraceGetEventMsg(th.tid)
+	if err != nil {
+		return
+	}
+	tid := int(msg)
+	pid := group(tid)
+	if t.threads[tid] != nil {
+		return
+	}
+	fresh := t.processes[pid] == nil
+	made := t.add(tid, pid)
+	if fresh {
+		at := t.clock.Now()
+		for fd, id := range th.process.fds {
+			t.set(made.process, fd, id, at, 0)
+		}
+	}
+}
+
+// info is struct ptrace_syscall_info.
+type info struct {
+	op      uint8
+	_       [3]uint8
+	arch    uint32
+	ip, sp  uint64
+	a       [8]uint64 // entry and seccomp: number and arguments; exit: result and whether it is an error
+	padding [2]uint64
+}
+
+const (
+	infoEntry   = 1
+	infoExit    = 2
+	infoSeccomp = 3
+)
+
+func (t *Tracer) syscall(th *thread, left time.Duration) {
+	var i info
+	_, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_GET_SYSCALL_INFO, uintptr(th.tid), unsafe.Sizeof(i), uintptr(unsafe.Pointer(&i)), 0, 0)
+	switch {
+	case errno != 0: // killed
+	case i.op == infoExit:
+		t.leave(th, int64(i.a[0]), left)
+	case i.op == infoSeccomp, i.op == infoEntry && t.resume == unix.PTRACE_SYSCALL:
+		if i.arch == abi.AuditArch {
+			t.enter(th, i.a[0], [6]uint64(i.a[1:7]))
+			return
+		}
+	}
+	t.proceed(th, 0)
+}
+
+// reader reads a thread's memory.
+type reader int
+
+// ReadMemory uses process_vm_readv(2), which reads up to the first page that cannot be read.
+func (r reader) ReadMemory(b []byte, address uint64) int {
+	if len(b) == 0 {
+		return 0
+	}
+	n, err := unix.ProcessVMReadv(int(r), []unix.Iovec{{Base: &b[0], Len: uint64(len(b))}}, []unix.RemoteIovec{{Base: uintptr(address), Len: len(b)}}, 0)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (t *Tracer) decoder(th *thread, id trace.SocketID) abi.Decoder {
+	d := abi.Decoder{Memory: reader(th.tid), Data: max(t.cfg.Data, 0)}
+	if s := t.sockets[id]; s != nil && (s.kind == trace.KindRaw || s.proto == trace.ProtoICMP || s.proto == trace.ProtoICMPv6) && t.cfg.Data > 0 {
+		d.Data = rawData
+	}
+	return d
+}
+
+// enter looks at a call that a thread makes and lets it go on.
+func (t *Tracer) enter(th *thread, number uint64, args [6]uint64) {
+	s, ok := abi.Lookup(number)
+	if !ok || !t.record(th, s, args) {
+		t.proceed(th, 0)
+	}
+}
+
+// record begins the record of a call, if it is of interest, and lets the thread go on.
+func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
+	p := th.process
+	fd, other := abi.DescriptorOf(s.Name, args)
+	id := descriptor(th.tid, fd)
+	op := trace.OpByName
+	switch s.Class {
+	case abi.Ring:
+		if !p.ringed {
+			p.ringed = true
+			t.note("%s (process %d) uses io_uring: what it does there is not seen", p.name, p.pid)
+		}
+		return false
+	case abi.Table:
+		th.table = true
+		return false
+	case abi.Wait:
+		if !t.cfg.Wait {
+			return false
+		}
+	case abi.Descriptor:
+		if s.Name == "splice" {
+			op = trace.OpSend
+			if id == 0 {
+				op, fd, id = trace.OpReceive, other, descriptor(th.tid, other)
+			}
+		}
+		if id == 0 {
+			if made := int(int32(args[1])); (s.Name == "dup2" || s.Name == "dup3") && p.fds[made] != 0 {
+				th.table = true // it closes a socket
+			}
+			return false
+		}
+	}
+	if id != 0 && p.fds[fd] != id {
+		t.discover(p, fd, id, t.clock.Now())
+	}
+	c := &trace.Call{
+		Process: p.pid, Thread: th.tid, Actor: p.name, Host: t.cfg.Host, Name: s.Name, FD: fd, Socket: id, Op: op, Pending: true,
+	}
+	if th.tid != t.pid {
+		c.Actor = fmt.Sprintf("%s/%d", p.name, th.tid)
+	}
+	d := t.decoder(th, id)
+	d.Enter(c, args)
+	if c.Op == trace.OpSend && c.Segment == 0 && id != 0 {
+		c.Segment = t.socket(id).segment
+	}
+	t.calls++
+	c.Number = t.calls
+	th.call, th.args = c, args
+	c.Entered = t.clock.Now()
+	t.emit(c)
+	t.proceed(th, 0)
+	return true
+}
+
+// leave ends the record of a call. The one that was given when it was entered stays as it is.
+func (t *Tracer) leave(th *thread, result int64, left time.Duration) {
+	if th.table {
+		th.table = false
+		t.refresh(th.process)
+	}
+	if th.call == nil {
+		return
+	}
+	c := *th.call
+	th.call = nil
+	c.Args = append([]trace.Arg(nil), c.Args...)
+	c.Left = left
+	d := t.decoder(th, c.Socket)
+	d.Leave(&c, th.args, result)
+	t.changes(th, &c)
+	t.emit(&c)
+}
+
+// stop ends the trace from outside: it kills what was started, and lets go of what was attached to.
+func (t *Tracer) stop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stopping = true
+	for tid, pid := range t.tids {
+		t.dismiss(tid, pid)
+	}
+}
+
+// dismiss makes a thread stop before a signal reaches it, so that it can be let go without; a program that
+// was started is killed.
+func (t *Tracer) dismiss(tid, pid int) {
+	if t.started {
+		unix.Kill(pid, unix.SIGKILL)
+	} else {
+		unix.Tgkill(pid, tid, unix.SIGSTOP)
+	}
+}
+
+// letGo detaches from a thread when the trace is being stopped: it has stopped for the signal of release,
+// which goes no further, or is stopped by job control, which stays so.
+func (t *Tracer) letGo(th *thread) bool {
+	t.mu.Lock()
+	stopping := t.stopping && !t.started
+	t.mu.Unlock()
+	if stopping {
+		ptrace(unix.PTRACE_DETACH, th.tid, 0)
+		t.remove(th)
+	}
+	return stopping
+}

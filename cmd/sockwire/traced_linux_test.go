@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Programs that scripts trace: this test binary under other names.
+func init() {
+	commands["chat"] = chat
+	commands["terminate"] = func() { unix.Kill(os.Getpid(), unix.SIGKILL) }
+}
+
+// chat is a server and a client in one: TCP with half-close, UDP to an open and to a closed port, over IPv4
+// or, with the argument 6, IPv6. It prints what the client received and exits with status 7.
+func chat() {
+	host := "127.0.0.1:0"
+	if len(os.Args) > 1 && os.Args[1] == "6" {
+		host = "[::1]:0"
+	}
+	check := func(err error) {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(99)
+		}
+	}
+	l, err := net.Listen("tcp", host)
+	check(err)
+	done := make(chan bool)
+	go func() {
+		c, err := l.Accept()
+		check(err)
+		b, err := io.ReadAll(c)
+		check(err)
+		_, err = c.Write([]byte(strings.ToUpper(string(b))))
+		check(err)
+		check(c.Close())
+		close(done)
+	}()
+	c, err := net.Dial("tcp", l.Addr().String())
+	check(err)
+	for _, text := range []string{"first|", "second|"} {
+		_, err = c.Write([]byte(text))
+		check(err)
+	}
+	check(c.(*net.TCPConn).CloseWrite())
+	b, err := io.ReadAll(c)
+	check(err)
+	fmt.Println(string(b))
+	check(c.Close())
+	<-done
+
+	server, err := net.ListenPacket("udp", host)
+	check(err)
+	client, err := net.Dial("udp", server.LocalAddr().String())
+	check(err)
+	_, err = client.Write(make([]byte, 4000))
+	check(err)
+	_, _, err = server.ReadFrom(make([]byte, 5000))
+	check(err)
+	check(server.Close())
+	_, err = client.Write([]byte("nobody"))
+	check(err)
+	client.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err = client.Read(make([]byte, 10)); err == nil {
+		os.Exit(98)
+	}
+	os.Exit(7)
+}
