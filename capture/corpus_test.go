@@ -96,9 +96,15 @@ var otherTimes = map[string]string{
 func TestCorpusAsTcpdumpReadsIt(t *testing.T) {
 	t.Parallel()
 	peer(t, "tcpdump")
+	files := corpus(t, pcapFiles...)
+	if out, err := exec.Command("tcpdump", "-r", files[0], "-w", "-").CombinedOutput(); err != nil && bytes.Contains(out, []byte("Couldn't change to")) {
+		if os.Getenv("REQUIRE_PEERS") == "1" {
+			t.Fatalf("tcpdump: %v: %s", err, out)
+		}
+		t.Skip("tcpdump does not run in a user namespace, where it cannot give up root: nothing to compare with")
+	}
 	// libpcap cuts records that are longer than the file's snaplen; we give what is there.
 	cut := map[string]bool{}
-	files := corpus(t, pcapFiles...)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	packets, cutFiles := 0, 0
