@@ -44,6 +44,38 @@ func TestNoAllocationPerEcho(t *testing.T) {
 	}
 }
 
+// TestRoundTripClockSteps moves the system's clock, by little and by much, at every point of a round trip.
+func TestRoundTripClockSteps(t *testing.T) {
+	const base = int64(1_700_000_000_000_000_000)
+	const us = int64(time.Microsecond)
+	// The true course: called at 0, sent after 30 µs, received after 2030, read after 2100.
+	course := []int64{0, 30 * us, 2030 * us, 2100 * us}
+	for _, step := range []int64{0, -3600e9, 3600e9, -1e9, 1e9, -us * 1500, us * 1500, -us * 100, us * 100} {
+		for when := 1; when <= 3; when++ {
+			var wall [4]int64
+			for i := range wall {
+				wall[i] = base + course[i]
+				if i >= when {
+					wall[i] += step
+				}
+			}
+			rtt, source, split, stepped := roundTrip(moment{0, wall[0]}, wall[1], wall[2], moment{time.Duration(course[3]), wall[3]})
+			if step == 0 {
+				if stepped || source != TimeKernel || rtt != 2000*time.Microsecond || split != (Split{30 * time.Microsecond, 2000 * time.Microsecond, 70 * time.Microsecond}) {
+					t.Errorf("without a step: %v %v %+v", rtt, source, split)
+				}
+				continue
+			}
+			if !stepped || source != TimeProcess || rtt != 2100*time.Microsecond || split != (Split{}) {
+				t.Errorf("a step of %v before point %d: %v %v %+v %v", time.Duration(step), when, rtt, source, split, stepped)
+			}
+		}
+	}
+	if rtt, source, _, stepped := roundTrip(moment{0, base}, 0, 0, moment{time.Millisecond, base + 1e6}); rtt != time.Millisecond || source != TimeProcess || stepped {
+		t.Errorf("without stamps: %v %v", rtt, source)
+	}
+}
+
 // TestInterrupted ends the context while echoes are on their way.
 func TestInterrupted(t *testing.T) {
 	_, a, b := netlab.Two(t)

@@ -7,9 +7,11 @@ import (
 	"log"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"sockwire/raw"
+	"sockwire/raw/probe"
 )
 
 // A program receives ICMP over IPv4 for a second and prints what came from where.
@@ -30,5 +32,28 @@ func ExampleListen() {
 			log.Fatal(err)
 		}
 		fmt.Printf("%v ICMP type %d from %v, TTL %d\n", p.Time, p.Buf[p.HeaderLen], p.From, p.TTL)
+	}
+}
+
+// Three echoes to each of two hosts, and what became of them.
+func ExamplePinger() {
+	p := raw.Pinger{Count: 3, Interval: 10 * time.Millisecond}
+	targets := slices.Values([]netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")})
+	for e, err := range p.Ping(context.Background(), targets) {
+		if errors.Is(err, os.ErrPermission) {
+			log.Print(err)
+			return
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+		switch e.Outcome {
+		case probe.Answered, probe.Late:
+			fmt.Printf("%v echo %d: %v by the clock of the %v, of it %v in the local queue\n", e.Target, e.Seq, e.RTT, e.Source, e.Split.Queue)
+		case probe.Refused:
+			fmt.Printf("%v echo %d: %s from %v\n", e.Target, e.Seq, raw.ErrorText(e.Target.Is6(), e.Type, e.Code), e.From)
+		default:
+			fmt.Printf("%v echo %d: %v, %v\n", e.Target, e.Seq, e.Outcome, e.Cause)
+		}
 	}
 }

@@ -206,38 +206,6 @@ func quoted(t testing.TB, c *codec, n uint64, target netip.Addr) []byte {
 	return b
 }
 
-// TestRoundTripWithoutClockSteps and its like: the system's clock is moved at every point of a round trip.
-func TestRoundTripClockSteps(t *testing.T) {
-	const base = int64(1_700_000_000_000_000_000)
-	const us = int64(time.Microsecond)
-	// The true course: called at 0, sent after 30 µs, received after 2030, read after 2100.
-	course := []int64{0, 30 * us, 2030 * us, 2100 * us}
-	for _, step := range []int64{0, -3600e9, 3600e9, -1e9, 1e9, -us * 1500, us * 1500, -us * 100, us * 100} {
-		for when := 1; when <= 3; when++ {
-			var wall [4]int64
-			for i := range wall {
-				wall[i] = base + course[i]
-				if i >= when {
-					wall[i] += step
-				}
-			}
-			rtt, source, split, stepped := roundTrip(moment{0, wall[0]}, wall[1], wall[2], moment{time.Duration(course[3]), wall[3]})
-			if step == 0 {
-				if stepped || source != TimeKernel || rtt != 2000*time.Microsecond || split != (Split{30 * time.Microsecond, 2000 * time.Microsecond, 70 * time.Microsecond}) {
-					t.Errorf("without a step: %v %v %+v", rtt, source, split)
-				}
-				continue
-			}
-			if !stepped || source != TimeProcess || rtt != 2100*time.Microsecond || split != (Split{}) {
-				t.Errorf("a step of %v before point %d: %v %v %+v %v", time.Duration(step), when, rtt, source, split, stepped)
-			}
-		}
-	}
-	if rtt, source, _, stepped := roundTrip(moment{0, base}, 0, 0, moment{time.Millisecond, base + 1e6}); rtt != time.Millisecond || source != TimeProcess || stepped {
-		t.Errorf("without stamps: %v %v", rtt, source)
-	}
-}
-
 func TestSettledRefuses(t *testing.T) {
 	for _, p := range []Pinger{{Count: -1}, {Preload: -1}, {Preload: 1 << 20}, {Window: -1}, {Interval: -1}, {Size: 70000}, {Size: -2}, {Retries: 1},
 		{Count: 1, Retries: 99}, {Backoff: 0.5}, {Family: 5}, {FlowLabel: 1 << 20}, {Options: make([]byte, 41)}, {Message: ExtendedEcho},

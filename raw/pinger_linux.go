@@ -86,7 +86,6 @@ type Run struct {
 type link struct {
 	conn    *Conn
 	codec   codec
-	scope   uint32
 	recv    *cmsg.Receiver
 	lane    *lane // of drive
 	data    []cmsg.Message

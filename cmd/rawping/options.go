@@ -20,7 +20,7 @@ type options struct {
 	size                      int
 	ttl                       int
 	tos                       string
-	from, device, source      string
+	from                      string
 	sendBuffer                int64
 	readBuffer                int64
 	four, six                 bool

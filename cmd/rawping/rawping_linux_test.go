@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { netlab.Run(inLab{m}) }
 func TestScripts(t *testing.T) {
 	netlab.Need(t)
 	testscript.Run(t, testscript.Params{Dir: "testdata", Setup: func(e *testscript.Env) error {
-		e.Vars = append(e.Vars, "NO_COLOR=1")
+		e.Vars = append(e.Vars, "NO_COLOR=1", "GORACE=atexit_sleep_ms=0") // the race detector would wait a second at each exit
 		return os.WriteFile(e.WorkDir+"/hosts.txt", []byte("# hosts\n127.0.0.1\n127.0.0.2 a comment\n\n::1\n"), 0o644)
 	}})
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"sockwire/cmd/internal/cli"
@@ -68,6 +69,10 @@ func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string
 		}
 		args = []string{args[0]}
 		h.fixed = target
+	}
+	if p.pinger.Slack > 0 {
+		// A slow sweep does little at a time: waking a second processor for it costs more than the work.
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	}
 	var m *metrics
 	if o.metrics != "" {
