@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"sockwire/cmd/internal/cli/clitest"
-	"sockwire/dgram"
 	"sockwire/dgram/relay"
 	"sockwire/raw/impair"
 )
@@ -131,20 +130,20 @@ func background(t *testing.T, network, address, name string, args ...string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cancel(); _ = cmd.Wait() })
+	// Trying to take the port would keep the server from it.
+	_, port, _ := net.SplitHostPort(address)
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if network == "tcp4" {
-			if l, err := net.Listen(network, address); err != nil {
-				return
-			} else {
-				l.Close()
-			}
-			continue
-		}
-		c, err := dgram.Listen(t.Context(), network, address, nil)
+		table, err := os.ReadFile("/proc/net/" + strings.TrimSuffix(network, "4"))
 		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(table), fmt.Sprintf(":%04X ", n)) {
 			return
 		}
-		c.Close()
 	}
 	t.Fatalf("%s does not listen", name)
 }
