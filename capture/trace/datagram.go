@@ -34,7 +34,7 @@ func (p *PacketRecord) fragmentKey() fragmentKey {
 // joinDatagrams finds the send of every UDP datagram and the receive that took it.
 func (c *correlator) joinDatagrams() {
 	queues := map[*Socket][]*message{}
-	units := map[*Socket][]*unit{}
+	units := map[*Socket]train{}
 	later := c.laterFragments()
 	for _, p := range c.Packets {
 		if p.UDP == nil || p.Raw != nil && p.Fragment.Is {
@@ -64,7 +64,7 @@ func (c *correlator) joinDatagrams() {
 			m.attribute()
 		}
 		if p.To != nil && m.whole {
-			queues[p.To] = append(queues[p.To], m)
+			queues[p.To] = append(queues[p.To], m.delivered(p.To)...)
 		}
 	}
 	for s, q := range queues {
@@ -110,10 +110,15 @@ func (m *message) gather(later []*PacketRecord) {
 
 // findUnit finds the send: of those that had been entered, went there and passed this, the first
 // that has no datagram yet.
-func findUnit(units []*unit, m *message, p *PacketRecord) *unit {
-	for _, u := range units {
-		if u.used || u.call.Entered > p.Time || u.size != m.size || !samePrefix(u.data, m.data) {
+func findUnit(units train, m *message, p *PacketRecord) *unit {
+	for i, u := range units {
+		if u.used || u.call.Entered > p.Time || !samePrefix(u.data, m.data) {
 			continue
+		}
+		if u.size != m.size {
+			if u = units[i:].train(m.size); u == nil {
+				continue
+			}
 		}
 		if to := plain(u.to.IP); u.to.IP.IsValid() && to != p.Dst && !(to.Addr().IsUnspecified() && to.Port() == p.Dst.Port()) {
 			continue

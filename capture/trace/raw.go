@@ -93,6 +93,8 @@ func (c *correlator) matchRaw(s *Socket, u *unit, p *PacketRecord, fragments map
 	switch owner := fragments[p.fragmentKey()]; {
 	case p.Fragment.Is && owner != nil && owner.call != u.call:
 		return
+	case p.Fragment.Is && at > 0 && owner == nil && !included:
+		return // of another datagram with the same bytes, as an echo reply has: the kernel sends the first fragment first
 	case !p.Fragment.Is && (u.used || len(left) != len(body)):
 		return
 	case at > len(body) || at+len(left) > len(body):

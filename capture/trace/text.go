@@ -87,7 +87,7 @@ func (w *text) time(t time.Duration) string {
 }
 
 func (w *text) number(c *CallRecord) string {
-	s := fmt.Sprintf("#%-3d", c.Number)
+	s := fmt.Sprintf("#%-2d ", c.Number)
 	if w.Actors {
 		s += fmt.Sprintf("%-*s  ", w.width, escape(c.Actor))
 	}

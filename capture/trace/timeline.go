@@ -239,6 +239,8 @@ type unit struct {
 	size    int
 	to      Addr
 	used    bool // it has found its packet or its receive
+	base    int  // where in the message it begins, for a datagram that is a part of one send
+	last    bool // it is the last such part
 }
 
 // units lists the messages that the calls of s sent, in order.
@@ -253,7 +255,7 @@ func (s *Socket) units() []*unit {
 			if c.ok() {
 				size = int(c.Result)
 			}
-			all = append(all, &unit{call: c, data: c.Data, size: size, to: c.destination()})
+			all = append(all, c.segments(&unit{call: c, data: c.Data, size: size, to: c.destination()})...)
 		}
 		for i, m := range c.Messages {
 			if c.ok() && i >= int(c.Result) {
@@ -263,7 +265,7 @@ func (s *Socket) units() []*unit {
 			if !to.IsValid() {
 				to = c.destination()
 			}
-			all = append(all, &unit{call: c, message: i, data: m.Data, size: m.Size, to: to})
+			all = append(all, &unit{call: c, message: i, data: m.Data, size: m.Size, to: to, last: true})
 		}
 	}
 	return all
@@ -279,7 +281,7 @@ func (c *CallRecord) destination() Addr {
 
 // span is the part from:to of the unit.
 func (u *unit) span(from, to int) Span {
-	return Span{Call: u.call.Number, Message: u.message, From: from, To: to, All: from == 0 && to == u.size}
+	return Span{Call: u.call.Number, Message: u.message, From: u.base + from, To: u.base + to, All: from == 0 && to == u.size && u.base == 0 && u.last}
 }
 
 // carry notes that the packet carries a span of the unit.

@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Condition: func(cond string) (bool, error) {
-			return cond == "lab" && labAvailable(t), nil
+			return cond == "lab" && labAvailable(t) || cond == "peers" && peersAvailable(t), nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"jsonlines": jsonLines},
 	})

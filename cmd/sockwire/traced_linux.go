@@ -349,7 +349,14 @@ type traceSummary struct {
 func (r *tracing) finish() error {
 	r.notes()
 	var err error
-	t := r.timeline()
+	all := trace.Correlate(r.log.Events())
+	t := r.o.trace.filter(all)
+	// A process that ran before has connections of which the beginning was not seen.
+	if r.live != nil && r.lost == 0 && r.o.trace.pid == 0 {
+		if fault := all.Check(); fault != nil {
+			r.env.Warnf("this timeline does not add up: %s", strings.ReplaceAll(fault.Error(), "\n", "; "))
+		}
+	}
 	switch {
 	case r.o.json:
 		if !r.o.trace.summary {
