@@ -17,6 +17,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"sockwire/dgram"
+	"sockwire/dgram/ledger"
 	"sockwire/dgram/relay"
 	"sockwire/raw/impair"
 )
@@ -440,6 +441,51 @@ func TestHotPathsAllocateNothing(t *testing.T) {
 		}
 	}); n > 0.05 { // the server runs beside it
 		t.Errorf("%v allocations for %d datagrams", n, batchLimit)
+	}
+}
+
+// So do a session's stream and requests, and a client's replies.
+func TestSessionsAllocateNothing(t *testing.T) {
+	s, _ := server(t, nil)
+	sink, err := dgram.Listen(t.Context(), "udp4", "127.0.0.1:0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sink.Close()
+	c, err := dgram.Dial(t.Context(), "udp4", sink.LocalAddr().String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	n := &session{server: s, conn: c, peer: sink.LocalAddr(), id: 9, arena: make([]byte, 0, 1<<16), heard: time.Now(), reported: time.Now().Add(time.Hour)}
+	n.account = newAccount(c, 9, &Params{}, true)
+	f := &flow{cfg: &Config{Requests: &Load{}}, conn: c, session: 9, down: newAccount(c, 9, &Params{}, true),
+		rtt: ledger.NewHistogram(), network: ledger.NewHistogram(), server: ledger.NewHistogram()}
+	d := dgram.Datagram{Payload: make([]byte, 100), From: n.peer, Time: time.Now()}
+	h := header{session: 9}
+	ctx := context.Background()
+	step := func() {
+		for _, k := range []kind{kindData, kindRequest} {
+			h.kind = k
+			h.seq++
+			h.sent, h.due = d.Time.UnixNano(), d.Time.UnixNano()
+			h.put(d.Payload)
+			if !n.handle(ctx, &d) {
+				t.Fatal("the session ended")
+			}
+		}
+		n.answer()
+		n.unasked()
+		h.kind = kindReply
+		h.put(d.Payload)
+		f.take(&d)
+	}
+	step()
+	if n := testing.AllocsPerRun(200, step); n > 0.05 { // a server runs beside it
+		t.Errorf("%v allocations", n)
+	}
+	if n.served != 202 || f.rtt.Count() != 202 {
+		t.Errorf("%d served, %d replies", n.served, f.rtt.Count())
 	}
 }
 
