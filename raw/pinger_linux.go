@@ -95,9 +95,46 @@ type link struct {
 	stamped uint64 // highest echo the kernel stamped
 	drops   uint32
 	dropsAt time.Duration
-	backlog int // packets read without a pause
-	peak    int // most of them since drops were last looked at
+	backlog int           // packets read without a pause
+	emptied time.Duration // when the receive buffer was last read to its end
+	peak    int           // most of them since drops were last looked at
 }
+
+// queued returns how much of the receive buffer is taken by what has not been read.
+func (l *link) queued() int {
+	bytes := 0
+	_ = l.conn.rc.Control(func(fd uintptr) {
+		if n, err := cmsg.ReadQueued(int(fd)); err == nil {
+			bytes = n
+		}
+	})
+	return bytes
+}
+
+// crowded tells whether answers wait to be read in more than a quarter of a receive buffer: sending more would lose some.
+func (r *Run) crowded() bool {
+	for _, l := range r.links {
+		if l != nil && l.queued() > l.conn.ReadBuffer()/4 {
+			return true
+		}
+	}
+	return false
+}
+
+// heardUntil returns the time up to which everything that arrived has been taken in. An echo whose timeout passed after
+// that may have its answer waiting here.
+func (r *Run) heardUntil(now time.Duration) time.Duration {
+	until := now
+	for _, l := range r.links {
+		if l != nil && l.queued() > 0 {
+			until = min(until, l.emptied)
+		}
+	}
+	return until
+}
+
+// crowdedPause is how long a sender leaves the processor to the receiver.
+const crowdedPause = 200 * time.Microsecond
 
 // lane is a batch of messages and the way they leave by. Each sending goroutine has its own.
 type lane struct {
@@ -555,7 +592,7 @@ func (r *Run) drive() {
 		now := r.clock.Now()
 		r.mu.Lock()
 		r.expire(now)
-		full := len(r.out) > backlogMost
+		full := len(r.out) > backlogMost || r.helper != nil && r.crowded()
 		n := 0
 		if r.ctx.Err() == nil && !full {
 			n = r.prepare(r.lanes)
@@ -576,8 +613,8 @@ func (r *Run) drive() {
 			r.finish()
 			return
 		}
-		if full {
-			next = now + time.Millisecond
+		if full || next <= now {
+			next = now + crowdedPause
 		}
 		// When ctx ends, the next turn finds that.
 		_ = r.clock.Until(r.ctx, next, r.wake)
@@ -596,7 +633,7 @@ func (r *Run) help() {
 		for r.ctx.Err() == nil {
 			r.mu.Lock()
 			n := 0
-			if len(r.out) <= backlogMost {
+			if len(r.out) <= backlogMost && !r.crowded() {
 				n = r.prepare(r.helper)
 			}
 			r.mu.Unlock()
@@ -1071,6 +1108,26 @@ func (r *Run) retry(s *slot) {
 
 // expire deals with what has timed out at now.
 func (r *Run) expire(now time.Duration) {
+	if r.mayExpire(now) {
+		r.endOverdue(r.heardUntil(now))
+	}
+	r.forget(now, false)
+}
+
+// mayExpire tells whether a timeout has passed.
+func (r *Run) mayExpire(now time.Duration) bool {
+	for level := range r.levels {
+		if s := r.firstPending(&r.timeouts[level]); s != nil && now >= s.sent+r.timeout(level) {
+			return true
+		}
+		if s := r.firstPending(&r.finals[level]); s != nil && now >= r.finalAt(s) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Run) endOverdue(now time.Duration) {
 	for level := range r.levels {
 		timeouts, finals := &r.timeouts[level], &r.finals[level]
 		for s := r.firstPending(timeouts); s != nil && now >= s.sent+r.timeout(level); s = r.firstPending(timeouts) {
@@ -1091,7 +1148,6 @@ func (r *Run) expire(now time.Duration) {
 			r.lose(finals.pop(), s, now)
 		}
 	}
-	r.forget(now, false)
 }
 
 // forget lets go of the oldest echoes that have ended: those for which no duplicate is waited for either or, when

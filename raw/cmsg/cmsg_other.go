@@ -28,6 +28,9 @@ func Enable(fd int, want Set) (granted Set, err error) { return 0, unsupported("
 // ReadDrops needs Linux.
 func ReadDrops(fd int) (uint32, error) { return 0, unsupported("ReadDrops") }
 
+// ReadQueued needs Linux.
+func ReadQueued(fd int) (int, error) { return 0, unsupported("ReadQueued") }
+
 // SetReadBuffer needs Linux.
 func SetReadBuffer(fd, size int) (granted int, err error) { return 0, unsupported("SetReadBuffer") }
 

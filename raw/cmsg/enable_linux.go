@@ -131,18 +131,28 @@ func txFlags(want Set) int {
 // ReadDrops returns how many datagrams this socket has lost in its receive buffer since it was made, to the last
 // one (SO_MEMINFO), modulo 2^32.
 func ReadDrops(fd int) (uint32, error) {
-	const drops = 8 // SK_MEMINFO_DROPS
-	var info [drops + 1]uint32
+	info, err := memory(fd)
+	return info[8], err // SK_MEMINFO_DROPS
+}
+
+// ReadQueued returns how many bytes of the receive buffer are taken by datagrams and error queue entries not yet read,
+// with the kernel's bookkeeping (SO_MEMINFO).
+func ReadQueued(fd int) (int, error) {
+	info, err := memory(fd)
+	return int(info[0]), err // SK_MEMINFO_RMEM_ALLOC
+}
+
+func memory(fd int) (info [9]uint32, err error) {
 	size := uint32(unsafe.Sizeof(info))
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
 		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
 	if errno != 0 {
-		return 0, os.NewSyscallError("cmsg: getsockopt SO_MEMINFO", errno)
+		return info, os.NewSyscallError("cmsg: getsockopt SO_MEMINFO", errno)
 	}
 	if size < uint32(unsafe.Sizeof(info)) {
-		return 0, fmt.Errorf("cmsg: read drops: this kernel does not count them: %w", errors.ErrUnsupported)
+		return info, fmt.Errorf("cmsg: read drops: this kernel does not count them: %w", errors.ErrUnsupported)
 	}
-	return info[drops], nil
+	return info, nil
 }
 
 // SetReadBuffer asks for a receive buffer of size bytes, beyond the system's limit if the process may
