@@ -90,7 +90,7 @@ func (k *conn) lastFrom(i int, f *flow) *PacketRecord {
 // acting returns the call on the sending socket that made p leave, if one can be told.
 func (f *flow) acting(p *PacketRecord) *CallRecord {
 	flags := p.TCP.Flags
-	for _, c := range f.from.calls {
+	for _, c := range f.from.since(p.Time, p.Time) {
 		if !c.activeAt(p.Time) {
 			continue
 		}
@@ -135,7 +135,7 @@ func (p *PacketRecord) answers(before *PacketRecord) bool {
 
 // idleBefore tells whether no call on the socket that can make it send was active shortly before t.
 func (s *Socket) idleBefore(t time.Duration) bool {
-	for _, c := range s.calls {
+	for _, c := range s.since(t-quiet, t) {
 		switch c.Name {
 		case "accept", "accept4", "connect", "poll", "ppoll", "epoll_wait", "epoll_pwait":
 			continue
@@ -192,8 +192,11 @@ func (f *flow) explainSilence(seen map[string]bool) {
 
 // sentDuring tells whether a packet left that carries bytes of c while c ran.
 func (f *flow) sentDuring(c *CallRecord) bool {
-	for _, p := range f.conn.packets {
-		if !c.activeAt(p.Time) || p.Retransmit {
+	for _, p := range f.conn.packets[firstAfter(f.conn.packets, c.Entered):] {
+		if !c.activeAt(p.Time) {
+			break
+		}
+		if p.Retransmit {
 			continue
 		}
 		for _, s := range p.Carries {

@@ -59,6 +59,7 @@ func (c *correlator) joinDatagrams() {
 				units[p.From] = p.From.units()
 			}
 			m.unit = findUnit(units[p.From], m, p)
+			units[p.From] = units[p.From].rest()
 		}
 		if p.Raw == nil {
 			m.attribute()
@@ -159,6 +160,9 @@ func (m *message) attribute() {
 func (s *Socket) take(queue []*message) {
 	taken := map[*message]bool{}
 	for _, c := range s.calls {
+		for len(queue) > 0 && taken[queue[0]] {
+			queue = queue[1:]
+		}
 		if !c.receives() || !c.ok() || c.flag("MSG_ERRQUEUE") || len(c.Messages) > 0 {
 			continue
 		}

@@ -69,3 +69,11 @@ func (m *message) delivered(to *Socket) []*message {
 	}
 	return all
 }
+
+// rest leaves out the units at the start that are used.
+func (t train) rest() train {
+	for len(t) > 0 && t[0].used {
+		t = t[1:]
+	}
+	return t
+}

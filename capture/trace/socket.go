@@ -28,6 +28,7 @@ type Socket struct {
 	madeBy int    // the call that created it, 0 if not known
 	names  []name // every pair of addresses it had, in time
 	calls  []*CallRecord
+	until  []time.Duration // when the last of the calls up to each had returned, made by since
 }
 
 // name is the pair of addresses that a socket has from a time on.

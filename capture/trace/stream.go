@@ -1,7 +1,9 @@
 package trace
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -129,6 +131,7 @@ func (s *Socket) intervals() []interval {
 		all = append(all, iv)
 		next = iv.to
 	}
+	slices.SortStableFunc(all, func(a, b interval) int { return cmp.Compare(a.from, b.from) })
 	return all
 }
 
@@ -207,7 +210,7 @@ func (f *flow) carry(p *PacketRecord, from, to int64) {
 	f.high = max(f.high, to)
 	known := int64(0)
 	if f.anchored && f.from != nil {
-		for _, iv := range f.intervals {
+		for _, iv := range overlapping(f.intervals, from, to) {
 			a, b := max(from, iv.from), min(to, iv.to)
 			// A call that had not been entered cannot have written what is already on the wire.
 			if a >= b || iv.unsure || iv.call.Entered > p.Time {
@@ -281,7 +284,7 @@ func consume(sent []interval, to *Socket, fin int64) {
 		}
 		c.Offset = at
 		end := at + c.Result
-		for _, iv := range sent {
+		for _, iv := range overlapping(sent, at, end) {
 			a, b := max(at, iv.from), min(end, iv.to)
 			if a >= b || iv.unsure || iv.call.Entered > c.Left {
 				continue

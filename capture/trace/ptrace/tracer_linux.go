@@ -30,7 +30,7 @@ type Tracer struct {
 	pid     int     // of the first process
 	started bool
 
-	events    chan trace.Event
+	batch     batch
 	threads   map[int]*thread
 	processes map[int]*process
 	sockets   map[trace.SocketID]*socket
@@ -66,7 +66,7 @@ const (
 func newTracer(cfg *Config) *Tracer {
 	t := &Tracer{
 		threads: map[int]*thread{}, processes: map[int]*process{}, sockets: map[trace.SocketID]*socket{}, flying: map[trace.SocketID]int{},
-		tids: map[int]int{}, events: make(chan trace.Event, 4096), resume: unix.PTRACE_CONT,
+		tids: map[int]int{}, resume: unix.PTRACE_CONT,
 	}
 	if cfg != nil {
 		t.cfg = *cfg
@@ -130,21 +130,51 @@ func (t *Tracer) Events(ctx context.Context) iter.Seq2[trace.Event, error] {
 		go func() {
 			// The thread is not given back: whatever it may still trace ends or goes on with it.
 			runtime.LockOSThread()
-			err := t.trace(ctx)
-			close(t.events)
-			failed <- err
+			failed <- t.trace(ctx)
 		}()
-		more := true
-		for e := range t.events {
-			if more && !yield(e, nil) {
-				more = false
-				cancel()
+		more, running := true, true
+		var err error
+		for running {
+			select {
+			case err = <-failed:
+				running = false
+			case <-time.After(batchDelay):
+			}
+			for _, e := range t.batch.take() {
+				if more && !yield(e, nil) {
+					more = false
+					cancel()
+				}
 			}
 		}
-		if err := <-failed; err != nil && more {
+		if err != nil && more {
 			yield(nil, err)
 		}
 	}
+}
+
+// batchDelay is how long an event may wait until it is yielded. Waking the reader for each event would cost the
+// traced program more than the trace itself.
+const batchDelay = 10 * time.Millisecond
+
+// batch holds events on their way from the tracing thread to the reader.
+type batch struct {
+	mu     sync.Mutex
+	events []trace.Event
+}
+
+func (b *batch) add(e trace.Event) {
+	b.mu.Lock()
+	b.events = append(b.events, e)
+	b.mu.Unlock()
+}
+
+func (b *batch) take() []trace.Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	events := b.events
+	b.events = nil
+	return events
 }
 
 // Status returns how a started program ended, once Events has.
@@ -161,7 +191,7 @@ func (t *Tracer) Signal(s os.Signal) error {
 	return unix.Kill(t.pid, n)
 }
 
-func (t *Tracer) emit(e trace.Event) { t.events <- e }
+func (t *Tracer) emit(e trace.Event) { t.batch.add(e) }
 
 func (t *Tracer) note(format string, args ...any) {
 	t.emit(&trace.Note{Time: t.clock.Now(), Text: fmt.Sprintf(format, args...)})

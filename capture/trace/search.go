@@ -1,0 +1,42 @@
+package trace
+
+import (
+	"math"
+	"sort"
+	"time"
+)
+
+// Timelines of many calls are searched, not walked: what is looked for is near in time or in its stream.
+
+// since returns the socket's calls, in order, that were entered up to `to` and of which none before had
+// returned later than from. All calls that were active in that time are among them.
+func (s *Socket) since(from, to time.Duration) []*CallRecord {
+	if len(s.until) != len(s.calls) {
+		s.until = make([]time.Duration, len(s.calls))
+		last := time.Duration(math.MinInt64)
+		for i, c := range s.calls {
+			left := c.Left
+			if c.Pending {
+				left = math.MaxInt64
+			}
+			last = max(last, left)
+			s.until[i] = last
+		}
+	}
+	begin := sort.Search(len(s.calls), func(i int) bool { return s.until[i] >= from })
+	end := sort.Search(len(s.calls), func(i int) bool { return s.calls[i].Entered > to })
+	return s.calls[min(begin, end):end]
+}
+
+// firstAfter is the index of the first packet at t or later.
+func firstAfter(packets []*PacketRecord, t time.Duration) int {
+	return sort.Search(len(packets), func(i int) bool { return packets[i].Time >= t })
+}
+
+// overlapping returns the intervals that have bytes of from:to. They are in order, and lie end to end unless a
+// source gave offsets that cannot be.
+func overlapping(all []interval, from, to int64) []interval {
+	begin := sort.Search(len(all), func(i int) bool { return all[i].to > from })
+	end := sort.Search(len(all), func(i int) bool { return all[i].from >= to })
+	return all[min(begin, end):end]
+}
