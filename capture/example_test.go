@@ -6,27 +6,25 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net/netip"
 	"time"
 
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/layers"
-
 	"sockwire/capture"
+	craft "sockwire/raw/packet"
 )
 
 // twoFrames is a capture with two frames in it.
 func twoFrames() io.Reader {
 	frame := func(payload string) []byte {
-		b := gopacket.NewSerializeBuffer()
-		ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: []byte{192, 0, 2, 1}, DstIP: []byte{192, 0, 2, 2}}
-		udp := &layers.UDP{SrcPort: 4000, DstPort: 5000}
-		udp.SetNetworkLayerForChecksum(ip)
-		eth := &layers.Ethernet{SrcMAC: []byte{2, 0, 0, 0, 0, 1}, DstMAC: []byte{2, 0, 0, 0, 0, 2}, EthernetType: layers.EthernetTypeIPv4}
-		err := gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, eth, ip, udp, gopacket.Payload(payload))
+		b, err := craft.Append(nil,
+			&craft.Ethernet{Src: craft.MAC{2, 0, 0, 0, 0, 1}, Dst: craft.MAC{2, 0, 0, 0, 0, 2}},
+			&craft.IPv4{Src: netip.MustParseAddr("192.0.2.1"), Dst: netip.MustParseAddr("192.0.2.2")},
+			&craft.UDP{SrcPort: 4000, DstPort: 5000},
+			craft.Payload(payload))
 		if err != nil {
 			log.Fatal(err)
 		}
-		return b.Bytes()
+		return b
 	}
 	var file bytes.Buffer
 	w, err := capture.NewWriter(&file, nil)
@@ -61,28 +59,8 @@ func ExampleNewReader() {
 		fmt.Println(f.Time.UTC().Format(time.TimeOnly), r.Interfaces()[f.Interface].Name, f.Link, f.Length)
 	}
 	// Output:
-	// 00:00:00 eth0 EN10MB 60
-	// 00:00:01 eth0 EN10MB 60
-}
-
-// Any Source serves programs on gopacket.
-func ExampleNewPacketSource() {
-	r, err := capture.NewReader(twoFrames())
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer r.Close()
-	src, err := capture.NewPacketSource(context.Background(), r)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer src.Close()
-	for p := range gopacket.NewPacketSource(src, src.LinkType()).Packets() {
-		fmt.Println(p.NetworkLayer().NetworkFlow(), string(p.ApplicationLayer().Payload()))
-	}
-	// Output:
-	// 192.0.2.1->192.0.2.2 one
-	// 192.0.2.1->192.0.2.2 three
+	// 00:00:00 eth0 EN10MB 45
+	// 00:00:01 eth0 EN10MB 47
 }
 
 func ExampleOpen() {

@@ -17,7 +17,7 @@
 // gopacket's DecodingLayerParser decodes a layer of each kind once, so the inner header of a tunnel
 // overwrites the outer one; it panics on hostile input, knows neither LINKTYPE_LINUX_SLL2 nor
 // LINKTYPE_IPV4, and costs several times as much a packet. Decoding is what this project is about, so
-// the headers are read here. gopacket users are served by the adapter in package capture, and the
+// the headers are read here. gopacket users are served by the adapter in package capture/gopackets, and the
 // tests use tshark as the judge of every field.
 //
 // # Fields

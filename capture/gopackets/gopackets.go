@@ -1,4 +1,7 @@
-package capture
+// Package gopackets lets programs on gopacket read the frames of a capture.Source.
+//
+// It is a package of its own because gopacket/layers costs every program that links it 3.5 ms of start-up.
+package gopackets
 
 import (
 	"context"
@@ -7,24 +10,25 @@ import (
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
+
+	"sockwire/capture"
 )
 
-// PacketSource lets programs on gopacket read any Source. It is a gopacket.PacketDataSource and a
+// Source lets programs on gopacket read any capture.Source. It is a gopacket.PacketDataSource and a
 // gopacket.ZeroCopyPacketDataSource.
-type PacketSource struct {
-	next func() (Frame, error, bool)
+type Source struct {
+	next func() (capture.Frame, error, bool)
 	stop func()
-	ifs  func() []Interface
-	link LinkType
-	held *Frame // the first, which told the link type
+	link capture.LinkType
+	held *capture.Frame // the first, which told the link type
 }
 
-// NewPacketSource starts reading src, up to its first frame. Close it to free the source for others.
+// New starts reading src, up to its first frame. Close it to free the source for others.
 //
 // gopacket's own decoders panic on some hostile packets; its PacketSource recovers from that by default,
 // and should be left to.
-func NewPacketSource(ctx context.Context, src Source) (*PacketSource, error) {
-	p := &PacketSource{ifs: src.Interfaces}
+func New(ctx context.Context, src capture.Source) (*Source, error) {
+	p := new(Source)
 	p.next, p.stop = iter.Pull2(src.Frames(ctx))
 	f, err, ok := p.next()
 	switch {
@@ -38,9 +42,9 @@ func NewPacketSource(ctx context.Context, src Source) (*PacketSource, error) {
 }
 
 // LinkType returns gopacket's name for the link type of the first frame. gopacket has one link type a
-// source; a Source whose interfaces differ needs one PacketSource each. Link types that gopacket does not
-// know (LinkLinuxSLL2 is one) decode to a payload.
-func (p *PacketSource) LinkType() layers.LinkType {
+// source; one whose interfaces differ needs a Source each. Link types that gopacket does not
+// know (capture.LinkLinuxSLL2 is one) decode to a payload.
+func (p *Source) LinkType() layers.LinkType {
 	if p.link > 0xff {
 		return 0xff // no decoder has this number
 	}
@@ -48,7 +52,7 @@ func (p *PacketSource) LinkType() layers.LinkType {
 }
 
 // ReadPacketData returns a copy of the next frame. The error is io.EOF at the end of the source.
-func (p *PacketSource) ReadPacketData() ([]byte, gopacket.CaptureInfo, error) {
+func (p *Source) ReadPacketData() ([]byte, gopacket.CaptureInfo, error) {
 	b, info, err := p.ZeroCopyReadPacketData()
 	if err != nil {
 		return nil, info, err
@@ -57,7 +61,7 @@ func (p *PacketSource) ReadPacketData() ([]byte, gopacket.CaptureInfo, error) {
 }
 
 // ZeroCopyReadPacketData returns the next frame; the data is valid until the next call.
-func (p *PacketSource) ZeroCopyReadPacketData() ([]byte, gopacket.CaptureInfo, error) {
+func (p *Source) ZeroCopyReadPacketData() ([]byte, gopacket.CaptureInfo, error) {
 	f, err, ok := p.take()
 	if !ok {
 		return nil, gopacket.CaptureInfo{}, io.EOF
@@ -69,7 +73,7 @@ func (p *PacketSource) ZeroCopyReadPacketData() ([]byte, gopacket.CaptureInfo, e
 	return f.Data, info, nil
 }
 
-func (p *PacketSource) take() (Frame, error, bool) {
+func (p *Source) take() (capture.Frame, error, bool) {
 	if f := p.held; f != nil {
 		p.held = nil
 		return *f, nil, true
@@ -78,9 +82,9 @@ func (p *PacketSource) take() (Frame, error, bool) {
 }
 
 // Close ends reading. It does not close the source.
-func (p *PacketSource) Close() { p.stop() }
+func (p *Source) Close() { p.stop() }
 
 var (
-	_ gopacket.PacketDataSource         = (*PacketSource)(nil)
-	_ gopacket.ZeroCopyPacketDataSource = (*PacketSource)(nil)
+	_ gopacket.PacketDataSource         = (*Source)(nil)
+	_ gopacket.ZeroCopyPacketDataSource = (*Source)(nil)
 )

@@ -1,4 +1,4 @@
-package capture_test
+package gopackets_test
 
 import (
 	"bytes"
@@ -9,12 +9,13 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"sockwire/capture"
+	"sockwire/capture/gopackets"
 )
 
-func TestPacketSource(t *testing.T) {
+func TestSource(t *testing.T) {
 	r, err := capture.NewReader(twoFrames())
 	must(t, err)
-	src, err := capture.NewPacketSource(context.Background(), r)
+	src, err := gopackets.New(context.Background(), r)
 	must(t, err)
 	if src.LinkType() != layers.LinkTypeEthernet {
 		t.Errorf("link type %v", src.LinkType())
@@ -43,23 +44,29 @@ func TestPacketSource(t *testing.T) {
 	must(t, w.Close())
 	r, err = capture.NewReader(&file)
 	must(t, err)
-	src, err = capture.NewPacketSource(context.Background(), r)
+	src, err = gopackets.New(context.Background(), r)
 	must(t, err)
 	if _, _, err := src.ReadPacketData(); err != io.EOF {
 		t.Errorf("of an empty source: %v", err)
 	}
-	ifs, frames := mixed(2)
 	w, err = capture.NewWriter(&file, nil)
 	must(t, err)
-	must(t, w.Describe(ifs))
-	must(t, w.Write(&frames[1]))
+	must(t, w.Describe([]capture.Interface{{Link: capture.LinkLinuxSLL2}}))
+	must(t, w.Write(&capture.Frame{Data: make([]byte, 20), Length: 20, Link: capture.LinkLinuxSLL2}))
 	must(t, w.Close())
 	r, err = capture.NewReader(&file)
 	must(t, err)
-	src, err = capture.NewPacketSource(context.Background(), r)
+	src, err = gopackets.New(context.Background(), r)
 	must(t, err)
 	if src.LinkType() != 0xff {
 		t.Errorf("link type %v of an SLL2 source", src.LinkType())
 	}
 	src.Close()
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }
