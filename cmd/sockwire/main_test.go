@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 		Condition: func(cond string) (bool, error) {
 			return cond == "lab" && labAvailable(t) || cond == "peers" && peersAvailable(t), nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"jsonlines": jsonLines},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"jsonlines": jsonLines, "samepackets": samePackets},
 	})
 }
 
