@@ -221,7 +221,7 @@ func (p *Pinger) Start(ctx context.Context) (*Run, error) {
 		r.Close()
 		return nil, err
 	}
-	awaitStamps()
+	_ = cmsg.AwaitStamps() // without stamps each echo says so itself
 	r.clock = probe.NewWaiter()
 	r.clock.Coarse = s.Slack >= time.Millisecond
 	return r, nil

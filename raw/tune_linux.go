@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -59,40 +58,4 @@ func defaultTTL(c *Conn) (ttl byte, err error) {
 		ttl = byte(n)
 	})
 	return ttl, errors.Join(ctl, err)
-}
-
-// awaitStamps waits until the kernel stamps what it receives. It switches that on for the whole system when the first
-// socket asks, a moment later, and until then packets come without a time. A datagram sent to itself over the loopback
-// device tells; without that device there is nothing to wait for.
-func awaitStamps() {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		return
-	}
-	defer unix.Close(fd)
-	if _, err := cmsg.Enable(fd, cmsg.RxSoftware|cmsg.RxHardware); err != nil {
-		return
-	}
-	if unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}) != nil {
-		return
-	}
-	self, err := unix.Getsockname(fd)
-	if err != nil {
-		return
-	}
-	var oob [controlSize]byte
-	var info cmsg.Info
-	for range 50 {
-		if unix.Sendto(fd, nil, 0, self) != nil {
-			return
-		}
-		_, n, flags, _, err := unix.Recvmsg(fd, nil, oob[:], 0)
-		if err != nil && err != unix.EAGAIN {
-			return
-		}
-		if info.Parse(oob[:n], flags); info.Has&cmsg.RxSoftware != 0 {
-			return
-		}
-		time.Sleep(200 * time.Microsecond)
-	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/trace"
+	"sockwire/raw/cmsg"
 	"sockwire/raw/netlab"
 )
 
@@ -188,7 +189,7 @@ func newTheatre(ctx context.Context, o options, inside bool) (*theatre, error) {
 		if t.live, t.blind = capture.Open(ctx, t.ifname, &capture.Config{Immediate: true}); t.live == nil {
 			return t, nil
 		}
-		return t, awaitStamps()
+		return t, cmsg.AwaitStamps()
 	}
 	if err := t.build(); err != nil {
 		t.close()
@@ -198,7 +199,7 @@ func newTheatre(ctx context.Context, o options, inside bool) (*theatre, error) {
 		if t.live, err = capture.Open(ctx, t.ifname, &capture.Config{Immediate: true}); err != nil {
 			return err
 		}
-		return awaitStamps()
+		return cmsg.AwaitStamps()
 	})
 	if err != nil {
 		t.close()

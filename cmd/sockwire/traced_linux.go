@@ -22,6 +22,7 @@ import (
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/ptrace"
 	"sockwire/cmd/internal/cli"
+	"sockwire/raw/cmsg"
 	"sockwire/raw/netlab"
 )
 
@@ -123,7 +124,7 @@ func (r *tracing) capture(ctx context.Context) error {
 			return err
 		}
 		r.log.Add(&trace.Host{Name: r.host, Addrs: addresses(), Captured: true})
-		return awaitStamps()
+		return cmsg.AwaitStamps()
 	})
 	switch {
 	case r.live == nil && ctx.Err() == nil:

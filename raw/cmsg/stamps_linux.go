@@ -1,0 +1,57 @@
+package cmsg
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// AwaitStamps waits, for at most about a third of a second, until the kernel stamps packets as they pass. It begins to
+// only some time after the first socket has asked for it (net_enable_timestamp leaves the work to a kernel thread), and
+// until then a packet has no time, or that at which it is read. So call it once the socket is open whose times matter.
+//
+// A datagram to ourselves over the loopback interface, read later on purpose, tells the one from the other. The error
+// says that it could not be sent, as where that interface is down, or that no stamp came.
+func AwaitStamps() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("cmsg: time stamps: socket: %w", err)
+	}
+	defer unix.Close(fd)
+	self := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
+	if err := unix.Bind(fd, self); err != nil {
+		return fmt.Errorf("cmsg: time stamps: %w", err)
+	}
+	local, err := unix.Getsockname(fd)
+	if err != nil {
+		return fmt.Errorf("cmsg: time stamps: %w", err)
+	}
+	if _, err := Enable(fd, RxSoftware); err != nil {
+		return fmt.Errorf("cmsg: time stamps: %w", err)
+	}
+	timeout := unix.NsecToTimeval(int64(time.Second))
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
+		return fmt.Errorf("cmsg: time stamps: %w", err)
+	}
+	oob := make([]byte, 256)
+	var info Info
+	for range 1000 {
+		if err := unix.Sendto(fd, nil, 0, local); err != nil {
+			return fmt.Errorf("cmsg: time stamps: %w", err)
+		}
+		sent := time.Now()
+		time.Sleep(300 * time.Microsecond)
+		_, n, flags, _, err := unix.Recvmsg(fd, nil, oob, 0)
+		if err != nil {
+			return fmt.Errorf("cmsg: time stamps: %w", err)
+		}
+		info.Reset()
+		info.Parse(oob[:n], flags)
+		if !info.Software.IsZero() && info.Software.UnixNano() <= sent.UnixNano() {
+			return nil
+		}
+	}
+	return errors.New("cmsg: the kernel does not stamp packets as they pass")
+}
