@@ -176,22 +176,32 @@ func captureRows() []Row {
 			filePeer{"tshark -z conv,tcp", 10, words("tshark -n -q -r FILE -z conv,tcp")}),
 		growthRow("pktview-growth-10", "ten million packets as lines", 10_000_000),
 		growthRow("pktview-growth-100", "a hundred million, in a file of 4.4 GB", 100_000_000),
-		{
-			Name:    "live-capture",
-			About:   liveRate + " of small frames from another host, written to a file; bound by the kernel's delivery into the ring",
-			Figures: []Figure{{Name: "lost", Unit: " packets", LowerIsBetter: true}, {Name: "CPU a packet", Unit: " ns", LowerIsBetter: true}},
-			Ours: Side{Name: "pktview", Needs: []string{"trafgen"}, Run: func(ctx context.Context, b *Bench) ([]float64, error) {
-				path, err := b.Build(ctx, "pktview")
-				if err != nil {
-					return nil, err
-				}
-				return live(ctx, b, path, "-p", "-i", "eth0", "-w")
-			}},
-			Peers: []Side{{Name: "tcpdump", Needs: []string{"tcpdump", "trafgen"}, Goals: []float64{0, 0.8},
-				Run: func(ctx context.Context, b *Bench) ([]float64, error) {
-					return live(ctx, b, "tcpdump", "-p", "-i", "eth0", "-w")
-				}}},
-		},
+		liveRow("live-capture", liveRate),
+		liveRow("live-capture-flood", ""),
+	}
+}
+
+// liveRow writes small frames that come at a rate, or as fast as trafgen sends them, to a file.
+func liveRow(name, rate string) Row {
+	speed := rate
+	if rate == "" {
+		speed = "all that trafgen can send"
+	}
+	return Row{
+		Name:    name,
+		About:   "small frames from another host, " + speed + ", written to a file; bound by the kernel's delivery into the ring",
+		Figures: []Figure{{Name: "lost", Unit: " packets", LowerIsBetter: true}, {Name: "CPU a packet", Unit: " ns", LowerIsBetter: true}},
+		Ours: Side{Name: "pktview", Needs: []string{"trafgen"}, Run: func(ctx context.Context, b *Bench) ([]float64, error) {
+			path, err := b.Build(ctx, "pktview")
+			if err != nil {
+				return nil, err
+			}
+			return live(ctx, b, rate, path, "-p", "-i", "eth0", "-w")
+		}},
+		Peers: []Side{{Name: "tcpdump", Needs: []string{"tcpdump", "trafgen"}, Goals: []float64{1, 0.8},
+			Run: func(ctx context.Context, b *Bench) ([]float64, error) {
+				return live(ctx, b, rate, "tcpdump", "-p", "-i", "eth0", "-w")
+			}}},
 	}
 }
 
@@ -251,7 +261,7 @@ func smallCapture(b *Bench, n int) (string, error) {
 
 // live sends frames from one host to another, where a program writes them to the file that its last argument names, and
 // returns how many are missing in it and what each cost.
-func live(ctx context.Context, b *Bench, program string, args ...string) ([]float64, error) {
+func live(ctx context.Context, b *Bench, rate, program string, args ...string) ([]float64, error) {
 	lab, err := netlab.New(nil)
 	if err != nil {
 		return nil, err
@@ -295,7 +305,11 @@ func live(ctx context.Context, b *Bench, program string, args ...string) ([]floa
 	go io.Copy(io.Discard, stderr)
 	// To a third station, so that the receiving kernel has nothing to do with it but capturing.
 	frame := "{ fill(0x02, 6), 0x02, 0, 0, 0, 0, 1, c16(0x88b5), fill(0x55, 46) }"
-	send := from.Command(ctx, "trafgen", "--dev", "eth0", "-n", fmt.Sprint(livePackets), "-b", liveRate, "-P", "1", "-C", frame)
+	trafgen := []string{"--dev", "eth0", "-n", fmt.Sprint(livePackets), "-P", "1", "-C", frame}
+	if rate != "" {
+		trafgen = append(trafgen, "-b", rate)
+	}
+	send := from.Command(ctx, "trafgen", trafgen...)
 	if out, err := send.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("trafgen: %w\n%s", err, out)
 	}
