@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"regexp"
 	"runtime"
@@ -29,8 +30,11 @@ func TestGenerated(t *testing.T) { clitest.Generated(t, "dgperf", run) }
 func server(t *testing.T) string {
 	t.Helper()
 	s, err := perf.NewServer(t.Context(), "127.0.0.1:0", nil)
-	if err != nil {
+	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -247,8 +248,11 @@ func TestTargetThatIsNotThere(t *testing.T) {
 func TestUnix(t *testing.T) {
 	dir := t.TempDir()
 	target, err := dgram.Listen(t.Context(), "unixgram", dir+"/target", nil)
+	if err != nil && runtime.GOOS == "windows" {
+		t.Skip("Windows has no Unix datagram sockets: ", err)
+	}
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	defer target.Close()
 	go target.Serve(t.Context(), 1, func(_ context.Context, d *dgram.Datagram) { _ = target.Reply(d, []byte("back")) })
