@@ -49,10 +49,10 @@ func (s *Server) stranger(d *dgram.Datagram, now time.Time) {
 		s.ignored()
 		return
 	}
-	if s.conn.Reply(d, f.out) == nil {
-		s.mu.Lock()
-		s.stats.Answered++
-		s.mu.Unlock()
+	// Counted before it leaves: who has the answer finds it counted.
+	s.answered(1)
+	if s.conn.Reply(d, f.out) != nil {
+		s.answered(-1)
 	}
 }
 

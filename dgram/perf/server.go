@@ -152,6 +152,12 @@ func (s *Server) handle(ctx context.Context, d *dgram.Datagram) {
 	_ = s.conn.Reply(d, answer)
 }
 
+func (s *Server) answered(n int) {
+	s.mu.Lock()
+	s.stats.Answered += uint64(n)
+	s.mu.Unlock()
+}
+
 func (s *Server) ignored() {
 	s.mu.Lock()
 	s.stats.Ignored++
