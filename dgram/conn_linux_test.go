@@ -376,17 +376,61 @@ func TestCoalescedIntoSmallBuffers(t *testing.T) {
 	}
 }
 
-// A device without checksum offload answers a train with EIO; a path with a small MTU answers EINVAL. SO_NO_CHECK makes
-// the kernel refuse trains with EINVAL too, which is how it is provoked here.
+// Where trains cannot be cut the kernel refuses them, with EINVAL or EIO, and the datagrams go one by one.
 func TestTrainsThatDoNotWorkAreSentOneByOne(t *testing.T) {
-	server := listen(t, "udp4", "127.0.0.1:0", nil)
-	client := dial(t, "udp4", server.LocalAddr().String(), nil)
-	rc, _ := client.SyscallConn()
-	var err error
-	_ = rc.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_NO_CHECK, 1) })
+	t.Run("EINVAL", func(t *testing.T) {
+		server := listen(t, "udp4", "127.0.0.1:0", nil)
+		client := dial(t, "udp4", server.LocalAddr().String(), nil)
+		rc, _ := client.SyscallConn()
+		var err error
+		_ = rc.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_NO_CHECK, 1) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		sendOneByOne(t, client, server)
+	})
+	// Older kernels say EIO for a device without checksum offload; all say it for UDP-Lite, whose sockets take the
+	// place of UDP's here.
+	t.Run("EIO", func(t *testing.T) {
+		server := listen(t, "udp4", "127.0.0.1:0", nil)
+		to := server.LocalAddr().IP
+		client := dial(t, "udp4", to.String(), nil)
+		lite := &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}
+		makeLite(t, server, func(fd int) error { return unix.Bind(fd, lite) })
+		makeLite(t, client, func(fd int) error { return unix.Connect(fd, lite) })
+		sendOneByOne(t, client, server)
+		if client.Offload() {
+			t.Error("offload is still on after EIO")
+		}
+	})
+}
+
+// makeLite puts a UDP-Lite socket in the place of a Conn's socket.
+func makeLite(t *testing.T, c *Conn, prepare func(fd int) error) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_UDPLITE)
+	if errors.Is(err, unix.EPROTONOSUPPORT) {
+		t.Skip("this kernel has no UDP-Lite")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer unix.Close(fd)
+	if err := prepare(fd); err != nil {
+		t.Fatal(err)
+	}
+	rc, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ctl := rc.Control(func(old uintptr) { err = unix.Dup3(fd, int(old), unix.O_CLOEXEC) }); ctl != nil || err != nil {
+		t.Fatal(ctl, err)
+	}
+}
+
+// sendOneByOne sends a hundred datagrams that would go as trains and wants each of them received.
+func sendOneByOne(t *testing.T, client, server *Conn) {
+	t.Helper()
 	arena := make([]byte, 1000)
 	var ms []Message
 	for i := range 100 {

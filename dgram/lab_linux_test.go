@@ -1,8 +1,13 @@
 package dgram
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -262,5 +267,44 @@ func TestRouterIsNamed(t *testing.T) {
 		if e.From != r.Addr4() || e.To != to.IP || e.Type != want.kind || e.Code != want.code || e.MTU != want.mtu || e.Unreachable() {
 			t.Errorf("got %v", e)
 		}
+	}
+}
+
+// A packet filter answers a send with EPERM, some only for the first datagram of a flow: one more try is made, and no
+// third.
+func TestFilteredSends(t *testing.T) {
+	if _, err := exec.LookPath("nft"); err != nil {
+		if os.Getenv("REQUIRE_PEERS") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	_, a, b := netlab.Two(t)
+	server := on(t, b, "udp4", netip.AddrPortFrom(b.Addr4(), 0).String(), nil)
+	nft := func(rule string) {
+		t.Helper()
+		rules := fmt.Sprintf("table ip sockwire { chain out { type filter hook output priority 0; udp dport %d %s; }; }",
+			server.LocalAddr().IP.Port(), rule)
+		for _, args := range [][]string{{"flush", "ruleset"}, {rules}} {
+			if out, err := a.Command(t.Context(), "nft", args...).CombinedOutput(); err != nil {
+				t.Fatalf("nft %s: %v\n%s", args, err, out)
+			}
+		}
+	}
+	client := on(t, a, "udp4", netip.AddrPortFrom(a.Addr4(), 0).String(), nil)
+	nft("limit rate 1/day burst 1 packets counter drop")
+	if err := client.Send([]byte("again"), server.LocalAddr()); err != nil {
+		t.Fatal(err)
+	}
+	if d := receive(t, server); string(d.Payload) != "again" {
+		t.Errorf("received %q", d.Payload)
+	}
+	nft("counter drop")
+	if err := client.Send([]byte("never"), server.LocalAddr()); !errors.Is(err, os.ErrPermission) {
+		t.Errorf("a send that the filter drops: %v", err)
+	}
+	out, err := a.Command(t.Context(), "nft", "list", "ruleset").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "counter packets 2 ") {
+		t.Errorf("two tries were expected: %v\n%s", err, out)
 	}
 }
