@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -20,7 +19,6 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/trace"
-	"sockwire/capture/trace/ptrace"
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw/cmsg"
 	"sockwire/raw/netlab"
@@ -63,7 +61,7 @@ type tracing struct {
 	env    *cli.Env
 	o      options
 	clock  *trace.Clock
-	tracer *ptrace.Tracer
+	tracer trace.Engine
 	log    trace.Log
 	ifname string
 	host   string
@@ -77,25 +75,6 @@ type tracing struct {
 	file *os.File
 	out  *cli.Output
 	text trace.Live
-}
-
-// prepare finds the program.
-func (r *tracing) prepare(args []string) (*ptrace.Tracer, error) {
-	cfg := &ptrace.Config{Clock: r.clock, Data: r.o.trace.kept(), Wait: r.o.trace.wait, Host: r.host}
-	if r.o.trace.pid != 0 {
-		return ptrace.Attach(r.o.trace.pid, cfg)
-	}
-	path, err := exec.LookPath(args[0])
-	if err != nil {
-		return nil, cli.WithHint(err, "give the path of a program that can be executed, or a name that PATH finds")
-	}
-	var environment []string
-	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "SOCKWIRE_NETLAB=") {
-			environment = append(environment, e)
-		}
-	}
-	return ptrace.Start(ptrace.Command{Path: path, Args: args, Env: environment, Files: [3]*os.File{os.Stdin, os.Stdout, os.Stderr}}, cfg)
 }
 
 // open makes where the timeline goes.

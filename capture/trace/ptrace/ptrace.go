@@ -14,21 +14,16 @@ package ptrace
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
-	"syscall"
 
 	"sockwire/capture/trace"
 )
 
-// Command is a program to start.
-type Command struct {
-	Path  string   // of the executable, see exec.LookPath
-	Args  []string // with the name of the program first
-	Env   []string
-	Dir   string      // "" for the current one
-	Files [3]*os.File // standard input, output and error; nil is /dev/null
-}
+// Command is a program to start, Status how it ended.
+type (
+	Command = trace.Command
+	Status  = trace.Status
+)
 
 // Config says what to record. The zero value is ready, but for Clock.
 type Config struct {
@@ -40,20 +35,6 @@ type Config struct {
 	Host string // the name of the network namespace, for the events
 
 	everything bool // stop at every system call instead of installing a filter
-}
-
-// Status is how the program that was started ended.
-type Status struct {
-	Code   int            // its exit status
-	Signal syscall.Signal // that ended it, 0 if it exited by itself
-}
-
-// ExitCode is the status as a shell has it: 128 and the number of the signal that ended the program.
-func (s Status) ExitCode() int {
-	if s.Signal != 0 {
-		return 128 + int(s.Signal)
-	}
-	return s.Code
 }
 
 // Error is why a program cannot be traced, with what to do about it.

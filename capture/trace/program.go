@@ -1,0 +1,38 @@
+package trace
+
+import (
+	"os"
+	"syscall"
+)
+
+// Command is a program for an engine to start and trace.
+type Command struct {
+	Path  string   // of the executable, see exec.LookPath
+	Args  []string // with the name of the program first
+	Env   []string
+	Dir   string      // "" for the current one
+	Files [3]*os.File // standard input, output and error; nil is /dev/null
+}
+
+// Status is how a program that was started ended.
+type Status struct {
+	Code   int            // its exit status
+	Signal syscall.Signal // that ended it, 0 if it exited by itself
+}
+
+// ExitCode is the status as a shell has it: 128 and the number of the signal that ended the program.
+func (s Status) ExitCode() int {
+	if s.Signal != 0 {
+		return 128 + int(s.Signal)
+	}
+	return s.Code
+}
+
+// Engine is a Source that traces a program: Start and Attach of the packages ptrace and ebpf make one.
+type Engine interface {
+	Source
+	// Status returns how a started program ended, once Events has.
+	Status() Status
+	// Signal sends a signal to the first process.
+	Signal(os.Signal) error
+}
