@@ -33,8 +33,7 @@ type Tracer struct {
 	batch     batch
 	threads   map[int]*thread
 	processes map[int]*process
-	sockets   map[trace.SocketID]*socket
-	flying    map[trace.SocketID]int
+	sockets   *abi.Sockets
 	calls     int
 	resume    int // the request that lets a thread go on which no call of is recorded
 	executed  bool
@@ -65,7 +64,7 @@ const (
 
 func newTracer(cfg *Config) *Tracer {
 	t := &Tracer{
-		threads: map[int]*thread{}, processes: map[int]*process{}, sockets: map[trace.SocketID]*socket{}, flying: map[trace.SocketID]int{},
+		threads: map[int]*thread{}, processes: map[int]*process{},
 		tids: map[int]int{}, resume: unix.PTRACE_CONT,
 	}
 	if cfg != nil {
@@ -80,6 +79,7 @@ func newTracer(cfg *Config) *Tracer {
 	if t.cfg.everything {
 		t.resume = unix.PTRACE_SYSCALL
 	}
+	t.sockets = abi.NewSockets(t.cfg.Host, kernel{t}, t.emit)
 	return t
 }
 
@@ -357,7 +357,7 @@ func (t *Tracer) add(tid, pid int) *thread {
 	}
 	p := t.processes[pid]
 	if p == nil {
-		p = &process{pid: pid, name: comm(pid), fds: map[int]trace.SocketID{}, pidfd: -1}
+		p = &process{Process: abi.Process{PID: pid, Name: comm(pid)}, pidfd: -1}
 		t.processes[pid] = p
 	}
 	p.threads++
@@ -507,15 +507,15 @@ func (t *Tracer) exec(th *thread) {
 		}
 	}
 	th.call, th.table = nil, false
-	p.name = comm(p.pid)
+	p.Name = comm(p.PID)
 	if p.pidfd >= 0 {
 		unix.Close(p.pidfd)
 		p.pidfd = -1
 	}
 	t.refresh(p)
-	if elfClass(fmt.Sprintf("/proc/%d/exe", p.pid)) == 32 && !t.foreign {
+	if elfClass(fmt.Sprintf("/proc/%d/exe", p.PID)) == 32 && !t.foreign {
 		t.foreign = true
-		t.note("process %d is %v", p.pid, ErrForeign)
+		t.note("process %d is %v", p.PID, ErrForeign)
 	}
 }
 
@@ -533,10 +533,7 @@ func (t *Tracer) child(th *thread) {
 	fresh := t.processes[pid] == nil
 	made := t.add(tid, pid)
 	if fresh {
-		at := t.clock.Now()
-		for fd, id := range th.process.fds {
-			t.set(made.process, fd, id, at, 0)
-		}
+		t.sockets.Fork(&th.process.Process, &made.process.Process, t.clock.Now())
 	}
 }
 
@@ -589,7 +586,7 @@ func (r reader) ReadMemory(b []byte, address uint64) int {
 
 func (t *Tracer) decoder(th *thread, id trace.SocketID) abi.Decoder {
 	d := abi.Decoder{Memory: reader(th.tid), Data: max(t.cfg.Data, 0)}
-	if s := t.sockets[id]; s != nil && (s.kind == trace.KindRaw || s.proto == trace.ProtoICMP || s.proto == trace.ProtoICMPv6) && t.cfg.Data > 0 {
+	if t.cfg.Data > 0 && t.sockets.Raw(id) {
 		d.Data = rawData
 	}
 	return d
@@ -613,7 +610,7 @@ func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
 	case abi.Ring:
 		if !p.ringed {
 			p.ringed = true
-			t.note("%s (process %d) uses io_uring: what it does there is not seen", p.name, p.pid)
+			t.note("%s (process %d) uses io_uring: what it does there is not seen", p.Name, p.PID)
 		}
 		return false
 	case abi.Table:
@@ -631,25 +628,23 @@ func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
 			}
 		}
 		if id == 0 {
-			if made := int(int32(args[1])); (s.Name == "dup2" || s.Name == "dup3") && p.fds[made] != 0 {
+			if made := int(int32(args[1])); (s.Name == "dup2" || s.Name == "dup3") && p.Socket(made) != 0 {
 				th.table = true // it closes a socket
 			}
 			return false
 		}
 	}
-	if id != 0 && p.fds[fd] != id {
-		t.discover(p, fd, id, t.clock.Now())
-	}
+	t.sockets.Discover(&p.Process, fd, id, t.clock.Now())
 	c := &trace.Call{
-		Process: p.pid, Thread: th.tid, Actor: p.name, Host: t.cfg.Host, Name: s.Name, FD: fd, Socket: id, Op: op, Pending: true,
+		Process: p.PID, Thread: th.tid, Actor: p.Name, Host: t.cfg.Host, Name: s.Name, FD: fd, Socket: id, Op: op, Pending: true,
 	}
 	if th.tid != t.pid {
-		c.Actor = fmt.Sprintf("%s/%d", p.name, th.tid)
+		c.Actor = fmt.Sprintf("%s/%d", p.Name, th.tid)
 	}
 	d := t.decoder(th, id)
 	d.Enter(c, args)
 	if c.Op == trace.OpSend && c.Segment == 0 && id != 0 {
-		c.Segment = t.socket(id).segment
+		c.Segment = t.sockets.Segment(id)
 	}
 	t.calls++
 	c.Number = t.calls
@@ -675,7 +670,7 @@ func (t *Tracer) leave(th *thread, result int64, left time.Duration) {
 	c.Left = left
 	d := t.decoder(th, c.Socket)
 	d.Leave(&c, th.args, result)
-	t.changes(th, &c)
+	t.sockets.Apply(&th.process.Process, &c)
 	t.emit(&c)
 }
 
