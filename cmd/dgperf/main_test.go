@@ -13,14 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rogpeppe/go-internal/testscript"
-
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/cmd/internal/datagram/datagramtest"
 	"sockwire/dgram/perf"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"dgperf": main}) }
+func TestMain(m *testing.M) { datagramtest.Main(m, "dgperf", main) }
 
 func TestScripts(t *testing.T) { datagramtest.Run(t) }
 

@@ -35,13 +35,14 @@ type counts struct {
 	Bytes     uint64 `json:"bytes"`
 	Lost      uint64 `json:"lost"`
 	Dropped   uint64 `json:"dropped"`
+	Checksum  uint64 `json:"checksum"`
 	Duplicate uint64 `json:"duplicate"`
 	Reordered uint64 `json:"reordered"`
 	Corrupt   uint64 `json:"corrupt"`
 }
 
 func toCounts(c perf.Counts) *counts {
-	return &counts{c.Sent, c.Unique, c.Bytes, c.Lost, c.Dropped, c.Duplicate, c.Reordered, c.Corrupt}
+	return &counts{c.Sent, c.Unique, c.Bytes, c.Lost, c.Dropped, c.Checksum, c.Duplicate, c.Reordered, c.Corrupt}
 }
 
 // interval shows the last second.
@@ -68,7 +69,7 @@ func (r *renderer) interval(i perf.Interval) {
 		for _, p := range []struct {
 			n    uint64
 			name string
-		}{{c.Dropped, "dropped"}, {c.Duplicate, "duplicate"}, {c.Reordered, "reordered"}, {c.Corrupt, "corrupt"}} {
+		}{{c.Dropped, "dropped"}, {c.Checksum, "bad checksum"}, {c.Duplicate, "duplicate"}, {c.Reordered, "reordered"}, {c.Corrupt, "corrupt"}} {
 			if p.n > 0 {
 				out.Printf("  %s %d", p.name, p.n)
 			}
@@ -121,6 +122,7 @@ type directionRecord struct {
 	Lost        uint64          `json:"lost"`
 	SendErrors  uint64          `json:"lost_send_errors"`
 	LostDropped uint64          `json:"lost_receive_buffer"`
+	LostCheck   uint64          `json:"lost_checksum"`
 	LostICMP    uint64          `json:"lost_icmp"`
 	LostCorrupt uint64          `json:"lost_corrupt"`
 	LostNetwork uint64          `json:"lost_network"`
@@ -151,7 +153,7 @@ type directionRecord struct {
 func newRecord(direction string, flow int, f *perf.FlowResult, d *perf.Direction) directionRecord {
 	r := directionRecord{
 		Type: "flow", Direction: direction, Flow: flow, Local: f.Local.String(), Clock: string(f.Clock), Final: d.Known, Sent: d.Sent, Unique: d.Unique,
-		Lost: d.Lost, SendErrors: d.SendErrors, LostDropped: d.LostDropped, LostICMP: d.LostICMP, LostCorrupt: d.LostCorrupt,
+		Lost: d.Lost, SendErrors: d.SendErrors, LostDropped: d.LostDropped, LostCheck: d.LostChecksum, LostICMP: d.LostICMP, LostCorrupt: d.LostCorrupt,
 		LostNetwork: d.LostNetwork, Tail: d.Tail, Duplicate: d.Duplicate, Reordered: d.Reordered, ExtentMax: d.ExtentMax, Late: d.Late,
 		Corrupt: d.Corrupt, Dropped: d.Dropped, Runs: d.Runs, RunMax: d.RunMax, RunSizes: d.RunSizes, Bytes: d.Bytes, Span: d.Last - d.First,
 		Jitter: d.Jitter.Nanoseconds(), OneWay: d.OneWay, Queued: d.Queued, Stack: d.Stack, Waited: d.Waited, Buffer: d.Buffer,
@@ -184,7 +186,7 @@ func (r *directionRecord) add(o *directionRecord) {
 	}
 	for _, p := range []struct{ to, from *uint64 }{
 		{&r.Sent, &o.Sent}, {&r.Unique, &o.Unique}, {&r.Lost, &o.Lost}, {&r.SendErrors, &o.SendErrors}, {&r.LostDropped, &o.LostDropped},
-		{&r.LostICMP, &o.LostICMP}, {&r.LostCorrupt, &o.LostCorrupt}, {&r.LostNetwork, &o.LostNetwork}, {&r.Tail, &o.Tail},
+		{&r.LostCheck, &o.LostCheck}, {&r.LostICMP, &o.LostICMP}, {&r.LostCorrupt, &o.LostCorrupt}, {&r.LostNetwork, &o.LostNetwork}, {&r.Tail, &o.Tail},
 		{&r.Duplicate, &o.Duplicate}, {&r.Reordered, &o.Reordered}, {&r.Late, &o.Late}, {&r.Corrupt, &o.Corrupt}, {&r.Dropped, &o.Dropped},
 		{&r.Runs, &o.Runs}, {&r.Bytes, &o.Bytes},
 	} {
@@ -262,7 +264,7 @@ func (r *renderer) show(d *directionRecord) {
 	for _, c := range []struct {
 		n    uint64
 		name string
-	}{{d.SendErrors, "refused by the sending host"}, {d.LostDropped, "in the receive buffer"}, {d.LostICMP, "told by ICMP"},
+	}{{d.SendErrors, "refused by the sending host"}, {d.LostDropped, "in the receive buffer"}, {d.LostCheck, "with a wrong checksum"}, {d.LostICMP, "told by ICMP"},
 		{d.LostCorrupt, "damaged"}, {d.LostNetwork, "in the network"}} {
 		if c.n > 0 {
 			causes = append(causes, fmt.Sprintf("%d %s", c.n, c.name))

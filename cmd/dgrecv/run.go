@@ -33,7 +33,8 @@ type summary struct {
 	Received  int    `json:"received"`
 	Bytes     int    `json:"bytes"`
 	Truncated int    `json:"truncated"`
-	Dropped   uint64 `json:"dropped"` // by receive buffers, to the last one
+	Dropped   uint64 `json:"dropped"`  // by receive buffers, to the last one
+	Checksum  uint64 `json:"checksum"` // thrown away by the kernel for a wrong checksum
 	Senders   int    `json:"senders"`
 	Answers   int    `json:"answers"`
 	Failed    int    `json:"failed_answers"`
@@ -53,6 +54,8 @@ type receiver struct {
 	senders map[dgram.Addr]struct{}
 	out     []byte
 	capture *captureFile
+	damaged *dgram.ChecksumErrors
+	wrong   uint64             // its count at the start
 	full    context.CancelFunc // -c is reached
 	last    atomic.Int64       // when the last datagram came
 }
@@ -63,6 +66,8 @@ const maxSenders = 1 << 16
 func receive(ctx context.Context, env *cli.Env, o *options) error {
 	r := &receiver{o: o, env: env, senders: map[dgram.Addr]struct{}{}, sum: summary{Type: "summary"}}
 	defer r.close()
+	r.damaged, _ = dgram.OpenChecksumErrors() // where that fails, such losses count as those of the buffer
+	r.wrong, _ = r.damaged.Count()
 	if err := r.open(ctx); err != nil {
 		return err
 	}
@@ -161,6 +166,7 @@ func stale(ctx context.Context, path string) bool {
 }
 
 func (r *receiver) close() {
+	r.damaged.Close()
 	for _, c := range r.conns {
 		c.Close()
 	}
@@ -198,12 +204,21 @@ func (r *receiver) read(ctx context.Context, c *dgram.Conn) error {
 		}
 		r.showErrors(c)
 	}
-	_ = c.SetReadDeadline(time.Time{})
-	ds, err := c.TryReceiveBatch(b)
-	if err == nil && r.o.count == 0 {
-		_, err = r.take(c, ds)
+	return r.rest(c, b, time.Now())
+}
+
+// rest takes what had arrived by the end, all of it: new arrivals do not keep it going.
+func (r *receiver) rest(c *dgram.Conn, b *dgram.Batch, end time.Time) error {
+	for r.o.count == 0 {
+		ds, err := c.TryReceiveBatch(b)
+		if err != nil || len(ds) == 0 {
+			return err
+		}
+		if _, err := r.take(c, ds); err != nil || ds[len(ds)-1].Time.After(end) {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // take handles a batch; it returns false when enough has been received.
@@ -317,20 +332,28 @@ func (r *receiver) watchIdle(ctx context.Context) {
 func (r *receiver) status() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return fmt.Sprintf("%d datagrams, %d bytes, %d truncated, %d lost in receive buffers", r.sum.Received, r.sum.Bytes, r.sum.Truncated, r.drops())
+	full, wrong := r.drops()
+	return fmt.Sprintf("%d datagrams, %d bytes, %d truncated, %d lost in receive buffers, %d with a wrong checksum", r.sum.Received, r.sum.Bytes,
+		r.sum.Truncated, full, wrong)
 }
 
-func (r *receiver) drops() (n uint64) {
+// drops is what the kernel took from the sockets: for want of room, and for a wrong checksum. It counts the second for the
+// whole network namespace, and among the drops of the socket.
+func (r *receiver) drops() (full, wrong uint64) {
 	for _, c := range r.conns {
 		if d, err := c.Drops(); err == nil {
-			n += uint64(d)
+			full += uint64(d)
 		}
 	}
-	return n
+	if n, err := r.damaged.Count(); err == nil {
+		wrong = min(n-r.wrong, full)
+	}
+	return full - wrong, wrong
 }
 
 func (r *receiver) finish() {
-	r.sum.Dropped, r.sum.Senders = r.drops(), len(r.senders)
+	r.sum.Dropped, r.sum.Checksum = r.drops()
+	r.sum.Senders = len(r.senders)
 	for _, c := range r.conns {
 		_, n := c.Reports()
 		r.sum.Errors += n
@@ -347,7 +370,8 @@ func (r *receiver) finish() {
 	for _, part := range []struct {
 		n    uint64
 		text string
-	}{{uint64(s.Truncated), "truncated"}, {s.Dropped, "lost in receive buffers"}, {uint64(s.Answers), "answered"},
+	}{{uint64(s.Truncated), "truncated"}, {s.Dropped, "lost in receive buffers"},
+		{s.Checksum, "with a wrong checksum"}, {uint64(s.Answers), "answered"},
 		{uint64(s.Failed), "answers failed"}, {s.Errors, "errors told by the network"}} {
 		if part.n > 0 {
 			text += fmt.Sprintf(", %d %s", part.n, part.text)

@@ -14,14 +14,13 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
-	"github.com/rogpeppe/go-internal/testscript"
 
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/cmd/internal/datagram/datagramtest"
 	"sockwire/dgram"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"dgrelay": main}) }
+func TestMain(m *testing.M) { datagramtest.Main(m, "dgrelay", main) }
 
 func TestScripts(t *testing.T) { datagramtest.Run(t) }
 

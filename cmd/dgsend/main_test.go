@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
-	"github.com/rogpeppe/go-internal/testscript"
 
 	"sockwire/capture"
 	"sockwire/cmd/internal/cli/clitest"
@@ -21,7 +20,7 @@ import (
 	"sockwire/raw/packet"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"dgsend": main}) }
+func TestMain(m *testing.M) { datagramtest.Main(m, "dgsend", main) }
 
 func TestScripts(t *testing.T) { datagramtest.Run(t) }
 

@@ -19,10 +19,12 @@ type Report struct {
 	Reordered uint64 `json:"reordered"`
 	Late      uint64 `json:"late"`
 	Corrupt   uint64 `json:"corrupt"`
-	// Dropped is the kernel's count of losses in the receive buffer, to the last one. Where datagrams arrive joined, it
-	// counts buffers of several; Overflow is how many datagrams of the stream that means.
+	// Dropped is the kernel's count of losses at the socket, to the last one: a full receive buffer, or a wrong checksum.
+	// Where datagrams arrive joined, it counts buffers of several; Overflow is how many datagrams of the stream that means.
+	// Checksum is how many of both had a wrong checksum, by the count of the receiver's network namespace.
 	Dropped   uint64   `json:"dropped"`
 	Overflow  uint64   `json:"overflow"`
+	Checksum  uint64   `json:"checksum"`
 	ExtentMax uint64   `json:"extent_max"`
 	ExtentSum uint64   `json:"extent_sum"`
 	Runs      uint64   `json:"loss_runs"`
@@ -70,24 +72,28 @@ type account struct {
 	baseSet bool
 	final   *Report
 
-	// What the receive buffer lost.
-	dropped   uint32 // the kernel's count when the flow began
-	seen      uint32 // losses told with datagrams so far
-	pending   uint64 // of them, since the last gap in the numbers was explained
-	next      uint64 // one past the highest number
-	overflow  uint64 // numbers in gaps that came with losses
-	coalesced bool   // datagrams arrive joined
+	// What was lost at the socket.
+	damaged   *dgram.ChecksumErrors // of this network namespace; nil where that is not told
+	wrong     uint64                // its count when the flow began
+	dropped   uint32                // the kernel's count of drops when the flow began
+	seen      uint32                // losses told with datagrams so far
+	pending   uint64                // of them, since the last gap in the numbers was explained
+	next      uint64                // one past the highest number
+	overflow  uint64                // numbers in gaps that came with losses
+	coalesced bool                  // datagrams arrive joined
 }
 
 // maxJoined is how many datagrams one lost buffer may have held (UDP_MAX_SEGMENTS).
 const maxJoined = 128
 
-func newAccount(c *dgram.Conn, session uint64, p *Params, same bool) *account {
+func newAccount(c *dgram.Conn, session uint64, p *Params, same bool, damaged *dgram.ChecksumErrors) *account {
 	window := p.Window
 	if window < 0 || window > 1<<22 {
 		window = 0
 	}
 	a := &account{conn: c, session: session, settle: min(max(p.Settle, time.Millisecond), 5*time.Second), same: same, ledger: ledger.New(window), waited: ledger.NewHistogram()}
+	a.damaged = damaged
+	a.wrong, _ = damaged.Count()
 	a.dropped, _ = c.Drops()
 	a.last = time.Now()
 	return a
@@ -162,8 +168,12 @@ func (a *account) report(final bool) *Report {
 	}
 	if drops, err := a.conn.Drops(); err == nil {
 		r.Dropped = uint64(drops - a.dropped)
+		if wrong, err := a.damaged.Count(); err == nil {
+			r.Checksum = min(wrong-a.wrong, r.Dropped)
+		}
 		r.Overflow = min(r.Dropped, r.Lost)
-		if a.coalesced {
+		// Datagrams are joined after their checksums are verified, so a wrong one is lost alone.
+		if a.coalesced && r.Dropped > r.Checksum {
 			// Losses that no later datagram told of are those of the tail.
 			untold := uint64(drops-a.dropped-a.seen) + a.pending
 			r.Overflow = min(a.overflow+min(c.Tail, untold*maxJoined), r.Lost)

@@ -35,6 +35,8 @@ type Config struct {
 	Settle  time.Duration // quiet time after which accounts are final; 0 means 250 ms
 	Window  int           // of the ledgers; 0 is ledger.DefaultWindow
 
+	damaged *dgram.ChecksumErrors // of this host
+
 	// Progress, if set, is called about once a second.
 	Progress func(Interval)
 }
@@ -49,7 +51,7 @@ type Interval struct {
 
 // Counts are sums over an interval or a run.
 type Counts struct {
-	Sent, Unique, Lost, Duplicate, Reordered, Corrupt, Dropped, Bytes uint64
+	Sent, Unique, Lost, Duplicate, Reordered, Corrupt, Dropped, Checksum, Bytes uint64
 }
 
 // FlowResult is what was found of one flow.
@@ -67,13 +69,16 @@ type Direction struct {
 	Report
 	SendErrors  uint64 // lost before they left: the sending host refused them
 	LostDropped uint64 // lost in the receive buffer
-	LostCorrupt uint64 // arrived damaged
-	LostICMP    uint64 // an ICMP error told so
-	LostNetwork uint64 // what remains
-	Known       bool   // the accounts are final; false when the server has gone
-	Offload     bool   // trains were used to the end
-	Elapsed     time.Duration
-	Stack       *Variation // up: from the sending program to the device, of a sample
+	// LostChecksum were thrown away by the receiving kernel for a wrong checksum. The kernel counts them for the whole
+	// network namespace, so with other traffic there this is at most that, and at most what the flow's socket lost.
+	LostChecksum uint64
+	LostCorrupt  uint64 // arrived damaged
+	LostICMP     uint64 // an ICMP error told so
+	LostNetwork  uint64 // what remains
+	Known        bool   // the accounts are final; false when the server has gone
+	Offload      bool   // trains were used to the end
+	Elapsed      time.Duration
+	Stack        *Variation // up: from the sending program to the device, of a sample
 }
 
 // Replies is what came back to requests.
@@ -111,6 +116,8 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	cfg.Network = defaulted(cfg.Network, "udp")
 	cfg.Timeout = defaulted(cfg.Timeout, time.Second)
 	cfg.Settle = defaulted(cfg.Settle, 250*time.Millisecond)
+	cfg.damaged, _ = dgram.OpenChecksumErrors() // where that fails, such losses count as those of the buffer
+	defer cfg.damaged.Close()
 	flows := make([]*flow, cfg.Flows)
 	for i := range flows {
 		f, err := newFlow(ctx, &cfg)
@@ -196,7 +203,7 @@ func watch(flows []*flow, progress func(Interval), start time.Time) (stop func()
 func (c Counts) less(o Counts) Counts {
 	sub := func(a, b uint64) uint64 { return max(a, b) - b }
 	return Counts{sub(c.Sent, o.Sent), sub(c.Unique, o.Unique), sub(c.Lost, o.Lost), sub(c.Duplicate, o.Duplicate),
-		sub(c.Reordered, o.Reordered), sub(c.Corrupt, o.Corrupt), sub(c.Dropped, o.Dropped), sub(c.Bytes, o.Bytes)}
+		sub(c.Reordered, o.Reordered), sub(c.Corrupt, o.Corrupt), sub(c.Dropped, o.Dropped), sub(c.Checksum, o.Checksum), sub(c.Bytes, o.Bytes)}
 }
 
 // flow is one socket of a client and its session.
@@ -288,7 +295,7 @@ func (f *flow) handshake(ctx context.Context) error {
 // prepare makes the accounts and what sends.
 func (f *flow) prepare() {
 	p := Params{Window: f.cfg.Window, Settle: f.cfg.Settle}
-	f.down = newAccount(f.conn, f.session, &p, f.clock != ClockIndependent)
+	f.down = newAccount(f.conn, f.session, &p, f.clock != ClockIndependent, f.cfg.damaged)
 	load, k := f.cfg.Up, kindData
 	switch {
 	case f.cfg.Requests != nil:
@@ -542,8 +549,8 @@ func (f *flow) result() FlowResult {
 	return r
 }
 
-// direction divides the losses among their causes, each loss counted once: the sending host, the receive buffer, ICMP
-// errors, damage. What nobody claims is the network's. Where datagrams arrive joined, a gap in the numbers that comes with a
+// direction divides the losses among their causes, each loss counted once: the sending host, wrong checksums, the receive
+// buffer, ICMP errors, damage. What nobody claims is the network's. Where datagrams arrive joined, a gap in the numbers that comes with a
 // loss told by the kernel is the receive buffer's as a whole.
 func direction(r Report, sent, failed, icmp uint64, known bool) *Direction {
 	d := &Direction{Report: r, Known: known}
@@ -559,7 +566,8 @@ func direction(r Report, sent, failed, icmp uint64, known bool) *Direction {
 		return n
 	}
 	d.SendErrors = claim(failed)
-	d.LostDropped = claim(r.Overflow)
+	d.LostChecksum = claim(r.Checksum)
+	d.LostDropped = claim(max(r.Overflow, r.Checksum) - r.Checksum)
 	d.LostICMP = claim(icmp)
 	d.LostCorrupt = claim(r.Corrupt)
 	d.LostNetwork = left
@@ -653,7 +661,8 @@ func (f *flow) addTo(sum *Interval) {
 		c.Duplicate += r.Duplicate
 		c.Reordered += r.Reordered
 		c.Corrupt += r.Corrupt
-		c.Dropped += r.Dropped
+		c.Dropped += max(r.Dropped, r.Checksum) - r.Checksum
+		c.Checksum += r.Checksum
 		c.Bytes += r.Bytes
 	}
 	switch {

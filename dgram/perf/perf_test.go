@@ -191,7 +191,7 @@ func exact(s *Server, seed uint64) error {
 	if diff := gocmp.Diff(want, got); diff != "" || up.Tail != tail || !up.Known {
 		return fmt.Errorf("known %v, tail %d, want %d (-record +accounts):\n%s", up.Known, up.Tail, tail, diff)
 	}
-	if up.Lost != up.SendErrors+up.LostDropped+up.LostCorrupt+up.LostICMP+up.LostNetwork {
+	if up.Lost != up.SendErrors+up.LostDropped+up.LostChecksum+up.LostCorrupt+up.LostICMP+up.LostNetwork {
 		return fmt.Errorf("the causes do not add up: %+v", up)
 	}
 	return nil
@@ -458,8 +458,8 @@ func TestSessionsAllocateNothing(t *testing.T) {
 	}
 	defer c.Close()
 	n := &session{server: s, conn: c, peer: sink.LocalAddr(), id: 9, arena: make([]byte, 0, 1<<16), heard: time.Now(), reported: time.Now().Add(time.Hour)}
-	n.account = newAccount(c, 9, &Params{}, true)
-	f := &flow{cfg: &Config{Requests: &Load{}}, conn: c, session: 9, down: newAccount(c, 9, &Params{}, true),
+	n.account = newAccount(c, 9, &Params{}, true, nil)
+	f := &flow{cfg: &Config{Requests: &Load{}}, conn: c, session: 9, down: newAccount(c, 9, &Params{}, true, nil),
 		rtt: ledger.NewHistogram(), network: ledger.NewHistogram(), server: ledger.NewHistogram()}
 	d := dgram.Datagram{Payload: make([]byte, 100), From: n.peer, Time: time.Now()}
 	h := header{session: 9}
@@ -563,7 +563,7 @@ func FuzzReport(f *testing.F) {
 			return
 		}
 		d := direction(r, r.Sent, 1, 2, true)
-		if d.SendErrors+d.LostDropped+d.LostICMP+d.LostCorrupt+d.LostNetwork != d.Lost {
+		if d.SendErrors+d.LostDropped+d.LostChecksum+d.LostICMP+d.LostCorrupt+d.LostNetwork != d.Lost {
 			t.Fatalf("the causes do not add up: %+v", d)
 		}
 	})

@@ -37,6 +37,8 @@ type Server struct {
 	clock  clock
 	peers  *peers
 
+	damaged *dgram.ChecksumErrors
+
 	mu       sync.Mutex
 	sessions map[dgram.Addr]*session
 	perPeer  map[netip.Addr]int
@@ -83,6 +85,7 @@ func NewServer(ctx context.Context, address string, cfg *ServerConfig) (*Server,
 		return nil, err
 	}
 	s.conn = c
+	s.damaged, _ = dgram.OpenChecksumErrors() // where that fails, such losses count as those of the buffer
 	return s, nil
 }
 
@@ -118,6 +121,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	cancel()
 	s.wg.Wait()
 	s.conn.Close()
+	s.damaged.Close()
 	return err
 }
 
@@ -205,7 +209,7 @@ func (s *Server) begin(ctx context.Context, d *dgram.Datagram, nonce uint64, p P
 	var id [8]byte
 	rand.Read(id[:])
 	n := &session{server: s, conn: c, peer: d.From, id: binary.BigEndian.Uint64(id[:]), params: p}
-	n.account = newAccount(c, n.id, &p, true)
+	n.account = newAccount(c, n.id, &p, true, s.damaged)
 	s.sessions[d.From] = n
 	s.perPeer[peer]++
 	s.stats.Sessions++

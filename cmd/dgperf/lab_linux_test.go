@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"regexp"
+	"testing"
+
+	"sockwire/cmd/internal/datagram/datagramtest"
+	"sockwire/raw/impair"
+	"sockwire/raw/netlab"
+)
+
+// twoHosts makes a lab of two hosts with a link that does something to what the first sends.
+func twoHosts(t *testing.T, forward impair.Config) (a, b *netlab.Host, link *netlab.Link) {
+	t.Helper()
+	netlab.Need(t)
+	lab, err := netlab.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { lab.Close() })
+	if a, err = lab.Host("a"); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = lab.Host("b"); err != nil {
+		t.Fatal(err)
+	}
+	link, err = lab.Link(a, b, netlab.LinkConfig{Impair: &netlab.Impair{AtoB: forward}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, b, link
+}
+
+// serveOn runs the server on a lab host until the test ends.
+func serveOn(t *testing.T, h *netlab.Host, args ...string) {
+	t.Helper()
+	line := datagramtest.Background(t, datagramtest.Command(t.Context(), t, h, append([]string{"serve"}, args...)...))
+	if !regexp.MustCompile(`^dgperf: serving on`).MatchString(line) {
+		t.Fatalf("the server says %q", line)
+	}
+}
+
+// flowRecord returns the first record of a run with --json.
+func flowRecord(t *testing.T, out string) (r directionRecord) {
+	t.Helper()
+	if err := json.Unmarshal(bytes.SplitN([]byte(out), []byte("\n"), 2)[0], &r); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return r
+}
+
+// A link damages datagrams, the receiving kernel throws them away: every loss is a checksum error, none is the buffer's or
+// the network's. The link's record is the truth.
+func TestChecksumErrorsAreToldApart(t *testing.T) {
+	for _, v6 := range []bool{false, true} {
+		header := 28
+		if v6 {
+			header = 48
+		}
+		for _, mode := range [][]string{{"--no-offload"}, {"--pattern", "burst=50"}} {
+			a, b, link := twoHosts(t, impair.Config{Seed: 7, Corrupt: 0.05, CorruptFrom: header})
+			to := b.Addr4()
+			if v6 {
+				to = b.Addr6()
+			}
+			serveOn(t, b, "-q")
+			out, stderr, code := datagramtest.On(t, a, append(mode, "--json", "-q", "--rate", "10kpps", "-c", "2000", "-s", "300",
+				net.JoinHostPort(to.String(), defaultPort))...)
+			r := flowRecord(t, out)
+			damaged := 0
+			records, err := link.Records(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, rec := range records {
+				if rec.Flip.Set && rec.Size == header+300 {
+					damaged++
+				}
+			}
+			if code != 0 || damaged == 0 || r.Sent != 2000 || r.Lost != uint64(damaged) || r.LostCheck != r.Lost || r.LostDropped+r.LostNetwork+r.LostCorrupt != 0 {
+				t.Errorf("IPv6 %v, %v: exit %d, the link damaged %d; lost %d: checksum %d, buffer %d, damaged %d, network %d; the kernel counts %d\n%s", v6, mode,
+					code, damaged, r.Lost, r.LostCheck, r.LostDropped, r.LostCorrupt, r.LostNetwork, r.Dropped, stderr)
+			}
+		}
+	}
+}
+
+// A receive buffer that is too small as well: the two are told apart, and nothing is left for the network.
+func TestChecksumErrorsBesideAFullBuffer(t *testing.T) {
+	a, b, _ := twoHosts(t, impair.Config{Seed: 7, Corrupt: 0.05, CorruptFrom: 28})
+	serveOn(t, b, "-q", "--rcvbuf", "16KiB")
+	out, stderr, code := datagramtest.On(t, a, "--json", "-q", "--no-offload", "--rate", "10kpps", "--pattern", "burst=200", "-c", "4000", "-s", "1000", b.Addr4().String())
+	r := flowRecord(t, out)
+	if code != 0 || r.LostCheck == 0 || r.LostDropped == 0 || r.LostNetwork != 0 || r.LostCheck+r.LostDropped != r.Lost || r.Unique+r.Lost != 4000 {
+		t.Errorf("exit %d, lost %d: checksum %d, buffer %d, network %d\n%s", code, r.Lost, r.LostCheck, r.LostDropped, r.LostNetwork, stderr)
+	}
+}

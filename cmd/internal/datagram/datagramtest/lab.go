@@ -1,0 +1,117 @@
+package datagramtest
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"sockwire/raw/netlab"
+)
+
+// asCommand in the environment makes the test binary the command.
+const asCommand = "SOCKWIRE_DATAGRAM_COMMAND"
+
+// Main runs a command's tests in namespaces of their own, and the command itself where scripts and Command call it.
+func Main(m *testing.M, name string, command func()) {
+	if os.Getenv(asCommand) != "" {
+		command()
+	}
+	s := scripts{m, map[string]func(){name: command}}
+	if filepath.Base(os.Args[0]) == name {
+		s.Run()
+	}
+	netlab.Run(s)
+}
+
+type scripts struct {
+	m        *testing.M
+	commands map[string]func()
+}
+
+func (s scripts) Run() int {
+	testscript.Main(s.m, s.commands)
+	return 0 // not reached
+}
+
+// Command returns the command under test, with arguments, to be run on a lab host.
+func Command(ctx context.Context, t testing.TB, h *netlab.Host, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := h.Command(ctx, self, args...)
+	cmd.Env = append(cmd.Environ(), asCommand+"=1")
+	return cmd
+}
+
+// On runs the command under test on a lab host and returns what it wrote and its exit status.
+func On(t testing.TB, h *netlab.Host, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := Command(ctx, t, h, args...)
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return out.String(), errOut.String(), cmd.ProcessState.ExitCode()
+}
+
+// Background starts a program on a lab host and waits until it has written a line to standard error, and returns
+// that line. The test's end ends it.
+func Background(t testing.TB, cmd *exec.Cmd) (line string) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = w
+	err = cmd.Start()
+	w.Close()
+	if err != nil {
+		r.Close()
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		<-ended
+	})
+	lines := make(chan string, 1)
+	go func() {
+		defer close(ended)
+		defer r.Close()
+		var text []byte
+		b := make([]byte, 1024)
+		for {
+			n, err := r.Read(b)
+			text = append(text, b[:n]...)
+			if first, _, whole := strings.Cut(string(text), "\n"); whole || err != nil {
+				select {
+				case lines <- first:
+				default:
+				}
+			}
+			if err != nil {
+				return
+			}
+			text = text[:min(len(text), 1024)]
+		}
+	}()
+	select {
+	case line = <-lines:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("%v says nothing", cmd.Args)
+	}
+	return line
+}
