@@ -22,7 +22,7 @@ func (c *correlator) explain() {
 			p.Cause = Cause{Kind: CauseCall, Call: p.Raw.Call}
 		case p.UDP != nil || p.TCP == nil && len(p.Carries) > 0:
 			if len(p.Carries) > 0 {
-				p.Cause = Cause{Kind: CauseCall, Call: p.Carries[0].Call}
+				p.Cause = Cause{Kind: CauseCall, Call: c.datagramCause(p)}
 			}
 		case p.Quotes != 0:
 			p.Cause = Cause{Kind: CausePacket, Packet: p.Quotes}
@@ -239,14 +239,39 @@ func (f *flow) outstanding(t time.Duration) (sent, unacked int64, small bool) {
 	return sent, max(sent-acked, 0), small
 }
 
-// datagramSilence marks sends on datagram and raw sockets that succeeded and put nothing on the wire.
+// datagramCause returns the call that made a datagram leave: one of those whose bytes it carries, or where they had
+// returned before, the call that completed the datagram (MSG_MORE, UDP_CORK).
+func (c *correlator) datagramCause(p *PacketRecord) int {
+	first := p.Carries[0].Call
+	for _, s := range p.Carries {
+		if c.calls[s.Call].activeAt(p.Time) {
+			return s.Call
+		}
+	}
+	if p.From != nil {
+		for _, call := range p.From.since(p.Time, p.Time) {
+			if name, _, _ := call.option(); call.activeAt(p.Time) && (call.sends() || name == "UDP_CORK") {
+				return call.Number
+			}
+		}
+	}
+	return first
+}
+
+// datagramSilence marks sends on datagram and raw sockets that succeeded and put nothing on the wire while they ran.
 func (c *correlator) datagramSilence() {
 	for _, call := range c.Calls {
-		if s := call.On; s != nil && s.internet() && c.seen[s.Host] && s.Kind != KindStream && call.sends() && call.ok() && len(call.Packets) == 0 {
+		s := call.On
+		if s == nil || !s.internet() || !c.seen[s.Host] || s.Kind == KindStream || !call.sends() || !call.ok() {
+			continue
+		}
+		switch {
+		case call.flag("MSG_MORE"):
+			call.Silent, call.Because = true, "MSG_MORE"
+		case len(call.Packets) == 0:
 			call.Silent = true
-			if call.flag("MSG_MORE") {
-				call.Because = "MSG_MORE"
-			}
+		case c.packets[call.Packets[0]].Time > call.Left && s.options(call.Entered)["UDP_CORK"] != 0:
+			call.Silent, call.Because = true, "UDP_CORK"
 		}
 	}
 }

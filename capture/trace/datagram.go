@@ -152,7 +152,9 @@ func (m *message) attribute() {
 			continue
 		}
 		p.Unattributed = 0
-		p.carry(m.unit.call, m.unit.span(from, from+p.PayloadLength))
+		for call, span := range m.unit.spans(from, from+p.PayloadLength) {
+			p.carry(call, span)
+		}
 	}
 }
 
@@ -199,6 +201,8 @@ func (m *message) receive(c *CallRecord) {
 		c.Message = m.parts[0].Number
 	}
 	if m.unit != nil && m.unit.call.Entered <= c.Left {
-		c.Received = append(c.Received, m.unit.span(m.base, m.base+n))
+		for _, span := range m.unit.spans(m.base, m.base+n) {
+			c.Received = append(c.Received, span)
+		}
 	}
 }

@@ -134,8 +134,8 @@ type Message struct {
 }
 
 var opByName = map[string]Op{
-	"send": OpSend, "sendto": OpSend, "sendmsg": OpSend, "sendmmsg": OpSend, "write": OpSend, "writev": OpSend, "sendfile": OpSend,
-	"recv": OpReceive, "recvfrom": OpReceive, "recvmsg": OpReceive, "recvmmsg": OpReceive, "read": OpReceive, "readv": OpReceive,
+	"send": OpSend, "sendto": OpSend, "sendmsg": OpSend, "sendmmsg": OpSend, "write": OpSend, "writev": OpSend, "pwritev2": OpSend, "sendfile": OpSend,
+	"recv": OpReceive, "recvfrom": OpReceive, "recvmsg": OpReceive, "recvmmsg": OpReceive, "read": OpReceive, "readv": OpReceive, "preadv2": OpReceive,
 }
 
 func (c *Call) op() Op {

@@ -44,39 +44,47 @@ type socketJSON struct {
 }
 
 type callJSON struct {
-	Type       string     `json:"type"`
-	Scene      string     `json:"scene,omitempty"`
-	Number     int        `json:"number"`
-	Actor      string     `json:"actor,omitempty"`
-	Process    int        `json:"process"`
-	Thread     int        `json:"thread"`
-	Host       string     `json:"host,omitempty"`
-	Name       string     `json:"name"`
-	Socket     string     `json:"socket,omitempty"`
-	FD         *int       `json:"fd"`
-	Args       []argJSON  `json:"args"`
-	Time       string     `json:"time"`
-	EnteredNS  int64      `json:"entered_ns"`
-	LeftNS     *int64     `json:"left_ns"`
-	DurationNS *int64     `json:"duration_ns"`
-	Result     *int64     `json:"result"`
-	Errno      string     `json:"errno,omitempty"`
-	Data       string     `json:"data_hex,omitempty"`
-	Flags      []string   `json:"returned_flags,omitempty"`
-	FDs        []int      `json:"fds,omitempty"`
-	Packets    []int      `json:"packets,omitempty"`
-	Received   []spanJSON `json:"received,omitempty"`
-	Message    int        `json:"message_packet,omitempty"`
-	Lost       int        `json:"lost,omitempty"`
-	End        bool       `json:"end_of_stream,omitempty"`
-	Error      int        `json:"error_packet,omitempty"`
-	Silent     bool       `json:"no_packet,omitempty"`
-	Because    string     `json:"no_packet_because,omitempty"`
+	Type       string        `json:"type"`
+	Scene      string        `json:"scene,omitempty"`
+	Number     int           `json:"number"`
+	Actor      string        `json:"actor,omitempty"`
+	Process    int           `json:"process"`
+	Thread     int           `json:"thread"`
+	Host       string        `json:"host,omitempty"`
+	Name       string        `json:"name"`
+	Socket     string        `json:"socket,omitempty"`
+	FD         *int          `json:"fd"`
+	Args       []argJSON     `json:"args"`
+	Time       string        `json:"time"`
+	EnteredNS  int64         `json:"entered_ns"`
+	LeftNS     *int64        `json:"left_ns"`
+	DurationNS *int64        `json:"duration_ns"`
+	Result     *int64        `json:"result"`
+	Errno      string        `json:"errno,omitempty"`
+	Data       string        `json:"data_hex,omitempty"`
+	Messages   []messageJSON `json:"messages,omitempty"`
+	Flags      []string      `json:"returned_flags,omitempty"`
+	FDs        []int         `json:"fds,omitempty"`
+	Packets    []int         `json:"packets,omitempty"`
+	Received   []spanJSON    `json:"received,omitempty"`
+	Message    int           `json:"message_packet,omitempty"`
+	Lost       int           `json:"lost,omitempty"`
+	End        bool          `json:"end_of_stream,omitempty"`
+	Error      int           `json:"error_packet,omitempty"`
+	Silent     bool          `json:"no_packet,omitempty"`
+	Because    string        `json:"no_packet_because,omitempty"`
 }
 
 type argJSON struct {
 	Name  string `json:"name"`
 	Value any    `json:"value"`
+}
+
+// messageJSON is one message of sendmmsg(2) or recvmmsg(2).
+type messageJSON struct {
+	Data   string `json:"data_hex"`
+	Length int    `json:"length"`
+	Addr   string `json:"addr,omitempty"`
 }
 
 type spanJSON struct {
@@ -214,6 +222,9 @@ func (c *CallRecord) record(scene string, start time.Time) callJSON {
 		if c.receives() {
 			r.Data = hex.EncodeToString(c.Data)
 		}
+	}
+	for _, m := range c.Messages {
+		r.Messages = append(r.Messages, messageJSON{hex.EncodeToString(m.Data), m.Size, m.Addr.text()})
 	}
 	for _, a := range c.Args {
 		r.Args = append(r.Args, argJSON{a.Name, a.value()})

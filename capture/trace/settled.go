@@ -16,7 +16,7 @@ func (t *Timeline) Settled() bool {
 		}
 	}
 	for _, c := range t.Calls {
-		if c.Silent && c.On.Kind != KindStream {
+		if c.Silent && c.On.Kind != KindStream && len(c.Packets) == 0 {
 			return false
 		}
 	}

@@ -41,6 +41,7 @@ type conn struct {
 type interval struct {
 	from, to int64
 	call     *CallRecord
+	message  int  // index among the call's messages
 	unsure   bool // another send on the socket ran at the same time: which came first is not known
 }
 
@@ -118,7 +119,7 @@ func (s *Socket) intervals() []interval {
 		if u.call.OffsetKnown && u.message == 0 {
 			next = u.call.Call.Offset
 		}
-		iv := interval{from: next, to: next + int64(u.size), call: u.call}
+		iv := interval{from: next, to: next + int64(u.size), call: u.call, message: u.message}
 		if len(all) > 0 && !u.call.OffsetKnown {
 			last := &all[len(all)-1]
 			if last.call != u.call && last.call.activeAt(u.call.Entered) {
@@ -217,7 +218,7 @@ func (f *flow) carry(p *PacketRecord, from, to int64) {
 				continue
 			}
 			size := int(iv.to - iv.from)
-			s := Span{Call: iv.call.Number, From: int(a - iv.from), To: int(b - iv.from)}
+			s := Span{Call: iv.call.Number, Message: iv.message, From: int(a - iv.from), To: int(b - iv.from)}
 			s.All = s.From == 0 && s.To == size
 			p.carry(iv.call, s)
 			known += b - a
@@ -289,7 +290,7 @@ func consume(sent []interval, to *Socket, fin int64) {
 			if a >= b || iv.unsure || iv.call.Entered > c.Left {
 				continue
 			}
-			s := Span{Call: iv.call.Number, From: int(a - iv.from), To: int(b - iv.from)}
+			s := Span{Call: iv.call.Number, Message: iv.message, From: int(a - iv.from), To: int(b - iv.from)}
 			s.All = s.From == 0 && s.To == int(iv.to-iv.from)
 			c.Received = append(c.Received, s)
 		}

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"cmp"
+	"iter"
 	"net/netip"
 	"slices"
 )
@@ -238,15 +239,18 @@ type unit struct {
 	data    []byte
 	size    int
 	to      Addr
-	used    bool // it has found its packet or its receive
-	base    int  // where in the message it begins, for a datagram that is a part of one send
-	last    bool // it is the last such part
+	used    bool    // it has found its packet or its receive
+	base    int     // where in the message it begins, for a datagram that is a part of one send
+	last    bool    // it is the last such part
+	parts   []*unit // of a datagram that several sends made (MSG_MORE, UDP_CORK); call is then the first
 }
 
 // units lists the messages that the calls of s sent, in order.
 func (s *Socket) units() []*unit {
 	var all []*unit
+	cork := corking{socket: s}
 	for _, c := range s.calls {
+		cork.option(c)
 		if !c.sends() || c.Errno != "" {
 			continue
 		}
@@ -255,7 +259,9 @@ func (s *Socket) units() []*unit {
 			if c.ok() {
 				size = int(c.Result)
 			}
-			all = append(all, c.segments(&unit{call: c, data: c.Data, size: size, to: c.destination()})...)
+			for _, u := range c.segments(&unit{call: c, data: c.Data, size: size, to: c.destination()}) {
+				all = cork.add(all, u)
+			}
 		}
 		for i, m := range c.Messages {
 			if c.ok() && i >= int(c.Result) {
@@ -265,7 +271,7 @@ func (s *Socket) units() []*unit {
 			if !to.IsValid() {
 				to = c.destination()
 			}
-			all = append(all, &unit{call: c, message: i, data: m.Data, size: m.Size, to: to, last: true})
+			all = cork.add(all, &unit{call: c, message: i, data: m.Data, size: m.Size, to: to, last: true})
 		}
 	}
 	return all
@@ -277,6 +283,23 @@ func (c *CallRecord) destination() Addr {
 		return c.Addr
 	}
 	return c.On.at(c.Entered).remote
+}
+
+// spans are the part from:to of the unit, by the calls that passed it.
+func (u *unit) spans(from, to int) iter.Seq2[*CallRecord, Span] {
+	return func(yield func(*CallRecord, Span) bool) {
+		if u.parts == nil {
+			yield(u.call, u.span(from, to))
+			return
+		}
+		at := 0
+		for _, p := range u.parts {
+			if a, b := max(from-at, 0), min(to-at, p.size); a < b && !yield(p.call, p.span(a, b)) {
+				return
+			}
+			at += p.size
+		}
+	}
 }
 
 // span is the part from:to of the unit.

@@ -91,7 +91,7 @@ func (d *Decoder) Enter(c *trace.Call, a [6]uint64) {
 		d.send(c, []vector{{a[1], sane(a[2])}}, uint32(a[3]), d.address(a[4], int(uint32(a[5]))))
 	case "write":
 		d.send(c, []vector{{a[1], sane(a[2])}}, 0, trace.Addr{})
-	case "writev":
+	case "writev", "pwritev2":
 		d.send(c, d.vectors(a[1], sane(a[2])), 0, trace.Addr{})
 	case "sendfile":
 		c.Op, c.Size = trace.OpSend, sane(a[3])
@@ -103,7 +103,7 @@ func (d *Decoder) Enter(c *trace.Call, a [6]uint64) {
 		d.receive(c, sane(a[2]), uint32(a[3]))
 	case "read":
 		d.receive(c, sane(a[2]), 0)
-	case "readv":
+	case "readv", "preadv2":
 		d.receive(c, total(d.vectors(a[1], sane(a[2]))), 0)
 	case "sendmsg":
 		if h, ok := d.header(a[1]); ok {
@@ -302,7 +302,7 @@ func (d *Decoder) Leave(c *trace.Call, a [6]uint64, result int64) {
 		d.received(c, []vector{{a[1], sane(a[2])}})
 	case "read":
 		d.received(c, []vector{{a[1], sane(a[2])}})
-	case "readv":
+	case "readv", "preadv2":
 		d.received(c, d.vectors(a[1], sane(a[2])))
 	case "recvmsg":
 		if h, ok := d.header(a[1]); ok {

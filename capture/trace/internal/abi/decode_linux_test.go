@@ -51,6 +51,7 @@ func TestNames(t *testing.T) {
 		protocolText(2, 1, 6):            "IPPROTO_TCP",
 		protocolText(16, 3, 0):           "NETLINK_ROUTE",
 		ErrnoName(111):                   "ECONNREFUSED",
+		ErrnoName(95):                    "EOPNOTSUPP",
 		ErrnoName(512):                   "ERESTARTSYS",
 		ErrnoName(4000):                  "errno 4000",
 		fileFlags(2 | 0x800):             "O_RDWR|O_NONBLOCK",

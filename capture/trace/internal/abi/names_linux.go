@@ -183,6 +183,9 @@ func ErrnoName(n int64) string {
 	if s, ok := restarts[n]; ok {
 		return s
 	}
+	if unix.Errno(n) == unix.EOPNOTSUPP {
+		return "EOPNOTSUPP" // sockets never mean ENOTSUP, another name of the same number
+	}
 	if s := unix.ErrnoName(unix.Errno(n)); s != "" {
 		return s
 	}

@@ -47,6 +47,8 @@ var table = map[uint64]Syscall{
 	unix.SYS_WRITE:    {"write", Descriptor, false},
 	unix.SYS_READV:    {"readv", Descriptor, false},
 	unix.SYS_WRITEV:   {"writev", Descriptor, false},
+	unix.SYS_PREADV2:  {"preadv2", Descriptor, false},
+	unix.SYS_PWRITEV2: {"pwritev2", Descriptor, false},
 	unix.SYS_SENDFILE: {"sendfile", Descriptor, false},
 	unix.SYS_SPLICE:   {"splice", Descriptor, false},
 	unix.SYS_CLOSE:    {"close", Descriptor, false},
