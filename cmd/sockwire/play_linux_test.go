@@ -223,46 +223,47 @@ func againstTcpdump(t *testing.T, name string, v6 bool) {
 	}
 	defer theatre.close()
 	file := filepath.Join(t.TempDir(), "tcpdump.pcap")
-	stop := startTcpdump(t, ctx, theatre, file)
+	stop := startTcpdump(t, ctx, theatre.client, theatre.ifname, file)
 	a, err := theatre.play(ctx, findScene(name), v6)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// tcpdump throws away what it has not read when it is told to end: wait until it has written it.
-	var want, got []seen
+	var want, got []capture.Frame
 	for len(want) < len(a.timeline.Packets) && ctx.Err() == nil {
 		time.Sleep(5 * time.Millisecond)
 		want = readFile(ctx, file)
 	}
 	stop()
 	for _, p := range a.timeline.Packets {
-		got = append(got, seen{a.frames[p.Number].Time, string(a.frames[p.Number].Data)})
+		got = append(got, a.frames[p.Number])
 	}
-	// tcpdump may have seen a little before and after the scene.
-	if len(got) > 0 {
-		first, last := got[0].time.Truncate(time.Microsecond), got[len(got)-1].time
-		want = slices.DeleteFunc(want, func(s seen) bool { return s.time.Before(first) || s.time.After(last) })
-	}
-	slices.SortStableFunc(want, func(a, b seen) int { return a.time.Compare(b.time) })
+	want = during(want, got)
 	if len(got) != len(want) {
 		t.Fatalf("%d packets, tcpdump has %d", len(got), len(want))
 	}
 	for i := range got {
-		if got[i].data != want[i].data {
-			t.Errorf("packet %d differs from tcpdump's:\n% x\n% x", i+1, got[i].data, want[i].data)
+		if !bytes.Equal(got[i].Data, want[i].Data) {
+			t.Errorf("packet %d differs from tcpdump's:\n% x\n% x", i+1, got[i].Data, want[i].Data)
 		}
 	}
 	againstTshark(t, a, file)
 }
 
-// seen is a captured packet.
-type seen struct {
-	time time.Time
-	data string
+// during are those of tcpdump's packets that were seen between the first and the last of ours, in the order of time:
+// it may have seen a little before and after.
+func during(theirs, ours []capture.Frame) []capture.Frame {
+	if len(ours) == 0 {
+		return theirs
+	}
+	first, last := ours[0].Time.Truncate(time.Microsecond), ours[len(ours)-1].Time
+	theirs = slices.DeleteFunc(theirs, func(f capture.Frame) bool { return f.Time.Before(first) || f.Time.After(last) })
+	slices.SortStableFunc(theirs, func(a, b capture.Frame) int { return a.Time.Compare(b.Time) })
+	return theirs
 }
 
 // readFile reads a capture file that may still be written to, as far as it goes.
-func readFile(ctx context.Context, file string) (all []seen) {
+func readFile(ctx context.Context, file string) (all []capture.Frame) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil
@@ -277,19 +278,20 @@ func readFile(ctx context.Context, file string) (all []seen) {
 		if err != nil {
 			break
 		}
-		all = append(all, seen{frame.Time, string(frame.Data)})
+		frame.Data = bytes.Clone(frame.Data)
+		all = append(all, frame)
 	}
 	return all
 }
 
-// startTcpdump captures on the client's interface and returns a function that ends the capture. tcpdump will not
+// startTcpdump captures on an interface of a host and returns a function that ends the capture. tcpdump will not
 // run as the root of a user namespace, which has no other users to become; dumpcap will.
-func startTcpdump(t *testing.T, ctx context.Context, theatre *theatre, file string) (stop func()) {
+func startTcpdump(t *testing.T, ctx context.Context, h *netlab.Host, ifname, file string) (stop func()) {
 	t.Helper()
-	stop, err := startCapture(t, ctx, theatre, "listening on", "\n0 packets dropped by kernel",
-		"tcpdump", "-i", theatre.ifname, "-w", file, "-U", "--immediate-mode", "--time-stamp-precision=nano", "-Z", "root")
+	stop, err := startCapture(t, ctx, h, "listening on", "\n0 packets dropped by kernel",
+		"tcpdump", "-i", ifname, "-w", file, "-U", "--immediate-mode", "-B", "32768", "--time-stamp-precision=nano", "-Z", "root")
 	if err != nil && strings.Contains(err.Error(), "Couldn't change to") {
-		stop, err = startCapture(t, ctx, theatre, "File: ", "/0 (pcap:0/dumpcap:0", "dumpcap", "-i", theatre.ifname, "-w", file)
+		stop, err = startCapture(t, ctx, h, "File: ", "/0 (pcap:0/dumpcap:0", "dumpcap", "-i", ifname, "-w", file)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -299,8 +301,8 @@ func startTcpdump(t *testing.T, ctx context.Context, theatre *theatre, file stri
 
 // startCapture runs a capturing program until it says that it has started. What it says at its end must contain none,
 // which is how it says that it lost nothing.
-func startCapture(t *testing.T, ctx context.Context, theatre *theatre, started, none string, args ...string) (stop func(), err error) {
-	cmd := theatre.client.Command(ctx, args[0], args[1:]...)
+func startCapture(t *testing.T, ctx context.Context, h *netlab.Host, started, none string, args ...string) (stop func(), err error) {
+	cmd := h.Command(ctx, args[0], args[1:]...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err

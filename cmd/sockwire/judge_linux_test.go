@@ -1,0 +1,528 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"sockwire/capture"
+	"sockwire/capture/trace"
+	"sockwire/raw/netlab"
+)
+
+// judge runs programs on hosts of a lab, traced and untraced.
+type judge struct {
+	lab *netlab.Lab
+	bin string // a directory with sockwire and exercise in it, both this test binary
+}
+
+func newJudge(t *testing.T) *judge {
+	t.Helper()
+	netlab.Need(t)
+	lab, err := netlab.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { lab.Close() })
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &judge{lab: lab, bin: t.TempDir()}
+	for _, name := range []string{"sockwire", "exercise", "chat"} {
+		if err := os.Symlink(exe, filepath.Join(j.bin, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return j
+}
+
+// host makes a network with a loopback interface as --isolate makes it, or with segmentation offload.
+func (j *judge) host(t *testing.T, name string, offload bool) *netlab.Host {
+	t.Helper()
+	h, err := j.lab.Host(t.Name() + " " + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(h.SetMTU("lo", 1500), h.Sysctl("net.ipv4.tcp_fastopen", "3"))
+	for _, feature := range []string{"tso", "gso", "gro"} {
+		if !offload {
+			err = errors.Join(err, h.SetOffload("lo", feature, false))
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// outcome is what the parent of a program sees of it.
+type outcome struct {
+	Stdout, Stderr string
+	Code           int // as a shell has it
+}
+
+// do runs a command on a host to its end, in a directory.
+func (j *judge) do(t *testing.T, h *netlab.Host, dir string, args ...string) outcome {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	path := args[0]
+	if p := filepath.Join(j.bin, path); !strings.Contains(path, "/") {
+		if _, err := os.Stat(p); err == nil {
+			path = p
+		}
+	}
+	cmd := h.Command(ctx, path, args[1:]...)
+	// The collector and preemption of Go's runtime interrupt system calls when they like.
+	cmd.Env = append(os.Environ(), "PATH="+j.bin+":"+os.Getenv("PATH"), "GODEBUG=asyncpreemptoff=1", "GOGC=off", "LC_ALL=C")
+	cmd.Dir = dir
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		t.Fatalf("%v did not end\n%s\n%s", args, &stdout, &stderr)
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	o := outcome{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	if o.Code < 0 {
+		o.Code = 128 + int(cmd.ProcessState.Sys().(syscall.WaitStatus).Signal())
+	}
+	return o
+}
+
+// call is what a record of --json and a line of strace tell alike.
+type call struct {
+	Number int
+	Thread int
+	Name   string
+	FD     *int
+	Socket string
+	Args   []struct {
+		Name  string
+		Value json.RawMessage
+	}
+	Entered int64  `json:"entered_ns"`
+	Left    *int64 `json:"left_ns"`
+	Result  *int64
+	Errno   string
+	Data    string `json:"data_hex"`
+	Silent  bool   `json:"no_packet"`
+	Because string `json:"no_packet_because"`
+	End     bool   `json:"end_of_stream"`
+	Error   int    `json:"error_packet"`
+
+	Messages []struct {
+		Data   string `json:"data_hex"`
+		Length int
+	}
+	Received []trace.Span
+}
+
+func (c *call) arg(name string) string {
+	for _, a := range c.Args {
+		if a.Name == name {
+			return string(a.Value)
+		}
+	}
+	return ""
+}
+
+// sent returns what the call passed, as far as it was kept.
+func (c *call) sent(t *testing.T, message int) []byte {
+	text := ""
+	if message < len(c.Messages) {
+		text = c.Messages[message].Data
+	} else {
+		var buf struct{ Hex string }
+		json.Unmarshal([]byte(c.arg("buf")), &buf)
+		text = buf.Hex
+	}
+	b, err := hex.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// text is the call as it is compared.
+func (c *call) text(fd bool) string {
+	s := c.Name
+	if fd && c.FD != nil {
+		s += fmt.Sprintf("(%d)", *c.FD)
+	}
+	switch {
+	case c.Result == nil:
+		return s + " = ?"
+	case c.Errno != "":
+		return s + " = " + c.Errno
+	}
+	if !fd && (strings.HasPrefix(c.Name, "accept") || c.Name == "socket" || strings.HasPrefix(c.Name, "dup")) {
+		return s // which number is free depends on the other threads
+	}
+	return fmt.Sprintf("%s = %d", s, *c.Result)
+}
+
+type sighting struct {
+	Number       int
+	From, To     string
+	Source       string
+	Protocol     uint8
+	Payload      int `json:"payload_length"`
+	Carries      []trace.Span
+	Unattributed int
+	Retransmit   bool
+	Segments     int
+	Cause        struct {
+		Kind         string
+		Call, Packet int
+	}
+	Raw *struct {
+		Prepended      int
+		HeaderIncluded bool `json:"header_included"`
+	}
+	TCP *struct {
+		Flags string
+		Seq   *int64 `json:"relative_seq"`
+	}
+}
+
+type socketRecord struct {
+	Name, Family, Kind string
+	Created            int64  `json:"created_ns"`
+	Closed             *int64 `json:"closed_ns"`
+}
+
+// recording is what sockwire wrote about a program.
+type recording struct {
+	outcome
+	calls   []*call
+	packets []*sighting
+	sockets map[string]*socketRecord
+	frames  []capture.Frame // of the packets, by their place
+	summary struct {
+		Lost uint64 `json:"packets_lost"`
+		Exit int    `json:"exit_status"`
+	}
+}
+
+// record traces a program.
+func (j *judge) record(t *testing.T, h *netlab.Host, dir string, flags []string, args ...string) *recording {
+	t.Helper()
+	out := t.TempDir()
+	timeline, file := filepath.Join(out, "timeline.json"), filepath.Join(out, "packets.pcapng")
+	all := slices.Concat([]string{"sockwire", "--json", "-o", timeline, "-w", file, "--data", "65535"}, flags, []string{"--"}, args)
+	r := &recording{outcome: j.do(t, h, dir, all...), sockets: map[string]*socketRecord{}}
+	r.read(t, timeline)
+	r.frames = readFile(t.Context(), file)
+	if len(r.frames) != len(r.packets) {
+		t.Fatalf("%d packets in the file, %d records\n%+v", len(r.frames), len(r.packets), r.outcome)
+	}
+	return r
+}
+
+func (r *recording) read(t *testing.T, file string) {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v: %+v", err, r.outcome)
+	}
+	for line := range bytes.Lines(b) {
+		var kind struct{ Type string }
+		err := json.Unmarshal(line, &kind)
+		switch kind.Type {
+		case "call":
+			c := new(call)
+			err = json.Unmarshal(line, c)
+			r.calls = append(r.calls, c)
+		case "packet":
+			p := new(sighting)
+			err = json.Unmarshal(line, p)
+			r.packets = append(r.packets, p)
+		case "socket":
+			s := new(socketRecord)
+			err = json.Unmarshal(line, s)
+			r.sockets[s.Name] = s
+		case "summary":
+			err = json.Unmarshal(line, &r.summary)
+		}
+		if err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+	}
+}
+
+// check verifies what must hold of every program: what Timeline.Check says is on standard error, which is compared
+// with that of the program alone. whole tells that all that was sent left, and all that was received was sent by the
+// program.
+func (r *recording) check(t *testing.T, whole bool) {
+	t.Helper()
+	if r.summary.Lost > 0 || r.summary.Exit != r.Code {
+		t.Errorf("lost %d packets, exit status %d in the record and %d in truth", r.summary.Lost, r.summary.Exit, r.Code)
+	}
+	by := map[int]*call{}
+	for _, c := range r.calls {
+		by[c.Number] = c
+	}
+	carried := map[int]int{}
+	for i, p := range r.packets {
+		sum := p.Unattributed
+		for _, s := range p.Carries {
+			sum += s.To - s.From
+			if !p.Retransmit {
+				carried[s.Call] += s.To - s.From
+			}
+		}
+		if p.From != "" && p.Unattributed > 0 {
+			t.Errorf("packet %d of %s: %d bytes are of no known call", p.Number, p.From, p.Unattributed)
+		}
+		if p.Raw != nil || p.From == "" {
+			continue
+		}
+		if sum != p.Payload {
+			t.Errorf("packet %d has %d bytes and carries %d", p.Number, p.Payload, sum)
+		}
+		payload := trace.FromFrame(r.frames[i], 1, 0, "", "").Payload
+		at := 0
+		for _, s := range p.Carries {
+			// What sendfile and splice move is not in the program's memory, and of the rest 65535 bytes are kept.
+			data, n := by[s.Call].sent(t, s.Message), s.To-s.From
+			if known := max(min(len(data), s.To)-s.From, 0); !bytes.Equal(data[min(s.From, len(data)):][:known], payload[at:][:known]) {
+				t.Errorf("packet %d does not hold the bytes of #%d %s", p.Number, s.Call, by[s.Call].Name)
+			}
+			at += n
+		}
+	}
+	for _, c := range r.calls {
+		if c.Result == nil || c.Errno != "" || c.Socket == "" {
+			continue
+		}
+		on := r.sockets[c.Socket]
+		if c.Data != "" && len(c.Messages) == 0 && on.Kind != "raw" && on.Kind != "unknown" {
+			var want []byte
+			known := true
+			for _, s := range c.Received {
+				data := by[s.Call].sent(t, s.Message)
+				known = known && len(data) >= s.To
+				if known {
+					want = append(want, data[s.From:s.To]...)
+				}
+			}
+			got, err := hex.DecodeString(c.Data)
+			if err != nil || known && len(c.Received) > 0 && !bytes.HasPrefix(want, got) {
+				t.Errorf("#%d %s received %.100q, its spans %v say %.100q", c.Number, c.Name, got, c.Received, want)
+			}
+			if whole && len(c.Received) == 0 {
+				t.Errorf("where the bytes that #%d %s received come from is not known", c.Number, c.Name)
+			}
+		}
+		sends := slices.Contains([]string{"sendto", "sendmsg", "sendmmsg", "write", "writev", "pwritev2", "sendfile", "splice"}, c.Name)
+		if on.Family != "ipv4" && on.Family != "ipv6" || !sends || !whole || c.Name == "splice" && carried[c.Number] == 0 {
+			continue
+		}
+		size := int(*c.Result)
+		if c.Name == "sendmmsg" {
+			size = 0
+			for _, m := range c.Messages {
+				size += m.Length
+			}
+		}
+		if carried[c.Number] != size {
+			t.Errorf("#%d %s sent %d bytes, the packets carry %d of them", c.Number, c.Name, size, carried[c.Number])
+		}
+	}
+}
+
+// against compares the packets, from their IP header on, with those of tcpdump's. The kernel writes into a super-packet
+// of UDP_SEGMENT when its receiver takes it apart, before or after it is read here: of those only the IP header is compared.
+func (r *recording) against(t *testing.T, theirs []capture.Frame) {
+	t.Helper()
+	data := func(frames []capture.Frame) (all []string) {
+		for _, f := range frames {
+			p := trace.FromFrame(f, 1, 0, "", "")
+			if p.UDP != nil && len(p.Network) > 1500 {
+				p.Network = p.Network[:p.NetworkHeader]
+			}
+			all = append(all, fmt.Sprintf("%x", p.Network))
+		}
+		// Two processors may send at once.
+		slices.Sort(all)
+		return all
+	}
+	if diff := gocmp.Diff(data(theirs), data(r.frames)); diff != "" {
+		t.Errorf("packets (-tcpdump +ours):\n%s", diff)
+	}
+}
+
+// straceCalls are those that are compared: of the class network all, of the others those on sockets.
+const straceCalls = "trace=%network,read,write,readv,writev,preadv2,pwritev2,sendfile,splice,close,dup,dup2,dup3,fcntl"
+
+var (
+	straceLine = regexp.MustCompile(`^(\d+\.\d+) (\w+)\((.*)\)? += (0x[0-9a-f]+|-?\d+|\?)(?:<[^>]*>)?(?: (E\w+))?`)
+	straceFD   = regexp.MustCompile(`^(\d+)(?:<([^>]*)>)?`)
+	straceSock = regexp.MustCompile(`<socket:\[(\d+)\]>`)
+)
+
+// strace lists the calls of a program on sockets, by thread.
+func (j *judge) strace(t *testing.T, h *netlab.Host, dir string, args ...string) (outcome, map[int][]*call) {
+	t.Helper()
+	peer(t, "strace")
+	out := t.TempDir()
+	o := j.do(t, h, dir, slices.Concat([]string{"strace", "-ff", "-y", "-ttt", "-o", filepath.Join(out, "of"), "-e", straceCalls, "-e", "signal=none", "--"}, args)...)
+	files, err := filepath.Glob(filepath.Join(out, "of.*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("strace wrote nothing: %+v", o)
+	}
+	threads := map[int][]*call{}
+	for _, file := range files {
+		tid, err := strconv.Atoi(strings.TrimPrefix(filepath.Ext(file), "."))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(b)) {
+			if c := straceCall(t, line); c != nil {
+				c.Thread = tid
+				threads[tid] = append(threads[tid], c)
+			}
+		}
+	}
+	return o, threads
+}
+
+// straceCall reads a line; what is no call on a socket gives nil.
+func straceCall(t *testing.T, line string) *call {
+	t.Helper()
+	m := straceLine.FindStringSubmatch(line)
+	if m == nil {
+		return nil // +++ exited with 0 +++
+	}
+	c := &call{Name: m[2], Errno: m[5]}
+	seconds, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Entered = int64(seconds * 1e9)
+	if n, err := strconv.ParseInt(m[4], 0, 64); err == nil || c.Errno != "" {
+		c.Result = &n
+	}
+	if c.Errno != "" {
+		*c.Result = -1
+	}
+	first := straceFD.FindStringSubmatch(m[3])
+	of := first
+	if c.Name == "splice" { // shown with the descriptor that it fills, or the socket that it empties
+		for part := range strings.SplitSeq(m[3], ", ") {
+			if f := straceFD.FindStringSubmatch(part); f != nil && strings.HasPrefix(f[2], "socket:") {
+				of = f
+			}
+		}
+	}
+	onSocket := of != nil && strings.HasPrefix(of[2], "socket:")
+	switch c.Name {
+	case "read", "write", "readv", "writev", "preadv2", "pwritev2", "sendfile", "splice", "close", "dup", "dup2", "dup3", "fcntl":
+		if !onSocket {
+			return nil
+		}
+	}
+	if of != nil && c.Name != "socketpair" && c.Name != "socket" {
+		n, _ := strconv.Atoi(of[1])
+		c.FD = &n
+	}
+	if s := straceSock.FindStringSubmatch(line); s != nil {
+		c.Socket = s[1] // of socket and socketpair: the one that it made
+	}
+	return c
+}
+
+// ways of comparing calls.
+type order int
+
+const (
+	byThread order = iota // the calls of each thread, in their order and with descriptors
+	bySocket              // the calls on each socket, in their order: for programs that move between threads
+	asSet                 // the calls on each socket, each kind once: for programs that ask as often as they like
+)
+
+// sequences are the calls of each thread or socket as text. Tries that had to wait are left out unless they are
+// compared by thread: how often something is not ready yet is another at every run.
+func sequences(calls []*call, by order) []string {
+	slices.SortStableFunc(calls, func(a, b *call) int { return int(a.Entered - b.Entered) })
+	var keys []string
+	lines := map[string][]string{}
+	for _, c := range calls {
+		key := strconv.Itoa(c.Thread)
+		if by != byThread {
+			if key = c.Socket; c.Errno == "EAGAIN" {
+				continue
+			}
+		}
+		text := c.text(by == byThread)
+		if by == asSet {
+			if text = c.Name + " " + c.Errno; slices.Contains(lines[key], text) {
+				continue
+			}
+		}
+		if lines[key] == nil {
+			keys = append(keys, key)
+		}
+		lines[key] = append(lines[key], text)
+	}
+	var all []string
+	for _, key := range keys {
+		if by == asSet {
+			slices.Sort(lines[key])
+		}
+		all = append(all, strings.Join(lines[key], "\n"))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// sameCalls compares the calls with strace's.
+func (r *recording) sameCalls(t *testing.T, threads map[int][]*call, by order) {
+	t.Helper()
+	var theirs, ours []*call
+	for _, calls := range threads {
+		theirs = append(theirs, calls...)
+	}
+	for _, c := range r.calls {
+		if !strings.HasPrefix(c.Name, "epoll") && c.Name != "poll" {
+			ours = append(ours, c)
+		}
+	}
+	for _, c := range ours {
+		if c.Socket == "" { // a socket call that failed, or made a socket
+			for _, s := range r.sockets {
+				if c.Left != nil && s.Created == *c.Left {
+					c.Socket = s.Name
+				}
+			}
+		}
+	}
+	want, got := sequences(theirs, by), sequences(ours, by)
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("calls (-strace +ours):\n%s", diff)
+	}
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sockwire/capture"
+)
+
+// TestExercises runs programs of ours alone under strace, and under sockwire with tcpdump beside it.
+func TestExercises(t *testing.T) {
+	peer(t, "tcpdump")
+	peer(t, "strace")
+	j := newJudge(t)
+	for _, c := range []struct {
+		name    string
+		args    string // exercises that one process does after each other
+		by      order
+		offload bool
+		short   bool
+	}{
+		{name: "calls", args: "sendmmsg splice sendfile vectors segment peek options dup rights unix", short: true},
+		{name: "connections", args: "halfclose ipv6 fastopen cork nagle refused reset", short: true},
+		{name: "datagrams", args: "fragments empty raw"},
+		{name: "large", args: "large"},
+		{name: "offload", args: "large segment sendfile", offload: true, by: bySocket},
+		{name: "threads", args: "threads threadends", by: bySocket},
+		{name: "goserver", args: "goserver", by: bySocket, short: true},
+		{name: "execthread", args: "interrupt execthread", by: bySocket},
+		{name: "vfork", args: "vfork"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if testing.Short() && !c.short {
+				t.Skip("in short mode a part is enough")
+			}
+			t.Parallel()
+			r := j.compare(t, c.offload, c.by, append([]string{"exercise"}, strings.Fields(c.args)...)...)
+			r.check(t, true)
+		})
+	}
+}
+
+// compare runs a program under strace, then under sockwire with tcpdump beside it, and checks that the calls, the
+// packets, and what it writes and returns are the same.
+func (j *judge) compare(t *testing.T, offload bool, by order, args ...string) *recording {
+	t.Helper()
+	alone, threads := j.strace(t, j.host(t, "strace", offload), t.TempDir(), args...)
+	h := j.host(t, "sockwire", offload)
+	file := filepath.Join(t.TempDir(), "tcpdump.pcap")
+	stop := startTcpdump(t, t.Context(), h, "lo", file)
+	r := j.record(t, h, t.TempDir(), nil, args...)
+	var theirs []capture.Frame
+	for end := time.Now().Add(20 * time.Second); len(theirs) < len(r.frames) && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+		// Before the program began sockwire has sent a datagram of its own.
+		theirs = slices.DeleteFunc(readFile(t.Context(), file), func(f capture.Frame) bool {
+			return len(r.frames) == 0 || f.Time.Before(r.frames[0].Time.Truncate(time.Microsecond))
+		})
+	}
+	stop()
+	if r.outcome != alone {
+		t.Errorf("under strace %+v, under sockwire %+v", alone, r.outcome)
+	}
+	r.against(t, theirs)
+	r.sameCalls(t, threads, by)
+	return r
+}
