@@ -179,6 +179,21 @@ func (c *Conn) ipOptions(o *options, cfg *Config) {
 	}
 }
 
+// StopCoalescing has the kernel hand over datagrams one by one from now on (Config.Coalesce). It is for who finds that
+// joined ones are not what was sent.
+func (c *Conn) StopCoalescing() error {
+	rc, err := c.nc.SyscallConn()
+	if err == nil {
+		if ctl := rc.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_GRO, 0) }); ctl != nil {
+			err = ctl
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("dgram: stop coalescing: %w", os.NewSyscallError("setsockopt UDP_GRO", err))
+	}
+	return nil
+}
+
 // Drops returns how many datagrams the receive buffer has lost since the socket was opened, to the last one, modulo
 // 2^32 (SO_MEMINFO).
 func (c *Conn) Drops() (uint32, error) {

@@ -61,6 +61,12 @@ func (c *Conn) Drops() (uint32, error) { return 0, unsupported("Drops") }
 // Offload is false: segment offload needs Linux.
 func (c *Conn) Offload() bool { return false }
 
+// StopOffload does nothing: there is none.
+func (c *Conn) StopOffload() {}
+
+// StopCoalescing does nothing: there is none.
+func (c *Conn) StopCoalescing() error { return nil }
+
 func (c *Conn) setupBatch(b *Batch) {}
 
 func (c *Conn) drain() {}

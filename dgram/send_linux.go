@@ -116,6 +116,14 @@ func (c *Conn) Offload() bool {
 	return c.out.segmentLimit > 0 && !isUnix(c.network)
 }
 
+// StopOffload has every later datagram go through the stack on its own, as Config.NoOffload does from the start. It is for
+// who finds that the path mangles trains.
+func (c *Conn) StopOffload() {
+	c.out.Lock()
+	defer c.out.Unlock()
+	c.out.segmentLimit = 0
+}
+
 // load prepares as many of ms as one system call takes, joined into trains, and returns how many trains.
 func (c *Conn) load(ms []Message) int {
 	o := &c.out

@@ -145,7 +145,9 @@ type directionRecord struct {
 	Queued      *perf.Variation `json:"sender_queue,omitempty"`
 	Stack       *perf.Variation `json:"sender_stack,omitempty"`
 	Waited      *perf.Variation `json:"receiver_queue,omitempty"`
-	Offload     *bool           `json:"offload,omitempty"` // of the client's own sending
+	Offload     *bool           `json:"offload,omitempty"`       // of the client's own sending
+	Mangled     string          `json:"mangled,omitempty"`       // why trains were given up
+	Split       bool            `json:"receive_split,omitempty"` // the receiver gave up joining
 	Buffer      int             `json:"receive_buffer"`
 	Error       string          `json:"error,omitempty"`
 }
@@ -157,6 +159,7 @@ func newRecord(direction string, flow int, f *perf.FlowResult, d *perf.Direction
 		LostNetwork: d.LostNetwork, Tail: d.Tail, Duplicate: d.Duplicate, Reordered: d.Reordered, ExtentMax: d.ExtentMax, Late: d.Late,
 		Corrupt: d.Corrupt, Dropped: d.Dropped, Runs: d.Runs, RunMax: d.RunMax, RunSizes: d.RunSizes, Bytes: d.Bytes, Span: d.Last - d.First,
 		Jitter: d.Jitter.Nanoseconds(), OneWay: d.OneWay, Queued: d.Queued, Stack: d.Stack, Waited: d.Waited, Buffer: d.Buffer,
+		Mangled: d.Mangled, Split: d.Split,
 	}
 	if direction == "up" {
 		r.Offload = &d.Offload
@@ -181,6 +184,10 @@ func (r *directionRecord) rates() {
 // add sums up flows. What cannot be summed is the largest; delays are those of the flows only.
 func (r *directionRecord) add(o *directionRecord) {
 	r.Final = r.Final && o.Final
+	r.Split = r.Split || o.Split
+	if r.Mangled == "" {
+		r.Mangled = o.Mangled
+	}
 	if r.Offload != nil && !*o.Offload {
 		r.Offload = o.Offload
 	}
@@ -282,8 +289,14 @@ func (r *renderer) show(d *directionRecord) {
 		out.Printf("  jitter      %v (RFC 3550)\n", time.Duration(d.Jitter).Round(100*time.Nanosecond))
 	}
 	r.delays(d)
-	if d.Offload != nil && !*d.Offload && !r.o.noOffload {
+	switch {
+	case d.Mangled != "":
+		out.Printf("  offload     switched off, the path mangles it: %s\n", d.Mangled)
+	case d.Offload != nil && !*d.Offload && !r.o.noOffload:
 		out.Printf("  offload     off: this path does not take trains\n")
+	}
+	if d.Split {
+		out.Printf("  offload     switched off at the receiver: joined datagrams were damaged\n")
 	}
 	if d.Error != "" {
 		out.Printf("  ended       %s\n", cli.Escape(d.Error))

@@ -25,6 +25,8 @@ type Report struct {
 	Dropped   uint64   `json:"dropped"`
 	Overflow  uint64   `json:"overflow"`
 	Checksum  uint64   `json:"checksum"`
+	Joined    uint64   `json:"joined,omitempty"`        // of Corrupt, those that held several datagrams: trains that nobody cut
+	Split     bool     `json:"receive_split,omitempty"` // receive offload was switched off: joined datagrams were damaged
 	ExtentMax uint64   `json:"extent_max"`
 	ExtentSum uint64   `json:"extent_sum"`
 	Runs      uint64   `json:"loss_runs"`
@@ -81,6 +83,12 @@ type account struct {
 	next      uint64                // one past the highest number
 	overflow  uint64                // numbers in gaps that came with losses
 	coalesced bool                  // datagrams arrive joined
+
+	// What offload may have done.
+	joined    uint64 // arrivals that hold several datagrams
+	whole     uint64 // intact datagrams that the kernel had joined
+	unwhole   uint64 // damaged ones
+	separated bool   // it does not join any more
 }
 
 // maxJoined is how many datagrams one lost buffer may have held (UDP_MAX_SEGMENTS).
@@ -124,6 +132,9 @@ func (a *account) gap(n uint64) {
 // data accounts for one intact datagram. It does not allocate.
 func (a *account) data(h *header, d *dgram.Datagram) {
 	a.last = d.Time
+	if d.Coalesced {
+		a.whole++
+	}
 	switch a.ledger.Receive(h.seq) {
 	case ledger.InOrder:
 		if h.seq > a.next {
@@ -150,6 +161,15 @@ func (a *account) data(h *header, d *dgram.Datagram) {
 func (a *account) corrupt(d *dgram.Datagram) {
 	a.ledger.Corrupt()
 	a.last = d.Time
+	if holdsSeveral(d.Payload) {
+		a.joined++
+	}
+	if !d.Coalesced || a.separated {
+		return
+	}
+	if a.unwhole++; a.unwhole >= mangledMin && a.unwhole > a.whole {
+		a.separated = a.conn.StopCoalescing() == nil
+	}
 }
 
 // quiet tells whether nothing has come for the settling time.
@@ -163,7 +183,8 @@ func (a *account) report(final bool) *Report {
 	c := a.ledger.Counts()
 	r := &Report{
 		Sent: c.Sent, Received: c.Received, Unique: c.Unique, Bytes: a.bytes, Lost: c.Lost, Tail: c.Tail, Duplicate: c.Duplicate,
-		Reordered: c.Reordered, Late: c.Late, Corrupt: c.Corrupt, ExtentMax: c.Extent.Max, ExtentSum: c.Extent.Sum,
+		Reordered: c.Reordered, Late: c.Late, Corrupt: c.Corrupt, Joined: a.joined, Split: a.separated,
+		ExtentMax: c.Extent.Max, ExtentSum: c.Extent.Sum,
 		Runs: c.LossRuns.Count, RunMax: c.LossRuns.Max, Jitter: a.jitter.Value(), Buffer: a.conn.ReadBuffer(), Final: final,
 	}
 	if drops, err := a.conn.Drops(); err == nil {

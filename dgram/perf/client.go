@@ -77,6 +77,7 @@ type Direction struct {
 	LostNetwork  uint64 // what remains
 	Known        bool   // the accounts are final; false when the server has gone
 	Offload      bool   // trains were used to the end
+	Mangled      string // why trains were given up: what the path did to them; "" if it did nothing
 	Elapsed      time.Duration
 	Stack        *Variation // up: from the sending program to the device, of a sample
 }
@@ -103,7 +104,7 @@ var ErrServerGone = errors.New("the server stopped answering")
 // ErrRefused says that the server did not want this client.
 var ErrRefused = errors.New("the server refused")
 
-// gone is how long a server may be silent in the middle of a run.
+// gone is how long a server may be silent in the middle of a run, beyond the time of a round trip.
 const gone = 900 * time.Millisecond
 
 // Run measures until the loads are done or ctx ends, and returns what was found even if a flow failed. The error is that of
@@ -219,18 +220,21 @@ type flow struct {
 	// Requests.
 	rtt, network, server *ledger.Histogram
 	timeouts             uint64
+	patience             time.Duration // how long the server may be silent in the middle
 
 	heard  atomic.Int64 // when the server was last heard, since 1970
 	data   atomic.Int64 // when something was last accounted for, since 1970
 	icmp   atomic.Uint64
 	closed atomic.Bool // the port at the server is closed
 
-	mu     sync.Mutex
-	remote *Report   // the last from the server
-	local  Report    // of what comes down or back
-	looked time.Time // when local was made
-	ended  bool      // the server has sent all it will
-	failed error
+	mu      sync.Mutex
+	remote  *Report   // the last from the server
+	local   Report    // of what comes down or back
+	looked  time.Time // when local was made
+	ended   bool      // the server has sent all it will
+	failed  error
+	upOff   string // why trains were given up on the way up, and
+	downOff string // on the way down; empty if they were not
 }
 
 func newFlow(ctx context.Context, cfg *Config) (*flow, error) {
@@ -282,11 +286,13 @@ func (f *flow) handshake(ctx context.Context) error {
 		return err
 	}
 	var ac accept
+	asked := time.Now()
 	h, err := f.ask(ctx, begin, nonce, kindAccept, &ac)
 	if err != nil {
 		return err
 	}
 	f.session, f.buffer = h.session, ac.Buffer
+	f.patience = gone + time.Since(asked)
 	f.clock = ownClock().relation(ac.Clock)
 	f.prepare()
 	return nil
@@ -348,7 +354,9 @@ func (f *flow) run(ctx context.Context) {
 	if err != nil {
 		f.fail(err)
 	}
-	f.settle()
+	if !f.lost() {
+		f.settle()
+	}
 	_ = f.conn.SetReadDeadline(time.Unix(1, 0))
 	<-receiving
 }
@@ -385,6 +393,13 @@ func (f *flow) fail(err error) {
 	}
 }
 
+// lost tells whether the server is known to be gone, so that there is nothing to wait for.
+func (f *flow) lost() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return errors.Is(f.failed, ErrServerGone)
+}
+
 // guard ends the sending when the server is not heard any more.
 func (f *flow) guard(ctx context.Context, cancel context.CancelFunc) {
 	t := time.NewTicker(20 * time.Millisecond)
@@ -396,7 +411,7 @@ func (f *flow) guard(ctx context.Context, cancel context.CancelFunc) {
 		case <-t.C:
 		}
 		silent := time.Since(time.Unix(0, f.heard.Load()))
-		if silent > gone || f.closed.Load() {
+		if silent > f.patience || f.closed.Load() {
 			f.fail(fmt.Errorf("perf: %w %v ago", ErrServerGone, silent.Round(time.Millisecond)))
 			cancel()
 			return
@@ -461,6 +476,9 @@ func (f *flow) take(d *dgram.Datagram) {
 		f.data.Store(d.Time.UnixNano())
 	case kindMark:
 		f.down.ledger.Tell(h.seq)
+		if h.flags&flagTrains != 0 {
+			f.judge()
+		}
 		if h.flags&flagFinal != 0 {
 			f.mu.Lock()
 			f.ended = true
@@ -475,7 +493,45 @@ func (f *flow) take(d *dgram.Datagram) {
 		if !f.remote.Final {
 			f.remote = &r
 		}
+		if why := mangled(&r); why != "" && f.upOff == "" && f.up.trains.Load() && f.conn.Offload() {
+			f.upOff = why
+			f.conn.StopOffload()
+		}
 		f.mu.Unlock()
+	}
+}
+
+// mangledMin is how many damaged arrivals it takes before a path is judged, and eatenMin how many losses.
+const (
+	mangledMin = 16
+	eatenMin   = 256
+)
+
+// mangled says what a path does to trains, by what the receiver has found, or "" while there is no reason to think so. What
+// the report says was sent, was sent before the mark that the report answers.
+func mangled(r *Report) string {
+	switch {
+	case r.Joined > 0:
+		return "trains arrive uncut"
+	case r.Corrupt >= mangledMin && r.Corrupt > r.Received:
+		return "most of what arrives is damaged"
+	case r.Checksum >= mangledMin && r.Checksum > r.Received:
+		return "most of what arrives has a wrong checksum"
+	case r.Sent >= eatenMin && r.Received+r.Corrupt+r.Dropped == 0:
+		return "nothing arrives"
+	}
+	return ""
+}
+
+// judge has the server give up trains when the path mangles them on the way down.
+func (f *flow) judge() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.downOff != "" {
+		return
+	}
+	if f.downOff = mangled(f.down.report(false)); f.downOff != "" {
+		f.up.markFlags.Store(flagSingly)
 	}
 }
 
@@ -506,9 +562,13 @@ func (f *flow) settle() {
 		return
 	}
 	interval := min(max(f.cfg.Settle/4, time.Millisecond), 50*time.Millisecond)
-	for end := time.Now().Add(f.cfg.Settle + 2*time.Second); time.Now().Before(end); time.Sleep(interval) {
-		if f.settled() || f.closed.Load() {
+	start := time.Now()
+	for end := start.Add(f.cfg.Settle + 2*time.Second); time.Now().Before(end); time.Sleep(interval) {
+		if f.settled() {
 			return
+		}
+		if f.closed.Load() || time.Since(start) > f.patience && time.Since(time.Unix(0, f.heard.Load())) > f.patience {
+			break
 		}
 		_ = f.conn.Send(finish, dgram.Addr{})
 	}
@@ -530,6 +590,7 @@ func (f *flow) result() FlowResult {
 	elapsed := f.up.end.Sub(f.up.start)
 	if f.cfg.Up != nil {
 		d := direction(*f.remote, f.up.sent.Load(), f.up.failed.Load(), f.icmp.Load(), f.remote.Final)
+		d.Mangled = f.upOff
 		d.Queued, d.Stack, d.Offload, d.Elapsed = variation(f.up.late), variation(f.up.stack), f.conn.Offload(), elapsed
 		r.Up = d
 	}
@@ -537,7 +598,7 @@ func (f *flow) result() FlowResult {
 	case f.cfg.Down != nil:
 		own := *f.down.report(true)
 		d := direction(own, own.Sent, f.remote.Failed, 0, f.ended)
-		d.Elapsed = elapsed
+		d.Elapsed, d.Mangled = elapsed, f.downOff
 		r.Down = d
 	case f.cfg.Requests != nil:
 		f.down.ledger.Tell(f.up.sent.Load())
@@ -587,7 +648,7 @@ func (f *flow) pingPong(ctx context.Context) {
 		if load.Count > 0 && seq >= load.Count || load.Duration > 0 && now.Sub(s.start) >= load.Duration {
 			break
 		}
-		if silent := now.Sub(time.Unix(0, f.heard.Load())); silent > max(gone, f.cfg.Timeout) || f.closed.Load() {
+		if silent := now.Sub(time.Unix(0, f.heard.Load())); silent > max(f.patience, f.cfg.Timeout) || f.closed.Load() {
 			f.fail(fmt.Errorf("perf: %w %v ago", ErrServerGone, silent.Round(time.Millisecond)))
 			break
 		}

@@ -25,10 +25,13 @@ type sender struct {
 	sent   atomic.Uint64 // numbers used, those of failed sends too
 	bytes  atomic.Uint64
 	failed atomic.Uint64 // sends that this host refused
-	late   *ledger.Histogram
-	stack  *ledger.Histogram // from this program to the device, of a sample, by the kernel's stamps
-	start  time.Time
-	end    time.Time
+	trains atomic.Bool   // several were handed to the kernel at once
+
+	markFlags atomic.Uint32 // to be sent with each mark
+	late      *ledger.Histogram
+	stack     *ledger.Histogram // from this program to the device, of a sample, by the kernel's stamps
+	start     time.Time
+	end       time.Time
 
 	arena    []byte
 	messages []dgram.Message
@@ -154,6 +157,9 @@ func (s *sender) flush(failures *int) error {
 		bytes += len(s.messages[i].Payload)
 	}
 	s.sample(now)
+	if len(s.messages) > 1 {
+		s.trains.Store(true)
+	}
 	for ms := s.messages; len(ms) > 0; {
 		n, err := s.conn.SendAll(ms)
 		if n > 0 {
@@ -207,7 +213,10 @@ func (s *sender) sendMark(flags uint8, now time.Time) error {
 		return nil
 	}
 	s.marked = now
-	h := header{kind: kindMark, flags: flags, session: s.session, seq: s.sent.Load(), sent: now.UnixNano()}
+	if s.trains.Load() {
+		flags |= flagTrains
+	}
+	h := header{kind: kindMark, flags: flags | uint8(s.markFlags.Load()), session: s.session, seq: s.sent.Load(), sent: now.UnixNano()}
 	h.put(s.mark)
 	if err := s.conn.Send(s.mark, dgram.Addr{}); err != nil && fatal(err) {
 		return err

@@ -326,6 +326,9 @@ func (n *session) handle(ctx context.Context, d *dgram.Datagram) bool {
 		n.reply(&h, d)
 	case kindMark:
 		n.account.ledger.Tell(h.seq)
+		if h.flags&flagSingly != 0 {
+			n.conn.StopOffload()
+		}
 		n.report(d, &h, false)
 	case kindFinish:
 		n.account.ledger.Tell(h.seq)

@@ -41,7 +41,12 @@ const (
 	kinds
 )
 
-const flagFinal = 1 // of a mark: nothing more will be sent
+// Flags of a mark.
+const (
+	flagFinal  = 1 // nothing more will be sent
+	flagTrains = 4 // datagrams were handed to the kernel in trains
+	flagSingly = 2 // from a client: your trains are mangled on the way, send datagrams one by one
+)
 
 // header is the fixed part of every datagram.
 //
@@ -103,6 +108,16 @@ func (h *header) parse(b []byte) bool {
 	h.due = int64(be.Uint64(b[32:]))
 	h.took = be.Uint32(b[40:])
 	return true
+}
+
+// holdsSeveral tells a train that nobody has cut: one of our datagrams, and another behind it.
+func holdsSeveral(b []byte) bool {
+	be := binary.BigEndian
+	if len(b) < 2*HeaderSize || be.Uint32(b) != magic {
+		return false
+	}
+	n := int(be.Uint16(b[6:]))
+	return n >= HeaderSize && n+HeaderSize <= len(b) && be.Uint32(b[n:]) == magic
 }
 
 // Params is what a client asks a server for.
