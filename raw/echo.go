@@ -142,6 +142,7 @@ type Echo struct {
 	Options  []byte // IPv4 options of the answer
 
 	// ICMP error, with Refused: its type and code and, if it says so, the next-hop MTU. Local means this host made it.
+	// MTU is also, of an echo too large to be sent, what this host knows of the path's MTU, 0 if it does not say.
 	Type, Code uint8
 	MTU        int
 	Local      bool

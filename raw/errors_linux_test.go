@@ -203,9 +203,20 @@ func TestRouterErrors(t *testing.T) {
 				t.Errorf("%s: %+v", tc.name, e)
 			}
 		}
-		p := Pinger{Count: 1, Size: 3000, Fragment: FragmentDo, Socket: kind}
-		if echoes, _ := ping(t, a, &p, one(b.Addr4())); len(echoes) != 1 || echoes[0].Cause != probe.SendFailed || echoes[0].Err != syscall.EMSGSIZE {
-			t.Errorf("larger than this host's own MTU: %+v", echoes)
+		for _, tc := range []struct {
+			target netip.Addr
+			mtu    int
+		}{{r.Addr4(), 1500}, {r.Addr6(), 1500}, {b.Addr6(), 1400}} { // the last was learnt above
+			p := Pinger{Count: 3, Interval: time.Millisecond, Size: 3000, Fragment: FragmentDo, Socket: kind}
+			echoes, _ := ping(t, a, &p, one(tc.target))
+			if len(echoes) != 3 {
+				t.Errorf("too large for the way to %v: %d ends", tc.target, len(echoes))
+			}
+			for _, e := range echoes {
+				if e.Cause != probe.SendFailed || e.Err != syscall.EMSGSIZE || e.MTU != tc.mtu {
+					t.Errorf("too large for the way to %v: %+v", tc.target, e)
+				}
+			}
 		}
 	})
 }

@@ -73,6 +73,7 @@ type Run struct {
 	lastSend time.Duration
 	longest  time.Duration // round trip
 	drained  bool          // all is sent; nothing is waited for but the last timeouts
+	several  bool          // more than one host may answer an echo
 	rate     rateMeter
 	drops    []dropWindow
 	out      []Echo
@@ -95,6 +96,9 @@ type link struct {
 	stamped uint64 // highest echo the kernel stamped
 	drops   uint32
 	dropsAt time.Duration
+	leased  bool          // the flow label was asked of the kernel
+	large   []uint64      // echoes refused for their size; the error queue is to say what would have passed
+	mtus    []pathMTU     // what it said before the echo was known to be refused
 	backlog int           // packets read without a pause
 	emptied time.Duration // when the receive buffer was last read to its end
 	peak    int           // most of them since drops were last looked at
@@ -682,7 +686,15 @@ func (r *Run) complete(now time.Duration) bool {
 		r.drained = true
 		r.expire(now)
 	}
-	return r.open == 0
+	return r.open == 0 && (!r.several || now >= r.gathered())
+}
+
+// gathered returns until when further answers to the last echo are waited for, if several hosts may answer it.
+func (r *Run) gathered() time.Duration {
+	if r.p.QuickEnd && r.longest > 0 {
+		return r.lastSend + min(r.p.Timeout, max(2*r.longest, r.p.Interval))
+	}
+	return r.lastSend + r.p.Timeout
 }
 
 // next returns when something will be due.
@@ -714,6 +726,9 @@ func (r *Run) next(now time.Duration) time.Duration {
 	}
 	if sendable && r.stuck() {
 		next = now + time.Hour
+	}
+	if r.several && r.drained && r.open == 0 {
+		next = r.gathered()
 	}
 	for level := range r.levels {
 		if s := r.firstPending(&r.timeouts[level]); s != nil {
@@ -873,6 +888,7 @@ func (r *Run) fromFeed(call moment) bool {
 func (r *Run) begin(target netip.Addr, h *host, index uint32, call moment) {
 	s, n, _ := r.table.add()
 	s.target, s.host, s.index, s.sent, s.wall, s.seq = target, h, index, call.steady, call.wall, 1
+	r.several = r.several || r.p.Broadcast || target.IsMulticast()
 	r.rate.add(call.steady, 1)
 	if h != nil {
 		h.sent++
@@ -890,7 +906,7 @@ func (r *Run) begin(target netip.Addr, h *host, index uint32, call moment) {
 	r.finals[s.level].push(n)
 	l := r.link(target)
 	if l == nil {
-		r.refuse(n, s, syscall.EAFNOSUPPORT)
+		r.refuse(n, s, syscall.EAFNOSUPPORT, 0)
 		return
 	}
 	ln := r.filling[0]
@@ -976,6 +992,13 @@ func (r *Run) transmit(ln *lane) {
 			}
 			return
 		}
+		if errno == syscall.EINVAL && l.codec.six && r.p.FlowLabel != 0 && !l.leased {
+			// Where somebody has a label for himself, all others have to ask for theirs.
+			l.leased = true
+			if errno = leaseFlowLabel(l.conn, r.p.FlowLabel, ms[0].Addr.Addr(), labelAnybody); errno == 0 {
+				continue
+			}
+		}
 		if errno == syscall.EINVAL && l.stamps && l.stamped == 0 && len(ms[0].OOB) > 0 {
 			r.unstamp(l, ms)
 			continue
@@ -988,7 +1011,7 @@ func (r *Run) transmit(ln *lane) {
 		tries = 0
 		r.mu.Lock()
 		if s := r.table.get(ns[0]); s != nil && s.state == probe.Pending {
-			r.refuse(ns[0], s, errno)
+			r.unsent(ln, ns[0], s, errno)
 		}
 		r.mu.Unlock()
 		ms, ns = ms[1:], ns[1:]
@@ -1025,9 +1048,9 @@ func (r *Run) sent(ns []uint64) {
 }
 
 // refuse ends an echo that could not be sent.
-func (r *Run) refuse(n uint64, s *slot, errno syscall.Errno) {
+func (r *Run) refuse(n uint64, s *slot, errno syscall.Errno, mtu int) {
 	e := r.echo(n, s)
-	e.Outcome, e.Cause, e.Err = probe.Lost, probe.SendFailed, errno
+	e.Outcome, e.Cause, e.Err, e.MTU = probe.Lost, probe.SendFailed, errno, mtu
 	if errno == syscall.ENOBUFS {
 		e.Cause = probe.LocalQueue
 	}
@@ -1168,6 +1191,8 @@ func (r *Run) lose(n uint64, s *slot, now time.Duration) {
 	e.Outcome, e.Cause = probe.Lost, probe.Unanswered
 	l := r.link(s.target)
 	switch {
+	case l.forgetLarge(n):
+		e.Cause, e.Err = probe.SendFailed, syscall.EMSGSIZE
 	case r.claimDrop(s.sent, now):
 		e.Cause = probe.ReceiveBuffer
 	case s.asked && l.stamps && l.stamped > 0 && s.stamp == 0 && s.sched == 0:

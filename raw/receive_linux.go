@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"sockwire/raw/cmsg"
@@ -211,6 +212,10 @@ func (r *Run) takeError(l *link, m *cmsg.Message, now moment) {
 		if s := r.table.get(n); s != nil && i.Has&cmsg.RxSoftware != 0 {
 			r.stamp(l, n, s, at, i.Software.UnixNano())
 		}
+		return
+	}
+	if i.Error.Origin == cmsg.OriginLocal && i.Error.Errno == syscall.EMSGSIZE && m.N == 0 {
+		r.tooLarge(l, pathMTU{m.Addr.Addr(), i.Error.MTU()})
 		return
 	}
 	f := l.codec.matchQuote(m.Buf[:m.N], last, found{})

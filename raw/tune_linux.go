@@ -1,9 +1,12 @@
 package raw
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -58,4 +61,35 @@ func defaultTTL(c *Conn) (ttl byte, err error) {
 		ttl = byte(n)
 	})
 	return ttl, errors.Join(ctl, err)
+}
+
+// Who may use a leased flow label: IPV6_FL_S_EXCL and IPV6_FL_S_ANY of linux/in6.h.
+const (
+	labelExclusive = 1
+	labelAnybody   = 255
+)
+
+// leaseFlowLabel asks the kernel for an IPv6 flow label and returns why it is refused, 0 if it is not. Without that, labels
+// may be used only while nobody in this network namespace has one for himself.
+func leaseFlowLabel(c *Conn, label uint32, target netip.Addr, share byte) (errno syscall.Errno) {
+	// struct in6_flowlabel_req of linux/in6.h
+	const (
+		manager = 32 // IPV6_FLOWLABEL_MGR
+		create  = 1  // IPV6_FL_F_CREATE
+	)
+	var req [32]byte
+	dst := target.As16()
+	copy(req[:], dst[:])
+	binary.BigEndian.PutUint32(req[16:], label)
+	req[21] = share
+	binary.NativeEndian.PutUint16(req[22:], create)
+	err := c.rc.Control(func(fd uintptr) {
+		if err := unix.SetsockoptString(int(fd), unix.SOL_IPV6, manager, string(req[:])); err != nil {
+			errors.As(err, &errno)
+		}
+	})
+	if err != nil {
+		return syscall.EBADF
+	}
+	return errno
 }

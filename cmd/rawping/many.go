@@ -43,7 +43,7 @@ func (s *session) manyEcho(e *raw.Echo, overdue bool) {
 	case e.Outcome == probe.Refused && !e.Local:
 		s.line = fmt.Appendf(s.line, "%s is unreachable: %s from %v\n", name, raw.ErrorText(e.Target.Is6(), e.Type, e.Code), e.From)
 	case e.Cause == probe.SendFailed:
-		s.line = fmt.Appendf(s.line, "%s is unreachable: not sent: %s\n", name, sendError(e.Err))
+		s.line = fmt.Appendf(s.line, "%s is unreachable: not sent: %s\n", name, sendError(e))
 	default:
 		s.line = fmt.Appendf(s.line, "%s is unreachable: %v\n", name, e.Cause)
 	}

@@ -151,8 +151,10 @@ func (o *options) check(p *plan) error {
 		return cli.Usagef("--size is 0 to 65507, not %d: an IPv4 packet holds 65535 bytes", o.size)
 	case p.changed("ttl") && (o.ttl < 1 || o.ttl > 255):
 		return cli.Usagef("--ttl is 1 to 255, not %d", o.ttl)
-	case o.preload < 0 || o.preload > 65536:
-		return cli.Usagef("--preload is 0 to 65536, not %d", o.preload)
+	case p.changed("preload") && (o.preload < 1 || o.preload > 65536):
+		return cli.Usagef("--preload is 1 to 65536, not %d", o.preload)
+	case p.changed("send-buffer") && (o.sendBuffer < 1 || o.sendBuffer > 1<<31-1), o.readBuffer > 1<<31-1:
+		return cli.Usagef("a buffer is 1 byte to 2GiB")
 	case o.retries < 0 || o.retries > 31:
 		return cli.Usagef("--retries is 0 to 31, not %d", o.retries)
 	case !(o.backoff >= 1 && o.backoff <= 100):
@@ -235,7 +237,11 @@ func (o *options) planPayload(p *plan) error {
 	if o.pattern == "" {
 		return nil
 	}
-	pattern, err := hex.DecodeString(o.pattern)
+	digits := o.pattern
+	if n := len(digits); n%2 == 1 { // the last digit is a byte of its own, as ping takes it
+		digits = digits[:n-1] + "0" + digits[n-1:]
+	}
+	pattern, err := hex.DecodeString(digits)
 	if err != nil || len(pattern) > 16 {
 		return cli.Usagef("--pattern %q is not 1 to 16 bytes in hexadecimal, such as ff00", o.pattern)
 	}
@@ -328,6 +334,12 @@ func (o *options) planSpeed(p *plan) error {
 	ping := &p.pinger
 	if !p.many && !p.changed("timeout") {
 		ping.Timeout, ping.QuickEnd = 10*time.Second, true
+	}
+	if !p.many && o.count == 1 && ping.Stamps == raw.StampsAuto {
+		ping.Stamps = raw.StampsOn // a count of one is no sweep here, which would do without
+	}
+	if !p.many && o.deadline > 0 && !o.flood {
+		ping.Count = 0 // --count is of answers then: see session.enough
 	}
 	if p.many && !p.changed("timeout") {
 		ping.Timeout = 500 * time.Millisecond

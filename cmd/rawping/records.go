@@ -73,7 +73,7 @@ func (s *session) record(e *raw.Echo, overdue bool) echoRecord {
 			r.Error = e.Err.Error()
 		}
 	case e.Cause == probe.SendFailed:
-		r.Error = sendError(e.Err)
+		r.Error = sendError(e)
 	case e.Total > 0 && s.plan.pinger.Message == raw.TimestampRequest:
 		r.Times = e.Times[:]
 	case e.Total > 0 && s.plan.pinger.Message == raw.ExtendedEcho:

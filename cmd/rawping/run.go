@@ -8,9 +8,12 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"syscall"
 	"time"
 
 	"sockwire/cmd/internal/cli"
+	"sockwire/raw"
+	"sockwire/raw/probe"
 )
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -46,18 +49,12 @@ control net.ipv4.ping_group_range allows to groups of users. All capabilities ar
 
 // ping runs a plan.
 func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string) error {
-	h := &hosts{ctx: ctx, stdin: env.Stdin, family: p.pinger.Family, resolver: net.DefaultResolver, warn: env.Warnf}
+	h := &hosts{ctx: ctx, stdin: env.Stdin, family: p.pinger.Family, device: p.pinger.Device, resolver: net.DefaultResolver, warn: env.Warnf}
 	if !p.many {
 		// One host is looked up before anything is opened, so that a wrong name is the error that is told.
 		target, err := h.resolve(args[0])
 		if err != nil {
 			return err
-		}
-		if target.IsLinkLocalUnicast() && target.Is6() && target.Zone() == "" {
-			if p.pinger.Device == "" {
-				return cli.WithHint(fmt.Errorf("%v is link-local", target), "say on which link: %v%%eth0", target)
-			}
-			target = target.WithZone(p.pinger.Device)
 		}
 		p.pinger.Family = 4
 		if target.Is6() {
@@ -85,10 +82,11 @@ func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string
 		env.Warnf("metrics at http://%s/metrics", address)
 	}
 	// The context of the sockets is not the one of the deadline: what was sent is accounted for either way.
-	pingCtx := ctx
+	pingCtx, enough := context.WithCancel(ctx)
+	defer enough()
 	if o.deadline > 0 {
 		var cancel context.CancelFunc
-		pingCtx, cancel = context.WithTimeout(ctx, o.deadline)
+		pingCtx, cancel = context.WithTimeout(pingCtx, o.deadline)
 		defer cancel()
 	}
 	start := time.Now()
@@ -111,17 +109,23 @@ func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string
 		if err != nil {
 			return err
 		}
+		if err := s.wayless(&e); err != nil {
+			return err
+		}
 		s.echo(&e)
 		if s.writeErr != nil {
 			return s.writeErr
 		}
+		if s.enough() {
+			enough()
+		}
 	}
 	s.finish(pingCtx)
-	return s.verdict(pingCtx)
+	return s.verdict()
 }
 
 // verdict is the exit status: that of ping for one host, that of fping for many.
-func (s *session) verdict(ctx context.Context) error {
+func (s *session) verdict() error {
 	failed, err := s.hosts.problems()
 	switch {
 	case err != nil:
@@ -130,8 +134,30 @@ func (s *session) verdict(ctx context.Context) error {
 		return fmt.Errorf("%d of the hosts have no address", failed)
 	case s.plan.many && s.hostsDown > 0, s.all.tally.Received() == 0:
 		return cli.ErrNo
-	case !s.plan.many && ctx.Err() == context.DeadlineExceeded && s.opt.count > 0 && s.all.tally.Received() < uint64(s.opt.count):
+	case !s.plan.many && s.opt.deadline > 0 && s.all.tally.Received() < uint64(s.opt.count):
 		return cli.ErrNo
+	}
+	return nil
+}
+
+// enough tells whether a run of one host with a deadline need not wait for it: as with ping, when --count echoes are
+// answered or refused, or when one was refused by the network.
+func (s *session) enough() bool {
+	if s.plan.many || s.opt.deadline == 0 {
+		return false
+	}
+	t := &s.all.tally
+	return s.opt.count > 0 && t.Received()+s.errors() >= uint64(s.opt.count) || s.errors() > 0
+}
+
+// wayless returns why the only host cannot be reached from here at all, if that is why its first echo was not sent.
+func (s *session) wayless(e *raw.Echo) error {
+	if s.plan.many || e.Cause != probe.SendFailed || e.N != 1 {
+		return nil
+	}
+	switch e.Err {
+	case syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.EACCES, syscall.EADDRNOTAVAIL, syscall.EINVAL:
+		return fmt.Errorf("%v: %s", e.Target, sendError(e))
 	}
 	return nil
 }

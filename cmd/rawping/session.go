@@ -159,6 +159,12 @@ func (s *session) count(e *raw.Echo) {
 	s.mu.Unlock()
 }
 
+// errors counts the echoes that ended in an error of the network or of this host, as ping does.
+func (s *session) errors() uint64 {
+	t := &s.all.tally
+	return t.Count(probe.Refused) + t.CausedBy(probe.SendFailed)
+}
+
 // perHost tells whether each host gets a line of statistics at the end.
 func (s *session) perHost() bool { return s.plan.pinger.Count != 1 }
 

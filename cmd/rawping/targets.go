@@ -133,6 +133,7 @@ type hosts struct {
 	ctx      context.Context
 	stdin    io.Reader
 	family   int
+	device   string     // the zone of link-local addresses given without one
 	fixed    netip.Addr // the only target, already looked up
 	resolver *net.Resolver
 	warn     func(format string, a ...any)
@@ -161,7 +162,7 @@ func (h *hosts) resolve(text string) (netip.Addr, error) {
 		if h.family == 4 && a.Is6() || h.family == 6 && a.Is4() {
 			return a, fmt.Errorf("%s: not an IPv%d address", text, h.family)
 		}
-		return a, nil
+		return h.zoned(a)
 	}
 	network := map[int]string{0: "ip", 4: "ip4", 6: "ip6"}[h.family]
 	addrs, err := h.resolver.LookupNetIP(h.ctx, network, text)
@@ -172,7 +173,30 @@ func (h *hosts) resolve(text string) (netip.Addr, error) {
 		}
 		return netip.Addr{}, fmt.Errorf("%s: %w", text, err)
 	}
-	return addrs[0].Unmap(), nil
+	return h.zoned(addrs[0].Unmap())
+}
+
+// zoned returns an address with its zone: a link-local one needs one, and no other has any (RFC 4007, section 11).
+func (h *hosts) zoned(a netip.Addr) (netip.Addr, error) {
+	zone := a.Zone()
+	switch local := a.Is6() && (a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsInterfaceLocalMulticast()); {
+	case !local && zone == "":
+		return a, nil
+	case !local:
+		return a, fmt.Errorf("%v: only link-local addresses have a zone", a)
+	case zone == "" && h.device == "":
+		return a, cli.WithHint(fmt.Errorf("%v is link-local", a), "say on which link: %v%%eth0", a)
+	case zone == "":
+		return a.WithZone(h.device), nil
+	}
+	_, err := net.InterfaceByName(zone)
+	if index, numErr := strconv.Atoi(zone); numErr == nil {
+		_, err = net.InterfaceByIndex(index)
+	}
+	if err != nil {
+		return a, fmt.Errorf("%v: no interface %q", a, zone)
+	}
+	return a, nil
 }
 
 // all yields the targets: arguments, then files, then generated ranges.
@@ -214,7 +238,7 @@ func (h *hosts) give(text string, yield func(netip.Addr) bool) bool {
 		return h.ctx.Err() == nil
 	}
 	h.mu.Lock()
-	if a.String() != text {
+	if given, err := netip.ParseAddr(text); err != nil || a.WithZone("") != given.Unmap().WithZone("") {
 		if h.names == nil {
 			h.names = make(map[int]string)
 		}

@@ -16,6 +16,9 @@ import (
 func (s *session) printHeader(given string) {
 	target := s.hosts.fixed
 	size := max(s.plan.pinger.Size, 0)
+	if p := s.plan.pinger.Pattern; len(p) > 0 {
+		s.env.Stdout.Printf("PATTERN: 0x%x\n", p)
+	}
 	switch {
 	case s.plan.pinger.Message == raw.TimestampRequest:
 		s.env.Stdout.Printf("PING %s (%v) ICMP timestamp requests\n", cli.Escape(given), target)
@@ -96,7 +99,7 @@ func (s *session) endText(e *raw.Echo, overdue bool) string {
 	case e.Cause == probe.ReceiveBuffer:
 		return fmt.Sprintf("icmp_seq=%d answer dropped in the receive buffer", e.Seq)
 	case e.Cause == probe.SendFailed:
-		return fmt.Sprintf("icmp_seq=%d not sent: %v", e.Seq, sendError(e.Err))
+		return fmt.Sprintf("icmp_seq=%d not sent: %s", e.Seq, sendError(e))
 	case e.Outcome == probe.Lost && s.opt.verbose:
 		return fmt.Sprintf("icmp_seq=%d %v", e.Seq, e.Cause)
 	}
@@ -104,14 +107,16 @@ func (s *session) endText(e *raw.Echo, overdue bool) string {
 }
 
 // sendError says why the system refused to send, with what would help.
-func sendError(errno syscall.Errno) string {
-	switch errno {
-	case syscall.EACCES:
-		return errno.Error() + " (a broadcast address needs -b)"
-	case syscall.EAFNOSUPPORT:
+func sendError(e *raw.Echo) string {
+	switch {
+	case e.Err == syscall.EACCES:
+		return e.Err.Error() + " (a broadcast address needs -b)"
+	case e.Err == syscall.EAFNOSUPPORT:
 		return "no socket for this family"
+	case e.Err == syscall.EMSGSIZE && e.MTU > 0:
+		return fmt.Sprintf("%v, mtu=%d", e.Err, e.MTU)
 	}
-	return errno.Error()
+	return e.Err.Error()
 }
 
 func (s *session) replyText(e *raw.Echo) string {
@@ -233,17 +238,18 @@ func (s *session) textSummary(report *raw.Report) {
 	for _, part := range []struct {
 		n    uint64
 		text string
-	}{{t.Duplicates, "duplicates"}, {t.Count(probe.Corrupt), "corrupted"}, {t.Count(probe.Refused), "errors"}} {
+	}{{t.Duplicates, "duplicates"}, {t.Count(probe.Corrupt), "corrupted"}, {s.errors(), "errors"}} {
 		if part.n > 0 {
 			w.Printf(", +%d %s", part.n, part.text)
 		}
 	}
-	if t.Sent > t.Count(probe.Pending) {
-		w.Printf(", %s%% packet loss", percent(1-float64(t.Received())/float64(t.Sent-t.Count(probe.Pending))))
+	if t.Sent > 0 {
+		// In ping's line what is on the way when it is stopped counts as lost.
+		w.Printf(", %s%% packet loss", percent(1-float64(t.Received())/float64(t.Sent)))
 	}
 	w.Printf(", time %dms\n", s.last.Sub(s.first).Milliseconds())
 	if n := t.Count(probe.Pending); n > 0 {
-		w.Printf("%d on the way when stopped\n", n)
+		w.Printf("%d on the way when stopped, neither answered nor lost\n", n)
 	}
 	if text := lossText(&s.all); text != "" {
 		w.Printf("%s\n", text)
