@@ -26,20 +26,6 @@ func TestScripts(t *testing.T) { datagramtest.Run(t) }
 
 func TestGenerated(t *testing.T) { clitest.Generated(t, "dgrecv", run) }
 
-// peer finds an installed program or skips, or fails where peers are required.
-func peer(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("REQUIRE_PEERS") != "" {
-		t.Fatal(err)
-	}
-	t.Skip(err)
-	return ""
-}
-
 // start runs dgrecv until the test calls stop, which returns what it printed.
 func start(t *testing.T, args ...string) (stop func() (string, string, int)) {
 	t.Helper()
@@ -78,7 +64,7 @@ func await(t *testing.T, path string) {
 
 // systemd-notify passes a descriptor with BARRIER=1 and exits with 0 only once it has been closed.
 func TestSystemdNotify(t *testing.T) {
-	notify := peer(t, "systemd-notify")
+	notify := datagramtest.Peer(t, "systemd-notify")
 	path := filepath.Join(t.TempDir(), "notify")
 	stop := start(t, "--json", "--credentials", "unix:"+path)
 	await(t, path)
@@ -96,7 +82,7 @@ func TestSystemdNotify(t *testing.T) {
 }
 
 func TestLogger(t *testing.T) {
-	logger := peer(t, "logger")
+	logger := datagramtest.Peer(t, "logger")
 	path := filepath.Join(t.TempDir(), "log")
 	stop := start(t, "unix:"+path)
 	await(t, path)

@@ -223,13 +223,13 @@ type sentRecord struct {
 	Hex  string    `json:"payload_hex"`
 }
 
-// told looks whether the network has said something about what was sent.
+// told looks whether the network has said something about what was sent, which ends the sending.
 func (s *sender) told() error {
 	list, _ := s.conn.Reports()
 	for _, e := range list {
 		s.report(e)
 	}
-	if s.failure != nil {
+	if len(list) > 0 {
 		return errStopped
 	}
 	return nil

@@ -168,7 +168,10 @@ func isIperf(b []byte, now time.Time) bool {
 	return near(int64(binary.BigEndian.Uint32(b[4:])), now.Unix()) && binary.BigEndian.Uint32(b[8:]) < 1e6
 }
 
-const maxIperfFlows = 256
+const (
+	maxIperfFlows = 256
+	maxIperfFirst = 1 << 16 // a flow starts below this, or bytes at random would start one now and then
+)
 
 // iperfAnswer accounts for a datagram of an iperf2 client, and returns the report if it was the last.
 func (f *foreign) iperfAnswer(out []byte, d *dgram.Datagram, now time.Time) []byte {
@@ -180,7 +183,7 @@ func (f *foreign) iperfAnswer(out []byte, d *dgram.Datagram, now time.Time) []by
 		if len(f.iperf) >= maxIperfFlows {
 			f.forgetIperf(now)
 		}
-		if len(f.iperf) >= maxIperfFlows || id < 0 {
+		if len(f.iperf) >= maxIperfFlows || id < 0 || id > maxIperfFirst {
 			return out
 		}
 		flow = newIperfFlow(d.Time, id)

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -264,41 +266,88 @@ func TestServerDies(t *testing.T) {
 	}
 }
 
-// Random bytes are answered by nothing and leave nothing behind.
+// Random bytes are answered by nothing and leave nothing behind: no goroutine, no memory, no state. DGPERF_RANDOM=1m goes on
+// for a minute.
 func TestRandomBytes(t *testing.T) {
-	s, _ := server(t, nil)
-	c, err := dgram.Dial(t.Context(), "udp4", s.Addr().String(), nil)
-	if err != nil {
-		t.Fatal(err)
+	var lasting time.Duration
+	if text := os.Getenv("DGPERF_RANDOM"); text != "" {
+		var err error
+		if lasting, err = time.ParseDuration(text); err != nil {
+			t.Fatal(err)
+		}
 	}
-	defer c.Close()
+	s, _ := server(t, nil)
+	var clients []*dgram.Conn
+	for i := range 16 {
+		c, err := dgram.Dial(t.Context(), "udp4", s.Addr().String(), &dgram.Config{Local: fmt.Sprintf("127.0.0.%d:0", i+1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		clients = append(clients, c)
+	}
+	// A question that is answered shows that all before it were looked at.
+	asked := 0
+	ask := func() {
+		t.Helper()
+		a, err := clients[0].Exchange(t.Context(), []byte("echo me"), dgram.Addr{}, nil)
+		if err != nil || string(a.Payload) != "echo me" {
+			t.Fatalf("%q %v", a.Payload, err)
+		}
+		asked += a.Tries
+	}
+	ask()
+	before := footprint()
 	r := rand.New(rand.NewPCG(1, 2))
 	b := make([]byte, 2000)
-	for range 5000 {
+	sent := 0
+	for start := time.Now(); sent < 5000 || time.Since(start) < lasting; sent++ {
 		n := r.IntN(len(b))
-		for i := range b[:n] {
-			b[i] = byte(r.Uint32())
+		for i := 0; i < n; i += 8 {
+			binary.LittleEndian.PutUint64(b[min(i, len(b)-8):], r.Uint64())
 		}
 		if r.IntN(4) == 0 && n >= 5 {
 			copy(b, "dgp1")
 			b[4] = byte(r.IntN(20))
 		}
-		if err := c.Send(b[:n], dgram.Addr{}); err != nil {
+		if err := clients[sent%len(clients)].Send(b[:n], dgram.Addr{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	// A question that is answered shows that all before it were looked at.
-	if a, err := c.Exchange(t.Context(), []byte("echo me"), dgram.Addr{}, nil); err != nil || string(a.Payload) != "echo me" {
-		t.Fatalf("%q %v", a.Payload, err)
+	ask()
+	after := footprint()
+	st := s.Stats()
+	drops, _ := s.conn.Drops()
+	t.Logf("%d datagrams sent, %d looked at, %d lost in the receive buffer; before %+v, after %+v", sent, st.Ignored, drops, before, after)
+	if st.Answered > uint64(asked) || st.Sessions != 0 || st.Ignored+uint64(drops) < uint64(sent) {
+		t.Errorf("of %d sent %d were lost in the receive buffer; %+v", sent, drops, st)
 	}
-	if st := s.Stats(); st.Answered != 1 || st.Sessions != 0 {
-		t.Errorf("%+v", st)
+	for _, c := range clients[1:] {
+		if ds, err := c.TryReceiveBatch(c.NewBatch(4, 100)); len(ds) != 0 || err != nil {
+			t.Errorf("%d answers, %v", len(ds), err)
+		}
+	}
+	if after.Goroutines > before.Goroutines || after.Heap > before.Heap+1<<20 {
+		t.Errorf("before %+v, after %+v", before, after)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.foreign.iperf) != 0 || len(s.peers.known) > 1 {
 		t.Errorf("%d iperf flows, %d peers remembered", len(s.foreign.iperf), len(s.peers.known))
 	}
+}
+
+type prints struct {
+	Goroutines int
+	Heap       uint64 // bytes in use after a collection
+	System     uint64 // bytes that the runtime has from the system
+}
+
+func footprint() prints {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return prints{runtime.NumGoroutine(), m.HeapAlloc, m.Sys}
 }
 
 // Without the cookie there is no session; no answer is larger than its question.

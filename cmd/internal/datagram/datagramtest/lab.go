@@ -3,6 +3,8 @@ package datagramtest
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -114,4 +116,34 @@ func Background(t testing.TB, cmd *exec.Cmd) (line string) {
 		t.Fatalf("%v says nothing", cmd.Args)
 	}
 	return line
+}
+
+// Peer finds an installed program or skips the test, or fails it where peers are required.
+func Peer(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	if os.Getenv("REQUIRE_PEERS") != "" {
+		t.Fatal(err)
+	}
+	t.Skip(err)
+	return ""
+}
+
+// DNS starts a real DNS server, dnsmasq, on a lab host until the test ends. It knows the names a.example, b.example and
+// c.example, with the addresses 192.0.2.1, 192.0.2.2 and 192.0.2.3, and asks nobody about others.
+func DNS(t testing.TB, h *netlab.Host) (address netip.AddrPort) {
+	t.Helper()
+	dnsmasq := Peer(t, "dnsmasq")
+	args := []string{"--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-poll", "--bind-interfaces", "--local=/example/",
+		"--listen-address=" + h.Addr4().String()}
+	for i, name := range []string{"a", "b", "c"} {
+		args = append(args, fmt.Sprintf("--host-record=%s.example,192.0.2.%d", name, i+1))
+	}
+	if line := Background(t, h.Command(t.Context(), dnsmasq, args...)); !strings.Contains(line, "started") {
+		t.Fatalf("dnsmasq says %q", line)
+	}
+	return netip.AddrPortFrom(h.Addr4(), 53)
 }
