@@ -99,7 +99,7 @@ type Pinger struct {
 	// QuickEnd ends the run, once all is sent and something was answered, after twice the longest round trip, but at
 	// least Interval, even if Timeout is longer.
 	QuickEnd bool
-	// Overdue also yields an echo, as Pending, when its timeout has passed.
+	// Overdue also yields an echo, as Pending with Echo.Overdue set, when its timeout has passed.
 	Overdue bool
 
 	base uint16 // first identifier of the block; 0 is chosen at random
@@ -123,6 +123,8 @@ type Echo struct {
 	Cause   probe.Cause
 	// Duplicate: a further answer to an echo that has ended. It is apart from the ends: it belongs in no count but its own.
 	Duplicate bool
+	// Overdue: no end, but a report that the timeout has passed (see Pinger.Overdue). Outcome is Pending.
+	Overdue bool
 	// Done: no echo to this target is on its way or will follow. Alive, with Done: one was answered.
 	Done, Alive bool
 

@@ -1159,7 +1159,9 @@ func (r *Run) endOverdue(now time.Duration) {
 			r.waiting--
 			r.retry(s)
 			if r.p.Overdue {
-				r.out = append(r.out, r.echo(n, s))
+				e := r.echo(n, s)
+				e.Overdue = true
+				r.out = append(r.out, e)
 			}
 		}
 		s := r.firstPending(finals)

@@ -11,13 +11,14 @@ import (
 )
 
 // manyEcho prints the line of one end among those of many hosts.
-func (s *session) manyEcho(e *raw.Echo, overdue bool) {
+func (s *session) manyEcho(e *raw.Echo) {
 	if s.opt.quiet {
 		return
 	}
-	if s.opt.live || overdue {
-		if text := s.endText(e, overdue); text != "" {
-			s.env.Stdout.Printf("%s: %s\n", cli.Escape(s.hosts.name(e.Index, e.Target)), text)
+	if s.opt.live || e.Overdue {
+		if text := s.endText(e); text != "" {
+			text = s.dated(cli.Escape(s.hostName(e.Index, e.Target)) + ": " + text)
+			s.env.Stdout.Printf("%s\n", s.coloured(e, text))
 		}
 		return
 	}
@@ -38,8 +39,10 @@ func (s *session) manyEcho(e *raw.Echo, overdue bool) {
 		if !e.Alive {
 			s.line = fmt.Appendf(s.line, "%s\n", name)
 		}
-	case e.Alive:
+	case e.Alive && e.RTT > 0:
 		s.line = fmt.Appendf(s.line, "%s is alive (%s ms)\n", name, milliseconds(e.RTT))
+	case e.Alive: // an echo before this one was answered
+		s.line = fmt.Appendf(s.line, "%s is alive\n", name)
 	case e.Outcome == probe.Refused && !e.Local:
 		s.line = fmt.Appendf(s.line, "%s is unreachable: %s from %v\n", name, raw.ErrorText(e.Target.Is6(), e.Type, e.Code), e.From)
 	case e.Cause == probe.SendFailed:

@@ -46,9 +46,9 @@ type echoRecord struct {
 	Alive     bool      `json:"alive,omitempty"`
 }
 
-func (s *session) record(e *raw.Echo, overdue bool) echoRecord {
+func (s *session) record(e *raw.Echo) echoRecord {
 	r := echoRecord{Type: "echo", Time: e.Sent.UTC(), Target: e.Target.String(), Seq: e.Seq, N: e.N, Outcome: e.Outcome.String(),
-		Duplicate: e.Duplicate, Overdue: overdue, RTT: int64(e.RTT), Queue: int64(e.Split.Queue), Network: int64(e.Split.Network),
+		Duplicate: e.Duplicate, Overdue: e.Overdue, RTT: int64(e.RTT), Queue: int64(e.Split.Queue), Network: int64(e.Split.Network),
 		Receive: int64(e.Split.Receive), Total: int64(e.Total), Late: int64(e.Over), TTL: e.TTL, TOS: e.TOS, Size: e.Size, MTU: e.MTU,
 		Local: e.Local, Done: e.Done, Alive: e.Alive}
 	if name := s.hosts.name(e.Index, e.Target); name != r.Target {
@@ -82,11 +82,11 @@ func (s *session) record(e *raw.Echo, overdue bool) echoRecord {
 	return r
 }
 
-func (s *session) jsonEcho(e *raw.Echo, overdue bool) {
+func (s *session) jsonEcho(e *raw.Echo) {
 	if s.opt.quiet {
 		return
 	}
-	s.writeErr = s.env.Stdout.JSON(s.record(e, overdue))
+	s.writeErr = s.env.Stdout.JSON(s.record(e))
 }
 
 // rttRecord is the JSON of round-trip statistics.
@@ -212,11 +212,11 @@ const csvHeader = "time,target,name,seq,outcome,cause,duplicate,from,rtt_ns,cloc
 
 // csvEcho prints one end with the fields of csvHeader; those that do not apply are empty. Text is
 // quoted where it has to be.
-func (s *session) csvEcho(e *raw.Echo, overdue bool) {
-	if s.opt.quiet || overdue {
+func (s *session) csvEcho(e *raw.Echo) {
+	if s.opt.quiet || e.Overdue {
 		return
 	}
-	r := s.record(e, overdue)
+	r := s.record(e)
 	b := s.line[:0]
 	text := func(v string) { b = append(append(b, csvQuoted(v)...), ',') }
 	num := func(v int64) {

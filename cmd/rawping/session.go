@@ -100,24 +100,20 @@ func (s *session) begin(args []string) {
 
 // echo takes in one end.
 func (s *session) echo(e *raw.Echo) {
-	overdue := e.Outcome == probe.Pending && s.plan.pinger.Overdue && !e.Done && !s.stopped()
-	if !overdue {
+	if !e.Overdue {
 		s.count(e)
 	}
 	switch {
 	case s.opt.json:
-		s.jsonEcho(e, overdue)
+		s.jsonEcho(e)
 	case s.opt.csv:
-		s.csvEcho(e, overdue)
+		s.csvEcho(e)
 	case s.plan.many:
-		s.manyEcho(e, overdue)
+		s.manyEcho(e)
 	default:
-		s.textEcho(e, overdue)
+		s.textEcho(e)
 	}
 }
-
-// stopped: at the end of a run echoes on their way are yielded as Pending, which is then no report of lateness.
-func (s *session) stopped() bool { return s.hosts.ctx.Err() != nil }
 
 func (s *session) count(e *raw.Echo) {
 	s.all.add(e)

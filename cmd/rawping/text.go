@@ -57,28 +57,46 @@ func (s *session) fromText(e *raw.Echo) string {
 }
 
 // textEcho prints the line of one end, in ping's words where ping has any.
-func (s *session) textEcho(e *raw.Echo, overdue bool) {
+func (s *session) textEcho(e *raw.Echo) {
 	if s.opt.quiet {
 		return
 	}
 	if s.opt.flood && !s.opt.verbose {
-		if !e.Duplicate && e.Outcome != probe.Answered && !overdue {
+		if !e.Duplicate && e.Outcome != probe.Answered && !e.Overdue {
 			s.print(".")
 		}
 		return
 	}
-	text := s.endText(e, overdue)
+	text := s.endText(e)
 	if text == "" {
 		return
 	}
-	if s.opt.timestamp {
-		now := time.Now()
-		text = fmt.Sprintf("[%d.%06d] %s", now.Unix(), now.Nanosecond()/1000, text)
-	}
+	text = s.dated(text)
 	if s.opt.audible && (e.Outcome == probe.Answered || e.Outcome == probe.Late) {
 		text += "\a"
 	}
-	s.print(text + "\n")
+	s.print(s.coloured(e, text) + "\n")
+}
+
+// dated puts the time before a line, if that is wanted.
+func (s *session) dated(text string) string {
+	if !s.opt.timestamp {
+		return text
+	}
+	now := time.Now()
+	return fmt.Sprintf("[%d.%06d] %s", now.Unix(), now.Nanosecond()/1000, text)
+}
+
+// coloured makes what is wrong red on a terminal, and what is only odd yellow.
+func (s *session) coloured(e *raw.Echo, text string) string {
+	const red, yellow, end = "\x1b[31m", "\x1b[33m", "\x1b[0m"
+	switch {
+	case !s.env.Color || e.Outcome == probe.Answered && !e.Duplicate:
+		return text
+	case e.Duplicate, e.Overdue, e.Outcome == probe.Late:
+		return yellow + text + end
+	}
+	return red + text + end
 }
 
 func (s *session) print(text string) {
@@ -86,9 +104,9 @@ func (s *session) print(text string) {
 	s.writeErr = s.env.Stdout.Flush()
 }
 
-func (s *session) endText(e *raw.Echo, overdue bool) string {
+func (s *session) endText(e *raw.Echo) string {
 	switch {
-	case overdue:
+	case e.Overdue:
 		return fmt.Sprintf("no answer yet for icmp_seq=%d", e.Seq)
 	case e.Duplicate, e.Outcome == probe.Answered, e.Outcome == probe.Late, e.Outcome == probe.Corrupt:
 		return s.replyText(e)
