@@ -1,7 +1,10 @@
 package trace
 
 import (
+	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -36,3 +39,24 @@ type Engine interface {
 	// Signal sends a signal to the first process.
 	Signal(os.Signal) error
 }
+
+// Error is why a program cannot be traced, with what to do about it.
+type Error struct {
+	Engine string // "ptrace", "ebpf"
+	Op     string // "start", "attach to"
+	On     string
+	Err    error
+	// Remedy is what to do about it, "" where nothing is known.
+	Remedy string
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s: %s %s: %s", e.Engine, e.Op, e.On, strings.TrimPrefix(e.Err.Error(), e.Engine+": "))
+}
+func (e *Error) Unwrap() error { return e.Err }
+
+// Hint is Remedy.
+func (e *Error) Hint() string { return e.Remedy }
+
+// ErrForeign says that a program is of an architecture or word size whose calls are not understood.
+var ErrForeign = errors.New("a program for another kind of processor, or of 32 bits: its calls are not understood")

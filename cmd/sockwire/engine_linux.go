@@ -1,26 +1,72 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/ebpf"
 	"sockwire/capture/trace/ptrace"
 	"sockwire/cmd/internal/cli"
 )
 
 // prepare finds the program and the engine that traces it.
 func (r *tracing) prepare(args []string) (trace.Engine, error) {
+	var program trace.Command
+	if r.o.trace.pid == 0 {
+		var err error
+		if program, err = started(args); err != nil {
+			return nil, err
+		}
+	}
+	if engine, err := r.kernel(program); engine != nil || err != nil {
+		return engine, err
+	}
 	cfg := &ptrace.Config{Clock: r.clock, Data: r.o.trace.kept(), Wait: r.o.trace.wait, Host: r.host}
 	if r.o.trace.pid != 0 {
 		return ptrace.Attach(r.o.trace.pid, cfg)
 	}
-	program, err := started(args)
+	return ptrace.Start(program, cfg)
+}
+
+// kernel is the engine of the kernel's own programs, nil where it is not to be, or cannot be had: then it says
+// why.
+func (r *tracing) kernel(program trace.Command) (trace.Engine, error) {
+	switch {
+	case r.o.trace.engine == "ptrace":
+		return nil, nil
+	case r.o.trace.isolate:
+		if r.o.trace.engine == "ebpf" {
+			r.env.Warnf("tracing with ptrace: the kernel takes no programs from the namespaces of --isolate")
+		}
+		return nil, nil
+	}
+	t, err := ebpf.Open(&ebpf.Config{Clock: r.clock, Data: r.o.trace.kept(), Wait: r.o.trace.wait, Host: r.host})
 	if err != nil {
+		r.env.Warnf("tracing with ptrace: %v", err)
+		return nil, nil
+	}
+	if r.o.trace.pid != 0 {
+		err = t.Attach(r.o.trace.pid)
+	} else {
+		err = t.Start(program)
+	}
+	if err != nil {
+		t.Close()
 		return nil, err
 	}
-	return ptrace.Start(program, cfg)
+	go func() {
+		<-t.Running()
+		// What is left to do: end the program, and write files where root may.
+		if err := cli.KeepPrivilege(unix.CAP_KILL, unix.CAP_DAC_OVERRIDE); err != nil && !errors.Is(err, cli.ErrKeptPrivilege) {
+			r.env.Warnf("%v", err)
+		}
+	}()
+	return t, nil
 }
 
 // started is the program to start.

@@ -11,6 +11,7 @@ import (
 // traceOptions are what the flags say about tracing a program.
 type traceOptions struct {
 	pid     int
+	engine  string
 	isolate bool
 	wait    bool
 	data    int
@@ -30,14 +31,16 @@ func (o *options) traces(c *cli.Command) bool {
 // Flags that mean something to one of the two uses only.
 var (
 	sceneFlags  = []string{"message", "size", "count", "ipv4", "ipv6", "verbose"}
-	traceFlags  = []string{"isolate", "wait", "data", "no-data", "summary", "output", "calls", "only", "socket"}
+	traceFlags  = []string{"engine", "isolate", "wait", "data", "no-data", "summary", "output", "calls", "only", "socket"}
 	kindsOfOnly = []string{"stream", "datagram", "raw", "unix", "other"}
+	engines     = []string{"auto", "ebpf", "ptrace"}
 )
 
 // defineTrace adds the flags for tracing a program.
 func (o *options) defineTrace(c *cli.Command) {
 	f, t := c.Flags, &o.trace
 	f.IntVarP(&t.pid, "pid", "p", 0, "trace the running process `PID` and let it go on at the end")
+	f.StringVar(&t.engine, "engine", "auto", "trace with `ENGINE`: ebpf (needs root, or CAP_BPF and CAP_PERFMON), ptrace, or auto: ebpf where it can be")
 	f.BoolVar(&t.isolate, "isolate", false, "run COMMAND in a network of its own: only loopback, with --mtu, no offload; needs no root, and there it runs as root")
 	f.BoolVar(&t.wait, "wait", false, "show poll, select and epoll too")
 	f.IntVar(&t.data, "data", 32, "keep the first `N` bytes of what a call sends or receives")
@@ -74,6 +77,8 @@ func (o *options) checkUse(c *cli.Command, args []string) error {
 		return cli.Usagef("-p %d and a command cannot both be traced", t.pid)
 	case t.pid < 0 || c.Flags.Changed("pid") && t.pid == 0:
 		return cli.Usagef("-p %d is no process", t.pid)
+	case !slices.Contains(engines, t.engine):
+		return cli.Usagef("--engine %s: engines are %s", t.engine, strings.Join(engines, ", "))
 	case t.pid != 0 && t.isolate:
 		return cli.Usagef("--isolate is for a program that is started: process %d has its network already", t.pid)
 	case c.Flags.Changed("mtu") && !t.isolate:

@@ -13,17 +13,19 @@ package ptrace
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 
 	"sockwire/capture/trace"
 )
 
-// Command is a program to start, Status how it ended.
+// Command is a program to start, Status how it ended, Error why it could not be traced.
 type (
 	Command = trace.Command
 	Status  = trace.Status
+	Error   = trace.Error
 )
+
+// ErrForeign is trace.ErrForeign.
+var ErrForeign = trace.ErrForeign
 
 // Config says what to record. The zero value is ready, but for Clock.
 type Config struct {
@@ -37,25 +39,9 @@ type Config struct {
 	everything bool // stop at every system call instead of installing a filter
 }
 
-// Error is why a program cannot be traced, with what to do about it.
-type Error struct {
-	Op  string // "start" or "attach to"
-	On  string
-	Err error
-	// Remedy is what to do about it, "" where nothing is known.
-	Remedy string
-}
-
-func (e *Error) Error() string {
-	return fmt.Sprintf("ptrace: %s %s: %s", e.Op, e.On, strings.TrimPrefix(e.Err.Error(), "ptrace: "))
-}
-func (e *Error) Unwrap() error { return e.Err }
-
-// Hint is Remedy.
-func (e *Error) Hint() string { return e.Remedy }
-
-// ErrForeign says that a program is of an architecture or word size whose calls are not understood.
-var ErrForeign = errors.New("a program for another kind of processor, or of 32 bits: its calls are not understood")
-
 // ErrSetuid says that a program would not get the rights of its file while an unprivileged user traces it.
 var ErrSetuid = errors.New("a set-user-ID program would run without the rights of its owner while it is traced")
+
+func refuse(op, on string, err error, remedy string) error {
+	return &Error{Engine: "ptrace", Op: op, On: on, Err: err, Remedy: remedy}
+}

@@ -85,14 +85,14 @@ func newTracer(cfg *Config) *Tracer {
 
 // Start prepares to trace a program, which Events then runs. The error is an *Error.
 func Start(c Command, cfg *Config) (*Tracer, error) {
-	fail := func(err error, remedy string) (*Tracer, error) { return nil, &Error{"start", c.Path, err, remedy} }
+	fail := func(err error, remedy string) (*Tracer, error) { return nil, refuse("start", c.Path, err, remedy) }
 	info, err := os.Stat(c.Path)
 	switch {
 	case err != nil:
 		return fail(err, "")
 	case len(c.Args) == 0:
 		return fail(unix.EINVAL, "Command.Args needs the name of the program")
-	case elfClass(c.Path) == 32:
+	case abi.Foreign(c.Path):
 		return fail(ErrForeign, "trace a program of 64 bits for this processor")
 	case info.Mode()&(os.ModeSetuid|os.ModeSetgid) != 0 && os.Geteuid() != 0:
 		return fail(ErrSetuid, "run this command as root, or attach to the program with its process number as root")
@@ -106,12 +106,12 @@ func Start(c Command, cfg *Config) (*Tracer, error) {
 // *Error.
 func Attach(pid int, cfg *Config) (*Tracer, error) {
 	fail := func(err error, remedy string) (*Tracer, error) {
-		return nil, &Error{"attach to", "process " + strconv.Itoa(pid), err, remedy}
+		return nil, refuse("attach to", "process "+strconv.Itoa(pid), err, remedy)
 	}
 	if pid <= 0 || unix.Kill(pid, 0) == unix.ESRCH {
 		return fail(unix.ESRCH, "ps shows the processes there are")
 	}
-	if elfClass(fmt.Sprintf("/proc/%d/exe", pid)) == 32 {
+	if abi.Foreign(fmt.Sprintf("/proc/%d/exe", pid)) {
 		return fail(ErrForeign, "trace a program of 64 bits for this processor")
 	}
 	t := newTracer(cfg)
@@ -237,7 +237,7 @@ func (t *Tracer) trace(ctx context.Context) error {
 
 // launch starts the shim, traces it, and lets it become the program.
 func (t *Tracer) launch() error {
-	fail := func(err error, remedy string) error { return &Error{"start", t.command.Path, err, remedy} }
+	fail := func(err error, remedy string) error { return refuse("start", t.command.Path, err, remedy) }
 	var gate [2]int
 	if err := unix.Pipe2(gate[:], unix.O_CLOEXEC); err != nil {
 		return fail(err, "")
@@ -271,18 +271,6 @@ func (t *Tracer) launch() error {
 }
 
 func (t *Tracer) fork(gate int) (int, error) {
-	files := make([]uintptr, 3)
-	for i, f := range t.command.Files {
-		if f == nil {
-			null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-			if err != nil {
-				return 0, err
-			}
-			defer null.Close()
-			f = null
-		}
-		files[i] = f.Fd()
-	}
 	filter := filterCalls
 	switch {
 	case t.cfg.everything:
@@ -291,11 +279,7 @@ func (t *Tracer) fork(gate int) (int, error) {
 		filter = filterWait
 	}
 	args := append([]string{shimName, strconv.Itoa(gate), filter, t.command.Path}, t.command.Args...)
-	env := t.command.Env
-	if env == nil {
-		env = os.Environ()
-	}
-	return syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Dir: t.command.Dir, Env: env, Files: files})
+	return abi.Fork(t.command, "/proc/self/exe", args, nil)
 }
 
 func seize(tid, options int) error {
@@ -320,7 +304,7 @@ func remedy(err error) string {
 // attach traces all threads of a process that runs.
 func (t *Tracer) attach() error {
 	fail := func(err error) error {
-		return &Error{"attach to", "process " + strconv.Itoa(t.pid), err, remedy(err)}
+		return refuse("attach to", "process "+strconv.Itoa(t.pid), err, remedy(err))
 	}
 	// Threads may be made meanwhile: those made by a traced one are traced by themselves.
 	for again := true; again; {
@@ -357,7 +341,7 @@ func (t *Tracer) add(tid, pid int) *thread {
 	}
 	p := t.processes[pid]
 	if p == nil {
-		p = &process{Process: abi.Process{PID: pid, Name: comm(pid)}, pidfd: -1}
+		p = &process{Process: abi.Process{PID: pid, Name: abi.Comm(pid)}}
 		t.processes[pid] = p
 	}
 	p.threads++
@@ -380,14 +364,6 @@ func (t *Tracer) remove(th *thread) {
 	if th.process.threads--; th.process.threads == 0 {
 		t.forget(th.process)
 	}
-}
-
-func comm(pid int) string {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-	if err != nil {
-		return strconv.Itoa(pid)
-	}
-	return strings.TrimSpace(string(b))
 }
 
 // group reads which process a thread belongs to.
@@ -473,14 +449,14 @@ func (t *Tracer) ended(ws unix.WaitStatus) error {
 		return nil
 	}
 	if t.status.Code == shimNoFilter {
-		return &Error{"start", t.command.Path, errors.New("this kernel has no seccomp filters, or forbids them"), "use a kernel with CONFIG_SECCOMP_FILTER, or attach to a running program"}
+		return refuse("start", t.command.Path, errors.New("this kernel has no seccomp filters, or forbids them"), "use a kernel with CONFIG_SECCOMP_FILTER, or attach to a running program")
 	}
 	err := unix.Errno(t.status.Code)
 	hint := ""
 	if err == unix.ENOEXEC {
 		hint = "it is no executable: a script needs #! and its interpreter in the first line"
 	}
-	return &Error{"start", t.command.Path, err, hint}
+	return refuse("start", t.command.Path, err, hint)
 }
 
 // ptrace does a request whose only failure is that the thread has been killed, which wait4 will tell.
@@ -507,13 +483,10 @@ func (t *Tracer) exec(th *thread) {
 		}
 	}
 	th.call, th.table = nil, false
-	p.Name = comm(p.PID)
-	if p.pidfd >= 0 {
-		unix.Close(p.pidfd)
-		p.pidfd = -1
-	}
+	p.Name = abi.Comm(p.PID)
+	p.borrower.Close()
 	t.refresh(p)
-	if elfClass(fmt.Sprintf("/proc/%d/exe", p.PID)) == 32 && !t.foreign {
+	if abi.Foreign(fmt.Sprintf("/proc/%d/exe", p.PID)) && !t.foreign {
 		t.foreign = true
 		t.note("process %d is %v", p.PID, ErrForeign)
 	}
@@ -604,7 +577,7 @@ func (t *Tracer) enter(th *thread, number uint64, args [6]uint64) {
 func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
 	p := th.process
 	fd, other := abi.DescriptorOf(s.Name, args)
-	id := descriptor(th.tid, fd)
+	id := abi.SocketOf(th.tid, fd)
 	op := trace.OpByName
 	switch s.Class {
 	case abi.Ring:
@@ -624,7 +597,7 @@ func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
 		if s.Name == "splice" {
 			op = trace.OpSend
 			if id == 0 {
-				op, fd, id = trace.OpReceive, other, descriptor(th.tid, other)
+				op, fd, id = trace.OpReceive, other, abi.SocketOf(th.tid, other)
 			}
 		}
 		if id == 0 {

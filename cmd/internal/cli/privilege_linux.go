@@ -17,7 +17,10 @@ var ErrKeptPrivilege = errors.New("capabilities kept")
 //
 // With cgo linked in, Go cannot run a system call on every thread; then nothing changes and the error is
 // ErrKeptPrivilege. Build with CGO_ENABLED=0, as the README says, where it matters. See capabilities(7).
-func DropPrivilege() error {
+func DropPrivilege() error { return KeepPrivilege() }
+
+// KeepPrivilege is DropPrivilege but for the capabilities given, of those that the process has: CAP_… of package unix.
+func KeepPrivilege(kept ...int) error {
 	var header unix.CapUserHeader
 	var data [2]unix.CapUserData
 	header.Version = unix.LINUX_CAPABILITY_VERSION_3
@@ -33,7 +36,13 @@ func DropPrivilege() error {
 		}
 		return fmt.Errorf("%w: prctl: %w", ErrKeptPrivilege, errno)
 	}
-	data = [2]unix.CapUserData{}
+	var keep [2]unix.CapUserData
+	for _, c := range kept {
+		bit := uint32(1) << (c % 32)
+		keep[c/32].Effective |= bit & data[c/32].Effective
+		keep[c/32].Permitted |= bit & data[c/32].Permitted
+	}
+	data = keep
 	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])), 0)
 	if errno != 0 {
 		return fmt.Errorf("%w: capset: %w", ErrKeptPrivilege, errno)

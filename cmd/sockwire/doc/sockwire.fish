@@ -17,6 +17,7 @@ complete -c sockwire -l verbose -s v -d 'show every field of each packet, and it
 complete -c sockwire -l json -d 'write JSON Lines'
 complete -c sockwire -l write -s w -r -d 'write the packets to FILE as pcapng, each with its call as comment'
 complete -c sockwire -l pid -s p -r -d 'trace the running process PID and let it go on at the end'
+complete -c sockwire -l engine -r -d 'trace with ENGINE: ebpf (needs root, or CAP_BPF and CAP_PERFMON), ptrace, or auto: ebpf where it can be'
 complete -c sockwire -l isolate -d 'run COMMAND in a network of its own: only loopback, with --mtu, no offload; needs no root, and there it runs as root'
 complete -c sockwire -l wait -d 'show poll, select and epoll too'
 complete -c sockwire -l data -r -d 'keep the first N bytes of what a call sends or receives'

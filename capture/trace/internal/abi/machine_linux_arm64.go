@@ -1,3 +1,3 @@
-package ptrace
+package abi
 
 const elfMachine = 183 // EM_AARCH64

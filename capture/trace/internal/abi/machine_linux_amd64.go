@@ -1,3 +1,3 @@
-package ptrace
+package abi
 
 const elfMachine = 62 // EM_X86_64

@@ -1,0 +1,900 @@
+//go:build amd64 || arm64
+
+package ebpf
+
+import (
+	"github.com/cilium/ebpf/asm"
+
+	"sockwire/capture/trace/internal/abi"
+)
+
+// The programs. They write records of the form that record_linux.go reads.
+
+// Scratch memory, one for each processor: working variables, and the record that is being made. A program
+// that has begun on a processor ends there before another of ours begins: programs at system calls run
+// with preemption disabled (include/trace/bpf_probe.h).
+const (
+	wOff    = 0  // size of the record so far
+	wLimit  = 8  // how many bytes of data to keep of this call
+	wRemain = 16 // how many of them are still to be had
+	wBase   = 24 // of the vectors that are being read
+	wMsg    = 32 // of the messages
+	wCtl    = 40 // where in the control messages
+	wCtlEnd = 48
+	wFDs    = 56 // where the passed descriptors are
+	wParts  = 64 // which parts of a struct msghdr to read
+	wHdr    = 72 // a struct mmsghdr
+	wIov    = 136
+	wCmsg   = 152
+	wRecord = 192
+
+	maxOff   = 1<<17 - 1 // a part begins in the first 128 KiB of a record
+	maxPart  = 1<<16 - 1
+	maxSize  = maxOff + maxPart + 128
+	scratch  = 1 << 18
+	maxTable = 1 << 16 // descriptors of a process that are looked at
+
+	maxMessages = 1024 // UIO_MAXIOV
+	maxVectors  = 1024
+	maxControl  = 4096
+	maxAddress  = 128
+	maxPassed   = 253 // SCM_MAX_FD
+)
+
+// State of a thread.
+const (
+	sActive  = 0 // one of these:
+	sFlags   = 4
+	sRinged  = 8  // io_uring was reported
+	sForeign = 12 // and calls of 32 bits
+	sSize    = 16
+
+	activeCall  = 1
+	activeTable = 2
+)
+
+// Parts of a struct msghdr.
+const (
+	partName    = 1
+	partControl = 2
+)
+
+// shape is which memory the arguments of a call point to.
+type shape uint8
+
+const (
+	shapeNone shape = iota
+	shapeAddress
+	shapeSendto
+	shapeWrite
+	shapeWritev
+	shapeReadvEnter
+	shapeSendmsg
+	shapeRecvmsgEnter
+	shapeSendmmsg
+	shapeSetsockopt
+	shapePoll
+	shapeName // from here on, when the call has returned
+	shapeGetsockopt
+	shapePair
+	shapeRecvfrom
+	shapeRead
+	shapeReadv
+	shapeRecvmsg
+	shapeSendmmsgLeave
+	shapeRecvmmsg
+	shapeCount
+)
+
+var shapes = map[string]struct{ enter, leave shape }{
+	"bind": {shapeAddress, 0}, "connect": {shapeAddress, 0}, "sendto": {shapeSendto, 0}, "write": {shapeWrite, 0}, "writev": {shapeWritev, 0},
+	"readv": {shapeReadvEnter, shapeReadv}, "sendmsg": {shapeSendmsg, 0}, "recvmsg": {shapeRecvmsgEnter, shapeRecvmsg},
+	"sendmmsg": {shapeSendmmsg, shapeSendmmsgLeave}, "recvmmsg": {0, shapeRecvmmsg}, "setsockopt": {shapeSetsockopt, 0}, "getsockopt": {0, shapeGetsockopt},
+	"accept": {0, shapeName}, "accept4": {0, shapeName}, "getsockname": {0, shapeName}, "getpeername": {0, shapeName}, "socketpair": {0, shapePair},
+	"recvfrom": {0, shapeRecvfrom}, "read": {0, shapeRead}, "poll": {shapePoll, shapePoll}, "ppoll": {shapePoll, shapePoll},
+}
+
+// The table of system calls that the programs look into first: eight bytes for each.
+const (
+	tableCalls = 512
+
+	tClass = 0 // abi.Class, 0 for a call of no interest
+	tFD    = 1 // which argument the descriptor is, noArgument for none
+	tOther = 2 // and the other one
+	tEnter = 3
+	tLeave = 4
+	tMaker = 5 // success makes a descriptor
+	tDup   = 6 // the other descriptor is closed
+
+	noArgument = 255
+)
+
+func callTable(wait bool) []byte {
+	table := make([]byte, 8*tableCalls)
+	for _, n := range abi.Numbers(wait) {
+		s, _ := abi.Lookup(uint64(n))
+		row := table[8*n : 8*n+8]
+		row[tClass] = uint8(s.Class)
+		row[tFD], row[tOther] = noArgument, noArgument
+		fd, other := abi.DescriptorOf(s.Name, [6]uint64{0, 1, 2, 3, 4, 5})
+		if fd >= 0 {
+			row[tFD] = uint8(fd)
+		}
+		if other >= 0 && s.Name == "splice" {
+			row[tOther] = uint8(other)
+		}
+		row[tEnter], row[tLeave] = uint8(shapes[s.Name].enter), uint8(shapes[s.Name].leave)
+		switch s.Name {
+		case "socket", "accept", "accept4", "dup", "fcntl":
+			row[tMaker] = 1
+		case "dup2", "dup3":
+			row[tMaker], row[tDup], row[tOther] = 1, 1, 1
+		}
+	}
+	return table
+}
+
+// scratchOf makes dst point to this processor's scratch memory.
+func (c *code) scratchOf(m *maps, dst asm.Register) {
+	c.add(asm.FnGetSmpProcessorId.Call(), asm.StoreMem(asm.RFP, -4, asm.R0, asm.Word))
+	c.pointer(asm.R1, m.scratch)
+	c.add(
+		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, -4),
+		asm.FnMapLookupElem.Call(),
+		asm.JNE.Imm(asm.R0, 0, c.to("scratch")),
+		asm.Mov.Imm(asm.R0, 1), asm.Return(),
+	)
+	c.at("scratch")
+	c.add(asm.Mov.Reg(dst, asm.R0))
+}
+
+// state gets the state of the task in R2, or leaves. A task of which there is none yet is followed when the
+// reader has said so of its process, or of its thread if that is to count too.
+func (c *code) state(m *maps, out string, thread bool) {
+	const task = -24
+	c.add(asm.StoreMem(asm.RFP, task, asm.R2, asm.DWord))
+	c.pointer(asm.R1, m.threads)
+	c.add(asm.Mov.Imm(asm.R3, 0), asm.Mov.Imm(asm.R4, 0), asm.FnTaskStorageGet.Call(), asm.JNE.Imm(asm.R0, 0, c.to("state")))
+	c.value(asm.R1, m.follow)
+	c.add(asm.LoadMem(asm.R2, asm.RFP, task, asm.DWord))
+	c.load(asm.R3, asm.R2, "task_struct", "tgid", asm.Word)
+	c.add(asm.LoadMem(asm.R4, asm.R1, 0, asm.Word))
+	if thread {
+		c.add(asm.JEq.Reg(asm.R3, asm.R4, c.to("follow")))
+		c.load(asm.R3, asm.R2, "task_struct", "pid", asm.Word)
+		c.add(asm.LoadMem(asm.R4, asm.R1, 4, asm.Word))
+	}
+	c.add(asm.JNE.Reg(asm.R3, asm.R4, c.to(out)))
+	c.at("follow")
+	c.pointer(asm.R1, m.threads)
+	c.add(asm.Mov.Imm(asm.R3, 0), asm.Mov.Imm(asm.R4, storageCreate), asm.FnTaskStorageGet.Call(), asm.JEq.Imm(asm.R0, 0, c.to(out)))
+	c.at("state")
+}
+
+const storageCreate = 1 // BPF_LOCAL_STORAGE_GET_F_CREATE
+
+// arg loads an argument of the call from the record.
+func arg(dst, scratch asm.Register, i int) asm.Instruction {
+	return asm.LoadMem(dst, scratch, int16(wRecord+hArgs+8*i), asm.DWord)
+}
+
+// begin starts a record of a call: R6 has its registers, R8 the scratch memory.
+func (c *code) begin(kind recordKind) {
+	for i, field := range registers[1:] {
+		c.register(asm.R1, asm.R6, field, asm.DWord)
+		c.add(asm.StoreMem(asm.R8, int16(wRecord+hArgs+8*i), asm.R1, asm.DWord))
+	}
+	c.header(kind)
+	c.add(
+		asm.StoreMem(asm.R8, wRecord+hNumber, asm.R7, asm.DWord),
+		storeImm(asm.R8, wRecord+hResult, 0, asm.DWord),
+		storeImm(asm.R8, wRemain, 0, asm.DWord),
+	)
+}
+
+// header starts any record in the scratch memory of R8.
+func (c *code) header(kind recordKind) {
+	c.add(
+		storeImm(asm.R8, wRecord+hKind, int64(kind), asm.Word), // no flags
+		storeImm(asm.R8, wOff, headerSize, asm.DWord),
+	)
+}
+
+func (c *code) register(dst, src asm.Register, field string, size asm.Size) {
+	index := int16(0)
+	if n := len(field) - 2; n > 0 && field[n] == '@' {
+		index = int16(field[n+1] - '0')
+		field = field[:n]
+	}
+	c.add(asm.LoadMem(dst, src, c.offset("pt_regs", field)+8*index, size))
+}
+
+// stamp puts the time into the record of R8.
+func (c *code) stamp() {
+	c.add(asm.FnKtimeGetNs.Call(), asm.StoreMem(asm.R8, wRecord+hTime, asm.R0, asm.DWord))
+}
+
+// submit gives the record of R8 to the reader.
+func (c *code) submit() {
+	c.add(asm.Mov.Reg(asm.R1, asm.R8))
+	c.call("submit")
+}
+
+// descriptor loads the descriptor that a column of the table says, or jumps when there is none. R9 is the
+// row of the table.
+func (c *code) descriptor(dst asm.Register, column int16, none string) {
+	c.add(
+		asm.LoadMem(dst, asm.R9, column, asm.Byte),
+		asm.JGT.Imm(dst, 5, c.to(none)),
+		asm.LSh.Imm(dst, 3),
+		asm.Mov.Reg(asm.R1, asm.R8),
+		asm.Add.Reg(asm.R1, dst),
+		asm.LoadMem(dst, asm.R1, wRecord+hArgs, asm.DWord),
+	)
+}
+
+// look finds the row of a call in R7 of the table, for R9, or leaves.
+func (c *code) look(m *maps) {
+	c.add(asm.JGT.Imm(asm.R7, tableCalls-1, c.to("out")))
+	c.value(asm.R9, m.table)
+	c.add(
+		asm.Mov.Reg(asm.R1, asm.R7),
+		asm.LSh.Imm(asm.R1, 3),
+		asm.Add.Reg(asm.R9, asm.R1),
+		asm.LoadMem(asm.R1, asm.R9, tClass, asm.Byte),
+		asm.JEq.Imm(asm.R1, 0, c.to("out")),
+	)
+}
+
+// enter is the program at the beginning of every system call (sys_enter of include/trace/events/syscalls.h):
+// registers, number.
+func (c *code) enter(m *maps, data int) {
+	const state, task = -16, -24 // on the stack
+	c.function("enter")
+	c.add(asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), asm.LoadMem(asm.R7, asm.R1, 8, asm.DWord))
+	c.look(m)
+	c.add(asm.FnGetCurrentTaskBtf.Call(), asm.Mov.Reg(asm.R2, asm.R0))
+	c.state(m, "out", false)
+	c.add(asm.StoreMem(asm.RFP, state, asm.R0, asm.DWord), storeImm(asm.R0, sActive, 0, asm.DWord))
+	c.scratchOf(m, asm.R8)
+	c.begin(recordEnter)
+	c.add(storeImm(asm.R8, wLimit, int64(data), asm.DWord))
+	c.add(asm.LoadMem(asm.R1, asm.RFP, task, asm.DWord))
+	c.load(asm.R1, asm.R1, "task_struct", compatField, asm.Word)
+	c.add(asm.JSet.Imm(asm.R1, compatBit, c.to("foreign")))
+
+	c.add(asm.LoadMem(asm.R1, asm.R9, tClass, asm.Byte))
+	c.add(
+		asm.JEq.Imm(asm.R1, int32(abi.Table), c.to("table")),
+		asm.JEq.Imm(asm.R1, int32(abi.Ring), c.to("ring")),
+	)
+	c.descriptor(asm.R2, tFD, "nothing")
+	c.add(asm.Mov.Reg(asm.R1, asm.R8))
+	c.call("socket")
+	c.add(asm.JNE.Imm(asm.R0, 0, c.to("record")))
+	c.at("nothing")
+	c.add(
+		asm.LoadMem(asm.R1, asm.R9, tClass, asm.Byte),
+		asm.JNE.Imm(asm.R1, int32(abi.Descriptor), c.to("record")),
+	)
+	c.descriptor(asm.R2, tOther, "out")
+	c.add(asm.Mov.Reg(asm.R1, asm.R8))
+	c.call("socket")
+	c.add(
+		asm.JEq.Imm(asm.R0, 0, c.to("out")),
+		asm.LoadMem(asm.R1, asm.R9, tDup, asm.Byte),
+		asm.JNE.Imm(asm.R1, 0, c.to("table")),
+	)
+	c.at("record")
+	c.add(asm.Mov.Reg(asm.R1, asm.R8), asm.LoadMem(asm.R2, asm.R9, tEnter, asm.Byte))
+	c.call("shape")
+	c.add(
+		asm.LoadMem(asm.R1, asm.RFP, state, asm.DWord),
+		storeImm(asm.R1, sActive, activeCall, asm.Word),
+		asm.LoadMem(asm.R2, asm.R8, wRecord+hFlags, asm.Byte),
+		asm.StoreMem(asm.R1, sFlags, asm.R2, asm.Word),
+	)
+	c.stamp()
+	c.submit()
+	c.ret(0)
+	c.at("table")
+	c.add(asm.LoadMem(asm.R1, asm.RFP, state, asm.DWord), storeImm(asm.R1, sActive, activeTable, asm.Word))
+	c.ret(0)
+	for _, once := range []struct {
+		label string
+		told  int16
+		kind  recordKind
+	}{{"ring", sRinged, recordRing}, {"foreign", sForeign, recordForeign}} {
+		c.at(once.label)
+		c.add(
+			asm.LoadMem(asm.R1, asm.RFP, state, asm.DWord),
+			asm.LoadMem(asm.R2, asm.R1, once.told, asm.Word),
+			asm.JNE.Imm(asm.R2, 0, c.to("out")),
+			storeImm(asm.R1, once.told, 1, asm.Word),
+		)
+		c.header(once.kind)
+		c.stamp()
+		c.submit()
+		c.ret(0)
+	}
+	c.at("out")
+	c.ret(0)
+}
+
+// leave is the program at the end of every system call (sys_exit): registers, result.
+func (c *code) leave(m *maps, data int) {
+	const result, flags = -16, -24
+	c.function("leave")
+	c.add(asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), asm.LoadMem(asm.R2, asm.R1, 8, asm.DWord), asm.StoreMem(asm.RFP, result, asm.R2, asm.DWord))
+	size := asm.DWord
+	if numberSize == 4 {
+		size = asm.Word
+	}
+	c.register(asm.R7, asm.R6, registers[0], size)
+	c.look(m)
+	c.add(asm.FnGetCurrentTaskBtf.Call(), asm.Mov.Reg(asm.R2, asm.R0))
+	c.state(m, "out", false)
+	c.add(
+		asm.LoadMem(asm.R1, asm.R0, sActive, asm.Word),
+		asm.JEq.Imm(asm.R1, 0, c.to("out")),
+		asm.LoadMem(asm.R2, asm.R0, sFlags, asm.Word),
+		asm.StoreMem(asm.RFP, flags, asm.R2, asm.DWord),
+		storeImm(asm.R0, sActive, 0, asm.DWord),
+		asm.StoreMem(asm.RFP, -32, asm.R1, asm.DWord),
+	)
+	c.scratchOf(m, asm.R8)
+	c.begin(recordLeave)
+	c.stamp()
+	c.add(
+		storeImm(asm.R8, wLimit, int64(data), asm.DWord),
+		asm.LoadMem(asm.R1, asm.RFP, result, asm.DWord),
+		asm.StoreMem(asm.R8, wRecord+hResult, asm.R1, asm.DWord),
+		asm.LoadMem(asm.R1, asm.RFP, -32, asm.DWord),
+		asm.JEq.Imm(asm.R1, activeTable, c.to("table")),
+	)
+	c.descriptor(asm.R2, tFD, "other")
+	c.add(asm.Mov.Reg(asm.R1, asm.R8))
+	c.call("socket")
+	c.at("other")
+	c.add(asm.LoadMem(asm.R1, asm.R9, tDup, asm.Byte), asm.JNE.Imm(asm.R1, 0, c.to("again")))
+	c.descriptor(asm.R2, tOther, "again")
+	c.add(asm.Mov.Reg(asm.R1, asm.R8))
+	c.call("socket")
+	c.at("again")
+	// Memory that had not been there when the call was entered is there now: the kernel has used it.
+	c.add(
+		asm.LoadMem(asm.R1, asm.RFP, flags, asm.DWord),
+		asm.JEq.Imm(asm.R1, 0, c.to("shape")),
+		storeImm(asm.R8, wRecord+hFlags, flagAgain, asm.Byte),
+		asm.Mov.Reg(asm.R1, asm.R8), asm.LoadMem(asm.R2, asm.R9, tEnter, asm.Byte),
+	)
+	c.call("shape")
+	c.at("shape")
+	c.add(
+		asm.LoadMem(asm.R1, asm.R8, wRecord+hResult, asm.DWord),
+		asm.JSLT.Imm(asm.R1, 0, c.to("submit")),
+		asm.Mov.Reg(asm.R1, asm.R8), asm.LoadMem(asm.R2, asm.R9, tLeave, asm.Byte),
+	)
+	c.call("shape")
+	c.add(
+		asm.LoadMem(asm.R1, asm.R9, tMaker, asm.Byte),
+		asm.JEq.Imm(asm.R1, 0, c.to("submit")),
+		asm.Mov.Reg(asm.R1, asm.R8),
+		asm.LoadMem(asm.R2, asm.R8, wRecord+hResult, asm.DWord),
+	)
+	c.call("socket")
+	c.at("submit")
+	c.submit()
+	c.ret(0)
+	c.at("table")
+	c.add(storeImm(asm.R8, wRecord+hKind, int64(recordTable), asm.Byte), asm.Mov.Reg(asm.R1, asm.R8))
+	c.call("table")
+	c.submit()
+	c.at("out")
+	c.ret(0)
+}
+
+// fork is the program where a task has made another (sched_process_fork): parent, child.
+func (c *code) fork(m *maps) {
+	c.function("fork")
+	c.add(asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), asm.LoadMem(asm.R7, asm.R1, 8, asm.DWord), asm.Mov.Reg(asm.R2, asm.R6))
+	c.state(m, "out", true)
+	c.pointer(asm.R1, m.threads)
+	c.add(
+		asm.Mov.Reg(asm.R2, asm.R7), asm.Mov.Imm(asm.R3, 0), asm.Mov.Imm(asm.R4, storageCreate),
+		asm.FnTaskStorageGet.Call(),
+		asm.Mov.Reg(asm.R9, asm.R0),
+	)
+	c.scratchOf(m, asm.R8)
+	c.header(recordFork)
+	c.load(asm.R1, asm.R7, "task_struct", "pid", asm.Word)
+	c.load(asm.R2, asm.R7, "task_struct", "tgid", asm.Word)
+	c.add(
+		asm.StoreMem(asm.R8, wRecord+hArgs, asm.R1, asm.DWord),
+		asm.StoreMem(asm.R8, wRecord+hArgs+8, asm.R2, asm.DWord),
+		storeImm(asm.R8, wRecord+hArgs+16, 1, asm.DWord),
+		asm.JNE.Imm(asm.R9, 0, c.to("followed")),
+		storeImm(asm.R8, wRecord+hArgs+16, 0, asm.DWord), // there is no memory to follow it
+	)
+	c.at("followed")
+	c.stamp()
+	c.submit()
+	c.at("out")
+	c.ret(0)
+}
+
+// exec is the program where a process has become another program (sched_process_exec): task, its former
+// number. Descriptors that were to be closed are closed.
+func (c *code) exec(m *maps) {
+	c.function("exec")
+	c.add(asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord))
+	c.state(m, "out", false)
+	c.add(storeImm(asm.R0, sActive, 0, asm.DWord))
+	c.scratchOf(m, asm.R8)
+	c.header(recordExec)
+	c.add(asm.Mov.Reg(asm.R1, asm.R8), asm.Add.Imm(asm.R1, wRecord+hArgs), asm.Mov.Imm(asm.R2, 16), asm.FnGetCurrentComm.Call())
+	c.stamp()
+	c.add(asm.Mov.Reg(asm.R1, asm.R8))
+	c.call("table")
+	c.submit()
+	c.at("out")
+	c.ret(0)
+}
+
+// exit is the program where a task ends (sched_process_exit): task. Its descriptors are closed next.
+func (c *code) exit(m *maps) {
+	c.function("exit")
+	c.add(asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), asm.Mov.Reg(asm.R2, asm.R6))
+	c.state(m, "out", false)
+	c.scratchOf(m, asm.R8)
+	c.header(recordExit)
+	c.load(asm.R1, asm.R6, "task_struct", "signal", asm.DWord)
+	c.load(asm.R1, asm.R1, "signal_struct", "live.counter", asm.Word)
+	c.add(asm.StoreMem(asm.R8, wRecord+hArgs, asm.R1, asm.DWord))
+	c.stamp()
+	c.submit()
+	c.at("out")
+	c.ret(0)
+}
+
+// functions adds what the program calls, callers before what they call.
+func (c *code) functions(m *maps, data int) {
+	for _, f := range []struct {
+		name  string
+		write func()
+	}{
+		{"shape", c.shapeFunction},
+		{"eachMessage", func() { c.eachMessageFunction(m) }},
+		{"message", func() { c.messageFunction(m) }},
+		{"vectors", func() { c.vectorsFunction(m) }},
+		{"part", c.partFunction},
+		{"table", func() { c.tableFunction(m) }},
+		{"socket", func() { c.socketFunction(data) }},
+		{"submit", func() { c.submitFunction(m) }},
+	} {
+		if c.called[f.name] {
+			f.write()
+		}
+	}
+}
+
+// submitFunction: submit(scratch) numbers the record and puts it into the ring. Nobody is woken: the reader looks often.
+func (c *code) submitFunction(m *maps) {
+	c.function("submit")
+	c.add(asm.Mov.Reg(asm.R6, asm.R1))
+	c.value(asm.R1, m.sequence)
+	c.add(
+		asm.Mov.Imm(asm.R2, 1),
+		fetchAdd(asm.R1, asm.R2),
+		asm.StoreMem(asm.R6, wRecord+hSequence, asm.R2, asm.DWord),
+		asm.FnGetCurrentPidTgid.Call(),
+		asm.StoreMem(asm.R6, wRecord+hThread, asm.R0, asm.DWord),
+		asm.LoadMem(asm.R3, asm.R6, wOff, asm.DWord),
+		asm.JLE.Imm(asm.R3, maxSize, c.to("output")),
+		asm.Mov.Imm(asm.R3, maxSize),
+	)
+	c.at("output")
+	c.pointer(asm.R1, m.ring)
+	c.add(
+		asm.Mov.Reg(asm.R2, asm.R6), asm.Add.Imm(asm.R2, wRecord),
+		asm.Mov.Imm(asm.R4, 1), // BPF_RB_NO_WAKEUP
+		asm.FnRingbufOutput.Call(),
+		asm.JEq.Imm(asm.R0, 0, c.to("out")),
+		storeImm(asm.RFP, -8, 0, asm.Word),
+	)
+	c.pointer(asm.R1, m.lost)
+	c.add(
+		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, -8),
+		asm.FnMapLookupElem.Call(),
+		asm.JEq.Imm(asm.R0, 0, c.to("out")),
+		asm.LoadMem(asm.R1, asm.R0, 0, asm.DWord), asm.Add.Imm(asm.R1, 1), asm.StoreMem(asm.R0, 0, asm.R1, asm.DWord),
+	)
+	c.at("out")
+	c.ret(0)
+}
+
+// part makes dst point to where the record of scratch goes on, or jumps when it is full.
+func (c *code) part(dst, scratch asm.Register, full string) {
+	c.add(
+		asm.LoadMem(dst, scratch, wOff, asm.DWord),
+		asm.JGT.Imm(dst, maxOff, c.to(full)),
+		asm.Add.Reg(dst, scratch),
+	)
+}
+
+// partFunction: part(scratch, address, length) copies memory of the program into the record.
+func (c *code) partFunction() {
+	c.function("part")
+	c.add(
+		asm.Mov.Reg(asm.R6, asm.R1), asm.Mov.Reg(asm.R7, asm.R2), asm.Mov.Reg(asm.R8, asm.R3),
+		asm.JEq.Imm(asm.R8, 0, c.to("out")),
+		asm.JEq.Imm(asm.R7, 0, c.to("out")),
+		asm.JLE.Imm(asm.R8, maxPart, c.to("fits")),
+		asm.Mov.Imm(asm.R8, maxPart),
+	)
+	c.at("fits")
+	c.part(asm.R9, asm.R6, "full")
+	c.add(
+		asm.StoreMem(asm.R9, wRecord+pKey, asm.R7, asm.DWord),
+		asm.StoreMem(asm.R9, wRecord+pLength, asm.R8, asm.Word),
+		storeImm(asm.R9, wRecord+pKind, partMemory, asm.Word),
+		asm.Mov.Reg(asm.R1, asm.R9), asm.Add.Imm(asm.R1, wRecord+partHeader),
+		asm.Mov.Reg(asm.R2, asm.R8),
+		asm.Mov.Reg(asm.R3, asm.R7),
+		asm.FnProbeReadUser.Call(),
+		asm.JEq.Imm(asm.R0, 0, c.to("read")),
+		storeImm(asm.R9, wRecord+pLength, 0, asm.Word),
+		asm.Mov.Imm(asm.R8, 0),
+		storeImm(asm.R6, wRecord+hFlags, flagMissing, asm.Byte),
+	)
+	c.at("read")
+	c.add(
+		asm.Add.Imm(asm.R8, partHeader+7), asm.And.Imm(asm.R8, ^7),
+		asm.LoadMem(asm.R1, asm.R6, wOff, asm.DWord), asm.Add.Reg(asm.R1, asm.R8), asm.StoreMem(asm.R6, wOff, asm.R1, asm.DWord),
+	)
+	c.at("out")
+	c.ret(0)
+	c.at("full")
+	c.add(storeImm(asm.R6, wRecord+hFull, 1, asm.Byte))
+	c.ret(0)
+}
+
+// piece copies memory of the program into the record: R2 its address, R3 its length.
+func (c *code) piece(scratch asm.Register) {
+	c.add(asm.Mov.Reg(asm.R1, scratch))
+	c.call("part")
+}
+
+// atMost bounds a register.
+func (c *code) atMost(r asm.Register, n int32, label string) {
+	c.add(asm.JLE.Imm(r, n, c.to(label)), asm.Mov.Imm(r, n))
+	c.at(label)
+}
+
+// lesser makes a the lesser of two registers.
+func (c *code) lesser(a, b asm.Register, label string) {
+	c.add(asm.JLE.Reg(a, b, c.to(label)), asm.Mov.Reg(a, b))
+	c.at(label)
+}
+
+// low makes r its lower half: a C int, without its sign.
+func (c *code) low(r asm.Register) { c.add(asm.LSh.Imm(r, 32), asm.RSh.Imm(r, 32)) }
+
+// shapeFunction: shape(scratch, shape) copies what the arguments of the call point to.
+func (c *code) shapeFunction() {
+	c.function("shape")
+	r6 := asm.R6
+	c.add(asm.Mov.Reg(r6, asm.R1))
+	names := [shapeCount]string{}
+	for s := shapeAddress; s < shapeCount; s++ {
+		names[s] = string(rune('a' + s))
+		c.add(asm.JEq.Imm(asm.R2, int32(s), c.to(names[s])))
+	}
+	c.at("out")
+	c.ret(0)
+	for s := shapeAddress; s < shapeCount; s++ {
+		c.at(names[s])
+		c.shapeOf(s, names[s])
+		c.add(asm.Ja.Label(c.to("out")))
+	}
+}
+
+func (c *code) shapeOf(s shape, label string) {
+	r2, r3, r4, r6, r7 := asm.R2, asm.R3, asm.R4, asm.R6, asm.R7
+	n := 0
+	next := func() string { n++; return label + string(rune('0'+n)) }
+	// buffer copies of argument at the bytes that argument length says, limit at most.
+	data := func(at, length int, received bool) {
+		c.add(arg(r2, r6, at), arg(r3, r6, length), asm.LoadMem(r4, r6, wLimit, asm.DWord))
+		c.lesser(r3, r4, next())
+		if received {
+			c.add(asm.LoadMem(r4, r6, wRecord+hResult, asm.DWord))
+			c.lesser(r3, r4, next())
+		}
+		c.piece(r6)
+	}
+	bounded := func(at, length int, limit int32) {
+		c.add(arg(r2, r6, at), arg(r3, r6, length))
+		c.low(r3)
+		c.atMost(r3, limit, next())
+		c.piece(r6)
+	}
+	// told copies what the kernel has written to at, whose length it has written to length.
+	told := func(at, length int, limit int32) {
+		c.add(arg(r2, r6, length), asm.Mov.Imm(r3, 4))
+		c.piece(r6)
+		c.add(
+			asm.Mov.Reg(asm.R1, r6), asm.Add.Imm(asm.R1, wIov), asm.Mov.Imm(r2, 4), arg(r3, r6, length),
+			asm.FnProbeReadUser.Call(),
+			asm.JNE.Imm(asm.R0, 0, c.to("out")),
+			asm.LoadMem(r3, r6, wIov, asm.Word),
+		)
+		c.atMost(r3, limit, next())
+		c.add(arg(r2, r6, at))
+		c.piece(r6)
+	}
+	// remain sets how much data is wanted.
+	remain := func(received bool) {
+		c.add(asm.LoadMem(r3, r6, wLimit, asm.DWord))
+		if received {
+			c.add(asm.LoadMem(r4, r6, wRecord+hResult, asm.DWord))
+			c.lesser(r3, r4, next())
+		}
+		c.add(asm.StoreMem(r6, wRemain, r3, asm.DWord))
+	}
+	none := func() { c.add(storeImm(r6, wRemain, 0, asm.DWord)) }
+	vectors := func() {
+		c.add(asm.Mov.Reg(asm.R1, r6), arg(r2, r6, 1), arg(r3, r6, 2))
+		c.call("vectors")
+	}
+	message := func(parts int32) {
+		c.add(storeImm(r6, wParts, int64(parts), asm.DWord), asm.Mov.Reg(asm.R1, r6), arg(r2, r6, 1))
+		c.call("message")
+	}
+	// messages copies the headers of n messages, n being in R7.
+	messages := func() {
+		c.atMost(r7, maxMessages, next())
+		c.add(arg(r2, r6, 1), asm.Mov.Reg(r3, r7), asm.LSh.Imm(r3, 6))
+		c.piece(r6)
+	}
+	each := func(parts int32) {
+		c.add(storeImm(r6, wParts, int64(parts), asm.DWord), arg(asm.R1, r6, 1), asm.StoreMem(r6, wMsg, asm.R1, asm.DWord), asm.Mov.Reg(asm.R1, r7))
+		c.loop("eachMessage")
+	}
+	switch s {
+	case shapeAddress:
+		bounded(1, 2, maxAddress)
+	case shapeSendto:
+		data(1, 2, false)
+		bounded(4, 5, maxAddress)
+	case shapeWrite:
+		data(1, 2, false)
+	case shapeWritev:
+		remain(false)
+		vectors()
+	case shapeReadvEnter:
+		none()
+		vectors()
+	case shapeSendmsg:
+		remain(false)
+		message(partName | partControl)
+	case shapeRecvmsgEnter:
+		none()
+		message(0)
+	case shapeSendmmsg:
+		c.add(arg(r7, r6, 2))
+		c.low(r7)
+		messages()
+		each(partName)
+	case shapeSetsockopt:
+		bounded(3, 4, 64)
+	case shapePoll:
+		c.add(arg(r2, r6, 0), arg(r3, r6, 1))
+		c.atMost(r3, 8, next())
+		c.add(asm.LSh.Imm(r3, 3))
+		c.piece(r6)
+	case shapeName:
+		told(1, 2, maxAddress)
+	case shapeGetsockopt:
+		told(3, 4, 64)
+	case shapePair:
+		c.add(arg(r2, r6, 3), asm.Mov.Imm(r3, 8))
+		c.piece(r6)
+		c.add(
+			asm.Mov.Reg(asm.R1, r6), asm.Add.Imm(asm.R1, wIov), asm.Mov.Imm(r2, 8), arg(r3, r6, 3),
+			asm.FnProbeReadUser.Call(),
+			asm.JNE.Imm(asm.R0, 0, c.to("out")),
+		)
+		for _, at := range []int16{wIov, wIov + 4} {
+			c.add(asm.Mov.Reg(asm.R1, r6), asm.LoadMem(r2, r6, at, asm.Word))
+			c.call("socket")
+		}
+	case shapeRecvfrom:
+		data(1, 2, true)
+		told(4, 5, maxAddress)
+	case shapeRead:
+		data(1, 2, true)
+	case shapeReadv:
+		remain(true)
+		vectors()
+	case shapeRecvmsg:
+		remain(true)
+		message(partName | partControl)
+	case shapeSendmmsgLeave:
+		c.add(asm.LoadMem(r7, r6, wRecord+hResult, asm.DWord))
+		messages()
+	case shapeRecvmmsg:
+		c.add(asm.LoadMem(r7, r6, wRecord+hResult, asm.DWord))
+		messages()
+		each(partName | partControl)
+	}
+}
+
+// vectorsFunction: vectors(scratch, address, count) copies an array of struct iovec and, as long as data is
+// wanted, what they point to.
+func (c *code) vectorsFunction(m *maps) {
+	c.function("vectors")
+	c.add(asm.Mov.Reg(asm.R6, asm.R1), asm.StoreMem(asm.R6, wBase, asm.R2, asm.DWord), asm.Mov.Reg(asm.R7, asm.R3))
+	c.atMost(asm.R7, maxVectors, "few")
+	c.add(asm.Mov.Reg(asm.R3, asm.R7), asm.LSh.Imm(asm.R3, 4))
+	c.piece(asm.R6)
+	c.add(asm.LoadMem(asm.R1, asm.R6, wRemain, asm.DWord), asm.JEq.Imm(asm.R1, 0, c.to("out")), asm.Mov.Reg(asm.R1, asm.R7))
+	c.loop("eachVector")
+	c.at("out")
+	c.ret(0)
+
+	c.function("eachVector")
+	c.add(asm.Mov.Reg(asm.R7, asm.R1))
+	c.scratchOf(m, asm.R6)
+	c.add(
+		asm.LoadMem(asm.R1, asm.R6, wRemain, asm.DWord),
+		asm.JEq.Imm(asm.R1, 0, c.to("stop")),
+		asm.LSh.Imm(asm.R7, 4),
+		asm.LoadMem(asm.R3, asm.R6, wBase, asm.DWord), asm.Add.Reg(asm.R3, asm.R7),
+		asm.Mov.Reg(asm.R1, asm.R6), asm.Add.Imm(asm.R1, wIov), asm.Mov.Imm(asm.R2, 16),
+		asm.FnProbeReadUser.Call(),
+		asm.JNE.Imm(asm.R0, 0, c.to("stop")),
+		asm.LoadMem(asm.R2, asm.R6, wIov, asm.DWord), asm.LoadMem(asm.R3, asm.R6, wIov+8, asm.DWord), asm.LoadMem(asm.R4, asm.R6, wRemain, asm.DWord),
+	)
+	c.lesser(asm.R3, asm.R4, "wanted")
+	c.add(asm.Sub.Reg(asm.R4, asm.R3), asm.StoreMem(asm.R6, wRemain, asm.R4, asm.DWord))
+	c.piece(asm.R6)
+	c.ret(0)
+	c.at("stop")
+	c.ret(1)
+}
+
+// messageFunction: message(scratch, address) copies a struct msghdr and what it points to.
+func (c *code) messageFunction(m *maps) {
+	r2, r3, r6, r7 := asm.R2, asm.R3, asm.R6, asm.R7
+	c.function("message")
+	c.add(asm.Mov.Reg(r6, asm.R1), asm.Mov.Reg(r7, r2), asm.Mov.Imm(r3, 56))
+	c.piece(r6)
+	c.add(
+		asm.Mov.Reg(asm.R1, r6), asm.Add.Imm(asm.R1, wHdr), asm.Mov.Imm(r2, 56), asm.Mov.Reg(r3, r7),
+		asm.FnProbeReadUser.Call(),
+		asm.JNE.Imm(asm.R0, 0, c.to("out")),
+		asm.Mov.Reg(asm.R1, r6),
+	)
+	c.call("pointed")
+	c.at("out")
+	c.ret(0)
+
+	// pointed(scratch) copies what the struct msghdr in the scratch memory points to.
+	c.function("pointed")
+	c.add(
+		asm.Mov.Reg(r6, asm.R1),
+		asm.LoadMem(r7, r6, wParts, asm.DWord),
+		asm.JSet.Imm(r7, partName, c.to("name")),
+		asm.Ja.Label(c.to("unnamed")),
+	)
+	c.at("name")
+	c.add(asm.LoadMem(r2, r6, wHdr, asm.DWord), asm.LoadMem(r3, r6, wHdr+8, asm.Word))
+	c.atMost(r3, maxAddress, "long")
+	c.piece(r6)
+	c.at("unnamed")
+	c.add(asm.JSet.Imm(r7, partControl, c.to("control")), asm.Ja.Label(c.to("vectors")))
+	c.at("control")
+	c.add(asm.LoadMem(r2, r6, wHdr+32, asm.DWord), asm.LoadMem(r3, r6, wHdr+40, asm.DWord))
+	c.atMost(r3, maxControl, "much")
+	c.add(
+		asm.StoreMem(r6, wCtl, r2, asm.DWord),
+		asm.Mov.Reg(asm.R4, r2), asm.Add.Reg(asm.R4, r3), asm.StoreMem(r6, wCtlEnd, asm.R4, asm.DWord),
+		asm.JEq.Imm(r3, 0, c.to("vectors")),
+	)
+	c.piece(r6)
+	c.add(asm.Mov.Imm(asm.R1, maxControl/16))
+	c.loop("eachControl")
+	c.at("vectors")
+	c.add(asm.Mov.Reg(asm.R1, r6), asm.LoadMem(r2, r6, wHdr+16, asm.DWord), asm.LoadMem(r3, r6, wHdr+24, asm.DWord))
+	c.call("vectors")
+	c.ret(0)
+
+	c.function("eachControl")
+	c.scratchOf(m, r6)
+	c.add(
+		asm.LoadMem(r7, r6, wCtl, asm.DWord),
+		asm.Mov.Reg(asm.R1, r7), asm.Add.Imm(asm.R1, 16),
+		asm.LoadMem(r2, r6, wCtlEnd, asm.DWord), asm.JGT.Reg(asm.R1, r2, c.to("stop")),
+		asm.Mov.Reg(asm.R1, r6), asm.Add.Imm(asm.R1, wCmsg), asm.Mov.Imm(r2, 16), asm.Mov.Reg(r3, r7),
+		asm.FnProbeReadUser.Call(),
+		asm.JNE.Imm(asm.R0, 0, c.to("stop")),
+		asm.LoadMem(asm.R8, r6, wCmsg, asm.DWord),
+		asm.JLT.Imm(asm.R8, 16, c.to("stop")),
+		asm.JGT.Imm(asm.R8, maxControl, c.to("stop")),
+		asm.Mov.Reg(asm.R1, asm.R8), asm.Add.Imm(asm.R1, 7), asm.And.Imm(asm.R1, ^7), asm.Add.Reg(asm.R1, r7),
+		asm.StoreMem(r6, wCtl, asm.R1, asm.DWord),
+		asm.LoadMem(asm.R1, r6, wCmsg+8, asm.DWord),
+		asm.LoadImm(r2, 1<<32|1, asm.DWord), // SOL_SOCKET, SCM_RIGHTS
+		asm.JNE.Reg(asm.R1, r2, c.to("next")),
+		asm.Add.Imm(r7, 16), asm.StoreMem(r6, wFDs, r7, asm.DWord),
+		asm.Sub.Imm(asm.R8, 16), asm.RSh.Imm(asm.R8, 2),
+	)
+	c.atMost(asm.R8, maxPassed, "passed")
+	c.add(asm.Mov.Reg(asm.R1, asm.R8))
+	c.loop("eachPassed")
+	c.at("next")
+	c.ret(0)
+	c.at("stop")
+	c.ret(1)
+
+	c.function("eachPassed")
+	c.add(asm.Mov.Reg(r7, asm.R1))
+	c.scratchOf(m, r6)
+	c.add(
+		asm.LSh.Imm(r7, 2), asm.LoadMem(r3, r6, wFDs, asm.DWord), asm.Add.Reg(r3, r7),
+		asm.Mov.Reg(asm.R1, r6), asm.Add.Imm(asm.R1, wIov), asm.Mov.Imm(r2, 4),
+		asm.FnProbeReadUser.Call(),
+		asm.JNE.Imm(asm.R0, 0, c.to("stop")),
+		asm.Mov.Reg(asm.R1, r6), asm.LoadMem(r2, r6, wIov, asm.Word),
+	)
+	c.call("socket")
+	c.ret(0)
+	c.at("stop")
+	c.ret(1)
+
+}
+
+// eachMessageFunction: eachMessage(index) reads one of several messages.
+func (c *code) eachMessageFunction(m *maps) {
+	r2, r3, r6, r7 := asm.R2, asm.R3, asm.R6, asm.R7
+	c.function("eachMessage")
+	c.add(asm.Mov.Reg(r7, asm.R1))
+	c.scratchOf(m, r6)
+	c.add(
+		asm.LSh.Imm(r7, 6), asm.LoadMem(r3, r6, wMsg, asm.DWord), asm.Add.Reg(r3, r7),
+		asm.Mov.Reg(asm.R1, r6), asm.Add.Imm(asm.R1, wHdr), asm.Mov.Imm(r2, 64),
+		asm.FnProbeReadUser.Call(),
+		asm.JNE.Imm(asm.R0, 0, c.to("stop")),
+		asm.LoadMem(asm.R1, r6, wLimit, asm.DWord),
+		// What was received is known by its length; what is to be sent has none yet.
+		asm.LoadMem(r2, r6, wRecord+hKind, asm.Byte), asm.JNE.Imm(r2, int32(recordLeave), c.to("all")),
+		asm.LoadMem(r2, r6, wRecord+hFlags, asm.Byte), asm.JSet.Imm(r2, flagAgain, c.to("all")),
+		asm.LoadMem(r2, r6, wHdr+56, asm.Word),
+	)
+	c.lesser(asm.R1, r2, "all")
+	c.add(asm.StoreMem(r6, wRemain, asm.R1, asm.DWord), asm.Mov.Reg(asm.R1, r6))
+	c.call("pointed")
+	c.ret(0)
+	c.at("stop")
+	c.ret(1)
+}
+
+// tableFunction: table(scratch) records all descriptors of the process that are sockets.
+func (c *code) tableFunction(m *maps) {
+	c.function("table")
+	c.add(asm.FnGetCurrentTaskBtf.Call())
+	c.load(asm.R1, asm.R0, "task_struct", "files", asm.DWord)
+	c.load(asm.R1, asm.R1, "files_struct", "fdt", asm.DWord)
+	c.load(asm.R1, asm.R1, "fdtable", "max_fds", asm.Word)
+	c.atMost(asm.R1, maxTable, "bounded")
+	c.loop("eachDescriptor")
+	c.ret(0)
+
+	c.function("eachDescriptor")
+	c.add(asm.Mov.Reg(asm.R7, asm.R1))
+	c.scratchOf(m, asm.R6)
+	c.add(asm.Mov.Reg(asm.R1, asm.R6), asm.Mov.Reg(asm.R2, asm.R7))
+	c.call("socket")
+	c.ret(0)
+}

@@ -1,0 +1,560 @@
+//go:build amd64 || arm64
+
+package ebpf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
+
+	"sockwire/capture/trace"
+	"sockwire/capture/trace/internal/abi"
+)
+
+// Tracer traces one program and its descendants. It is a trace.Engine.
+type Tracer struct {
+	cfg     Config
+	clock   *trace.Clock
+	zero    time.Duration // CLOCK_MONOTONIC at the clock's start
+	kernel  *kernel
+	command trace.Command // of a program to start
+	attach  int           // or the process to attach to
+
+	events    []trace.Event // to be yielded
+	threads   map[int]*thread
+	processes map[int]*process
+	sockets   *abi.Sockets
+	streams   map[trace.SocketID]*stream
+	calls     int
+	record    *record // that is being looked at
+	thread    *thread // that it is of
+
+	running chan struct{}
+
+	lost, cut int // as far as it was said
+	seen      uint64
+
+	mu     sync.Mutex
+	pid    int // of the first process
+	alive  bool
+	status trace.Status
+}
+
+type process struct {
+	abi.Process
+	borrower abi.Borrower
+	waiting  bool // for its program to be executed: what it does until then is ours
+	ringed   bool
+	foreign  bool
+}
+
+// thread is a thread in a call.
+type thread struct {
+	call    *trace.Call
+	number  uint64
+	args    [6]uint64
+	sockets []socket // as they were when it was entered
+}
+
+// Open puts the programs into the kernel and readies them. Its error says why that cannot be. Start or
+// Attach follows, then Events.
+func Open(cfg *Config) (*Tracer, error) {
+	t := &Tracer{threads: map[int]*thread{}, processes: map[int]*process{}, streams: map[trace.SocketID]*stream{}, record: &record{}, running: make(chan struct{})}
+	if cfg != nil {
+		t.cfg = *cfg
+	}
+	if t.clock = t.cfg.Clock; t.clock == nil {
+		t.clock = trace.NewClock()
+	}
+	t.sockets = abi.NewSockets(t.cfg.Host, moment{t}, t.emit)
+	if err := permitted(); err != nil {
+		return nil, err
+	}
+	var err error
+	if t.kernel, err = load(&t.cfg); err != nil {
+		return nil, explain(err)
+	}
+	t.zero = t.monotonic()
+	return t, nil
+}
+
+// permitted tells whether programs can be loaded and what they tell is understood.
+func permitted() error {
+	if ns, err := os.Readlink("/proc/self/ns/pid"); err == nil && ns != "pid:[4026531836]" { // PROC_PID_INIT_INO
+		return &trace.Error{Engine: "ebpf", Op: "trace", On: "in a process namespace", Err: errors.New("the kernel's programs see other process numbers than this command"), Remedy: "use the engine ptrace, or run outside of the container"}
+	}
+	return nil
+}
+
+// explain says what to do about programs that the kernel does not take.
+func explain(err error) error {
+	e := &trace.Error{Engine: "ebpf", Op: "load", On: "programs into the kernel", Err: err}
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		e.Remedy = "it needs root, or CAP_BPF and CAP_PERFMON"
+	case errors.Is(err, os.ErrNotExist):
+		e.Remedy = "it needs a kernel with its own type information (CONFIG_DEBUG_INFO_BTF)"
+	default:
+		e.Remedy = "it needs Linux 6.2 or later with BPF"
+	}
+	return e
+}
+
+// monotonic is CLOCK_MONOTONIC, which the programs stamp with, at the start of the clock. Of several readings
+// the one that took least is the best.
+func (t *Tracer) monotonic() time.Duration {
+	var best time.Duration
+	shortest := time.Duration(-1)
+	for range 8 {
+		before := t.clock.Now()
+		var ts unix.Timespec
+		if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {
+			continue
+		}
+		after := t.clock.Now()
+		if shortest < 0 || after-before < shortest {
+			shortest, best = after-before, time.Duration(ts.Nano())-(before+after)/2
+		}
+	}
+	return best
+}
+
+func (t *Tracer) at(ns uint64) time.Duration { return time.Duration(ns) - t.zero }
+
+// Start prepares to trace a program, which Events then runs. The error is a *trace.Error.
+func (t *Tracer) Start(c trace.Command) error {
+	fail := func(err error, remedy string) error {
+		return &trace.Error{Engine: "ebpf", Op: "start", On: c.Path, Err: err, Remedy: remedy}
+	}
+	switch _, err := os.Stat(c.Path); {
+	case err != nil:
+		return fail(err, "")
+	case len(c.Args) == 0:
+		return fail(unix.EINVAL, "Command.Args needs the name of the program")
+	case abi.Foreign(c.Path):
+		return fail(trace.ErrForeign, "trace a program of 64 bits for this processor")
+	}
+	t.command = c
+	return nil
+}
+
+// Attach begins to trace a running process with all its threads. The error is a *trace.Error.
+func (t *Tracer) Attach(pid int) error {
+	fail := func(err error, remedy string) error {
+		return &trace.Error{Engine: "ebpf", Op: "attach to", On: "process " + strconv.Itoa(pid), Err: err, Remedy: remedy}
+	}
+	if pid <= 0 || unix.Kill(pid, 0) == unix.ESRCH {
+		return fail(unix.ESRCH, "ps shows the processes there are")
+	}
+	if abi.Foreign(fmt.Sprintf("/proc/%d/exe", pid)) {
+		return fail(trace.ErrForeign, "trace a program of 64 bits for this processor")
+	}
+	t.attach, t.pid, t.alive = pid, pid, true
+	if err := t.kernel.follow(follow{process: uint32(pid)}); err != nil {
+		return fail(err, "")
+	}
+	p := &process{Process: abi.Process{PID: pid, Name: abi.Comm(pid)}}
+	t.processes[pid] = p
+	t.sockets.Refresh(&p.Process, abi.Scan(pid), t.clock.Now())
+	close(t.running)
+	return nil
+}
+
+// Running is closed when the program runs, or could not be started: privileges are needed no more. It is
+// closed by Attach, or by Events.
+func (t *Tracer) Running() <-chan struct{} { return t.running }
+
+// Close takes the programs out of the kernel. Events does so at its end.
+func (t *Tracer) Close() { t.kernel.close() }
+
+// readStep is how long a record may wait until it is read.
+const readStep = 5 * time.Millisecond
+
+// Events traces until the program and all its descendants have ended, and yields what their threads do. When
+// ctx is done a program that was started is killed, and one that was attached to goes on untraced. It can be
+// called once.
+func (t *Tracer) Events(ctx context.Context) iter.Seq2[trace.Event, error] {
+	return func(yield func(trace.Event, error) bool) {
+		defer t.kernel.close()
+		ended := make(chan error, 1)
+		launched := t.attach != 0
+		if !launched {
+			go t.launch(ended)
+			<-t.running
+		}
+		var failed error
+		done, running, more := ctx.Done(), !launched, true
+		for {
+			select {
+			case failed = <-ended:
+				running = false
+			case <-done:
+				done = nil
+				t.stop()
+			case <-time.After(readStep):
+			}
+			err := t.read()
+			failed = errors.Join(failed, err)
+			t.account(false)
+			over := !running && len(t.processes) == 0 || done == nil && t.attach != 0 || err != nil
+			if over {
+				t.kernel.detach()
+				failed = errors.Join(failed, t.read())
+				t.account(true)
+			}
+			for _, e := range t.events {
+				if more && !yield(e, nil) {
+					more = false
+					t.stop()
+				}
+			}
+			t.events = t.events[:0]
+			if over || !more && t.attach != 0 {
+				break
+			}
+		}
+		if failed != nil && more {
+			yield(nil, failed)
+		}
+	}
+}
+
+// launch starts the program on a thread that the kernel's programs know: what that one makes is followed
+// from its first instruction. The thread stays until the program has ended, which ends with it.
+func (t *Tracer) launch(ended chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	pid, err := 0, t.kernel.follow(follow{thread: uint32(unix.Gettid())})
+	if err == nil {
+		pid, err = abi.Fork(t.command, t.command.Path, t.command.Args, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL})
+		err = errors.Join(err, t.kernel.follow(follow{}))
+	}
+	if err != nil {
+		close(t.running)
+		hint := ""
+		if errors.Is(err, unix.ENOEXEC) {
+			hint = "it is no executable: a script needs #! and its interpreter in the first line"
+		}
+		ended <- &trace.Error{Engine: "ebpf", Op: "start", On: t.command.Path, Err: err, Remedy: hint}
+		return
+	}
+	t.mu.Lock()
+	t.pid, t.alive = pid, true
+	t.mu.Unlock()
+	close(t.running)
+	var ws unix.WaitStatus
+	for {
+		if _, err = unix.Wait4(pid, &ws, 0, nil); err != unix.EINTR {
+			break
+		}
+	}
+	t.mu.Lock()
+	t.alive = false
+	if ws.Signaled() {
+		t.status = trace.Status{Signal: ws.Signal()}
+	} else {
+		t.status = trace.Status{Code: ws.ExitStatus()}
+	}
+	t.mu.Unlock()
+	ended <- err
+}
+
+// Status returns how a started program ended, once Events has.
+func (t *Tracer) Status() trace.Status {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.status
+}
+
+// Signal sends a signal to the first process.
+func (t *Tracer) Signal(s os.Signal) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, ok := s.(syscall.Signal)
+	if !ok || !t.alive {
+		return os.ErrProcessDone
+	}
+	return unix.Kill(t.pid, n)
+}
+
+// stop kills what was started.
+func (t *Tracer) stop() {
+	if t.attach != 0 {
+		return
+	}
+	_ = t.Signal(syscall.SIGKILL) // it may have ended just now
+	for pid := range t.processes {
+		if pid != t.pid {
+			unix.Kill(pid, unix.SIGKILL)
+		}
+	}
+}
+
+// read takes all records that are in the ring.
+func (t *Tracer) read() error {
+	t.kernel.reader.SetDeadline(time.Unix(1, 0)) // do not wait
+	var raw ringbuf.Record
+	for {
+		raw.RawSample = t.kernel.sample
+		err := t.kernel.reader.ReadInto(&raw)
+		t.kernel.sample = raw.RawSample
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil
+		}
+		if err == nil {
+			err = t.record.parse(raw.RawSample)
+		}
+		if err != nil {
+			return fmt.Errorf("ebpf: read the ring: %w", err)
+		}
+		t.seen++
+		t.take(t.record)
+	}
+}
+
+// account says what was lost. Every record that was made was seen, or is counted by the processor that had no
+// room for it.
+func (t *Tracer) account(last bool) {
+	made, lost, err := t.kernel.counts()
+	if err != nil {
+		t.note("how many events were lost is not known: %v", err)
+		return
+	}
+	if last && made-lost > t.seen {
+		lost = made - t.seen
+	}
+	if n := int(lost); n > t.lost && (last || t.lost == 0) {
+		t.note("%d events did not fit into the ring: calls are missing, or have no result", n-t.lost)
+		t.lost = n
+	}
+	if t.lost > 0 { // an end may be among them
+		for pid, p := range t.processes {
+			if unix.Kill(pid, 0) == unix.ESRCH {
+				t.forget(p, t.clock.Now())
+			}
+		}
+	}
+}
+
+// Lost returns how many records found no room in the ring, and how many there were in all.
+func (t *Tracer) Lost() (lost, all uint64) { return uint64(t.lost), uint64(t.lost) + t.seen }
+
+func (t *Tracer) emit(e trace.Event) { t.events = append(t.events, e) }
+
+func (t *Tracer) note(format string, args ...any) {
+	t.emit(&trace.Note{Time: t.clock.Now(), Text: fmt.Sprintf(format, args...)})
+}
+
+// take looks at one record.
+func (t *Tracer) take(r *record) {
+	p := t.processes[r.pid]
+	at := t.at(r.time)
+	if r.kind == recordFork {
+		t.fork(r, at)
+		return
+	}
+	if p == nil || p.waiting && r.kind != recordExec && r.kind != recordExit {
+		return
+	}
+	if r.full && t.cut == 0 {
+		t.cut++
+		t.note("a call of %s (process %d) passed more than one record holds: not all of its messages are known", p.Name, p.PID)
+	}
+	switch r.kind {
+	case recordEnter:
+		t.enter(p, r, at)
+	case recordLeave:
+		t.leave(p, r, at)
+	case recordTable:
+		t.refresh(p, r, at)
+	case recordExec:
+		p.waiting, p.Name = false, r.name()
+		p.borrower.Close()
+		delete(t.threads, r.tid)
+		t.refresh(p, r, at)
+		if abi.Foreign(fmt.Sprintf("/proc/%d/exe", p.PID)) {
+			t.foreign(p)
+		}
+	case recordExit:
+		delete(t.threads, r.tid)
+		if r.args[0] == 0 {
+			t.forget(p, at)
+		}
+	case recordRing:
+		if !p.ringed {
+			p.ringed = true
+			t.note("%s (process %d) uses io_uring: what it does there is not seen", p.Name, p.PID)
+		}
+	case recordForeign:
+		t.foreign(p)
+	}
+}
+
+func (t *Tracer) foreign(p *process) {
+	if !p.foreign {
+		p.foreign = true
+		t.note("process %d is %v", p.PID, trace.ErrForeign)
+	}
+}
+
+func (t *Tracer) forget(p *process, at time.Duration) {
+	t.sockets.Forget(&p.Process, at)
+	p.borrower.Close()
+	delete(t.processes, p.PID)
+}
+
+// fork takes up a process that another has made.
+func (t *Tracer) fork(r *record, at time.Duration) {
+	tid, pid, followed := int(r.args[0]), int(r.args[1]), r.args[2] != 0
+	from := t.processes[r.pid]
+	if !followed {
+		t.note("the kernel had no memory to follow thread %d: its calls are missing", tid)
+		return
+	}
+	if pid == r.pid {
+		return
+	}
+	p := &process{Process: abi.Process{PID: pid}}
+	t.processes[pid] = p
+	if from == nil { // us
+		p.waiting = true
+		return
+	}
+	p.Name, p.waiting = from.Name, from.waiting
+	t.sockets.Fork(&from.Process, &p.Process, at)
+}
+
+// refresh makes the table of a process what the record says.
+func (t *Tracer) refresh(p *process, r *record, at time.Duration) {
+	t.thread = nil
+	now := map[int]trace.SocketID{}
+	for _, s := range r.sockets {
+		now[s.fd] = s.id
+	}
+	t.sockets.Refresh(&p.Process, now, at)
+}
+
+func (t *Tracer) decoder(r *record, id trace.SocketID) abi.Decoder {
+	d := abi.Decoder{Memory: r, Data: t.cfg.data()}
+	if d.Data > 0 && t.sockets.Raw(id) {
+		d.Data = rawData
+	}
+	return d
+}
+
+// enter begins the record of a call.
+func (t *Tracer) enter(p *process, r *record, at time.Duration) {
+	s, ok := abi.Lookup(r.number)
+	if !ok {
+		return
+	}
+	th := t.threads[r.tid]
+	if th == nil {
+		th = &thread{}
+		t.threads[r.tid] = th
+	}
+	t.thread = th
+	th.number, th.args, th.sockets = r.number, r.args, append(th.sockets[:0], r.sockets...)
+	fd, other := abi.DescriptorOf(s.Name, r.args)
+	op, id := trace.OpByName, identity(r.socket(fd))
+	if s.Name == "splice" {
+		op = trace.OpSend
+		if id == 0 {
+			op, fd, id = trace.OpReceive, other, identity(r.socket(other))
+		}
+	}
+	t.sockets.Discover(&p.Process, fd, id, at)
+	c := &trace.Call{
+		Process: p.PID, Thread: r.tid, Actor: p.Name, Host: t.cfg.Host, Name: s.Name, FD: fd, Socket: id, Op: op, Pending: true, Entered: at,
+	}
+	if r.tid != t.pid {
+		c.Actor = fmt.Sprintf("%s/%d", p.Name, r.tid)
+	}
+	t.describe(c, r)
+	t.calls++
+	c.Number = t.calls
+	th.call = c
+	t.emit(c)
+}
+
+// describe fills in what is known when a call is entered.
+func (t *Tracer) describe(c *trace.Call, r *record) {
+	d := t.decoder(r, c.Socket)
+	d.Enter(c, r.args)
+	if c.Op == trace.OpSend && c.Segment == 0 {
+		c.Segment = t.sockets.Segment(c.Socket)
+	}
+}
+
+func identity(s *socket) trace.SocketID {
+	if s == nil {
+		return 0
+	}
+	return s.id
+}
+
+// leave ends the record of a call. The one that was given when it was entered stays as it is.
+func (t *Tracer) leave(p *process, r *record, at time.Duration) {
+	th := t.threads[r.tid]
+	if th == nil || th.call == nil || th.number != r.number {
+		return // its entry was lost
+	}
+	c := *th.call
+	th.call = nil
+	t.thread = th
+	if r.flags&flagAgain != 0 {
+		c.Args, c.Data, c.Size, c.Addr, c.Flags, c.Messages, c.FDs, c.Segment = nil, nil, 0, trace.Addr{}, nil, nil, nil, 0
+		t.describe(&c, r)
+	} else {
+		c.Args = append([]trace.Arg(nil), c.Args...)
+	}
+	c.Left = at
+	d := t.decoder(r, c.Socket)
+	d.Leave(&c, th.args, r.result)
+	t.place(&c, th, r)
+	t.sockets.Apply(&p.Process, &c)
+	t.emit(&c)
+}
+
+// moment is what is known of sockets at the time of the record that is being looked at.
+type moment struct{ *Tracer }
+
+func (m moment) find(fd int) *socket {
+	if s := m.record.socket(fd); s != nil {
+		return s
+	}
+	if m.thread != nil {
+		for i := range m.thread.sockets {
+			if m.thread.sockets[i].fd == fd {
+				return &m.thread.sockets[i]
+			}
+		}
+	}
+	return nil
+}
+
+// Descriptor returns which socket a descriptor was.
+func (m moment) Descriptor(_, fd int) trace.SocketID { return identity(m.find(fd)) }
+
+// Inspect says what it was.
+func (m moment) Inspect(p *abi.Process, fd int, st *trace.State) {
+	s := m.find(fd)
+	if s == nil || s.id != st.Socket {
+		if m.attach == p.PID && abi.SocketOf(p.PID, fd) == st.Socket {
+			m.processes[p.PID].borrower.Borrow(p.PID, fd, func(fd int) { abi.Inspect(fd, st) })
+		}
+		return
+	}
+	st.Family, st.Kind, st.Protocol = abi.FamilyOf(s.family), abi.KindOf(s.typ), uint8(s.protocol)
+	st.Local, st.Remote = s.local, s.remote
+}
