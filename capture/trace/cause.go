@@ -2,6 +2,8 @@ package trace
 
 import (
 	"fmt"
+	"math"
+	"sort"
 	"time"
 )
 
@@ -41,7 +43,7 @@ func (c *correlator) explain() {
 				}
 			}
 		}
-		f.explainSilence(c.seen)
+		f.explainSilence(c.seen, c.past.carried)
 	}
 	for _, p := range c.Packets {
 		if p.first != nil {
@@ -55,10 +57,7 @@ func (c *correlator) explain() {
 // packet or on a timer; where two of them are possible the cause stays unknown.
 func (k *conn) cause(i int) Cause {
 	p := k.packets[i]
-	f := k.flows[0]
-	if p.Src != f.src {
-		f = k.flows[1]
-	}
+	f := k.direction(p)
 	before := k.lastFrom(i, f.back)
 	if f.from != nil {
 		if call := f.acting(p); call != nil {
@@ -84,7 +83,7 @@ func (k *conn) lastFrom(i int, f *flow) *PacketRecord {
 			return k.packets[j]
 		}
 	}
-	return nil
+	return f.before.last
 }
 
 // acting returns the call on the sending socket that made p leave, if one can be told.
@@ -159,28 +158,27 @@ func (k *conn) idleBefore(i int) bool {
 			return false
 		}
 	}
-	return i > 0
+	return i > 0 || k.flows[0].before.last != nil || k.flows[1].before.last != nil
 }
 
 // explainSilence says why sends of the flow's socket put nothing on the wire while they ran.
-func (f *flow) explainSilence(seen map[string]bool) {
+func (f *flow) explainSilence(seen map[string]bool, carried map[int][]int) {
 	if f.from == nil || !f.anchored || !seen[f.from.Host] {
 		return
 	}
 	for _, c := range f.from.calls {
-		if !c.sends() || !c.ok() || c.Result <= 0 || f.sentDuring(c) {
+		if !c.sends() || !c.ok() || c.Result <= 0 || carried[c.Number] != nil || f.sentDuring(c) {
 			continue
 		}
 		c.Silent = true
-		option := f.from.options(c.Entered)
 		sent, unacked, small := f.outstanding(c.Left)
 		pending := c.Call.Result + c.Offset - sent
 		switch {
-		case option["TCP_CORK"] != 0:
+		case f.from.option("TCP_CORK", c.Entered) != 0:
 			c.Because = "TCP_CORK"
 		case c.flag("MSG_MORE"):
 			c.Because = "MSG_MORE"
-		case option["TCP_NODELAY"] == 0 && unacked > 0 && small && c.Offset >= 0 && pending < max(f.back.mss(), 1):
+		case f.from.option("TCP_NODELAY", c.Entered) == 0 && unacked > 0 && small && c.Offset >= 0 && pending < max(f.mss(), 1):
 			// RFC 896, with the variant of net/ipv4/tcp_output.c: only a small segment in flight holds back the next.
 			c.Because = fmt.Sprintf("Nagle, %d bytes unacknowledged", unacked)
 			if unacked == 1 {
@@ -208,35 +206,36 @@ func (f *flow) sentDuring(c *CallRecord) bool {
 	return false
 }
 
-// options returns the values that setsockopt had given the socket's integer options by t.
-func (s *Socket) options(t time.Duration) map[string]int64 {
-	m := map[string]int64{}
-	for _, c := range s.calls {
-		if name, value, ok := c.option(); ok && c.ok() && c.Left <= t {
-			m[name] = value
-		}
-	}
-	return m
+// standing is how far a stream had got at a time.
+type standing struct {
+	at          time.Duration
+	sent, acked int64
+	small       bool
 }
 
 // outstanding returns, at t, how many bytes of the stream had been sent, how many of them were not
 // acknowledged, and whether the last segment was shorter than the peer's MSS.
 func (f *flow) outstanding(t time.Duration) (sent, unacked int64, small bool) {
-	var acked int64
-	mss := f.back.mss()
-	for _, p := range f.conn.packets {
-		if p.Time > t {
-			break
-		}
-		switch {
-		case p.Src == f.src && p.PayloadLength > 0:
-			sent = max(sent, p.ToSeq-1)
-			small = mss == 0 || int64(p.PayloadLength)%mss != 0
-		case p.Src == f.dst && p.AckRelative:
-			acked = max(acked, p.AckSeq-1)
+	if f.history == nil {
+		now := standing{at: math.MinInt64, sent: f.before.high, acked: f.before.acked, small: f.before.small}
+		f.history = append(f.history, now)
+		for _, p := range f.conn.packets {
+			now.at = p.Time
+			switch {
+			case p.Src == f.src && p.PayloadLength > 0:
+				now.sent = max(now.sent, p.ToSeq-1)
+				now.small = f.mss() == 0 || int64(p.PayloadLength)%f.mss() != 0
+			case p.Src == f.dst && p.AckRelative:
+				now.acked = max(now.acked, p.AckSeq-1)
+			default:
+				continue
+			}
+			f.history = append(f.history, now)
 		}
 	}
-	return sent, max(sent-acked, 0), small
+	i := sort.Search(len(f.history), func(i int) bool { return f.history[i].at > t })
+	now := f.history[max(i-1, 0)]
+	return now.sent, max(now.sent-now.acked, 0), now.small
 }
 
 // datagramCause returns the call that made a datagram leave: one of those whose bytes it carries, or where they had

@@ -53,14 +53,14 @@ func (t *Timeline) checkStream(f *flow, fault func(string, ...any)) {
 	if f.from == nil || !f.anchored {
 		return
 	}
-	total := int64(0)
+	total := f.from.sent
 	for _, iv := range f.intervals {
 		if iv.unsure {
 			return
 		}
 		total = iv.to
 	}
-	var once ranges
+	once := f.before.sent
 	for _, p := range slices.Concat(f.conn.packets, f.parts) {
 		if p.first == nil && p.Src != f.src || p.PayloadLength <= 0 {
 			continue

@@ -2,7 +2,9 @@ package trace
 
 import (
 	"bytes"
+	"cmp"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -97,7 +99,7 @@ func (m *message) gather(later []*PacketRecord) {
 			continue
 		}
 		m.parts = append(m.parts, p)
-		p.From, p.To = first.From, first.To
+		p.From, p.To, p.head = first.From, first.To, first
 		p.Unattributed = p.PayloadLength
 		got.add(int64(from), int64(from+p.PayloadLength))
 		if from == len(data) {
@@ -113,7 +115,10 @@ func (m *message) gather(later []*PacketRecord) {
 // that has no datagram yet.
 func findUnit(units train, m *message, p *PacketRecord) *unit {
 	for i, u := range units {
-		if u.used || u.call.Entered > p.Time || !samePrefix(u.data, m.data) {
+		if u.call.Entered > p.Time {
+			break // so were the rest
+		}
+		if u.used || !samePrefix(u.data, m.data) {
 			continue
 		}
 		if u.size != m.size {
@@ -160,49 +165,100 @@ func (m *message) attribute() {
 
 // take gives the messages that arrived at a datagram socket to its receives, first come first served.
 func (s *Socket) take(queue []*message) {
+	slices.SortStableFunc(queue, func(a, b *message) int { return cmp.Compare(a.at, b.at) })
 	taken := map[*message]bool{}
+	last := -1 // the last message that was taken
 	for _, c := range s.calls {
-		for len(queue) > 0 && taken[queue[0]] {
-			queue = queue[1:]
-		}
-		if !c.receives() || !c.ok() || c.flag("MSG_ERRQUEUE") || len(c.Messages) > 0 {
+		if !c.receives() || !c.ok() || c.flag("MSG_ERRQUEUE") {
 			continue
 		}
-		for _, m := range queue {
-			if taken[m] || m.at > c.Left || !m.fits(c) {
-				continue
+		for _, r := range c.receipts() {
+			first := 0
+			for first < len(queue) && taken[queue[first]] {
+				first++
 			}
-			taken[m] = !c.flag("MSG_PEEK")
-			m.receive(c)
-			break
+			queue = queue[first:]
+			last -= first
+			for i, m := range queue {
+				if m.at > c.Left {
+					break
+				}
+				if taken[m] || !m.fits(r) {
+					continue
+				}
+				if taken[m] = !c.flag("MSG_PEEK"); taken[m] {
+					last = max(last, i)
+				}
+				m.receive(c, r)
+				break
+			}
 		}
 	}
+	for i, m := range queue {
+		if i > last && !taken[m] { // one before was lost: the queue of a socket keeps the order
+			m.wait()
+		}
+	}
+}
+
+// wait notes that the message may still be received.
+func (m *message) wait() {
+	for _, p := range m.parts {
+		p.waiting = true
+	}
+	if m.unit != nil {
+		m.unit.call.waiting = true
+	}
+}
+
+// receipt is one message that a receive returned.
+type receipt struct {
+	index int // among the call's messages
+	from  Addr
+	data  []byte
+	room  int // 0 when it is not known
+	size  int // as returned
+}
+
+// receipts are the messages that a receive returned.
+func (c *CallRecord) receipts() []receipt {
+	if len(c.Messages) == 0 {
+		n := int(c.Result)
+		return []receipt{{from: c.Addr, data: c.Data[:min(len(c.Data), n)], room: c.Size, size: n}}
+	}
+	var all []receipt
+	for i, m := range c.Messages[:min(len(c.Messages), int(c.Result))] {
+		all = append(all, receipt{index: i, from: m.Addr, data: m.Data[:min(len(m.Data), m.Size)], room: m.Size, size: m.Size})
+	}
+	return all
 }
 
 // fits tells whether the receive can have returned this message.
-func (m *message) fits(c *CallRecord) bool {
-	if c.Addr.IsValid() && m.from.IsValid() && (plain(c.Addr.IP) != plain(m.from.IP) || c.Addr.Unix != m.from.Unix) {
+func (m *message) fits(r receipt) bool {
+	if r.from.IsValid() && m.from.IsValid() && (plain(r.from.IP) != plain(m.from.IP) || r.from.Unix != m.from.Unix) {
 		return false
 	}
-	n := int(c.Result)
-	if n != m.size && n != min(m.size, c.Size) {
+	if r.size != m.size && r.size != min(m.size, r.room) {
 		return false
 	}
-	return samePrefix(c.Data[:min(len(c.Data), n)], m.data)
+	return samePrefix(r.data, m.data)
 }
 
 // receive notes on the call what it took.
-func (m *message) receive(c *CallRecord) {
-	n := min(m.size, int(c.Result), c.Size)
+func (m *message) receive(c *CallRecord, r receipt) {
+	n := min(m.size, r.size, r.room)
 	if !c.flag("MSG_PEEK") {
-		c.Lost = m.size - n
+		c.Lost += m.size - n
 	}
-	if len(m.parts) > 0 {
+	if len(m.parts) > 0 && c.Message == 0 {
 		c.Message = m.parts[0].Number
 	}
 	if m.unit != nil && m.unit.call.Entered <= c.Left {
 		for _, span := range m.unit.spans(m.base, m.base+n) {
 			c.Received = append(c.Received, span)
 		}
+	}
+	for _, p := range m.parts {
+		p.taken = append(p.taken, c)
 	}
 }

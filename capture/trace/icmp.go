@@ -1,5 +1,7 @@
 package trace
 
+import "math"
+
 // joinICMP finds what each ICMP error quotes and which later call it failed, and which request each
 // echo reply answers.
 func (c *correlator) joinICMP() {
@@ -95,13 +97,14 @@ func (c *correlator) fail(p *PacketRecord, errnos []string) {
 	if p.To == nil {
 		return
 	}
-	for _, call := range p.To.calls {
+	p.waiting = true
+	for _, call := range p.To.since(p.Time, math.MaxInt64) {
 		if call.Pending || call.Left < p.Time || call.Error != 0 {
 			continue
 		}
 		for _, e := range errnos {
 			if call.Errno == e {
-				call.Error = p.Number
+				call.Error, p.fails, p.waiting = p.Number, call, false
 				return
 			}
 		}

@@ -190,6 +190,20 @@ func (s *Socket) record(scene string) socketJSON {
 	return r
 }
 
+// socketKey is a record of a socket that can be compared.
+type socketKey struct {
+	record socketJSON
+	closed int64
+}
+
+func (r socketJSON) key() socketKey {
+	k := socketKey{record: r}
+	if r.ClosedNS != nil {
+		k.closed, k.record.ClosedNS = *r.ClosedNS, nil
+	}
+	return k
+}
+
 // text is the address without the quotes that String puts around names.
 func (a Addr) text() string {
 	if a.Unix != "" {

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"math"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -11,19 +12,25 @@ import (
 // later events is said as it is known then. The zero value is ready.
 type Live struct {
 	entered, left, packets map[int]bool
+	sockets                map[string]socketKey // as they were last returned by Records
 	last                   *PacketRecord
+	width                  int // of the longest actor's name so far
+}
+
+func (l *Live) begin() {
+	if l.entered == nil {
+		l.entered, l.left, l.packets = map[int]bool{}, map[int]bool{}, map[int]bool{}
+	}
 }
 
 // Append appends the lines of what happened up to a time that the last Append did not write. A call that
 // has not returned by then is opened, and closed by a later Append.
 func (l *Live) Append(b []byte, t *Timeline, until time.Duration, o TextOptions) []byte {
-	if l.entered == nil {
-		l.entered, l.left, l.packets = map[int]bool{}, map[int]bool{}, map[int]bool{}
-	}
-	w := &text{Timeline: t, TextOptions: o, b: b, last: l.last, ended: until == math.MaxInt64}
+	l.begin()
 	for _, c := range t.Calls {
-		w.width = max(w.width, utf8.RuneCountInString(c.Actor))
+		l.width = max(l.width, utf8.RuneCountInString(c.Actor))
 	}
+	w := &text{Timeline: t, TextOptions: o, b: b, last: l.last, width: l.width, ended: until == math.MaxInt64}
 	all := l.rest(t, until)
 	for i := 0; i < len(all); i++ {
 		e := all[i]
@@ -49,19 +56,59 @@ func (l *Live) Append(b []byte, t *Timeline, until time.Duration, o TextOptions)
 
 // rest are the entries up to a time that were not written.
 func (l *Live) rest(t *Timeline, until time.Duration) []entry {
-	var rest []entry
-	for _, e := range t.entries() {
-		done := e.packet != nil && l.packets[e.packet.Number] || e.call != nil && (e.leave && l.left[e.call.Number] || !e.leave && l.entered[e.call.Number])
-		if e.at <= until && !done {
-			rest = append(rest, e)
+	return slices.DeleteFunc(t.entries(), func(e entry) bool {
+		return e.at > until || e.packet != nil && l.packets[e.packet.Number] || e.call != nil && (e.leave && l.left[e.call.Number] || !e.leave && l.entered[e.call.Number])
+	})
+}
+
+// Records returns, as Append does, what was not returned yet as values for encoding/json: a packet when its time
+// has come, a call when it has returned (or, at the end, has not), in that order, and before them a record of
+// each socket that is new or has changed.
+func (l *Live) Records(t *Timeline, until time.Duration, start time.Time) []any {
+	l.begin()
+	var all []any
+	known := make(map[string]socketKey, len(t.Sockets)) // one that the timeline has no more never comes again
+	for _, s := range t.Sockets {
+		if s.Created > until {
+			continue
+		}
+		r := s.record("")
+		key := r.key()
+		if l.sockets[s.Name] != key {
+			all = append(all, r)
+		}
+		known[s.Name] = key
+	}
+	l.sockets = known
+	for _, e := range l.rest(t, until) {
+		switch {
+		case e.packet != nil:
+			l.packets[e.packet.Number] = true
+			all = append(all, e.packet.record("", start))
+		case e.leave || e.call.Pending && until == math.MaxInt64:
+			l.entered[e.call.Number], l.left[e.call.Number] = true, true
+			all = append(all, e.call.record("", start))
 		}
 	}
-	return rest
+	return all
+}
+
+// Forget lets go of records that Append will not be given again.
+func (l *Live) Forget(gone *Timeline) {
+	for _, c := range gone.Calls {
+		delete(l.entered, c.Number)
+		delete(l.left, c.Number)
+	}
+	for _, p := range gone.Packets {
+		delete(l.packets, p.Number)
+	}
 }
 
 // Only returns the timeline with only those calls and packets for which the functions return true; a nil
 // function keeps all. What the others are to them stays known.
 func (t *Timeline) Only(call func(*CallRecord) bool, packet func(*PacketRecord) bool) *Timeline {
+	t.Takers(0) // known of all calls, not only of those that are kept
+	t.Made(0)
 	out := *t
 	out.Calls, out.Packets = nil, nil
 	for _, c := range t.Calls {
@@ -77,5 +124,14 @@ func (t *Timeline) Only(call func(*CallRecord) bool, packet func(*PacketRecord) 
 	return &out
 }
 
-// MadeBy tells whether the call created the socket.
-func (s *Socket) MadeBy(c *CallRecord) bool { return s.madeBy == c.Number && c.Number != 0 }
+// Made returns the first socket that the call with that number created, or nil.
+func (t *Timeline) Made(call int) *Socket {
+	if t.made == nil {
+		t.made = map[int]*Socket{}
+		for _, s := range slices.Backward(t.Sockets) {
+			t.made[s.madeBy] = s
+		}
+		delete(t.made, 0)
+	}
+	return t.made[call]
+}

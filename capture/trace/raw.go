@@ -21,8 +21,9 @@ func (c *correlator) joinRaw() {
 			if u.data == nil || len(u.data) < u.size {
 				continue // without all of the bytes a packet cannot be told from another
 			}
-			for _, p := range c.Packets {
-				c.matchRaw(s, u, p, fragments)
+			included := s.headerIncluded(u.call)
+			for _, p := range c.Packets[firstAfter(c.Packets, u.call.Entered):] {
+				c.matchRaw(s, u, p, included, fragments)
 			}
 		}
 	}
@@ -50,27 +51,25 @@ func (s *Socket) ping() bool {
 func (s *Socket) headerIncluded(c *CallRecord) bool {
 	const protoRaw = 255 // IPPROTO_RAW implies the option, raw(7)
 	included := s.Kind == KindRaw && s.Protocol == protoRaw
-	for _, o := range s.calls {
-		if o.Entered >= c.Entered {
-			break
-		}
-		if name, value, ok := o.option(); ok && o.ok() && (name == "IP_HDRINCL" || name == "IPV6_HDRINCL") {
-			included = value != 0
+	for _, name := range []string{"IP_HDRINCL", "IPV6_HDRINCL"} {
+		for _, x := range s.settings[name] {
+			if x.call.Entered < c.Entered {
+				included = x.value != 0
+			}
 		}
 	}
 	return included
 }
 
 // matchRaw attributes p to u if it is what u's bytes became.
-func (c *correlator) matchRaw(s *Socket, u *unit, p *PacketRecord, fragments map[fragmentKey]*unit) {
-	if p.Raw != nil || u.call.Entered > p.Time || len(p.Network) < p.NetworkHeader || p.NetworkHeader < ipv4Header {
+func (c *correlator) matchRaw(s *Socket, u *unit, p *PacketRecord, included bool, fragments map[fragmentKey]*unit) {
+	if p.Raw != nil || len(p.Network) < p.NetworkHeader || p.NetworkHeader < ipv4Header {
 		return
 	}
 	if (p.Network[0]>>4 == 6) != (s.Family == FamilyIPv6) || s.Host == p.Host && p.Direction == In && !p.Src.Addr().IsLoopback() {
 		return
 	}
 	body, passed := u.data[:u.size], []byte(nil)
-	included := s.headerIncluded(u.call)
 	dst := plain(u.to.IP).Addr()
 	if included {
 		n := headerLength(body)
@@ -259,12 +258,19 @@ func compareHeaders(passed, left []byte) []Change {
 // every packet of its protocol that reaches its host, also of those that have an owner.
 func (c *correlator) takeRaw(s *Socket) {
 	taken := map[*PacketRecord]bool{}
+	packets := c.Packets
 	for _, call := range s.calls {
 		if !call.receives() || !call.ok() || call.Result == 0 || call.flag("MSG_ERRQUEUE") || len(call.Data) == 0 {
 			continue
 		}
-		for _, p := range c.Packets {
-			if taken[p] || p.Time > call.Left || p.Fragment.Is || s.Protocol != p.Protocol || !c.net.owns(s.Host, p.Dst.Addr()) {
+		for len(packets) > 0 && (taken[packets[0]] || packets[0].Protocol != s.Protocol) {
+			packets = packets[1:]
+		}
+		for _, p := range packets {
+			if p.Time > call.Left {
+				break
+			}
+			if taken[p] || p.Fragment.Is || s.Protocol != p.Protocol || !c.net.owns(s.Host, p.Dst.Addr()) {
 				continue
 			}
 			data := p.Network
@@ -277,6 +283,7 @@ func (c *correlator) takeRaw(s *Socket) {
 			}
 			taken[p] = !call.flag("MSG_PEEK")
 			p.To = s
+			p.taken = append(p.taken, call)
 			call.Message = p.Number
 			call.Lost = p.TransportHeader + p.PayloadLength + p.NetworkHeader - n
 			if s.Family == FamilyIPv6 || s.ping() {

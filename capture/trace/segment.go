@@ -53,7 +53,7 @@ func (t train) train(size int) *unit {
 // delivered are the messages that a receiver gets of what came as one packet: a super-packet is taken apart
 // again for a socket that has not asked for it whole (UDP_GRO).
 func (m *message) delivered(to *Socket) []*message {
-	if m.unit == nil || m.unit.call.Segment <= 0 || m.unit.call.Segment >= m.size || to.options(m.at)["UDP_GRO"] != 0 {
+	if m.unit == nil || m.unit.call.Segment <= 0 || m.unit.call.Segment >= m.size || to.option("UDP_GRO", m.at) != 0 {
 		return []*message{m}
 	}
 	segment := m.unit.call.Segment

@@ -25,10 +25,24 @@ type Socket struct {
 	Created time.Duration
 	Closed  time.Duration // -1 while it is open
 
-	madeBy int    // the call that created it, 0 if not known
-	names  []name // every pair of addresses it had, in time
-	calls  []*CallRecord
-	until  []time.Duration // when the last of the calls up to each had returned, made by since
+	madeBy   int    // the call that created it, 0 if not known
+	names    []name // every pair of addresses it had, in time
+	calls    []*CallRecord
+	until    []time.Duration      // when the last of the calls up to each had returned, made by since
+	listens  time.Duration        // since when it listens, -1 for never
+	settings map[string][]setting // values of its integer options, in time
+
+	// What calls that are no longer among the events did, see Window.
+	sent, received int64       // bytes of its stream
+	blind          bool        // two receives ran at once: what later ones took is not known
+	blindFrom      *CallRecord // the second of two receives that ran at once, see blind
+	paired         bool        // who its peer is has been decided, as far as it ever will
+}
+
+// setting is the value that a socket option has from a time on.
+type setting struct {
+	call  *CallRecord
+	value int64
 }
 
 // name is the pair of addresses that a socket has from a time on.
@@ -37,22 +51,27 @@ type name struct {
 	local, remote Addr
 }
 
-// buildSockets makes the sockets of the events, in the order of creation.
-func buildSockets(states []*State, calls map[int]*CallRecord) []*Socket {
-	var all []*Socket
+// buildSockets makes the sockets of the events, in the order of creation, after those that there were before,
+// of which so many have been made.
+func buildSockets(before []*Socket, made int, states []*State, calls map[int]*CallRecord) (all []*Socket, total int) {
+	all = before
 	byID := map[SocketID]*Socket{}
+	for _, s := range before {
+		byID[s.ID] = s
+	}
 	for _, st := range states {
 		s := byID[st.Socket]
 		// An identity is used again after a close: a second creation is a second socket.
 		if s == nil || (st.Change == Created || st.Change == Accepted) && s.Closed >= 0 {
-			s = &Socket{ID: st.Socket, FD: -1, Created: st.Time, Closed: -1}
-			s.Name = fmt.Sprintf("s%d", len(all)+1)
+			s = &Socket{ID: st.Socket, FD: -1, Created: st.Time, Closed: -1, listens: -1}
+			made++
+			s.Name = fmt.Sprintf("s%d", made)
 			all = append(all, s)
 			byID[st.Socket] = s
 		}
 		s.learn(st, calls, byID)
 	}
-	return all
+	return all, made
 }
 
 // learn adds what a State says.
@@ -132,9 +151,47 @@ func (s *Socket) internet() bool { return s.Family == FamilyIPv4 || s.Family == 
 
 // network finds sockets by address.
 type network struct {
-	sockets []*Socket
-	hosts   map[string][]netip.Addr
-	seen    map[string]bool // the hosts whose packets were captured
+	hosts map[string][]netip.Addr
+	seen  map[string]bool // the hosts whose packets were captured
+
+	streams   map[flowKey][]*Socket // by a pair of addresses that they had
+	datagrams map[uint16][]*Socket  // by a local port that they had
+	unix      map[string][]*Socket  // by a name that they had, those that are no streams
+	listeners []*Socket
+	connects  map[netip.AddrPort][]*CallRecord // by where to
+}
+
+// index makes the sockets findable. All calls are attached.
+func (n *network) index(sockets []*Socket, calls []*CallRecord) {
+	n.streams, n.datagrams, n.unix, n.connects = map[flowKey][]*Socket{}, map[uint16][]*Socket{}, map[string][]*Socket{}, map[netip.AddrPort][]*CallRecord{}
+	for _, s := range sockets {
+		if s.internet() && s.Kind == KindStream && s.listens >= 0 {
+			n.listeners = append(n.listeners, s)
+		}
+		for _, x := range s.names {
+			switch {
+			case s.Family == FamilyUnix && s.Kind != KindStream:
+				add(n.unix, x.local.Unix, s)
+			case !s.internet():
+			case s.Kind == KindStream:
+				add(n.streams, flowKey{plain(x.local.IP), plain(x.remote.IP)}, s)
+			case s.Kind == KindDatagram:
+				add(n.datagrams, x.local.IP.Port(), s)
+			}
+		}
+	}
+	for _, c := range calls {
+		if c.Name == "connect" && c.On != nil {
+			n.connects[plain(c.Addr.IP)] = append(n.connects[plain(c.Addr.IP)], c)
+		}
+	}
+}
+
+// add puts a socket into an index, once.
+func add[K comparable](index map[K][]*Socket, key K, s *Socket) {
+	if all := index[key]; len(all) == 0 || all[len(all)-1] != s {
+		index[key] = append(all, s)
+	}
 }
 
 // owns tells whether the host has the address; a host that no event described may have any.
@@ -166,20 +223,12 @@ func (n *network) is(host string, socket, packet netip.AddrPort) bool {
 // the handshake comes before the accept.
 func (n *network) stream(local, remote netip.AddrPort, t time.Duration) *Socket {
 	var before, after *Socket
-	for _, s := range n.sockets {
-		if s.Kind != KindStream || !s.internet() {
-			continue
-		}
-		for _, x := range s.names {
-			if plain(x.local.IP) != local || plain(x.remote.IP) != remote {
-				continue
-			}
-			switch {
-			case s.Created <= t:
-				before = s
-			case s.Parent != nil && after == nil:
-				after = s
-			}
+	for _, s := range n.streams[flowKey{local, remote}] {
+		switch {
+		case s.Created <= t:
+			before = s
+		case s.Parent != nil && after == nil:
+			after = s
 		}
 	}
 	// The end of an older connection cannot be that of one which begins after its close.
@@ -193,19 +242,18 @@ func (n *network) stream(local, remote netip.AddrPort, t time.Duration) *Socket 
 // never learned, as after a refused connection; nil when there is not exactly one.
 func (n *network) connecting(local, remote netip.AddrPort, t time.Duration) *Socket {
 	var found *Socket
-	for _, s := range n.sockets {
-		for _, c := range s.calls {
-			if c.Name != "connect" || !c.activeAt(t) || plain(c.Addr.IP) != remote || !n.owns(s.Host, local.Addr()) {
-				continue
-			}
-			if x := s.at(t).local.IP; x.IsValid() && x.Port() != 0 && x.Port() != local.Port() {
-				continue
-			}
-			if found != nil && found != s {
-				return nil
-			}
-			found = s
+	for _, c := range n.connects[remote] {
+		s := c.On
+		if !c.activeAt(t) || !n.owns(s.Host, local.Addr()) {
+			continue
 		}
+		if x := s.at(t).local.IP; x.IsValid() && x.Port() != 0 && x.Port() != local.Port() {
+			continue
+		}
+		if found != nil && found != s {
+			return nil
+		}
+		found = s
 	}
 	return found
 }
@@ -214,8 +262,8 @@ func (n *network) connecting(local, remote netip.AddrPort, t time.Duration) *Soc
 // a protocol that has ports. A connected socket goes before one that takes from anybody.
 func (n *network) datagram(proto uint8, local, remote netip.AddrPort, t time.Duration) *Socket {
 	var connected, open *Socket
-	for _, s := range n.sockets {
-		if s.Kind != KindDatagram || !s.internet() || s.transport() != proto || !s.openAt(t) {
+	for _, s := range n.datagrams[local.Port()] {
+		if s.transport() != proto || !s.openAt(t) {
 			continue
 		}
 		x := s.at(t)
@@ -237,14 +285,9 @@ func (n *network) datagram(proto uint8, local, remote netip.AddrPort, t time.Dur
 
 // listening finds the listener that an incoming connection goes to.
 func (n *network) listening(local netip.AddrPort, t time.Duration) *Socket {
-	for _, s := range n.sockets {
-		if s.Kind != KindStream || !s.internet() || !s.openAt(t) || !n.is(s.Host, s.at(t).local.IP, local) {
-			continue
-		}
-		for _, c := range s.calls {
-			if c.Name == "listen" && c.ok() && c.Entered <= t {
-				return s
-			}
+	for _, s := range n.listeners {
+		if s.listens <= t && s.openAt(t) && n.is(s.Host, s.at(t).local.IP, local) {
+			return s
 		}
 	}
 	return nil

@@ -15,6 +15,16 @@ type flow struct {
 	from     *Socket // the sender, nil if not known
 	to       *Socket
 
+	track
+	before track           // as it was before the events
+	parts  []*PacketRecord // later fragments of its segments
+
+	intervals []interval
+	history   []standing // made by outstanding
+}
+
+// track is what the packets of a direction have told so far.
+type track struct {
 	isn      uint32 // initial sequence number; meaningful when based
 	based    bool   // a sequence number was seen to count from
 	anchored bool   // that was the SYN's, so offset 0 is the first byte sent
@@ -25,9 +35,9 @@ type flow struct {
 	// finUnacked: a FIN was seen and no acknowledgement of it.
 	finUnacked bool
 	reset      bool
-	parts      []*PacketRecord // later fragments of its segments
-
-	intervals []interval
+	takes      int64         // the longest segment it takes, 0 if it did not say
+	small      bool          // its last segment with data was shorter than the peer takes
+	last       *PacketRecord // the last one
 }
 
 // conn is one TCP connection: both directions and their packets in order.
@@ -35,6 +45,14 @@ type conn struct {
 	start   time.Duration
 	flows   [2]*flow
 	packets []*PacketRecord
+}
+
+// direction is that of a packet of the connection.
+func (k *conn) direction(p *PacketRecord) *flow {
+	if p.Src != k.flows[0].src {
+		return k.flows[1]
+	}
+	return k.flows[0]
 }
 
 // interval is the part of a stream that one call wrote.
@@ -50,6 +68,12 @@ type flowKey struct{ src, dst netip.AddrPort }
 // joinStreams follows every TCP connection.
 func (c *correlator) joinStreams() {
 	open := map[flowKey]*flow{}
+	for _, k := range c.conns {
+		c.resume(k)
+		for _, f := range k.flows {
+			open[flowKey{f.src, f.dst}] = f
+		}
+	}
 	later := c.laterFragments()
 	for _, p := range c.Packets {
 		if p.TCP == nil || p.Raw != nil {
@@ -65,7 +89,25 @@ func (c *correlator) joinStreams() {
 		}
 	}
 	for _, f := range c.flows {
-		consume(f.intervals, f.to, f.fin)
+		if f.anchored {
+			consume(f.intervals, f.to, f.fin)
+		}
+	}
+}
+
+// resume takes up a connection that began before the events.
+func (c *correlator) resume(k *conn) {
+	for _, f := range k.flows {
+		if f.from == nil || f.from.listens >= 0 { // it may have been accepted since
+			f.from = c.net.end(f.src, f.dst, k.start)
+		}
+	}
+	k.flows[0].to, k.flows[1].to = k.flows[1].from, k.flows[0].from
+	for _, f := range k.flows {
+		if f.from != nil {
+			f.intervals = f.from.intervals()
+		}
+		c.flows = append(c.flows, f)
 	}
 }
 
@@ -79,10 +121,14 @@ func (c *correlator) flowOf(open map[flowKey]*flow, p *PacketRecord) *flow {
 		return f
 	}
 	k := &conn{start: p.Time}
-	f = &flow{src: p.Src, dst: p.Dst, conn: k, fin: -1}
-	g := &flow{src: p.Dst, dst: p.Src, conn: k, fin: -1, back: f}
+	f = &flow{src: p.Src, dst: p.Dst, conn: k}
+	g := &flow{src: p.Dst, dst: p.Src, conn: k, back: f}
 	f.back = g
+	for _, x := range []*flow{f, g} {
+		x.fin, x.before.fin = -1, -1
+	}
 	k.flows = [2]*flow{f, g}
+	c.conns = append(c.conns, k)
 	open[key], open[reverse] = f, g
 	f.from = c.net.end(f.src, f.dst, p.Time)
 	g.from = c.net.end(g.src, g.dst, p.Time)
@@ -111,7 +157,7 @@ func (n *network) end(local, remote netip.AddrPort, t time.Duration) *Socket {
 // intervals lays what the socket's calls sent end to end.
 func (s *Socket) intervals() []interval {
 	var all []interval
-	var next int64
+	next := s.sent
 	for _, u := range s.units() {
 		if u.size <= 0 || u.call.flag("MSG_OOB") {
 			continue
@@ -153,6 +199,14 @@ func (p *PacketRecord) claim(later []*PacketRecord) []*PacketRecord {
 // segment places one packet in its stream, with the later fragments if it is in fragments.
 func (f *flow) segment(p *PacketRecord, parts []*PacketRecord) {
 	tcp := p.TCP
+	f.last = p
+	if tcp.Flags&SYN != 0 && tcp.MSS > 0 {
+		f.takes = int64(tcp.MSS)
+		// RFC 6691: the option does not count TCP options, a segment's payload does without them.
+		if tcp.Timestamps {
+			f.takes -= 12
+		}
+	}
 	length := int64(p.PayloadLength)
 	for _, q := range parts {
 		length += int64(q.PayloadLength)
@@ -186,6 +240,7 @@ func (f *flow) segment(p *PacketRecord, parts []*PacketRecord) {
 	}
 	p.ToSeq = p.FromSeq + length
 	if p.PayloadLength > 0 {
+		f.small = f.mss() == 0 || int64(p.PayloadLength)%f.mss() != 0
 		f.carry(p, offset, offset+int64(p.PayloadLength))
 	}
 	for _, q := range parts {
@@ -244,20 +299,8 @@ func (f *flow) acknowledge(p *PacketRecord) {
 	f.back.acked = max(f.back.acked, acked)
 }
 
-// mss is the longest segment that this end said it takes, 0 if it was not seen.
-func (f *flow) mss() int64 {
-	for _, p := range f.conn.packets {
-		if p.Src == f.src && p.TCP.Flags&SYN != 0 && p.TCP.MSS > 0 {
-			mss := int64(p.TCP.MSS)
-			// RFC 6691: the option does not count TCP options, a segment's payload does without them.
-			if p.TCP.Timestamps {
-				mss -= 12
-			}
-			return mss
-		}
-	}
-	return 0
-}
+// mss is the longest segment that the other end said it takes, 0 if it was not seen.
+func (f *flow) mss() int64 { return f.back.takes }
 
 // unwrap extends a 32-bit difference of sequence numbers to the 64-bit one nearest to near.
 func unwrap(diff uint32, near int64) int64 {
@@ -266,16 +309,17 @@ func unwrap(diff uint32, near int64) int64 {
 
 // consume attributes what the receives of a stream socket took, in order.
 func consume(sent []interval, to *Socket, fin int64) {
-	if to == nil {
+	if to == nil || to.blind {
 		return
 	}
-	var at int64
+	at := to.received
 	var last *CallRecord
 	for _, c := range to.calls {
 		if !c.receives() || !c.ok() || c.flag("MSG_OOB") || c.flag("MSG_ERRQUEUE") {
 			continue
 		}
 		if last != nil && last.activeAt(c.Entered) && last.Left > c.Entered && last.Result > 0 && c.Result > 0 {
+			to.blindFrom = c
 			return // two receives at once: who took what is not known from here on
 		}
 		last = c

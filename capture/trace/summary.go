@@ -55,67 +55,141 @@ func (c *CallRecord) moved() int64 {
 	return n
 }
 
-// Summarize counts.
-func (t *Timeline) Summarize() *Summary {
-	s := &Summary{Calls: []CallSummary{}, Sockets: []SocketSummary{}}
-	at := map[string]int{}
+// Totals counts a trace piece by piece. The zero value is ready.
+type Totals struct {
+	Calls, Packets int
+
+	calls   map[string]*CallSummary
+	order   []*CallSummary
+	sockets map[string]*socketTotal
+	rows    []*socketTotal
+	others  *socketTotal
+}
+
+// maxRows is how many sockets have totals of their own; those after are counted together.
+const maxRows = 10_000
+
+type socketTotal struct {
+	SocketSummary
+	in map[string]time.Duration // by the name of the call
+}
+
+// Add counts the calls and packets of a timeline. None may be given twice.
+func (s *Totals) Add(t *Timeline) {
+	if s.calls == nil {
+		s.calls, s.sockets = map[string]*CallSummary{}, map[string]*socketTotal{}
+	}
+	s.Calls += len(t.Calls)
+	s.Packets += len(t.Packets)
+	for _, k := range t.Sockets {
+		s.row(k).name(k)
+	}
 	for _, c := range t.Calls {
-		i, ok := at[c.Name]
-		if !ok {
-			i = len(s.Calls)
-			at[c.Name] = i
-			s.Calls = append(s.Calls, CallSummary{Name: c.Name})
-		}
-		sum := &s.Calls[i]
-		sum.Calls++
-		sum.Bytes += c.moved()
-		if c.Errno != "" {
-			sum.Errors++
-		}
-		if !c.Pending {
-			sum.Time += c.Left - c.Entered
+		s.call(c)
+		if c.On != nil {
+			s.row(c.On).call(c)
 		}
 	}
-	slices.SortStableFunc(s.Calls, func(a, b CallSummary) int { return cmp.Compare(b.Time, a.Time) })
-	sent, again := map[*Socket]int{}, map[*Socket]int{}
 	for _, p := range t.Packets {
 		if p.From != nil {
-			sent[p.From] += max(p.Segments, 1)
+			r := s.row(p.From)
+			r.Packets += max(p.Segments, 1)
 			if p.Retransmit {
-				again[p.From]++
+				r.Retransmits++
 			}
 		}
 	}
-	for _, k := range t.Sockets {
-		s.Sockets = append(s.Sockets, k.summary(sent[k], again[k]))
-	}
-	return s
 }
 
-func (k *Socket) summary(sent, again int) SocketSummary {
-	r := SocketSummary{Socket: k.Name, Kind: k.Kind.String(), Local: k.Local.text(), Remote: k.Remote.text(), Calls: len(k.calls), Packets: sent, Retransmits: again}
+func (s *Totals) call(c *CallRecord) {
+	sum := s.calls[c.Name]
+	if sum == nil {
+		sum = &CallSummary{Name: c.Name}
+		s.calls[c.Name] = sum
+		s.order = append(s.order, sum)
+	}
+	sum.Calls++
+	sum.Bytes += c.moved()
+	if c.Errno != "" {
+		sum.Errors++
+	}
+	if !c.Pending {
+		sum.Time += c.Left - c.Entered
+	}
+}
+
+func (s *Totals) row(k *Socket) *socketTotal {
+	if r := s.sockets[k.Name]; r != nil {
+		return r
+	}
+	if len(s.rows) == maxRows {
+		if s.others == nil {
+			s.others = &socketTotal{SocketSummary: SocketSummary{Socket: "others"}, in: map[string]time.Duration{}}
+		}
+		return s.others
+	}
+	r := &socketTotal{SocketSummary: SocketSummary{Socket: k.Name}, in: map[string]time.Duration{}}
+	s.sockets[k.Name] = r
+	s.rows = append(s.rows, r)
+	return r
+}
+
+// name notes what is known of the socket.
+func (r *socketTotal) name(k *Socket) {
+	if r.Socket != k.Name {
+		return
+	}
+	r.Kind, r.Local, r.Remote = k.Kind.String(), k.Local.text(), k.Remote.text()
 	if k.Family == FamilyUnix {
 		r.Kind = "unix " + r.Kind
 	}
-	on := map[string]time.Duration{}
-	for _, c := range k.calls {
-		switch {
-		case c.sends():
-			r.Sent += c.moved()
-		case c.receives() && !c.flag("MSG_PEEK"):
-			r.Received += c.moved()
-		}
-		if !c.Pending {
-			r.Blocked += c.Left - c.Entered
-			on[c.Name] += c.Left - c.Entered
+}
+
+func (r *socketTotal) call(c *CallRecord) {
+	r.Calls++
+	switch {
+	case c.sends():
+		r.Sent += c.moved()
+	case c.receives() && !c.flag("MSG_PEEK"):
+		r.Received += c.moved()
+	}
+	if !c.Pending {
+		r.Blocked += c.Left - c.Entered
+		r.in[c.Name] += c.Left - c.Entered
+	}
+}
+
+// Summary returns what was counted.
+func (s *Totals) Summary() *Summary {
+	sum := &Summary{Calls: []CallSummary{}, Sockets: []SocketSummary{}}
+	for _, c := range s.order {
+		sum.Calls = append(sum.Calls, *c)
+	}
+	slices.SortStableFunc(sum.Calls, func(a, b CallSummary) int { return cmp.Compare(b.Time, a.Time) })
+	for _, r := range s.rows {
+		sum.Sockets = append(sum.Sockets, r.summary())
+	}
+	if s.others != nil {
+		sum.Sockets = append(sum.Sockets, s.others.summary())
+	}
+	return sum
+}
+
+func (r *socketTotal) summary() SocketSummary {
+	sum := r.SocketSummary
+	for name, d := range r.in {
+		if sum.BlockedOn == "" || d > r.in[sum.BlockedOn] || d == r.in[sum.BlockedOn] && name < sum.BlockedOn {
+			sum.BlockedOn = name
 		}
 	}
-	for name, d := range on {
-		if r.BlockedOn == "" || d > on[r.BlockedOn] || d == on[r.BlockedOn] && name < r.BlockedOn {
-			r.BlockedOn = name
-		}
-	}
-	return r
+	return sum
+}
+
+// Summarize counts.
+func (t *Timeline) Summarize() *Summary {
+	var s Totals
+	s.Add(t)
+	return s.Summary()
 }
 
 // AppendText appends the summary as two tables.

@@ -270,11 +270,7 @@ func (w *text) made(c *CallRecord) *Socket {
 		return c.Took
 	}
 	if c.Name == "socket" && c.ok() {
-		for _, s := range w.Sockets {
-			if s.madeBy == c.Number {
-				return s
-			}
-		}
+		return w.Made(c.Number)
 	}
 	return nil
 }
@@ -354,8 +350,11 @@ func (s Span) String() string {
 // unixNote says who received what a Unix socket sent.
 func (w *text) unixNote(c *CallRecord) string {
 	takers := w.Takers(c.Number)
-	if len(takers) == 0 {
+	switch {
+	case len(takers) == 0 && w.ended:
 		return "nothing on the wire; nobody is seen to receive it"
+	case len(takers) == 0:
+		return "nothing on the wire; not received yet"
 	}
 	var names []string
 	for _, r := range takers {

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // Timeline is events joined: every call with what became of its bytes, every packet with what it
@@ -14,10 +15,14 @@ type Timeline struct {
 	Calls   []*CallRecord   // in the order of entering
 	Packets []*PacketRecord // in the order of capture time
 
-	seen    map[string]bool
-	calls   map[int]*CallRecord
-	packets map[int]*PacketRecord
-	flows   []*flow
+	seen        map[string]bool
+	calls       map[int]*CallRecord
+	packets     map[int]*PacketRecord
+	conns       []*conn
+	socketsMade int // so far
+	flows       []*flow
+	takers      map[int][]*CallRecord // by the send, made when asked for
+	made        map[int]*Socket       // by the call, made when asked for
 }
 
 // Span is a part of what one call passed or received.
@@ -76,6 +81,8 @@ type CallRecord struct {
 	Because string  // why it was silent, if the events tell
 	Offset  int64   // of its first byte in its stream; -1 when it is not known
 	Took    *Socket // the socket that an accept returned
+
+	waiting bool // what it sent, or the connection that it asked for, may still be taken
 }
 
 // PacketRecord is a packet and what it carries.
@@ -95,7 +102,11 @@ type PacketRecord struct {
 	Replies                int        // number of the echo request that an echo reply answers
 	Raw                    *RawRecord // of a packet that a raw socket sent
 
-	first *PacketRecord // of a later fragment: the one with the transport header, when it is known
+	first   *PacketRecord // of a later fragment: the one with the transport header, when it is known
+	head    *PacketRecord // the same of a UDP datagram
+	taken   []*CallRecord // the receives that took it, or looked at it
+	fails   *CallRecord   // the call that reports the error it brought
+	waiting bool          // what it brought waits to be received or reported
 }
 
 // RawRecord compares what was passed to a raw socket with what left.
@@ -111,19 +122,25 @@ type RawRecord struct {
 // correlator is the state of one Correlate.
 type correlator struct {
 	*Timeline
-	net network
+	net  network
+	past *past
 }
 
 // Correlate joins events. It is a pure function: the same events in any order give the same
 // Timeline, nothing is read from the machine, and the events are not changed. Any events are
 // accepted; what does not fit together stays unattributed.
-func Correlate(events []Event) *Timeline {
-	c := &correlator{Timeline: &Timeline{calls: map[int]*CallRecord{}, packets: map[int]*PacketRecord{}}}
+func Correlate(events []Event) *Timeline { return new(past).correlate(events) }
+
+// correlate joins events that have a past.
+func (p *past) correlate(events []Event) *Timeline {
+	c := &correlator{Timeline: &Timeline{calls: map[int]*CallRecord{}, packets: map[int]*PacketRecord{}}, past: p}
 	states := c.sort(events)
 	c.seen = c.net.seen
-	c.Sockets = buildSockets(states, c.calls)
-	c.net.sockets = c.Sockets
+	before, conns := p.copies()
+	c.Sockets, c.socketsMade = buildSockets(before, p.made, states, c.calls)
+	c.conns = conns
 	c.attachCalls()
+	c.net.index(c.Sockets, c.Calls)
 	c.pairUnix()
 	c.joinRaw()
 	c.joinStreams()
@@ -142,6 +159,13 @@ func Correlate(events []Event) *Timeline {
 // sort distributes the events and puts each kind in order.
 func (c *correlator) sort(events []Event) (states []*State) {
 	c.net.hosts, c.net.seen = map[string][]netip.Addr{}, map[string]bool{}
+	host := func(e *Host) {
+		c.net.hosts[e.Name] = append(c.net.hosts[e.Name], e.Addrs...)
+		c.net.seen[e.Name] = c.net.seen[e.Name] || e.Captured
+	}
+	for _, h := range c.past.hosts {
+		host(h)
+	}
 	for _, e := range events {
 		switch e := e.(type) {
 		case *Call:
@@ -151,8 +175,7 @@ func (c *correlator) sort(events []Event) (states []*State) {
 		case *State:
 			states = append(states, e)
 		case *Host:
-			c.net.hosts[e.Name] = append(c.net.hosts[e.Name], e.Addrs...)
-			c.net.seen[e.Name] = c.net.seen[e.Name] || e.Captured
+			host(e)
 		}
 	}
 	slices.SortStableFunc(c.Calls, func(a, b *CallRecord) int {
@@ -216,14 +239,48 @@ func (c *correlator) attachCalls() {
 			}
 		}
 		if call.On != nil {
-			call.On.calls = append(call.On.calls, call)
+			call.On.attach(call)
 		}
+		call.Packets = slices.Clone(c.past.carried[call.Number])
 	}
 	for _, s := range c.Sockets {
 		if call := c.calls[s.madeBy]; call != nil && s.Parent != nil {
 			call.Took = s
 		}
 	}
+}
+
+// attach gives the socket a call, in the order of entering.
+func (s *Socket) attach(call *CallRecord) {
+	s.calls = append(s.calls, call)
+	if !call.ok() {
+		return
+	}
+	if name, value, ok := call.option(); ok {
+		s.set(name, setting{call, value})
+	}
+	if call.Name == "listen" && s.listens < 0 {
+		s.listens = call.Entered
+	}
+}
+
+// set adds a setting. The past's is shared and must not be appended to in place.
+func (s *Socket) set(name string, x setting) {
+	if s.settings == nil {
+		s.settings = map[string][]setting{}
+	}
+	s.settings[name] = append(s.settings[name], x)
+}
+
+// option is the value that setsockopt had given an integer option by t, 0 without.
+func (s *Socket) option(name string, t time.Duration) int64 {
+	all := s.settings[name]
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].call.Left <= t {
+			return all[i].value
+		}
+	}
+	return 0
 }
 
 // Packet returns the packet with that number, or nil.

@@ -1,5 +1,7 @@
 package trace
 
+import "slices"
+
 // pairUnix finds the other end of accepted Unix sockets that no State named. The accept queue is first
 // in, first out, so the n-th accept took the n-th connect; when two connects ran at once their order
 // is not known and neither is paired.
@@ -10,19 +12,20 @@ func (c *correlator) pairUnix() {
 		}
 		var accepted []*Socket
 		for _, s := range c.Sockets {
-			if s.Parent == listener {
+			if s.Parent == listener && !s.paired {
 				accepted = append(accepted, s)
 			}
-		}
-		if len(accepted) == 0 {
-			continue
 		}
 		var last *CallRecord
 		sure := true
 		n := 0
 		for _, call := range c.Calls {
 			if call.Name != "connect" || call.Errno != "" || call.On == nil || call.Addr.Unix == "" || call.Addr.Unix != listener.Local.Unix ||
-				!listener.openAt(call.Entered) || n == len(accepted) {
+				!listener.openAt(call.Entered) || call.On.paired {
+				continue
+			}
+			if n == len(accepted) {
+				call.waiting = true
 				continue
 			}
 			sure = sure && (last == nil || !last.activeAt(call.Entered))
@@ -47,7 +50,7 @@ func (c *correlator) joinUnix() {
 		}
 		if s.Kind == KindStream {
 			sent := s.intervals()
-			fin := int64(0)
+			fin := s.sent
 			for _, iv := range sent {
 				fin = iv.to
 			}
@@ -73,8 +76,8 @@ func (c *correlator) joinUnix() {
 // named finds the datagram socket bound to a name while the call ran.
 func (c *correlator) named(unix string, call *CallRecord) *Socket {
 	var found *Socket
-	for _, s := range c.Sockets {
-		if s.Family == FamilyUnix && s.Kind != KindStream && s.openAt(call.Entered) && s.at(call.Entered).local.Unix == unix {
+	for _, s := range c.net.unix[unix] {
+		if s.openAt(call.Entered) && s.at(call.Entered).local.Unix == unix {
 			found = s
 		}
 	}
@@ -83,14 +86,15 @@ func (c *correlator) named(unix string, call *CallRecord) *Socket {
 
 // Takers are the receives that took bytes of the call's data, in order.
 func (t *Timeline) Takers(call int) []*CallRecord {
-	var all []*CallRecord
-	for _, c := range t.Calls {
-		for _, s := range c.Received {
-			if s.Call == call {
-				all = append(all, c)
-				break
+	if t.takers == nil {
+		t.takers = map[int][]*CallRecord{}
+		for _, c := range t.Calls {
+			for i, s := range c.Received {
+				if !slices.ContainsFunc(c.Received[:i], func(x Span) bool { return x.Call == s.Call }) {
+					t.takers[s.Call] = append(t.takers[s.Call], c)
+				}
 			}
 		}
 	}
-	return all
+	return t.takers[call]
 }

@@ -37,7 +37,7 @@ func (c *correlator) pairUnseen(s *Socket) {
 	}
 	s.Peer, peer.Peer = peer, s
 	sent := s.intervals()
-	end := int64(0)
+	end := s.sent
 	for _, iv := range sent {
 		end = iv.to
 	}

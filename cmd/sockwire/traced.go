@@ -133,10 +133,8 @@ func (t *traceOptions) filter(all *trace.Timeline) *trace.Timeline {
 		if on == nil {
 			on = c.Took
 		}
-		for _, s := range all.Sockets {
-			if on == nil && s.MadeBy(c) {
-				on = s
-			}
+		if on == nil {
+			on = all.Made(c.Number)
 		}
 		return t.shows(on) && (len(t.calls) == 0 || slices.Contains(t.calls, c.Name))
 	}
@@ -146,5 +144,7 @@ func (t *traceOptions) filter(all *trace.Timeline) *trace.Timeline {
 		}
 		return p.From != nil && t.shows(p.From) || p.To != nil && t.shows(p.To)
 	}
-	return all.Only(call, packet)
+	some := all.Only(call, packet)
+	some.Sockets = slices.DeleteFunc(slices.Clone(all.Sockets), func(s *trace.Socket) bool { return !t.shows(s) })
+	return some
 }

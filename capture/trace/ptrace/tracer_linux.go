@@ -73,6 +73,7 @@ func newTracer(cfg *Config) *Tracer {
 	if t.cfg.Data == 0 {
 		t.cfg.Data = 32
 	}
+	t.batch.room.L = &t.batch.mu
 	if t.clock = t.cfg.Clock; t.clock == nil {
 		t.clock = trace.NewClock()
 	}
@@ -157,14 +158,22 @@ func (t *Tracer) Events(ctx context.Context) iter.Seq2[trace.Event, error] {
 // traced program more than the trace itself.
 const batchDelay = 10 * time.Millisecond
 
+// batchLimit is how many events may wait for the reader. The traced program waits when there are more, rather
+// than that they are lost or fill the memory.
+const batchLimit = 1 << 14
+
 // batch holds events on their way from the tracing thread to the reader.
 type batch struct {
 	mu     sync.Mutex
+	room   sync.Cond // with mu
 	events []trace.Event
 }
 
 func (b *batch) add(e trace.Event) {
 	b.mu.Lock()
+	for len(b.events) >= batchLimit {
+		b.room.Wait()
+	}
 	b.events = append(b.events, e)
 	b.mu.Unlock()
 }
@@ -174,6 +183,7 @@ func (b *batch) take() []trace.Event {
 	defer b.mu.Unlock()
 	events := b.events
 	b.events = nil
+	b.room.Broadcast()
 	return events
 }
 

@@ -1,0 +1,428 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"sockwire/capture"
+	"sockwire/capture/trace"
+	"sockwire/cmd/internal/cli"
+)
+
+// How a trace is followed: joined and written in steps, behind the time by a delay. What is written is at most
+// liveDelay + slowStep and the time of one joining old.
+const (
+	liveDelay = 150 * time.Millisecond // until a packet or a return has certainly been heard of
+	liveStep  = 100 * time.Millisecond // between steps
+	slowStep  = 500 * time.Millisecond // when so much happens that each step joins more than is new
+	restLimit = 500 * time.Millisecond // for packets after the program's end
+)
+
+// What is held in memory. A reader may have to wait, the packets of the capture in the kernel's buffer and the
+// program at its next call.
+const (
+	inboxLimit  = 1 << 16 // events that have come and are not joined
+	windowUsual = 1 << 13 // events, and bytes of their data, that are held although they are over
+	bytesUsual  = 32 << 20
+	windowLimit = 1 << 16 // and that are held because they may still matter
+	bytesLimit  = 128 << 20
+	windowAge   = 2 * time.Second // for which what is over is held, if it is not more
+	windowBusy  = 20 * time.Millisecond
+)
+
+// inbox holds what the engine and the capture have told and the follower has not taken. Who adds waits when
+// there is too much.
+type inbox struct {
+	mu        sync.Mutex
+	room      sync.Cond
+	all       []arrival
+	boundless bool
+}
+
+// arrival is an event, and for a packet that is to be saved its frame.
+type arrival struct {
+	event trace.Event
+	frame *capture.Frame
+}
+
+func (b *inbox) add(e trace.Event, f *capture.Frame) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.room.L == nil {
+		b.room.L = &b.mu
+	}
+	for len(b.all) >= inboxLimit && !b.boundless {
+		b.room.Wait()
+	}
+	b.all = append(b.all, arrival{e, f})
+}
+
+func (b *inbox) len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.all)
+}
+
+func (b *inbox) take() []arrival {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := b.all
+	b.all = nil
+	b.room.Broadcast()
+	return all
+}
+
+// end lets those that add wait no more: nobody takes what they have until they have ended.
+func (b *inbox) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.boundless = true
+	b.room.Broadcast()
+}
+
+// keptPayload is how much of a TCP or UDP packet a timeline needs.
+const keptPayload = 512
+
+// read takes packets until the capture is stopped.
+func (r *tracing) read() {
+	ifs := map[int]string{}
+	number := 0
+	var f capture.Frame
+	for {
+		if err := r.live.Next(&f); err != nil {
+			return
+		}
+		name, ok := ifs[f.Interface]
+		if !ok {
+			if all := r.live.Interfaces(); f.Interface < len(all) {
+				name = all[f.Interface].Name
+				ifs[f.Interface] = name
+			}
+		}
+		r.lost.Add(f.Drops)
+		number++
+		at := r.clock.At(f.Time)
+		if at < r.began {
+			continue
+		}
+		p := trace.FromFrame(f, number, at, r.host, name)
+		if p.TCP != nil || p.UDP != nil {
+			if len(p.Payload) > keptPayload {
+				p.Payload, p.Network = slices.Clone(p.Payload[:keptPayload]), nil
+			}
+		}
+		var kept *capture.Frame
+		if r.save != nil {
+			g := f
+			g.Data = slices.Clone(f.Data)
+			kept = &g
+		}
+		r.in.add(p, kept)
+	}
+}
+
+// run traces to the end and writes what was seen, as it comes and then the rest.
+func (r *tracing) run(ctx context.Context) error {
+	var reading sync.WaitGroup
+	if r.live != nil {
+		reading.Go(r.read)
+	}
+	traceCtx := ctx
+	if r.o.trace.pid == 0 {
+		traceCtx = context.WithoutCancel(ctx)
+		stop := context.AfterFunc(ctx, func() { r.pass(ctx) })
+		defer stop()
+	}
+	done := make(chan error, 1)
+	go func() {
+		var failed error
+		for e, err := range r.tracer.Events(traceCtx) {
+			if failed = err; err == nil {
+				r.in.add(e, nil)
+			}
+		}
+		done <- failed
+	}()
+	err := r.follow(done)
+	if r.live != nil {
+		err = errors.Join(err, r.settle())
+		r.live.Stop()
+		r.in.end()
+		reading.Wait()
+	}
+	return errors.Join(err, r.finish())
+}
+
+// pass hands the signal that was to end this command to the program, unless the terminal has done so.
+func (r *tracing) pass(ctx context.Context) {
+	signal := syscall.SIGTERM
+	if strings.HasSuffix(context.Cause(ctx).Error(), syscall.SIGINT.String()) {
+		if cli.IsTerminal(os.Stdin) || cli.IsTerminal(os.Stderr) {
+			return
+		}
+		signal = syscall.SIGINT
+	}
+	_ = r.tracer.Signal(signal) // it may have ended just now
+}
+
+// follow joins and writes while the program runs, a step behind it.
+func (r *tracing) follow(done <-chan error) error {
+	last := time.Now()
+	var failed error
+	for {
+		select {
+		case err := <-done:
+			return errors.Join(err, failed)
+		case <-time.After(liveStep):
+		}
+		come := r.in.len()
+		enough := come > r.window.Len()/2 && r.shown()
+		if come < inboxLimit/2 && !enough && time.Since(last) < slowStep {
+			continue
+		}
+		last = time.Now()
+		// The time is taken before the events: what happened before it has then been heard of.
+		until := r.clock.Now() - liveDelay
+		if err := r.step(until); err != nil && failed == nil {
+			failed = err
+		}
+	}
+}
+
+// shown tells whether records are written while the program runs.
+func (r *tracing) shown() bool { return !r.o.trace.summary }
+
+// take moves what has come into the window.
+func (r *tracing) take() {
+	for _, a := range r.in.take() {
+		switch e := a.event.(type) {
+		case *trace.Note:
+			r.env.Warnf("%s", e.Text)
+		case *trace.Call:
+			r.actors[e.Actor] = true
+			if !e.Pending {
+				r.held += weight(e)
+			}
+		case *trace.Packet:
+			r.held += len(e.Network) + len(e.Payload) + r.save.add(e.Number, a.frame)
+		}
+		r.window.Add(a.event)
+	}
+}
+
+// weight is how many bytes of data a call holds.
+func weight(c *trace.Call) int {
+	n := len(c.Data)
+	for _, m := range c.Messages {
+		n += len(m.Data)
+	}
+	return n
+}
+
+// step joins what is known, writes what happened up to a time, and forgets what is over.
+func (r *tracing) step(until time.Duration) error {
+	r.take()
+	if r.window.Len() == 0 {
+		return nil
+	}
+	err := r.write(until)
+	age := windowAge
+	if r.window.Len() > windowUsual || r.held > bytesUsual {
+		age = windowBusy
+	}
+	err = errors.Join(err, r.forget(until-age, false))
+	if r.window.Len() > windowLimit || r.held > bytesLimit {
+		err = errors.Join(err, r.forget(until-windowBusy, true))
+	}
+	return err
+}
+
+// forget lets go of what is over at a time.
+func (r *tracing) forget(until time.Duration, all bool) error {
+	if until <= 0 {
+		return nil
+	}
+	err := r.save.write(r.o.trace.filter(r.window.Timeline()), until)
+	gone := r.window.Forget(until, all)
+	r.written.Forget(gone)
+	r.totals.Add(r.o.trace.filter(gone))
+	if all {
+		r.forced += len(gone.Calls) + len(gone.Packets)
+	}
+	for _, c := range gone.Calls {
+		r.held -= weight(c.Call)
+	}
+	for _, p := range gone.Packets {
+		r.held -= len(p.Network) + len(p.Payload) + r.save.forget(p.Number)
+		if p.From != nil && p.TCP != nil && p.Raw == nil && p.Unattributed > 0 && !p.Retransmit {
+			r.unknown++
+		}
+	}
+	return err
+}
+
+// settle waits for the packets that follow the program's end.
+func (r *tracing) settle() error {
+	var err error
+	for end := time.Now().Add(restLimit); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		r.take()
+		if r.window.Timeline().Settled() {
+			break
+		}
+		if r.window.Len() > windowUsual {
+			err = errors.Join(err, r.step(r.clock.Now()-liveDelay))
+			break
+		}
+	}
+	time.Sleep(10 * time.Millisecond) // the reader may hold one that was taken from the kernel
+	return err
+}
+
+// write writes what happened up to a time.
+func (r *tracing) write(until time.Duration) error {
+	t := r.o.trace.filter(r.window.Timeline())
+	switch {
+	case r.o.trace.summary:
+		return nil
+	case r.o.json:
+		var err error
+		for _, record := range r.written.Records(t, until, r.clock.Start()) {
+			err = errors.Join(err, r.out.JSON(record))
+		}
+		return errors.Join(err, r.out.Flush())
+	}
+	b := r.written.Append(nil, t, until, trace.TextOptions{Color: r.env.Color, Actors: len(r.actors) > 1, Data: r.o.trace.data})
+	if _, err := r.out.Write(b); err != nil {
+		return err
+	}
+	return r.out.Flush()
+}
+
+type traceSummary struct {
+	Type    string `json:"type"`
+	Calls   int    `json:"calls"`
+	Total   int    `json:"packets"`
+	Packets bool   `json:"packets_captured"`
+	Lost    uint64 `json:"packets_lost"`
+	Forced  int    `json:"forgotten_early"`
+	Exit    int    `json:"exit_status"`
+	*trace.Summary
+}
+
+// finish writes the rest.
+func (r *tracing) finish() error {
+	r.take()
+	all := r.window.Timeline()
+	lost := r.lost.Load()
+	// A process that ran before has connections of which the beginning was not seen.
+	if r.live != nil && lost == 0 && r.forced == 0 && r.o.trace.pid == 0 {
+		if fault := all.Check(); fault != nil {
+			r.env.Warnf("this timeline does not add up: %s", strings.ReplaceAll(fault.Error(), "\n", "; "))
+		}
+		if r.unknown > 0 {
+			r.env.Warnf("this timeline does not add up: %d packets carry bytes of calls that are not known", r.unknown)
+		}
+	}
+	err := r.write(math.MaxInt64)
+	t := r.o.trace.filter(all)
+	r.totals.Add(t)
+	sum := r.totals.Summary()
+	switch {
+	case r.o.json:
+		err = errors.Join(err, r.out.JSON(traceSummary{"summary", r.totals.Calls, r.totals.Packets, r.live != nil, lost, r.forced, r.tracer.Status().ExitCode(), sum}))
+	case r.o.trace.summary:
+		_, werr := r.out.Write(sum.AppendText(nil))
+		err = errors.Join(err, werr)
+	}
+	if lost > 0 {
+		r.env.Warnf("the capture missed %d packets: bytes of calls may be shown without their packets", lost)
+	}
+	if r.forced > 0 {
+		r.env.Warnf("%d calls and packets were forgotten while later ones could still belong to them: what says unknown may be theirs", r.forced)
+	}
+	return errors.Join(err, r.save.write(t, math.MaxInt64))
+}
+
+// packetFile is the file of -w. Its methods do nothing on a nil one.
+type packetFile struct {
+	file   *os.File
+	w      *capture.Writer
+	frames map[int]*capture.Frame // not yet forgotten, by packet number
+	place  map[int]int            // in the file, of the packets written and not yet forgotten
+	count  int
+}
+
+// packetFile makes the file that -w names; nil without.
+func (o *options) packetFile(live *capture.Live) (*packetFile, error) {
+	file, err := o.createFile()
+	if file == nil {
+		return nil, err
+	}
+	w, err := capture.NewWriter(file, &capture.WriterConfig{Section: capture.Section{Application: "sockwire " + cli.Version()}})
+	if err == nil && live != nil {
+		err = w.Describe(live.Interfaces())
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return &packetFile{file: file, w: w, frames: map[int]*capture.Frame{}, place: map[int]int{}}, nil
+}
+
+func (s *packetFile) add(number int, f *capture.Frame) int {
+	if s == nil {
+		return 0
+	}
+	s.frames[number] = f
+	return len(f.Data)
+}
+
+func (s *packetFile) forget(number int) int {
+	if s == nil {
+		return 0
+	}
+	f := s.frames[number]
+	delete(s.frames, number)
+	delete(s.place, number)
+	return len(f.Data)
+}
+
+// write writes the packets up to a time with their calls as comments.
+func (s *packetFile) write(t *trace.Timeline, until time.Duration) error {
+	if s == nil {
+		return nil
+	}
+	var all error
+	for _, p := range t.Packets {
+		if p.Time > until {
+			break
+		}
+		if s.place[p.Number] != 0 {
+			continue
+		}
+		s.count++
+		s.place[p.Number] = s.count
+		f := *s.frames[p.Number]
+		q := *p
+		q.Cause.Packet = s.place[p.Cause.Packet]
+		if q.Cause.Kind == trace.CausePacket && q.Cause.Packet == 0 {
+			q.Cause = trace.Cause{}
+		}
+		f.Comments = []string{t.Comment(&q, 0)}
+		all = errors.Join(all, s.w.Write(&f))
+	}
+	return all
+}
+
+func (s *packetFile) close() error {
+	if s == nil {
+		return nil
+	}
+	return errors.Join(s.w.Close(), s.file.Close())
+}
