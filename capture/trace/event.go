@@ -364,6 +364,8 @@ type TCP struct {
 	MSS      uint16 // of the option, 0 where there is none
 	// Timestamps tells whether the segment has the option of RFC 7323.
 	Timestamps bool
+	// Options are all options as they stand in the header, 40 bytes at most.
+	Options []byte
 }
 
 // UDP is what a UDP header says.

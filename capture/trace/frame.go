@@ -86,7 +86,8 @@ func (out *Packet) transport(p *decode.Packet, ip int) {
 		case decode.TypeTCP:
 			if h := p.TCP(i); h != nil {
 				out.TCP = &TCP{Seq: h.Sequence(), Ack: h.Acknowledgment(), Flags: TCPFlags(h.Flags()), Window: h.Window()}
-				out.TCP.readOptions(h.Options())
+				out.TCP.Options = slices.Clone(h.Options())
+				out.TCP.readOptions(out.TCP.Options)
 			}
 		case decode.TypeUDP:
 			if h := p.UDP(i); h != nil {

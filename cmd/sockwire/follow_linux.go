@@ -197,7 +197,7 @@ func (r *tracing) follow(done <-chan error) error {
 }
 
 // shown tells whether records are written while the program runs.
-func (r *tracing) shown() bool { return !r.o.trace.summary }
+func (r *tracing) shown() bool { return !r.o.trace.summary && !r.o.trace.script() }
 
 // take moves what has come into the window.
 func (r *tracing) take() {
@@ -252,7 +252,7 @@ func (r *tracing) forget(until time.Duration, all bool) error {
 	err := r.save.write(r.o.trace.filter(r.window.Timeline()), until)
 	gone := r.window.Forget(until, all)
 	r.written.Forget(gone)
-	r.totals.Add(r.o.trace.filter(gone))
+	r.count(r.o.trace.filter(gone))
 	if all {
 		r.forced += len(gone.Calls) + len(gone.Packets)
 	}
@@ -265,6 +265,28 @@ func (r *tracing) forget(until time.Duration, all bool) error {
 			r.unknown++
 		}
 	}
+	return err
+}
+
+// count takes calls and packets into what is written at the end.
+func (r *tracing) count(t *trace.Timeline) {
+	r.totals.Add(t)
+	if r.o.trace.script() {
+		r.script.Add(t)
+	}
+}
+
+// writeScript writes the packetdrill script of the socket that was asked for, or of the first.
+func (r *tracing) writeScript() error {
+	name := ""
+	if len(r.o.trace.sockets) > 0 {
+		name = r.o.trace.sockets[0]
+	}
+	b, err := r.script.Append(nil, name)
+	if err != nil {
+		return cli.WithHint(err, "a script shows one TCP or UDP socket; --socket says which")
+	}
+	_, err = r.out.Write(b)
 	return err
 }
 
@@ -289,7 +311,7 @@ func (r *tracing) settle() error {
 func (r *tracing) write(until time.Duration) error {
 	t := r.o.trace.filter(r.window.Timeline())
 	switch {
-	case r.o.trace.summary:
+	case !r.shown():
 		return nil
 	case r.o.json:
 		var err error
@@ -332,9 +354,11 @@ func (r *tracing) finish() error {
 	}
 	err := r.write(math.MaxInt64)
 	t := r.o.trace.filter(all)
-	r.totals.Add(t)
+	r.count(t)
 	sum := r.totals.Summary()
 	switch {
+	case r.o.trace.script():
+		err = errors.Join(err, r.writeScript())
 	case r.o.json:
 		err = errors.Join(err, r.out.JSON(traceSummary{"summary", r.totals.Calls, r.totals.Packets, r.live != nil, lost, r.forced, r.tracer.Status().ExitCode(), sum}))
 	case r.o.trace.summary:

@@ -46,7 +46,7 @@ func (o *options) defineTrace(c *cli.Command) {
 	f.IntVar(&t.data, "data", 32, "keep the first `N` bytes of what a call sends or receives")
 	f.BoolVar(&t.noData, "no-data", false, "keep nothing of what calls send or receive")
 	f.BoolVar(&t.summary, "summary", false, "show no timeline, but what each call and each socket did in total")
-	f.StringVarP(&t.output, "output", "o", "", "write the timeline to `FILE`, - is standard output; without, standard error for COMMAND, standard output for -p")
+	f.StringVarP(&t.output, "output", "o", "", "write the timeline to `FILE`, - is standard output; without, standard error for COMMAND, standard output for -p. FILE.pkt: a packetdrill script of one socket")
 	f.StringSliceVar(&t.calls, "calls", nil, "show only these calls: `NAME,…`")
 	f.StringSliceVar(&t.kinds, "only", nil, "show only sockets of these kinds: `KIND,…` of "+strings.Join(kindsOfOnly, ", "))
 	f.StringSliceVar(&t.sockets, "socket", nil, "show only these sockets, by their names in the timeline: `s1,…`")
@@ -85,6 +85,10 @@ func (o *options) checkUse(c *cli.Command, args []string) error {
 		return cli.Usagef("--mtu needs --isolate when a program is traced")
 	case o.mtu < minMTU4 || o.mtu > maxMTU:
 		return cli.Usagef("--mtu %d is not in %d..%d", o.mtu, minMTU4, maxMTU)
+	case t.script() && (o.json || t.summary):
+		return cli.Usagef("-o %s is a packetdrill script, which is neither JSON Lines nor a summary", t.output)
+	case t.script() && len(t.sockets) > 1:
+		return cli.Usagef("-o %s is a script of one socket, --socket names %d", t.output, len(t.sockets))
 	case t.data < 0 || t.data > 65535:
 		return cli.Usagef("--data %d is not in 0..65535", t.data)
 	}
@@ -95,6 +99,9 @@ func (o *options) checkUse(c *cli.Command, args []string) error {
 	}
 	return nil
 }
+
+// script tells whether a packetdrill script is to be written.
+func (t *traceOptions) script() bool { return strings.HasSuffix(t.output, ".pkt") }
 
 // kept is how many bytes of data a call keeps, as ptrace.Config has it.
 func (t *traceOptions) kept() int {
@@ -122,7 +129,7 @@ func (t *traceOptions) shows(s *trace.Socket) bool {
 	if len(t.kinds) > 0 && !slices.Contains(t.kinds, kindOf(s)) {
 		return false
 	}
-	return len(t.sockets) == 0 || s != nil && slices.Contains(t.sockets, s.Name)
+	return len(t.sockets) == 0 || t.script() || s != nil && slices.Contains(t.sockets, s.Name)
 }
 
 // filter is the part of a timeline that the flags ask for. Packets of no socket of the program are left out

@@ -75,6 +75,7 @@ type tracing struct {
 	held    int          // bytes of data in the window
 	written trace.Live   // which records were
 	totals  trace.Totals // of what the window has forgotten
+	script  trace.Script // the same, for -o FILE.pkt
 	forced  int          // calls and packets that it had to forget too early
 	unknown int          // packets it has forgotten that carried bytes of unknown calls
 	actors  map[string]bool
