@@ -14,6 +14,7 @@ type Live struct {
 	entered, left, packets map[int]bool
 	sockets                map[string]socketKey // as they were last returned by Records
 	last                   *PacketRecord
+	columns                *columns
 	width                  int // of the longest actor's name so far
 }
 
@@ -30,28 +31,48 @@ func (l *Live) Append(b []byte, t *Timeline, until time.Duration, o TextOptions)
 	for _, c := range t.Calls {
 		l.width = max(l.width, utf8.RuneCountInString(c.Actor))
 	}
-	w := &text{Timeline: t, TextOptions: o, b: b, last: l.last, width: l.width, ended: until == math.MaxInt64}
+	w := &text{Timeline: t, TextOptions: o, b: b, last: l.last, columns: l.columns, width: l.width, ended: until == math.MaxInt64}
+	if o.Columns > 0 && w.columns == nil {
+		w.columns = &columns{width: o.Columns}
+	}
+	if w.columns != nil {
+		w.columns.room(t.Sockets)
+	}
 	all := l.rest(t, until)
 	for i := 0; i < len(all); i++ {
 		e := all[i]
+		whole := i+1 < len(all) && !e.leave && e.call != nil && all[i+1].leave && all[i+1].call == e.call
 		switch {
 		case e.packet != nil:
 			l.packets[e.packet.Number] = true
-			w.packet(e.packet)
 		case e.leave:
 			l.left[e.call.Number] = true
-			w.left(e.call)
-		case i+1 < len(all) && all[i+1].leave && all[i+1].call == e.call:
+		case whole:
 			l.entered[e.call.Number], l.left[e.call.Number] = true, true
-			w.whole(e.call)
 			i++
 		default:
 			l.entered[e.call.Number] = true
-			w.entered(e.call)
 		}
+		w.entry(e, whole)
 	}
-	l.last = w.last
+	l.last, l.columns = w.last, w.columns
 	return w.b
+}
+
+// entry writes a call as it is entered, as it is left, or whole, or a packet.
+func (w *text) entry(e entry, whole bool) {
+	switch {
+	case w.columns != nil:
+		w.column(e, whole)
+	case e.packet != nil:
+		w.packet(e.packet)
+	case e.leave:
+		w.left(e.call)
+	case whole:
+		w.whole(e.call)
+	default:
+		w.entered(e.call)
+	}
 }
 
 // rest are the entries up to a time that were not written.

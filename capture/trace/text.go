@@ -17,6 +17,8 @@ type TextOptions struct {
 	Color  bool // ANSI colours
 	Actors bool // name who called before each call
 	Data   int  // bytes of data to show, 0 for 32
+	// Columns is the width in characters in which each socket gets a column of its own; 0 is no columns.
+	Columns int
 	// Detail returns lines to write below a packet, nil for none. Each ends with a newline.
 	Detail func(p *PacketRecord) []byte
 }
@@ -49,10 +51,11 @@ func (t *Timeline) entries() []entry {
 type text struct {
 	*Timeline
 	TextOptions
-	b     []byte
-	last  *PacketRecord
-	width int  // of the actors' names
-	ended bool // nothing is to follow
+	b       []byte
+	last    *PacketRecord
+	width   int      // of the actors' names
+	ended   bool     // nothing is to follow
+	columns *columns // nil without
 }
 
 // AppendText appends the timeline in its notation: one line per call or two when something happened
@@ -588,6 +591,10 @@ func (w *text) raw(p *PacketRecord) {
 			s += "; it changed: " + changeList(r.Changes)
 		}
 		s += fmt.Sprintf("; %d bytes as passed", r.AsPassed)
+	}
+	if w.columns != nil {
+		w.across(-1, s, dim)
+		return
 	}
 	w.line("%16s%s", "", w.paint(dim, s))
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sockwire/cmd/internal/cli"
@@ -17,6 +18,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	code := c.Execute(ctx, args, stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
 		if err := o.checkUse(c, args); err != nil {
 			return err
+		}
+		if o.columns && (o.json || o.trace.summary || o.trace.script()) {
+			return cli.Usagef("--columns is for the timeline as text")
 		}
 		if o.traces(c) {
 			var err error
@@ -79,6 +83,7 @@ func newCommand() (*cli.Command, *options) {
 	f.BoolVarP(&o.only6, "ipv6", "6", false, "IPv6")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show every field of each packet, and its bytes")
 	f.BoolVar(&o.json, "json", false, "write JSON Lines")
+	f.BoolVar(&o.columns, "columns", false, "give each socket a column of its own, as many as fit the terminal (or COLUMNS, or 120)")
 	f.StringVarP(&o.file, "write", "w", "", "write the packets to `FILE` as pcapng, each with its call as comment")
 	o.defineTrace(c)
 	return c, o
@@ -206,6 +211,20 @@ func ordinal(i int) string {
 		return names[i]
 	}
 	return fmt.Sprintf("message %d", i+1)
+}
+
+// width is the width for a column of each socket, 0 when they are not asked for.
+func (o *options) width(to any) int {
+	if !o.columns {
+		return 0
+	}
+	if cli.IsTerminal(to) {
+		return cli.Width(to)
+	}
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 && n <= 10_000 {
+		return n
+	}
+	return 120
 }
 
 // createFile makes the file that -w names, before anything is played.

@@ -320,22 +320,11 @@ func (r *tracing) write(until time.Duration) error {
 		}
 		return errors.Join(err, r.out.Flush())
 	}
-	b := r.written.Append(nil, t, until, trace.TextOptions{Color: r.env.Color, Actors: len(r.actors) > 1, Data: r.o.trace.data})
+	b := r.written.Append(nil, t, until, trace.TextOptions{Color: r.env.Color, Actors: len(r.actors) > 1, Data: r.o.trace.data, Columns: r.o.width(r.out.Unwrapped())})
 	if _, err := r.out.Write(b); err != nil {
 		return err
 	}
 	return r.out.Flush()
-}
-
-type traceSummary struct {
-	Type    string `json:"type"`
-	Calls   int    `json:"calls"`
-	Total   int    `json:"packets"`
-	Packets bool   `json:"packets_captured"`
-	Lost    uint64 `json:"packets_lost"`
-	Forced  int    `json:"forgotten_early"`
-	Exit    int    `json:"exit_status"`
-	*trace.Summary
 }
 
 // finish writes the rest.

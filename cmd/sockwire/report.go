@@ -88,7 +88,7 @@ func (r *report) act(a *act) error {
 		r.env.Stdout.Printf("\n")
 	}
 	r.env.Stdout.Printf("%s\n", a.timeline.Title(strings.ToUpper(a.name)))
-	o := trace.TextOptions{Color: r.env.Color, Actors: true}
+	o := trace.TextOptions{Color: r.env.Color, Actors: true, Columns: r.o.width(r.env.Stdout.Unwrapped())}
 	if r.o.verbose {
 		o.Detail = func(p *trace.PacketRecord) []byte { return r.detail(a, p) }
 	}
@@ -124,6 +124,17 @@ type summaryRecord struct {
 	Total  int                 `json:"packets"`
 	Lost   uint64              `json:"packets_lost"`
 	Kinds  []*trace.Comparison `json:"kinds"`
+}
+
+type traceSummary struct {
+	Type    string `json:"type"`
+	Calls   int    `json:"calls"`
+	Total   int    `json:"packets"`
+	Packets bool   `json:"packets_captured"`
+	Lost    uint64 `json:"packets_lost"`
+	Forced  int    `json:"forgotten_early"`
+	Exit    int    `json:"exit_status"`
+	*trace.Summary
 }
 
 func (r *report) records(a *act) error {

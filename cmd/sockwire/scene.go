@@ -12,6 +12,7 @@ type options struct {
 	only6    bool
 	verbose  bool
 	json     bool
+	columns  bool
 	file     string
 	messages [][]byte // made of message, size and count
 	trace    traceOptions

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,6 +19,7 @@ import (
 func init() {
 	commands["chat"] = chat
 	commands["lose"] = lose
+	commands["pulse"] = pulse
 	commands["terminate"] = func() { unix.Kill(os.Getpid(), unix.SIGKILL) }
 }
 
@@ -73,6 +78,64 @@ func chat() {
 		os.Exit(98)
 	}
 	os.Exit(7)
+}
+
+// pulse sends a datagram and then waits for the end of its standard input.
+func pulse() {
+	c, err := net.Dial("udp", "127.0.0.1:9")
+	if err != nil {
+		os.Exit(99)
+	}
+	fmt.Fprint(c, "pulse")
+	io.Copy(io.Discard, os.Stdin)
+}
+
+// TestLive reads what is written of a call and of its packet while the program still runs.
+func TestLive(t *testing.T) {
+	if !labAvailable(t) {
+		t.Skip("no lab can be made on this machine")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"sockwire", "pulse"} {
+		if err := os.Symlink(self, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, format := range []string{"--json", "--columns", "--color=never"} {
+		cmd := exec.Command(filepath.Join(dir, "sockwire"), "--isolate", format, "-o", "-", "--", filepath.Join(dir, "pulse"))
+		cmd.Stderr = os.Stderr
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		giveUp := time.AfterFunc(20*time.Second, func() { stdin.Close() })
+		call, packet := false, false
+		lines := bufio.NewScanner(stdout)
+		for !(call && packet) && lines.Scan() {
+			l := lines.Text()
+			call = call || strings.Contains(l, `write(`) || strings.Contains(l, `"name":"write"`)
+			packet = packet || strings.Contains(l, ":9 length 5") || strings.Contains(l, `"type":"packet"`)
+		}
+		if !giveUp.Stop() || !call || !packet {
+			t.Errorf("%s: the call was written: %v, its packet: %v, while the program ran", format, call, packet)
+		}
+		stdin.Close()
+		io.Copy(io.Discard, stdout)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%s: %v", format, err)
+		}
+	}
 }
 
 // lose sends a segment to a socket whose filter drops all, which it stops doing when the segment must have been

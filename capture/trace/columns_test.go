@@ -1,0 +1,44 @@
+package trace_test
+
+import (
+	"math/rand/v2"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"sockwire/capture/trace"
+)
+
+func TestColumns(t *testing.T) {
+	for _, s := range scripts {
+		got := string(trace.Correlate(s.script().events).AppendText(nil, trace.TextOptions{Columns: 110}))
+		golden(t, s.name+".columns.txt", got)
+	}
+}
+
+// TestManyColumns lays out more sockets than fit: no line is longer than the width, and every call and packet is
+// there once under the name of its socket.
+func TestManyColumns(t *testing.T) {
+	tl := trace.Correlate(traffic(rand.New(rand.NewPCG(1, 1)), 8).events)
+	for _, width := range []int{1, 40, 80, 200, 500} {
+		text := string(tl.AppendText(nil, trace.TextOptions{Columns: width}))
+		for l := range strings.Lines(text) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(l, "\n")); n > max(width, 30) {
+				t.Fatalf("width %d: a line of %d: %q", width, n, l)
+			}
+		}
+		flat := regexp.MustCompile(`\s+`).ReplaceAllString(text, " ")
+		for _, s := range tl.Sockets {
+			if !strings.Contains(flat, "── "+s.Name+" ") {
+				t.Errorf("width %d: %s has no heading", width, s.Name)
+			}
+		}
+		if calls := len(regexp.MustCompile(`#\d+ [a-z]+\(`).FindAllString(text, -1)); calls != len(tl.Calls) {
+			t.Errorf("width %d: %d calls of %d", width, calls, len(tl.Calls))
+		}
+		if packets := strings.Count(text, "> ") - strings.Count(text, "-> "); packets < len(tl.Packets) {
+			t.Errorf("width %d: %d packets of %d", width, packets, len(tl.Packets))
+		}
+	}
+}
