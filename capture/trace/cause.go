@@ -264,12 +264,16 @@ func (c *correlator) datagramSilence() {
 		if s == nil || !s.internet() || !c.seen[s.Host] || s.Kind == KindStream || !call.sends() || !call.ok() {
 			continue
 		}
+		var first *PacketRecord
+		if len(call.Packets) > 0 {
+			first = c.packets[call.Packets[0]] // nil when it is forgotten
+		}
 		switch {
 		case call.flag("MSG_MORE"):
 			call.Silent, call.Because = true, "MSG_MORE"
 		case len(call.Packets) == 0:
 			call.Silent = true
-		case c.packets[call.Packets[0]].Time > call.Left && s.options(call.Entered)["UDP_CORK"] != 0:
+		case first != nil && first.Time > call.Left && s.option("UDP_CORK", call.Entered) != 0:
 			call.Silent, call.Because = true, "UDP_CORK"
 		}
 	}

@@ -306,6 +306,9 @@ type unit struct {
 func (s *Socket) units() []*unit {
 	var all []*unit
 	cork := corking{socket: s}
+	if len(s.calls) > 0 { // it may have been set before them
+		cork.corked = s.option("UDP_CORK", s.calls[0].Entered) != 0
+	}
 	for _, c := range s.calls {
 		cork.option(c)
 		if !c.sends() || c.Errno != "" {

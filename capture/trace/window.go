@@ -111,6 +111,7 @@ func (w *Window) Forget(until time.Duration, all bool) *Timeline {
 	g := &forgetting{Timeline: t, until: until, all: all, keep: map[*CallRecord]bool{}, hold: map[*PacketRecord]bool{}, waiting: map[*Socket]int{}}
 	g.connections()
 	g.datagrams()
+	g.options()
 	g.streams()
 	gone := t.Only(func(c *CallRecord) bool { return !g.keep[c] }, func(p *PacketRecord) bool { return !g.hold[p] })
 	w.past = g.remember(w.past)
@@ -256,7 +257,8 @@ func (g *forgetting) datagrams() {
 		}
 	}
 	for _, c := range slices.Backward(g.Calls) {
-		if !g.over(c) || c.waiting && (c.Name == "connect" || g.wait(c.On)) {
+		incomplete := c.Silent && c.Because != "" && len(c.Packets) == 0 && c.On.Kind == KindDatagram && g.wait(c.On) // of a datagram that is not sent yet
+		if !g.over(c) || incomplete || c.waiting && (c.Name == "connect" || g.wait(c.On)) {
 			i.call(c)
 		}
 	}
@@ -274,6 +276,23 @@ func (g *forgetting) datagrams() {
 			i.packet(q)
 		}
 		i.joinedPacket(p)
+	}
+}
+
+// options keeps the options that were set on datagram sockets after the first send that is kept: they tell which
+// sends made one datagram.
+func (g *forgetting) options() {
+	for _, s := range g.Sockets {
+		if s.Kind == KindStream {
+			continue
+		}
+		keeps := false
+		for _, c := range s.calls {
+			keeps = keeps || g.keep[c] && c.sends()
+			if _, _, ok := c.option(); ok && keeps {
+				g.keep[c] = true
+			}
+		}
 	}
 }
 
