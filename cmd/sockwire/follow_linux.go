@@ -365,6 +365,7 @@ func (r *tracing) finish() error {
 
 // packetFile is the file of -w. Its methods do nothing on a nil one.
 type packetFile struct {
+	live   *capture.Live // nil when there are no packets
 	file   *os.File
 	w      *capture.Writer
 	frames map[int]*capture.Frame // not yet forgotten, by packet number
@@ -379,13 +380,10 @@ func (o *options) packetFile(live *capture.Live) (*packetFile, error) {
 		return nil, err
 	}
 	w, err := capture.NewWriter(file, &capture.WriterConfig{Section: capture.Section{Application: "sockwire " + cli.Version()}})
-	if err == nil && live != nil {
-		err = w.Describe(live.Interfaces())
-	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return &packetFile{file: file, w: w, frames: map[int]*capture.Frame{}, place: map[int]int{}}, nil
+	return &packetFile{live: live, file: file, w: w, frames: map[int]*capture.Frame{}, place: map[int]int{}}, nil
 }
 
 func (s *packetFile) add(number int, f *capture.Frame) int {
@@ -408,10 +406,13 @@ func (s *packetFile) forget(number int) int {
 
 // write writes the packets up to a time with their calls as comments.
 func (s *packetFile) write(t *trace.Timeline, until time.Duration) error {
-	if s == nil {
+	if s == nil || s.live == nil {
 		return nil
 	}
-	var all error
+	// Interfaces are described as their packets come.
+	if err := s.w.Describe(s.live.Interfaces()); err != nil {
+		return err
+	}
 	for _, p := range t.Packets {
 		if p.Time > until {
 			break
@@ -428,9 +429,11 @@ func (s *packetFile) write(t *trace.Timeline, until time.Duration) error {
 			q.Cause = trace.Cause{}
 		}
 		f.Comments = []string{t.Comment(&q, 0)}
-		all = errors.Join(all, s.w.Write(&f))
+		if err := s.w.Write(&f); err != nil {
+			return err
+		}
 	}
-	return all
+	return nil
 }
 
 func (s *packetFile) close() error {
