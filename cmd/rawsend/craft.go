@@ -116,6 +116,14 @@ func (s *crafted) choose(ctx context.Context) error {
 			return err
 		}
 		s.engine, err = inject.OpenFrames(cfg)
+	case "xdp":
+		if err := s.resolver.Prepare(s.route.Ifindex); err != nil {
+			return err
+		}
+		var why string
+		if s.engine, why, err = openXDP(cfg, s.o.engine == "auto"); why != "" {
+			reason = why
+		}
 	case "trains":
 		s.engine, err = inject.OpenTrains(cfg)
 	}
@@ -130,6 +138,20 @@ func (s *crafted) choose(ctx context.Context) error {
 	}
 	return nil
 }
+
+// openXDP opens an AF_XDP socket, or, where one will do, a packet socket, and says why.
+func openXDP(cfg *inject.Config, orFrames bool) (e inject.Engine, why string, err error) {
+	e, err = inject.OpenXDP(cfg)
+	if err == nil || !orFrames {
+		return e, "", err
+	}
+	why = fmt.Sprintf("not by AF_XDP, which is faster: %v", err)
+	e, err = inject.OpenFrames(cfg)
+	return e, why, err
+}
+
+// xdpMTU is the largest MTU whose frames an AF_XDP socket takes.
+const xdpMTU = 4096 - 18
 
 func (s *crafted) pick(ctx context.Context) (kind, reason string, err error) {
 	_, whole := s.t.Layers(0)[0].(*packet.Ethernet)
@@ -162,7 +184,7 @@ func (s *crafted) pick(ctx context.Context) (kind, reason string, err error) {
 	return "packet", alters, nil
 }
 
-// pickFrames chooses between packets and trains.
+// pickFrames chooses between the engines for frames.
 func (s *crafted) pickFrames(ctx context.Context) (kind, reason string, err error) {
 	layers := s.t.Layers(0)
 	if _, err := s.resolver.Fill(ctx, s.t, layers); err != nil {
@@ -190,6 +212,8 @@ func (s *crafted) pickFrames(ctx context.Context) (kind, reason string, err erro
 		return "", "", cli.WithHint(errors.New(refusal), "leave the choice of the engine to rawsend, or say --engine packet")
 	case s.o.engine == "trains" || s.o.engine == "auto" && s.o.flood && refusal == "" && !s.route.Loopback:
 		return "trains", "equal UDP packets; their ids count up", nil
+	case s.o.engine == "xdp" || s.o.engine == "auto" && s.o.flood && !s.waits() && !s.route.Loopback && s.route.MTU <= xdpMTU:
+		return "xdp", "", nil
 	}
 	return "packet", "", nil
 }

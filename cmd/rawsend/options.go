@@ -85,7 +85,7 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVar(&o.flood, "flood", false, "send as fast as it goes, until --count, --duration or an interrupt")
 	f.BoolVar(&o.poisson, "poisson", false, "random gaps around the rate, exponentially distributed")
 	f.IntVar(&o.burst, "burst", 1, "send `N` packets at once, at the same mean rate")
-	f.StringVar(&o.engine, "engine", "auto", "send by `ENGINE`: auto, raw, packet, trains")
+	f.StringVar(&o.engine, "engine", "auto", "send by `ENGINE`: auto, raw, packet, xdp, trains")
 	f.StringVarP(&o.device, "interface", "I", "", "send through `NAME`")
 	f.Uint64Var(&o.seed, "seed", 0, "make random values from `N`; the same seed gives the same packets")
 	f.StringSliceVar(&o.allow, "allow", nil, "send also to `KINDS` of targets: broadcast, multicast, subnet")
@@ -153,8 +153,8 @@ func (o *options) checkFlags(c *cli.Command) error {
 		return cli.Usagef("--edit, --speed and --loop need packets: -r FILE")
 	case o.flood && !o.rate.IsZero():
 		return cli.Usagef("--flood and --rate exclude each other")
-	case !slices.Contains([]string{"auto", "raw", "packet", "trains"}, o.engine):
-		return cli.Usagef("--engine is auto, raw, packet or trains, not %q", o.engine)
+	case !slices.Contains([]string{"auto", "raw", "packet", "xdp", "trains"}, o.engine):
+		return cli.Usagef("--engine is auto, raw, packet, xdp or trains, not %q", o.engine)
 	case !(o.speed > 0 && o.speed <= 1e6):
 		return cli.Usagef("--speed is above 0 and at most 1000000")
 	case o.loop < 1 || o.loop > math.MaxInt32:

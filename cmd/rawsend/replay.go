@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sockwire/capture"
@@ -91,17 +92,28 @@ func openReplay(env *cli.Env, o *options, link capture.LinkType, recorded *injec
 	}
 	cfg := &inject.Config{Interface: o.device, QueueBypass: o.flood, Broadcast: o.allowed("broadcast")}
 	var engine inject.Engine
+	var reason string
 	var err error
-	if raw {
+	switch {
+	case raw:
 		engine, err = inject.OpenRaw(cfg)
-	} else {
-		if o.device == "" {
-			return nil, cli.WithHint(errors.New("frames with Ethernet headers need an interface"), "say -I NAME; or send their IP packets by the routes of this machine with --engine raw")
-		}
+	case o.device == "":
+		return nil, cli.WithHint(errors.New("frames with Ethernet headers need an interface"), "say -I NAME; or send their IP packets by the routes of this machine with --engine raw")
+	case o.engine == "xdp" || o.engine == "auto" && o.flood && fitXDP(recorded.Packets):
+		engine, reason, err = openXDP(cfg, o.engine == "auto")
+	default:
 		engine, err = inject.OpenFrames(cfg)
 	}
 	if err == nil && !o.quiet {
-		env.Warnf("engine: %s", engine)
+		if reason != "" {
+			reason = ": " + reason
+		}
+		env.Warnf("engine: %s%s", engine, reason)
 	}
 	return engine, err
+}
+
+// fitXDP reports whether an AF_XDP socket takes all the frames.
+func fitXDP(frames [][]byte) bool {
+	return !slices.ContainsFunc(frames, func(f []byte) bool { return len(f) > xdpMTU })
 }

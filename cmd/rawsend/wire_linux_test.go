@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sockwire/capture"
 	"sockwire/raw/inject"
 	"sockwire/raw/netlab"
@@ -60,6 +62,7 @@ func (f wireField) spec(a, b *netlab.Host) string {
 // TestEveryFieldOnTheWire sends each field through each engine: what arrives is what was asked, or the engine's own
 // rule had said that it would not. The table in the README is what came out.
 func TestEveryFieldOnTheWire(t *testing.T) {
+	needXDP(t)
 	_, a, b := netlab.Two(t)
 	engines := map[string]inject.Engine{}
 	var live *capture.Live
@@ -69,6 +72,9 @@ func TestEveryFieldOnTheWire(t *testing.T) {
 			return err
 		}
 		if engines["packet"], err = inject.OpenFrames(cfg); err != nil {
+			return err
+		}
+		if engines["xdp"], err = inject.OpenXDP(cfg); err != nil {
 			return err
 		}
 		engines["trains"], err = inject.OpenTrains(cfg)
@@ -84,10 +90,10 @@ func TestEveryFieldOnTheWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer live.Close()
-	table := "| layer | field | raw | packet | trains |\n|---|---|---|---|---|\n"
+	table := "| layer | field | raw | packet | xdp | trains |\n|---|---|---|---|---|---|\n"
 	for _, f := range wireFields {
 		table += fmt.Sprintf("| %s | %s |", f.layer, f.name)
-		for _, name := range []string{"raw", "packet", "trains"} {
+		for _, name := range []string{"raw", "packet", "xdp", "trains"} {
 			table += " " + sendField(t, f, a, b, name, engines[name], live) + " |"
 		}
 		table += "\n"
@@ -96,6 +102,16 @@ func TestEveryFieldOnTheWire(t *testing.T) {
 		e.Close()
 	}
 	checkTable(t, table)
+}
+
+// needXDP skips the test where the kernel has no AF_XDP sockets.
+func needXDP(t *testing.T) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_XDP, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err == unix.EAFNOSUPPORT && os.Getenv("REQUIRE_NETLAB") != "1" {
+		t.Skip("this kernel has no AF_XDP sockets")
+	}
+	unix.Close(fd)
 }
 
 // sendField sends one packet and returns the table's word on it.
@@ -114,7 +130,7 @@ func sendField(t *testing.T, f wireField, a, b *netlab.Host, name string, e inje
 	case "raw":
 		sent = frame[14:]
 		refusal = inject.RawAlters(sent, 1500)
-	case "packet":
+	case "packet", "xdp":
 		if len(frame) > 14+1500 {
 			refusal = "larger than the MTU"
 		}

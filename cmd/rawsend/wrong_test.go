@@ -47,7 +47,7 @@ func TestWrongInputIsRefusedBeforeAnythingIsSent(t *testing.T) {
 		{[]string{"ip{dst=192.0.2.1} / udp{sport=1..65535, dport=1..65535}"}, []string{"makes 4294836225 packets", "--yes"}},
 		{[]string{"--flood", "--rate", "5", "ip{dst=192.0.2.1} / icmp"}, []string{"exclude each other"}},
 		{[]string{"--poisson", "ip{dst=192.0.2.1} / icmp"}, []string{"need --rate"}},
-		{[]string{"--engine", "fast", "ip{dst=192.0.2.1} / icmp"}, []string{"auto, raw, packet or trains"}},
+		{[]string{"--engine", "fast", "ip{dst=192.0.2.1} / icmp"}, []string{"auto, raw, packet, xdp or trains"}},
 		{[]string{"--engine", "raw", "eth / ip{dst=192.0.2.1} / icmp"}, []string{"starts with eth"}},
 		{[]string{"--describe", "ip{dst=192.0.2.1} / icmp"}, []string{"-r FILE"}},
 		{[]string{"--edit", "ip{ttl=1}", "ip{dst=192.0.2.1} / icmp"}, []string{"-r FILE"}},

@@ -13,6 +13,9 @@ func OpenRaw(cfg *Config) (Engine, error) { return nil, unsupported("raw socket"
 // OpenFrames fails: packet sockets exist on Linux.
 func OpenFrames(cfg *Config) (Engine, error) { return nil, unsupported("packet socket") }
 
+// OpenXDP fails: AF_XDP sockets exist on Linux.
+func OpenXDP(cfg *Config) (Engine, error) { return nil, unsupported("AF_XDP") }
+
 // OpenTrains fails: packet sockets exist on Linux.
 func OpenTrains(cfg *Config) (Engine, error) { return nil, unsupported("trains") }
 

@@ -5,7 +5,7 @@ complete -c rawsend -l rate -s i -r -d 'packets or bits a second: RATE such as 1
 complete -c rawsend -l flood -d 'send as fast as it goes, until --count, --duration or an interrupt'
 complete -c rawsend -l poisson -d 'random gaps around the rate, exponentially distributed'
 complete -c rawsend -l burst -r -d 'send N packets at once, at the same mean rate'
-complete -c rawsend -l engine -r -d 'send by ENGINE: auto, raw, packet, trains'
+complete -c rawsend -l engine -r -d 'send by ENGINE: auto, raw, packet, xdp, trains'
 complete -c rawsend -l interface -s I -r -d 'send through NAME'
 complete -c rawsend -l seed -r -d 'make random values from N; the same seed gives the same packets'
 complete -c rawsend -l allow -r -d 'send also to KINDS of targets: broadcast, multicast, subnet'
