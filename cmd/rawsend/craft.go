@@ -89,7 +89,7 @@ func (s *crafted) open(ctx context.Context) error {
 		return err
 	}
 	if s.waits() {
-		if s.listener, err = listen(ctx, s); err != nil {
+		if s.listener, err = listen(ctx, listenConfig{env: s.env, o: s.o, route: s.route, raw: s.raw, total: s.total, template: s.t}); err != nil {
 			return err
 		}
 	}

@@ -19,9 +19,19 @@ import (
 	"sockwire/raw/packet"
 )
 
+// listenConfig says where answers are looked for, and to what.
+type listenConfig struct {
+	env      *cli.Env
+	o        *options
+	route    *inject.Route // the way out of the packets
+	raw      bool          // packets are remembered without link headers
+	total    uint64        // packets to be sent; math.MaxUint64 for no end
+	template *packet.Template
+}
+
 // listener captures on the way out, matches what comes to what was sent, and prints it.
 type listener struct {
-	s      *crafted
+	listenConfig
 	live   *capture.Live
 	done   chan struct{}
 	cookie *inject.Cookie
@@ -50,12 +60,15 @@ const maxTracked = 1 << 20
 // fastAnswers is the rate above which answers are read in blocks and not one by one.
 const fastAnswers = 2000
 
-func listen(ctx context.Context, s *crafted) (*listener, error) {
+func listen(ctx context.Context, s listenConfig) (*listener, error) {
 	if s.total != math.MaxUint64 && s.total > maxTracked && !s.o.stateless {
 		return nil, cli.WithHint(fmt.Errorf("answers to %d packets cannot be followed, %d can", s.total, maxTracked), "remember nothing with --stateless, or look for no answers with --wait 0")
 	}
-	l := &listener{s: s, done: make(chan struct{}), answered: map[uint64]bool{}}
-	text := inject.AnswerFilter(s.t)
+	l := &listener{listenConfig: s, done: make(chan struct{}), answered: map[uint64]bool{}}
+	text := "" // recorded packets may be anything
+	if s.template != nil {
+		text = inject.AnswerFilter(s.template)
+	}
 	cfg := &capture.Config{Immediate: s.o.pace(s.total).Packets <= fastAnswers, Timeout: 5 * time.Millisecond}
 	if s.o.stateless {
 		var key [8]byte
@@ -99,7 +112,7 @@ func (l *listener) sent(number uint64, fragments [][]byte, anyone bool) {
 	l.lastSent = time.Now()
 	l.group = l.group || anyone
 	for _, p := range fragments {
-		if !l.s.raw {
+		if !l.raw {
 			p = networkPart(capture.LinkEthernet, p)
 		}
 		if len(l.matcher.Probes) < maxTracked && l.matcher.Sent(number, p, anyone, l.lastSent) >= 0 {
@@ -165,7 +178,7 @@ func (l *listener) await(ctx context.Context, wait time.Duration) {
 	defer ticker.Stop()
 	for time.Now().Before(end) {
 		l.mu.Lock()
-		complete := !l.group && l.untraced == 0 && !l.s.o.stateless && len(l.answered) == l.numbers()
+		complete := !l.group && l.untraced == 0 && !l.o.stateless && len(l.answered) == l.numbers()
 		l.mu.Unlock()
 		if complete {
 			return
@@ -181,7 +194,7 @@ func (l *listener) await(ctx context.Context, wait time.Duration) {
 // numbers returns how many different packets were sent. The caller holds the lock.
 func (l *listener) numbers() int {
 	seen := len(l.matcher.Probes)
-	if l.s.o.retry == 0 {
+	if l.o.retry == 0 {
 		return seen
 	}
 	different := map[uint64]bool{}
@@ -225,13 +238,13 @@ func (l *listener) frame(f *capture.Frame) {
 	p := networkPart(f.Link, f.Data)
 	r := answerRecord{Type: "answer", Time: f.Time}
 	leaving := f.Direction == capture.DirectionOut
-	if l.s.route.Loopback { // what leaves is what comes
+	if l.route.Loopback { // what leaves is what comes
 		if leaving = l.departs(p, f.Time); leaving {
 			return
 		}
 	}
 	l.mu.Lock()
-	if l.s.o.stateless {
+	if l.o.stateless {
 		probed, outcome, ok := l.cookie.Check(p)
 		if !ok {
 			l.mu.Unlock()
@@ -288,14 +301,14 @@ func (l *listener) print(f *capture.Frame, p []byte, r *answerRecord) {
 	if h, ok := inject.ParseHeader(p); ok {
 		r.From = h.Src
 	}
-	if l.s.o.quiet {
+	if l.o.quiet {
 		return
 	}
 	l.decoder.Decode(*f, &l.packet)
 	l.line = l.printer.AppendLine(l.line[:0], &l.packet)
 	r.Packet = string(l.line)
-	out := l.s.env.Stdout
-	if l.s.o.json {
+	out := l.env.Stdout
+	if l.o.json {
 		out.JSON(r)
 		out.Flush()
 		return
@@ -320,7 +333,7 @@ func (l *listener) print(f *capture.Frame, p []byte, r *answerRecord) {
 		}
 		out.Printf("\n")
 	}
-	if l.s.o.verbose {
+	if l.o.verbose {
 		out.Write(l.printer.AppendTree(nil, &l.packet))
 	}
 	out.Flush()
