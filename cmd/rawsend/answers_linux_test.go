@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"sockwire/capture"
 	"sockwire/raw/impair"
 	"sockwire/raw/inject"
 	"sockwire/raw/netlab"
@@ -258,5 +260,80 @@ func TestScans(t *testing.T) {
 	r = on(t, a, "--wait", "1s", fmt.Sprintf("eth / ip6{dst=ff02::1:ff00:2} / icmp6{type=ns, target=%s, options=[slla{%s}]}", b.Addr6(), packet.MAC(a.Ends()[0].MAC)))
 	if !strings.Contains(r.stdout, "neighbor advertisement") || r.code != 0 {
 		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// TestAnswersToRecordedPackets replays packets and compares what answers them with what a fresh packet would get.
+func TestAnswersToRecordedPackets(t *testing.T) {
+	t.Parallel()
+	_, a, b := netlab.Two(t)
+	file := filepath.Join(t.TempDir(), "file.pcapng")
+	from := fmt.Sprintf("eth{dst=%s, src=%s} / ip{src=%s, dst=%s, id=seq 100} / ", packet.MAC(b.Ends()[0].MAC), packet.MAC(a.Ends()[0].MAC), a.Addr4(), b.Addr4())
+	specs := []string{
+		from + "icmp{id=7, seq=1}", from + "udp{sport=5000, dport=9}", from + "tcp{sport=5001, dport=9, seq=1000}",
+		fmt.Sprintf("arp{sha=%s, spa=%s, tpa=%s}", packet.MAC(a.Ends()[0].MAC), a.Addr4(), b.Addr4()),
+		from + "icmp{type=0, id=7, seq=1}", // asks nothing
+	}
+	writeSpecs(t, file, specs)
+	want := []string{"ICMP echo reply", "udp port 9 unreachable", "Flags [R.]", "is-at"}
+	for _, test := range []struct {
+		args    []string
+		answers []string
+	}{
+		{[]string{"-I", a.Ends()[0].Ifname, "--rate", "100"}, want},
+		{[]string{"-I", a.Ends()[0].Ifname, "--flood"}, want}, // not through an engine that is not seen leaving
+		{[]string{"--engine", "raw", "--rate", "100", "not arp"}, want[:3]},
+	} {
+		r := on(t, a, append([]string{"--json", "--wait", "400ms", "-r", file}, test.args...)...)
+		answers := records[answerRecord](t, r, "answer")
+		slices.SortFunc(answers, func(x, y answerRecord) int { return int(x.Number) - int(y.Number) })
+		if len(answers) != len(test.answers) || r.code != 0 {
+			t.Errorf("%q: exit %d, %d answers\n%s%s", test.args, r.code, len(answers), r.stdout, r.stderr)
+			continue
+		}
+		for i, answer := range answers {
+			if answer.Number != uint64(i+1) || !strings.Contains(answer.Packet, test.answers[i]) || answer.RTT == nil || *answer.RTT <= 0 {
+				t.Errorf("%q: %+v, want an answer to %d with %q", test.args, answer, i+1, test.answers[i])
+			}
+		}
+		if list := records[unansweredRecord](t, r, "unanswered"); len(list) != 1 {
+			t.Errorf("%q: %v without an answer, want the echo reply", test.args, list)
+		}
+	}
+	// Unasked, nobody listens, and that is no failure.
+	if r := on(t, a, "-I", a.Ends()[0].Ifname, "--rate", "100", "-r", file); r.code != 0 || strings.Contains(r.stdout, "replies") {
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// writeSpecs writes the first packet of each expression to a capture file.
+func writeSpecs(t *testing.T, file string, specs []string) {
+	t.Helper()
+	w, err := capture.Create(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Describe([]capture.Interface{{Name: "x", Link: capture.LinkEthernet}}); err != nil {
+		t.Fatal(err)
+	}
+	for i, spec := range specs {
+		if strings.HasPrefix(spec, "arp") {
+			spec = "eth{dst=broadcast} / " + spec
+		}
+		template, err := packet.Parse(spec)
+		if err != nil {
+			t.Fatalf("%s: %v", spec, err)
+		}
+		b, _, err := template.Append(nil, nil, uint64(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := capture.Frame{Data: b, Length: len(b), Link: capture.LinkEthernet, Time: time.Unix(1000, int64(i)*int64(time.Millisecond))}
+		if err := w.Write(&f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -90,7 +90,7 @@ func newCommand(o *options) *cli.Command {
 	f.Uint64Var(&o.seed, "seed", 0, "make random values from `N`; the same seed gives the same packets")
 	f.StringSliceVar(&o.allow, "allow", nil, "send also to `KINDS` of targets: broadcast, multicast, subnet")
 	f.BoolVar(&o.yes, "yes", false, fmt.Sprintf("go through with more than %d packets", yesAbove))
-	cli.DurationVar(f, &o.wait, "wait", "W", time.Second, "wait `TIME` for answers after the last packet; 0 looks for none")
+	cli.DurationVar(f, &o.wait, "wait", "W", time.Second, "wait `TIME` for answers after the last packet; 0 looks for none, as --flood and -r do unasked")
 	f.IntVar(&o.retry, "retry", 0, "send what has no answer `N` times more")
 	f.BoolVar(&o.stateless, "stateless", false, "remember no packets: know answers by a keyed cookie in ports, numbers and ids")
 	f.BoolVar(&o.print, "print", false, "show packets as fields and bytes, and send nothing")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -44,19 +45,94 @@ func replay(ctx context.Context, env *cli.Env, o *options) error {
 		return err
 	}
 	defer engine.Close()
+	var source inject.Source = recorded
+	var answers *listener
+	if replayWaits(o) {
+		raw := link != capture.LinkEthernet || o.engine == "raw"
+		if answers, err = listenToReplay(ctx, env, o, recorded, raw); err != nil {
+			return err
+		}
+		defer answers.close()
+		source = &followed{Recorded: recorded, listener: answers}
+	}
 	if err := cli.DropPrivilege(); err != nil && !errors.Is(err, cli.ErrKeptPrivilege) {
 		return err
 	}
-	t := &inject.Transmission{Engine: engine, Source: recorded, Duration: o.duration}
+	t := &inject.Transmission{Engine: engine, Source: source, Duration: o.duration}
 	if recorded.Due == nil {
 		t.Schedule = o.schedule()
+	}
+	if answers != nil {
+		answers.start(ctx)
 	}
 	report, err := t.Transmit(ctx)
 	if err != nil {
 		return err
 	}
 	sum := summarize(&report, o, engine)
-	return sum.print(env, o, nil)
+	if answers != nil {
+		answers.await(ctx, o.wait)
+		if err := answers.stop(); err != nil {
+			return err
+		}
+	}
+	return sum.print(env, o, answers)
+}
+
+// replayWaits reports whether answers to recorded packets are looked for: only when told to, for most recordings were
+// sent by somebody else, who would get them.
+func replayWaits(o *options) bool { return o.waitGiven && o.wait > 0 }
+
+// listenToReplay listens where the recorded packets go out.
+func listenToReplay(ctx context.Context, env *cli.Env, o *options, recorded *inject.Recorded, raw bool) (*listener, error) {
+	resolver, err := inject.OpenResolver(o.device)
+	if err != nil {
+		return nil, err
+	}
+	defer resolver.Close()
+	var dst netip.Addr
+	for _, p := range recorded.Packets {
+		if !raw {
+			p = networkPart(capture.LinkEthernet, p)
+		}
+		if h, ok := inject.ParseHeader(p); ok {
+			dst = h.Dst
+			break
+		}
+	}
+	if !dst.IsValid() {
+		return nil, cli.WithHint(errors.New("no recorded packet is one that an answer can be told for"), "leave out --wait")
+	}
+	route, err := resolver.Route(dst)
+	if err != nil {
+		return nil, err
+	}
+	return listen(ctx, listenConfig{env: env, o: o, route: route, raw: raw, total: uint64(len(recorded.Packets)) * uint64(o.loop)})
+}
+
+// followed gives recorded packets and remembers them for their answers.
+type followed struct {
+	*inject.Recorded
+	listener *listener
+	number   uint64
+}
+
+// Fill adds the next packets.
+func (s *followed) Fill(b *inject.Batch, n int) error {
+	before := len(b.Packets)
+	if err := s.Recorded.Fill(b, min(n, 64)); err != nil {
+		return err
+	}
+	for i := range b.Packets[before:] {
+		p := b.Packets[before+i]
+		if !s.listener.raw {
+			p = networkPart(capture.LinkEthernet, p)
+		}
+		h, _ := inject.ParseHeader(p)
+		s.listener.sent(s.number, b.Packets[before+i:before+i+1], h.Dst.IsMulticast() || h.Dst == netip.AddrFrom4([4]byte{255, 255, 255, 255}))
+		s.number++
+	}
+	return nil
 }
 
 // openReplay chooses the engine for recorded packets. Nobody may have meant their destinations, so they need saying too.
@@ -90,7 +166,7 @@ func openReplay(env *cli.Env, o *options, link capture.LinkType, recorded *injec
 			}
 		}
 	}
-	cfg := &inject.Config{Interface: o.device, QueueBypass: o.flood, Broadcast: o.allowed("broadcast")}
+	cfg := &inject.Config{Interface: o.device, QueueBypass: o.flood && !replayWaits(o), Broadcast: o.allowed("broadcast")}
 	var engine inject.Engine
 	var reason string
 	var err error
@@ -99,7 +175,7 @@ func openReplay(env *cli.Env, o *options, link capture.LinkType, recorded *injec
 		engine, err = inject.OpenRaw(cfg)
 	case o.device == "":
 		return nil, cli.WithHint(errors.New("frames with Ethernet headers need an interface"), "say -I NAME; or send their IP packets by the routes of this machine with --engine raw")
-	case o.engine == "xdp" || o.engine == "auto" && o.flood && fitXDP(recorded.Packets):
+	case o.engine == "xdp" || o.engine == "auto" && o.flood && !replayWaits(o) && fitXDP(recorded.Packets):
 		engine, reason, err = openXDP(cfg, o.engine == "auto")
 	default:
 		engine, err = inject.OpenFrames(cfg)
