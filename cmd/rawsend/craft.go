@@ -273,7 +273,7 @@ type source struct {
 	ctx     context.Context
 	numbers []uint64 // to send again; nil for all from 0 on
 	given   uint64
-	skipped uint64 // left out: broadcast addresses that were not asked for
+	skipped uint64 // left out: broadcast and multicast addresses that were not asked for
 	id      uint16
 	anyID   bool // no id was given
 }
@@ -314,6 +314,10 @@ func (c *source) Fill(b *inject.Batch, n int) error {
 func (c *source) add(b *inject.Batch, number uint64) error {
 	s := c.s
 	layers := s.t.Layers(number)
+	if s.o.checkTargets(s.t, layers) != nil { // of more packets than were looked at before sending
+		c.skipped++
+		return nil
+	}
 	route, err := s.resolver.Fill(c.ctx, s.t, layers)
 	if err != nil {
 		return err

@@ -54,6 +54,10 @@ type options struct {
 	edit     *packet.Edit
 }
 
+// variedChecked is how many packets with random or counting values are built before the first is sent; each is looked at
+// again when it is sent.
+const variedChecked = 10000
+
 // yesAbove is how many packets an expression may expand to before --yes is asked for.
 const yesAbove = 1_000_000
 
@@ -189,12 +193,16 @@ func (o *options) parser() *packet.Parser {
 // maxFile bounds the files that expressions name.
 const maxFile = 64 << 20
 
+// fileTimeout is how long a pipe among them may keep everything waiting.
+const fileTimeout = 10 * time.Second
+
 func readFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|nonBlocking, 0) // a pipe that nobody writes to is empty, and not waited for
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	f.SetReadDeadline(time.Now().Add(fileTimeout)) // what it cannot be set for does not block
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(b) > maxFile {
 		err = fmt.Errorf("%s is larger than 64 MiB", name)
@@ -267,6 +275,9 @@ func (o *options) checkTemplate() error {
 	if o.count > 0 {
 		n = min(n, o.count)
 	}
+	if t.Varies() {
+		n = max(n, min(o.total(), variedChecked))
+	}
 	for i := range min(n, yesAbove) {
 		var err error
 		layers := t.Layers(i)
@@ -295,19 +306,44 @@ func (o *options) checkTargets(t *packet.Template, layers []packet.Layer) error 
 	if !o.sends() {
 		return nil
 	}
+	if dst := destination(layers); dst != nil {
+		if err := o.checkTarget(t, dst); err != nil {
+			return err
+		}
+	}
+	frame, ok := layers[0].(*packet.Ethernet)
+	_, isARP := layers[min(1, len(layers)-1)].(*packet.ARP)
+	if ok && !isARP { // ARP asks everyone by design
+		return o.checkFrame(frame.Dst, inject.Destination(layers))
+	}
+	return nil
+}
+
+// destination returns where the outermost IP or ARP layer has its destination, nil if there is none.
+func destination(layers []packet.Layer) *netip.Addr {
 	for _, l := range layers {
-		var dst *netip.Addr
 		switch l := l.(type) {
 		case *packet.IPv4:
-			dst = &l.Dst
+			return &l.Dst
 		case *packet.IPv6:
-			dst = &l.Dst
+			return &l.Dst
 		case *packet.ARP:
-			dst = &l.TargetIP
-		default:
-			continue
+			return &l.TargetIP
 		}
-		return o.checkTarget(t, dst)
+	}
+	return nil
+}
+
+// checkFrame refuses Ethernet addresses of many stations, unless the network address was looked at for the same: dst is
+// that, or not valid.
+func (o *options) checkFrame(mac packet.MAC, dst netip.Addr) error {
+	switch {
+	case mac[0]&1 == 0 || dst.IsMulticast():
+		return nil
+	case mac == packet.BroadcastMAC && !o.allowed("broadcast"):
+		return refuse(mac, "the broadcast address", "broadcast")
+	case mac != packet.BroadcastMAC && !o.allowed("multicast"):
+		return refuse(mac, "a multicast group", "multicast")
 	}
 	return nil
 }
@@ -324,12 +360,12 @@ func (o *options) checkTarget(t *packet.Template, dst *netip.Addr) error {
 	case dst.IsMulticast() && !o.allowed("multicast") && !solicitedNode.Contains(*dst):
 		return refuse(*dst, "a multicast group", "multicast")
 	case t.Subnet(dst) && !o.allowed("subnet"):
-		return refuse(*dst, "one of a whole prefix", "subnet")
+		return refuse(*dst, "one of a whole prefix, or of all there are", "subnet")
 	}
 	return nil
 }
 
-func refuse(dst netip.Addr, what, kind string) error {
+func refuse(dst fmt.Stringer, what, kind string) error {
 	return cli.WithHint(fmt.Errorf("the destination %s is %s", dst, what), "if you mean it, add --allow %s", kind)
 }
 

@@ -193,7 +193,7 @@ func (d *dissection) read(l Layer, r *reader) Layer {
 	case *ICMPv6:
 		return d.readICMPv6(l, r)
 	case *IGMP:
-		l.Type, l.MaxResponse, l.Checksum, l.Group = r.u8(), r.u8(), U16(r.u16()), r.addr4()
+		l.read(r)
 	case *UDP:
 		l.SrcPort, l.DstPort, l.Length, l.Checksum = r.u16(), r.u16(), U16(r.u16()), U16(r.u16())
 		switch {
@@ -362,6 +362,18 @@ func (d *dissection) readICMPv6(l *ICMPv6, r *reader) Layer {
 		l.Options = readNDOptions(r)
 	case ICMPv6MLDQuery, ICMPv6MLDReport, ICMPv6MLDDone:
 		l.ID, l.Seq, l.Group = uint16(rest>>16), uint16(rest), r.addr6()
+		if start := r.pos; l.Type == ICMPv6MLDQuery && r.left() >= 4 {
+			q := r.sourceQuery(128)
+			if r.bad {
+				r.pos, r.bad = start, false
+				break
+			}
+			l.Flags, l.Interval, l.NumSources, l.Sources = q.Flags.value, q.Interval, q.NumSources, q.Sources
+		}
+	case ICMPv6MLDv2Report:
+		if l.Records = r.records(int(rest&0xffff), 128); rest != uint32(len(l.Records)) {
+			l.Rest = rest
+		}
 	default:
 		l.Rest = rest
 	}

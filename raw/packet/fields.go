@@ -61,7 +61,8 @@ var layerKinds = []*layerKind{
 	{name: "ah", make: func() Layer { return new(AH) }, names: map[string]map[string]uint64{"nh": protocolNames}},
 	{name: "esp", make: func() Layer { return new(ESP) }},
 	{name: "icmp", make: func() Layer { return new(ICMPv4) }, family: 32, names: map[string]map[string]uint64{"type": icmp4Names}},
-	{name: "icmp6", make: func() Layer { return new(ICMPv6) }, family: 128, options: ndOptions, names: map[string]map[string]uint64{"type": icmp6Names}},
+	{name: "icmp6", make: func() Layer { return new(ICMPv6) }, family: 128, options: ndOptions, names: map[string]map[string]uint64{"type": icmp6Names},
+		aliases: map[string]alias{"router": {"flags", 7, 1}, "solicited": {"flags", 6, 1}, "override": {"flags", 5, 1}, "managed": {"flags", 7, 1}, "other": {"flags", 6, 1}}},
 	{name: "igmp", make: func() Layer { return new(IGMP) }, family: 32, names: map[string]map[string]uint64{"type": {"query": 0x11, "report1": 0x12, "report2": 0x16, "leave": 0x17, "report3": 0x22}}},
 	{name: "udp", make: func() Layer { return new(UDP) }},
 	{name: "udplite", make: func() Layer { return new(UDPLite) }},
@@ -71,7 +72,8 @@ var layerKinds = []*layerKind{
 		"heartbeat": 4, "heartbeatack": 5, "abort": 6, "shutdown": 7, "shutdownack": 8, "error": 9, "cookieecho": 10, "cookieack": 11, "shutdowncomplete": 14}}},
 	{name: "gre", make: func() Layer { return new(GRE) }, names: map[string]map[string]uint64{"proto": etherTypeNames}},
 	{name: "vxlan", make: func() Layer { return new(VXLAN) }},
-	{name: "geneve", make: func() Layer { return new(Geneve) }, names: map[string]map[string]uint64{"proto": etherTypeNames}},
+	{name: "geneve", make: func() Layer { return new(Geneve) }, names: map[string]map[string]uint64{"proto": etherTypeNames},
+		aliases: map[string]alias{"oam": {"flags", 7, 1}, "critical": {"flags", 6, 1}}},
 }
 
 // payloadKinds are the layers without fields.

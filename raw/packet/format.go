@@ -1,6 +1,7 @@
 package packet
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"net/netip"
@@ -75,11 +76,7 @@ func formatField(kind *layerKind, f field, ptr any) string {
 	case *[]byte:
 		return hex.EncodeToString(*p)
 	case *[]netip.Addr:
-		var list []string
-		for _, a := range *p {
-			list = append(list, a.String())
-		}
-		return bracketed(list)
+		return formatAddrs(*p)
 	case *[]Option:
 		var list []string
 		for i := range *p {
@@ -90,6 +87,12 @@ func formatField(kind *layerKind, f field, ptr any) string {
 		var list []string
 		for i := range *p {
 			list = append(list, formatObject(&(*p)[i]))
+		}
+		return bracketed(list)
+	case *[]GroupRecord:
+		var list []string
+		for i := range *p {
+			list = append(list, formatRecord(&(*p)[i]))
 		}
 		return bracketed(list)
 	case *netip.Addr:
@@ -127,6 +130,34 @@ func formatField(kind *layerKind, f field, ptr any) string {
 	return fmt.Sprint(v)
 }
 
+func formatAddrs(addrs []netip.Addr) string {
+	var list []string
+	for _, a := range addrs {
+		list = append(list, a.String())
+	}
+	return bracketed(list)
+}
+
+func formatRecord(r *GroupRecord) string {
+	text := fmt.Sprintf("rec{type=%d", r.Type)
+	if r.AuxLength.given {
+		text += fmt.Sprintf(", auxlen=%d", r.AuxLength.value)
+	}
+	if r.NumSources.given {
+		text += fmt.Sprintf(", nsrc=%d", r.NumSources.value)
+	}
+	if r.Group.IsValid() {
+		text += ", group=" + r.Group.String()
+	}
+	if len(r.Sources) > 0 {
+		text += ", sources=" + formatAddrs(r.Sources)
+	}
+	if len(r.Aux) > 0 {
+		text += ", aux=" + hex.EncodeToString(r.Aux)
+	}
+	return text + "}"
+}
+
 func bracketed(list []string) string {
 	if len(list) == 0 {
 		return ""
@@ -151,6 +182,13 @@ func formatOption(kinds map[string]optionKind, o *Option) string {
 }
 
 func formatObject(o *ICMPExtension) string {
+	if o.Class == classInterface && !o.Length.given {
+		if i, ok := readInterfaceInfo(o); ok {
+			if same := i.object(); same.CType == o.CType && bytes.Equal(same.Data, o.Data) {
+				return i.format()
+			}
+		}
+	}
 	if name, k, ok := optionByType(icmpObjects, o.Class, o.CType); ok {
 		if text, ok := formatKnown(name, k, o.Data, o.Length.given); ok {
 			return text

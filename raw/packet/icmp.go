@@ -97,7 +97,9 @@ type ICMPv4 struct {
 // Flags is byte 4; in a router advertisement HopLimit is byte 4, Flags byte 5, Lifetime bytes 6 and 7.
 //
 // Target is written for types 135 to 137, Destination for 137, Group for 130 to 132, ReachableTime and RetransTimer
-// (milliseconds) for 134, and Options, in units of 8 bytes, after these.
+// (milliseconds) for 134, and Options, in units of 8 bytes, after these. A query with any of Interval, NumSources and
+// Sources is one of MLDv2 (RFC 3810), in which Flags has the S flag and the robustness variable. In its report, type 143,
+// Records follow; their number is the last two bytes of the second word when Rest, ID and Seq are zero.
 //
 // Without an IPv6 layer before it, the checksum is left 0: a raw socket's kernel writes it (RFC 3542, section 3.1).
 type ICMPv6 struct {
@@ -118,6 +120,10 @@ type ICMPv6 struct {
 	Target        netip.Addr      `field:"target"`
 	Destination   netip.Addr      `field:"dest"`
 	Group         netip.Addr      `field:"group"`
+	Interval      Opt[uint8]      `field:"qqic"` // of the querier, as a code
+	NumSources    Opt[uint16]     `field:"nsrc"`
+	Sources       []netip.Addr    `field:"sources"`
+	Records       []GroupRecord   `field:"records"`
 	Options       []Option        `field:"options"`
 	Extension     []ICMPExtension `field:"ext"`
 }
@@ -167,8 +173,11 @@ func (h *ICMPv6) append(b []byte) ([]byte, error) {
 	rest := h.Rest | uint32(h.ID)<<16 | uint32(h.Seq) | h.MTU | h.Pointer | uint32(h.Length.value)<<24
 	if h.Type == ICMPv6RouterAdvert {
 		rest |= uint32(h.HopLimit)<<24 | uint32(h.Flags)<<16 | uint32(h.Lifetime)
-	} else {
+	} else if h.Type != ICMPv6MLDQuery {
 		rest |= uint32(h.Flags) << 24
+	}
+	if h.Type == ICMPv6MLDv2Report && rest == 0 {
+		rest = uint32(len(h.Records))
 	}
 	b = binary.BigEndian.AppendUint32(b, rest)
 	var err error
@@ -184,6 +193,11 @@ func (h *ICMPv6) append(b []byte) ([]byte, error) {
 		}
 	case ICMPv6MLDQuery, ICMPv6MLDReport, ICMPv6MLDDone:
 		b, err = appendAddr6(b, h.Group)
+		if q := h.query(); err == nil && h.Type == ICMPv6MLDQuery && q.given() {
+			b, err = q.append(b, 128)
+		}
+	case ICMPv6MLDv2Report:
+		b, err = appendRecords(b, h.Records, 128)
 	}
 	if err != nil {
 		return b, err
@@ -199,6 +213,15 @@ func (h *ICMPv6) append(b []byte) ([]byte, error) {
 		b[start+1] = o.Length.Or(uint8((len(b) - start) / 8))
 	}
 	return b, nil
+}
+
+// query returns what MLDv2 adds to a query.
+func (h *ICMPv6) query() SourceQuery {
+	q := SourceQuery{Interval: h.Interval, NumSources: h.NumSources, Sources: h.Sources}
+	if h.Flags != 0 {
+		q.Flags = U8(h.Flags)
+	}
+	return q
 }
 
 func (h *ICMPv6) finish(b []byte, start int, outer []Layer) ([]byte, error) {

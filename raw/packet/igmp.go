@@ -14,17 +14,39 @@ const (
 	IGMPv3Report = 0x22
 )
 
-// IGMP is the 8 bytes that every IGMP message starts with (RFC 2236). What version 3 adds follows as a payload; in
-// its report, Group holds the number of records.
+// IGMP is an IGMP message of version 1, 2 (RFC 2236) or 3 (RFC 3376). Of version 3 are a query with any of the fields
+// Flags to Sources, and the report, which has Records and, unless Group is given, their number where others have the
+// group.
 type IGMP struct {
-	Type        uint8       `field:"type"`
-	MaxResponse uint8       `field:"maxresp"` // in 100 ms
-	Checksum    Opt[uint16] `field:"chksum"`
-	Group       netip.Addr  `field:"group"`
+	Type        uint8         `field:"type"`
+	MaxResponse uint8         `field:"maxresp"` // in 100 ms
+	Checksum    Opt[uint16]   `field:"chksum"`
+	Group       netip.Addr    `field:"group"`
+	Flags       Opt[uint8]    `field:"flags"` // reserved bits, S and QRV
+	Interval    Opt[uint8]    `field:"qqic"`  // of the querier, as a code
+	NumSources  Opt[uint16]   `field:"nsrc"`
+	Sources     []netip.Addr  `field:"sources"`
+	Records     []GroupRecord `field:"records"`
+}
+
+func (h *IGMP) query() SourceQuery {
+	return SourceQuery{h.Flags, h.Interval, h.NumSources, h.Sources}
 }
 
 func (h *IGMP) append(b []byte) ([]byte, error) {
-	return appendAddr4(append(b, h.Type, h.MaxResponse, 0, 0), h.Group)
+	b = append(b, h.Type, h.MaxResponse, 0, 0)
+	if h.Type == IGMPv3Report && !h.Group.IsValid() {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(h.Records)))
+		return appendRecords(b, h.Records, 32)
+	}
+	b, err := appendAddr4(b, h.Group)
+	if q := h.query(); err == nil && h.Type == IGMPQuery && q.given() {
+		b, err = q.append(b, 32)
+	}
+	if err == nil && h.Type == IGMPv3Report {
+		b, err = appendRecords(b, h.Records, 32)
+	}
+	return b, err
 }
 
 func (h *IGMP) finish(b []byte, start int) {
@@ -33,4 +55,24 @@ func (h *IGMP) finish(b []byte, start int) {
 		check = Checksum(b[start:])
 	}
 	binary.BigEndian.PutUint16(b[start+2:], check)
+}
+
+func (h *IGMP) read(r *reader) {
+	h.Type, h.MaxResponse, h.Checksum, h.Group = r.u8(), r.u8(), U16(r.u16()), r.addr4()
+	switch h.Type {
+	case IGMPQuery:
+		if start := r.pos; r.left() >= 4 {
+			q := r.sourceQuery(32)
+			if r.bad {
+				r.pos, r.bad = start, false
+				return
+			}
+			h.Flags, h.Interval, h.NumSources, h.Sources = q.Flags, q.Interval, q.NumSources, q.Sources
+		}
+	case IGMPv3Report:
+		count := scalarOf(h.Group).lo
+		if h.Records = r.records(int(count), 32); h.Records != nil || count == 0 {
+			h.Group = netip.Addr{}
+		}
+	}
 }

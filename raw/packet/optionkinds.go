@@ -27,7 +27,9 @@ var ip4Options = map[string]optionKind{
 	"ssrr": {typ: IPv4OptionSSRR, fixed: 1, fields: []optionField{{name: "ptr", bytes: 1}, {name: "addrs", offset: 1, bytes: -4}}},
 	"ts": {typ: IPv4OptionTimestamp, fixed: 2, fields: []optionField{{name: "ptr", bytes: 1}, {name: "oflw", offset: 1, bytes: 1, shift: 4, bits: 4},
 		{name: "flag", offset: 1, bytes: 1, bits: 4}, {name: "data", offset: 2}}},
-	"ra": {typ: IPv4OptionRouterAlert, fixed: 2, fields: []optionField{{name: "value", bytes: 2}}},
+	"sec": {typ: 130, fields: []optionField{{name: "data"}}},
+	"sid": {typ: 136, fixed: 2, fields: []optionField{{name: "id", bytes: 2}}},
+	"ra":  {typ: IPv4OptionRouterAlert, fixed: 2, fields: []optionField{{name: "value", bytes: 2}}},
 }
 
 var tcpOptions = map[string]optionKind{
@@ -72,5 +74,4 @@ var ndOptions = map[string]optionKind{
 var icmpObjects = map[string]optionKind{
 	"mpls": {typ: 1, ctype: 1, fixed: 4, fields: []optionField{{name: "label", bytes: 4, shift: 12, bits: 20}, {name: "tc", bytes: 4, shift: 9, bits: 3},
 		{name: "s", bytes: 4, shift: 8, bits: 1}, {name: "ttl", bytes: 4, bits: 8}}},
-	"iface": {typ: 2, fields: []optionField{{name: "data"}}},
 }

@@ -15,8 +15,9 @@ const (
 	maxSpec     = 1 << 20 // bytes
 	maxLayers   = 64
 	maxElements = 256     // options in one list
-	maxValues   = 1 << 20 // values read from a file, or listed
+	maxValues   = 1 << 20 // lines of all files
 	maxPayload  = 1 << 18 // bytes
+	maxFiles    = 1 << 26 // bytes of all files
 )
 
 // SyntaxError says where an expression is wrong and how.
@@ -43,6 +44,8 @@ type parsing struct {
 	spec string
 	pos  int
 	t    *Template
+
+	listed, files int // so far: lines and bytes of files
 }
 
 // failure carries a SyntaxError up through the recursive descent.
@@ -113,10 +116,10 @@ func (p *parsing) rune() string {
 }
 
 func isNameByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '.'
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.'
 }
 
-// name reads a lower-case name; "" if there is none.
+// name reads a name; "" if there is none.
 func (p *parsing) name() string {
 	p.space()
 	start := p.pos
@@ -177,6 +180,9 @@ func (p *parsing) layer() {
 	p.space()
 	start := p.pos
 	name := p.name()
+	if short := shortName(name, isLayer, layerSynonyms); isLayer(short) {
+		name = short
+	}
 	if slices.Contains(payloadKinds, name) {
 		p.payload(name, start)
 		return
@@ -216,29 +222,15 @@ func layerNames() []string {
 	return names
 }
 
-// didYouMean proposes the candidates that start as name does, or all when none does.
-func didYouMean(name string, candidates []string) string {
-	var near []string
-	for n := len(name); n > 0 && len(near) == 0; n-- {
-		for _, c := range candidates {
-			if strings.HasPrefix(c, name[:n]) {
-				near = append(near, c)
-			}
-		}
-	}
-	if len(near) == 0 {
-		near = candidates
-	}
-	slices.Sort(near)
-	return ": there is " + strings.Join(slices.Compact(near), ", ")
-}
-
 func (p *parsing) field(n *node) {
 	p.space()
 	start := p.pos
 	name := p.name()
 	if name == "" {
 		p.fail(p.pos, "%q where the name of a field of %s is needed", p.rune(), n.kind.name)
+	}
+	if short := n.kind.fieldName(name); n.kind.hasField(short) {
+		name = short
 	}
 	var half alias // of a field, when the name means only some of its bits
 	f, ok := n.kind.field(name)
@@ -305,6 +297,8 @@ func (p *parsing) compound(n *node, name string, ptr any) {
 		*f = p.options(n.kind)
 	case *[]ICMPExtension:
 		*f = p.objects()
+	case *[]GroupRecord:
+		*f = p.records(n.kind.family)
 	}
 }
 
@@ -345,15 +339,34 @@ func (p *parsing) options(kind *layerKind) []Option {
 		list = list[:len(list)+1]
 		o := &list[len(list)-1]
 		if name == "opt" {
-			p.generic("opt", start, []genericField{{"type", target{ptr: &o.Type, bits: 8}}, {"len", target{ptr: &o.Length, bits: 8}}}, &o.Data)
+			p.generic("opt", []genericField{{"type", target{ptr: &o.Type, bits: 8}}, {"len", target{ptr: &o.Length, bits: 8}}}, &o.Data)
 			return
 		}
-		k, ok := kind.options[name]
+		k, ok := kind.options[shortName(name, func(s string) bool { return hasKey(kind.options, s) }, optionSynonyms)]
 		if !ok {
 			p.fail(start, "%s has no option %q%s", kind.name, name, didYouMean(name, optionNames(kind.options, "opt")))
 		}
 		o.Type = k.typ
 		o.Data = p.element(name, k, target{ptr: &o.Length, bits: 8})
+	})
+	return slices.Clip(list)
+}
+
+// records reads [rec{type=4, group=233.252.0.1, sources=[192.0.2.1]}].
+func (p *parsing) records(family int) []GroupRecord {
+	list := make([]GroupRecord, 0, maxElements) // full size: the targets below point into it
+	p.elements(func(name string, start int) {
+		if name != "rec" {
+			p.fail(start, "a list of records has no %q: there is rec{type=, group=, sources=[]}", name)
+		}
+		list = list[:len(list)+1]
+		r := &list[len(list)-1]
+		fields := []genericField{{"type", target{ptr: &r.Type, bits: 8}}, {"auxlen", target{ptr: &r.AuxLength, bits: 8}}, {"nsrc", target{ptr: &r.NumSources, bits: 16}},
+			{"group", target{ptr: &r.Group, bits: family}}}
+		p.braced("rec", fields, map[string]func(){
+			"sources": func() { r.Sources = p.addresses(family) },
+			"aux":     func() { r.Aux = p.bytes() },
+		})
 	})
 	return slices.Clip(list)
 }
@@ -365,13 +378,17 @@ func (p *parsing) objects() []ICMPExtension {
 		list = list[:len(list)+1]
 		o := &list[len(list)-1]
 		if name == "obj" {
-			p.generic("obj", start, []genericField{{"class", target{ptr: &o.Class, bits: 8}}, {"ctype", target{ptr: &o.CType, bits: 8}},
+			p.generic("obj", []genericField{{"class", target{ptr: &o.Class, bits: 8}}, {"ctype", target{ptr: &o.CType, bits: 8}},
 				{"len", target{ptr: &o.Length, bits: 16}}}, &o.Data)
 			return
 		}
-		k, ok := icmpObjects[name]
+		if plain(name) == "iface" {
+			*o = p.interfaceInfo()
+			return
+		}
+		k, ok := icmpObjects[shortName(name, func(s string) bool { return hasKey(icmpObjects, s) }, optionSynonyms)]
 		if !ok {
-			p.fail(start, "there is no extension object %q%s", name, didYouMean(name, optionNames(icmpObjects, "obj")))
+			p.fail(start, "there is no extension object %q%s", name, didYouMean(name, optionNames(icmpObjects, "obj", "iface")))
 		}
 		o.Class, o.CType = k.typ, k.ctype
 		o.Data = p.element(name, k, target{ptr: &o.Length, bits: 16})
@@ -379,8 +396,9 @@ func (p *parsing) objects() []ICMPExtension {
 	return slices.Clip(list)
 }
 
-func optionNames(kinds map[string]optionKind, generic string) []string {
-	names := []string{generic}
+func hasKey(m map[string]optionKind, name string) bool { _, ok := m[name]; return ok }
+
+func optionNames(kinds map[string]optionKind, names ...string) []string {
 	for n := range kinds {
 		names = append(names, n)
 	}
@@ -413,20 +431,34 @@ type genericField struct {
 }
 
 // generic reads an element that is given by numbers and bytes.
-func (p *parsing) generic(name string, start int, fields []genericField, data *[]byte) {
+func (p *parsing) generic(name string, fields []genericField, data *[]byte) {
+	p.braced(name, fields, map[string]func(){"data": func() { *data = p.bytes() }})
+}
+
+// braced reads {field=value, …}: fields that are scalars, and others, each with what reads it.
+func (p *parsing) braced(name string, fields []genericField, others map[string]func()) {
 	p.expect('{', name)
 	for p.peek() != '}' {
 		at := p.pos
 		f := p.name()
-		p.expect('=', name)
-		if f == "data" {
-			*data = p.bytes()
-		} else {
-			i := slices.IndexFunc(fields, func(g genericField) bool { return g.name == f })
-			if i < 0 {
-				p.fail(at, "%s has no field %q: there is type or class and ctype, len, data", name, f)
+		i := slices.IndexFunc(fields, func(g genericField) bool { return g.name == f })
+		other := others[f]
+		if i < 0 && other == nil {
+			var names []string
+			for _, g := range fields {
+				names = append(names, g.name)
 			}
-			p.bind(fields[i].target, p.values(value{name: f, bits: fields[i].target.bits}), at)
+			for o := range others {
+				names = append(names, o)
+			}
+			p.fail(at, "%s has no field %q%s", name, f, didYouMean(f, names))
+		}
+		p.expect('=', name)
+		if other != nil {
+			other()
+		} else {
+			_, addr := fields[i].target.ptr.(*netip.Addr)
+			p.bind(fields[i].target, p.values(value{name: f, bits: fields[i].target.bits, addr: addr}), at)
 		}
 		if !p.accept(',') {
 			break
@@ -542,9 +574,6 @@ func (p *parsing) values(f value) values {
 			break
 		}
 		p.span(f, &v)
-		if len(v.spans) > maxValues {
-			p.fail(start, "more than %d values", maxValues)
-		}
 		comma := p.pos
 		if !p.accept(',') {
 			break
@@ -715,13 +744,16 @@ func (p *parsing) read(name string, start int) []byte {
 	if err != nil {
 		p.fail(start, "%v", err)
 	}
+	if p.files += len(b); p.files > maxFiles {
+		p.fail(start, "the files of the expression have more than %d bytes in all", maxFiles)
+	}
 	return b
 }
 
 func (p *parsing) lines(name string, start int) []string {
 	lines := strings.Split(strings.TrimSuffix(string(p.read(name, start)), "\n"), "\n")
-	if len(lines) > maxValues {
-		p.fail(start, "the file has %d lines, at most %d are read", len(lines), maxValues)
+	if p.listed += len(lines); p.listed > maxValues {
+		p.fail(start, "the files of the expression have %d lines, at most %d are read", p.listed, maxValues)
 	}
 	return lines
 }

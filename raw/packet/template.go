@@ -247,9 +247,12 @@ func (t *Template) VariesAt(ptr any) bool {
 	return slices.ContainsFunc(t.variables, func(v variable) bool { return v.target.ptr == ptr && v.values.progress != perRun })
 }
 
-// Subnet reports whether the field at the pointer takes on the addresses of a whole prefix.
+// Subnet reports whether the field at the pointer takes on the addresses of a whole prefix, or any there are at random.
 func (t *Template) Subnet(ptr any) bool {
-	return slices.ContainsFunc(t.variables, func(v variable) bool { return v.target.ptr == ptr && v.values.subnet })
+	return slices.ContainsFunc(t.variables, func(v variable) bool {
+		any := v.values.progress == random && len(v.values.spans) == 0
+		return v.target.ptr == ptr && (v.values.subnet || any)
+	})
 }
 
 // Append appends packet n to b, and to ends where it ends in b: more than one end when the expression asks for

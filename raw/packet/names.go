@@ -1,0 +1,149 @@
+package packet
+
+import (
+	"slices"
+	"strings"
+)
+
+// Every layer and field has one short name, which is what [Format] writes. The parser also takes the names that RFCs,
+// scapy and tshark have for them, in any case, with or without underscores, and with tshark's prefix: total_length,
+// hwsrc, tcp.srcport.
+
+var layerSynonyms = map[string]string{
+	"ether": "eth", "ethernet": "eth", "dot1q": "vlan", "dot1ad": "qinq", "ipv4": "ip", "ipv6": "ip6", "icmpv4": "icmp", "icmpv6": "icmp6",
+	"hopbyhop": "hopopts", "hbh": "hopopts", "destopts": "dstopts", "destinationoptions": "dstopts", "routing": "rh", "srh": "rh", "fragment": "frag",
+	"mobilityheader": "mobility", "raw": "hex", "payload": "hex",
+}
+
+// commonSynonyms hold wherever the layer has a field of the short name, and none of the long one.
+var commonSynonyms = map[string]string{
+	"checksum": "chksum", "cksum": "chksum", "headerchecksum": "chksum", "length": "len", "sequence": "seq", "sequencenumber": "seq", "seqnum": "seq",
+	"source": "src", "sourceaddress": "src", "destination": "dst", "destinationaddress": "dst", "sourceport": "sport", "srcport": "sport",
+	"destinationport": "dport", "dstport": "dport", "protocol": "proto", "protocoltype": "proto", "nextheader": "nh", "nxt": "nh", "next": "nh",
+	"identification": "id", "identifier": "id", "ident": "id", "ethertype": "type", "etype": "type", "ver": "version", "opts": "options", "opt": "options", "pointer": "ptr",
+	"hoplimit": "hlim", "securityparametersindex": "spi", "hdrextlen": "len", "headerextensionlength": "len", "payloadlen": "len", "reserved": "res",
+	"reserved1": "res1", "reserved2": "res2", "classoftraffic": "tc", "trafficclass": "tc", "integritycheckvalue": "icv",
+}
+
+var fieldSynonyms = map[string]map[string]string{
+	"vlan":  {"prio": "pcp", "priority": "pcp", "cfi": "dei", "vlan": "id", "vid": "id"},
+	"qinq":  {"prio": "pcp", "priority": "pcp", "cfi": "dei", "vlan": "id", "vid": "id"},
+	"mpls":  {"exp": "tc", "cos": "tc", "bottom": "s", "bos": "s", "bottomofstack": "s", "timetolive": "ttl"},
+	"pppoe": {"sessionid": "session"},
+	"arp": {"hwtype": "htype", "hrd": "htype", "hardwaretype": "htype", "pro": "ptype", "protocoltype": "ptype", "prototype": "ptype", "hwlen": "hlen", "hln": "hlen",
+		"pln": "plen", "opcode": "op", "oper": "op", "operation": "op", "hwsrc": "sha", "srchwmac": "sha", "psrc": "spa", "srcprotoipv4": "spa",
+		"hwdst": "tha", "dsthwmac": "tha", "pdst": "tpa", "dstprotoipv4": "tpa"},
+	"ip": {"typeofservice": "tos", "dsfield": "tos", "internetheaderlength": "ihl", "hdrlen": "ihl", "totallength": "len", "fragmentoffset": "off", "fragoffset": "off",
+		"frag": "off", "offset": "off", "timetolive": "ttl", "addr": "dst"},
+	"ip6":  {"tclass": "tc", "flowlabel": "flow", "fl": "flow", "payloadlength": "plen", "length": "plen"},
+	"rh":   {"routingtype": "type", "segmentsleft": "left", "segleft": "left", "addresses": "addrs", "segments": "addrs"},
+	"frag": {"fragmentoffset": "off", "offset": "off", "m": "more", "mflag": "more", "res1": "res"},
+	"icmp": {"nexthopmtu": "mtu", "gateway": "gw", "gatewayaddress": "gw", "gatewayinternetaddress": "gw", "tsori": "orig", "originate": "orig",
+		"originatetimestamp": "orig", "tsrx": "recv", "receive": "recv", "receivetimestamp": "recv", "tstx": "xmit", "transmit": "xmit", "transmittimestamp": "xmit",
+		"addrmask": "mask", "addressmask": "mask", "unused": "rest", "reserved": "rest", "extensions": "ext"},
+	"icmp6": {"tgt": "target", "targetaddress": "target", "destination": "dest", "destinationaddress": "dest", "dst": "dest", "mladdr": "group",
+		"multicastaddress": "group", "chlim": "hlim", "curhoplimit": "hlim", "routerlifetime": "lifetime", "reachabletime": "reachable", "retranstimer": "retrans",
+		"mrd": "id", "maximumresponsedelay": "id", "unused": "rest", "reserved": "rest", "extensions": "ext"},
+	"igmp":    {"mrcode": "maxresp", "mrtime": "maxresp", "maxresptime": "maxresp", "maxrespcode": "maxresp", "gaddr": "group", "maddr": "group", "groupaddress": "group"},
+	"udplite": {"coverage": "cov", "checksumcoverage": "cov"},
+	"tcp": {"acknowledgmentnumber": "ack", "acknowledgementnumber": "ack", "dataoffset": "doff", "dataofs": "doff", "hdrlen": "doff", "window": "win", "windowsize": "win",
+		"windowsizevalue": "win", "urgentpointer": "urp", "urgptr": "urp"},
+	"sctp":   {"verificationtag": "tag"},
+	"chunk":  {"data": "value", "chunkvalue": "value"},
+	"vxlan":  {"vxlannetworkidentifier": "vni", "reserved1": "res"},
+	"geneve": {"optionlen": "optlen", "optionslength": "optlen", "virtualnetworkidentifier": "vni"},
+}
+
+var optionSynonyms = map[string]string{
+	"end": "eol", "noop": "nop", "maximumsegmentsize": "mss", "windowscale": "wscale", "ws": "wscale", "sackpermitted": "sackok", "sackperm": "sackok", "timestamp": "ts", "timestamps": "ts",
+	"md5sig": "md5", "tcpao": "ao", "usertimeout": "uto", "fastopen": "tfo", "recordroute": "rr", "routeralert": "ra", "jumbopayload": "jumbo", "hao": "homeaddr",
+	"homeaddress": "homeaddr", "tunnelencapsulationlimit": "tunlimit", "sourcelinklayeraddress": "slla", "srclladdr": "slla", "targetlinklayeraddress": "tlla",
+	"dstlladdr": "tlla", "prefixinfo": "prefix", "prefixinformation": "prefix", "redirectedheader": "redirected", "option": "opt", "object": "obj",
+}
+
+// plain strips what does not matter in a name.
+func plain(name string) string {
+	name = name[strings.LastIndexByte(name, '.')+1:]
+	return strings.ToLower(strings.ReplaceAll(name, "_", ""))
+}
+
+// shortName returns the name of ours that is meant, or name as it is.
+func shortName(name string, known func(string) bool, synonyms ...map[string]string) string {
+	if known(name) {
+		return name
+	}
+	name = plain(name)
+	for _, m := range synonyms {
+		if short, ok := m[name]; ok && known(short) && !known(name) {
+			return short
+		}
+	}
+	return name
+}
+
+func isLayer(name string) bool { return slices.Contains(payloadKinds, name) || kindByName(name) != nil }
+
+func (k *layerKind) hasField(name string) bool {
+	if _, alias := k.aliases[name]; alias {
+		return true
+	}
+	_, ok := k.field(name)
+	return ok
+}
+
+// fieldName returns the name of the field of k that is meant.
+func (k *layerKind) fieldName(name string) string {
+	return shortName(name, k.hasField, fieldSynonyms[k.name], commonSynonyms)
+}
+
+// didYouMean proposes the candidates that are written much like name, else those that start as it does, else all.
+func didYouMean(name string, candidates []string) string {
+	var near []string
+	low := plain(name)
+	for limit := 1; limit <= min(2, len(low)-2) && near == nil; limit++ {
+		for _, c := range candidates {
+			if distance(low, c) <= limit {
+				near = append(near, c)
+			}
+		}
+	}
+	for n := len(low); n > 0 && near == nil; n-- {
+		for _, c := range candidates {
+			if strings.HasPrefix(c, low[:n]) {
+				near = append(near, c)
+			}
+		}
+	}
+	if near == nil {
+		near = slices.Clone(candidates)
+	}
+	slices.Sort(near)
+	return ": there is " + strings.Join(slices.Compact(near), ", ")
+}
+
+// distance is how many letters must be put in, left out, replaced or swapped with the next to make b of a.
+func distance(a, b string) int {
+	if len(a) > 32 || len(b) > 32 {
+		return len(a) + len(b)
+	}
+	var rows [3][33]int
+	for j := range len(b) + 1 {
+		rows[1][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		rows[2][0] = i
+		for j := 1; j <= len(b); j++ {
+			replaced := rows[1][j-1]
+			if a[i-1] != b[j-1] {
+				replaced++
+			}
+			d := min(replaced, rows[1][j]+1, rows[2][j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d = min(d, rows[0][j-2]+1)
+			}
+			rows[2][j] = d
+		}
+		rows[0], rows[1] = rows[1], rows[2]
+	}
+	return rows[1][len(b)]
+}
