@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw/packet"
@@ -161,6 +162,56 @@ func TestExamplesOfTheHelp(t *testing.T) {
 		}
 		if err != nil {
 			t.Errorf("%s: %v", e.Line, err)
+		}
+	}
+}
+
+// TestTargetsMustBeSaid: what reaches many is refused unless it is named, also when it hides behind chance or an Ethernet
+// address.
+func TestTargetsMustBeSaid(t *testing.T) {
+	for _, test := range []struct{ spec, want string }{
+		{"ip{dst=rand} / udp{dport=9}", "--allow subnet"},
+		{"ip6{dst=rand} / udp{dport=9}", "--allow subnet"},
+		{"ip{dst=rand 192.0.2.0/24} / udp{dport=9}", "--allow subnet"},
+		{"ip6{dst=rand 2001:db8::/32} / udp{dport=9}", "--allow subnet"},
+		{"arp{tpa=rand}", "--allow subnet"},
+		{"eth{dst=broadcast} / ip{dst=192.0.2.1} / udp{dport=9}", "--allow broadcast"},
+		{"eth{dst=broadcast, type=0x88b5} / hex{00}", "--allow broadcast"},
+		{"eth{dst=01:80:c2:00:00:0e, type=0x88cc} / hex{00}", "--allow multicast"},
+		{"ip{dst=rand 239.255.255.0..240.0.0.9} / udp{dport=9}", "--allow multicast"},
+		{"ip{dst=rand 224.0.0.0..224.0.0.9} / udp{dport=9}", "--allow multicast"},
+	} {
+		r := local("-c", "50", "--rate", "1000", test.spec)
+		if r.code != 2 || !strings.Contains(r.stderr, test.want) {
+			t.Errorf("%s: exit %d, %q, want %q", test.spec, r.code, r.stderr, test.want)
+		}
+	}
+}
+
+// TestHostileFiles: what is no file of values is refused, soon and without taking memory.
+func TestHostileFiles(t *testing.T) {
+	for _, spec := range []string{
+		"ip{dst=192.0.2.1, ttl=from /dev/zero} / udp", "ip{dst=192.0.2.1} / udp / file{/dev/zero}", "ip{dst=192.0.2.1} / udp / lines{/dev/zero}",
+		"ip{dst=192.0.2.1, ttl=from /} / udp", "ip{dst=192.0.2.1} / udp / file{/}", "ip{dst=192.0.2.1, ttl=from /dev/null} / udp",
+		"ip{dst=192.0.2.1} / udp / random{4000000000}", "ip{dst=192.0.2.1} / udp / zero{262145}", "ip{dst=192.0.2.1, id=1..18446744073709551616} / udp",
+		"ip{dst=192.0.2.1, ttl=from FIFO} / udp", "ip{dst=192.0.2.1} / udp / lines{FIFO}",
+	} {
+		if strings.Contains(spec, "/dev/zero") && testing.Short() {
+			continue
+		}
+		if fifo := makeFIFO(t); fifo != "" {
+			spec = strings.ReplaceAll(spec, "FIFO", fifo)
+		}
+		start := time.Now()
+		r := local("--print", spec)
+		if d := time.Since(start); d > 30*time.Second {
+			t.Errorf("%s took %v", spec, d)
+		}
+		if strings.Contains(spec, "lines{") && strings.Contains(spec, "fifo") { // one empty line: an empty payload
+			continue
+		}
+		if r.code != 2 || !strings.Contains(r.stderr, "column ") || strings.Count(r.stderr, "\n") != 2 {
+			t.Errorf("%s: exit %d, %q", spec, r.code, r.stderr)
 		}
 	}
 }

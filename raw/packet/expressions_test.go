@@ -114,6 +114,7 @@ func expressionPairs() (list []pair, sweeps []sweep) {
 		{ip4Ours + `} / ` + udpOurs + `} / text{a\x00\}b\\}`, ip4Scapy + ")/" + udpScapy + `)/b"a\x00}b\\"`},
 		{ip4Ours + ", proto=253} / hex{00 01 02 ff}", ip4Scapy + `,proto=253)/b"\x00\x01\x02\xff"`},
 	}
+	list = append(list, morePairs()...)
 	for _, s := range []sweep{
 		{ip4Ours + ", tos=%s} / " + udpOurs + "}", ip4Scapy + ",tos=%s)/" + udpScapy + ")", u8s, nil, "ip.dsfield"},
 		{ip4Ours + ", ttl=%s} / " + udpOurs + "}", ip4Scapy + ",ttl=%s)/" + udpScapy + ")", u8s, nil, "ip.ttl"},

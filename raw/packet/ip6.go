@@ -28,7 +28,8 @@ type HopByHop struct {
 	Options    []Option   `field:"options"`
 }
 
-// DestinationOptions is the destination options header.
+// DestinationOptions is the destination options header. With a home address option (RFC 6275) the checksums below cover
+// that as the source.
 type DestinationOptions struct {
 	NextHeader Opt[uint8] `field:"nh"`
 	Length     Opt[uint8] `field:"len"` // in 8 bytes, the first 8 not counted
@@ -152,6 +153,17 @@ func (h *HopByHop) jumbo() bool {
 		}
 	}
 	return false
+}
+
+// home returns the address that transport checksums cover as the source: that of the home address option (RFC 6275,
+// section 6.3).
+func (h *DestinationOptions) home() (netip.Addr, bool) {
+	for i := range h.Options {
+		if o := &h.Options[i]; o.Type == IPv6OptionHomeAddress && len(o.Data) == 16 {
+			return netip.AddrFrom16([16]byte(o.Data)), true
+		}
+	}
+	return netip.Addr{}, false
 }
 
 func appendOptionsHeader(b []byte, nh, length Opt[uint8], options []Option, next Layer) ([]byte, error) {

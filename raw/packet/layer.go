@@ -179,21 +179,28 @@ func finishLayer(b []byte, layers []Layer, i int, starts []int) ([]byte, error) 
 
 // pseudoHeader returns the sum of the pseudo-header of the nearest IP layer of outer.
 func pseudoHeader(outer []Layer, protocol uint8, length int) (Sum, bool) {
-	var final netip.Addr
+	var final, home netip.Addr
 	for i := len(outer) - 1; i >= 0; i-- {
 		switch l := outer[i].(type) {
 		case *Routing:
 			if a, ok := l.final(); ok {
 				final = a
 			}
+		case *DestinationOptions:
+			if a, ok := l.home(); ok {
+				home = a
+			}
 		case *IPv4:
 			return PseudoHeader(l.Src, l.final(), protocol, length), true
 		case *IPv6:
-			dst := l.Dst
+			src, dst := l.Src, l.Dst
 			if final.IsValid() {
 				dst = final
 			}
-			return PseudoHeader(l.Src, dst, protocol, length), true
+			if home.IsValid() {
+				src = home
+			}
+			return PseudoHeader(src, dst, protocol, length), true
 		}
 	}
 	return 0, false

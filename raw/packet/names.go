@@ -36,14 +36,14 @@ var fieldSynonyms = map[string]map[string]string{
 	"ip": {"typeofservice": "tos", "dsfield": "tos", "internetheaderlength": "ihl", "hdrlen": "ihl", "totallength": "len", "fragmentoffset": "off", "fragoffset": "off",
 		"frag": "off", "offset": "off", "timetolive": "ttl", "addr": "dst"},
 	"ip6":  {"tclass": "tc", "flowlabel": "flow", "fl": "flow", "payloadlength": "plen", "length": "plen"},
-	"rh":   {"routingtype": "type", "segmentsleft": "left", "segleft": "left", "addresses": "addrs", "segments": "addrs"},
+	"rh":   {"routingtype": "type", "segmentsleft": "left", "segleft": "left", "addresses": "addrs", "segments": "addrs", "reserved": "rest"},
 	"frag": {"fragmentoffset": "off", "offset": "off", "m": "more", "mflag": "more", "res1": "res"},
 	"icmp": {"nexthopmtu": "mtu", "gateway": "gw", "gatewayaddress": "gw", "gatewayinternetaddress": "gw", "tsori": "orig", "originate": "orig",
 		"originatetimestamp": "orig", "tsrx": "recv", "receive": "recv", "receivetimestamp": "recv", "tstx": "xmit", "transmit": "xmit", "transmittimestamp": "xmit",
 		"addrmask": "mask", "addressmask": "mask", "unused": "rest", "reserved": "rest", "extensions": "ext"},
 	"icmp6": {"tgt": "target", "targetaddress": "target", "destination": "dest", "destinationaddress": "dest", "dst": "dest", "mladdr": "group",
 		"multicastaddress": "group", "chlim": "hlim", "curhoplimit": "hlim", "routerlifetime": "lifetime", "reachabletime": "reachable", "retranstimer": "retrans",
-		"mrd": "id", "maximumresponsedelay": "id", "unused": "rest", "reserved": "rest", "extensions": "ext"},
+		"mrd": "id", "maximumresponsedelay": "id", "res": "rest", "unused": "rest", "reserved": "rest", "extensions": "ext"},
 	"igmp":    {"mrcode": "maxresp", "mrtime": "maxresp", "maxresptime": "maxresp", "maxrespcode": "maxresp", "gaddr": "group", "maddr": "group", "groupaddress": "group"},
 	"udplite": {"coverage": "cov", "checksumcoverage": "cov"},
 	"tcp": {"acknowledgmentnumber": "ack", "acknowledgementnumber": "ack", "dataoffset": "doff", "dataofs": "doff", "hdrlen": "doff", "window": "win", "windowsize": "win",
@@ -51,7 +51,7 @@ var fieldSynonyms = map[string]map[string]string{
 	"sctp":   {"verificationtag": "tag"},
 	"chunk":  {"data": "value", "chunkvalue": "value"},
 	"vxlan":  {"vxlannetworkidentifier": "vni", "reserved1": "res"},
-	"geneve": {"optionlen": "optlen", "optionslength": "optlen", "virtualnetworkidentifier": "vni"},
+	"geneve": {"optionlen": "optlen", "optionslength": "optlen", "virtualnetworkidentifier": "vni", "reserved2": "res"},
 }
 
 var optionSynonyms = map[string]string{

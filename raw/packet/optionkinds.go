@@ -68,7 +68,18 @@ var ndOptions = map[string]optionKind{
 	"mtu":        {typ: NDOptionMTU, fixed: 6, fields: []optionField{{name: "res", bytes: 2}, {name: "mtu", offset: 2, bytes: 4}}},
 	"nonce":      {typ: 14, fields: []optionField{{name: "data"}}},
 	"rdnss":      {typ: NDOptionRDNSS, fixed: 6, fields: []optionField{{name: "lifetime", offset: 2, bytes: 4}, {name: "addrs", offset: 6, bytes: -16}}},
-	"dnssl":      {typ: 31, fixed: 6, fields: []optionField{{name: "lifetime", offset: 2, bytes: 4}, {name: "names", offset: 6}}},
+	"interval":   {typ: 7, fixed: 6, fields: []optionField{{name: "res", bytes: 2}, {name: "interval", offset: 2, bytes: 4}}},
+	"homeagent":  {typ: 8, fixed: 6, fields: []optionField{{name: "res", bytes: 2}, {name: "preference", offset: 2, bytes: 2}, {name: "lifetime", offset: 4, bytes: 2}}},
+	"cga":        {typ: 11, fields: []optionField{{name: "data"}}},
+	"rsa":        {typ: 12, fields: []optionField{{name: "data"}}},
+	"timestamp":  {typ: 13, fixed: 14, fields: []optionField{{name: "time", offset: 6, bytes: 8}}},
+	"route": {typ: 24, fixed: 6, fields: []optionField{{name: "plen", bytes: 1}, {name: "flags", offset: 1, bytes: 1}, {name: "lifetime", offset: 2, bytes: 4},
+		{name: "prefix", offset: 6, bytes: 16, addr: true}}},
+	"raflags": {typ: 26, fixed: 6, fields: []optionField{{name: "flags", bytes: 6}}},
+	"captive": {typ: 37, fields: []optionField{{name: "uri"}}},
+	"pref64": {typ: 38, fixed: 14, fields: []optionField{{name: "lifetime", bytes: 2, shift: 3, bits: 13}, {name: "plc", bytes: 2, bits: 3},
+		{name: "prefix", offset: 2}}},
+	"dnssl": {typ: 31, fixed: 6, fields: []optionField{{name: "lifetime", offset: 2, bytes: 4}, {name: "names", offset: 6}}},
 }
 
 var icmpObjects = map[string]optionKind{

@@ -24,6 +24,13 @@ from scapy.contrib.mpls import *
 from scapy.layers.vxlan import *
 from scapy.layers.sctp import *
 from scapy.layers.ipsec import *
+from scapy.contrib.igmpv3 import *
+from scapy.contrib.icmp_extensions import *
+def be16(v): return v.to_bytes(2, "big")
+def icmp4(b): return b[:2] + be16(checksum(b)) + b[4:]
+def csum6(over, b, proto): return in6_chksum(proto, IPv6(**dict(dict(src="2001:db8::1", dst="2001:db8::2"), **over)), b)
+def icmp6(b): return ICMPv6Unknown(b[:2] + be16(csum6({}, b, 58)) + b[4:])
+def extension(b): return b"\x20\0" + be16(checksum(b"\x20\0\0\0" + b)) + b
 for line in sys.stdin.read().split("\0"):
     print(bytes(eval(line)).hex())
 `)

@@ -70,6 +70,11 @@ func value(t *testing.T, s string) uint64 {
 	return v
 }
 
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 0, 64)
+	return err == nil || s == "True"
+}
+
 func TestFieldsAgainstTshark(t *testing.T) {
 	_, sweeps := expressionPairs()
 	type check struct {
