@@ -5,6 +5,7 @@ import "math"
 // joinICMP finds what each ICMP error quotes and which later call it failed, and which request each
 // echo reply answers.
 func (c *correlator) joinICMP() {
+	later := c.laterFragments()
 	for i, p := range c.Packets {
 		if p.ICMP == nil {
 			continue
@@ -26,6 +27,11 @@ func (c *correlator) joinICMP() {
 					p.Replies = r.Number
 					if p.To == nil {
 						p.To = r.From
+					}
+					if p.Fragment.Is {
+						for _, q := range p.claim(later[p.fragmentKey()]) {
+							q.Cause = Cause{Kind: CausePacket, Packet: r.Number}
+						}
 					}
 					break
 				}

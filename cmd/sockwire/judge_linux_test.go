@@ -90,7 +90,7 @@ func (j *judge) do(t *testing.T, h *netlab.Host, dir string, args ...string) out
 	}
 	cmd := h.Command(ctx, path, args[1:]...)
 	// The collector and preemption of Go's runtime interrupt system calls when they like.
-	cmd.Env = append(os.Environ(), "PATH="+j.bin+":"+os.Getenv("PATH"), "GODEBUG=asyncpreemptoff=1", "GOGC=off", "LC_ALL=C")
+	cmd.Env = append(os.Environ(), "PATH="+j.bin+":/usr/bin:"+os.Getenv("PATH"), "GODEBUG=asyncpreemptoff=1", "GOGC=off", "LC_ALL=C")
 	cmd.Dir = dir
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -179,6 +179,11 @@ func (c *call) text(fd bool) string {
 		return s // which number is free depends on the other threads
 	}
 	return fmt.Sprintf("%s = %d", s, *c.Result)
+}
+
+// takes tells whether the call received something.
+func (c *call) takes() bool {
+	return (strings.HasPrefix(c.Name, "recv") || c.Name == "read") && c.Result != nil && *c.Result > 0
 }
 
 type sighting struct {
@@ -461,23 +466,30 @@ type order int
 
 const (
 	byThread order = iota // the calls of each thread, in their order and with descriptors
-	bySocket              // the calls on each socket, in their order: for programs that move between threads
+	bySocket              // the calls on each socket, in their order, successive receives as one: for programs that move between threads
 	asSet                 // the calls on each socket, each kind once: for programs that ask as often as they like
 )
 
-// sequences are the calls of each thread or socket as text. Tries that had to wait are left out unless they are
-// compared by thread: how often something is not ready yet is another at every run.
+// sequences are the calls of each thread or socket as text. Tries that had to wait or were interrupted are left out
+// unless they are compared by thread: how often something is not ready yet is another at every run.
 func sequences(calls []*call, by order) []string {
 	slices.SortStableFunc(calls, func(a, b *call) int { return int(a.Entered - b.Entered) })
 	var keys []string
 	lines := map[string][]string{}
+	latest := map[string]*call{}
 	for _, c := range calls {
 		key := strconv.Itoa(c.Thread)
 		if by != byThread {
-			if key = c.Socket; c.Errno == "EAGAIN" {
+			if key = c.Socket; c.Errno == "EAGAIN" || strings.HasPrefix(c.Errno, "ERESTART") {
 				continue
 			}
 		}
+		if last := latest[key]; by == bySocket && last != nil && last.takes() && c.takes() && last.Name == c.Name {
+			*last.Result += *c.Result
+			lines[key][len(lines[key])-1] = last.text(false)
+			continue
+		}
+		latest[key] = c
 		text := c.text(by == byThread)
 		if by == asSet {
 			if text = c.Name + " " + c.Errno; slices.Contains(lines[key], text) {
@@ -514,8 +526,8 @@ func (r *recording) sameCalls(t *testing.T, threads map[int][]*call, by order) {
 	}
 	for _, c := range ours {
 		if c.Socket == "" { // a socket call that failed, or made a socket
-			for _, s := range r.sockets {
-				if c.Left != nil && s.Created == *c.Left {
+			for _, s := range r.sockets { // the first of a pair
+				if c.Left != nil && s.Created == *c.Left && (c.Socket == "" || len(s.Name) < len(c.Socket) || len(s.Name) == len(c.Socket) && s.Name < c.Socket) {
 					c.Socket = s.Name
 				}
 			}

@@ -35,6 +35,11 @@ func (s scripts) Run() int {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			dir, err := filepath.Abs(filepath.Join("testdata", "programs"))
+			env.Setenv("PROGRAMS", dir)
+			return err
+		},
 		Condition: func(cond string) (bool, error) {
 			return cond == "lab" && labAvailable(t) || cond == "peers" && peersAvailable(t), nil
 		},

@@ -43,6 +43,49 @@ func TestExercises(t *testing.T) {
 	}
 }
 
+// TestPrograms does the same with programs that are not ours. Most of them ask as often as they like whether there is
+// something to read, and move between threads.
+func TestPrograms(t *testing.T) {
+	if !peersAvailable(t) {
+		t.Skip("not all programs are installed")
+	}
+	peer(t, "tcpdump")
+	peer(t, "strace")
+	dir, err := filepath.Abs(filepath.Join("testdata", "programs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := newJudge(t)
+	for _, c := range []struct {
+		name  string
+		args  []string
+		by    order
+		part  bool // not all that is sent leaves before a reset
+		short bool
+	}{
+		{name: "curl and http.server", args: []string{"sh", "web.sh"}, by: bySocket, short: true},
+		{name: "dig", args: []string{"python3", "dns.py"}, by: bySocket},
+		{name: "ping", args: []string{"sh", "ping.sh"}},
+		{name: "nc", args: []string{"sh", "nc.sh"}, by: bySocket},
+		{name: "iperf3", args: []string{"sh", "iperf.sh"}, by: asSet, part: true},
+		{name: "ssh", args: []string{"ssh", "-V"}},
+		{name: "forking server", args: []string{"python3", "fork.py"}, by: bySocket},
+		{name: "python", args: []string{"python3", "calls.py"}, by: bySocket, part: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if testing.Short() && !c.short {
+				t.Skip("in short mode a part is enough")
+			}
+			t.Parallel()
+			if len(c.args) == 2 && c.args[1] != "-V" {
+				c.args[1] = filepath.Join(dir, c.args[1])
+			}
+			r := j.compare(t, false, c.by, c.args...)
+			r.check(t, !c.part)
+		})
+	}
+}
+
 // compare runs a program under strace, then under sockwire with tcpdump beside it, and checks that the calls, the
 // packets, and what it writes and returns are the same.
 func (j *judge) compare(t *testing.T, offload bool, by order, args ...string) *recording {
