@@ -49,6 +49,10 @@ var exercises = map[string]func(){
 	"hello":      func() { fmt.Println("hello") },
 	"vfork":      func() { exerciseChildren(30) },
 	"children":   func() { exerciseChildren(200) },
+	"jobs":       exerciseJobs,
+	"stops":      func() { unix.Kill(os.Getpid(), unix.SIGSTOP); unix.Kill(os.Getpid(), unix.SIGTSTP) },
+	"interrupts": exerciseInterrupts,
+	"idle":       exerciseIdle,
 	"threadends": exerciseThreadEnds,
 	"unix":       exerciseUnix,
 	"interrupt":  exerciseInterrupt,
@@ -728,5 +732,50 @@ func asleep(tid, number int) {
 		if strings.HasPrefix(string(in), strconv.Itoa(number)+" ") && sleeps() {
 			return
 		}
+	}
+}
+
+// exerciseJobs controls a job as a shell does: it sees it stop twice, lets it go on, and waits for its end.
+func exerciseJobs() {
+	pid := got(syscall.ForkExec("/proc/self/exe", []string{"exercise", "stops"}, &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setpgid: true}}))
+	var ws unix.WaitStatus
+	for _, signal := range []unix.Signal{unix.SIGSTOP, unix.SIGTSTP} {
+		got(unix.Wait4(pid, &ws, unix.WUNTRACED, nil))
+		expect(ws.Stopped() && ws.StopSignal() == signal, "status %x, want stopped by %v", ws, signal)
+		b := got(os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)))
+		// Stopped is T, or t when the tracer has been told.
+		state := b[bytes.LastIndexByte(b, ')')+2]
+		expect(state == 'T' || state == 't', "state %c", state)
+		did(unix.Kill(pid, unix.SIGCONT))
+		got(unix.Wait4(pid, &ws, unix.WCONTINUED, nil))
+		expect(ws.Continued(), "status %x, want continued", ws)
+	}
+	got(unix.Wait4(pid, &ws, 0, nil))
+	expect(ws.Exited() && ws.ExitStatus() == 0, "status %x", ws)
+}
+
+// exerciseInterrupts counts interrupts until its input says that there are no more.
+func exerciseInterrupts() {
+	came := make(chan os.Signal, 10)
+	signal.Notify(came, unix.SIGINT, unix.SIGTERM)
+	fmt.Println("ready")
+	first := <-came
+	fmt.Println("came:", first)
+	os.Stdin.Read(make([]byte, 1))
+	fmt.Println("more:", len(came))
+}
+
+// exerciseIdle says its number, answers each line with a datagram sent and received, and ends with its input.
+func exerciseIdle() {
+	r, name := bound(false, unix.SOCK_DGRAM)
+	s := dial(name, false, unix.SOCK_DGRAM)
+	fmt.Println(os.Getpid())
+	for b := make([]byte, 1); ; {
+		if n, err := os.Stdin.Read(b); n == 0 || err != nil {
+			return
+		}
+		got(unix.Write(s, []byte("still here")))
+		take(r, []byte("still here"))
+		fmt.Println("still here")
 	}
 }

@@ -27,8 +27,9 @@ import (
 
 // judge runs programs on hosts of a lab, traced and untraced.
 type judge struct {
-	lab *netlab.Lab
-	bin string // a directory with sockwire and exercise in it, both this test binary
+	lab    *netlab.Lab
+	engine string
+	bin    string // a directory with sockwire and exercise in it, both this test binary
 }
 
 func newJudge(t *testing.T) *judge {
@@ -43,7 +44,7 @@ func newJudge(t *testing.T) *judge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &judge{lab: lab, bin: t.TempDir()}
+	j := &judge{lab: lab, engine: "ptrace", bin: t.TempDir()}
 	for _, name := range []string{"sockwire", "exercise", "chat"} {
 		if err := os.Symlink(exe, filepath.Join(j.bin, name)); err != nil {
 			t.Fatal(err)
@@ -234,7 +235,7 @@ func (j *judge) record(t *testing.T, h *netlab.Host, dir string, flags []string,
 	t.Helper()
 	out := t.TempDir()
 	timeline, file := filepath.Join(out, "timeline.json"), filepath.Join(out, "packets.pcapng")
-	all := slices.Concat([]string{"sockwire", "--json", "-o", timeline, "-w", file, "--data", "65535"}, flags, []string{"--"}, args)
+	all := slices.Concat([]string{"sockwire", "--engine", j.engine, "--json", "-o", timeline, "-w", file, "--data", "65535"}, flags, []string{"--"}, args)
 	r := &recording{outcome: j.do(t, h, dir, all...), sockets: map[string]*socketRecord{}}
 	r.read(t, timeline)
 	r.frames = readFile(t.Context(), file)

@@ -506,8 +506,9 @@ func TestClosedOutput(t *testing.T) {
 	}
 }
 
-// TestAsNobody runs the command as a user without any right.
-func TestAsNobody(t *testing.T) {
+// asNobody is the sockwire command run by a user without any right.
+func asNobody(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -517,7 +518,7 @@ func TestAsNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	t.Cleanup(func() { os.RemoveAll(dir) })
 	b, err := os.ReadFile(exe)
 	if err == nil {
 		err = errors.Join(os.Chmod(dir, 0o755), os.WriteFile(filepath.Join(dir, "sockwire"), b, 0o755))
@@ -525,12 +526,17 @@ func TestAsNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := command(t, "stream", "datagram", "raw", "unix")
+	cmd := command(t, args...)
 	cmd.Path = filepath.Join(dir, "sockwire")
 	cmd.Env = append(cmd.Env, "TMPDIR=/tmp")
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	out, err := cmd.CombinedOutput()
+	return cmd
+}
+
+// TestAsNobody plays scenes as a user without any right.
+func TestAsNobody(t *testing.T) {
+	out, err := asNobody(t, "stream", "datagram", "raw", "unix").CombinedOutput()
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EINVAL) {
 		t.Skipf("another user cannot be had here: %v", err)
 	}

@@ -25,7 +25,7 @@ type traceOptions struct {
 
 // traces tells whether a program is to be traced rather than a scene played.
 func (o *options) traces(c *cli.Command) bool {
-	return c.Flags.ArgsLenAtDash() >= 0 || o.trace.pid != 0
+	return c.Flags.ArgsLenAtDash() >= 0 || c.Flags.Changed("pid")
 }
 
 // Flags that mean something to one of the two uses only.
@@ -71,12 +71,12 @@ func (o *options) checkUse(c *cli.Command, args []string) error {
 	switch {
 	case dash > 0:
 		return cli.Usagef("%q stands before --: a scene and a program cannot be mixed", args[0])
+	case t.pid < 0 || c.Flags.Changed("pid") && t.pid == 0:
+		return cli.Usagef("-p %d is no process", t.pid)
 	case t.pid == 0 && len(args) == 0:
 		return cli.Usagef("no command after --")
 	case t.pid != 0 && len(args) > 0:
 		return cli.Usagef("-p %d and a command cannot both be traced", t.pid)
-	case t.pid < 0 || c.Flags.Changed("pid") && t.pid == 0:
-		return cli.Usagef("-p %d is no process", t.pid)
 	case !slices.Contains(engines, t.engine):
 		return cli.Usagef("--engine %s: engines are %s", t.engine, strings.Join(engines, ", "))
 	case t.pid != 0 && t.isolate:

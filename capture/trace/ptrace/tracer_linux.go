@@ -95,12 +95,17 @@ func Start(c Command, cfg *Config) (*Tracer, error) {
 		return fail(unix.EINVAL, "Command.Args needs the name of the program")
 	case abi.Foreign(c.Path):
 		return fail(ErrForeign, "trace a program of 64 bits for this processor")
-	case info.Mode()&(os.ModeSetuid|os.ModeSetgid) != 0 && os.Geteuid() != 0:
+	case setuid(info):
 		return fail(ErrSetuid, "run this command as root, or attach to the program with its process number as root")
 	}
 	t := newTracer(cfg)
 	t.command, t.started = c, true
 	return t, nil
+}
+
+// setuid tells whether a program of this file would get other rights if it were not traced by this user.
+func setuid(info os.FileInfo) bool {
+	return info.Mode()&(os.ModeSetuid|os.ModeSetgid) != 0 && os.Geteuid() != 0
 }
 
 // Attach prepares to trace a running process with all its threads; Events then attaches. The error is an
@@ -109,8 +114,11 @@ func Attach(pid int, cfg *Config) (*Tracer, error) {
 	fail := func(err error, remedy string) (*Tracer, error) {
 		return nil, refuse("attach to", "process "+strconv.Itoa(pid), err, remedy)
 	}
-	if pid <= 0 || unix.Kill(pid, 0) == unix.ESRCH {
+	switch {
+	case pid <= 0 || unix.Kill(pid, 0) == unix.ESRCH:
 		return fail(unix.ESRCH, "ps shows the processes there are")
+	case pid == os.Getpid():
+		return fail(unix.EPERM, "that is the process that would trace: give the number of another")
 	}
 	if abi.Foreign(fmt.Sprintf("/proc/%d/exe", pid)) {
 		return fail(ErrForeign, "trace a program of 64 bits for this processor")
@@ -271,7 +279,7 @@ func (t *Tracer) launch() error {
 		unix.Kill(pid, unix.SIGKILL)
 		var ws unix.WaitStatus
 		unix.Wait4(pid, &ws, unix.WALL, nil)
-		return fail(fmt.Errorf("trace: %w", err), remedy(err))
+		return fail(fmt.Errorf("trace: %w", err), remedy(pid, err))
 	}
 	t.add(pid, pid)
 	if _, err := unix.Write(gate[1], []byte{1}); err != nil {
@@ -300,21 +308,10 @@ func seize(tid, options int) error {
 	return nil
 }
 
-// remedy says what to do about a refusal to trace.
-func remedy(err error) string {
-	if !errors.Is(err, os.ErrPermission) {
-		return ""
-	}
-	if b, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil && strings.TrimSpace(string(b)) != "0" {
-		return "kernel.yama.ptrace_scope is " + strings.TrimSpace(string(b)) + ": run as root, or allow it until the next boot with: sudo sysctl kernel.yama.ptrace_scope=0"
-	}
-	return "it is another user's, has more rights, or is traced already: run as root, and end the other tracer"
-}
-
 // attach traces all threads of a process that runs.
 func (t *Tracer) attach() error {
 	fail := func(err error) error {
-		return refuse("attach to", "process "+strconv.Itoa(t.pid), err, remedy(err))
+		return refuse("attach to", "process "+strconv.Itoa(t.pid), err, remedy(t.pid, err))
 	}
 	// Threads may be made meanwhile: those made by a traced one are traced by themselves.
 	for again := true; again; {
@@ -454,17 +451,23 @@ func (t *Tracer) ended(ws unix.WaitStatus) error {
 		t.status = Status{Signal: ws.Signal()}
 		return nil
 	}
-	t.status = Status{Code: ws.ExitStatus()}
+	code := ws.ExitStatus()
 	if t.executed {
+		t.status = Status{Code: code}
 		return nil
 	}
-	if t.status.Code == shimNoFilter {
+	if code == shimNoFilter {
 		return refuse("start", t.command.Path, errors.New("this kernel has no seccomp filters, or forbids them"), "use a kernel with CONFIG_SECCOMP_FILTER, or attach to a running program")
 	}
-	err := unix.Errno(t.status.Code)
+	err := unix.Errno(code)
 	hint := ""
-	if err == unix.ENOEXEC {
+	switch err {
+	case unix.ENOEXEC:
 		hint = "it is no executable: a script needs #! and its interpreter in the first line"
+	case unix.ENOENT:
+		hint = "the file is there, but not the interpreter that its first line names, or its dynamic linker"
+	case unix.EACCES:
+		hint = "it must be a file that may be executed, on a file system that is not mounted noexec"
 	}
 	return refuse("start", t.command.Path, err, hint)
 }
@@ -485,8 +488,9 @@ func (t *Tracer) proceed(th *thread, signal int) {
 
 // exec takes note that a process has become another program; of its threads only one is left.
 func (t *Tracer) exec(th *thread) {
-	t.executed = true
 	p := th.process
+	// A shim that is traced very early reports that it has become the shim.
+	t.executed = t.executed || !isShim(p.PID)
 	for _, other := range t.threads {
 		if other.process == p && other != th {
 			t.remove(other)
@@ -500,6 +504,15 @@ func (t *Tracer) exec(th *thread) {
 		t.foreign = true
 		t.note("process %d is %v", p.PID, ErrForeign)
 	}
+	if info, err := os.Stat(fmt.Sprintf("/proc/%d/exe", p.PID)); err == nil && setuid(info) {
+		t.note("%s (process %d): %v", p.Name, p.PID, ErrSetuid)
+	}
+}
+
+// isShim tells whether a process is the shim, which has not become the program.
+func isShim(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return err == nil && strings.HasPrefix(string(b), shimName+"\x00")
 }
 
 // child takes up what a thread has just made; its first stop is still to come, or has been.
