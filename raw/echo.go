@@ -125,6 +125,8 @@ type Echo struct {
 	Duplicate bool
 	// Overdue: no end, but a report that the timeout has passed (see Pinger.Overdue). Outcome is Pending.
 	Overdue bool
+	// Reordered: the answer came after that to a later echo to the same target (RFC 4737).
+	Reordered bool
 	// Done: no echo to this target is on its way or will follow. Alive, with Done: one was answered.
 	Done, Alive bool
 
@@ -171,6 +173,8 @@ type Report struct {
 	ClockSteps uint64 // echoes whose kernel timestamps were not used because the system's clock was moved
 	// Slipped is by how much the timetable had to move because this process or the table of echoes held it up.
 	Slipped time.Duration
+	// Sending is the time from the first send to the last.
+	Sending time.Duration
 	// Rate is the echoes per second achieved and Gaps the times between them, from the kernel's send timestamps where
 	// there are any.
 	Rate       float64

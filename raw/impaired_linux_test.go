@@ -18,6 +18,7 @@ type fate struct {
 	outcome    probe.Outcome
 	at         int // byte of the ICMP message that was damaged
 	duplicates int
+	reordered  bool
 }
 
 // fates reads the records of a link: what a sent to b, and what b answered. Damaged packets that a kernel throws away
@@ -54,6 +55,7 @@ func fates(link *netlab.Link, a, b *netlab.Host, six, seesDamage bool) (map[int]
 		}
 	}
 	slices.SortFunc(deliveries, func(x, y delivery) int { return int(x.order) - int(y.order) })
+	highest := 0 // sequence number of what was received
 	for _, d := range deliveries {
 		f, flip := all[seq(d.record)], d.record.Flip
 		if flip.Set && !seesDamage {
@@ -73,6 +75,10 @@ func fates(link *netlab.Link, a, b *netlab.Host, six, seesDamage bool) (map[int]
 			f.outcome = probe.Late
 		default:
 			f.outcome = probe.Answered
+		}
+		if f.outcome != probe.Corrupt {
+			f.reordered = seq(d.record) < highest
+			highest = max(highest, seq(d.record))
 		}
 	}
 	return all, nil
@@ -138,7 +144,7 @@ func impairedLink(t *testing.T, seed int) {
 		case f.outcome != probe.Pending:
 			fail("echo %d ended twice: %v and %v", e.Seq, f.outcome, e.Outcome)
 		default:
-			f.outcome = e.Outcome
+			f.outcome, f.reordered = e.Outcome, e.Reordered
 			if e.Outcome == probe.Corrupt {
 				f.at = e.At
 			}
@@ -153,6 +159,7 @@ func impairedLink(t *testing.T, seed int) {
 		return
 	}
 	var tally [8]int
+	reordered := 0
 	for seq := 1; seq <= count; seq++ {
 		w, g := want[seq], got[seq]
 		if w == nil || g == nil || *w != *g {
@@ -161,12 +168,15 @@ func impairedLink(t *testing.T, seed int) {
 		}
 		tally[g.outcome]++
 		tally[7] += g.duplicates
+		if g.reordered {
+			reordered++
+		}
 	}
 	if report.Drops+report.Spoofed != 0 {
 		fail("%+v", report)
 	}
-	t.Logf("seed %d: answered %d, late %d, corrupt %d, lost %d, duplicates %d", seed, tally[probe.Answered], tally[probe.Late],
-		tally[probe.Corrupt], tally[probe.Lost], tally[7])
+	t.Logf("seed %d: answered %d, late %d, corrupt %d, lost %d, duplicates %d, reordered %d", seed, tally[probe.Answered], tally[probe.Late],
+		tally[probe.Corrupt], tally[probe.Lost], tally[7], reordered)
 }
 
 func impairedLab(cfg *netlab.Impair) (lab *netlab.Lab, a, b *netlab.Host, link *netlab.Link, err error) {

@@ -59,28 +59,29 @@ type Run struct {
 	schedule probe.Schedule // of Gap
 	idle     bool           // there was less to send than the schedule allows
 
-	mu       sync.Mutex
-	table    table
-	fresh    uint32       // targets begun
-	fed      bool         // all targets are known
-	urgent   queue[*host] // preloads and retries: due now
-	regular  queue[*host] // due in order
-	timeouts [maxLevels]queue[uint64]
-	finals   [maxLevels]queue[uint64]
-	levels   int
-	waiting  int // echoes neither ended nor overdue
-	open     int // echoes that have not ended
-	lastSend time.Duration
-	longest  time.Duration // round trip
-	drained  bool          // all is sent; nothing is waited for but the last timeouts
-	several  bool          // more than one host may answer an echo
-	rate     rateMeter
-	drops    []dropWindow
-	out      []Echo
-	finished bool
-	failed   error
-	pace     probe.Pace
-	report   Report
+	mu        sync.Mutex
+	table     table
+	fresh     uint32       // targets begun
+	fed       bool         // all targets are known
+	urgent    queue[*host] // preloads and retries: due now
+	regular   queue[*host] // due in order
+	timeouts  [maxLevels]queue[uint64]
+	finals    [maxLevels]queue[uint64]
+	levels    int
+	waiting   int // echoes neither ended nor overdue
+	open      int // echoes that have not ended
+	firstSend time.Duration
+	lastSend  time.Duration
+	longest   time.Duration // round trip
+	drained   bool          // all is sent; nothing is waited for but the last timeouts
+	several   bool          // more than one host may answer an echo
+	rate      rateMeter
+	drops     []dropWindow
+	out       []Echo
+	finished  bool
+	failed    error
+	pace      probe.Pace
+	report    Report
 }
 
 // link is the socket of one family.
@@ -469,6 +470,7 @@ func (r *Run) Report() Report {
 	defer r.mu.Unlock()
 	report := r.report
 	report.Slipped += r.schedule.Slipped()
+	report.Sending = r.lastSend - r.firstSend
 	report.Rate = r.pace.Rate()
 	report.Gaps = Gaps{r.pace.Gaps.Quantile(.5), r.pace.Gaps.Quantile(.99), r.pace.Gaps.Max()}
 	for _, l := range r.links {
@@ -830,6 +832,9 @@ func (r *Run) prepare(lanes *[2]*lane) (n int) {
 	}
 	r.idle = n < room
 	if n > 0 {
+		if r.firstSend == 0 {
+			r.firstSend = now
+		}
 		r.lastSend = now
 		if r.p.Gap > 0 {
 			r.schedule.Take(n)
@@ -1067,6 +1072,8 @@ func (r *Run) end(s *slot, e *Echo) {
 	s.state = e.Outcome
 	if s.host != nil && (e.Outcome == probe.Answered || e.Outcome == probe.Late) {
 		s.host.alive = true
+		e.Reordered = s.seq < s.host.heard
+		s.host.heard = max(s.host.heard, s.seq)
 	}
 	if !s.over {
 		r.again(s, e)

@@ -210,7 +210,7 @@ func (r *Run) takeError(l *link, m *cmsg.Message, now moment) {
 	if at, id, ok := i.Error.Timestamp(); ok {
 		n := last - uint64(uint32(last)-id)
 		if s := r.table.get(n); s != nil && i.Has&cmsg.RxSoftware != 0 {
-			r.stamp(l, n, s, at, i.Software.UnixNano())
+			r.stamp(l, n, s, at, i.Software.UnixNano(), now)
 		}
 		return
 	}
@@ -238,13 +238,17 @@ func (r *Run) takeError(l *link, m *cmsg.Message, now moment) {
 }
 
 // stamp notes when the kernel passed an echo on.
-func (r *Run) stamp(l *link, n uint64, s *slot, at cmsg.Stamp, wall int64) {
+func (r *Run) stamp(l *link, n uint64, s *slot, at cmsg.Stamp, wall int64, now moment) {
 	switch at {
 	case cmsg.StampScheduled:
 		s.sched = wall
 	case cmsg.StampSent:
 		if s.stamp == 0 {
-			r.pace.Sent(s.sent + time.Duration(wall-s.wall))
+			queued := time.Duration(wall - s.wall)
+			if queued < 0 || queued > now.steady-s.sent {
+				queued = 0 // the system's clock was moved
+			}
+			r.pace.Sent(s.sent + queued)
 		}
 		s.stamp = wall
 	}

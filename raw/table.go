@@ -14,6 +14,7 @@ type host struct {
 	sent     int           // echoes so far
 	start    time.Duration // when its timetable starts
 	open     int           // echoes that have not ended
+	heard    uint32        // the latest echo answered
 	finished bool          // no more echoes will be sent
 	alive    bool
 }

@@ -82,6 +82,9 @@ func (s *session) manySummary(report *raw.Report) {
 	if n := t.Count(probe.Pending); n > 0 {
 		w.Printf("%d on the way when stopped\n", n)
 	}
+	if n := s.all.reordered; n > 0 {
+		w.Printf("%d of those answered came after the answer to a later echo to the same host\n", n)
+	}
 	totals := account{tally: *t}
 	if text := lossText(&totals); text != "" {
 		w.Printf("%s\n", text)

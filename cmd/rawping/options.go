@@ -176,7 +176,7 @@ func (o *options) check(p *plan) error {
 	case o.shard != "" && len(o.generate) == 0:
 		return cli.Usagef("--shard needs --generate")
 	}
-	if !o.flood && !p.many && o.interval < 2*time.Millisecond && p.changed("interval") {
+	if !o.flood && o.interval < leastInterval {
 		return cli.WithHint(fmt.Errorf("--interval %v would flood the host", o.interval), "at less than 2ms add --flood, on your own network only")
 	}
 	return nil
@@ -328,7 +328,10 @@ func (o *options) planMessage(p *plan) error {
 	return nil
 }
 
-const floodInterval = 10 * time.Millisecond
+const (
+	floodInterval = 10 * time.Millisecond
+	leastInterval = 2 * time.Millisecond // without --flood
+)
 
 func (o *options) planSpeed(p *plan) error {
 	ping := &p.pinger
@@ -345,14 +348,14 @@ func (o *options) planSpeed(p *plan) error {
 		ping.Timeout = 500 * time.Millisecond
 	}
 	switch {
-	case o.flood && !p.changed("interval"):
+	case o.flood && (!p.changed("interval") || o.interval == 0):
 		ping.Window, ping.Interval = 256+o.preload, floodInterval
 		ping.Preload = 0
 		if !p.changed("timeout") {
 			ping.Timeout = time.Second
 		}
 	case o.adaptive:
-		ping.Window, ping.Preload = max(1, o.preload), 0
+		ping.Window, ping.Preload, ping.Gap = max(1, o.preload), 0, leastInterval
 	}
 	if ping.Overdue = o.overdue; o.overdue && !p.changed("timeout") {
 		// An answer is missed when the next echo is sent, and waited for all the same.

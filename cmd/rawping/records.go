@@ -23,6 +23,7 @@ type echoRecord struct {
 	Cause     string    `json:"cause,omitempty"`
 	Duplicate bool      `json:"duplicate,omitempty"`
 	Overdue   bool      `json:"overdue,omitempty"`
+	Reordered bool      `json:"reordered,omitempty"`
 	From      string    `json:"from,omitempty"`
 	RTT       int64     `json:"rtt_ns,omitempty"`
 	Clock     string    `json:"clock,omitempty"`
@@ -48,7 +49,7 @@ type echoRecord struct {
 
 func (s *session) record(e *raw.Echo) echoRecord {
 	r := echoRecord{Type: "echo", Time: e.Sent.UTC(), Target: e.Target.String(), Seq: e.Seq, N: e.N, Outcome: e.Outcome.String(),
-		Duplicate: e.Duplicate, Overdue: e.Overdue, RTT: int64(e.RTT), Queue: int64(e.Split.Queue), Network: int64(e.Split.Network),
+		Duplicate: e.Duplicate, Overdue: e.Overdue, Reordered: e.Reordered, RTT: int64(e.RTT), Queue: int64(e.Split.Queue), Network: int64(e.Split.Network),
 		Receive: int64(e.Split.Receive), Total: int64(e.Total), Late: int64(e.Over), TTL: e.TTL, TOS: e.TOS, Size: e.Size, MTU: e.MTU,
 		Local: e.Local, Done: e.Done, Alive: e.Alive}
 	if name := s.hosts.name(e.Index, e.Target); name != r.Target {
@@ -116,6 +117,7 @@ type countsRecord struct {
 	Sent       uint64            `json:"sent"`
 	Received   uint64            `json:"received"`
 	Duplicates uint64            `json:"duplicates"`
+	Reordered  uint64            `json:"reordered"`
 	Loss       float64           `json:"loss"`
 	Outcomes   map[string]uint64 `json:"outcomes"`
 	Causes     map[string]uint64 `json:"causes"`
@@ -124,7 +126,7 @@ type countsRecord struct {
 }
 
 func newCounts(a *account) countsRecord {
-	c := countsRecord{Sent: a.tally.Sent, Received: a.tally.Received(), Duplicates: a.tally.Duplicates, Loss: a.loss(),
+	c := countsRecord{Sent: a.tally.Sent, Received: a.tally.Received(), Duplicates: a.tally.Duplicates, Reordered: a.reordered, Loss: a.loss(),
 		Outcomes: map[string]uint64{}, Causes: map[string]uint64{}, LossRuns: a.runs.Count, LongestRun: a.runs.Longest}
 	for o := probe.Pending; o <= probe.Lost; o++ {
 		if n := a.tally.Count(o); n > 0 {

@@ -15,9 +15,10 @@ import (
 
 // account is what is known of a number of echoes.
 type account struct {
-	tally probe.Tally
-	runs  probe.Runs
-	rtt   probe.Stats
+	tally     probe.Tally
+	runs      probe.Runs
+	rtt       probe.Stats
+	reordered uint64
 }
 
 func (a *account) add(e *raw.Echo) {
@@ -34,6 +35,9 @@ func (a *account) add(e *raw.Echo) {
 	a.runs.Add(e.Seq, !received)
 	if received {
 		a.rtt.Add(e.RTT)
+	}
+	if e.Reordered {
+		a.reordered++
 	}
 }
 
@@ -52,7 +56,6 @@ type session struct {
 	byHost                  []*account
 	targets                 []netip.Addr // of byHost
 	hostsUp, hostsDown      int
-	first, last             time.Time
 	strip                   strip
 	metrics                 *metrics
 	floor                   time.Duration
@@ -119,12 +122,6 @@ func (s *session) count(e *raw.Echo) {
 	s.all.add(e)
 	if s.metrics != nil {
 		s.metrics.echo(s.hosts.name(e.Index, e.Target), e)
-	}
-	if s.first.IsZero() || e.Sent.Before(s.first) {
-		s.first = e.Sent
-	}
-	if e.Sent.After(s.last) {
-		s.last = e.Sent
 	}
 	received := !e.Duplicate && (e.Outcome == probe.Answered || e.Outcome == probe.Late)
 	if received {

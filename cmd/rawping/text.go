@@ -265,7 +265,7 @@ func (s *session) textSummary(report *raw.Report) {
 		// In ping's line what is on the way when it is stopped counts as lost.
 		w.Printf(", %s%% packet loss", percent(1-float64(t.Received())/float64(t.Sent)))
 	}
-	w.Printf(", time %dms\n", s.last.Sub(s.first).Milliseconds())
+	w.Printf(", time %dms\n", report.Sending.Milliseconds())
 	if n := t.Count(probe.Pending); n > 0 {
 		w.Printf("%d on the way when stopped, neither answered nor lost\n", n)
 	}
@@ -274,6 +274,9 @@ func (s *session) textSummary(report *raw.Report) {
 	}
 	if n := t.Count(probe.Late); n > 0 && (!s.opt.overdue || s.plan.changed("timeout")) {
 		w.Printf("%d of those received were late, after more than %v\n", n, s.plan.pinger.Timeout)
+	}
+	if n := s.all.reordered; n > 0 {
+		w.Printf("%d of those received came after the answer to a later echo\n", n)
 	}
 	s.printTimes(report)
 	s.printTrouble(report)
