@@ -140,7 +140,7 @@ func (s *Socket) idleBefore(t time.Duration) bool {
 			continue
 		}
 		// A blocked call waits; what it did to the connection it did when it was entered or woken.
-		if near(c.Entered, t) || !c.Pending && near(c.Left, t) {
+		if near(c.Entered, t) || !c.goesOn() && near(c.Left, t) {
 			return false
 		}
 	}

@@ -124,6 +124,9 @@ type Call struct {
 	// (tcp_sock.write_seq); without it the results of earlier calls are added up.
 	Offset      int64
 	OffsetKnown bool
+
+	// lost: its return was never told. It was over when Left.
+	lost bool
 }
 
 // Message is one of a call's several messages.
@@ -156,8 +159,11 @@ func (c *Call) ok() bool { return !c.Pending && c.Errno == "" }
 
 // activeAt tells whether the call had been entered and not left at t.
 func (c *Call) activeAt(t time.Duration) bool {
-	return c.Entered <= t && (c.Pending || t <= c.Left)
+	return c.Entered <= t && (c.goesOn() || t <= c.Left)
 }
+
+// goesOn tells whether the call had not returned when the events end.
+func (c *Call) goesOn() bool { return c.Pending && !c.lost }
 
 // Arg returns the argument of that name.
 func (c *Call) Arg(name string) (Arg, bool) {

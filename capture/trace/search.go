@@ -16,7 +16,7 @@ func (s *Socket) since(from, to time.Duration) []*CallRecord {
 		last := time.Duration(math.MinInt64)
 		for i, c := range s.calls {
 			left := c.Left
-			if c.Pending {
+			if c.goesOn() {
 				left = math.MaxInt64
 			}
 			last = max(last, left)

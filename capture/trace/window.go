@@ -57,6 +57,7 @@ type Window struct {
 	past     past
 	events   []Event
 	pending  map[int]int // where the pending call of a number stands
+	threads  map[int]int // the number of the last call of a thread that was told as pending
 	timeline *Timeline   // of the events, nil when they have changed
 }
 
@@ -78,12 +79,29 @@ func (w *Window) Add(e Event) {
 		}
 		if e.Pending {
 			if w.pending == nil {
-				w.pending = map[int]int{}
+				w.pending, w.threads = map[int]int{}, map[int]int{}
 			}
+			w.lose(e)
 			w.pending[e.Number] = len(w.events)
 		}
 	}
 	w.events = append(w.events, e)
+}
+
+// lose ends an earlier call of the thread that enters another one: its return was lost on the way here.
+func (w *Window) lose(e *Call) {
+	if e.Thread == 0 {
+		return
+	}
+	if at, ok := w.pending[w.threads[e.Thread]]; ok {
+		c := *w.events[at].(*Call)
+		if c.Thread == e.Thread && c.Entered <= e.Entered {
+			c.lost, c.Left = true, e.Entered
+			w.events[at] = &c
+			delete(w.pending, c.Number)
+		}
+	}
+	w.threads[e.Thread] = e.Number
 }
 
 // Len is the number of events held.
@@ -130,7 +148,7 @@ func (w *Window) rest(g *forgetting) {
 			if c != nil && !g.keep[c] {
 				continue
 			}
-			if e.Pending {
+			if e.goesOn() {
 				w.pending[e.Number] = len(kept)
 			}
 		case *Packet:
@@ -141,6 +159,11 @@ func (w *Window) rest(g *forgetting) {
 			continue
 		}
 		kept = append(kept, e)
+	}
+	for thread, number := range w.threads {
+		if _, ok := w.pending[number]; !ok {
+			delete(w.threads, thread)
+		}
 	}
 	clear(w.events[len(kept):])
 	w.events, w.timeline = kept, nil
@@ -157,7 +180,7 @@ type forgetting struct {
 }
 
 // over tells whether a call had returned by the time.
-func (g *forgetting) over(c *CallRecord) bool { return !c.Pending && c.Left <= g.until }
+func (g *forgetting) over(c *CallRecord) bool { return !c.goesOn() && c.Left <= g.until }
 
 // closed tells whether a socket had been closed by the time.
 func (g *forgetting) closed(s *Socket) bool { return s.Closed >= 0 && s.Closed <= g.until }

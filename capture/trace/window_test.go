@@ -207,3 +207,37 @@ func TestWindow(t *testing.T) {
 		}
 	}
 }
+
+// TestWindowLostReturns forgets calls whose returns are never told, once their thread makes another call.
+func TestWindowLostReturns(t *testing.T) {
+	var w trace.Window
+	for i := range 1000 {
+		w.Add(&trace.Call{Number: i + 1, Thread: 7, Name: "getpid", Entered: ms(float64(i)), Pending: true})
+	}
+	gone := w.Forget(ms(900), false)
+	if len(gone.Calls) != 900 || w.Len() != 100 {
+		t.Errorf("%d calls forgotten, %d held", len(gone.Calls), w.Len())
+	}
+	w.Add(&trace.Call{Number: 1000, Thread: 7, Name: "getpid", Entered: ms(999), Left: ms(1001)})
+	if c := w.Timeline().Call(1000); c == nil || c.Pending || w.Len() != 100 {
+		t.Errorf("the call that has returned: %+v", c)
+	}
+}
+
+func BenchmarkWindow(b *testing.B) {
+	all := arrivals(traffic(rand.New(rand.NewPCG(1, 1)), 400).events)
+	b.ReportAllocs()
+	for b.Loop() {
+		var live trace.Live
+		var w trace.Window
+		var out []byte
+		for i, a := range all {
+			w.Add(a.e)
+			if i%8192 == 8191 {
+				out = live.Append(out[:0], w.Timeline(), a.at-10*time.Millisecond, trace.TextOptions{})
+				live.Forget(w.Forget(a.at-20*time.Millisecond, false))
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(all)), "ns/event")
+}
