@@ -28,7 +28,7 @@ const (
 // What is held in memory. A reader may have to wait, the packets of the capture in the kernel's buffer and the
 // program at its next call.
 const (
-	inboxLimit  = 1 << 16 // events that have come and are not joined
+	inboxLimit  = 1 << 15 // events that have come and are not joined
 	windowUsual = 1 << 13 // events, and bytes of their data, that are held although they are over
 	bytesUsual  = 32 << 20
 	windowLimit = 1 << 16 // and that are held because they may still matter
@@ -257,7 +257,9 @@ func (r *tracing) forget(until time.Duration, all bool) error {
 		r.forced += len(gone.Calls) + len(gone.Packets)
 	}
 	for _, c := range gone.Calls {
-		r.held -= weight(c.Call)
+		if !c.Pending { // what was told of its entering alone was not counted
+			r.held -= weight(c.Call)
+		}
 	}
 	for _, p := range gone.Packets {
 		r.held -= len(p.Network) + len(p.Payload) + r.save.forget(p.Number)

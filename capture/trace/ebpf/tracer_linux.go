@@ -194,22 +194,30 @@ func (t *Tracer) Events(ctx context.Context) iter.Seq2[trace.Event, error] {
 		}
 		var failed error
 		done, running, more := ctx.Done(), !launched, true
+		left := false // records in the ring
 		for {
+			wait := readStep
+			if left {
+				wait = 0
+			}
 			select {
 			case failed = <-ended:
 				running = false
 			case <-done:
 				done = nil
 				t.stop()
-			case <-time.After(readStep):
+			case <-time.After(wait):
 			}
-			err := t.read()
+			var err error
+			left, err = t.read()
 			failed = errors.Join(failed, err)
 			t.account(false)
-			over := !running && len(t.processes) == 0 || done == nil && t.attach != 0 || err != nil
+			over := !left && !running && len(t.processes) == 0 || done == nil && t.attach != 0 || err != nil
 			if over {
 				t.kernel.detach()
-				failed = errors.Join(failed, t.read())
+				for left, err = t.read(); left; left, err = t.read() {
+				}
+				failed = errors.Join(failed, err)
 				t.account(true)
 			}
 			for _, e := range t.events {
@@ -218,6 +226,7 @@ func (t *Tracer) Events(ctx context.Context) iter.Seq2[trace.Event, error] {
 					t.stop()
 				}
 			}
+			clear(t.events)
 			t.events = t.events[:0]
 			if over || !more && t.attach != 0 {
 				break
@@ -300,26 +309,31 @@ func (t *Tracer) stop() {
 	}
 }
 
-// read takes all records that are in the ring.
-func (t *Tracer) read() error {
+// readLimit is how many records are taken before their events are yielded: where the program makes them
+// faster than they are read, the ring never is empty.
+const readLimit = 1 << 13
+
+// read takes the records that are in the ring, up to a limit, and tells whether there may be more.
+func (t *Tracer) read() (more bool, err error) {
 	t.kernel.reader.SetDeadline(time.Unix(1, 0)) // do not wait
 	var raw ringbuf.Record
-	for {
+	for range readLimit {
 		raw.RawSample = t.kernel.sample
 		err := t.kernel.reader.ReadInto(&raw)
 		t.kernel.sample = raw.RawSample
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil
+			return false, nil
 		}
 		if err == nil {
 			err = t.record.parse(raw.RawSample)
 		}
 		if err != nil {
-			return fmt.Errorf("ebpf: read the ring: %w", err)
+			return false, fmt.Errorf("ebpf: read the ring: %w", err)
 		}
 		t.seen++
 		t.take(t.record)
 	}
+	return true, nil
 }
 
 // account says what was lost. Every record that was made was seen, or is counted by the processor that had no
