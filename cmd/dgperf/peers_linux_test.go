@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,8 +23,8 @@ import (
 	"sockwire/raw/impair"
 )
 
-// Every peer measures the same bad path, one after the other: a relay that loses 5 % and duplicates 5 %, each by the same
-// seed. The table says what each reports and what is true; ours must be true. Run it with
+// Every peer measures the same bad path, one after the other: a relay that loses 5 %, duplicates 5 % and reorders 2 %, each by
+// the same seed. The table says what each reports and what is true; ours must be true. Run it with
 //
 //	go test ./cmd/dgperf -run TestBesideItsPeers -v
 func TestBesideItsPeers(t *testing.T) {
@@ -33,17 +36,18 @@ func TestBesideItsPeers(t *testing.T) {
 			t.Skip(err)
 		}
 	}
-	rows := []string{"| tool | sent | lost: true | lost: reported | duplicate: true | duplicate: reported |", "|---|---|---|---|---|---|"}
+	rows := []string{"| tool | sent | lost: true | reported | duplicate: true | reported | reordered: true | reported |", "|---|---|---|---|---|---|---|---|"}
 	for _, tool := range []struct {
 		name string
-		run  func(t *testing.T, p *badPath) (lost, duplicate string)
+		run  func(t *testing.T, p *badPath) (lost, duplicate, reordered string)
 	}{{"dgperf", throughOurs}, {"iperf3", throughIperf3}, {"iperf2", throughIperf2}, {"sockperf", throughSockperf}} {
 		p := &badPath{}
-		lost, duplicate := tool.run(t, p)
-		sent, trueLost, trueDuplicate := p.truth()
-		rows = append(rows, fmt.Sprintf("| %s | %d | %d | %s | %d | %s |", tool.name, sent, trueLost, lost, trueDuplicate, duplicate))
-		if tool.name == "dgperf" && (lost != fmt.Sprint(trueLost) || duplicate != fmt.Sprint(trueDuplicate) || sent == 0) {
-			t.Errorf("dgperf reports %s lost and %s duplicate; the truth is %d and %d", lost, duplicate, trueLost, trueDuplicate)
+		lost, duplicate, reordered := tool.run(t, p)
+		sent, c := p.truth()
+		rows = append(rows, fmt.Sprintf("| %s | %d | %d | %s | %d | %s | %d | %s |", tool.name, sent, c.lost, lost, c.duplicate, duplicate, c.reordered, reordered))
+		if got := fmt.Sprint(lost, duplicate, reordered); tool.name == "dgperf" && (got != fmt.Sprint(fmt.Sprint(c.lost), fmt.Sprint(c.duplicate), fmt.Sprint(c.reordered)) ||
+			sent == 0 || c.lost == 0 || c.duplicate == 0 || c.reordered == 0) {
+			t.Errorf("dgperf reports %s lost, %s duplicate, %s reordered of %d; the truth is %+v", lost, duplicate, reordered, sent, c)
 		}
 	}
 	t.Logf("\n%s", strings.Join(rows, "\n"))
@@ -53,33 +57,57 @@ func TestBesideItsPeers(t *testing.T) {
 type badPath struct {
 	mu      sync.Mutex
 	records []relay.Record
-	ours    func(*relay.Record) bool // of the stream that is measured
+	number  func(*relay.Record) (uint64, bool) // of a datagram in the stream that is measured
 	stop    func()
 }
 
-// truth ends the relay and counts what it did to the stream. A duplicate of a lost one does not exist.
-func (p *badPath) truth() (sent, lost, duplicate int) {
+// counted is what a relay did to a stream: a number is reordered when its first copy comes after a higher one (RFC 4737).
+type counted struct{ lost, duplicate, reordered int }
+
+// truth ends the relay and counts what it did to the stream.
+func (p *badPath) truth() (sent int, c counted) {
 	p.stop()
+	type arrival struct{ order, number uint64 }
+	var all []arrival
 	for _, r := range p.records {
-		if r.Direction != relay.Forward || !p.ours(&r) {
+		if r.Direction != relay.Forward || len(r.Head) < 32 {
+			continue
+		}
+		n, ours := p.number(&r)
+		if !ours {
 			continue
 		}
 		sent++
 		if r.Drop != impair.None {
-			lost++
-		} else if r.Duplicated() {
-			duplicate++
+			c.lost++
+			continue
+		}
+		all = append(all, arrival{r.Order, n})
+		if r.Duplicated() {
+			all = append(all, arrival{r.OrderCopy, n})
 		}
 	}
-	return
+	slices.SortFunc(all, func(a, b arrival) int { return cmp.Compare(a.order, b.order) })
+	seen, highest := map[uint64]bool{}, uint64(0)
+	for _, a := range all {
+		switch {
+		case seen[a.number]:
+			c.duplicate++
+		case a.number < highest:
+			c.reordered++
+		}
+		seen[a.number] = true
+		highest = max(highest, a.number)
+	}
+	return sent, c
 }
 
 // open starts the relay and returns its address.
-func (p *badPath) open(t *testing.T, target string, ours func(*relay.Record) bool) (host, port string) {
+func (p *badPath) open(t *testing.T, target string, number func(*relay.Record) (uint64, bool)) (host, port string) {
 	t.Helper()
-	p.ours = ours
+	p.number = number
 	r, err := relay.New(t.Context(), relay.Config{Network: "udp4", Listen: "127.0.0.1:0", Target: target, Head: 48,
-		Forward: impair.Config{Seed: 5, Loss: 0.05, Duplicate: 0.05},
+		Forward: impair.Config{Seed: 5, Loss: 0.05, Duplicate: 0.05, Reorder: 0.02, ReorderGap: 3, ReorderHold: 20 * time.Millisecond},
 		Record: func(rec *relay.Record) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
@@ -170,55 +198,68 @@ func client(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-func throughOurs(t *testing.T, p *badPath) (lost, duplicate string) {
-	host, port := p.open(t, server(t), func(r *relay.Record) bool { return r.Size == 200 })
+func throughOurs(t *testing.T, p *badPath) (lost, duplicate, reordered string) {
+	host, port := p.open(t, server(t), func(r *relay.Record) (uint64, bool) { return binary.BigEndian.Uint64(r.Head[16:]), r.Size == 200 })
 	out, stderr, code := clitest.Run(t, run, "", "--rate", "1kpps", "-c", "750", "-s", "200", "--json", "-q", net.JoinHostPort(host, port))
 	var r directionRecord
 	first, _, _ := strings.Cut(out, "\n")
 	if err := json.Unmarshal([]byte(first), &r); err != nil || code != 0 {
 		t.Fatalf("%v: exit %d: %s", err, code, stderr)
 	}
-	return fmt.Sprint(r.Lost), fmt.Sprint(r.Duplicate)
+	return fmt.Sprint(r.Lost), fmt.Sprint(r.Duplicate), fmt.Sprint(r.Reordered)
 }
 
-func throughIperf3(t *testing.T, p *badPath) (lost, duplicate string) {
+func throughIperf3(t *testing.T, p *badPath) (lost, duplicate, reordered string) {
 	target, targetPort := freePort(t)
 	background(t, "tcp4", target, "iperf3", "-s", "-1", "-B", "127.0.0.1", "-p", targetPort)
-	host, port := p.open(t, target, func(r *relay.Record) bool { return r.Size == 200 })
+	host, port := p.open(t, target, func(r *relay.Record) (uint64, bool) {
+		return uint64(binary.BigEndian.Uint32(r.Head[8:])), r.Size == 200
+	})
 	out := client(t, "iperf3", "-u", "-c", host, "-p", port, "-b", "1600000", "-l", "200", "-t", "1", "-J")
 	var r struct {
 		End struct {
 			Sum struct {
 				Lost int `json:"lost_packets"`
 			} `json:"sum"`
+			Streams []struct {
+				UDP struct {
+					OutOfOrder int `json:"out_of_order"`
+				} `json:"udp"`
+			} `json:"streams"`
 		} `json:"end"`
 	}
-	if err := json.Unmarshal([]byte(out), &r); err != nil {
+	if err := json.Unmarshal([]byte(out), &r); err != nil || len(r.End.Streams) != 1 {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return strconv.Itoa(r.End.Sum.Lost), "-"
+	return strconv.Itoa(r.End.Sum.Lost), "-", strconv.Itoa(r.End.Streams[0].UDP.OutOfOrder)
 }
 
-func throughIperf2(t *testing.T, p *badPath) (lost, duplicate string) {
+func throughIperf2(t *testing.T, p *badPath) (lost, duplicate, reordered string) {
 	target, targetPort := freePort(t)
 	background(t, "udp4", target, "iperf", "-s", "-u", "-B", "127.0.0.1", "-p", targetPort)
-	host, port := p.open(t, target, func(r *relay.Record) bool { return r.Size == 200 && r.Head[0] < 0x80 })
+	host, port := p.open(t, target, func(r *relay.Record) (uint64, bool) {
+		return uint64(binary.BigEndian.Uint32(r.Head)), r.Size == 200 && r.Head[0] < 0x80
+	})
 	out := client(t, "iperf", "-u", "-c", host, "-p", port, "-b", "1.6M", "-l", "200", "-t", "0.75")
 	m := regexp.MustCompile(`ms +(-?\d+)/`).FindStringSubmatch(out)
 	if m == nil {
 		t.Fatalf("iperf2 reports nothing\n%s", out)
 	}
-	return m[1], "-"
+	reordered = "0" // it says nothing where there were none
+	if o := regexp.MustCompile(`(\d+) datagrams received out-of-order`).FindStringSubmatch(out); o != nil {
+		reordered = o[1]
+	}
+	return m[1], "-", reordered
 }
 
-func throughSockperf(t *testing.T, p *badPath) (lost, duplicate string) {
+func throughSockperf(t *testing.T, p *badPath) (lost, duplicate, reordered string) {
 	target, targetPort := freePort(t)
 	background(t, "udp4", target, "sockperf", "server", "-i", "127.0.0.1", "-p", targetPort)
-	host, port := p.open(t, target, func(r *relay.Record) bool { return r.Size == 200 })
+	host, port := p.open(t, target, func(r *relay.Record) (uint64, bool) { return binary.BigEndian.Uint64(r.Head), r.Size == 200 })
 	out := client(t, "sockperf", "under-load", "-i", host, "-p", port, "-t", "1", "--mps", "750", "--reply-every", "1", "-m", "200")
-	m := regexp.MustCompile(`# dropped messages = (\d+); # duplicated messages = (\d+)`).FindStringSubmatch(out)
+	m := regexp.MustCompile(`# dropped messages = (\d+); # duplicated messages = (\d+); # out-of-order messages = (\d+)`).FindStringSubmatch(out)
 	if m == nil {
 		t.Fatalf("sockperf reports nothing\n%s", out)
 	}
-	return m[1], m[2]
+	return m[1], m[2], m[3]
 }

@@ -172,8 +172,9 @@ func (a *account) corrupt(d *dgram.Datagram) {
 	}
 }
 
-// quiet tells whether nothing has come for the settling time.
-func (a *account) quiet(now time.Time) bool { return now.Sub(a.last) >= a.settle }
+// quiet tells whether nothing had come for the settling time when a datagram arrived at t. It is arrivals that are compared,
+// not when they were looked at: what lies in the receive buffer behind it is not forgotten.
+func (a *account) quiet(t time.Time) bool { return t.Sub(a.last) >= a.settle }
 
 // report is the state of the accounts. Once final, it does not change any more.
 func (a *account) report(final bool) *Report {

@@ -79,7 +79,7 @@ type Direction struct {
 	Offload      bool   // trains were used to the end
 	Mangled      string // why trains were given up: what the path did to them; "" if it did nothing
 	Elapsed      time.Duration
-	Stack        *Variation // up: from the sending program to the device, of a sample
+	Stack        *Variation // of the client's sending: from the sending program to the device, of a sample
 }
 
 // Replies is what came back to requests.
@@ -244,7 +244,7 @@ func newFlow(ctx context.Context, cfg *Config) (*flow, error) {
 	}
 	socket.Coalesce = cfg.Requests == nil || cfg.Requests.interval() > 0
 	socket.ReadBuffer = defaulted(socket.ReadBuffer, defaultBuffer)
-	socket.SendTimes = cfg.Up != nil && timesSends
+	socket.SendTimes = timesSends && (cfg.Up != nil || cfg.Requests != nil)
 	for _, l := range []*Load{cfg.Up, cfg.Requests} {
 		socket.NoOffload = socket.NoOffload || l != nil && l.NoOffload
 	}
@@ -424,18 +424,13 @@ func (f *flow) receive() {
 	b := f.conn.NewBatch(32, 1<<16)
 	for {
 		ds, err := f.conn.ReceiveBatch(b)
-		var told *dgram.NetworkError
-		switch {
-		case errors.As(err, &told):
-			f.icmp.Add(1)
-			if told.Unreachable() {
-				f.closed.Store(true)
+		if err != nil {
+			if f.told(err) {
+				continue
 			}
-			continue
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return
-		case err != nil:
-			f.fail(err)
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				f.fail(err)
+			}
 			return
 		}
 		f.down.batch(ds, time.Now())
@@ -444,6 +439,19 @@ func (f *flow) receive() {
 		}
 		f.publish()
 	}
+}
+
+// told takes in what the network says about something that was sent; false if err is another error.
+func (f *flow) told(err error) bool {
+	var e *dgram.NetworkError
+	if !errors.As(err, &e) {
+		return false
+	}
+	f.icmp.Add(1)
+	if e.Unreachable() {
+		f.closed.Store(true)
+	}
+	return true
 }
 
 // publish lets the progress see what the accounts say.
@@ -581,7 +589,8 @@ func (f *flow) settled() bool {
 	if !f.remote.Final || f.cfg.Down != nil && !f.ended {
 		return false
 	}
-	return f.cfg.Down == nil && f.cfg.Requests == nil || time.Since(time.Unix(0, f.data.Load())) >= f.cfg.Settle
+	// Each finish is answered, so the server is heard until there is enough quiet before an arrival.
+	return f.cfg.Down == nil && f.cfg.Requests == nil || time.Duration(f.heard.Load()-f.data.Load()) >= f.cfg.Settle
 }
 
 // result works out what became of every datagram.
@@ -604,7 +613,7 @@ func (f *flow) result() FlowResult {
 		f.down.ledger.Tell(f.up.sent.Load())
 		own := *f.down.report(true)
 		d := direction(own, f.up.sent.Load(), f.up.failed.Load(), f.icmp.Load(), true)
-		d.Elapsed = elapsed
+		d.Elapsed, d.Stack = elapsed, variation(f.up.stack)
 		r.Reply = &Replies{Direction: *d, RTT: f.rtt, Network: f.network, Queue: f.up.late, Server: f.server, Timeout: f.timeouts}
 	}
 	return r
@@ -656,7 +665,9 @@ func (f *flow) pingPong(ctx context.Context) {
 		h := header{kind: kindRequest, session: f.session, seq: seq, sent: now.UnixNano(), due: now.UnixNano()}
 		h.put(b)
 		s.sent.Add(1)
-		if err := f.conn.Send(b, dgram.Addr{}); err != nil {
+		s.messages = append(s.messages[:0], dgram.Message{Payload: b})
+		s.sample(now, 10*sampleInterval) // seldom, for taking in the times costs as much as a round trip
+		if _, err := f.conn.SendAll(s.messages); err != nil {
 			if fatal(err) {
 				f.fail(err)
 				break
@@ -683,16 +694,10 @@ func (f *flow) pingPong(ctx context.Context) {
 func (f *flow) awaitReply(seq uint64, buf []byte) bool {
 	for {
 		d, err := f.conn.Receive(buf)
-		var told *dgram.NetworkError
-		switch {
-		case errors.As(err, &told):
-			f.icmp.Add(1)
-			if told.Unreachable() {
-				f.closed.Store(true)
-				return false
+		if err != nil {
+			if f.told(err) && !f.closed.Load() {
+				continue
 			}
-			continue
-		case err != nil:
 			return false
 		}
 		f.take(&d)

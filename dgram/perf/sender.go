@@ -156,7 +156,7 @@ func (s *sender) flush(failures *int) error {
 		h.seq++
 		bytes += len(s.messages[i].Payload)
 	}
-	s.sample(now)
+	s.sample(now, sampleInterval)
 	if len(s.messages) > 1 {
 		s.trains.Store(true)
 	}
@@ -185,8 +185,8 @@ func (s *sender) flush(failures *int) error {
 }
 
 // sample has the kernel time the first datagram of the batch, now and then, and takes in the times of earlier ones.
-func (s *sender) sample(now time.Time) {
-	if now.Sub(s.sampled) < sampleInterval {
+func (s *sender) sample(now time.Time, every time.Duration) {
+	if now.Sub(s.sampled) < every {
 		return
 	}
 	s.sampled = now

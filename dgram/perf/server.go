@@ -332,7 +332,7 @@ func (n *session) handle(ctx context.Context, d *dgram.Datagram) bool {
 		n.report(d, &h, false)
 	case kindFinish:
 		n.account.ledger.Tell(h.seq)
-		n.report(d, &h, n.account.quiet(n.heard))
+		n.report(d, &h, n.account.quiet(d.Time))
 	case kindProbe:
 		n.control(d, header{kind: kindProbed, session: n.id, seq: h.seq, due: int64(len(d.Payload))}, nil)
 	case kindStart:
