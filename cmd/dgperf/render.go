@@ -126,6 +126,7 @@ type directionRecord struct {
 	LostICMP    uint64          `json:"lost_icmp"`
 	LostCorrupt uint64          `json:"lost_corrupt"`
 	LostNetwork uint64          `json:"lost_network"`
+	Unheard     uint64          `json:"unheard,omitempty"`
 	Tail        uint64          `json:"tail"`
 	Duplicate   uint64          `json:"duplicate"`
 	Reordered   uint64          `json:"reordered"`
@@ -156,7 +157,7 @@ func newRecord(direction string, flow int, f *perf.FlowResult, d *perf.Direction
 	r := directionRecord{
 		Type: "flow", Direction: direction, Flow: flow, Local: f.Local.String(), Clock: string(f.Clock), Final: d.Known, Sent: d.Sent, Unique: d.Unique,
 		Lost: d.Lost, SendErrors: d.SendErrors, LostDropped: d.LostDropped, LostCheck: d.LostChecksum, LostICMP: d.LostICMP, LostCorrupt: d.LostCorrupt,
-		LostNetwork: d.LostNetwork, Tail: d.Tail, Duplicate: d.Duplicate, Reordered: d.Reordered, ExtentMax: d.ExtentMax, Late: d.Late,
+		LostNetwork: d.LostNetwork, Unheard: d.Unheard, Tail: d.Tail, Duplicate: d.Duplicate, Reordered: d.Reordered, ExtentMax: d.ExtentMax, Late: d.Late,
 		Corrupt: d.Corrupt, Dropped: d.Dropped, Runs: d.Runs, RunMax: d.RunMax, RunSizes: d.RunSizes, Bytes: d.Bytes, Span: d.Last - d.First,
 		Jitter: d.Jitter.Nanoseconds(), OneWay: d.OneWay, Queued: d.Queued, Stack: d.Stack, Waited: d.Waited, Buffer: d.Buffer,
 		Mangled: d.Mangled, Split: d.Split,
@@ -193,7 +194,7 @@ func (r *directionRecord) add(o *directionRecord) {
 	}
 	for _, p := range []struct{ to, from *uint64 }{
 		{&r.Sent, &o.Sent}, {&r.Unique, &o.Unique}, {&r.Lost, &o.Lost}, {&r.SendErrors, &o.SendErrors}, {&r.LostDropped, &o.LostDropped},
-		{&r.LostCheck, &o.LostCheck}, {&r.LostICMP, &o.LostICMP}, {&r.LostCorrupt, &o.LostCorrupt}, {&r.LostNetwork, &o.LostNetwork}, {&r.Tail, &o.Tail},
+		{&r.LostCheck, &o.LostCheck}, {&r.LostICMP, &o.LostICMP}, {&r.LostCorrupt, &o.LostCorrupt}, {&r.LostNetwork, &o.LostNetwork}, {&r.Tail, &o.Tail}, {&r.Unheard, &o.Unheard},
 		{&r.Duplicate, &o.Duplicate}, {&r.Reordered, &o.Reordered}, {&r.Late, &o.Late}, {&r.Corrupt, &o.Corrupt}, {&r.Dropped, &o.Dropped},
 		{&r.Runs, &o.Runs}, {&r.Bytes, &o.Bytes},
 	} {
@@ -281,6 +282,9 @@ func (r *renderer) show(d *directionRecord) {
 		out.Printf(": %s", strings.Join(causes, ", "))
 	}
 	out.Printf("\n")
+	if d.Unheard > 0 {
+		out.Printf("  unknown     %d, sent after the server was last heard\n", d.Unheard)
+	}
 	if d.Runs > 0 {
 		out.Printf("  loss runs   %d, the longest of %d; %d at the end\n", d.Runs, d.RunMax, d.Tail)
 	}

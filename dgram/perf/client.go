@@ -64,7 +64,7 @@ type FlowResult struct {
 	Failed error // why the flow ended early; nil if it did not
 }
 
-// Direction is the account of one direction of one flow. Sent = Unique + Lost, and Lost is the sum of its causes.
+// Direction is the account of one direction of one flow. Sent = Unique + Lost + Unheard, and Lost is the sum of its causes.
 type Direction struct {
 	Report
 	SendErrors  uint64 // lost before they left: the sending host refused them
@@ -75,6 +75,7 @@ type Direction struct {
 	LostCorrupt  uint64 // arrived damaged
 	LostICMP     uint64 // an ICMP error told so
 	LostNetwork  uint64 // what remains
+	Unheard      uint64 // sent after the last account that was heard, so nobody knows what became of them; 0 if Known
 	Known        bool   // the accounts are final; false when the server has gone
 	Offload      bool   // trains were used to the end
 	Mangled      string // why trains were given up: what the path did to them; "" if it did nothing
@@ -624,11 +625,14 @@ func (f *flow) result() FlowResult {
 // loss told by the kernel is the receive buffer's as a whole.
 func direction(r Report, sent, failed, icmp uint64, known bool) *Direction {
 	d := &Direction{Report: r, Known: known}
-	if sent > d.Sent {
+	switch {
+	case sent > d.Sent && known:
 		d.Lost += sent - d.Sent
 		d.Tail += sent - d.Sent
-		d.Sent = sent
+	case sent > d.Sent:
+		d.Unheard = sent - d.Sent
 	}
+	d.Sent = max(d.Sent, sent)
 	left := d.Lost
 	claim := func(n uint64) uint64 {
 		n = min(n, left)

@@ -181,6 +181,9 @@ func TestServerFallsSilent(t *testing.T) {
 				t.Errorf("noticed after %v", took)
 			}
 			f := r.Flows[0]
+			if name == "up" && (f.Up.Lost != 0 || f.Up.Unheard == 0 || f.Up.Unique+f.Up.Unheard != f.Up.Sent) {
+				t.Errorf("what was sent into silence is not lost but unknown: %+v", f.Up)
+			}
 			if f.Up != nil && f.Up.Unique == 0 || f.Down != nil && f.Down.Unique == 0 || f.Reply != nil && f.Reply.Unique == 0 {
 				t.Errorf("nothing is kept: up %+v, down %+v, replies %+v", f.Up, f.Down, f.Reply)
 			}
