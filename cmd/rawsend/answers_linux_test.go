@@ -19,7 +19,7 @@ import (
 )
 
 // impaired returns two hosts with a bad network between them.
-func impaired(t *testing.T) (a, b *netlab.Host, link *netlab.Link) {
+func impaired(t *testing.T, seed uint64) (a, b *netlab.Host, link *netlab.Link) {
 	t.Helper()
 	netlab.Need(t)
 	lab, err := netlab.New(nil)
@@ -36,7 +36,7 @@ func impaired(t *testing.T) (a, b *netlab.Host, link *netlab.Link) {
 	bad := func(seed uint64) impair.Config {
 		return impair.Config{Seed: seed, Loss: 0.2, Duplicate: 0.1, Reorder: 0.1, Delay: 2 * time.Millisecond, Jitter: time.Millisecond}
 	}
-	if link, err = lab.Link(a, b, netlab.LinkConfig{Impair: &netlab.Impair{AtoB: bad(11), BtoA: bad(12)}}); err != nil {
+	if link, err = lab.Link(a, b, netlab.LinkConfig{Impair: &netlab.Impair{AtoB: bad(seed), BtoA: bad(seed + 1)}}); err != nil {
 		t.Fatal(err)
 	}
 	// Every closed port is told of.
@@ -50,6 +50,15 @@ func impaired(t *testing.T) (a, b *netlab.Host, link *netlab.Link) {
 
 // TestAnswersThroughABadNetwork compares answers, errors and silences with what the link delivered.
 func TestAnswersThroughABadNetwork(t *testing.T) {
+	for _, seed := range []uint64{11, 211, 311} {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { answersThroughABadNetwork(t, seed) })
+		if testing.Short() {
+			break
+		}
+	}
+}
+
+func answersThroughABadNetwork(t *testing.T, seed uint64) {
 	const count = 200
 	for _, test := range []struct {
 		name, outcome string
@@ -84,7 +93,7 @@ func TestAnswersThroughABadNetwork(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a, b, link := impaired(t)
+			a, b, link := impaired(t, seed)
 			r := on(t, a, "--json", "--wait", "1500ms", test.spec(b))
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
@@ -143,7 +152,7 @@ func TestAnswersThroughABadNetwork(t *testing.T) {
 
 func TestRetryAsksAgain(t *testing.T) {
 	t.Parallel()
-	a, b, _ := impaired(t)
+	a, b, _ := impaired(t, 11)
 	r := on(t, a, "--json", "--wait", "150ms", "--retry", "8", fmt.Sprintf("ip{dst=%s} / icmp{seq=1..60}", b.Addr4()))
 	sums := records[summary](t, r, "summary")
 	if len(sums) != 1 || sums[0].Unanswered != 0 || sums[0].Retries == 0 || sums[0].Replies != 60 && sums[0].Replies+sums[0].Extra < 60 {

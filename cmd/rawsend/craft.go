@@ -78,12 +78,11 @@ func (s *crafted) open(ctx context.Context) error {
 	if s.resolver, err = inject.OpenResolver(s.o.device); err != nil {
 		return err
 	}
-	layers := s.t.Layers(0)
-	if s.route, err = s.resolver.Route(inject.Destination(layers)); err != nil {
+	if s.route, err = s.way(); err != nil {
 		return err
 	}
-	if s.route.Broadcast && !s.o.allowed("broadcast") {
-		return refuse(inject.Destination(layers), "a broadcast address of "+s.route.Interface, "broadcast")
+	if s.route.Broadcast && s.t.Count() == 1 && !s.o.allowed("broadcast") {
+		return refuse(inject.Destination(s.t.Layers(0)), "a broadcast address of "+s.route.Interface, "broadcast")
 	}
 	if err := s.choose(ctx); err != nil {
 		return err
@@ -94,6 +93,17 @@ func (s *crafted) open(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// way returns the way out of the first packet; with -I, of the first that is not for this host itself.
+func (s *crafted) way() (*inject.Route, error) {
+	for n := range min(s.t.Count(), rawChecked) {
+		route, err := s.resolver.Route(inject.Destination(s.t.Layers(n)))
+		if err != nil || s.o.device == "" || !route.Loopback || route.Interface == s.o.device {
+			return route, err
+		}
+	}
+	return s.resolver.Route(inject.Destination(s.t.Layers(0)))
 }
 
 // waits reports whether answers are looked for: a flood does only when told to.
@@ -273,7 +283,7 @@ type source struct {
 	ctx     context.Context
 	numbers []uint64 // to send again; nil for all from 0 on
 	given   uint64
-	skipped uint64 // left out: broadcast and multicast addresses that were not asked for
+	skipped uint64 // left out: this host itself, and broadcast and multicast addresses that were not asked for
 	id      uint16
 	anyID   bool // no id was given
 }
@@ -323,7 +333,8 @@ func (c *source) add(b *inject.Batch, number uint64) error {
 		return err
 	}
 	dst := inject.Destination(layers)
-	if route.Broadcast && !s.o.allowed("broadcast") {
+	toSelf := route.Loopback && !s.route.Loopback && !s.raw // of a prefix that this host is in
+	if toSelf || route.Broadcast && !s.o.allowed("broadcast") {
 		c.skipped++
 		return nil
 	}

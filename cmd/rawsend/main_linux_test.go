@@ -14,6 +14,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv("RAWSEND_ONLY") != "" {
+		onlyNetRaw()
+	}
 	if os.Getenv("RAWSEND_MAIN") != "" { // the test binary as the command: it gives up capabilities for good
 		main()
 	}

@@ -69,7 +69,7 @@ func (s *summary) print(env *cli.Env, o *options, l *listener) error {
 	}
 	switch {
 	case s.Sent == 0 && s.Skipped > 0:
-		return fmt.Errorf("nothing was sent: all %d destinations are broadcast or multicast addresses: %w", s.Skipped, cli.ErrNo)
+		return fmt.Errorf("nothing was sent: all %d destinations are broadcast or multicast addresses, or this host itself: %w", s.Skipped, cli.ErrNo)
 	case s.Sent == 0:
 		return errors.New("nothing was sent")
 	case l != nil && s.Replies+s.Errors == 0:
@@ -136,7 +136,7 @@ func (s *summary) text(env *cli.Env, o *options) {
 		text string
 	}{
 		{s.Retries, "sent again"}, {s.Refusals, "times the kernel had no room and was asked again"}, {s.Extra, "answers to packets that had one"},
-		{s.Skipped, "left out: broadcast or multicast addresses"}, {s.Lost, "packets lost by the capture: answers may be among them"},
+		{s.Skipped, "left out: broadcast or multicast addresses, or this host itself"}, {s.Lost, "packets lost by the capture: answers may be among them"},
 	} {
 		if line.n > 0 {
 			out.Printf("%d %s\n", line.n, line.text)
