@@ -37,13 +37,15 @@ type Source interface {
 	Fill(b *Batch, n int) error
 }
 
-// TemplateSource gives Count packets of a template from number First on. Fragments of a packet count as one.
+// TemplateSource gives Count packets of a template from number First on, which must not be changed meanwhile. Fragments
+// of a packet count as one.
 type TemplateSource struct {
 	Template *packet.Template
 	First    uint64
 	Count    uint64 // 0 for no end
 	given    uint64
 	same     [][]byte // the packet, when all are equal
+	series   *packet.Series
 }
 
 // Fill adds packets, built when they are asked for unless all are equal.
@@ -65,6 +67,9 @@ func (s *TemplateSource) Fill(b *Batch, n int) error {
 			from = to
 		}
 	}
+	if s.same == nil && s.series == nil {
+		s.series = packet.NewSeries(s.Template)
+	}
 	for range n {
 		if s.same != nil {
 			for i, p := range s.same {
@@ -73,7 +78,7 @@ func (s *TemplateSource) Fill(b *Batch, n int) error {
 				}
 				b.Packets = append(b.Packets, p)
 			}
-		} else if err := b.Build(s.Template, s.First+s.given); err != nil {
+		} else if err := b.add(s.series.Append(b.buf, b.ends[:0], s.First+s.given)); err != nil {
 			return err
 		}
 		s.given++

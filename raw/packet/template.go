@@ -187,7 +187,13 @@ func (t *Template) index(dim int, n uint64) uint64 {
 	if d.stride == math.MaxUint64 {
 		return 0
 	}
-	return n / d.stride % d.count
+	if d.stride != 1 { // a division takes as long as a layer
+		n /= d.stride
+	}
+	if n < d.count {
+		return n
+	}
+	return n % d.count
 }
 
 // String returns the expression.
