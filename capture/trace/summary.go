@@ -34,8 +34,8 @@ type SocketSummary struct {
 
 // Summary is what strace -c is for system calls, for sockets.
 type Summary struct {
-	Calls   []CallSummary   `json:"calls"`   // the longest together first
-	Sockets []SocketSummary `json:"sockets"` // in the order of creation
+	Calls   []CallSummary   `json:"calls_by_name"` // the longest together first
+	Sockets []SocketSummary `json:"sockets"`       // in the order of creation
 }
 
 // moved is how many bytes a call sent or received.

@@ -239,6 +239,7 @@ func (j *judge) record(t *testing.T, h *netlab.Host, dir string, flags []string,
 	r := &recording{outcome: j.do(t, h, dir, all...), sockets: map[string]*socketRecord{}}
 	r.read(t, timeline)
 	r.frames = readFile(t.Context(), file)
+	slices.SortFunc(r.packets, func(a, b *sighting) int { return a.Number - b.Number }) // as in the file
 	if len(r.frames) != len(r.packets) {
 		t.Fatalf("%d packets in the file, %d records\n%+v", len(r.frames), len(r.packets), r.outcome)
 	}
