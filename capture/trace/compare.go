@@ -53,8 +53,8 @@ type HeaderBytes struct {
 	Max    int    `json:"max_bytes"`
 }
 
-// Compare counts what each kind of socket did, in the order stream, datagram, raw, unix; kinds that did
-// not occur are left out.
+// Compare counts what each kind of socket did, in the order stream, datagram, raw, unix; kinds of which no socket
+// sent anything are left out: they were there for the others, and there is nothing to compare.
 func Compare(timelines ...*Timeline) []*Comparison {
 	kinds := []string{"stream", "datagram", "raw", "unix"}
 	by := map[string]*Comparison{}
@@ -92,8 +92,7 @@ func Compare(timelines ...*Timeline) []*Comparison {
 	}
 	var out []*Comparison
 	for _, k := range kinds {
-		if used[k] {
-			c := by[k]
+		if c := by[k]; used[k] && c.Sends > 0 {
 			if c.Packets > 0 {
 				c.Overhead = c.Wire - c.Payload
 			}

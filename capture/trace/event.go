@@ -4,7 +4,8 @@
 //
 // Sources give events: a Call with its arguments and result, a Packet as captured, a State change of a
 // socket, the addresses of a Host. Correlate turns them into a Timeline; it is a pure function of the
-// events, so a walk-through, a traced program and a test are all joined the same way. Carrying and
+// events, so a walk-through, a traced program and a test are all joined the same way; Window does the same for
+// a trace without end, and holds only what can still matter. Carrying and
 // causing are two things: a segment carries bytes of two sends and may be caused by a timer. What the
 // events do not tell is said to be unknown.
 //

@@ -48,6 +48,12 @@ func (i *ICMP) echoReply(v6 bool) bool {
 	return v6 && i.Type == 129 || !v6 && i.Type == 0
 }
 
+// kernels tells whether it is what a kernel says of its own accord or to its neighbours, without a socket: multicast
+// listener reports (RFC 3810, RFC 2710), router and neighbour discovery (RFC 4861).
+func (i *ICMP) kernels(v6 bool) bool {
+	return v6 && (i.Type >= 130 && i.Type <= 137 || i.Type == 143)
+}
+
 // quoted finds the packet that an ICMP error returns the start of: the last one seen with all that
 // the quotation shows.
 func quoted(seen []*PacketRecord, q *Quote) *PacketRecord {

@@ -522,7 +522,11 @@ func (w *text) packetNotes(p *PacketRecord) []string {
 	if cause := w.causeNote(p); cause != "" {
 		n = append(n, cause)
 	}
-	if p.From == nil && p.To == nil {
+	switch {
+	case p.From != nil || p.To != nil:
+	case p.ICMP != nil && p.ICMP.kernels(p.Protocol == ProtoICMPv6):
+		n = append(n, "of the kernel itself")
+	default:
 		n = append(n, "of no socket seen here")
 	}
 	if p.Segments > 1 {

@@ -102,3 +102,23 @@ func TestHostileText(t *testing.T) {
 		}
 	}
 }
+
+// TestCompareSenders leaves out a kind that only receives what another one sends.
+func TestCompareSenders(t *testing.T) {
+	s := rawScript()
+	s.state(2.5, trace.State{Socket: 9, Change: trace.Created, Actor: "server", Host: "client", FD: 9, Family: trace.FamilyIPv4, Kind: trace.KindDatagram})
+	s.call(40, 90, 90.1, trace.Call{Name: "recvfrom", FD: 9, Socket: 9, Size: 100, Result: 5, Data: []byte("craft")})
+	all := trace.Compare(trace.Correlate(s.events))
+	if len(all) != 1 || all[0].Kind != "raw" {
+		t.Errorf("%+v", all)
+	}
+}
+
+func TestKernelsOwn(t *testing.T) {
+	report := &trace.Packet{Number: 1, Protocol: trace.ProtoICMPv6, ICMP: &trace.ICMP{Type: 143, Name: "multicast listener report"}, Summary: "MLD"}
+	other := &trace.Packet{Number: 2, Protocol: trace.ProtoICMP, ICMP: &trace.ICMP{Type: 13}, Summary: "timestamp"}
+	got := string(trace.Correlate([]trace.Event{report, other}).AppendText(nil, trace.TextOptions{}))
+	if !strings.Contains(got, "MLD  of the kernel itself\n") || !strings.Contains(got, "timestamp  of no socket seen here\n") {
+		t.Errorf("%s", got)
+	}
+}

@@ -68,6 +68,8 @@ func newCommand() (*cli.Command, *options) {
 		{Line: "sockwire -6 stream -w stream.pcapng", Text: "a capture file in which each packet's comment names its call"},
 		{Line: "sockwire -- curl http://127.0.0.1:8080/", Text: "which calls of curl make which packets"},
 		{Line: "sockwire --isolate --mtu 1500 -o calls.txt -- ./server-and-client", Text: "a program in a network of its own, without root"},
+		{Line: "sockwire --isolate --columns -- ./server-and-client", Text: "a column for each socket"},
+		{Line: "sockwire --isolate -o seen.pkt -- ./client", Text: "what its first connection did, as a packetdrill script"},
 		{Line: "sockwire --summary -p 4242", Text: "what each socket of a running process does, until Ctrl-C"},
 		{Line: "sockwire -v raw", Text: "every field and every byte of the packets"},
 	}
