@@ -39,13 +39,13 @@ type Config struct {
 	Data int
 	Wait bool   // poll, select and epoll too
 	Host string // the name of the network namespace, for the events
-	// Ring is the size of the ring in bytes, a power of two and a multiple of the page size; 0 means 32 MiB.
+	// Ring is the size of the ring in bytes, a power of two and a multiple of the page size; 0 means 64 MiB.
 	Ring int
 }
 
 func (c *Config) ring() int {
 	if c.Ring == 0 {
-		return 32 << 20
+		return 64 << 20
 	}
 	return c.Ring
 }

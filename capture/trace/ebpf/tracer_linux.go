@@ -60,10 +60,11 @@ type process struct {
 
 // thread is a thread in a call.
 type thread struct {
-	call    *trace.Call
-	number  uint64
-	args    [6]uint64
-	sockets []socket // as they were when it was entered
+	of, actor string // what its process was called, and it
+	call      *trace.Call
+	number    uint64
+	args      [6]uint64
+	sockets   []socket // as they were when it was entered
 }
 
 // Open puts the programs into the kernel and readies them. Its error says why that cannot be. Start or
@@ -492,7 +493,10 @@ func (t *Tracer) enter(p *process, r *record, at time.Duration) {
 		Process: p.PID, Thread: r.tid, Actor: p.Name, Host: t.cfg.Host, Name: s.Name, FD: fd, Socket: id, Op: op, Pending: true, Entered: at,
 	}
 	if r.tid != t.pid {
-		c.Actor = fmt.Sprintf("%s/%d", p.Name, r.tid)
+		if th.of != p.Name {
+			th.of, th.actor = p.Name, fmt.Sprintf("%s/%d", p.Name, r.tid)
+		}
+		c.Actor = th.actor
 	}
 	t.describe(c, r)
 	t.calls++
@@ -530,7 +534,7 @@ func (t *Tracer) leave(p *process, r *record, at time.Duration) {
 		c.Args, c.Data, c.Size, c.Addr, c.Flags, c.Messages, c.FDs, c.Segment = nil, nil, 0, trace.Addr{}, nil, nil, nil, 0
 		t.describe(&c, r)
 	} else {
-		c.Args = append([]trace.Arg(nil), c.Args...)
+		c.Args = c.Args[:len(c.Args):len(c.Args)] // what is added goes elsewhere
 	}
 	c.Left = at
 	d := t.decoder(r, c.Socket)

@@ -662,7 +662,7 @@ func (t *Tracer) leave(th *thread, result int64, left time.Duration) {
 	}
 	c := *th.call
 	th.call = nil
-	c.Args = append([]trace.Arg(nil), c.Args...)
+	c.Args = c.Args[:len(c.Args):len(c.Args)] // what is added goes elsewhere
 	c.Left = left
 	d := t.decoder(th, c.Socket)
 	d.Leave(&c, th.args, result)

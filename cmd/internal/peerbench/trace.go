@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -17,8 +18,10 @@ import (
 const (
 	traceSends  = "peerbench-sends"
 	traceOthers = "peerbench-others"
+	traceFiles  = "peerbench-files"
 	sendCalls   = 100_000
 	otherCalls  = 1_000_000
+	fileRounds  = 100_000 // of four calls and more
 )
 
 func init() {
@@ -31,6 +34,8 @@ func init() {
 		for range otherCalls {
 			os.Getppid()
 		}
+	case traceFiles:
+		err = useFile()
 	default:
 		return
 	}
@@ -62,6 +67,27 @@ func makeSends() error {
 	return nil
 }
 
+// useFile opens, asks about, reads and closes a regular file.
+func useFile() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	b := make([]byte, 4096)
+	for range fileRounds {
+		f, err := os.Open(self)
+		if err != nil {
+			return err
+		}
+		_, statErr := f.Stat()
+		_, err = f.Read(b)
+		if err := errors.Join(statErr, err, f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // traceRows are what tracing costs the traced program.
 func traceRows() []Row {
 	perCall := func(calls int) []Figure {
@@ -71,18 +97,39 @@ func traceRows() []Row {
 		return Side{Name: "strace --seccomp-bpf -f -e network", Needs: []string{"strace"}, Goals: []float64{1},
 			Run: traced(program, "strace", "--seccomp-bpf", "-f", "-e", "trace=network", "-o", os.DevNull)}
 	}
+	untraced := func(program string, goal float64) Side {
+		return Side{Name: "not traced", Goals: []float64{goal}, Run: traced(program, "")}
+	}
+	ptrace := func(program string) Side {
+		return Side{Name: "sockwire", Run: traced(program, "", "--isolate", "--engine", "ptrace", "--summary", "-o", os.DevNull, "--")}
+	}
+	ebpf := func(program string) Side {
+		return Side{Name: "sockwire", Run: traced(program, "", "--engine", "ebpf", "--summary", "-o", os.DevNull, "--")}
+	}
 	return []Row{
 		{
-			Name: "trace-sends", About: "100,000 sends of 64 bytes by a traced program, packets captured too; bound by the two stops a call",
-			Figures: perCall(sendCalls),
-			Ours:    Side{Name: "sockwire", Run: traced(traceSends, "", "--isolate", "--summary", "-o", os.DevNull, "--")},
-			Peers:   []Side{strace(traceSends)},
+			Name: "trace-sends", About: "100,000 sends of 64 bytes by a program traced with ptrace, packets captured too; bound by the two stops a call",
+			Figures: perCall(sendCalls), Ours: ptrace(traceSends), Peers: []Side{strace(traceSends)},
 		},
 		{
-			Name: "trace-others", About: "a million calls that are not about sockets, by a traced program and by one that is not",
-			Figures: perCall(otherCalls),
-			Ours:    Side{Name: "sockwire", Run: traced(traceOthers, "", "--isolate", "--summary", "-o", os.DevNull, "--")},
-			Peers:   []Side{{Name: "not traced", Goals: []float64{1.1}, Run: traced(traceOthers, "")}, strace(traceOthers)},
+			Name: "trace-sends-ebpf", About: "the same with the kernel's own programs, against the program untraced",
+			Figures: perCall(sendCalls), Ours: ebpf(traceSends), Peers: []Side{untraced(traceSends, 2.2)},
+		},
+		{
+			Name: "trace-others", About: "a million calls that do nothing (getppid), by a program traced with ptrace; bound by the entry path of calls with a seccomp filter",
+			Figures: perCall(otherCalls), Ours: ptrace(traceOthers), Peers: []Side{untraced(traceOthers, 1.1), strace(traceOthers)},
+		},
+		{
+			Name: "trace-others-ebpf", About: "the same with the kernel's own programs; bound by the entry path of calls with trace points",
+			Figures: perCall(otherCalls), Ours: ebpf(traceOthers), Peers: []Side{untraced(traceOthers, 1.1)},
+		},
+		{
+			Name: "trace-files", About: "a regular file opened, asked about, read (4 KiB) and closed 100,000 times by a program traced with ptrace, which stops at each read and close: a filter cannot tell a socket",
+			Figures: perCall(4 * fileRounds), Ours: ptrace(traceFiles), Peers: []Side{untraced(traceFiles, 1.1), strace(traceFiles)},
+		},
+		{
+			Name: "trace-files-ebpf", About: "the same with the kernel's own programs",
+			Figures: perCall(4 * fileRounds), Ours: ebpf(traceFiles), Peers: []Side{untraced(traceFiles, 1.1)},
 		},
 	}
 }
@@ -109,9 +156,11 @@ func traced(program, tracer string, args ...string) func(context.Context, *Bench
 		if len(args) > 0 {
 			cmd = exec.CommandContext(ctx, name, append(append([]string(nil), args...), file)...)
 		}
+		var told strings.Builder
+		cmd.Stderr = &told
 		out, err := cmd.Output()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", cmd, err)
+		if err != nil || told.Len() > 0 { // what was lost is told there
+			return nil, errors.Join(fmt.Errorf("%s: %s", cmd, told.String()), err)
 		}
 		ns, err := strconv.ParseInt(string(out[:max(0, len(out)-1)]), 10, 64)
 		if err != nil {

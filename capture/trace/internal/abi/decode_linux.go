@@ -59,7 +59,7 @@ func (d *Decoder) Enter(c *trace.Call, a [6]uint64) {
 		d.enterWait(c, a)
 		return
 	}
-	c.Args = append(c.Args, number("fd", int64(c.FD)))
+	c.Args = append(make([]trace.Arg, 0, 5), number("fd", int64(c.FD))) // most have no more
 	add := func(args ...trace.Arg) { c.Args = append(c.Args, args...) }
 	switch c.Name {
 	case "bind", "connect":
