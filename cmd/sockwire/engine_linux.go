@@ -48,7 +48,12 @@ func (r *tracing) kernel(program trace.Command) (trace.Engine, error) {
 	}
 	t, err := ebpf.Open(&ebpf.Config{Clock: r.clock, Data: r.o.trace.kept(), Wait: r.o.trace.wait, Host: r.host})
 	if err != nil {
-		r.env.Warnf("tracing with ptrace: %v", err)
+		why := err.Error()
+		var refused *trace.Error
+		if errors.As(err, &refused) {
+			why += ": " + refused.Remedy
+		}
+		r.env.Warnf("tracing with ptrace: %s", why)
 		return nil, nil
 	}
 	if r.o.trace.pid != 0 {

@@ -226,9 +226,22 @@ func payload(t *testing.T, tl *trace.Timeline) {
 	}
 }
 
+// someScenes are all scenes, or in short mode a part of them.
+func someScenes() []string {
+	if testing.Short() {
+		return []string{"cork", "mmsg", "rights", "refused"}
+	}
+	var all []string
+	for name := range scenes {
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return all
+}
+
 // TestEnginesAgree: of programs with calls in a known order both engines tell the same, byte for byte.
 func TestEnginesAgree(t *testing.T) {
-	for name := range scenes {
+	for _, name := range someScenes() {
 		t.Run(name, func(t *testing.T) {
 			var want []string
 			for _, engine := range engineNames {
@@ -267,7 +280,11 @@ func TestEnginesAgree(t *testing.T) {
 
 // TestOffsets: every byte that the scenes write on TCP has a place that the kernel told.
 func TestOffsets(t *testing.T) {
-	for _, name := range []string{"cork", "nagle", "vectors", "sendfile", "splice", "peek", "halfclose", "ipv6", "fastopen", "nonblocking"} {
+	names := []string{"cork", "nagle", "vectors", "sendfile", "splice", "peek", "halfclose", "ipv6", "fastopen", "nonblocking"}
+	if testing.Short() {
+		names = names[:2]
+	}
+	for _, name := range names {
 		tr := open(t, nil)
 		if err := tr.Start(command(name, nil)); err != nil {
 			t.Fatal(err)
@@ -299,7 +316,7 @@ func TestStrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for name := range scenes {
+	for _, name := range someScenes() {
 		tr := open(t, nil)
 		program, out := filepath.Join(dir, name), filepath.Join(dir, name+".out")
 		if err := os.Symlink(self, program); err != nil {
@@ -573,5 +590,64 @@ func TestErrors(t *testing.T) {
 	}
 	if !failed {
 		t.Error("no executable, and no error")
+	}
+}
+
+// TestPrograms traces programs that are not ours with both engines: each timeline adds up, packets hold what calls
+// passed, and both engines tell of the same bytes.
+func TestPrograms(t *testing.T) {
+	for _, name := range []string{"curl", "python3", "dig", "iperf3"} {
+		peer(t, name)
+	}
+	dir, err := filepath.Abs("../../../cmd/sockwire/testdata/programs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		args  []string
+		same  bool // the same bytes each time
+		short bool
+	}{
+		{name: "curl and http.server", args: []string{"sh", "web.sh"}, same: true, short: true},
+		{name: "forking server", args: []string{"python3", "fork.py"}, same: true, short: true},
+		{name: "dig", args: []string{"python3", "dns.py"}, same: true},
+		{name: "ping", args: []string{"sh", "ping.sh"}},
+		{name: "nc", args: []string{"sh", "nc.sh"}, same: true},
+		{name: "iperf3", args: []string{"sh", "iperf.sh"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if testing.Short() && !c.short {
+				t.Skip("in short mode a part is enough")
+			}
+			program := trace.Command{Path: peer(t, c.args[0]), Args: []string{c.args[0], filepath.Join(dir, c.args[1])}, Dir: t.TempDir()}
+			var want map[string]int64
+			for _, engine := range engineNames {
+				tl := timeline(t, engine, program)
+				payload(t, tl)
+				got := map[string]int64{}
+				for _, call := range tl.Calls {
+					if call.On == nil || call.Errno != "" || call.On.Family == trace.FamilyUnknown {
+						continue
+					}
+					who, _, _ := strings.Cut(call.Actor, "/")
+					switch call.Op {
+					case trace.OpSend:
+						got[who+" sends by "+call.On.Kind.String()] += call.Result
+					case trace.OpReceive:
+						got[who+" receives by "+call.On.Kind.String()] += call.Result
+					}
+				}
+				if len(got) == 0 {
+					t.Errorf("%s: nothing was sent", engine)
+				}
+				if want == nil {
+					want = got
+				}
+				if c.same && fmt.Sprint(got) != fmt.Sprint(want) {
+					t.Errorf("%s %v\n%s %v", engineNames[0], want, engine, got)
+				}
+			}
+		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	bpf "github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
@@ -100,8 +101,12 @@ func permitted() error {
 // explain says what to do about programs that the kernel does not take.
 func explain(err error) error {
 	e := &trace.Error{Engine: "ebpf", Op: "load", On: "programs into the kernel", Err: err}
+	var rejected *bpf.VerifierError
 	switch {
+	case errors.As(err, &rejected):
+		e.Remedy = "this kernel does not take them: use the engine ptrace"
 	case errors.Is(err, os.ErrPermission):
+		e.Err = unix.EPERM // the library's text is about older kernels
 		e.Remedy = "it needs root, or CAP_BPF and CAP_PERFMON"
 	case errors.Is(err, os.ErrNotExist):
 		e.Remedy = "it needs a kernel with its own type information (CONFIG_DEBUG_INFO_BTF)"
