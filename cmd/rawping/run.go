@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -47,6 +48,9 @@ control net.ipv4.ping_group_range allows to groups of users. All capabilities ar
 	})
 }
 
+// manyMemory is from where on memory is collected more eagerly than usual when there are many hosts.
+const manyMemory = 150 << 20
+
 // ping runs a plan.
 func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string) error {
 	h := &hosts{ctx: ctx, stdin: env.Stdin, family: p.pinger.Family, device: p.pinger.Device, resolver: net.DefaultResolver, warn: env.Warnf}
@@ -66,6 +70,10 @@ func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string
 		}
 		args = []string{args[0]}
 		h.fixed = target
+	}
+	if p.many {
+		// A host costs some hundred bytes; garbage is not to double that.
+		debug.SetMemoryLimit(manyMemory)
 	}
 	if p.pinger.Slack > 0 {
 		// A slow sweep does little at a time: waking a second processor for it costs more than the work.
