@@ -33,6 +33,7 @@ type Conn struct {
 	headers    bool // packets received start with the IPv4 header
 	readBuffer int
 	errors     bool
+	unpolled   *unpolled // instead of pc, which is closed: see leavePoller
 
 	readMu  sync.Mutex
 	recv    *cmsg.Receiver
@@ -547,7 +548,12 @@ func (c *Conn) SetReadDeadline(t time.Time) error { return c.pc.SetReadDeadline(
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.pc.SetWriteDeadline(t) }
 
 // Close closes the socket; waiting calls return net.ErrClosed.
-func (c *Conn) Close() error { return c.pc.Close() }
+func (c *Conn) Close() error {
+	if c.unpolled != nil {
+		return c.unpolled.close()
+	}
+	return c.pc.Close()
+}
 
 // zone returns the interface index as text, which netip takes for a zone and zoneIndex reads without asking the
 // kernel for a name. The texts of interfaces seen are kept, so that a packet from one costs no allocation.

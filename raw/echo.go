@@ -44,13 +44,17 @@ const (
 
 // Stamps chooses whether a [Pinger] asks the kernel when each echo was handed to the device. That splits round trips
 // and finds drops in the local queue after the fact; it costs some two microseconds of processor time per echo.
+//
+// Unless they are off, a network device that stamps packets by its own clock is asked too if its stamping has been turned
+// on, for both directions and all packets, and round trips are timed by it where both its stamps have come.
 type Stamps uint8
 
 // Choices for send timestamps. Receive timestamps are always the kernel's where it has them.
 const (
-	StampsAuto Stamps = iota // up to 20,000 echoes per second
-	StampsOn
-	StampsOff
+	StampsAuto     Stamps = iota // of each echo up to 20,000 per second, beyond that of one in 16: see Report.Unstamped
+	StampsOn                     // of each
+	StampsOff                    // of none
+	StampsHardware               // of each; and turn the device's stamping on, which needs CAP_NET_ADMIN and outlasts the run
 )
 
 // Pinger sends echoes and follows each to its end. The zero value is ready: one echo per second to each target until
@@ -133,7 +137,7 @@ type Echo struct {
 	From netip.Addr // who answered or sent the error; not valid if nobody did
 	Sent time.Time  // when the send was called, by the system's clock
 	// RTT is the round-trip time: from the device to the kernel's reception where both were stamped, else from the
-	// call. Source is the worse clock of the two.
+	// call, which may have sent up to 15 echoes before this one. Source is the worse clock of the two.
 	RTT    time.Duration
 	Source TimeSource
 	Split  Split
@@ -156,7 +160,8 @@ type Echo struct {
 	State uint8     // ExtendedEcho: code of the reply in the high 4 bits, then A, 4, 6 in the low 3 (RFC 8335, section 3)
 }
 
-// Split is where the time of a round trip went. The parts are 0 where the kernel gave no timestamp for them.
+// Split is where the time of a round trip went. The parts are 0 where the kernel gave no timestamp for them. With hardware
+// stamps the driver's time on both ways belongs to no part.
 type Split struct {
 	Queue   time.Duration // in this host, from the call to the device
 	Network time.Duration // on the network and in the far host
@@ -175,13 +180,15 @@ type Report struct {
 	Slipped time.Duration
 	// Sending is the time from the first send to the last.
 	Sending time.Duration
-	// Rate is the echoes per second achieved and Gaps the times between them, from the kernel's send timestamps where
-	// there are any.
+	// Rate is the echoes per second achieved and Gaps the times between them, from the kernel's send timestamps if each
+	// echo has one, else from the calls; those of one call at even distances.
 	Rate       float64
 	Gaps       Gaps
 	ReadBuffer int // bytes granted
 	Socket     SocketKind
-	SendStamps bool // the kernel stamped sends
+	SendStamps bool   // the kernel stamped sends
+	Unstamped  uint64 // echoes that StampsAuto left without, for there were too many a second
+	Hardware   string // the network device whose clock timed round trips, if one did
 	Warnings   []string
 }
 

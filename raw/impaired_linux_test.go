@@ -111,7 +111,7 @@ func impairedLink(t *testing.T, seed int) {
 	back := cfg
 	back.Seed += 1000
 	// What is held back waits for more packets than will come: it is late by the hold, whatever this machine does.
-	back.Reorder, back.ReorderGap, back.ReorderHold = 0.05, 10*count, time.Second
+	back.Reorder, back.ReorderGap, back.ReorderHold = 0.05, 10*count, 3*time.Second
 	lab, a, b, link, err := impairedLab(&netlab.Impair{AtoB: cfg, BtoA: back})
 	if err != nil {
 		fail("%v", err)
@@ -122,7 +122,7 @@ func impairedLink(t *testing.T, seed int) {
 	if six {
 		target = b.Addr6()
 	}
-	p := Pinger{Count: count, Interval: 3 * time.Millisecond, Timeout: 500 * time.Millisecond, Late: 1500 * time.Millisecond, Socket: kind}
+	p := Pinger{Count: count, Interval: 3 * time.Millisecond, Timeout: 1500 * time.Millisecond, Late: 3500 * time.Millisecond, Socket: kind}
 	echoes, report, err := pingOn(t.Context(), a, &p, one(target))
 	if err == nil {
 		_, err = link.Crossed(t.Context(), a, count)

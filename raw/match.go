@@ -62,6 +62,55 @@ func (c *codec) proves() bool {
 	return c.message == EchoRequest && len(c.template) >= icmpHeader+cookieEnd
 }
 
+// makeTemplate returns the message that all echoes start from.
+func (c *codec) makeTemplate(p *Pinger) []byte {
+	switch p.Message {
+	case TimestampRequest:
+		b := make([]byte, icmpHeader+12)
+		b[0] = c.requestType()
+		return b
+	case ExtendedEcho:
+		b := make([]byte, icmpHeader, 64)
+		b[0], b[7] = c.requestType(), 1 // the L bit: the interface is the target's own
+		return appendInterface(b, &p.Interface)
+	}
+	b := make([]byte, icmpHeader+p.Size)
+	b[0] = c.requestType()
+	fillPattern(b[icmpHeader:], p.Pattern)
+	return b
+}
+
+// appendInterface appends the interface identification object of RFC 8335, section 2.1, in its RFC 4884 structure.
+func appendInterface(b []byte, i *ProbeInterface) []byte {
+	start := len(b)
+	b = append(b, 0x20, 0, 0, 0, 0, 0, 3, 0)
+	switch {
+	case i.Name != "":
+		b[start+7] = 1
+		b = append(b, i.Name...)
+		for len(b)%4 != 0 {
+			b = append(b, 0)
+		}
+	case i.Index != 0:
+		b[start+7] = 2
+		b = append(b, byte(i.Index>>24), byte(i.Index>>16), byte(i.Index>>8), byte(i.Index))
+	default:
+		b[start+7] = 3
+		ip := i.Addr.AsSlice()
+		afi := byte(1)
+		if i.Addr.Is6() {
+			afi = 2
+		}
+		b = append(b, 0, afi, byte(len(ip)), 0)
+		b = append(b, ip...)
+	}
+	length := len(b) - start - 4
+	b[start+4], b[start+5] = byte(length>>8), byte(length)
+	sum := packet.Checksum(b[start:])
+	b[start+2], b[start+3] = byte(sum>>8), byte(sum)
+	return b
+}
+
 // build writes the message of echo n to the target into b, which has room for the template.
 func (c *codec) build(b []byte, n uint64, target netip.Addr) []byte {
 	b = b[:copy(b[:cap(b)], c.template)]

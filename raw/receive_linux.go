@@ -209,8 +209,12 @@ func (r *Run) takeError(l *link, m *cmsg.Message, now moment) {
 	last := r.table.next - 1
 	if at, id, ok := i.Error.Timestamp(); ok {
 		n := last - uint64(uint32(last)-id)
-		if s := r.table.get(n); s != nil && i.Has&cmsg.RxSoftware != 0 {
+		s := r.table.get(n)
+		if s != nil && i.Has&cmsg.RxSoftware != 0 {
 			r.stamp(l, n, s, at, i.Software.UnixNano(), now)
+		}
+		if s != nil && i.Has&cmsg.RxHardware != 0 && at == cmsg.StampSent {
+			s.hard = i.Hardware.UnixNano()
 		}
 		return
 	}
@@ -243,7 +247,7 @@ func (r *Run) stamp(l *link, n uint64, s *slot, at cmsg.Stamp, wall int64, now m
 	case cmsg.StampScheduled:
 		s.sched = wall
 	case cmsg.StampSent:
-		if s.stamp == 0 {
+		if s.stamp == 0 && !s.byCall {
 			queued := time.Duration(wall - s.wall)
 			if queued < 0 || queued > now.steady-s.sent {
 				queued = 0 // the system's clock was moved
@@ -268,6 +272,20 @@ func (r *Run) times(s *slot, e *Echo, i *cmsg.Info, now moment) {
 	if stepped {
 		r.report.ClockSteps++
 	}
+	if e.Source == TimeKernel && s.hard != 0 && i.Has&cmsg.RxHardware != 0 {
+		if rtt, ok := hardwareTrip(s.hard, i.Hardware.UnixNano(), e.RTT); ok {
+			e.RTT, e.Split.Network, e.Source = rtt, rtt, TimeHardware
+			r.devices.note(i.Ifindex)
+		}
+	}
+}
+
+// hardwareTrip works out a round trip from a device's stamps of the send and of the reception. It lies within the one that
+// the kernel stamped; if not, the stamps are of two devices whose clocks differ, or of a clock that was set, and say nothing.
+func hardwareTrip(sent, received int64, kernel time.Duration) (rtt time.Duration, ok bool) {
+	const tolerance = time.Microsecond
+	rtt = time.Duration(received - sent)
+	return rtt, rtt >= 0 && rtt <= kernel+kernel/500+tolerance
 }
 
 // roundTrip works out how long a round trip took and where, from the moments of the call and of the read in this

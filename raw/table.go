@@ -27,11 +27,13 @@ type slot struct {
 	wall   int64 // the system's clock when it was sent, ns
 	sched  int64 // kernel: entered the queueing discipline, 0 if not known
 	stamp  int64 // kernel: handed to the device, 0 if not known
+	hard   int64 // the device's clock when it sent, 0 if not known
 	index  uint32
 	seq    uint32
 	level  uint8 // of retry
 	state  probe.Outcome
 	asked  bool // for timestamps
+	byCall bool // counted for the pace by its call, not by its stamp
 	over   bool // its timeout has passed
 }
 

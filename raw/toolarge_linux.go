@@ -14,9 +14,8 @@ type pathMTU struct {
 
 // unsent ends an echo that the system refused to send. One that is too large waits for the entry of the error queue that
 // tells the path's MTU, if that was not read before; without it the echo ends when its answer would be overdue.
-func (r *Run) unsent(ln *lane, n uint64, s *slot, errno syscall.Errno) {
-	l := ln.link
-	if errno != syscall.EMSGSIZE || ln.header != nil {
+func (r *Run) unsent(l *link, n uint64, s *slot, errno syscall.Errno) {
+	if errno != syscall.EMSGSIZE {
 		r.refuse(n, s, errno, 0)
 		return
 	}

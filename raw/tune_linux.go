@@ -53,16 +53,6 @@ func tuneSocket(fd, family int, p *Pinger) error {
 	return nil
 }
 
-// defaultTTL returns the time to live that an IPv4 socket sends with.
-func defaultTTL(c *Conn) (ttl byte, err error) {
-	ctl := c.rc.Control(func(fd uintptr) {
-		var n int
-		n, err = unix.GetsockoptInt(int(fd), unix.SOL_IP, unix.IP_TTL)
-		ttl = byte(n)
-	})
-	return ttl, errors.Join(ctl, err)
-}
-
 // Who may use a leased flow label: IPV6_FL_S_EXCL and IPV6_FL_S_ANY of linux/in6.h.
 const (
 	labelExclusive = 1

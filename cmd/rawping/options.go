@@ -90,7 +90,7 @@ func (o *options) define(c *cli.Command) {
 	f.BoolVar(&o.icmpTimestamp, "icmp-timestamp", false, "send ICMP timestamp requests instead of echoes (IPv4)")
 	f.StringVar(&o.probeInterface, "probe", "", "ask after an `INTERFACE` of the host by name, index or address (extended echo, RFC 8335)")
 	f.StringVar(&o.socket, "socket", "auto", "kind of socket: `auto`, raw or ping")
-	f.StringVar(&o.stamps, "stamps", "auto", "kernel timestamps of sends: `auto` (up to 200 a second), on or off")
+	f.StringVar(&o.stamps, "stamps", "auto", "kernel timestamps of sends: `auto` (each, but one in 16 above 20000 a second), on, off, or hardware: also turn the device's on")
 
 	f.BoolVar(&o.many, "many", false, "treat a single host as many are")
 	f.StringArrayVar(&o.files, "file", nil, "read hosts from `FILE`, one a line; - is standard input")
@@ -275,7 +275,8 @@ func (o *options) planOptions(p *plan) (err error) {
 	if ping.Socket, err = choose("socket", o.socket, map[string]raw.SocketKind{"auto": raw.AnySocket, "raw": raw.RawSocket, "ping": raw.PingSocket}); err != nil {
 		return err
 	}
-	if ping.Stamps, err = choose("stamps", o.stamps, map[string]raw.Stamps{"auto": raw.StampsAuto, "on": raw.StampsOn, "off": raw.StampsOff}); err != nil {
+	if ping.Stamps, err = choose("stamps", o.stamps, map[string]raw.Stamps{"auto": raw.StampsAuto, "on": raw.StampsOn, "off": raw.StampsOff,
+		"hardware": raw.StampsHardware}); err != nil {
 		return err
 	}
 	if o.recordRoute {

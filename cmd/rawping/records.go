@@ -175,6 +175,8 @@ type summaryRecord struct {
 	Slipped     int64      `json:"slipped_ns"`
 	Elapsed     int64      `json:"elapsed_ns"`
 	Interrupted bool       `json:"interrupted"`
+	Timed       int64      `json:"rtt_count"`
+	Device      string     `json:"clock_device,omitempty"`
 }
 
 func (s *session) summary(report *raw.Report) summaryRecord {
@@ -184,14 +186,17 @@ func (s *session) summary(report *raw.Report) summaryRecord {
 		totals.runs = probe.Runs{}
 	}
 	clock := raw.TimeProcess
-	if s.sources[raw.TimeKernel] > 0 {
-		clock = raw.TimeKernel
+	for _, better := range []raw.TimeSource{raw.TimeKernel, raw.TimeHardware} {
+		if s.sources[better] > 0 {
+			clock = better
+		}
 	}
 	return summaryRecord{Type: "summary", HostsAlive: s.hostsUp, HostsUnreachable: s.hostsDown, HostsUnknown: failed, countsRecord: newCounts(&totals),
-		RTT: newRTT(&s.all.rtt), Clock: clock.String(), Floor: int64(s.floor), Queue: int64(s.queue.Mean()), Network: int64(s.network.Mean()),
+		RTT: newRTT(s.trips(report)), Clock: clock.String(), Floor: int64(s.floor), Queue: int64(s.queue.Mean()), Network: int64(s.network.Mean()),
 		Receive: int64(s.receive.Mean()), Spoofed: report.Spoofed, Foreign: report.Foreign, BufferDrops: report.Drops, ReadBuffer: report.ReadBuffer,
 		Rate: report.Rate, GapP50: int64(report.Gaps.P50), GapP99: int64(report.Gaps.P99), GapMax: int64(report.Gaps.Max),
-		ClockSteps: report.ClockSteps, Slipped: int64(report.Slipped), Elapsed: int64(time.Since(s.start))}
+		ClockSteps: report.ClockSteps, Slipped: int64(report.Slipped), Elapsed: int64(time.Since(s.start)),
+		Timed: s.trips(report).Count(), Device: report.Hardware}
 }
 
 func (s *session) jsonSummary(report *raw.Report, ctx context.Context) {

@@ -113,7 +113,8 @@ func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string
 	}
 	defer s.flushing()()
 	s.begin(args)
-	for e, err := range r.Echoes(h.all(args, o.files, p.ranges, p.shard, o.seed)) {
+	var e raw.Echo // one for all: a variable of each turn would be an allocation per echo
+	for e, err = range r.Echoes(h.all(args, o.files, p.ranges, p.shard, o.seed)) {
 		if err != nil {
 			return err
 		}

@@ -52,7 +52,8 @@ type session struct {
 
 	all                     account
 	queue, network, receive probe.Stats
-	sources                 [4]int64 // answers by the source of their time
+	stamped                 probe.Stats // round trips that the kernel or the device timed
+	sources                 [4]int64    // answers by the source of their time
 	byHost                  []*account
 	targets                 []netip.Addr // of byHost
 	hostsUp, hostsDown      int
@@ -129,6 +130,7 @@ func (s *session) count(e *raw.Echo) {
 		if e.Source >= raw.TimeKernel {
 			s.queue.Add(e.Split.Queue)
 			s.network.Add(e.Split.Network)
+			s.stamped.Add(e.RTT)
 		}
 		if e.Split.Receive > 0 {
 			s.receive.Add(e.Split.Receive)

@@ -284,7 +284,7 @@ func (s *session) textSummary(report *raw.Report) {
 
 // printTimes prints the statistics of round trips, in ping's line and more.
 func (s *session) printTimes(report *raw.Report) {
-	w, rtt := s.env.Stdout, &s.all.rtt
+	w, rtt := s.env.Stdout, s.trips(report)
 	if rtt.Count() == 0 {
 		return
 	}
@@ -294,7 +294,7 @@ func (s *session) printTimes(report *raw.Report) {
 		w.Printf("rtt p50/p90/p99/p99.9 = %s/%s/%s/%s ms, jitter %s ms, ipdv %s ms\n", ms(rtt.Quantile(.5)), ms(rtt.Quantile(.9)),
 			ms(rtt.Quantile(.99)), ms(rtt.Quantile(.999)), ms(rtt.Jitter()), ms(rtt.IPDV()))
 	}
-	w.Printf("%s\n", s.timesText())
+	w.Printf("%s\n", s.timesText(report))
 	if report.Rate > 0 && (s.opt.flood || s.plan.pinger.Interval < 100*time.Millisecond) {
 		w.Printf("rate %.0f/s, gaps p50/p99/max = %s/%s/%s ms\n", report.Rate, ms(report.Gaps.P50), ms(report.Gaps.P99), ms(report.Gaps.Max))
 	}
@@ -306,20 +306,46 @@ func (s *session) printTimes(report *raw.Report) {
 	}
 }
 
+// trips are the round trips that the statistics are of. Those of echoes that were not stamped because there were too many
+// a second have the wait for the echoes before them in it: they are left out.
+func (s *session) trips(report *raw.Report) *probe.Stats {
+	if report.Unstamped > 0 && s.stamped.Count() > 0 {
+		return &s.stamped
+	}
+	return &s.all.rtt
+}
+
 // timesText says whose clock the times are of, how far they can be trusted, and where the time went.
-func (s *session) timesText() string {
+func (s *session) timesText(report *raw.Report) string {
 	ms := func(st *probe.Stats) string { return fmt.Sprintf("%.3f", float64(st.Mean())/1e6) }
-	if n := s.sources[raw.TimeKernel]; n > 0 {
-		text := fmt.Sprintf("mean of the parts: local queue %s, network %s, receive path %s ms; kernel timestamps", ms(&s.queue), ms(&s.network), ms(&s.receive))
-		if other := s.sources[raw.TimeProcess]; other > 0 {
-			text += fmt.Sprintf(" of %d, the call's time of %d", n, other)
+	var clocks []string
+	hardware := "hardware"
+	if report.Hardware != "" {
+		hardware += " (" + report.Hardware + ")"
+	}
+	call := "the call's"
+	if report.Unstamped > 0 && s.stamped.Count() > 0 {
+		call = "not in the statistics"
+	}
+	for _, c := range []struct {
+		n    int64
+		name string
+	}{{s.sources[raw.TimeHardware], hardware}, {s.sources[raw.TimeKernel], "kernel"}, {s.sources[raw.TimeProcess], call}} {
+		if c.n > 0 {
+			clocks = append(clocks, fmt.Sprintf("%s of %d", c.name, c.n))
 		}
-		return text + fmt.Sprintf(", error floor %v", s.floor)
+	}
+	if s.stamped.Count() > 0 {
+		if len(clocks) == 1 {
+			clocks[0], _, _ = strings.Cut(clocks[0], " of ")
+		}
+		return fmt.Sprintf("mean of the parts: local queue %s, network %s, receive path %s ms; timestamps: %s, error floor %v", ms(&s.queue), ms(&s.network),
+			ms(&s.receive), strings.Join(clocks, ", "), s.floor)
 	}
 	if s.receive.Count() > 0 {
-		return fmt.Sprintf("times from the call to the kernel's reception, error floor %v; then %s ms to this process", s.floor, ms(&s.receive))
+		return fmt.Sprintf("timestamps: from the call to the kernel's reception, error floor %v; then %s ms to this process", s.floor, ms(&s.receive))
 	}
-	return fmt.Sprintf("times of this process, error floor %v", s.floor)
+	return fmt.Sprintf("timestamps: of this process, error floor %v", s.floor)
 }
 
 // printTrouble prints what a run should not have.

@@ -54,6 +54,11 @@ func (v *vector) name(i int) []byte {
 // [os.ErrDeadlineExceeded] and [net.ErrClosed]. A Receiver serves one goroutine; while it waits, another Receiver
 // of the same socket waits behind it.
 type Receiver struct {
+	// Brief has the system calls made without the runtime's knowledge. That keeps its monitor thread asleep, which costs a
+	// program that wakes often and does little more than its work; but while a call lasts, the collector waits. So it is
+	// for batches that the kernel is through with in some microseconds.
+	Brief bool
+
 	rc   syscall.RawConn
 	vec  vector
 	step func(fd uintptr) bool // r.poll, bound once: a method value made per call would be an allocation
@@ -159,8 +164,7 @@ func (r *Receiver) recvmmsg(fd uintptr, ms []Message, flags int) (int, syscall.E
 	var n uintptr
 	var errno syscall.Errno
 	for {
-		n, _, errno = unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.vec.hdrs[0])), uintptr(len(ms)),
-			uintptr(flags|unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC), 0, 0)
+		n, errno = batchCall(r.Brief, unix.SYS_RECVMMSG, fd, r.vec.hdrs[:len(ms)], flags|unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
 		if errno != unix.EINTR {
 			break
 		}
@@ -175,6 +179,16 @@ func (r *Receiver) recvmmsg(fd uintptr, ms []Message, flags int) (int, syscall.E
 		m.Addr, m.Scope = sockaddr(r.vec.name(i)[:min(h.hdr.Namelen, unix.SizeofSockaddrAny)])
 	}
 	return int(n), 0
+}
+
+// batchCall makes one of the calls for several messages.
+func batchCall(brief bool, call, fd uintptr, hdrs []mmsghdr, flags int) (n uintptr, errno syscall.Errno) {
+	if brief {
+		n, _, errno = unix.RawSyscall6(call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(hdrs))), uintptr(len(hdrs)), uintptr(flags), 0, 0)
+	} else {
+		n, _, errno = unix.Syscall6(call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(hdrs))), uintptr(len(hdrs)), uintptr(flags), 0, 0)
+	}
+	return n, errno
 }
 
 // UnixName returns the source name of message i of the last batch received from a Unix socket: a path, an abstract
@@ -194,6 +208,8 @@ func (r *Receiver) UnixName(i int) []byte {
 // Sender sends batches of datagrams on one socket without allocating. Waiting for room in the send buffer is done by
 // the runtime's poller, as with [Receiver]. A Sender serves one goroutine; several Senders of one socket take turns.
 type Sender struct {
+	Brief bool // as for [Receiver]
+
 	rc     syscall.RawConn
 	vec    vector
 	domain int
@@ -257,8 +273,7 @@ func (s *Sender) poll(fd uintptr) bool {
 			s.vec.buffers(i, &ms[i])
 			s.vec.hdrs[i].hdr.Namelen = s.putName(i, &ms[i])
 		}
-		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&s.vec.hdrs[0])), uintptr(len(ms)),
-			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		n, errno := batchCall(s.Brief, unix.SYS_SENDMMSG, fd, s.vec.hdrs[:len(ms)], unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 		switch errno {
 		case 0:
 			for i := range ms[:n] {

@@ -104,7 +104,7 @@ func (e *enabler) timestamps() {
 	if e.want&RxHardware != 0 {
 		flags |= unix.SOF_TIMESTAMPING_RX_HARDWARE | unix.SOF_TIMESTAMPING_RAW_HARDWARE
 	}
-	if e.want&TxHardware != 0 {
+	if e.want&TxHardware != 0 || e.want&TxPerCall != 0 && e.want&RxHardware != 0 {
 		flags |= unix.SOF_TIMESTAMPING_RAW_HARDWARE | unix.SOF_TIMESTAMPING_OPT_TX_SWHW
 	}
 	if e.want&tx != 0 {

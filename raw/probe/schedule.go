@@ -82,9 +82,6 @@ func (p *Pace) Rate() float64 {
 
 // Waiter waits until times on the clock that it starts. It is for one goroutine.
 type Waiter struct {
-	// Coarse waits by the runtime's timers alone, up to a millisecond late and at less cost.
-	Coarse bool
-
 	start time.Time
 	timer *time.Timer
 }
@@ -112,10 +109,10 @@ func (w *Waiter) Until(ctx context.Context, t time.Duration, wake <-chan struct{
 		if left <= 0 {
 			return nil
 		}
-		if left <= coarse && !w.Coarse && preciseSleep(left) {
+		if left <= coarse && preciseSleep(left) {
 			continue
 		}
-		if left > coarse && precise && !w.Coarse {
+		if left > coarse && precise {
 			left -= coarse / 2
 		}
 		w.timer.Reset(left)

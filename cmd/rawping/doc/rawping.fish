@@ -33,7 +33,7 @@ complete -c rawping -l verbose -s v -d 'print the split of each round trip, and 
 complete -c rawping -l icmp-timestamp -d 'send ICMP timestamp requests instead of echoes (IPv4)'
 complete -c rawping -l probe -r -d 'ask after an INTERFACE of the host by name, index or address (extended echo, RFC 8335)'
 complete -c rawping -l socket -r -d 'kind of socket: auto, raw or ping'
-complete -c rawping -l stamps -r -d 'kernel timestamps of sends: auto (up to 200 a second), on or off'
+complete -c rawping -l stamps -r -d 'kernel timestamps of sends: auto (each, but one in 16 above 20000 a second), on, off, or hardware: also turn the device\'s on'
 complete -c rawping -l many -d 'treat a single host as many are'
 complete -c rawping -l file -r -d 'read hosts from FILE, one a line; - is standard input'
 complete -c rawping -l generate -s g -r -d 'ping all of a RANGE: 192.0.2.0/24, 2001:db8::/112 or 192.0.2.1-192.0.2.9'
