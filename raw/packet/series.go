@@ -12,7 +12,6 @@ type Series struct {
 	t      *Template
 	fields []seriesField
 	last   []byte // the packet that was built last; nil where all are built whole
-	ends   []int
 }
 
 // seriesField is a field that differs, and where it is in the packet.
