@@ -355,12 +355,13 @@ func (o *options) checkTarget(t *packet.Template, dst *netip.Addr) error {
 	switch {
 	case !dst.IsValid():
 		return cli.Usagef("where to? give the expression a dst (tpa for arp)")
+	// First, so that what is said does not depend on which of them comes by chance.
+	case t.Subnet(dst) && !o.allowed("subnet"):
+		return refuse(*dst, "one of a whole prefix, or of all there are", "subnet")
 	case *dst == netip.AddrFrom4([4]byte{255, 255, 255, 255}) && !o.allowed("broadcast"):
 		return refuse(*dst, "the broadcast address", "broadcast")
 	case dst.IsMulticast() && !o.allowed("multicast") && !solicitedNode.Contains(*dst):
 		return refuse(*dst, "a multicast group", "multicast")
-	case t.Subnet(dst) && !o.allowed("subnet"):
-		return refuse(*dst, "one of a whole prefix, or of all there are", "subnet")
 	}
 	return nil
 }
