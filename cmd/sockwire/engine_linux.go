@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -65,9 +64,6 @@ func (r *tracing) kernel(program trace.Command) (trace.Engine, error) {
 		t.Close()
 		return nil, err
 	}
-	// One processor is left to the program: what reads its events would take turns with it. Of two processors
-	// this made 100,000 sends take 0.67 s instead of 0.9 s.
-	runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)-1))
 	go func() {
 		<-t.Running()
 		// What is left to do: end the program, and write files where root may.
