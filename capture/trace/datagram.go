@@ -63,6 +63,9 @@ func (c *correlator) joinDatagrams() {
 			m.unit = findUnit(units[p.From], m, p)
 			units[p.From] = units[p.From].rest()
 		}
+		if m.unit != nil && m.unit.call.Segment > 0 && !p.Fragment.Is {
+			p.cutInto(m.unit.call.Segment)
+		}
 		if p.Raw == nil {
 			m.attribute()
 		}

@@ -349,8 +349,10 @@ type Packet struct {
 	NetworkHeader   int // bytes of IP header and extension headers
 	TransportHeader int
 	Length          int // of the frame, link header included
-	Segments        int // frames on the wire that a super-packet of segmentation offload stands for; 0 and 1 mean one
-	SegmentSize     int // payload bytes of each of them
+	// Segments are the frames on the wire that a super-packet of segmentation offload stands for; 0 and 1 mean one. Where
+	// the source does not know, Correlate works it out from the connection's MSS, or from UDP_SEGMENT.
+	Segments    int
+	SegmentSize int // payload bytes of each of them
 
 	// Summary is the packet in a line, for one that belongs to no socket; it may be text from outside.
 	Summary string

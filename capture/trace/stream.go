@@ -7,6 +7,11 @@ import (
 	"time"
 )
 
+const (
+	tcpHeader       = 20 // without options
+	timestampOption = 12 // with its padding, RFC 7323 appendix A
+)
+
 // flow is one direction of a TCP connection, or of a pair of Unix stream sockets, which has no packets.
 type flow struct {
 	src, dst netip.AddrPort
@@ -204,7 +209,7 @@ func (f *flow) segment(p *PacketRecord, parts []*PacketRecord) {
 		f.takes = int64(tcp.MSS)
 		// RFC 6691: the option does not count TCP options, a segment's payload does without them.
 		if tcp.Timestamps {
-			f.takes -= 12
+			f.takes -= timestampOption
 		}
 	}
 	length := int64(p.PayloadLength)
@@ -240,6 +245,7 @@ func (f *flow) segment(p *PacketRecord, parts []*PacketRecord) {
 	}
 	p.ToSeq = p.FromSeq + length
 	if p.PayloadLength > 0 {
+		f.cut(p)
 		f.small = f.mss() == 0 || int64(p.PayloadLength)%f.mss() != 0
 		f.carry(p, offset, offset+int64(p.PayloadLength))
 	}
@@ -255,6 +261,26 @@ func (f *flow) segment(p *PacketRecord, parts []*PacketRecord) {
 			f.finUnacked = true
 		}
 		f.fin = offset + length
+	}
+}
+
+// cut works out how many segments a super-packet stands for, where the capture does not tell: no segment on the wire
+// is longer than the peer takes, and options beyond those of every segment take room of the data (RFC 6691).
+func (f *flow) cut(p *PacketRecord) {
+	size := int(f.mss()) - (p.TransportHeader - tcpHeader)
+	if p.TCP.Timestamps {
+		size += timestampOption
+	}
+	if f.mss() > 0 && size > 0 && !p.Fragment.Is {
+		p.cutInto(size)
+	}
+}
+
+// cutInto notes that a packet goes as segments of at most so many bytes, if that makes more than one and it is not
+// known better.
+func (p *PacketRecord) cutInto(size int) {
+	if p.Segments <= 1 && p.PayloadLength > size {
+		p.Segments, p.SegmentSize = (p.PayloadLength+size-1)/size, size
 	}
 }
 

@@ -201,6 +201,32 @@ func TestSuperPacket(t *testing.T) {
 	}
 }
 
+// TestSuperPacketOfAnUnknownCut checks that segments are counted by the MSS where the capture does not tell them, and that
+// options beyond the time stamps take room.
+func TestSuperPacketOfAnUnknownCut(t *testing.T) {
+	for _, tt := range []struct{ header, segments, size int }{{32, 3, 1448}, {44, 3, 1436}} {
+		s := new(script)
+		s.connection()
+		for _, e := range s.events {
+			if p, ok := e.(*trace.Packet); ok && p.TCP != nil && p.TCP.Flags&trace.SYN != 0 {
+				p.TCP.MSS, p.TCP.Timestamps = 1460, true
+			}
+		}
+		s.send(107, 146, 146.6, "send", 4, clientID, string(make([]byte, 3000)))
+		p := s.segment(146.460, true, trace.PSH|trace.ACK, 1, 1, string(make([]byte, 3000)))
+		p.TransportHeader, p.TCP.Timestamps = tt.header, true
+		small := s.segment(146.470, true, trace.PSH|trace.ACK, 3001, 1, string(make([]byte, 1000)))
+		small.TransportHeader = tt.header
+		packets := trace.Correlate(s.events).Packets
+		if got := packets[len(packets)-2]; got.Segments != tt.segments || got.SegmentSize != tt.size {
+			t.Errorf("header of %d bytes: %d segments of %d", tt.header, got.Segments, got.SegmentSize)
+		}
+		if got := packets[len(packets)-1]; got.Segments > 1 {
+			t.Errorf("1000 bytes are %d segments", got.Segments)
+		}
+	}
+}
+
 // TestRefused checks that the reset is found to be the errno of the connect.
 func TestRefused(t *testing.T) {
 	s := new(script)
