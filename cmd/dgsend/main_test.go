@@ -93,7 +93,23 @@ func record(t *testing.T, answer string) string {
 // recordWith writes a capture of a DNS conversation: three questions, the second and third answered in the other order.
 func recordWith(t *testing.T, answer func(q *dns.Msg) []byte) string {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "dns.pcap")
+	var questions, answers [][]byte
+	for i, host := range []string{"a.example.", "b.example.", "c.example."} {
+		q := new(dns.Msg)
+		q.SetQuestion(host, dns.TypeA)
+		q.Id = uint16(100 + i)
+		b, _ := q.Pack()
+		questions = append(questions, b)
+		answers = append(answers, answer(q))
+	}
+	return recordAll(t, 53, questions, answers)
+}
+
+// recordAll writes a capture of a conversation with the given port of a server: three questions, the second and third
+// answered in the other order.
+func recordAll(t *testing.T, port uint16, questions, answers [][]byte) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "recorded.pcap")
 	w, err := capture.Create(name, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +120,7 @@ func recordWith(t *testing.T, answer func(q *dns.Msg) []byte) string {
 	at := time.Unix(1700000000, 0)
 	put := func(client bool, payload []byte) {
 		t.Helper()
-		src, dst, sport, dport := "192.0.2.1", "192.0.2.53", uint16(4000), uint16(53)
+		src, dst, sport, dport := "192.0.2.1", "192.0.2.53", uint16(4000), port
 		if !client {
 			src, dst, sport, dport = dst, src, dport, sport
 		}
@@ -117,15 +133,6 @@ func recordWith(t *testing.T, answer func(q *dns.Msg) []byte) string {
 		if err := w.Write(&capture.Frame{Data: b, Length: len(b), Time: at, Link: capture.LinkRaw}); err != nil {
 			t.Fatal(err)
 		}
-	}
-	var questions, answers [][]byte
-	for i, host := range []string{"a.example.", "b.example.", "c.example."} {
-		q := new(dns.Msg)
-		q.SetQuestion(host, dns.TypeA)
-		q.Id = uint16(100 + i)
-		b, _ := q.Pack()
-		questions = append(questions, b)
-		answers = append(answers, answer(q))
 	}
 	put(true, questions[0])
 	put(false, answers[0])
