@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"sockwire/capture"
@@ -15,8 +14,6 @@ import (
 
 // maxLoaded bounds the memory that the packets of -r may take.
 const maxLoaded = 2 << 30
-
-func containsAddr(s string) bool { return strings.Contains(s, "netip.") }
 
 // recording is the packets of a capture file that are to be sent.
 type recording struct {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"go/format"
 	"io"
 	"math"
 	"time"
@@ -190,43 +189,4 @@ func (c *clock) next(size int) time.Duration {
 		c.at += 8e9 * float64(size) / c.schedule.Bits
 	}
 	return at
-}
-
-// toGo prints a program that builds the packets.
-func toGo(ctx context.Context, env *cli.Env, o *options) error {
-	t := o.template
-	fill := newFiller(ctx, env, o)
-	defer fill.close()
-	var body, imports string
-	if t.Count() == 1 && !t.Fragments() {
-		layers := t.Layers(0)
-		fill.try(t, layers)
-		body = "b, err := packet.Append(nil,\n" + packet.GoCode(layers) + ")\nif err != nil { panic(err) }\nfmt.Printf(\"%x\\n\", b)"
-		imports = "\"fmt\"\n\"net/netip\"\n\n\"sockwire/raw/packet\"\n"
-		if !containsAddr(body) {
-			imports = "\"fmt\"\n\n\"sockwire/raw/packet\"\n"
-		}
-	} else {
-		body = fmt.Sprintf(`t, err := packet.Parse(%q)
-if err != nil { panic(err) }
-t.SetSeed(%d)
-var b []byte
-var ends []int
-for n := range t.Count() {
-	if b, ends, err = t.Append(b[:0], ends[:0], n); err != nil { panic(err) }
-	from := 0
-	for _, to := range ends {
-		fmt.Printf("%%x\n", b[from:to])
-		from = to
-	}
-}`, o.spec, o.seed)
-		imports = "\"fmt\"\n\n\"sockwire/raw/packet\"\n"
-	}
-	source := fmt.Sprintf("package main\n\nimport (\n%s)\n\nfunc main() {\n%s\n}\n", imports, body)
-	formatted, err := format.Source([]byte(source))
-	if err != nil {
-		return fmt.Errorf("format: %w", err)
-	}
-	env.Stdout.Write(formatted)
-	return nil
 }
