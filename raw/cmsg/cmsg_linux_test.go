@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"reflect"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -486,6 +488,73 @@ func TestAppendParse(t *testing.T) {
 			t.Errorf("%s cut short is not malformed: %+v", name, i)
 		}
 	}
+}
+
+// TestParseAnyOrder reads what one datagram of a dual-stack socket comes with, in every order: each says the same.
+func TestParseAnyOrder(t *testing.T) {
+	ip := netip.MustParseAddr("192.0.2.1")
+	at := time.Unix(1700000000, 5)
+	message := func(level, kind int32, data ...byte) []byte {
+		b, d := appendHeader(nil, level, kind, len(data))
+		copy(d, data)
+		return b
+	}
+	word := func(v uint32) []byte { return ne.AppendUint32(nil, v) }
+	stamp := ne.AppendUint64(ne.AppendUint64(nil, uint64(at.Unix())), uint64(at.Nanosecond()))
+	local := netip.MustParseAddr("192.0.2.9").As4()
+	group, mapped := ip.As4(), ip.As16()
+	all := [][]byte{
+		message(unix.SOL_IP, unix.IP_PKTINFO, slices.Concat(word(7), local[:], group[:])...),
+		message(unix.SOL_IPV6, unix.IPV6_PKTINFO, slices.Concat(mapped[:], word(7))...),
+		message(unix.SOL_IP, unix.IP_TTL, word(63)...),
+		message(unix.SOL_IP, unix.IP_TOS, 0xb9), // a single byte, so padding follows
+		message(unix.SOL_SOCKET, scmTimestampNSNew, stamp...),
+		message(unix.SOL_SOCKET, unix.SO_RXQ_OVFL, word(12)...),
+		message(unix.SOL_UDP, unix.UDP_GRO, word(1400)...),
+	}
+	want := Info{
+		Has: PacketInfo | TTL | TOS | RxSoftware | Drops | GRO, Ifindex: 7, Local: netip.AddrFrom4(local), Dst: ip,
+		TTL: 63, TOS: 0xb9, Software: at, Drops: 12, SegmentSize: 1400,
+	}
+	var i Info
+	orders := 0
+	permutations(len(all), func(order []int) {
+		orders++
+		var oob []byte
+		for _, k := range order {
+			oob = append(oob, all[k]...)
+		}
+		if i.Parse(oob, 0); !reflect.DeepEqual(i, want) {
+			t.Fatalf("in order %v: %+v, want %+v", order, i, want)
+		}
+	})
+	if orders != 5040 {
+		t.Errorf("%d orders", orders)
+	}
+}
+
+// permutations calls f with every order of 0 to n-1 (Heap's algorithm); f must not keep it.
+func permutations(n int, f func(order []int)) {
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	var first func(k int)
+	first = func(k int) {
+		if k <= 1 {
+			f(order)
+			return
+		}
+		for i := range k {
+			first(k - 1)
+			j := 0
+			if k%2 == 0 {
+				j = i
+			}
+			order[j], order[k-1] = order[k-1], order[j]
+		}
+	}
+	first(n)
 }
 
 func TestNames(t *testing.T) {
