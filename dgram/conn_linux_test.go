@@ -203,6 +203,60 @@ func TestErrorsAreNeverFatalToAServer(t *testing.T) {
 	}
 }
 
+// An ICMP error that came while the receive buffer was full is not in the error queue, only pending on the socket: it
+// belongs to an earlier send and must not fail the read of the datagrams.
+func TestPendingErrorWithoutReport(t *testing.T) {
+	for network, address := range loopbacks(t) {
+		t.Run(network, func(t *testing.T) {
+			closed := closedPort(t, network, address)
+			server := listen(t, network, address, &Config{ReadBuffer: 3000})
+			client := dial(t, network, server.LocalAddr().String(), nil)
+			sent := 0
+			for drops := uint32(0); drops == 0 && sent < 1000; sent++ {
+				if err := client.Send([]byte("x"), Addr{}); err != nil {
+					t.Fatal(err)
+				}
+				var err error
+				if drops, err = server.Drops(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := server.Send([]byte("nobody"), closed); err != nil {
+				t.Fatal(err)
+			}
+			if !pendingError(t, server) {
+				t.Fatal("no error is pending after a send to a closed port")
+			}
+			b := server.NewBatch(2, 10)
+			ds, err := server.TryReceiveBatch(b)
+			if err != nil || len(ds) != 2 || string(ds[0].Payload) != "x" {
+				t.Errorf("%d datagrams, %v", len(ds), err)
+			}
+			if reports, _ := server.Reports(); len(reports) > 0 {
+				t.Errorf("the error was queued all the same: %v", reports)
+			}
+		})
+	}
+}
+
+// pendingError waits until the kernel holds an error for a socket.
+func pendingError(t *testing.T, c *Conn) bool {
+	rc, err := c.nc.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fds [1]unix.PollFd
+	if ctl := rc.Control(func(fd uintptr) {
+		fds[0] = unix.PollFd{Fd: int32(fd)}
+		for err = unix.EINTR; err == unix.EINTR; {
+			_, err = unix.Poll(fds[:], 5000)
+		}
+	}); ctl != nil || err != nil {
+		t.Fatal(ctl, err)
+	}
+	return fds[0].Revents&unix.POLLERR != 0
+}
+
 // Looking for errors must not wait for a goroutine that waits for data.
 func TestReportsWhileAnotherGoroutineReceives(t *testing.T) {
 	closed := closedPort(t, "udp4", "127.0.0.1:0")
