@@ -74,7 +74,7 @@ func (r *Run) openLink(family int, kind SocketKind) (*link, SocketKind, error) {
 		if pingErr == nil {
 			return l, PingSocket, nil
 		}
-		if errors.Is(pingErr, os.ErrPermission) {
+		if call := (*os.SyscallError)(nil); errors.As(pingErr, &call) && call.Syscall == "socket" && errors.Is(pingErr, os.ErrPermission) {
 			return nil, 0, &permissionError{pingErr, privilegeHint(true) + "; or " + privilegeHint(false)}
 		}
 		return nil, 0, pingErr

@@ -70,7 +70,7 @@ func newLab() (*lab, error) {
 // words puts the lab's addresses into the arguments of a command.
 func (l *lab) words(args string) []string {
 	names := strings.NewReplacer("A4", l.a.Addr4().String(), "A6", l.a.Addr6().String(), "B4", l.b.Addr4().String(), "B6", l.b.Addr6().String(),
-		"R4", l.r1.Addr4().String(), "NET4", netip.AddrFrom4([4]byte{10, 0, 1, 255}).String())
+		"R4", l.r1.Addr4().String(), "R6", l.r1.Addr6().String(), "NET4", netip.AddrFrom4([4]byte{10, 0, 1, 255}).String())
 	return strings.Fields(names.Replace(args))
 }
 

@@ -13,7 +13,7 @@ import (
 type inLab struct{ m *testing.M }
 
 func (l inLab) Run() int {
-	testscript.Main(l.m, map[string]func(){"rawping": main})
+	testscript.Main(l.m, map[string]func(){"rawping": main, "ordinary": ordinary})
 	return 0 // not reached
 }
 
