@@ -86,7 +86,7 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVar(&o.noOffload, "no-offload", false, "do not have the kernel or device cut trains (UDP_SEGMENT)")
 	cli.DurationVar(f, &o.settle, "settle", "", 250*time.Millisecond, "accounts are final when nothing has come for `TIME`")
 	f.IntVar(&o.window, "window", 0, "look back over `N` numbers for late ones; 0 is about a million")
-	f.BoolVar(&o.histogram, "histogram", false, "show the distribution of round-trip times")
+	f.BoolVar(&o.histogram, "histogram", false, "with --requests: show the distribution of round-trip times")
 	f.BoolVar(&o.json, "json", false, "JSON Lines: a record each second, one for each flow, a summary")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no line each second")
 	f.IntVar(&o.maxSessions, "max-sessions", 256, "serve: at most `N` flows at a time")
@@ -140,6 +140,8 @@ func (o *options) check(c *cli.Command, args []string) (err error) {
 		return cli.Usagef("--down, --both, --requests, --mtu and --protocol exclude each other")
 	case o.protocol != "dgperf" && o.protocol != "iperf2":
 		return cli.Usagef("--protocol is dgperf or iperf2, not %q", o.protocol)
+	case o.histogram && !o.requests:
+		return cli.WithHint(cli.Usagef("--histogram is of round-trip times and needs --requests"), "without it, a stream's one-way delays are shown as quantiles")
 	case o.flows < 1 || o.flows > 1024:
 		return cli.Usagef("--flows is 1 to 1024, not %d", o.flows)
 	case o.duration <= 0:

@@ -15,7 +15,7 @@ complete -c dgperf -l protocol -r -d 'speak NAME: dgperf or iperf2 (to a real ip
 complete -c dgperf -l no-offload -d 'do not have the kernel or device cut trains (UDP_SEGMENT)'
 complete -c dgperf -l settle -r -d 'accounts are final when nothing has come for TIME'
 complete -c dgperf -l window -r -d 'look back over N numbers for late ones; 0 is about a million'
-complete -c dgperf -l histogram -d 'show the distribution of round-trip times'
+complete -c dgperf -l histogram -d 'with --requests: show the distribution of round-trip times'
 complete -c dgperf -l json -d 'JSON Lines: a record each second, one for each flow, a summary'
 complete -c dgperf -l quiet -s q -d 'no line each second'
 complete -c dgperf -l max-sessions -r -d 'serve: at most N flows at a time'
