@@ -74,7 +74,10 @@ func craft(ctx context.Context, env *cli.Env, o *options) error {
 
 // open finds the way out, chooses the engine and opens the sockets.
 func (s *crafted) open(ctx context.Context) error {
-	var err error
+	err := s.o.checkConnected(s.t)
+	if err != nil {
+		return err
+	}
 	if s.resolver, err = inject.OpenResolver(s.o.device); err != nil {
 		return err
 	}

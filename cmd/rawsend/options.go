@@ -285,7 +285,7 @@ func (o *options) checkTemplate() error {
 			return err
 		}
 		if buf, ends, err = t.Build(buf[:0], ends[:0], layers, i); err != nil {
-			return err
+			return explain(o.spec, t.Locate(err))
 		}
 	}
 	return nil

@@ -147,6 +147,16 @@ func openReplay(env *cli.Env, o *options, link capture.LinkType, recorded *injec
 			recorded.Packets[i] = networkPart(link, p)
 		}
 	}
+	networks, err := connectedNetworks()
+	if err != nil {
+		return nil, err
+	}
+	broadcast := map[netip.Addr]string{} // the interface of each
+	for _, c := range networks {
+		if a := c.broadcast(); a.IsValid() {
+			broadcast[a] = c.device
+		}
+	}
 	for i, p := range recorded.Packets {
 		ip := p
 		if !raw {
@@ -158,6 +168,8 @@ func openReplay(env *cli.Env, o *options, link capture.LinkType, recorded *injec
 				return nil, fmt.Errorf("packet %d: %w", i+1, refuse(h.Dst, "a multicast group", "multicast"))
 			case h.Dst.Is4() && h.Dst.As4() == [4]byte{255, 255, 255, 255} && !o.allowed("broadcast"):
 				return nil, fmt.Errorf("packet %d: %w", i+1, refuse(h.Dst, "the broadcast address", "broadcast"))
+			case broadcast[h.Dst] != "" && !o.allowed("broadcast"):
+				return nil, fmt.Errorf("packet %d: %w", i+1, refuse(h.Dst, "a broadcast address of "+broadcast[h.Dst], "broadcast"))
 			}
 		}
 		if raw {
@@ -169,7 +181,6 @@ func openReplay(env *cli.Env, o *options, link capture.LinkType, recorded *injec
 	cfg := &inject.Config{Interface: o.device, QueueBypass: o.flood && !replayWaits(o), Broadcast: o.allowed("broadcast")}
 	var engine inject.Engine
 	var reason string
-	var err error
 	switch {
 	case raw:
 		engine, err = inject.OpenRaw(cfg)

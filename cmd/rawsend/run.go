@@ -70,7 +70,11 @@ func show(ctx context.Context, env *cli.Env, o *options) error {
 			err = closeErr
 		}
 		if err == nil {
-			env.Warnf("%d packets written to %s", out.n, o.toPcap)
+			written := "packets"
+			if out.n == 1 {
+				written = "packet"
+			}
+			env.Warnf("%d %s written to %s", out.n, written, o.toPcap)
 		}
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -170,6 +171,37 @@ func TestBroadcastOfTheNetworkMustBeSaid(t *testing.T) {
 		t.Errorf("%d packets were sent", len(got))
 	}
 	if r = on(t, a, "--wait", "0", "--allow", "broadcast", "ip{dst="+directed+"} / udp{dport=9}"); r.code != 0 {
+		t.Errorf("exit %d: %s", r.code, r.stderr)
+	}
+	if got, _ := arrived(t, live, a); len(got) != 1 {
+		t.Errorf("%d packets arrived", len(got))
+	}
+}
+
+// TestConnectedNetworkMustBeSaid: a range through all of a network of this host, and a recorded packet to all of one.
+func TestConnectedNetworkMustBeSaid(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	device := a.Ends()[0].Ifname
+	if err := a.AddAddr(device, netip.MustParsePrefix("198.51.100.1/29")); err != nil {
+		t.Fatal(err)
+	}
+	live := listenOn(t, b)
+	r := on(t, a, "--wait", "0", "ip{dst=198.51.100.1..198.51.100.6} / udp{dport=9}")
+	if r.code != 2 || !strings.Contains(r.stderr, "198.51.100.0/29") || !strings.Contains(r.stderr, "--allow subnet") {
+		t.Errorf("exit %d: %s", r.code, r.stderr)
+	}
+	file := filepath.Join(t.TempDir(), "file.pcap")
+	if r := local("-w", file, fmt.Sprintf("eth{dst=%s, src=%s} / ip{src=198.51.100.1, dst=198.51.100.7} / udp{dport=9}", b.MAC(), a.MAC())); r.code != 0 {
+		t.Fatalf("exit %d: %s", r.code, r.stderr)
+	}
+	r = on(t, a, "-I", device, "-r", file)
+	if r.code != 2 || !strings.Contains(r.stderr, "a broadcast address of "+device) || !strings.Contains(r.stderr, "--allow broadcast") {
+		t.Errorf("exit %d: %s", r.code, r.stderr)
+	}
+	if got, _ := arrived(t, live, a); len(got) != 0 {
+		t.Errorf("%d packets were sent", len(got))
+	}
+	if r = on(t, a, "-I", device, "-r", file, "--allow", "broadcast"); r.code != 0 {
 		t.Errorf("exit %d: %s", r.code, r.stderr)
 	}
 	if got, _ := arrived(t, live, a); len(got) != 1 {

@@ -60,6 +60,9 @@ func TestWrongInputIsRefusedBeforeAnythingIsSent(t *testing.T) {
 		{[]string{"--rats", "5"}, []string{"--rate"}},
 		{[]string{"--print", "ip{dst=192.0.2.1} / udp{dport=1..5000}"}, []string{"makes 5000 packets", "-c"}},
 		{[]string{"--print", "ip{dst=192.0.2.1} / text{x}"}, []string{"layer 1, IPv4: no protocol number is known for Payload"}},
+		{[]string{"--print", "ip{dst=192.0.2.1} / frag{mtu=20} / udp"}, []string{"column 21: frag: an MTU of 20", "mtu=28 or more", "hint:", "→frag"}},
+		{[]string{"ip{dst=192.0.2.1} / vlan / udp"}, []string{"column 1: layer 1, IPv4: no protocol number is known for VLAN", "hint:", "→ip{"}},
+		{[]string{"--print", "eth / ip{dst=192.0.2.1} / text{é} / vlan / udp"}, []string{"column 7: layer 2, IPv4", "→ip{"}},
 		{[]string{"--print", "ip{dst=192.0.2.1} / udp / file{/nonexistent}"}, []string{"column 32", "no such file"}},
 	} {
 		r := local(test.args...)
@@ -94,7 +97,10 @@ func TestPrint(t *testing.T) {
 func TestDescribeOfWrittenPackets(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "packets.pcapng")
 	expression := "eth{dst=02:00:00:00:00:02, src=02:00:00:00:00:01} / ip{src=192.0.2.1, dst=198.51.100.2, id=1, ttl=1..3} / tcp{sport=1, dport=80, seq=5, options=[mss{1460}, sackok]} / text{hello}"
-	if r := local("-w", file, expression); r.code != 0 || !strings.Contains(r.stderr, "3 packets written") {
+	if r := local("-w", file, expression); r.code != 0 || !strings.Contains(r.stderr, ": 3 packets written") {
+		t.Fatalf("exit %d: %s", r.code, r.stderr)
+	}
+	if r := local("-w", file+".one", "-c", "1", expression); r.code != 0 || !strings.Contains(r.stderr, ": 1 packet written") {
 		t.Fatalf("exit %d: %s", r.code, r.stderr)
 	}
 	r := local("--describe", "-r", file, "tcp port 80")
@@ -175,10 +181,20 @@ func TestTargetsMustBeSaid(t *testing.T) {
 		{"ip{dst=rand 192.0.2.0/24} / udp{dport=9}", "--allow subnet"},
 		{"ip6{dst=rand 2001:db8::/32} / udp{dport=9}", "--allow subnet"},
 		{"arp{tpa=rand}", "--allow subnet"},
+		{"ip{dst=192.0.2.0..192.0.2.255} / udp{dport=9}", "--allow subnet"},
+		{"ip{dst=192.0.2.1..192.0.2.254} / udp{dport=9}", "--allow subnet"},
+		{"ip{dst=192.0.1.77..192.0.3.8} / udp{dport=9}", "--allow subnet"},
+		{"ip{dst=192.0.2.128..192.0.2.255,192.0.2.1..192.0.2.127} / udp{dport=9}", "--allow subnet"},
+		{"ip{dst=rand 192.0.2.0..192.0.2.255} / udp{dport=9}", "--allow subnet"},
+		{"ip{dst=seq 192.0.2.1} / udp{dport=9}", "--allow subnet"},
+		{"ip6{dst=2001:db8::1..2001:db8::fe} / udp{dport=9}", "--allow subnet"},
+		{"arp{tpa=192.0.2.1..192.0.2.254}", "--allow subnet"},
+		{"ip{dst=127.0.0.1..127.0.0.254} / udp{dport=9}", "--allow subnet"},
 		{"eth{dst=broadcast} / ip{dst=192.0.2.1} / udp{dport=9}", "--allow broadcast"},
 		{"eth{dst=broadcast, type=0x88b5} / hex{00}", "--allow broadcast"},
 		{"eth{dst=01:80:c2:00:00:0e, type=0x88cc} / hex{00}", "--allow multicast"},
-		{"ip{dst=rand 239.255.255.0..240.0.0.9} / udp{dport=9}", "--allow multicast"},
+		{"ip{dst=rand 239.255.255.0..240.0.0.9} / udp{dport=9}", "--allow subnet"},
+		{"ip{dst=rand 239.255.255.250..240.0.0.9} / udp{dport=9}", "--allow multicast"},
 		{"ip{dst=rand 224.0.0.0..224.0.0.9} / udp{dport=9}", "--allow multicast"},
 	} {
 		r := local("-c", "50", "--rate", "1000", test.spec)

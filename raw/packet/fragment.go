@@ -2,7 +2,6 @@ package packet
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -10,6 +9,7 @@ import (
 // fragmentation is the frag{mtu=…} of an expression: cut the packet at its place into fragments.
 type fragmentation struct {
 	at      int // index of the layer behind the cut
+	column  int // byte position in the expression
 	mtu     int
 	overlap int // bytes that each fragment repeats of the one before
 	order   string
@@ -17,11 +17,16 @@ type fragmentation struct {
 	given   bool // id
 }
 
+// fragmentError says why a packet cannot be cut.
+type fragmentError struct{ problem string }
+
+func (e *fragmentError) Error() string { return "frag: " + e.problem }
+
 // fragmentation reads the fields of frag, whose name stands at layer, if they ask for cutting: mtu, with id, overlap and
 // order.
 func (p *parsing) fragmentation(layer int) bool {
 	start := p.pos
-	f := fragmentation{at: len(p.t.layers), order: "forward"}
+	f := fragmentation{at: len(p.t.layers), column: layer, order: "forward"}
 	asked := false
 	for p.peek() != '}' {
 		at := p.pos
@@ -114,10 +119,10 @@ func (f *fragmentation) append(b []byte, ends []int, whole []byte, starts []int,
 	}
 	size := (f.mtu - header) &^ 7
 	if size < 8 || f.overlap >= size {
-		return b, ends, fmt.Errorf("frag: an MTU of %d leaves %d bytes for each fragment behind %d of headers, an overlap of %d is to fit in it", f.mtu, max(size, 0), header, f.overlap)
+		return b, ends, &fragmentError{fmt.Sprintf("an MTU of %d is too small for fragments with %d bytes of headers and an overlap of %d: give mtu=%d or more", f.mtu, header, f.overlap, header+f.overlap+8)}
 	}
 	if end-data > 0xffff {
-		return b, ends, errors.New("frag: a packet of more than 65535 bytes cannot be cut: offsets end there")
+		return b, ends, &fragmentError{"a packet of more than 65535 bytes cannot be cut: offsets end there"}
 	}
 	type piece struct{ from, to int }
 	var room [64]piece

@@ -43,6 +43,16 @@ func (Payload) layer()             {}
 
 var errNoPseudoHeader = errors.New("a computed checksum needs an IP layer before it: give Checksum")
 
+// layerError says which layer cannot be built, and why.
+type layerError struct {
+	index int
+	name  string
+	err   error
+}
+
+func (e *layerError) Error() string { return fmt.Sprintf("layer %d, %s: %v", e.index+1, e.name, e.err) }
+func (e *layerError) Unwrap() error { return e.err }
+
 // Append appends the packet made of layers, the outermost first, to b and returns the longer slice. On an error,
 // which names the layer, it returns b as it was. It allocates only when b has too little room or the packet more
 // than 16 layers.
@@ -63,14 +73,14 @@ func appendStarts(b []byte, starts []int, layers []Layer) ([]byte, []int, error)
 		starts = append(starts, len(b))
 		var err error
 		if b, err = appendLayer(b, l, layers[i+1:]); err != nil {
-			return b[:start], starts, fmt.Errorf("layer %d, %s: %w", i+1, name(l), err)
+			return b[:start], starts, &layerError{i, name(l), err}
 		}
 	}
 	starts = append(starts, len(b))
 	for i := len(layers) - 1; i >= 0; i-- {
 		var err error
 		if b, err = finishLayer(b, layers, i, starts); err != nil {
-			return b[:start], starts, fmt.Errorf("layer %d, %s: %w", i+1, name(layers[i]), err)
+			return b[:start], starts, &layerError{i, name(layers[i]), err}
 		}
 	}
 	return b, starts, nil

@@ -564,6 +564,10 @@ type value struct {
 	names     map[string]uint64
 }
 
+// subnetBits is how many bits the smallest prefix leaves free that counts as a whole network when a range goes through
+// it: a /24 of IPv4, a /120 of IPv6.
+const subnetBits = 8
+
 // values reads what a field is to hold, up to the next field.
 func (p *parsing) values(f value) values {
 	v := values{width: f.bits}
@@ -582,6 +586,9 @@ func (p *parsing) values(f value) values {
 			p.pos = comma
 			break
 		}
+	}
+	if f.addr && !v.subnet {
+		v.subnet = v.progress == sequence || v.cover(subnetBits)
 	}
 	if p.accept('@') {
 		if v.group = p.name(); v.group == "" {

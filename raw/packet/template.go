@@ -1,9 +1,12 @@
 package packet
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
+	"unicode/utf8"
 )
 
 // Template is a packet with holes: what [Parse] makes of an expression. Packet number n of it is a pure function of
@@ -253,12 +256,43 @@ func (t *Template) VariesAt(ptr any) bool {
 	return slices.ContainsFunc(t.variables, func(v variable) bool { return v.target.ptr == ptr && v.values.progress != perRun })
 }
 
-// Subnet reports whether the field at the pointer takes on the addresses of a whole prefix, or any there are at random.
+// Subnet reports whether the field at the pointer takes on the addresses of a whole prefix: one that is written, or
+// one of /24 (IPv6: /120) or shorter whose hosts are all in a range or list; or any there are, at random or in sequence.
 func (t *Template) Subnet(ptr any) bool {
 	return slices.ContainsFunc(t.variables, func(v variable) bool {
 		any := v.values.progress == random && len(v.values.spans) == 0
 		return v.target.ptr == ptr && (v.values.subnet || any)
 	})
+}
+
+// Covers reports whether the field at the pointer takes on the addresses of all hosts of a prefix that leaves 2 to 62
+// bits free: all its addresses but the first and the last.
+func (t *Template) Covers(ptr any, prefix netip.Prefix) bool {
+	free := prefix.Addr().BitLen() - prefix.Bits()
+	if free < 2 || free > 62 {
+		return false
+	}
+	start := scalarOf(prefix.Masked().Addr())
+	return slices.ContainsFunc(t.variables, func(v variable) bool {
+		return v.target.ptr == ptr && v.values.width == prefix.Addr().BitLen() && v.values.coverFrom(free, func(scalar) scalar { return start })
+	})
+}
+
+// Locate returns an error of [Template.Append] or [Template.Build] as a [*SyntaxError] with the column of the layer that
+// cannot be built, and any other error as it is.
+func (t *Template) Locate(err error) error {
+	var layer *layerError
+	var cut *fragmentError
+	at := 0
+	switch {
+	case errors.As(err, &layer) && layer.index < len(t.nodes):
+		at, err = t.nodes[layer.index].column, layer
+	case errors.As(err, &cut):
+		at, err = t.cut.column, cut
+	default:
+		return err
+	}
+	return &SyntaxError{Column: utf8.RuneCountInString(t.spec[:at]) + 1, Problem: err.Error()}
 }
 
 // Append appends packet n to b, and to ends where it ends in b: more than one end when the expression asks for

@@ -1,8 +1,10 @@
 package packet
 
 import (
+	"cmp"
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // scalar is the value of a field as an unsigned number of up to 128 bits, which holds an IPv6 address.
@@ -22,6 +24,9 @@ func (s scalar) sub(o scalar) scalar {
 }
 
 func (s scalar) less(o scalar) bool { return s.hi < o.hi || s.hi == o.hi && s.lo < o.lo }
+
+// withoutLow returns s with its lowest n bits, at most 64, zero.
+func (s scalar) withoutLow(n int) scalar { return s.sub(s.lowBits(n)) }
 
 // lowBits returns s cut to its lowest n bits.
 func (s scalar) lowBits(n int) scalar {
@@ -62,8 +67,59 @@ type values struct {
 	width    int    // bits
 	group    string // fields of one group go in step; "" goes through all combinations with the others
 	dim      int    // index of the dimension that this field follows
-	subnet   bool   // they are the addresses of a prefix
+	subnet   bool   // they are the addresses of a prefix, or go through all of one
 	place    uint64 // tells the fields of a template apart, for random values
+}
+
+// cover reports whether the values go through all the hosts of some prefix that leaves the given number of bits free:
+// every address of it but the first and the last, which name the network and all of it. Of what is counted in steps of
+// more than 1 only the first is looked at.
+func (v *values) cover(free int) bool {
+	return v.coverFrom(free, func(first scalar) scalar { return first.add(1<<free - 1).withoutLow(free) })
+}
+
+// coverFrom is cover for the prefixes that start at where block puts the address before a run of values.
+func (v *values) coverFrom(free int, block func(before scalar) scalar) bool {
+	for _, r := range v.runs() {
+		before := r.first
+		if before != (scalar{}) {
+			before = before.sub(number(1))
+		}
+		if start := block(before); !start.less(before) && !r.last.less(start.add(1<<free-2)) {
+			return true
+		}
+	}
+	return false
+}
+
+// run is all the values from first to last.
+type run struct{ first, last scalar }
+
+// runs returns the values in ascending order, those next to each other joined.
+func (v *values) runs() []run {
+	var list []run
+	for _, s := range v.spans {
+		r := run{s.first, s.first}
+		if s.step == 1 && s.count > 0 {
+			r.last = s.first.add(s.count - 1)
+		}
+		list = append(list, r)
+	}
+	slices.SortFunc(list, func(a, b run) int {
+		return cmp.Or(cmp.Compare(a.first.hi, b.first.hi), cmp.Compare(a.first.lo, b.first.lo))
+	})
+	n := 0
+	for _, r := range list {
+		if n > 0 && !list[n-1].last.add(1).less(r.first) {
+			if list[n-1].last.less(r.last) {
+				list[n-1].last = r.last
+			}
+			continue
+		}
+		list[n] = r
+		n++
+	}
+	return list[:n]
 }
 
 // isConstant reports whether all packets get the same value.
