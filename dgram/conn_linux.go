@@ -47,7 +47,16 @@ func preset(fd int, network string, cfg *Config, autobind bool) error {
 	if cfg.Mark != 0 {
 		o.set("SO_MARK", unix.SOL_SOCKET, unix.SO_MARK, cfg.Mark)
 	}
-	return o.err
+	if o.err != nil {
+		return o.err
+	}
+	// A datagram that arrives before it is asked for has no interface (ipv4_pktinfo_prepare) and no time of its own.
+	want := cmsg.PacketInfo | cmsg.TTL | cmsg.TOS | cmsg.RxSoftware | cmsg.Drops | cmsg.Errors
+	if cfg.SendTimes {
+		want |= cmsg.TxPerCall
+	}
+	_, err := cmsg.Enable(fd, want)
+	return err
 }
 
 // options sets socket options until one fails.
@@ -106,14 +115,7 @@ func (c *Conn) configure(fd int, cfg *Config) error {
 	if o.err != nil {
 		return o.err
 	}
-	want := cmsg.PacketInfo | cmsg.TTL | cmsg.TOS | cmsg.RxSoftware | cmsg.Drops | cmsg.Errors
-	if cfg.SendTimes {
-		want |= cmsg.TxPerCall
-		c.out.stamping = true
-	}
-	if _, err := cmsg.Enable(fd, want); err != nil {
-		return err
-	}
+	c.out.stamping = cfg.SendTimes
 	if cfg.Coalesce {
 		granted, _ := cmsg.Enable(fd, cmsg.GRO) // an old kernel hands over one by one, as without
 		c.coalesce = granted&cmsg.GRO != 0

@@ -3,6 +3,7 @@ package dgram
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
@@ -40,6 +41,29 @@ func TestMetadata(t *testing.T) {
 }
 
 // A dual-stack socket is told IPv4 addresses as ::ffff:a.b.c.d; nobody wants to see that.
+// What is told with a datagram is asked for before the socket has an address: one that arrives right then has it too.
+func TestMetadataFromTheFirst(t *testing.T) {
+	for network, address := range map[string]string{"udp4": "127.0.0.1:0", "udp": "[::]:0"} {
+		lc := net.ListenConfig{Control: control(&Config{}, false)}
+		pc, err := lc.ListenPacket(t.Context(), network, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pc.Close()
+		to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), pc.LocalAddr().(*net.UDPAddr).AddrPort().Port())
+		if err := listen(t, "udp4", "127.0.0.1:0", nil).Send([]byte("early"), UDP(to)); err != nil {
+			t.Fatal(err)
+		}
+		c, err := newConn(pc.(netConn), network, &Config{}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := receive(t, c); d.Ifindex == 0 || !d.To.IsValid() || d.TTL == 0 || d.Time.IsZero() {
+			t.Errorf("%s: %+v", network, d)
+		}
+	}
+}
+
 func TestDualStackUnmaps(t *testing.T) {
 	if len(loopbacks(t)) < 2 {
 		t.Skip("no IPv6 here")

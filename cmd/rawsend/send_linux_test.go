@@ -67,7 +67,7 @@ func TestEngineFollowsFromThePacket(t *testing.T) {
 		{[]string{"--engine", "packet", "ip{dst=%s, id=5} / udp{dport=9}"}, "engine: packet socket", 0},
 		{[]string{"--engine", "trains", "-c", "3", "--rate", "1000", "ip{dst=%s} / udp{dport=9} / text{x}"}, "engine: segment-offload trains", 0},
 		{[]string{"--flood", "-c", "9", "ip{dst=%s} / udp{dport=9} / text{x}"}, "engine: segment-offload trains", 0},
-		{[]string{"--flood", "-c", "9", "--wait", "1ms", "ip{dst=%s, id=5} / udp{dport=9} / text{x}"}, "engine: packet socket", 1},
+		{[]string{"--flood", "-c", "9", "--wait", "1ms", "ip{dst=%s, id=5} / tcp{dport=9, flags=R}"}, "engine: packet socket", 1}, // nothing answers a reset,
 		{[]string{"--engine", "packet", "--flood", "-c", "9", "ip{dst=%s, id=5} / udp{dport=9} / text{x}"}, "engine: packet socket", 0},
 		{[]string{"--engine", "raw", "ip{dst=%s, chksum=0xbad} / udp{dport=9}"}, "a raw socket's kernel writes the header checksum", 2},
 		{[]string{"--engine", "trains", "ip{dst=%s, id=5} / udp{dport=9} / text{x}"}, "counts up the id", 2},

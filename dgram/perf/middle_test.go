@@ -19,6 +19,7 @@ type middle struct {
 	up, down    trainFault
 	mute        atomic.Bool // nothing gets through any more, and nobody says so
 	client      atomic.Pointer[dgram.Addr]
+	passed      [kinds]atomic.Int64 // datagrams that went on from the server, by kind
 }
 
 type trainFault int
@@ -42,7 +43,7 @@ func newMiddle(t *testing.T, target string) *middle {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{}, 2)
 	t.Cleanup(func() { cancel(); <-done; <-done; m.front.Close(); m.back.Close() })
-	carry := func(from, to *dgram.Conn, fault *trainFault, dest func() dgram.Addr, heard func(dgram.Addr)) {
+	carry := func(from, to *dgram.Conn, fault *trainFault, dest func() dgram.Addr, heard func(*dgram.Datagram)) {
 		defer func() { done <- struct{}{} }()
 		defer context.AfterFunc(ctx, func() { _ = from.SetReadDeadline(time.Unix(1, 0)) })()
 		b := from.NewBatch(16, 1<<16)
@@ -53,7 +54,7 @@ func newMiddle(t *testing.T, target string) *middle {
 				return
 			}
 			for len(ds) > 0 {
-				heard(ds[0].From)
+				heard(&ds[0])
 				n, payload := trainOf(ds)
 				if !m.mute.Load() && !(*fault == eaten && n > 1) {
 					if *fault == uncut {
@@ -68,8 +69,13 @@ func newMiddle(t *testing.T, target string) *middle {
 			}
 		}
 	}
-	go carry(m.front, m.back, &m.up, func() dgram.Addr { return dgram.Addr{} }, func(a dgram.Addr) { m.client.Store(&a) })
-	go carry(m.back, m.front, &m.down, func() dgram.Addr { return *m.client.Load() }, func(dgram.Addr) {})
+	go carry(m.front, m.back, &m.up, func() dgram.Addr { return dgram.Addr{} }, func(d *dgram.Datagram) { a := d.From; m.client.Store(&a) })
+	go carry(m.back, m.front, &m.down, func() dgram.Addr { return *m.client.Load() }, func(d *dgram.Datagram) {
+		var h header
+		if h.parse(d.Payload) && h.kind < kinds {
+			m.passed[h.kind].Add(1)
+		}
+	})
 	return m
 }
 
@@ -169,7 +175,16 @@ func TestServerFallsSilent(t *testing.T) {
 			s, _ := server(t, nil)
 			m := newMiddle(t, s.Addr().String())
 			muted := make(chan time.Time, 1)
-			time.AfterFunc(300*time.Millisecond, func() { m.mute.Store(true); muted <- time.Now() })
+			go func() { // not before there is something to keep
+				for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+					if (cfg.Up == nil || m.passed[kindReport].Load() > 1) && (cfg.Down == nil || m.passed[kindData].Load() > 0) &&
+						(cfg.Requests == nil || m.passed[kindReply].Load() > 0) {
+						break
+					}
+				}
+				m.mute.Store(true)
+				muted <- time.Now()
+			}()
 			cfg.Target, cfg.Timeout, cfg.Settle = m.front.LocalAddr().String(), 100*time.Millisecond, 500*time.Millisecond
 			r, err := Run(t.Context(), cfg)
 			took := time.Since(<-muted)
