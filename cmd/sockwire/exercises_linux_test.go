@@ -50,7 +50,7 @@ var exercises = map[string]func(){
 	"vfork":      func() { exerciseChildren(30) },
 	"children":   func() { exerciseChildren(200) },
 	"jobs":       exerciseJobs,
-	"stops":      func() { unix.Kill(os.Getpid(), unix.SIGSTOP); unix.Kill(os.Getpid(), unix.SIGTSTP) },
+	"stops":      exerciseStops,
 	"interrupts": exerciseInterrupts,
 	"idle":       exerciseIdle,
 	"threadends": exerciseThreadEnds,
@@ -735,9 +735,20 @@ func asleep(tid, number int) {
 	}
 }
 
+// exerciseStops stops twice, and goes on each time when its input says that this was seen.
+func exerciseStops() {
+	for _, signal := range []unix.Signal{unix.SIGSTOP, unix.SIGTSTP} {
+		did(unix.Kill(os.Getpid(), signal))
+		got(os.Stdin.Read(make([]byte, 1)))
+	}
+}
+
 // exerciseJobs controls a job as a shell does: it sees it stop twice, lets it go on, and waits for its end.
 func exerciseJobs() {
-	pid := got(syscall.ForkExec("/proc/self/exe", []string{"exercise", "stops"}, &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setpgid: true}}))
+	var seen [2]int // a stop that the job has left behind is not reported, nor that it went on
+	did(unix.Pipe2(seen[:], unix.O_CLOEXEC))
+	pid := got(syscall.ForkExec("/proc/self/exe", []string{"exercise", "stops"}, &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{uintptr(seen[0]), 1, 2},
+		Sys: &syscall.SysProcAttr{Setpgid: true}}))
 	var ws unix.WaitStatus
 	for _, signal := range []unix.Signal{unix.SIGSTOP, unix.SIGTSTP} {
 		got(unix.Wait4(pid, &ws, unix.WUNTRACED, nil))
@@ -749,6 +760,7 @@ func exerciseJobs() {
 		did(unix.Kill(pid, unix.SIGCONT))
 		got(unix.Wait4(pid, &ws, unix.WCONTINUED, nil))
 		expect(ws.Continued(), "status %x, want continued", ws)
+		got(unix.Write(seen[1], []byte{1}))
 	}
 	got(unix.Wait4(pid, &ws, 0, nil))
 	expect(ws.Exited() && ws.ExitStatus() == 0, "status %x", ws)
