@@ -88,11 +88,29 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
+// sharedText is text that is read while it is still being written.
+type sharedText struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *sharedText) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *sharedText) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
 // running is rawping at work, its lines as they come.
 type running struct {
 	cmd    *exec.Cmd
 	lines  *bufio.Scanner
-	stderr bytes.Buffer
+	stderr sharedText
 }
 
 func start(t *testing.T, cmd *exec.Cmd) *running {
