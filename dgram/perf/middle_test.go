@@ -30,9 +30,9 @@ const (
 	eaten              // a train does not go on
 )
 
-func newMiddle(t *testing.T, target string) *middle {
+func newMiddle(t *testing.T, target string, up, down trainFault) *middle {
 	t.Helper()
-	m := &middle{}
+	m := &middle{up: up, down: down}
 	var err error
 	if m.front, err = dgram.Listen(t.Context(), "udp4", "127.0.0.1:0", &dgram.Config{Coalesce: true, ReadBuffer: 4 << 20}); err != nil {
 		t.Fatal(err)
@@ -105,13 +105,17 @@ func TestMangledTrains(t *testing.T) {
 func mangledTrains(t *testing.T, fault trainFault, why string, down bool) {
 	t.Parallel()
 	s, _ := server(t, nil)
-	m := newMiddle(t, s.Addr().String())
+	up, fall := fault, cutWell
+	if down {
+		up, fall = cutWell, fault
+	}
+	m := newMiddle(t, s.Addr().String(), up, fall)
 	load := &Load{Rate: 20000, Duration: 700 * time.Millisecond, Pattern: PatternBurst, Burst: 20, Sizes: []int{200}}
 	cfg := Config{Target: m.front.LocalAddr().String(), Settle: 50 * time.Millisecond}
 	if down {
-		cfg.Down, m.down = load, fault
+		cfg.Down = load
 	} else {
-		cfg.Up, m.up = load, fault
+		cfg.Up = load
 	}
 	r := run(t, cfg)
 	d := r.Flows[0].Up
@@ -173,7 +177,7 @@ func TestServerFallsSilent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, _ := server(t, nil)
-			m := newMiddle(t, s.Addr().String())
+			m := newMiddle(t, s.Addr().String(), cutWell, cutWell)
 			muted := make(chan time.Time, 1)
 			go func() { // not before there is something to keep
 				for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
