@@ -171,7 +171,7 @@ func TestWrongConfig(t *testing.T) {
 			t.Errorf("%+v was accepted", cfg)
 		}
 	}
-	for _, a := range [][2]string{{"udp", "127.0.0.1"}, {"udp", "127.0.0.1:http0"}, {"udp", "nowhere.invalid:1"}, {"tcp", "127.0.0.1:0"}} {
+	for _, a := range [][2]string{{"udp", "127.0.0.1"}, {"udp", "127.0.0.1:http0"}, {"udp", "nowhere..invalid:1"}, {"tcp", "127.0.0.1:0"}} {
 		if c, err := Listen(t.Context(), a[0], a[1], nil); err == nil {
 			c.Close()
 			t.Errorf("%v was accepted", a)

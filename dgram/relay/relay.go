@@ -182,8 +182,7 @@ func (r *Relay) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.totals.Overrun += drops(r.listen)
-	_, n := r.listen.Reports()
-	r.totals.SendErrors += n
+	r.totals.SendErrors += reported(r.listen)
 	r.closed = true
 	r.listen.Close()
 }
@@ -193,6 +192,7 @@ type client struct {
 	addr              dgram.Addr
 	up                *dgram.Conn
 	forward, backward *stream
+	answered          chan struct{} // closed when its answers are read no more
 }
 
 // client returns the state of a client, new if need be; nil if there are too many.
@@ -211,7 +211,7 @@ func (r *Relay) client(ctx context.Context, addr dgram.Addr) *client {
 		r.totals.SendErrors++
 		return nil
 	}
-	c := &client{addr: addr, up: up}
+	c := &client{addr: addr, up: up, answered: make(chan struct{})}
 	// Every client has random numbers of its own, so that one does not change what happens to another.
 	offset := uint64(r.totals.Clients) << 32
 	c.forward = r.stream(Forward, c, r.cfg.Forward, offset, func(b []byte, tos uint8) error {
@@ -229,8 +229,9 @@ func (r *Relay) client(ctx context.Context, addr dgram.Addr) *client {
 	return c
 }
 
-// answers passes back what the target sends to a client, until its socket is closed.
+// answers passes back what the target sends to a client, until its socket waits no more.
 func (r *Relay) answers(c *client) {
+	defer close(c.answered)
 	b := c.up.NewBatch(16, 1<<16)
 	for {
 		ds, err := c.up.ReceiveBatch(b)
@@ -263,8 +264,10 @@ func (r *Relay) forget(before time.Time) {
 // end delivers what is held back for a client, closes its socket and adds up its totals.
 func (r *Relay) end(c *client) {
 	c.forward.finish()
+	_ = c.up.SetReadDeadline(time.Unix(1, 0))
+	<-c.answered // an error that it has taken from the queue is counted by now
 	overrun := drops(c.up)
-	_, told := c.up.Reports()
+	told := reported(c.up)
 	c.up.Close()
 	c.backward.finish()
 	r.mu.Lock()
@@ -273,6 +276,12 @@ func (r *Relay) end(c *client) {
 	addTotals(&r.totals.Backward, c.backward.im.Totals())
 	r.totals.SendErrors += c.forward.failed + c.backward.failed + told
 	r.totals.Overrun += overrun
+}
+
+// reported is how many errors the network has told a socket of.
+func reported(c *dgram.Conn) uint64 {
+	_, n := c.Reports()
+	return n
 }
 
 func drops(c *dgram.Conn) uint64 {
@@ -299,9 +308,11 @@ func (r *Relay) Totals() Totals {
 			t.SendErrors += s.failed
 			s.mu.Unlock()
 		}
+		t.SendErrors += reported(c.up)
 		t.Overrun += drops(c.up)
 	}
 	if !r.closed {
+		t.SendErrors += reported(r.listen)
 		t.Overrun += drops(r.listen)
 	}
 	return t
