@@ -33,10 +33,9 @@ type Socket struct {
 	settings map[string][]setting // values of its integer options, in time
 
 	// What calls that are no longer among the events did, see Window.
-	sent, received int64       // bytes of its stream
-	blind          bool        // two receives ran at once: what later ones took is not known
-	blindFrom      *CallRecord // the second of two receives that ran at once, see blind
-	paired         bool        // who its peer is has been decided, as far as it ever will
+	sent, received int64 // bytes of its stream
+	blind          bool  // two receives ran at once: what later ones took is not known
+	paired         bool  // who its peer is has been decided, as far as it ever will
 }
 
 // setting is the value that a socket option has from a time on.

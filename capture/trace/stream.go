@@ -333,40 +333,58 @@ func unwrap(diff uint32, near int64) int64 {
 	return near + int64(int32(diff-uint32(near)))
 }
 
-// consume attributes what the receives of a stream socket took, in order.
+// consume attributes what the receives of a stream socket took, in order. Where two ran at once the results of the
+// earlier calls do not tell who took what: then only those are attributed whose place the source knows, until one of
+// these has run alone.
 func consume(sent []interval, to *Socket, fin int64) {
-	if to == nil || to.blind {
+	if to == nil {
 		return
 	}
-	at := to.received
+	at, blind := to.received, to.blind
 	var last *CallRecord
 	for _, c := range to.calls {
 		if !c.receives() || !c.ok() || c.flag("MSG_OOB") || c.flag("MSG_ERRQUEUE") {
 			continue
 		}
-		if last != nil && last.activeAt(c.Entered) && last.Left > c.Entered && last.Result > 0 && c.Result > 0 {
-			to.blindFrom = c
-			return // two receives at once: who took what is not known from here on
+		together := last != nil && last.activeAt(c.Entered) && last.Left > c.Entered && last.Result > 0 && c.Result > 0
+		c.together = together
+		if together && !blind {
+			blind = true
+			if !last.OffsetKnown {
+				last.Received, last.Offset = nil, -1
+			}
 		}
-		last = c
+		if last == nil || c.Left > last.Left {
+			last = c // of those so far the one that was longest at work
+		}
 		if c.Result == 0 {
-			c.End = c.Size > 0 && fin >= 0 && at == fin
+			c.End = c.Size > 0 && fin >= 0 && at == fin && !blind
 			continue
 		}
-		c.Offset = at
-		end := at + c.Result
-		for _, iv := range overlapping(sent, at, end) {
-			a, b := max(at, iv.from), min(end, iv.to)
-			if a >= b || iv.unsure || iv.call.Entered > c.Left {
-				continue
-			}
-			s := Span{Call: iv.call.Number, Message: iv.message, From: int(a - iv.from), To: int(b - iv.from)}
-			s.All = s.From == 0 && s.To == int(iv.to-iv.from)
-			c.Received = append(c.Received, s)
+		if c.OffsetKnown {
+			at, blind = c.Call.Offset, together
+		} else if blind {
+			continue
 		}
+		c.consume(sent, at)
 		if !c.flag("MSG_PEEK") {
-			at = end
+			at += c.Result
 		}
+	}
+}
+
+// consume attributes what the receive took from an offset of the stream on.
+func (c *CallRecord) consume(sent []interval, at int64) {
+	c.Offset = at
+	end := at + c.Result
+	for _, iv := range overlapping(sent, at, end) {
+		a, b := max(at, iv.from), min(end, iv.to)
+		if a >= b || iv.unsure || iv.call.Entered > c.Left {
+			continue
+		}
+		s := Span{Call: iv.call.Number, Message: iv.message, From: int(a - iv.from), To: int(b - iv.from)}
+		s.All = s.From == 0 && s.To == int(iv.to-iv.from)
+		c.Received = append(c.Received, s)
 	}
 }
 

@@ -243,3 +243,43 @@ func TestRefused(t *testing.T) {
 		t.Errorf("SYN from %v, cause %+v", syn.From, syn.Cause)
 	}
 }
+
+// TestReceivesAtOnce checks two receives that ran at once: without their places nothing is said of them nor of what
+// comes after; with a place that the source knows it is said, and one that ran alone makes all known again.
+func TestReceivesAtOnce(t *testing.T) {
+	receive := func(s *script, n int, from, to float64, size int, offset int64) {
+		s.call(n, from, to, trace.Call{Name: "recv", FD: 5, Socket: serverID, Size: size, Result: int64(size), Offset: offset, OffsetKnown: offset >= 0})
+	}
+	for _, c := range []struct {
+		name   string
+		places [4]int64
+		want   [4]int64
+	}{
+		{"nothing known", [4]int64{-1, -1, -1, -1}, [4]int64{-1, -1, -1, -1}},
+		{"one known", [4]int64{-1, 0, -1, -1}, [4]int64{-1, 0, -1, -1}},
+		{"a later one known", [4]int64{-1, -1, 6, -1}, [4]int64{-1, -1, 6, 9}},
+		{"all known", [4]int64{3, 0, 6, 9}, [4]int64{3, 0, 6, 9}},
+	} {
+		s := new(script)
+		s.connection()
+		s.send(10, 120, 121, "send", 4, clientID, "abcdefghijkl")
+		s.segment(120.5, true, trace.PSH|trace.ACK, 1, 1, "abcdefghijkl")
+		receive(s, 20, 130, 132, 3, c.places[0])
+		receive(s, 21, 130.5, 131, 3, c.places[1])
+		receive(s, 22, 133, 134, 3, c.places[2])
+		receive(s, 23, 135, 136, 3, c.places[3])
+		timeline := trace.Correlate(s.events)
+		if err := timeline.Check(); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		for i, want := range c.want {
+			got := timeline.Call(20 + i)
+			if got.Offset != want {
+				t.Errorf("%s: #%d is at %d, want %d", c.name, got.Number, got.Offset, want)
+			}
+			if known := len(got.Received) == 1 && got.Received[0] == (trace.Span{Call: 10, From: int(want), To: int(want) + 3}); known != (want >= 0) {
+				t.Errorf("%s: #%d received %v", c.name, got.Number, got.Received)
+			}
+		}
+	}
+}

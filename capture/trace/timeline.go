@@ -82,7 +82,8 @@ type CallRecord struct {
 	Offset  int64   // of its first byte in its stream; -1 when it is not known
 	Took    *Socket // the socket that an accept returned
 
-	waiting bool // what it sent, or the connection that it asked for, may still be taken
+	waiting  bool // what it sent, or the connection that it asked for, may still be taken
+	together bool // it is a receive that ran at the same time as one entered before
 }
 
 // PacketRecord is a packet and what it carries.

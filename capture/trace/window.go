@@ -383,7 +383,10 @@ func (g *forgetting) receives(s *Socket) {
 		delete(g.keep, c)
 		if c.ok() && c.Result > 0 && !c.flag("MSG_OOB") && !c.flag("MSG_ERRQUEUE") {
 			// One that was entered before and has not returned may have taken bytes before these.
-			s.blind = s.blind || keeps || c == s.blindFrom
+			s.blind = s.blind && !c.OffsetKnown || keeps || c.together
+			if c.OffsetKnown {
+				s.received = c.Call.Offset
+			}
 			if !c.flag("MSG_PEEK") {
 				s.received += c.Result
 			}
@@ -501,7 +504,7 @@ func (g *forgetting) remember(before past) past {
 		if g.closed(s) && !needed[s] {
 			continue
 		}
-		s.calls, s.until, s.blindFrom = nil, nil, nil
+		s.calls, s.until = nil, nil
 		for len(s.names) > 1 && s.names[1].since <= g.until {
 			s.names = s.names[1:]
 		}
