@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -66,12 +67,33 @@ func (r *tracing) kernel(program trace.Command) (trace.Engine, error) {
 	}
 	go func() {
 		<-t.Running()
+		if r.o.trace.pid == 0 {
+			giveWay()
+		}
 		// What is left to do: end the program, and write files where root may.
 		if err := cli.KeepPrivilege(unix.CAP_KILL, unix.CAP_DAC_OVERRIDE); err != nil && !errors.Is(err, cli.ErrKeptPrivilege) {
 			r.env.Warnf("%v", err)
 		}
 	}()
 	return t, nil
+}
+
+// politeness is by how much this command's priority is below the program's, as nice(1) counts.
+const politeness = 10
+
+// giveWay lowers the priority of all threads of this command: the kernel's programs record what the program does,
+// which need not wait until it is read. On a machine with few processors the program ran in the time that reading
+// and joining left it. Threads that are made later inherit it.
+func giveWay() {
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return
+	}
+	for _, thread := range threads {
+		if tid, err := strconv.Atoi(thread.Name()); err == nil {
+			_ = unix.Setpriority(unix.PRIO_PROCESS, tid, politeness) // one that has ended just now
+		}
+	}
 }
 
 // started is the program to start.

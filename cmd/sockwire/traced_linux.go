@@ -106,7 +106,7 @@ func (r *tracing) open() error {
 // capture begins to read packets in the program's network namespace, if that is allowed.
 func (r *tracing) capture(ctx context.Context) error {
 	err := r.inNamespace(func() (err error) {
-		if r.live, err = capture.Open(ctx, r.ifname, &capture.Config{Immediate: true, Buffer: 64 << 20}); err != nil {
+		if r.live, err = capture.Open(ctx, r.ifname, &capture.Config{Immediate: true, Buffer: 256 << 20}); err != nil {
 			return err
 		}
 		r.in.add(&trace.Host{Name: r.host, Addrs: addresses(), Captured: true}, nil)
