@@ -98,12 +98,12 @@ func (f *flow) acting(p *PacketRecord) *CallRecord {
 			if flags&(SYN|ACK) == SYN && !p.Retransmit {
 				return c
 			}
-		case "shutdown", "close":
-			if flags&(FIN|RST) != 0 && !p.Retransmit {
+		case "shutdown", "close": // what was held back leaves before the FIN or with it
+			if (flags&(FIN|RST) != 0 || p.PayloadLength > 0) && !p.Retransmit {
 				return c
 			}
 		case "setsockopt":
-			if name, _, _ := c.option(); p.PayloadLength > 0 && (name == "TCP_CORK" || name == "TCP_NODELAY") {
+			if p.PayloadLength > 0 && c.releases() {
 				return c
 			}
 		}
@@ -116,6 +116,12 @@ func (f *flow) acting(p *PacketRecord) *CallRecord {
 		}
 	}
 	return nil
+}
+
+// releases tells whether the call sets an option that lets data leave which was held back: TCP_NODELAY on, TCP_CORK off.
+func (c *Call) releases() bool {
+	name, value, ok := c.option()
+	return ok && (name == "TCP_CORK" && value == 0 || name == "TCP_NODELAY" && value != 0)
 }
 
 // answers tells whether p is something that the arrival of before makes a TCP send at once.
@@ -136,7 +142,7 @@ func (p *PacketRecord) answers(before *PacketRecord) bool {
 func (s *Socket) idleBefore(t time.Duration) bool {
 	for _, c := range s.since(t-quiet, t) {
 		switch c.Name {
-		case "accept", "accept4", "connect", "poll", "ppoll", "epoll_wait", "epoll_pwait":
+		case "accept", "accept4", "connect", "poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2":
 			continue
 		}
 		// A blocked call waits; what it did to the connection it did when it was entered or woken.

@@ -283,3 +283,35 @@ func TestReceivesAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatLetsDataLeave checks which call is said to have made data leave that a call before it had left waiting.
+func TestWhatLetsDataLeave(t *testing.T) {
+	option := func(name string, value int) trace.Call {
+		return trace.Call{Name: "setsockopt", Args: []trace.Arg{named("level", "IPPROTO_TCP"), named("optname", name), number("optval", value)}}
+	}
+	for _, c := range []struct {
+		name string
+		call trace.Call
+		want trace.CauseKind
+	}{
+		{"TCP_NODELAY on", option("TCP_NODELAY", 1), trace.CauseCall},
+		{"TCP_NODELAY off", option("TCP_NODELAY", 0), trace.CauseUnknown},
+		{"TCP_CORK off", option("TCP_CORK", 0), trace.CauseCall},
+		{"TCP_CORK on", option("TCP_CORK", 1), trace.CauseUnknown},
+		{"shutdown", trace.Call{Name: "shutdown", Args: []trace.Arg{named("how", "SHUT_WR")}}, trace.CauseCall},
+		{"close", trace.Call{Name: "close"}, trace.CauseCall},
+		{"another option", option("TCP_KEEPIDLE", 1), trace.CauseUnknown},
+		{"a wait for data", trace.Call{Name: "pselect6"}, trace.CauseTimer},
+	} {
+		s := new(script)
+		s.connection()
+		s.send(10, 120, 120.1, "send", 4, clientID, "held back")
+		c.call.FD, c.call.Socket = 4, clientID
+		s.call(11, 130, 130.2, c.call)
+		leaves := s.segment(130.1, true, trace.PSH|trace.ACK, 1, 1, "held back")
+		got := trace.Correlate(s.events).Packet(leaves.Number).Cause
+		if got.Kind != c.want || c.want == trace.CauseCall && got.Call != 11 {
+			t.Errorf("%s: %+v, want %v", c.name, got, c.want)
+		}
+	}
+}
