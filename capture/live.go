@@ -94,6 +94,8 @@ type Stats struct {
 	Freezes uint64
 	// Delivered counts the frames given to the reader, up to the last batch while it reads.
 	Delivered uint64
+	// Skipped counts the frames kept for the reader that the filter refused only then, up to the last batch.
+	Skipped uint64
 }
 
 // Device is an interface that could be captured on.

@@ -46,6 +46,7 @@ type Live struct {
 	granted int
 
 	delivered   atomic.Uint64
+	skipped     atomic.Uint64
 	undescribed atomic.Uint64 // frames that the kernel took off the queue but could not hand over
 	stopped     atomic.Bool
 	closed      atomic.Bool
@@ -53,6 +54,7 @@ type Live struct {
 	untold      uint64 // drops before a frame that was not given
 	patience    time.Time
 	given       uint64 // frames given to the reader
+	unfit       uint64 // frames that the filter refused here
 	lastIndex   int32  // the device of the last frame, and its index among ifs
 	lastDevice  int
 
@@ -246,6 +248,7 @@ func (l *Live) read(f *Frame, wait bool) error {
 			return nil
 		case err == errFiltered:
 			l.untold += f.Drops
+			l.unfit++
 			continue
 		}
 		l.publish()
@@ -266,8 +269,11 @@ func (l *Live) read(f *Frame, wait bool) error {
 	}
 }
 
-// publish makes the reader's count visible to Stats; once a batch, for it costs more than a frame.
-func (l *Live) publish() { l.delivered.Store(l.given) }
+// publish makes the reader's counts visible to Stats; once a batch, for it costs more than a frame.
+func (l *Live) publish() {
+	l.delivered.Store(l.given)
+	l.skipped.Store(l.unfit)
+}
 
 // awaitRest waits for the kernel to hand over frames that it stored before Stop; it does so within the
 // ring's timeout. The wait is bounded, should the kernel's count be wrong.
@@ -349,6 +355,7 @@ func (l *Live) Stats() (Stats, error) {
 	s.Received -= min(lost, s.Received)
 	s.Dropped += lost
 	s.Delivered = l.delivered.Load()
+	s.Skipped = l.skipped.Load()
 	return s, nil
 }
 

@@ -158,6 +158,7 @@ func (r *ring) nextBlock(wait bool) error {
 		if !wait {
 			return errEmpty
 		}
+		r.live.publish()
 		if err := r.await(); err != nil {
 			return err
 		}

@@ -19,10 +19,11 @@ import (
 // How a trace is followed: joined and written in steps, behind the time by a delay. What is written is at most
 // liveDelay + slowStep and the time of one joining old.
 const (
-	liveDelay = 150 * time.Millisecond // until a packet or a return has certainly been heard of
-	liveStep  = 100 * time.Millisecond // between steps
-	slowStep  = 500 * time.Millisecond // when so much happens that each step joins more than is new
-	restLimit = 500 * time.Millisecond // for packets after the program's end
+	liveDelay   = 150 * time.Millisecond // until a packet or a return has certainly been heard of
+	liveStep    = 100 * time.Millisecond // between steps
+	slowStep    = 500 * time.Millisecond // when so much happens that each step joins more than is new
+	recordDelay = 5 * time.Millisecond   // between the time stamp of a record and its being in the ring, with much to spare
+	restLimit   = 500 * time.Millisecond // for packets after the program's end
 )
 
 // What is held in memory. A reader may have to wait, the packets of the capture in the kernel's buffer and the
@@ -188,12 +189,45 @@ func (r *tracing) follow(done <-chan error) error {
 			continue
 		}
 		last = time.Now()
-		// The time is taken before the events: what happened before it has then been heard of.
-		until := r.clock.Now() - liveDelay
-		if err := r.step(until); err != nil && failed == nil {
+		if err := r.step(r.until()); err != nil && failed == nil {
 			failed = err
 		}
 	}
+}
+
+// until is when all that happened has been heard of. It is asked before the events are taken.
+func (r *tracing) until() time.Duration {
+	until := r.clock.Now() - liveDelay
+	if t, ok := r.tracer.(interface{ Heard() time.Duration }); ok {
+		until = min(until, t.Heard()-recordDelay)
+	}
+	if r.live != nil {
+		until = min(until, r.packets.heard(r.live, r.clock))
+	}
+	return until
+}
+
+// counted says until when the packets of a capture have been read: as many as the kernel had at that time were.
+type counted struct {
+	until time.Duration
+	asked time.Duration // when the kernel had so many
+	had   uint64
+}
+
+func (c *counted) heard(live *capture.Live, clock *trace.Clock) time.Duration {
+	now := clock.Now()
+	s, err := live.Stats()
+	if err != nil {
+		return now // an error of the capture is told elsewhere
+	}
+	read := s.Delivered + s.Skipped
+	if read >= c.had {
+		c.until, c.asked, c.had = c.asked, now, s.Received
+	}
+	if read >= s.Received {
+		c.until = now
+	}
+	return c.until
 }
 
 // shown tells whether records are written while the program runs.
@@ -239,7 +273,8 @@ func (r *tracing) step(until time.Duration) error {
 	}
 	err = errors.Join(err, r.forget(until-age, false))
 	if r.window.Len() > windowLimit || r.held > bytesLimit {
-		err = errors.Join(err, r.forget(until-windowBusy, true))
+		// What is not heard of in time is not waited for.
+		err = errors.Join(err, r.forget(r.clock.Now()-liveDelay-windowBusy, true))
 	}
 	return err
 }
@@ -301,7 +336,7 @@ func (r *tracing) settle() error {
 			break
 		}
 		if r.window.Len() > windowUsual {
-			err = errors.Join(err, r.step(r.clock.Now()-liveDelay))
+			err = errors.Join(err, r.step(r.until()))
 			break
 		}
 	}

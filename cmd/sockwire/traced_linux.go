@@ -66,9 +66,10 @@ type tracing struct {
 	ifname string
 	host   string
 
-	live  *capture.Live
-	lost  atomic.Uint64
-	began time.Duration // earlier packets are our own, of the time when the capture was made ready
+	live    *capture.Live
+	packets counted // of them
+	lost    atomic.Uint64
+	began   time.Duration // earlier packets are our own, of the time when the capture was made ready
 
 	window  trace.Window
 	held    int          // bytes of data in the window

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -44,6 +45,7 @@ type Tracer struct {
 
 	lost, cut int // as far as it was said
 	seen      uint64
+	heard     atomic.Int64 // until when, as a time.Duration
 
 	mu     sync.Mutex
 	pid    int // of the first process
@@ -180,6 +182,10 @@ func (t *Tracer) Attach(pid int) error {
 // closed by Attach, or by Events.
 func (t *Tracer) Running() <-chan struct{} { return t.running }
 
+// Heard returns until when all records have been read and their events yielded: where the program makes them faster
+// than they are read, that is some time ago. It may be called beside Events.
+func (t *Tracer) Heard() time.Duration { return time.Duration(t.heard.Load()) }
+
 // Close takes the programs out of the kernel. Events does so at its end.
 func (t *Tracer) Close() { t.kernel.close() }
 
@@ -215,6 +221,7 @@ func (t *Tracer) Events(ctx context.Context) iter.Seq2[trace.Event, error] {
 			case <-time.After(wait):
 			}
 			var err error
+			now := t.clock.Now()
 			left, err = t.read()
 			failed = errors.Join(failed, err)
 			t.account(false)
@@ -234,6 +241,9 @@ func (t *Tracer) Events(ctx context.Context) iter.Seq2[trace.Event, error] {
 			}
 			clear(t.events)
 			t.events = t.events[:0]
+			if !left {
+				t.heard.Store(int64(now))
+			}
 			if over || !more && t.attach != 0 {
 				break
 			}
