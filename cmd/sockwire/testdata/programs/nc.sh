@@ -1,5 +1,5 @@
 nc -lU sock > out &
-while ! test -S sock; do sleep 0.02; done
-echo hello | nc -NU sock
+# The socket has its name before it listens, and refuses until then.
+until test -S sock && echo hello | nc -NU sock; do sleep 0.02; done
 wait
 cat out
