@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,14 +24,46 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/ebpf"
 	"sockwire/raw/netlab"
 )
 
 // judge runs programs on hosts of a lab, traced and untraced.
 type judge struct {
 	lab    *netlab.Lab
-	engine string
+	engine string // that record uses
 	bin    string // a directory with sockwire and exercise in it, both this test binary
+}
+
+// with is the same judge with another engine.
+func (j judge) with(engine string) *judge {
+	j.engine = engine
+	return &j
+}
+
+// enginesHere are the engines that can be had: ptrace always, ebpf where this is root of no user namespace.
+var enginesHere = sync.OnceValues(func() ([]string, error) {
+	e, err := ebpf.Open(nil)
+	if err != nil {
+		return []string{"ptrace"}, err
+	}
+	e.Close()
+	return []string{"ptrace", "ebpf"}, nil
+})
+
+// each names the engines that a test is to be done with. REQUIRE_NETLAB=1 makes both a must for root.
+func each(t *testing.T) []string {
+	t.Helper()
+	names, err := enginesHere()
+	if err == nil {
+		return names
+	}
+	users, readErr := os.ReadFile("/proc/self/uid_map")
+	if f := strings.Fields(string(users)); readErr == nil && os.Geteuid() == 0 && len(f) == 3 && f[2] == "4294967295" && os.Getenv("REQUIRE_NETLAB") == "1" {
+		t.Fatalf("REQUIRE_NETLAB=1, but %v", err)
+	}
+	t.Logf("with ptrace only: %v", err)
+	return names
 }
 
 func newJudge(t *testing.T) *judge {
@@ -472,10 +506,25 @@ const (
 	asSet                 // the calls on each socket, each kind once: for programs that ask as often as they like
 )
 
+// unreturned marks the calls in which a thread was ended, by an exec of another or by a signal. The kernel leaves such a
+// call with an ERESTART that nobody sees, which its trace points show and strace does not.
+func unreturned(calls []*call) {
+	last := map[int]*call{}
+	for _, c := range calls {
+		last[c.Thread] = c
+	}
+	for _, c := range last {
+		if strings.HasPrefix(c.Errno, "ERESTART") {
+			c.Result, c.Errno = nil, ""
+		}
+	}
+}
+
 // sequences are the calls of each thread or socket as text. Tries that had to wait or were interrupted are left out
 // unless they are compared by thread: how often something is not ready yet is another at every run.
 func sequences(calls []*call, by order) []string {
 	slices.SortStableFunc(calls, func(a, b *call) int { return int(a.Entered - b.Entered) })
+	unreturned(calls)
 	var keys []string
 	lines := map[string][]string{}
 	latest := map[string]*call{}
@@ -519,7 +568,14 @@ func (r *recording) sameCalls(t *testing.T, threads map[int][]*call, by order) {
 	t.Helper()
 	var theirs, ours []*call
 	for _, calls := range threads {
-		theirs = append(theirs, calls...)
+		for _, c := range calls { // compared more than once, and joining receives changes them
+			copied := *c
+			if c.Result != nil {
+				result := *c.Result
+				copied.Result = &result
+			}
+			theirs = append(theirs, &copied)
+		}
 	}
 	for _, c := range r.calls {
 		if !strings.HasPrefix(c.Name, "epoll") && c.Name != "poll" {
@@ -539,4 +595,68 @@ func (r *recording) sameCalls(t *testing.T, threads map[int][]*call, by order) {
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("calls (-strace +ours):\n%s", diff)
 	}
+}
+
+// ranges tell for each socket which bytes of each send left, in whatever segments, and from which sends what was received
+// came: the same at every run of a program with the same calls on each socket. A send is named by its place among those of
+// its socket; successive receives are one.
+func (r *recording) ranges() []string {
+	carried := map[int][]trace.Span{}
+	for _, p := range r.packets {
+		for _, s := range p.Carries {
+			if !p.Retransmit {
+				carried[s.Call] = append(carried[s.Call], s)
+			}
+		}
+	}
+	calls := slices.Clone(r.calls)
+	slices.SortStableFunc(calls, func(a, b *call) int { return int(a.Entered - b.Entered) })
+	place, sends := map[int]int{}, map[string]int{}
+	for _, c := range calls {
+		if _, known := carried[c.Number]; known {
+			sends[c.Socket]++
+			place[c.Number] = sends[c.Socket]
+		}
+	}
+	text := func(spans []trace.Span) string {
+		var b strings.Builder
+		for i, s := range spans {
+			if i > 0 && spans[i-1].Call == s.Call && spans[i-1].Message == s.Message && spans[i-1].To == s.From {
+				continue
+			}
+			to := s.To
+			for _, next := range spans[i+1:] {
+				if next.Call != s.Call || next.Message != s.Message || next.From != to {
+					break
+				}
+				to = next.To
+			}
+			fmt.Fprintf(&b, " %d.%d[%d:%d]", place[s.Call], s.Message, s.From, to)
+		}
+		return b.String()
+	}
+	lines, latest := map[string][]string{}, map[string][]trace.Span{}
+	for _, c := range calls {
+		if c.Socket == "" {
+			continue
+		}
+		if left := carried[c.Number]; left != nil {
+			slices.SortFunc(left, func(a, b trace.Span) int { return cmp.Or(a.Message-b.Message, a.From-b.From) })
+			lines[c.Socket] = append(lines[c.Socket], c.Name+" left"+text(left))
+			delete(latest, c.Socket)
+		}
+		if c.takes() && len(c.Received) > 0 {
+			if n := len(lines[c.Socket]); latest[c.Socket] != nil {
+				lines[c.Socket] = lines[c.Socket][:n-1]
+			}
+			latest[c.Socket] = append(latest[c.Socket], c.Received...)
+			lines[c.Socket] = append(lines[c.Socket], "received"+text(latest[c.Socket]))
+		}
+	}
+	var all []string
+	for _, l := range lines {
+		all = append(all, strings.Join(l, "\n"))
+	}
+	slices.Sort(all)
+	return all
 }

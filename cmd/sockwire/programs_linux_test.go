@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
+
 	"sockwire/capture"
 )
 
@@ -37,8 +39,7 @@ func TestExercises(t *testing.T) {
 				t.Skip("in short mode a part is enough")
 			}
 			t.Parallel()
-			r := j.compare(t, c.offload, c.by, append([]string{"exercise"}, strings.Fields(c.args)...)...)
-			r.check(t, true)
+			j.compare(t, comparison{offload: c.offload, by: c.by}, append([]string{"exercise"}, strings.Fields(c.args)...)...)
 		})
 	}
 }
@@ -62,12 +63,14 @@ func TestPrograms(t *testing.T) {
 		by    order
 		part  bool // not all that is sent leaves before a reset
 		short bool
+		// With ebpf, now and then, a byte that its control connection sends is of no known call: that is not mended yet.
+		ptrace bool
 	}{
 		{name: "curl and http.server", args: []string{"sh", "web.sh"}, by: bySocket, short: true},
 		{name: "dig", args: []string{"python3", "dns.py"}, by: bySocket},
 		{name: "ping", args: []string{"sh", "ping.sh"}},
 		{name: "nc", args: []string{"sh", "nc.sh"}, by: bySocket},
-		{name: "iperf3", args: []string{"sh", "iperf.sh"}, by: asSet, part: true},
+		{name: "iperf3", args: []string{"sh", "iperf.sh"}, by: asSet, part: true, ptrace: true},
 		{name: "ssh", args: []string{"ssh", "-V"}},
 		{name: "forking server", args: []string{"python3", "fork.py"}, by: bySocket},
 		{name: "python", args: []string{"python3", "calls.py"}, by: bySocket, part: true},
@@ -80,17 +83,53 @@ func TestPrograms(t *testing.T) {
 			if len(c.args) == 2 && c.args[1] != "-V" {
 				c.args[1] = filepath.Join(dir, c.args[1])
 			}
-			r := j.compare(t, false, c.by, c.args...)
-			r.check(t, !c.part)
+			j.compare(t, comparison{by: c.by, part: c.part, ptrace: c.ptrace}, c.args...)
 		})
 	}
 }
 
-// compare runs a program under strace, then under sockwire with tcpdump beside it, and checks that the calls, the
-// packets, and what it writes and returns are the same.
-func (j *judge) compare(t *testing.T, offload bool, by order, args ...string) *recording {
+// comparison says what of a program is the same at every run.
+type comparison struct {
+	offload bool
+	by      order
+	part    bool // not all that is sent leaves before a reset
+	ptrace  bool // not with ebpf
+}
+
+// compare runs a program under strace, then under sockwire with each engine and tcpdump beside it. The calls, the packets,
+// and what it writes and returns must be the same, and the engines must agree on every byte range of every call.
+func (j *judge) compare(t *testing.T, c comparison, args ...string) {
 	t.Helper()
-	alone, threads := j.strace(t, j.host(t, "strace", offload), t.TempDir(), args...)
+	engines := each(t)
+	if c.ptrace {
+		engines = []string{"ptrace"}
+	}
+	alone, threads := j.strace(t, j.host(t, "strace", c.offload), t.TempDir(), args...)
+	told := make([][]string, len(engines))
+	for i, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			r := j.with(engine).beside(t, c.offload, args...)
+			if r.outcome != alone {
+				t.Errorf("under strace %+v, under sockwire %+v", alone, r.outcome)
+			}
+			told[i] = r.ranges() // before the calls are compared, which joins receives
+			r.check(t, !c.part)
+			r.sameCalls(t, threads, c.by)
+		})
+	}
+	if c.part || c.by == asSet || t.Failed() {
+		return
+	}
+	for i := range told[1:] {
+		if diff := gocmp.Diff(told[0], told[i+1]); diff != "" {
+			t.Errorf("bytes of calls (-%s +%s):\n%s", engines[0], engines[i+1], diff)
+		}
+	}
+}
+
+// beside runs a program under sockwire with tcpdump beside it, and compares the packets.
+func (j *judge) beside(t *testing.T, offload bool, args ...string) *recording {
+	t.Helper()
 	h := j.host(t, "sockwire", offload)
 	file := filepath.Join(t.TempDir(), "tcpdump.pcap")
 	stop := startTcpdump(t, t.Context(), h, "lo", file)
@@ -104,10 +143,6 @@ func (j *judge) compare(t *testing.T, offload bool, by order, args ...string) *r
 		})
 	}
 	stop()
-	if r.outcome != alone {
-		t.Errorf("under strace %+v, under sockwire %+v", alone, r.outcome)
-	}
 	r.against(t, theirs)
-	r.sameCalls(t, threads, by)
 	return r
 }
