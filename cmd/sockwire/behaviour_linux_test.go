@@ -137,8 +137,20 @@ func (j *judge) idle(t *testing.T, flags ...string) (program, tracer *running, p
 		t.Fatal(err)
 	}
 	tracer = j.start(t, j.host(t, "tracer", false), append([]string{"sockwire", "--engine", "ptrace", "-p", strconv.Itoa(pid)}, flags...)...)
-	await(t, "attaching", func() bool { return status(pid, "TracerPid") != "0" })
+	await(t, "attaching", func() bool { return traced(pid) })
 	return program, tracer, pid
+}
+
+// traced tells whether all threads of a process have a tracer: it takes them one after the other.
+func traced(pid int) bool {
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	for _, thread := range threads {
+		tid, _ := strconv.Atoi(thread.Name())
+		if status(tid, "TracerPid") == "0" {
+			return false
+		}
+	}
+	return err == nil
 }
 
 // ask has the idle program send a datagram.
