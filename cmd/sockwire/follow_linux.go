@@ -32,7 +32,7 @@ const (
 	inboxLimit  = 1 << 15 // events that have come and are not joined
 	windowUsual = 1 << 13 // events, and bytes of their data, that are held although they are over
 	bytesUsual  = 32 << 20
-	windowLimit = 1 << 16 // and that are held because they may still matter
+	windowLimit = 1 << 18 // and that are held because they may still matter
 	bytesLimit  = 128 << 20
 	windowAge   = 2 * time.Second // for which what is over is held, if it is not more
 	windowBusy  = 20 * time.Millisecond
@@ -44,6 +44,7 @@ type inbox struct {
 	mu        sync.Mutex
 	room      sync.Cond
 	all       []arrival
+	packets   int // of them
 	boundless bool
 }
 
@@ -59,10 +60,22 @@ func (b *inbox) add(e trace.Event, f *capture.Frame) {
 	if b.room.L == nil {
 		b.room.L = &b.mu
 	}
-	for len(b.all) >= inboxLimit && !b.boundless {
+	_, packet := e.(*trace.Packet)
+	for b.full(packet) && !b.boundless {
 		b.room.Wait()
 	}
+	if packet {
+		b.packets++
+	}
 	b.all = append(b.all, arrival{e, f})
+}
+
+// full tells whether a packet, or something else, has to wait. Neither waits for the other.
+func (b *inbox) full(packet bool) bool {
+	if packet {
+		return b.packets >= inboxLimit
+	}
+	return len(b.all)-b.packets >= inboxLimit
 }
 
 func (b *inbox) len() int {
@@ -71,13 +84,21 @@ func (b *inbox) len() int {
 	return len(b.all)
 }
 
-func (b *inbox) take() []arrival {
+// take takes what has come, but for packets after a time: they wait for their calls here, and not in the window.
+func (b *inbox) take(until time.Duration) []arrival {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	all := b.all
-	b.all = nil
+	var taken, kept []arrival
+	for _, a := range b.all {
+		if p, ok := a.event.(*trace.Packet); ok && p.Time > until {
+			kept = append(kept, a)
+		} else {
+			taken = append(taken, a)
+		}
+	}
+	b.all, b.packets = kept, len(kept)
 	b.room.Broadcast()
-	return all
+	return taken
 }
 
 // end lets those that add wait no more: nobody takes what they have until they have ended.
@@ -197,14 +218,19 @@ func (r *tracing) follow(done <-chan error) error {
 
 // until is when all that happened has been heard of. It is asked before the events are taken.
 func (r *tracing) until() time.Duration {
-	until := r.clock.Now() - liveDelay
-	if t, ok := r.tracer.(interface{ Heard() time.Duration }); ok {
-		until = min(until, t.Heard()-recordDelay)
-	}
+	until := min(r.clock.Now()-liveDelay, r.called())
 	if r.live != nil {
 		until = min(until, r.packets.heard(r.live, r.clock))
 	}
 	return until
+}
+
+// called is until when all calls have been heard of. An engine that stops the program has none that wait.
+func (r *tracing) called() time.Duration {
+	if t, ok := r.tracer.(interface{ Heard() time.Duration }); ok {
+		return t.Heard() - recordDelay
+	}
+	return math.MaxInt64
 }
 
 // counted says until when the packets of a capture have been read: as many as the kernel had at that time were.
@@ -233,9 +259,9 @@ func (c *counted) heard(live *capture.Live, clock *trace.Clock) time.Duration {
 // shown tells whether records are written while the program runs.
 func (r *tracing) shown() bool { return !r.o.trace.summary && !r.o.trace.script() }
 
-// take moves what has come into the window.
-func (r *tracing) take() {
-	for _, a := range r.in.take() {
+// take moves what has come into the window, packets up to a time.
+func (r *tracing) take(until time.Duration) {
+	for _, a := range r.in.take(until) {
 		switch e := a.event.(type) {
 		case *trace.Note:
 			r.env.Warnf("%s", e.Text)
@@ -262,7 +288,7 @@ func weight(c *trace.Call) int {
 
 // step joins what is known, writes what happened up to a time, and forgets what is over.
 func (r *tracing) step(until time.Duration) error {
-	r.take()
+	r.take(r.called())
 	if r.window.Len() == 0 {
 		return nil
 	}
@@ -331,7 +357,7 @@ func (r *tracing) writeScript() error {
 func (r *tracing) settle() error {
 	var err error
 	for end := time.Now().Add(restLimit); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		r.take()
+		r.take(math.MaxInt64)
 		if r.window.Timeline().Settled() {
 			break
 		}
@@ -366,7 +392,7 @@ func (r *tracing) write(until time.Duration) error {
 
 // finish writes the rest.
 func (r *tracing) finish() error {
-	r.take()
+	r.take(math.MaxInt64)
 	all := r.window.Timeline()
 	lost := r.lost.Load()
 	// A process that ran before has connections of which the beginning was not seen.
