@@ -17,9 +17,9 @@ import (
 )
 
 // How a trace is followed: joined and written in steps, behind the time by a delay. What is written is at most
-// liveDelay + slowStep and the time of one joining old.
+// liveDelay + slowStep and the time of one joining old, or as old as what the engine or the capture has yet to read.
 const (
-	liveDelay   = 150 * time.Millisecond // until a packet or a return has certainly been heard of
+	liveDelay   = 150 * time.Millisecond // until a packet or a return has been heard of, at least
 	liveStep    = 100 * time.Millisecond // between steps
 	slowStep    = 500 * time.Millisecond // when so much happens that each step joins more than is new
 	recordDelay = 5 * time.Millisecond   // between the time stamp of a record and its being in the ring, with much to spare
@@ -29,7 +29,7 @@ const (
 // What is held in memory. A reader may have to wait, the packets of the capture in the kernel's buffer and the
 // program at its next call.
 const (
-	inboxLimit  = 1 << 15 // events that have come and are not joined
+	inboxLimit  = 1 << 15 // packets that have come and are not joined, and as many other events
 	windowUsual = 1 << 13 // events, and bytes of their data, that are held although they are over
 	bytesUsual  = 32 << 20
 	windowLimit = 1 << 18 // and that are held because they may still matter
