@@ -110,7 +110,7 @@ func explain(err error) error {
 	case errors.Is(err, os.ErrPermission):
 		e.Err = unix.EPERM // the library's text is about older kernels
 		e.Remedy = "it needs root, or CAP_BPF and CAP_PERFMON"
-	case errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, errTypes):
 		e.Remedy = "it needs a kernel with its own type information (CONFIG_DEBUG_INFO_BTF)"
 	default:
 		e.Remedy = "it needs Linux 6.2 or later with BPF"
@@ -150,7 +150,7 @@ func (t *Tracer) Start(c trace.Command) error {
 	case len(c.Args) == 0:
 		return fail(unix.EINVAL, "Command.Args needs the name of the program")
 	case abi.Foreign(c.Path):
-		return fail(trace.ErrForeign, "trace a program of 64 bits for this processor")
+		return fail(trace.ErrForeign, abi.RemedyForeign)
 	}
 	t.command = c
 	return nil
@@ -161,15 +161,15 @@ func (t *Tracer) Attach(pid int) error {
 	fail := func(err error, remedy string) error {
 		return &trace.Error{Engine: "ebpf", Op: "attach to", On: "process " + strconv.Itoa(pid), Err: err, Remedy: remedy}
 	}
-	if pid <= 0 || unix.Kill(pid, 0) == unix.ESRCH {
-		return fail(unix.ESRCH, "ps shows the processes there are")
-	}
-	if abi.Foreign(fmt.Sprintf("/proc/%d/exe", pid)) {
-		return fail(trace.ErrForeign, "trace a program of 64 bits for this processor")
+	if remedy, err := abi.Unattachable(pid); err != nil {
+		return fail(err, remedy)
 	}
 	t.attach, t.pid, t.alive = pid, pid, true
 	if err := t.kernel.follow(follow{process: uint32(pid)}); err != nil {
 		return fail(err, "")
+	}
+	if remedy, err := abi.Unattachable(pid); err != nil { // its end is not told when it came before
+		return fail(err, remedy)
 	}
 	p := &process{Process: abi.Process{PID: pid, Name: abi.Comm(pid)}}
 	t.processes[pid] = p
@@ -266,11 +266,7 @@ func (t *Tracer) launch(ended chan<- error) {
 	}
 	if err != nil {
 		close(t.running)
-		hint := ""
-		if errors.Is(err, unix.ENOEXEC) {
-			hint = "it is no executable: a script needs #! and its interpreter in the first line"
-		}
-		ended <- &trace.Error{Engine: "ebpf", Op: "start", On: t.command.Path, Err: err, Remedy: hint}
+		ended <- &trace.Error{Engine: "ebpf", Op: "start", On: t.command.Path, Err: err, Remedy: abi.RemedyStart(err)}
 		return
 	}
 	t.mu.Lock()
