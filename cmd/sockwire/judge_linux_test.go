@@ -87,7 +87,7 @@ func newJudge(t *testing.T) *judge {
 		t.Fatal(err)
 	}
 	j := &judge{lab: lab, engine: "ptrace", bin: t.TempDir()}
-	for _, name := range []string{"sockwire", "exercise", "chat", "lose", "without"} {
+	for _, name := range []string{"sockwire", "exercise", "chat", "without"} {
 		if err := os.Symlink(exe, filepath.Join(j.bin, name)); err != nil {
 			t.Fatal(err)
 		}
