@@ -88,13 +88,13 @@ func (w *text) column(e entry, whole bool) {
 	number := fmt.Sprintf("#%d ", c.Number)
 	switch {
 	case e.leave:
-		s = number + "└ = " + c.outcome(w.Data) + c.took()
+		s = number + "└ = " + c.outcome(w.Data) + c.told(w.Data) + c.took()
 		s = joined(s, w.notes(c))
 	case whole:
 		s = number + c.signature(w.Data) + " = " + c.outcome(w.Data) + c.took()
 		s = joined(s, c.headerNote(), w.notes(c))
 	default:
-		s = number + c.signature(w.Data) + "…"
+		s = number + c.opening(w.Data) + "…"
 		if c.Pending && w.ended {
 			s += "  has not returned"
 		}

@@ -172,7 +172,7 @@ func (s *Socket) take(queue []*message) {
 	taken := map[*message]bool{}
 	last := -1 // the last message that was taken
 	for _, c := range s.calls {
-		if !c.receives() || !c.ok() || c.flag("MSG_ERRQUEUE") {
+		if !c.receives() || !c.ok() {
 			continue
 		}
 		for _, r := range c.receipts() {

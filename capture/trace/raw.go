@@ -260,7 +260,7 @@ func (c *correlator) takeRaw(s *Socket) {
 	taken := map[*PacketRecord]bool{}
 	packets := c.Packets
 	for _, call := range s.calls {
-		if !call.receives() || !call.ok() || call.Result == 0 || call.flag("MSG_ERRQUEUE") || len(call.Data) == 0 {
+		if !call.receives() || !call.ok() || call.Result == 0 || len(call.Data) == 0 {
 			continue
 		}
 		for len(packets) > 0 && (taken[packets[0]] || packets[0].Protocol != s.Protocol) {

@@ -343,7 +343,7 @@ func consume(sent []interval, to *Socket, fin int64) {
 	at, blind := to.received, to.blind
 	var last *CallRecord
 	for _, c := range to.calls {
-		if !c.receives() || !c.ok() || c.flag("MSG_OOB") || c.flag("MSG_ERRQUEUE") {
+		if !c.receives() || !c.ok() || c.flag("MSG_OOB") {
 			continue
 		}
 		together := last != nil && last.activeAt(c.Entered) && last.Left > c.Entered && last.Result > 0 && c.Result > 0

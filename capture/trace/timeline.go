@@ -75,7 +75,7 @@ type CallRecord struct {
 	Message int
 	Lost    int     // bytes of the message that did not fit the receive and are gone
 	End     bool    // the receive returned 0 because the peer had finished sending
-	Error   int     // number of the packet (RST, ICMP error) that became its errno
+	Error   int     // number of the packet (RST, ICMP error) that became its errno, or that it read from the error queue
 	NoWire  bool    // it sent on a socket whose data never becomes a packet
 	Silent  bool    // it sent, but no packet carried its bytes while it was executed
 	Because string  // why it was silent, if the events tell
@@ -107,6 +107,7 @@ type PacketRecord struct {
 	head    *PacketRecord // the same of a UDP datagram
 	taken   []*CallRecord // the receives that took it, or looked at it
 	fails   *CallRecord   // the call that reports the error it brought
+	queued  *CallRecord   // the receive that read it from the error queue
 	waiting bool          // what it brought waits to be received or reported
 }
 
@@ -210,7 +211,7 @@ func (c *Call) sane() *Call {
 	for i := range d.Messages {
 		d.Messages[i].Size = max(d.Messages[i].Size, 0)
 	}
-	if d.Errno == "" && (d.sends() || d.receives()) {
+	if d.Errno == "" && (d.sends() || d.reads()) {
 		d.Result = max(d.Result, 0)
 	}
 	return &d

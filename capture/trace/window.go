@@ -344,6 +344,7 @@ func (i *items) joinedPacket(p *PacketRecord) {
 		i.call(c)
 	}
 	i.call(p.fails)
+	i.call(p.queued)
 	i.packet(p.head)
 	i.packet(i.Packet(p.Quotes))
 	i.packet(i.Packet(p.Replies))
@@ -381,7 +382,7 @@ func (g *forgetting) receives(s *Socket) {
 			continue
 		}
 		delete(g.keep, c)
-		if c.ok() && c.Result > 0 && !c.flag("MSG_OOB") && !c.flag("MSG_ERRQUEUE") {
+		if c.ok() && c.Result > 0 && !c.flag("MSG_OOB") {
 			// One that was entered before and has not returned may have taken bytes before these.
 			s.blind = s.blind && !c.OffsetKnown || keeps || c.together
 			if c.OffsetKnown {
