@@ -143,7 +143,7 @@ func (c *control) extendedError(e *cmsg.Error) string {
 		q.Errno = ErrnoName(int64(e.Errno))
 	}
 	c.queued = append(c.queued, q)
-	var f fields
+	var f members
 	f.add("ee_errno", "%s", q.Errno)
 	if q.Errno == "" {
 		f[0] = "ee_errno=0"

@@ -21,14 +21,14 @@ const MaxValue = maxValue
 // option is an option of a level.
 type option struct{ level, name int }
 
-// fields of a C structure, one after the other: name=value.
-type fields []string
+// members of a C structure, one after the other: name=value.
+type members []string
 
-func (f *fields) add(name, format string, value any) {
+func (f *members) add(name, format string, value any) {
 	*f = append(*f, name+"="+fmt.Sprintf(format, value))
 }
 
-func (f fields) String() string { return "{" + strings.Join(f, ", ") + "}" }
+func (f members) String() string { return "{" + strings.Join(f, ", ") + "}" }
 
 // numbered are the options whose value is a number that has a name.
 var numbered = map[option]map[int]string{
@@ -117,7 +117,7 @@ func ip6(b []byte) netip.Addr { return netip.AddrFrom16([16]byte(b)) }
 
 // prefixed writes the 32-bit numbers of a structure that are there: the kernel returns as many bytes as there is room for.
 func prefixed(b []byte, format string, names ...string) string {
-	var f fields
+	var f members
 	for i, name := range names {
 		if len(b) < 4*(i+1) {
 			break
@@ -134,7 +134,7 @@ func prefixed(b []byte, format string, names ...string) string {
 func lingerText(b []byte) string { return prefixed(b, "%d", "l_onoff", "l_linger") }
 
 func credentialsText(b []byte) string {
-	var f fields
+	var f members
 	f.add("pid", "%d", int32At(b, 0))
 	if len(b) >= 12 {
 		for i, name := range []string{"uid", "gid"} {
@@ -222,7 +222,7 @@ func membershipText(b []byte) string {
 	if len(b) < 8 {
 		return ""
 	}
-	var f fields
+	var f members
 	f.add("imr_multiaddr", "%v", ip4(b[:4]))
 	if len(b) < 12 {
 		f.add("imr_interface", "%v", ip4(b[4:8]))
@@ -293,7 +293,7 @@ func packetMembershipText(b []byte) string {
 	if len(b) < 16 {
 		return ""
 	}
-	var f fields
+	var f members
 	f.add("mr_ifindex", "%d", int32At(b, 0))
 	f.add("mr_type", "%s", nameOr(packetMemberships, int(order.Uint16(b[4:]))))
 	n := order.Uint16(b[6:])
@@ -320,7 +320,7 @@ var (
 // tcpInfoText shows of a struct tcp_info what tells how the connection does. Times are as the kernel gives them, in
 // microseconds.
 func tcpInfoText(b []byte) string {
-	var f fields
+	var f members
 	f.add("tcpi_state", "%s", nameOr(tcpStates, int(b[0])))
 	f.add("tcpi_ca_state", "%s", nameOr(tcpControls, int(b[1])))
 	f.add("tcpi_retransmits", "%d", b[2])
