@@ -130,8 +130,8 @@ func (w *text) columnPacket(p *PacketRecord) {
 	default:
 		// Both places first: giving one may take the other's column away when only one fits.
 		cells := map[int]string{}
-		if p.To != nil {
-			cells[w.place(p.To, p.Time)] = "< " + what
+		for _, s := range p.receivedBy() {
+			cells[w.place(s, p.Time)] = "< " + what
 		}
 		if p.From != nil {
 			cells[w.place(p.From, p.Time)] = "> " + s

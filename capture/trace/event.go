@@ -222,9 +222,10 @@ const (
 	Connected
 	Accepted // created by an accept: Parent is the listener
 	Closed
+	Sighted // a packet of it was seen: its Cookie is known
 )
 
-var changeNames = [...]string{"created", "bound", "connected", "accepted", "closed"}
+var changeNames = [...]string{"created", "bound", "connected", "accepted", "closed", "sighted"}
 
 // String returns the change in a word.
 func (c StateChange) String() string {
@@ -285,6 +286,7 @@ type State struct {
 	Remote   Addr
 	Parent   SocketID // the listener of an accepted socket
 	Peer     SocketID // the other end, where the source knows it
+	Cookie   uint64   // the kernel's name for it, where it has one: SO_COOKIE of socket(7)
 }
 
 // Host names a network namespace, says which addresses are its own, and whether the packets that its
@@ -379,6 +381,11 @@ type Packet struct {
 
 	// Summary is the packet in a line, for one that belongs to no socket; it may be text from outside.
 	Summary string
+
+	// Sender is the cookie of the socket that it left from, Receivers those of the sockets that it was given to, where the
+	// kernel told, see Matcher; without them sockets are found by their addresses.
+	Sender    uint64
+	Receivers []uint64
 }
 
 // Fragment says which part of an IP datagram's payload a packet holds.

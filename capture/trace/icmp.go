@@ -1,6 +1,9 @@
 package trace
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // joinICMP finds what each ICMP error quotes, which later call it failed and which read it from the error queue, and which
 // request each echo reply answers.
@@ -15,7 +18,8 @@ func (c *correlator) joinICMP() {
 		if q := p.ICMP.Quote; q != nil {
 			if cause := quoted(c.Packets[:i], q); cause != nil {
 				p.Quotes = cause.Number
-				if p.To = cause.From; p.To != nil {
+				if cause.From != nil {
+					p.own(cause.From)
 					errors = append(errors, p)
 				}
 			}
@@ -27,8 +31,8 @@ func (c *correlator) joinICMP() {
 				if r.ICMP != nil && r.ICMP.echoRequest(v6) && r.Protocol == p.Protocol && r.Src == p.Dst && r.Dst == p.Src &&
 					r.ICMP.ID == p.ICMP.ID && r.ICMP.Seq == p.ICMP.Seq {
 					p.Replies = r.Number
-					if p.To == nil {
-						p.To = r.From
+					if p.To == nil || slices.Contains(p.Also, r.From) {
+						p.own(r.From)
 					}
 					if p.Fragment.Is {
 						for _, q := range p.claim(later[p.fragmentKey()]) {

@@ -39,6 +39,7 @@ type socketJSON struct {
 	Remote    string `json:"remote,omitempty"`
 	Parent    string `json:"parent,omitempty"`
 	Peer      string `json:"peer,omitempty"`
+	Cookie    uint64 `json:"cookie,omitempty"`
 	CreatedNS int64  `json:"created_ns"`
 	ClosedNS  *int64 `json:"closed_ns"`
 }
@@ -128,6 +129,7 @@ type packetJSON struct {
 	Direction    string     `json:"direction"`
 	From         string     `json:"from,omitempty"`
 	To           string     `json:"to,omitempty"`
+	Also         []string   `json:"also_to,omitempty"`
 	Source       string     `json:"source,omitempty"`
 	Destination  string     `json:"destination,omitempty"`
 	Protocol     uint8      `json:"protocol"`
@@ -195,7 +197,7 @@ var familyNames = [...]string{"unknown", "ipv4", "ipv6", "unix", "packet"}
 func (s *Socket) record(scene string) socketJSON {
 	r := socketJSON{
 		Type: "socket", Scene: scene, Name: s.Name, Actor: s.Actor, Host: s.Host, FD: s.FD, Family: familyNames[min(int(s.Family), len(familyNames)-1)],
-		Kind: s.Kind.String(), Protocol: s.transport(), Local: s.Local.text(), Remote: s.Remote.text(), CreatedNS: int64(s.Created),
+		Kind: s.Kind.String(), Protocol: s.transport(), Local: s.Local.text(), Remote: s.Remote.text(), Cookie: s.Cookie, CreatedNS: int64(s.Created),
 	}
 	if s.Family == FamilyUnix {
 		r.Protocol = 0
@@ -320,6 +322,9 @@ func (p *PacketRecord) record(scene string, start time.Time) packetJSON {
 	}
 	if p.To != nil {
 		r.To = p.To.Name
+	}
+	for _, s := range p.Also {
+		r.Also = append(r.Also, s.Name)
 	}
 	if p.TCP != nil {
 		r.TCP = &tcpJSON{Flags: p.TCP.Flags.String(), Seq: p.TCP.Seq, Ack: p.TCP.Ack, Window: p.TCP.Window, MSS: p.TCP.MSS}

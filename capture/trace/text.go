@@ -418,14 +418,27 @@ func (w *text) packet(p *PacketRecord) {
 	w.last = p
 }
 
-// arrow shows the sockets: "s2→s3", "s3→" where the receiver is no known socket.
+// arrow shows the sockets: "s2→s3", "s2→s3,s4" where several got it, "s3→" where the receiver is no known socket.
 func arrow(p *PacketRecord) string {
 	s := "→"
 	if p.From != nil {
 		s = p.From.Name + s
 	}
-	if p.To != nil {
-		s += p.To.Name
+	return s + receivers(p)
+}
+
+// receivers names the sockets that were given a packet, not all of many.
+func receivers(p *PacketRecord) string {
+	const most = 4
+	s, to := "", p.receivedBy()
+	for i, k := range to {
+		if i == most {
+			return s + fmt.Sprintf(",+%d", len(to)-most)
+		}
+		if i > 0 {
+			s += ","
+		}
+		s += k.Name
 	}
 	return s
 }

@@ -89,7 +89,8 @@ type CallRecord struct {
 // PacketRecord is a packet and what it carries.
 type PacketRecord struct {
 	*Packet
-	From, To *Socket // nil where no socket is known
+	From, To *Socket   // nil where no socket is known
+	Also     []*Socket // those that were given a copy, besides To: raw sockets, members of a multicast group
 	// FromSeq and ToSeq are the segment's sequence numbers relative to the initial one (of all its fragments,
 	// if it is in fragments), AckSeq the acknowledgement relative to the peer's; valid where Relative and
 	// AckRelative say so.
@@ -143,6 +144,7 @@ func (p *past) correlate(events []Event) *Timeline {
 	c.conns = conns
 	c.attachCalls()
 	c.net.index(c.Sockets, c.Calls)
+	c.net.hear(c.Sockets, c.Packets)
 	c.pairUnix()
 	c.joinRaw()
 	c.joinStreams()

@@ -275,7 +275,7 @@ func (g *forgetting) datagrams() {
 		if p.head != nil {
 			parts[p.head] = append(parts[p.head], p)
 		}
-		if p.Time > g.until || p.waiting && g.wait(p.To) {
+		if p.Time > g.until || p.waiting && slices.ContainsFunc(p.receivedBy(), g.wait) {
 			i.packet(p)
 		}
 	}
@@ -498,7 +498,10 @@ func (g *forgetting) remember(before past) past {
 		}
 	}
 	for p := range g.hold {
-		needed[p.From], needed[p.To] = true, true
+		needed[p.From] = true
+		for _, s := range p.receivedBy() {
+			needed[s] = true
+		}
 	}
 	for _, s := range g.Sockets {
 		s.paired = s.paired || s.Family == FamilyUnix && (s.Parent != nil || s.Peer != nil)

@@ -100,7 +100,7 @@ func load(cfg *Config) (k *kernel, err error) {
 		c := &code{layout: l, called: map[string]bool{}}
 		p.write(c)
 		c.functions(&k.maps, data)
-		program, err := c.program(p.name, p.tracepoint)
+		program, err := c.build(ebpf.ProgramSpec{Name: p.name, Type: ebpf.Tracing, AttachType: ebpf.AttachTraceRawTp, AttachTo: p.tracepoint})
 		if err != nil {
 			return k, err
 		}

@@ -176,7 +176,10 @@ func (c *code) state(m *maps, out string, thread bool) {
 	c.at("state")
 }
 
-const storageCreate = 1 // BPF_LOCAL_STORAGE_GET_F_CREATE
+const (
+	storageCreate = 1 // BPF_LOCAL_STORAGE_GET_F_CREATE
+	noWakeup      = 1 // BPF_RB_NO_WAKEUP
+)
 
 // arg loads an argument of the call from the record.
 func arg(dst, scratch asm.Register, i int) asm.Instruction {
@@ -502,7 +505,7 @@ func (c *code) submitFunction(m *maps) {
 	c.pointer(asm.R1, m.ring)
 	c.add(
 		asm.Mov.Reg(asm.R2, asm.R6), asm.Add.Imm(asm.R2, wRecord),
-		asm.Mov.Imm(asm.R4, 1), // BPF_RB_NO_WAKEUP
+		asm.Mov.Imm(asm.R4, noWakeup),
 		asm.FnRingbufOutput.Call(),
 		asm.JEq.Imm(asm.R0, 0, c.to("out")),
 		storeImm(asm.RFP, -8, 0, asm.Word),
