@@ -22,7 +22,7 @@ type Socket struct {
 	Parent   *Socket // the listener of an accepted socket
 	Peer     *Socket // the other end, if it is among the sockets of this timeline
 
-	Cookie   uint64  // the kernel's name for it, 0 when it was not told
+	Cookie uint64 // the kernel's name for it, 0 when it was not told
 
 	Created time.Duration
 	Closed  time.Duration // -1 while it is open

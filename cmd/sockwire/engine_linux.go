@@ -46,7 +46,7 @@ func (r *tracing) kernel(program trace.Command) (trace.Engine, error) {
 		}
 		return nil, nil
 	}
-	t, err := ebpf.Open(&ebpf.Config{Clock: r.clock, Data: r.o.trace.kept(), Wait: r.o.trace.wait, Host: r.host})
+	t, err := ebpf.Open(&ebpf.Config{Clock: r.clock, Data: r.o.trace.kept(), Wait: r.o.trace.wait, Host: r.host, Packets: true})
 	if err != nil {
 		why := err.Error()
 		var refused *trace.Error

@@ -72,6 +72,7 @@ type tracing struct {
 	lost    atomic.Uint64
 	began   time.Duration // earlier packets are our own, of the time when the capture was made ready
 
+	matcher trace.Matcher
 	window  trace.Window
 	held    int          // bytes of data in the window
 	written trace.Live   // which records were

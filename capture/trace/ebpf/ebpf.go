@@ -41,6 +41,9 @@ type Config struct {
 	Data int
 	Wait bool   // poll, select and epoll too
 	Host string // the name of the network namespace, for the events
+	// Packets tells at which sockets packets were seen, as trace.Sightings among the events: for a trace.Matcher, when
+	// packets are captured beside. A Note says where that cannot be.
+	Packets bool
 	// Ring is the size of the ring in bytes, a power of two and a multiple of the page size; 0 means 64 MiB.
 	Ring int
 }
