@@ -20,6 +20,7 @@ type Sighting struct {
 	Cookie uint64
 	Socket SocketID // the same socket, 0 when it is not one of those that are traced
 	Raw    bool     // it is a raw socket, which gets a copy of packets that others get too
+	Group  bool     // the packet came to a group of hosts, and perhaps to several sockets
 	// Length is that of the packet from its IP header on, SegmentSize the payload of each of the segments that it
 	// stands for, 0 for one.
 	Length, SegmentSize int
@@ -27,8 +28,11 @@ type Sighting struct {
 	Header              [SightingHeader]byte
 }
 
-// Sightings are packets seen at the sockets of a network namespace, each direction of a socket in the order in which
-// they were seen. They are an Event for a Matcher; a timeline is joined without.
+// Sightings are packets seen at the sockets of a network namespace, in the order in which they were seen. They are an
+// Event for a Matcher; a timeline is joined without.
+//
+// Of the packets of a flow (two addresses, two ports, TCP or UDP, one direction) those may be left out that are seen
+// at the same socket as the one before, until a second UDP socket has the same flow.
 type Sightings struct {
 	Host string
 	All  []Sighting
@@ -47,9 +51,6 @@ type Matcher struct {
 	out, in map[sightingKey]queue
 	flows   map[sightingKey]*flowSockets // with addresses, ports and protocol alone
 	cookies []uint64                     // room for receivers
-	// Unmatched is how many sightings of traced sockets' packets were forgotten of which no packet was matched: these left
-	// their sockets and were not captured.
-	Unmatched int
 }
 
 // sighted is a sighting that is remembered.
@@ -60,7 +61,7 @@ type sighted struct {
 	next    int // the next one with the same key, 0 for none
 	left    bool
 	raw     bool
-	traced  bool
+	group   bool
 	matched bool
 }
 
@@ -74,7 +75,6 @@ type queue struct {
 // its packets.
 type flowSockets struct {
 	from, to succession
-	cut      bool // it has super-packets, of which the kernel and the capture may see different pieces
 	at       time.Duration
 }
 
@@ -82,25 +82,29 @@ type flowSockets struct {
 type succession struct {
 	now, before uint64
 	since       time.Duration
+	shared      bool // both have it: each packet since then has a sighting of its own
 }
 
-func (s *succession) is(cookie uint64, at time.Duration) {
-	if s.now != cookie {
-		*s = succession{now: cookie, before: s.now, since: at}
+func (s *succession) is(cookie uint64, at time.Duration, proto uint8) {
+	if s.now != cookie && !s.shared {
+		*s = succession{now: cookie, before: s.now, since: at, shared: s.now != 0 && proto == ProtoUDP}
 	}
 }
 
 // cookie is the socket at a time, 0 for unknown.
 func (s *succession) cookie(at time.Duration) uint64 {
-	if s.before != 0 && at+sightingSlack < s.since {
+	switch {
+	case s.before != 0 && at+sightingSlack < s.since:
 		return s.before
+	case s.shared:
+		return 0
 	}
 	return s.now
 }
 
 const (
 	// sightingSlack is by how much the clocks of a packet and of a sighting may differ.
-	sightingSlack = time.Millisecond
+	sightingSlack = 50 * time.Microsecond
 	// sightingLimit is how many sightings are remembered, sightingReach how many with equal headers are looked
 	// through for the receivers of one packet.
 	sightingLimit = 1 << 18
@@ -128,7 +132,7 @@ func (m *Matcher) add(s *Sighting) {
 		return
 	}
 	number := m.base + len(m.all)
-	m.all = append(m.all, sighted{key: key, at: s.Time, cookie: s.Cookie, left: s.Direction == Out, raw: s.Raw, traced: s.Socket != 0})
+	m.all = append(m.all, sighted{key: key, at: s.Time, cookie: s.Cookie, left: s.Direction == Out, raw: s.Raw, group: s.Group})
 	queues := m.queues(s.Direction == Out)
 	q := queues[key]
 	if q.head == 0 {
@@ -138,7 +142,7 @@ func (m *Matcher) add(s *Sighting) {
 	}
 	q.tail = number
 	queues[key] = q
-	if s.Raw || key.proto != ProtoTCP && key.proto != ProtoUDP {
+	if s.Raw || s.Group || key.proto != ProtoTCP && key.proto != ProtoUDP {
 		return
 	}
 	f := m.flows[key.flow()]
@@ -150,11 +154,10 @@ func (m *Matcher) add(s *Sighting) {
 		m.flows[key.flow()] = f
 	}
 	f.at = s.Time
-	f.cut = f.cut || s.SegmentSize > 0
 	if s.Direction == Out {
-		f.from.is(s.Cookie, s.Time)
+		f.from.is(s.Cookie, s.Time, key.proto)
 	} else {
-		f.to.is(s.Cookie, s.Time)
+		f.to.is(s.Cookie, s.Time, key.proto)
 	}
 }
 
@@ -188,7 +191,7 @@ func (m *Matcher) Match(p *Packet) {
 		p.Receivers = m.receivers(&q, p)
 		m.in[key] = q
 	}
-	if f := m.flows[key.flow()]; f != nil && (key.proto == ProtoTCP || f.cut) {
+	if f := m.flows[key.flow()]; f != nil {
 		if p.Sender == 0 {
 			p.Sender = f.from.cookie(p.Time)
 		}
@@ -201,7 +204,7 @@ func (m *Matcher) Match(p *Packet) {
 // receivers takes the sockets that were given the packet: one, and each raw one; all of a group's for a packet to a
 // group.
 func (m *Matcher) receivers(q *queue, p *Packet) []uint64 {
-	group := p.Dst.Addr().IsMulticast() || p.Dst.Addr().Is4() && p.Dst.Addr() == netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	group := p.Dst.Addr().IsMulticast() || p.Dst.Addr() == netip.AddrFrom4([4]byte{255, 255, 255, 255})
 	var found []uint64
 	owned := false
 	for number, n := q.head, 0; number != 0 && n < sightingReach; n++ {
@@ -211,7 +214,7 @@ func (m *Matcher) receivers(q *queue, p *Packet) []uint64 {
 			continue
 		}
 		s.matched = true
-		owned = owned || !s.raw
+		owned, group = owned || !s.raw, group || s.group
 		found = m.remember(found, s.cookie)
 		if owned && !group {
 			break
@@ -259,9 +262,6 @@ func (m *Matcher) Forget(until time.Duration) {
 func (m *Matcher) drop(n int) {
 	for i := range m.all[:n] {
 		s := &m.all[i]
-		if s.left && !s.matched && s.traced {
-			m.Unmatched++
-		}
 		queues := m.queues(s.left)
 		q := queues[s.key]
 		if q.head == m.base+i {

@@ -427,10 +427,6 @@ func (r *tracing) finish() error {
 		_, werr := r.out.Write(sum.AppendText(nil))
 		err = errors.Join(err, werr)
 	}
-	r.matcher.Forget(math.MaxInt64)
-	if n := r.matcher.Unmatched; n > 0 && r.live != nil {
-		r.env.Warnf("%d packets left their sockets and were not captured: they were dropped, or the capture missed them", n)
-	}
 	if lost > 0 {
 		r.env.Warnf("the capture missed %d packets: bytes of calls may be shown without their packets", lost)
 	}
