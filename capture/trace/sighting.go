@@ -121,8 +121,8 @@ func (m *Matcher) Add(s *Sightings) {
 	for i := range s.All {
 		m.add(&s.All[i])
 	}
-	if excess := len(m.all) - sightingLimit; excess > 0 {
-		m.drop(excess)
+	if len(m.all) > sightingLimit {
+		m.drop(len(m.all) - sightingLimit*3/4)
 	}
 }
 
