@@ -9,6 +9,9 @@
 // causing are two things: a segment carries bytes of two sends and may be caused by a timer. What the
 // events do not tell is said to be unknown.
 //
+// Which sockets a packet is of is found by addresses, unless a Matcher has told it before by what the kernel saw at its
+// sockets: addresses can be shared.
+//
 // All times are of one clock, as durations since a start that the source chose; Clock makes one and
 // maps the kernel's packet time stamps onto it.
 package trace

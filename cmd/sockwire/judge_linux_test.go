@@ -232,6 +232,7 @@ func (c *call) takes() bool {
 type sighting struct {
 	Number       int
 	From, To     string
+	Also         []string `json:"also_to"`
 	Source       string
 	Protocol     uint8
 	Payload      int `json:"payload_length"`

@@ -287,7 +287,11 @@ func controlGroup() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for line := range strings.Lines(string(b)) {
+	return controlGroupIn(string(b))
+}
+
+func controlGroupIn(mounts string) (string, error) {
+	for line := range strings.Lines(mounts) {
 		mount, kind, _ := strings.Cut(line, " - ")
 		fields := strings.Fields(mount)
 		if strings.HasPrefix(kind, "cgroup2 ") && len(fields) > 4 {
