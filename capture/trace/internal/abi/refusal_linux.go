@@ -15,10 +15,10 @@ import (
 // Status reads the fields of /proc/PID/status, none of a process that is not there.
 func Status(pid int) map[string]string {
 	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	return fields(string(b))
+	return statusFields(string(b))
 }
 
-func fields(status string) map[string]string {
+func statusFields(status string) map[string]string {
 	all := map[string]string{}
 	for line := range strings.Lines(status) {
 		name, value, _ := strings.Cut(line, ":")

@@ -29,7 +29,7 @@ func TestUnattachable(t *testing.T) {
 		"kernel before Linux 6.8":   {42, "Name:\tk\nState:\tS (sleeping)\nTgid:\t42\n", "thread of the kernel", unix.EPERM},
 		"a name with a line's form": {42, "Name:\tTgid:\t7\n" + user[len("Name:\tx\n"):], "", nil},
 	} {
-		if remedy, err := unattachable(c.pid, fields(c.status)); err != c.err || !strings.Contains(remedy, c.want) || err == nil && remedy != "" {
+		if remedy, err := unattachable(c.pid, statusFields(c.status)); err != c.err || !strings.Contains(remedy, c.want) || err == nil && remedy != "" {
 			t.Errorf("%s: %v, %q, want %v, %q", name, err, remedy, c.err, c.want)
 		}
 	}
