@@ -261,16 +261,8 @@ func (r *tracing) shown() bool { return !r.o.trace.summary && !r.o.trace.script(
 
 // take moves what has come into the window, packets up to a time.
 func (r *tracing) take(until time.Duration) {
-	all := r.in.take(until)
-	for _, a := range all {
-		if s, ok := a.event.(*trace.Sightings); ok {
-			r.matcher.Add(s)
-		}
-	}
-	for _, a := range all {
+	for _, a := range r.in.take(until) {
 		switch e := a.event.(type) {
-		case *trace.Sightings:
-			continue
 		case *trace.Note:
 			r.env.Warnf("%s", e.Text)
 		case *trace.Call:
@@ -279,7 +271,6 @@ func (r *tracing) take(until time.Duration) {
 				r.held += weight(e)
 			}
 		case *trace.Packet:
-			r.matcher.Match(e)
 			r.held += len(e.Network) + len(e.Payload) + r.save.add(e.Number, a.frame)
 		}
 		r.window.Add(a.event)
@@ -298,7 +289,6 @@ func weight(c *trace.Call) int {
 // step joins what is known, writes what happened up to a time, and forgets what is over.
 func (r *tracing) step(until time.Duration) error {
 	r.take(r.called())
-	r.matcher.Forget(until - recordDelay)
 	if r.window.Len() == 0 {
 		return nil
 	}

@@ -1,18 +1,16 @@
 package ptrace
 
 import (
+	"encoding/binary"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
-	"slices"
 	"strconv"
 	"syscall"
 	"unsafe"
 
-	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
-
-	"sockwire/capture/trace/internal/abi"
 )
 
 // shimName is argv[0] of the copy of this executable that becomes the program: it waits on a descriptor
@@ -44,19 +42,12 @@ func shim(gate, filter, path string, args []string) int {
 		return int(unix.EINVAL)
 	}
 	unix.CloseOnExec(fd)
-	var b [1]byte
-	for {
-		n, err := unix.Read(fd, b[:])
-		if err == unix.EINTR {
-			continue
-		}
-		if n != 1 {
-			return int(unix.ECHILD) // the tracer is gone
-		}
-		break
+	told, err := io.ReadAll(os.NewFile(uintptr(fd), "gate"))
+	if err != nil || len(told) == 0 {
+		return int(unix.ECHILD) // the tracer is gone
 	}
 	if filter != filterNone {
-		if err := install(filter == filterWait); err != nil {
+		if err := install(filter == filterWait, parseSpans(told[1:])); err != nil {
 			return shimNoFilter
 		}
 	}
@@ -68,51 +59,54 @@ func shim(gate, filter, path string, args []string) int {
 	return int(unix.EINVAL)
 }
 
-// program is the seccomp filter: calls of the table stop for the tracer, all others run.
-func program(wait bool) ([]bpf.RawInstruction, error) {
-	const (
-		number = 0 // offsets in struct seccomp_data
-		arch   = 4
-	)
-	numbers := abi.Numbers(wait)
-	slices.Sort(numbers)
-	code := []bpf.Instruction{
-		bpf.LoadAbsolute{Off: arch, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: abi.AuditArch, SkipTrue: 1},
-		bpf.RetConstant{Val: unix.SECCOMP_RET_ALLOW},
-		bpf.LoadAbsolute{Off: number, Size: 4},
+// appendSpans appends what parseSpans reads.
+func appendSpans(b []byte, spans []span) []byte {
+	for _, s := range spans {
+		b = binary.NativeEndian.AppendUint32(b, s.first)
+		b = binary.NativeEndian.AppendUint32(b, s.last)
 	}
-	for i, n := range numbers {
-		code = append(code, bpf.JumpIf{Cond: bpf.JumpEqual, Val: n, SkipTrue: uint8(len(numbers) - i)})
-	}
-	code = append(code, bpf.RetConstant{Val: unix.SECCOMP_RET_ALLOW}, bpf.RetConstant{Val: unix.SECCOMP_RET_TRACE})
-	return bpf.Assemble(code)
+	return b
 }
 
-// install gives the calling thread the filter. Without CAP_SYS_ADMIN it may only have one when it gives up
-// gaining rights by executing files, which a traced program of an ordinary user has given up anyway.
-func install(wait bool) error {
-	raw, err := program(wait)
-	if err != nil {
-		return err
+func parseSpans(b []byte) (spans []span) {
+	for ; len(b) >= 8; b = b[8:] {
+		spans = append(spans, span{binary.NativeEndian.Uint32(b), binary.NativeEndian.Uint32(b[4:])})
 	}
-	filter := make([]unix.SockFilter, len(raw))
-	for i, r := range raw {
-		filter[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
+	return spans
+}
+
+// install gives the calling thread the filters that a program begins with. Without CAP_SYS_ADMIN it may only have them when it
+// gives up gaining rights by executing files, which a traced program of an ordinary user has given up anyway.
+func install(wait bool, spans []span) error {
+	var filters []filter
+	for _, s := range spans {
+		filters = append(filters, s.filter())
 	}
-	set := func() error {
-		p := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-		_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&p)))
-		if errno != 0 {
-			return fmt.Errorf("seccomp: %w", errno)
+	filters = append(filters, firstFilter(wait)) // the last one: it stops who adds another
+	for i, f := range filters {
+		program, err := f.program()
+		if err != nil {
+			return err
 		}
-		return nil
+		err = set(program)
+		if err != nil && i == 0 {
+			if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+				return err
+			}
+			err = set(program)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err := set(); err == nil {
-		return nil
+	return nil
+}
+
+func set(program []unix.SockFilter) error {
+	p := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&p)))
+	if errno != 0 {
+		return fmt.Errorf("seccomp: %w", errno)
 	}
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return err
-	}
-	return set()
+	return nil
 }

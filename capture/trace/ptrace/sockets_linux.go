@@ -8,6 +8,7 @@ import (
 // process is a thread group.
 type process struct {
 	abi.Process
+	coverage
 	threads  int
 	borrower abi.Borrower
 	ringed   bool

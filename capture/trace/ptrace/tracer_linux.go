@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,6 +34,7 @@ type Tracer struct {
 
 	batch     batch
 	threads   map[int]*thread
+	early     map[int]unix.WaitStatus // first threads of processes whose makers have not told of them, stopped until then
 	processes map[int]*process
 	sockets   *abi.Sockets
 	calls     int
@@ -53,6 +56,7 @@ type thread struct {
 	call    *trace.Call // that it is in, if it is recorded
 	args    [6]uint64
 	table   bool // it is in a call that changes the table of descriptors
+	begun   bool // it has made its first step
 }
 
 const (
@@ -64,7 +68,7 @@ const (
 
 func newTracer(cfg *Config) *Tracer {
 	t := &Tracer{
-		threads: map[int]*thread{}, processes: map[int]*process{},
+		threads: map[int]*thread{}, early: map[int]unix.WaitStatus{}, processes: map[int]*process{},
 		tids: map[int]int{}, resume: unix.PTRACE_CONT,
 	}
 	if cfg != nil {
@@ -94,7 +98,7 @@ func Start(c Command, cfg *Config) (*Tracer, error) {
 	case len(c.Args) == 0:
 		return fail(unix.EINVAL, "Command.Args needs the name of the program")
 	case abi.Foreign(c.Path):
-		return fail(ErrForeign, abi.RemedyForeign)
+		return fail(ErrForeign, "trace a program of 64 bits for this processor")
 	case setuid(info):
 		return fail(ErrSetuid, "run this command as root, or attach to the program with its process number as root")
 	}
@@ -111,8 +115,17 @@ func setuid(info os.FileInfo) bool {
 // Attach prepares to trace a running process with all its threads; Events then attaches. The error is an
 // *Error.
 func Attach(pid int, cfg *Config) (*Tracer, error) {
-	if remedy, err := abi.Unattachable(pid); err != nil {
+	fail := func(err error, remedy string) (*Tracer, error) {
 		return nil, refuse("attach to", "process "+strconv.Itoa(pid), err, remedy)
+	}
+	switch {
+	case pid <= 0 || unix.Kill(pid, 0) == unix.ESRCH:
+		return fail(unix.ESRCH, "ps shows the processes there are")
+	case pid == os.Getpid():
+		return fail(unix.EPERM, "that is the process that would trace: give the number of another")
+	}
+	if abi.Foreign(fmt.Sprintf("/proc/%d/exe", pid)) {
+		return fail(ErrForeign, "trace a program of 64 bits for this processor")
 	}
 	t := newTracer(cfg)
 	t.pid, t.resume = pid, unix.PTRACE_SYSCALL
@@ -225,6 +238,8 @@ func (t *Tracer) trace(ctx context.Context) error {
 		t.running = false
 		t.mu.Unlock()
 	}()
+	setStops(false)
+	defer setStops(true)
 	for len(t.threads) > 0 {
 		var ws unix.WaitStatus
 		tid, err := unix.Wait4(-1, &ws, unix.WALL|unix.WNOTHREAD, nil)
@@ -270,10 +285,16 @@ func (t *Tracer) launch() error {
 		unix.Kill(pid, unix.SIGKILL)
 		var ws unix.WaitStatus
 		unix.Wait4(pid, &ws, unix.WALL, nil)
-		return fail(fmt.Errorf("trace: %w", err), remedy(pid, true, err))
+		return fail(fmt.Errorf("trace: %w", err), remedy(pid, err))
 	}
-	t.add(pid, pid)
-	if _, err := unix.Write(gate[1], []byte{1}); err != nil {
+	th := t.add(pid, pid)
+	th.begun = true
+	// What it has inherited from us is covered before it becomes the program.
+	for _, fd := range slices.Sorted(maps.Keys(abi.Scan(pid))) {
+		th.process.want(spanOf(fd))
+	}
+	th.process.spans, th.process.wanted = th.process.wanted, nil
+	if _, err := unix.Write(gate[1], appendSpans([]byte{1}, th.process.spans)); err != nil {
 		return fail(err, "")
 	}
 	return nil
@@ -302,7 +323,7 @@ func seize(tid, options int) error {
 // attach traces all threads of a process that runs.
 func (t *Tracer) attach() error {
 	fail := func(err error) error {
-		return refuse("attach to", "process "+strconv.Itoa(t.pid), err, remedy(t.pid, false, err))
+		return refuse("attach to", "process "+strconv.Itoa(t.pid), err, remedy(t.pid, err))
 	}
 	// Threads may be made meanwhile: those made by a traced one are traced by themselves.
 	for again := true; again; {
@@ -364,15 +385,6 @@ func (t *Tracer) remove(th *thread) {
 	}
 }
 
-// group reads which process a thread belongs to.
-func group(tid int) int {
-	pid, err := strconv.Atoi(abi.Status(tid)["Tgid"])
-	if err != nil {
-		return tid
-	}
-	return pid
-}
-
 // event handles one report of wait4.
 func (t *Tracer) event(tid int, ws unix.WaitStatus) error {
 	left := t.clock.Now()
@@ -387,17 +399,18 @@ func (t *Tracer) event(tid int, ws unix.WaitStatus) error {
 		if th != nil {
 			t.remove(th)
 		}
-		return nil
+		delete(t.early, tid)
+		return t.adopt()
 	case !ws.Stopped():
 		return nil
 	}
 	if th == nil { // a new one, heard of before its maker
-		pid := group(tid)
-		fresh := t.processes[pid] == nil
-		th = t.add(tid, pid)
-		if fresh {
-			t.refresh(th.process)
+		pid, _ := identify(tid)
+		if t.processes[pid] == nil {
+			t.early[tid] = ws
+			return nil
 		}
+		th = t.add(tid, pid)
 	}
 	signal, what := ws.StopSignal(), int(ws>>16)
 	switch {
@@ -413,13 +426,20 @@ func (t *Tracer) event(tid int, ws unix.WaitStatus) error {
 			ptrace(unix.PTRACE_LISTEN, tid, 0)
 			return nil
 		}
+		if !th.begun { // it is at the end of the call that made it
+			th.begun = true
+			if !t.cover(th, false) {
+				return nil
+			}
+		}
 		t.proceed(th, 0)
 	case what == unix.PTRACE_EVENT_EXEC:
 		t.exec(th)
 		t.proceed(th, 0)
 	case what == unix.PTRACE_EVENT_CLONE, what == unix.PTRACE_EVENT_FORK, what == unix.PTRACE_EVENT_VFORK:
-		t.child(th)
+		err := t.child(th)
 		t.proceed(th, 0)
+		return err
 	case signal == unix.SIGSTOP && t.letGo(th):
 	default:
 		t.proceed(th, int(signal))
@@ -445,7 +465,16 @@ func (t *Tracer) ended(ws unix.WaitStatus) error {
 		return refuse("start", t.command.Path, errors.New("this kernel has no seccomp filters, or forbids them"), "use a kernel with CONFIG_SECCOMP_FILTER, or attach to a running program")
 	}
 	err := unix.Errno(code)
-	return refuse("start", t.command.Path, err, abi.RemedyStart(err))
+	hint := ""
+	switch err {
+	case unix.ENOEXEC:
+		hint = "it is no executable: a script needs #! and its interpreter in the first line"
+	case unix.ENOENT:
+		hint = "the file is there, but not the interpreter that its first line names, or its dynamic linker"
+	case unix.EACCES:
+		hint = "it must be a file that may be executed, on a file system that is not mounted noexec"
+	}
+	return refuse("start", t.command.Path, err, hint)
 }
 
 // ptrace does a request whose only failure is that the thread has been killed, which wait4 will tell.
@@ -456,7 +485,7 @@ func ptrace(request, tid, data int) {
 // proceed lets a thread go on to where it is to stop next, with a signal.
 func (t *Tracer) proceed(th *thread, signal int) {
 	request := t.resume
-	if th.call != nil || th.table {
+	if th.call != nil || th.table || th.process.stepped {
 		request = unix.PTRACE_SYSCALL
 	}
 	ptrace(request, th.tid, signal)
@@ -466,7 +495,11 @@ func (t *Tracer) proceed(th *thread, signal int) {
 func (t *Tracer) exec(th *thread) {
 	p := th.process
 	// A shim that is traced very early reports that it has become the shim.
-	t.executed = t.executed || !isShim(p.PID)
+	if !t.executed && !isShim(p.PID) {
+		t.executed = true
+		_, filters := identify(p.PID)
+		p.before = max(filters-len(p.spans), -1)
+	}
 	for _, other := range t.threads {
 		if other.process == p && other != th {
 			t.remove(other)
@@ -492,21 +525,46 @@ func isShim(pid int) bool {
 }
 
 // child takes up what a thread has just made; its first stop is still to come, or has been.
-func (t *Tracer) child(th *thread) {
-	msg, err := unix.PtraceGetEventMsg(th.tid)
+func (t *Tracer) child(maker *thread) error {
+	msg, err := unix.PtraceGetEventMsg(maker.tid)
 	if err != nil {
-		return
+		return nil // killed
 	}
 	tid := int(msg)
-	pid := group(tid)
-	if t.threads[tid] != nil {
-		return
-	}
+	pid, filters := identify(tid)
 	fresh := t.processes[pid] == nil
-	made := t.add(tid, pid)
+	p := t.add(tid, pid).process
 	if fresh {
-		t.sockets.Fork(&th.process.Process, &made.process.Process, t.clock.Now())
+		p.inherit(&maker.process.coverage, filters)
+		t.sockets.Fork(&maker.process.Process, &p.Process, t.clock.Now())
+		if t.filtered() && shared(maker.process.PID, pid) {
+			// What one of them opens, the other has: both stop for all descriptors, the maker at the end of its call.
+			p.want(whole)
+			maker.process.want(whole)
+			maker.table = true
+		}
 	}
+	ws, early := t.early[tid]
+	if !early {
+		return nil
+	}
+	delete(t.early, tid)
+	return t.event(tid, ws)
+}
+
+// adopt takes up processes whose makers may have been killed before they could tell of them.
+func (t *Tracer) adopt() error {
+	for tid, ws := range t.early {
+		pid, filters := identify(tid)
+		p := t.add(tid, pid).process
+		p.before = filters
+		t.refresh(p)
+		delete(t.early, tid)
+		if err := t.event(tid, ws); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // info is struct ptrace_syscall_info.
@@ -532,7 +590,11 @@ func (t *Tracer) syscall(th *thread, left time.Duration) {
 	case errno != 0: // killed
 	case i.op == infoExit:
 		t.leave(th, int64(i.a[0]), left)
-	case i.op == infoSeccomp, i.op == infoEntry && t.resume == unix.PTRACE_SYSCALL:
+		if int64(i.a[0]) >= 0 && !t.cover(th, false) {
+			return
+		}
+	case th.process.stepped && (th.call != nil || th.table): // it has stopped at the beginning of this call before
+	case i.op == infoSeccomp, i.op == infoEntry && (!t.filtered() || th.process.stepped):
 		if i.arch == abi.AuditArch {
 			t.enter(th, i.a[0], [6]uint64(i.a[1:7]))
 			return
@@ -566,6 +628,12 @@ func (t *Tracer) decoder(th *thread, id trace.SocketID) abi.Decoder {
 
 // enter looks at a call that a thread makes and lets it go on.
 func (t *Tracer) enter(th *thread, number uint64, args [6]uint64) {
+	if isLast(number, args) && t.filtered() {
+		th.process.want(whole)
+		if !t.cover(th, true) {
+			return
+		}
+	}
 	s, ok := abi.Lookup(number)
 	if !ok || !t.record(th, s, args) {
 		t.proceed(th, 0)
@@ -583,6 +651,8 @@ func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
 		if !p.ringed {
 			p.ringed = true
 			t.note("%s (process %d) uses io_uring: what it does there is not seen", p.Name, p.PID)
+			th.table = true
+			p.want(whole) // a ring may open sockets
 		}
 		return false
 	case abi.Table:

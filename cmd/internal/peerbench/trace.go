@@ -124,7 +124,7 @@ func traceRows() []Row {
 			Figures: perCall(otherCalls), Ours: ebpf(traceOthers), Peers: []Side{untraced(traceOthers, 1.1)},
 		},
 		{
-			Name: "trace-files", About: "a regular file opened, asked about, read (4 KiB) and closed 100,000 times by a program traced with ptrace, which stops at each read and close: a filter cannot tell a socket",
+			Name: "trace-files", About: "a regular file opened, asked about, read (4 KiB) and closed 100,000 times by a program traced with ptrace; bound by the entry path of calls with seccomp filters",
 			Figures: perCall(4 * fileRounds), Ours: ptrace(traceFiles), Peers: []Side{untraced(traceFiles, 1.1), strace(traceFiles)},
 		},
 		{

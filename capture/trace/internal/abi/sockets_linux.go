@@ -25,6 +25,8 @@ type Kernel interface {
 	// Inspect fills in the family, kind, protocol and names of the socket that a descriptor is, as far as
 	// they can be had.
 	Inspect(p *Process, fd int, st *trace.State)
+	// Opened is told of each descriptor of a process that has become a socket.
+	Opened(p *Process, fd int)
 }
 
 // Sockets follows which descriptors of which processes are which sockets, and tells what becomes of these.
@@ -44,7 +46,6 @@ type socket struct {
 	named   bool // its local address was told
 	segment int  // UDP_SEGMENT
 	refs    int  // descriptors, and messages on their way that pass it
-	cookie  uint64
 }
 
 // NewSockets knows no sockets yet; changes of state are of host and go to emit.
@@ -66,19 +67,6 @@ func (t *Sockets) Raw(id trace.SocketID) bool {
 	return s != nil && (s.kind == trace.KindRaw || s.proto == trace.ProtoICMP || s.proto == trace.ProtoICMPv6)
 }
 
-// Sight tells the cookie of a socket, once, and whether the socket is known.
-func (t *Sockets) Sight(id trace.SocketID, cookie uint64, at time.Duration) bool {
-	s := t.open[id]
-	if s == nil {
-		return false
-	}
-	if s.cookie == 0 && cookie != 0 {
-		s.cookie = cookie
-		t.emit(&trace.State{Time: at, Socket: id, Change: trace.Sighted, Host: t.host, Cookie: cookie})
-	}
-	return true
-}
-
 // set makes fd of a process mean a socket, 0 for none.
 func (t *Sockets) set(p *Process, fd int, id trace.SocketID, at time.Duration, call int) {
 	old := p.fds[fd]
@@ -91,6 +79,7 @@ func (t *Sockets) set(p *Process, fd int, id trace.SocketID, at time.Duration, c
 	if id != 0 {
 		p.fds[fd] = id
 		t.socket(id).refs++
+		t.kernel.Opened(p, fd)
 	} else {
 		delete(p.fds, fd)
 	}
