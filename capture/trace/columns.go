@@ -88,13 +88,13 @@ func (w *text) column(e entry, whole bool) {
 	number := fmt.Sprintf("#%d ", c.Number)
 	switch {
 	case e.leave:
-		s = number + "└ = " + c.outcome(w.Data) + c.took()
+		s = number + "└ = " + c.outcome(w.Data) + c.told(w.Data) + c.took()
 		s = joined(s, w.notes(c))
 	case whole:
 		s = number + c.signature(w.Data) + " = " + c.outcome(w.Data) + c.took()
 		s = joined(s, c.headerNote(), w.notes(c))
 	default:
-		s = number + c.signature(w.Data) + "…"
+		s = number + c.opening(w.Data) + "…"
 		if c.Pending && w.ended {
 			s += "  has not returned"
 		}
@@ -130,8 +130,8 @@ func (w *text) columnPacket(p *PacketRecord) {
 	default:
 		// Both places first: giving one may take the other's column away when only one fits.
 		cells := map[int]string{}
-		if p.To != nil {
-			cells[w.place(p.To, p.Time)] = "< " + what
+		for _, s := range p.receivedBy() {
+			cells[w.place(s, p.Time)] = "< " + what
 		}
 		if p.From != nil {
 			cells[w.place(p.From, p.Time)] = "> " + s

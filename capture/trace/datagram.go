@@ -43,9 +43,9 @@ func (c *correlator) joinDatagrams() {
 			continue
 		}
 		if p.Raw == nil {
-			p.From = c.net.datagram(ProtoUDP, p.Src, p.Dst, p.Time)
+			p.From = c.datagramSender(p)
 		}
-		p.To = c.net.datagram(ProtoUDP, p.Dst, p.Src, p.Time)
+		receivers := c.datagramReceivers(p)
 		m := &message{parts: []*PacketRecord{p}, from: Addr{IP: p.Src}, size: p.PayloadLength, data: p.Payload, at: p.Time, whole: true}
 		if p.Fragment.Is {
 			m.size = max(p.UDP.Length-udpHeader, 0)
@@ -69,13 +69,37 @@ func (c *correlator) joinDatagrams() {
 		if p.Raw == nil {
 			m.attribute()
 		}
-		if p.To != nil && m.whole {
-			queues[p.To] = append(queues[p.To], m.delivered(p.To)...)
+		for _, s := range receivers {
+			if m.whole {
+				queues[s] = append(queues[s], m.delivered(s)...)
+			}
 		}
 	}
 	for s, q := range queues {
 		s.take(q)
 	}
+}
+
+func (c *correlator) datagramSender(p *PacketRecord) *Socket {
+	if s, told := c.net.sender(p); told {
+		return s
+	}
+	return c.net.datagram(ProtoUDP, p.Src, p.Dst, p.Time)
+}
+
+// datagramReceivers finds the sockets that a UDP datagram came to, but for raw ones, and notes all.
+func (c *correlator) datagramReceivers(p *PacketRecord) []*Socket {
+	all, told := c.net.receivers(p)
+	if !told {
+		if s := c.net.datagram(ProtoUDP, p.Dst, p.Src, p.Time); s != nil {
+			all = []*Socket{s}
+		}
+	}
+	all = slices.DeleteFunc(all, func(s *Socket) bool { return s.passesHeaders() })
+	for _, s := range slices.Backward(all) {
+		p.own(s)
+	}
+	return all
 }
 
 // laterFragments are the fragments that do not hold the transport header.
@@ -102,7 +126,7 @@ func (m *message) gather(later []*PacketRecord) {
 			continue
 		}
 		m.parts = append(m.parts, p)
-		p.From, p.To, p.head = first.From, first.To, first
+		p.From, p.To, p.Also, p.head = first.From, first.To, first.Also, first
 		p.Unattributed = p.PayloadLength
 		got.add(int64(from), int64(from+p.PayloadLength))
 		if from == len(data) {
@@ -172,7 +196,7 @@ func (s *Socket) take(queue []*message) {
 	taken := map[*message]bool{}
 	last := -1 // the last message that was taken
 	for _, c := range s.calls {
-		if !c.receives() || !c.ok() || c.flag("MSG_ERRQUEUE") {
+		if !c.receives() || !c.ok() {
 			continue
 		}
 		for _, r := range c.receipts() {

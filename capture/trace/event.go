@@ -9,6 +9,9 @@
 // causing are two things: a segment carries bytes of two sends and may be caused by a timer. What the
 // events do not tell is said to be unknown.
 //
+// Which sockets a packet is of is found by addresses, unless a Matcher has told it before by what the kernel saw at its
+// sockets: addresses can be shared.
+//
 // All times are of one clock, as durations since a start that the source chose; Clock makes one and
 // maps the kernel's packet time stamps onto it.
 package trace
@@ -69,21 +72,23 @@ type ArgKind uint8
 
 // Kinds of argument.
 const (
-	ArgInt  ArgKind = iota // Int
+	ArgInt  ArgKind = iota // Int; Text where it has a name
 	ArgName                // Text: flags and constants by name
 	ArgData                // Data, Size; Text where it can be described
 	ArgAddr                // Addr
 )
 
-// Arg is one argument of a call, as the caller passed it.
+// Arg is one argument of a call: as the caller passed it, or as the kernel filled it in.
 type Arg struct {
 	Name string // as in the manual page: fd, buf, len, flags, addr, …
 	Kind ArgKind
-	Int  int64
-	Text string
-	Data []byte // the first bytes, perhaps all
-	Size int    // of the whole data
-	Addr Addr
+	// Returned tells that the kernel filled it in: it is known when the call has returned. Such arguments follow the others.
+	Returned bool
+	Int      int64
+	Text     string
+	Data     []byte // the first bytes, perhaps all
+	Size     int    // of the whole data
+	Addr     Addr
 }
 
 // Call is one socket system call.
@@ -119,6 +124,8 @@ type Call struct {
 	// Messages are the messages of sendmmsg(2) and recvmmsg(2); Data, Size and Addr are then unused.
 	Messages []Message
 	FDs      []int // descriptors passed or received (SCM_RIGHTS)
+	// Queued is what a receive with MSG_ERRQUEUE took from the socket's error queue: of recvmmsg(2) the entry of each message.
+	Queued []QueuedError
 	// Segment is how many bytes of each datagram a send asks for (UDP_SEGMENT), 0 for all in one.
 	Segment int
 	// Offset is where in its stream the call's first byte stands, if the source knows
@@ -135,6 +142,22 @@ type Message struct {
 	Data []byte
 	Size int // bytes sent or received
 	Addr Addr
+	// Control describes the message's control messages, as the argument control of a call with one message does.
+	Control  Arg
+	Returned []string // flags that recvmmsg(2) returned: MSG_TRUNC
+}
+
+// QueuedError is an entry of the error queue of a socket, ip(7) IP_RECVERR: struct sock_extended_err of
+// include/uapi/linux/errqueue.h.
+type QueuedError struct {
+	Errno    string // by name, "" for 0
+	Origin   string // in a word: local, icmp, icmp6, timestamping, zerocopy, txtime
+	Type     uint8  // of the ICMP message
+	Code     uint8
+	Info     uint32 // MTU; which send timestamp; the first of the zero-copy sends that are done
+	Data     uint32 // of a send timestamp the key; the last of the zero-copy sends
+	Offender netip.Addr
+	Message  int // index among the call's messages, 0 when it has one
 }
 
 var opByName = map[string]Op{
@@ -152,8 +175,11 @@ func (c *Call) op() Op {
 	return OpOther
 }
 
-func (c *Call) sends() bool    { return c.op() == OpSend }
-func (c *Call) receives() bool { return c.op() == OpReceive }
+func (c *Call) sends() bool { return c.op() == OpSend }
+
+// reads tells whether the call returns data, receives whether that was received: what the error queue returns was sent.
+func (c *Call) reads() bool    { return c.op() == OpReceive }
+func (c *Call) receives() bool { return c.reads() && !c.flag("MSG_ERRQUEUE") }
 
 // ok tells whether the call returned and succeeded.
 func (c *Call) ok() bool { return !c.Pending && c.Errno == "" }
@@ -199,9 +225,10 @@ const (
 	Connected
 	Accepted // created by an accept: Parent is the listener
 	Closed
+	Sighted // a packet of it was seen: its Cookie is known
 )
 
-var changeNames = [...]string{"created", "bound", "connected", "accepted", "closed"}
+var changeNames = [...]string{"created", "bound", "connected", "accepted", "closed", "sighted"}
 
 // String returns the change in a word.
 func (c StateChange) String() string {
@@ -262,6 +289,7 @@ type State struct {
 	Remote   Addr
 	Parent   SocketID // the listener of an accepted socket
 	Peer     SocketID // the other end, where the source knows it
+	Cookie   uint64   // the kernel's name for it, where it has one: SO_COOKIE of socket(7)
 }
 
 // Host names a network namespace, says which addresses are its own, and whether the packets that its
@@ -356,6 +384,11 @@ type Packet struct {
 
 	// Summary is the packet in a line, for one that belongs to no socket; it may be text from outside.
 	Summary string
+
+	// Sender is the cookie of the socket that it left from, Receivers those of the sockets that it was given to, where the
+	// kernel told, see Matcher; without them sockets are found by their addresses.
+	Sender    uint64
+	Receivers []uint64
 }
 
 // Fragment says which part of an IP datagram's payload a packet holds.

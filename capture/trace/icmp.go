@@ -1,11 +1,15 @@
 package trace
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
-// joinICMP finds what each ICMP error quotes and which later call it failed, and which request each
-// echo reply answers.
+// joinICMP finds what each ICMP error quotes, which later call it failed and which read it from the error queue, and which
+// request each echo reply answers.
 func (c *correlator) joinICMP() {
 	later := c.laterFragments()
+	var errors []*PacketRecord // that a socket is told of
 	for i, p := range c.Packets {
 		if p.ICMP == nil {
 			continue
@@ -14,8 +18,10 @@ func (c *correlator) joinICMP() {
 		if q := p.ICMP.Quote; q != nil {
 			if cause := quoted(c.Packets[:i], q); cause != nil {
 				p.Quotes = cause.Number
-				p.To = cause.From
-				c.fail(p, icmpErrnos(v6, p.ICMP.Type, p.ICMP.Code))
+				if cause.From != nil {
+					p.own(cause.From)
+					errors = append(errors, p)
+				}
 			}
 			continue
 		}
@@ -25,8 +31,8 @@ func (c *correlator) joinICMP() {
 				if r.ICMP != nil && r.ICMP.echoRequest(v6) && r.Protocol == p.Protocol && r.Src == p.Dst && r.Dst == p.Src &&
 					r.ICMP.ID == p.ICMP.ID && r.ICMP.Seq == p.ICMP.Seq {
 					p.Replies = r.Number
-					if p.To == nil {
-						p.To = r.From
+					if p.To == nil || slices.Contains(p.Also, r.From) {
+						p.own(r.From)
 					}
 					if p.Fragment.Is {
 						for _, q := range p.claim(later[p.fragmentKey()]) {
@@ -37,6 +43,10 @@ func (c *correlator) joinICMP() {
 				}
 			}
 		}
+	}
+	c.joinQueues(errors)
+	for _, p := range errors {
+		c.fail(p, icmpErrnos(p.Protocol == ProtoICMPv6, p.ICMP.Type, p.ICMP.Code))
 	}
 }
 
@@ -104,19 +114,21 @@ func icmpErrnos(v6 bool, typ, code uint8) []string {
 	return nil
 }
 
-// fail gives the error that p brought to its socket to the first call that reports it.
+// fail gives the error that p brought to its socket to the first call that reports it. Reading it from the error queue takes
+// it from the socket (sock_dequeue_err_skb, net/core/skbuff.c).
 func (c *correlator) fail(p *PacketRecord, errnos []string) {
-	if p.To == nil {
-		return
-	}
-	p.waiting = true
+	p.waiting = p.queued == nil
 	for _, call := range p.To.since(p.Time, math.MaxInt64) {
+		if call == p.queued {
+			return
+		}
 		if call.Pending || call.Left < p.Time || call.Error != 0 {
 			continue
 		}
 		for _, e := range errnos {
 			if call.Errno == e {
-				call.Error, p.fails, p.waiting = p.Number, call, false
+				call.Error, p.fails = p.Number, call
+				p.waiting = p.queued == nil && p.To.queues(p.Time)
 				return
 			}
 		}

@@ -39,6 +39,7 @@ type socketJSON struct {
 	Remote    string `json:"remote,omitempty"`
 	Parent    string `json:"parent,omitempty"`
 	Peer      string `json:"peer,omitempty"`
+	Cookie    uint64 `json:"cookie,omitempty"`
 	CreatedNS int64  `json:"created_ns"`
 	ClosedNS  *int64 `json:"closed_ns"`
 }
@@ -71,20 +72,42 @@ type callJSON struct {
 	Lost       int           `json:"lost,omitempty"`
 	End        bool          `json:"end_of_stream,omitempty"`
 	Error      int           `json:"error_packet,omitempty"`
+	Queued     []queuedJSON  `json:"error_queue,omitempty"`
 	Silent     bool          `json:"no_packet,omitempty"`
 	Because    string        `json:"no_packet_because,omitempty"`
 }
 
 type argJSON struct {
-	Name  string `json:"name"`
-	Value any    `json:"value"`
+	Name     string `json:"name"`
+	Value    any    `json:"value"`
+	Returned bool   `json:"returned,omitempty"`
+}
+
+type dataJSON struct {
+	Hex    string `json:"hex"`
+	Length int    `json:"length"`
+	Text   string `json:"text,omitempty"`
 }
 
 // messageJSON is one message of sendmmsg(2) or recvmmsg(2).
 type messageJSON struct {
-	Data   string `json:"data_hex"`
-	Length int    `json:"length"`
-	Addr   string `json:"addr,omitempty"`
+	Data    string   `json:"data_hex"`
+	Length  int      `json:"length"`
+	Addr    string   `json:"addr,omitempty"`
+	Control any      `json:"control,omitempty"`
+	Flags   []string `json:"returned_flags,omitempty"`
+}
+
+// queuedJSON is an entry of an error queue.
+type queuedJSON struct {
+	Errno    string `json:"errno,omitempty"`
+	Origin   string `json:"origin"`
+	Type     uint8  `json:"icmp_type"`
+	Code     uint8  `json:"code"`
+	Info     uint32 `json:"info"`
+	Data     uint32 `json:"data"`
+	Offender string `json:"offender,omitempty"`
+	Message  int    `json:"message"`
 }
 
 type spanJSON struct {
@@ -106,6 +129,7 @@ type packetJSON struct {
 	Direction    string     `json:"direction"`
 	From         string     `json:"from,omitempty"`
 	To           string     `json:"to,omitempty"`
+	Also         []string   `json:"also_to,omitempty"`
 	Source       string     `json:"source,omitempty"`
 	Destination  string     `json:"destination,omitempty"`
 	Protocol     uint8      `json:"protocol"`
@@ -173,7 +197,7 @@ var familyNames = [...]string{"unknown", "ipv4", "ipv6", "unix", "packet"}
 func (s *Socket) record(scene string) socketJSON {
 	r := socketJSON{
 		Type: "socket", Scene: scene, Name: s.Name, Actor: s.Actor, Host: s.Host, FD: s.FD, Family: familyNames[min(int(s.Family), len(familyNames)-1)],
-		Kind: s.Kind.String(), Protocol: s.transport(), Local: s.Local.text(), Remote: s.Remote.text(), CreatedNS: int64(s.Created),
+		Kind: s.Kind.String(), Protocol: s.transport(), Local: s.Local.text(), Remote: s.Remote.text(), Cookie: s.Cookie, CreatedNS: int64(s.Created),
 	}
 	if s.Family == FamilyUnix {
 		r.Protocol = 0
@@ -233,20 +257,32 @@ func (c *CallRecord) record(scene string, start time.Time) callJSON {
 	if !c.Pending {
 		r.LeftNS, r.DurationNS = nanoseconds(c.Left), nanoseconds(c.Left-c.Entered)
 		r.Result = &c.Result
-		if c.receives() {
+		if c.reads() {
 			r.Data = hex.EncodeToString(c.Data)
 		}
 	}
 	for _, m := range c.Messages {
-		r.Messages = append(r.Messages, messageJSON{hex.EncodeToString(m.Data), m.Size, m.Addr.text()})
+		j := messageJSON{Data: hex.EncodeToString(m.Data), Length: m.Size, Addr: m.Addr.text(), Flags: m.Returned}
+		if m.Control.Size > 0 {
+			j.Control = m.Control.value()
+		}
+		r.Messages = append(r.Messages, j)
 	}
 	for _, a := range c.Args {
-		r.Args = append(r.Args, argJSON{a.Name, a.value()})
+		r.Args = append(r.Args, argJSON{a.Name, a.value(), a.Returned})
+	}
+	for _, q := range c.Queued {
+		j := queuedJSON{Errno: q.Errno, Origin: q.Origin, Type: q.Type, Code: q.Code, Info: q.Info, Data: q.Data, Message: q.Message}
+		if q.Offender.IsValid() {
+			j.Offender = q.Offender.String()
+		}
+		r.Queued = append(r.Queued, j)
 	}
 	return r
 }
 
-// value is the argument for JSON: a number, a name, an address, or data with its length in hex.
+// value is the argument for JSON: a number, a name, an address, or data in hex with its length, and its meaning where that is
+// known.
 func (a Arg) value() any {
 	switch a.Kind {
 	case ArgName:
@@ -254,7 +290,10 @@ func (a Arg) value() any {
 	case ArgAddr:
 		return a.Addr.text()
 	case ArgData:
-		return map[string]any{"hex": hex.EncodeToString(a.Data), "length": a.Size}
+		return dataJSON{hex.EncodeToString(a.Data), a.Size, a.Text}
+	}
+	if a.Text != "" {
+		return a.Text
 	}
 	return a.Int
 }
@@ -283,6 +322,9 @@ func (p *PacketRecord) record(scene string, start time.Time) packetJSON {
 	}
 	if p.To != nil {
 		r.To = p.To.Name
+	}
+	for _, s := range p.Also {
+		r.Also = append(r.Also, s.Name)
 	}
 	if p.TCP != nil {
 		r.TCP = &tcpJSON{Flags: p.TCP.Flags.String(), Seq: p.TCP.Seq, Ack: p.TCP.Ack, Window: p.TCP.Window, MSS: p.TCP.MSS}

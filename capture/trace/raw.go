@@ -27,6 +27,14 @@ func (c *correlator) joinRaw() {
 			}
 		}
 	}
+	for _, p := range c.Packets { // also what nobody has read
+		all, _ := c.net.receivers(p)
+		for _, s := range all {
+			if s.passesHeaders() {
+				p.deliver(s)
+			}
+		}
+	}
 	for _, s := range c.Sockets {
 		if s.passesHeaders() {
 			c.takeRaw(s)
@@ -64,6 +72,9 @@ func (s *Socket) headerIncluded(c *CallRecord) bool {
 // matchRaw attributes p to u if it is what u's bytes became.
 func (c *correlator) matchRaw(s *Socket, u *unit, p *PacketRecord, included bool, fragments map[fragmentKey]*unit) {
 	if p.Raw != nil || len(p.Network) < p.NetworkHeader || p.NetworkHeader < ipv4Header {
+		return
+	}
+	if from, told := c.net.sender(p); told && from != s {
 		return
 	}
 	if (p.Network[0]>>4 == 6) != (s.Family == FamilyIPv6) || s.Host == p.Host && p.Direction == In && !p.Src.Addr().IsLoopback() {
@@ -260,7 +271,7 @@ func (c *correlator) takeRaw(s *Socket) {
 	taken := map[*PacketRecord]bool{}
 	packets := c.Packets
 	for _, call := range s.calls {
-		if !call.receives() || !call.ok() || call.Result == 0 || call.flag("MSG_ERRQUEUE") || len(call.Data) == 0 {
+		if !call.receives() || !call.ok() || call.Result == 0 || len(call.Data) == 0 {
 			continue
 		}
 		for len(packets) > 0 && (taken[packets[0]] || packets[0].Protocol != s.Protocol) {
@@ -270,7 +281,7 @@ func (c *correlator) takeRaw(s *Socket) {
 			if p.Time > call.Left {
 				break
 			}
-			if taken[p] || p.Fragment.Is || s.Protocol != p.Protocol || !c.net.owns(s.Host, p.Dst.Addr()) {
+			if taken[p] || p.Fragment.Is || s.Protocol != p.Protocol || !c.net.owns(s.Host, p.Dst.Addr()) || !c.net.given(p, s) {
 				continue
 			}
 			data := p.Network
@@ -282,7 +293,7 @@ func (c *correlator) takeRaw(s *Socket) {
 				continue
 			}
 			taken[p] = !call.flag("MSG_PEEK")
-			p.To = s
+			p.deliver(s)
 			p.taken = append(p.taken, call)
 			call.Message = p.Number
 			call.Lost = p.TransportHeader + p.PayloadLength + p.NetworkHeader - n

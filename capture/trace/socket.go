@@ -22,6 +22,8 @@ type Socket struct {
 	Parent   *Socket // the listener of an accepted socket
 	Peer     *Socket // the other end, if it is among the sockets of this timeline
 
+	Cookie uint64 // the kernel's name for it, 0 when it was not told
+
 	Created time.Duration
 	Closed  time.Duration // -1 while it is open
 
@@ -80,6 +82,7 @@ func (s *Socket) learn(st *State, calls map[int]*CallRecord, byID map[SocketID]*
 	set(&s.Family, st.Family)
 	set(&s.Kind, st.Kind)
 	set(&s.Protocol, st.Protocol)
+	set(&s.Cookie, st.Cookie)
 	if st.Change == Created || st.Change == Accepted {
 		s.FD, s.madeBy = st.FD, st.Call
 	}
@@ -158,6 +161,8 @@ type network struct {
 	unix      map[string][]*Socket  // by a name that they had, those that are no streams
 	listeners []*Socket
 	connects  map[netip.AddrPort][]*CallRecord // by where to
+	cookies   map[uint64]*Socket
+	ends      map[flowKey][]endpoint // where the kernel saw them, local address first
 }
 
 // index makes the sockets findable. All calls are attached.

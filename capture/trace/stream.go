@@ -86,7 +86,8 @@ func (c *correlator) joinStreams() {
 		}
 		f := c.flowOf(open, p)
 		f.conn.packets = append(f.conn.packets, p)
-		p.From, p.To = f.from, f.to
+		p.From = f.from
+		p.own(f.to)
 		if p.Fragment.Is {
 			f.segment(p, p.claim(later[p.fragmentKey()]))
 		} else {
@@ -150,11 +151,11 @@ func (c *correlator) flowOf(open map[flowKey]*flow, p *PacketRecord) *flow {
 // end finds the socket at one end of a connection that begins at t. What nobody accepted belongs to
 // the listener, what nobody could name to the only socket that was connecting there.
 func (n *network) end(local, remote netip.AddrPort, t time.Duration) *Socket {
-	if s := n.stream(local, remote, t); s != nil {
-		return s
-	}
-	if s := n.connecting(local, remote, t); s != nil {
-		return s
+	told, listener := n.told(local, remote, t)
+	for _, s := range []*Socket{told, n.stream(local, remote, t), n.connecting(local, remote, t), listener} {
+		if s != nil {
+			return s
+		}
 	}
 	return n.listening(local, t)
 }
@@ -194,7 +195,7 @@ func (p *PacketRecord) claim(later []*PacketRecord) []*PacketRecord {
 	for _, q := range later {
 		if q.first == nil && q.Fragment.Offset >= p.TransportHeader && (q.Time-p.Time).Abs() < 30*time.Second {
 			q.first = p
-			q.From, q.To = p.From, p.To
+			q.From, q.To, q.Also = p.From, p.To, p.Also
 			parts = append(parts, q)
 		}
 	}
@@ -343,7 +344,7 @@ func consume(sent []interval, to *Socket, fin int64) {
 	at, blind := to.received, to.blind
 	var last *CallRecord
 	for _, c := range to.calls {
-		if !c.receives() || !c.ok() || c.flag("MSG_OOB") || c.flag("MSG_ERRQUEUE") {
+		if !c.receives() || !c.ok() || c.flag("MSG_OOB") {
 			continue
 		}
 		together := last != nil && last.activeAt(c.Entered) && last.Left > c.Entered && last.Result > 0 && c.Result > 0

@@ -195,7 +195,7 @@ func unixScript() *script {
 	s.state(1, trace.State{Socket: 1, Change: trace.Created, Actor: "a", FD: 6, Family: trace.FamilyUnix, Kind: trace.KindStream, Peer: 2})
 	s.state(2, trace.State{Socket: 2, Change: trace.Created, Actor: "b", FD: 7, Family: trace.FamilyUnix, Kind: trace.KindStream, Peer: 1})
 	c := s.send(31, 12.003, 12.010, "sendmsg", 6, 1, "hello")
-	c.Args = append(c.Args, trace.Arg{Name: "passed fd", Int: 9})
+	c.Args = append(c.Args, named("control", "[SCM_RIGHTS [9]]"))
 	c.FDs = []int{9}
 	s.call(32, 12.020, 12.030, trace.Call{Name: "recvmsg", FD: 7, Socket: 2, Args: []trace.Arg{number("size", 100)}, Size: 100, Result: 5, Data: []byte("hello"), FDs: []int{11}})
 	return s

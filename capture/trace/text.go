@@ -102,11 +102,11 @@ func (w *text) entered(c *CallRecord) {
 	if c.Pending && w.ended {
 		tail += "  has not returned"
 	}
-	w.line("%s %s%s %s%s", w.time(c.Entered), w.number(c), w.paint(bold, c.signature(w.Data)), tail, w.note(c.headerNote()))
+	w.line("%s %s%s %s%s", w.time(c.Entered), w.number(c), w.paint(bold, c.opening(w.Data)), tail, w.note(c.headerNote()))
 }
 
 func (w *text) left(c *CallRecord) {
-	w.line("%s %s└ = %s%s%s", w.time(c.Left), w.number(c), w.result(c), c.took(), w.note(w.notes(c)))
+	w.line("%s %s└ = %s%s%s%s", w.time(c.Left), w.number(c), w.result(c), c.told(w.Data), c.took(), w.note(w.notes(c)))
 }
 
 func (w *text) whole(c *CallRecord) {
@@ -144,13 +144,32 @@ func (c *CallRecord) took() string {
 	return fmt.Sprintf(" (%.1f ms)", float64(d.Microseconds())/1e3)
 }
 
-// signature is the call with its arguments.
+// signature is the call with its arguments: those passed, and after an arrow those that the kernel filled in.
 func (c *CallRecord) signature(shown int) string {
-	args := make([]string, len(c.Args))
-	for i, a := range c.Args {
-		args[i] = a.text(shown)
+	return escape(c.Name) + "(" + c.arguments(false, shown) + c.told(shown) + ")"
+}
+
+// opening is the call as it was entered.
+func (c *CallRecord) opening(shown int) string {
+	return escape(c.Name) + "(" + c.arguments(false, shown) + ")"
+}
+
+// told is what the kernel filled in.
+func (c *CallRecord) told(shown int) string {
+	if s := c.arguments(true, shown); s != "" {
+		return " → " + s
 	}
-	return escape(c.Name) + "(" + strings.Join(args, ", ") + ")"
+	return ""
+}
+
+func (c *CallRecord) arguments(returned bool, shown int) string {
+	var all []string
+	for _, a := range c.Args {
+		if a.Returned == returned {
+			all = append(all, a.text(shown))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // String returns the argument as a timeline shows it.
@@ -169,8 +188,8 @@ func (a Arg) text(shown int) string {
 		}
 		return quoteUpTo(a.Data, a.Size, shown)
 	}
-	if a.Name == "passed fd" {
-		return "fd " + strconv.FormatInt(a.Int, 10)
+	if a.Text != "" {
+		return escape(a.Text)
 	}
 	return strconv.FormatInt(a.Int, 10)
 }
@@ -218,7 +237,7 @@ func (c *CallRecord) outcome(shown int) string {
 		return escape(c.Errno)
 	}
 	s := strconv.FormatInt(c.Result, 10)
-	if c.receives() && c.Result > 0 && len(c.Data) > 0 {
+	if c.reads() && c.Result > 0 && len(c.Data) > 0 {
 		n := min(int(c.Result), c.Size)
 		s += " " + quoteUpTo(c.Data[:min(len(c.Data), n)], n, shown)
 	}
@@ -246,7 +265,7 @@ func (w *text) notes(c *CallRecord) string {
 	if made := w.made(c); made != nil {
 		add("%s", made.Name)
 	}
-	if c.Error != 0 {
+	if c.Error != 0 && c.Errno != "" {
 		what := "ICMP error"
 		if p := w.Packet(c.Error); p != nil && p.TCP != nil {
 			what = "RST"
@@ -261,8 +280,11 @@ func (w *text) notes(c *CallRecord) string {
 	case c.NoWire:
 		add("%s", w.unixNote(c))
 	}
-	if c.receives() && c.ok() {
+	switch {
+	case c.receives() && c.ok():
 		n = append(n, w.receiveNotes(c)...)
+	case c.reads() && c.ok():
+		n = append(n, w.queueNotes(c)...)
 	}
 	return strings.Join(n, "; ")
 }
@@ -396,14 +418,27 @@ func (w *text) packet(p *PacketRecord) {
 	w.last = p
 }
 
-// arrow shows the sockets: "s2→s3", "s3→" where the receiver is no known socket.
+// arrow shows the sockets: "s2→s3", "s2→s3,s4" where several got it, "s3→" where the receiver is no known socket.
 func arrow(p *PacketRecord) string {
 	s := "→"
 	if p.From != nil {
 		s = p.From.Name + s
 	}
-	if p.To != nil {
-		s += p.To.Name
+	return s + receivers(p)
+}
+
+// receivers names the sockets that were given a packet, not all of many.
+func receivers(p *PacketRecord) string {
+	const most = 4
+	s, to := "", p.receivedBy()
+	for i, k := range to {
+		if i == most {
+			return s + fmt.Sprintf(",+%d", len(to)-most)
+		}
+		if i > 0 {
+			s += ","
+		}
+		s += k.Name
 	}
 	return s
 }

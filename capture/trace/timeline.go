@@ -75,7 +75,7 @@ type CallRecord struct {
 	Message int
 	Lost    int     // bytes of the message that did not fit the receive and are gone
 	End     bool    // the receive returned 0 because the peer had finished sending
-	Error   int     // number of the packet (RST, ICMP error) that became its errno
+	Error   int     // number of the packet (RST, ICMP error) that became its errno, or that it read from the error queue
 	NoWire  bool    // it sent on a socket whose data never becomes a packet
 	Silent  bool    // it sent, but no packet carried its bytes while it was executed
 	Because string  // why it was silent, if the events tell
@@ -89,7 +89,8 @@ type CallRecord struct {
 // PacketRecord is a packet and what it carries.
 type PacketRecord struct {
 	*Packet
-	From, To *Socket // nil where no socket is known
+	From, To *Socket   // nil where no socket is known
+	Also     []*Socket // those that were given a copy, besides To: raw sockets, members of a multicast group
 	// FromSeq and ToSeq are the segment's sequence numbers relative to the initial one (of all its fragments,
 	// if it is in fragments), AckSeq the acknowledgement relative to the peer's; valid where Relative and
 	// AckRelative say so.
@@ -107,6 +108,7 @@ type PacketRecord struct {
 	head    *PacketRecord // the same of a UDP datagram
 	taken   []*CallRecord // the receives that took it, or looked at it
 	fails   *CallRecord   // the call that reports the error it brought
+	queued  *CallRecord   // the receive that read it from the error queue
 	waiting bool          // what it brought waits to be received or reported
 }
 
@@ -142,6 +144,7 @@ func (p *past) correlate(events []Event) *Timeline {
 	c.conns = conns
 	c.attachCalls()
 	c.net.index(c.Sockets, c.Calls)
+	c.net.hear(c.Sockets, c.Packets)
 	c.pairUnix()
 	c.joinRaw()
 	c.joinStreams()
@@ -210,7 +213,7 @@ func (c *Call) sane() *Call {
 	for i := range d.Messages {
 		d.Messages[i].Size = max(d.Messages[i].Size, 0)
 	}
-	if d.Errno == "" && (d.sends() || d.receives()) {
+	if d.Errno == "" && (d.sends() || d.reads()) {
 		d.Result = max(d.Result, 0)
 	}
 	return &d

@@ -275,7 +275,7 @@ func (g *forgetting) datagrams() {
 		if p.head != nil {
 			parts[p.head] = append(parts[p.head], p)
 		}
-		if p.Time > g.until || p.waiting && g.wait(p.To) {
+		if p.Time > g.until || p.waiting && slices.ContainsFunc(p.receivedBy(), g.wait) {
 			i.packet(p)
 		}
 	}
@@ -344,6 +344,7 @@ func (i *items) joinedPacket(p *PacketRecord) {
 		i.call(c)
 	}
 	i.call(p.fails)
+	i.call(p.queued)
 	i.packet(p.head)
 	i.packet(i.Packet(p.Quotes))
 	i.packet(i.Packet(p.Replies))
@@ -381,7 +382,7 @@ func (g *forgetting) receives(s *Socket) {
 			continue
 		}
 		delete(g.keep, c)
-		if c.ok() && c.Result > 0 && !c.flag("MSG_OOB") && !c.flag("MSG_ERRQUEUE") {
+		if c.ok() && c.Result > 0 && !c.flag("MSG_OOB") {
 			// One that was entered before and has not returned may have taken bytes before these.
 			s.blind = s.blind && !c.OffsetKnown || keeps || c.together
 			if c.OffsetKnown {
@@ -497,7 +498,10 @@ func (g *forgetting) remember(before past) past {
 		}
 	}
 	for p := range g.hold {
-		needed[p.From], needed[p.To] = true, true
+		needed[p.From] = true
+		for _, s := range p.receivedBy() {
+			needed[s] = true
+		}
 	}
 	for _, s := range g.Sockets {
 		s.paired = s.paired || s.Family == FamilyUnix && (s.Parent != nil || s.Peer != nil)

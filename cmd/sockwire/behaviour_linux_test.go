@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,7 +23,7 @@ import (
 // TestTransparent runs programs untraced and traced: their output, exit status, and what they see of themselves are
 // the same.
 func TestTransparent(t *testing.T) {
-	j := newJudge(t)
+	j, engines := newJudge(t), each(t)
 	h := j.host(t, "host", false)
 	for name, c := range map[string]struct {
 		args []string
@@ -38,7 +39,7 @@ func TestTransparent(t *testing.T) {
 		"pipe":     {args: []string{"sh", "-c", "yes | head -n 1"}, want: outcome{Stdout: "y\n"}},
 		"status 0": {args: []string{"sh", "-c", "sh -c 'exit 5'; echo $?; sh -c 'kill -SEGV $$' 2>/dev/null; echo $?"}, want: outcome{Stdout: "5\n139\n"}},
 		// Descriptors, masks and limits are those that this test gives.
-		"self": {args: []string{"sh", "-c", "ls /proc/self/fd; grep -E 'Sig(Blk|Ign)|Umask|CapEff|NoNewPrivs' /proc/self/status; ulimit -n; pwd"}},
+		"self": {args: []string{"sh", "-c", "ls /proc/self/fd; grep -E 'Sig(Blk|Ign)|Umask|CapEff|NoNewPrivs' /proc/self/status; ulimit -a; nice; pwd"}},
 		// Job control: stopped and continued by its parent, which is told.
 		"jobs":                {args: []string{"exercise", "jobs"}, want: outcome{}},
 		"orphans and zombies": {args: []string{"sh", "-c", "(sleep 0.05; echo late) & (exit 4) & wait; exec sh -c 'echo last; exit 2'"}, want: outcome{"late\nlast\n", "", 2}},
@@ -55,17 +56,63 @@ func TestTransparent(t *testing.T) {
 			if alone != c.want && name != "self" {
 				t.Fatalf("alone it does %+v, this test expects %+v", alone, c.want)
 			}
-			for _, flags := range [][]string{nil, {"--wait", "--summary"}} {
-				if c.long && flags != nil {
-					continue
-				}
-				args := append([]string{"sockwire", "--engine", "ptrace", "-o", out}, flags...)
-				if traced := j.do(t, h, dir, append(append(args, "--"), c.args...)...); traced != alone {
-					t.Errorf("%v:\nalone  %+v\ntraced %+v", flags, alone, traced)
+			for _, engine := range engines {
+				for _, flags := range [][]string{nil, {"--wait", "--summary"}} {
+					if c.long && flags != nil {
+						continue
+					}
+					args := append([]string{"sockwire", "--engine", engine, "-o", out}, flags...)
+					if traced := j.do(t, h, dir, append(append(args, "--"), c.args...)...); traced != alone {
+						t.Errorf("%s %v:\nalone  %+v\ntraced %+v", engine, flags, alone, traced)
+					}
 				}
 			}
 		})
 	}
+}
+
+// TestSetuid has a user without rights execute a file that gives him its owner's: it does so under sockwire too, when
+// that is root's.
+func TestSetuid(t *testing.T) {
+	j, engines := newJudge(t), each(t)
+	h := j.host(t, "host", false)
+	setpriv, err := exec.LookPath("setpriv")
+	if err != nil {
+		t.Skip(err)
+	}
+	args := []string{setpriv, "--reuid", "65534", "--regid", "65534", "--clear-groups", setuidCopy(t, "id"), "-u"}
+	alone := j.do(t, h, "/", args...)
+	if alone.Stdout != "0\n" {
+		t.Skipf("files give no rights here: %+v", alone)
+	}
+	for _, engine := range engines {
+		if traced := j.do(t, h, "/", append([]string{"sockwire", "--engine", engine, "-o", "/dev/null", "--"}, args...)...); traced != alone {
+			t.Errorf("%s:\nalone  %+v\ntraced %+v", engine, alone, traced)
+		}
+	}
+}
+
+// setuidCopy copies a program to a file that gives its owner's rights, where all may execute it.
+func setuidCopy(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skip(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "sockwire-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	file := filepath.Join(dir, "setuid")
+	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(file, b, 0o755), os.Chmod(file, 0o755|os.ModeSetuid)); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // running is a command that a test talks to.
@@ -136,13 +183,18 @@ func (j *judge) idle(t *testing.T, flags ...string) (program, tracer *running, p
 	if err != nil {
 		t.Fatal(err)
 	}
-	tracer = j.start(t, j.host(t, "tracer", false), append([]string{"sockwire", "--engine", "ptrace", "-p", strconv.Itoa(pid)}, flags...)...)
-	await(t, "attaching", func() bool { return traced(pid) })
+	tracer = j.start(t, j.host(t, "tracer", false), append([]string{"sockwire", "--engine", j.engine, "-p", strconv.Itoa(pid)}, flags...)...)
+	await(t, "attaching", func() bool { return j.traced(pid) })
 	return program, tracer, pid
 }
 
-// traced tells whether all threads of a process have a tracer: it takes them one after the other.
-func traced(pid int) bool {
+// traced tells whether all threads of a process have a tracer: ptrace takes them one after the other. The kernel's
+// programs are seen by what comes after them: the capture in the network of the process.
+func (j *judge) traced(pid int) bool {
+	if j.engine == "ebpf" {
+		packet, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/packet", pid))
+		return err == nil && strings.Count(string(packet), "\n") > 1
+	}
 	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	for _, thread := range threads {
 		tid, _ := strconv.Atoi(thread.Name())
@@ -166,8 +218,9 @@ func (r *running) ask(t *testing.T) {
 
 // TestAttached attaches to a program in another network namespace, whose calls and packets are seen, and is killed:
 // the program goes on as if nothing had been.
-func TestAttached(t *testing.T) {
-	j := newJudge(t)
+func TestAttached(t *testing.T) { eachEngine(t, (*judge).attached) }
+
+func (j *judge) attached(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "timeline")
 	program, tracer, pid := j.idle(t, "-o", out)
 	for i := 0; ; i++ { // until it has been written: with a delay
@@ -192,8 +245,9 @@ func TestAttached(t *testing.T) {
 }
 
 // TestDetach ends a trace by an interrupt: the program goes on, and the summary is shown.
-func TestDetach(t *testing.T) {
-	j := newJudge(t)
+func TestDetach(t *testing.T) { eachEngine(t, (*judge).detach) }
+
+func (j *judge) detach(t *testing.T) {
 	program, tracer, pid := j.idle(t, "--summary")
 	program.ask(t)
 	if err := tracer.Process.Signal(unix.SIGINT); err != nil {
@@ -216,10 +270,11 @@ func TestDetach(t *testing.T) {
 	}
 }
 
-// TestEndsWithTracer kills sockwire: the program that it started, and the child of that, end too.
-func TestEndsWithTracer(t *testing.T) {
-	j := newJudge(t)
-	tracer := j.start(t, j.host(t, "host", false), "sockwire", "--engine", "ptrace", "-o", "/dev/null", "--", "sh", "-c", `echo $$; "$0" idle; exit`, filepath.Join(j.bin, "exercise"))
+// TestEndsWithTracer kills sockwire: the program that it started ends too, and with ptrace the child of that.
+func TestEndsWithTracer(t *testing.T) { eachEngine(t, (*judge).endsWithTracer) }
+
+func (j *judge) endsWithTracer(t *testing.T) {
+	tracer := j.start(t, j.host(t, "host", false), "sockwire", "--engine", j.engine, "-o", "/dev/null", "--", "sh", "-c", `echo $$; "$0" idle; exit`, filepath.Join(j.bin, "exercise"))
 	shell, err := strconv.Atoi(tracer.line(t))
 	if err != nil {
 		t.Fatal(err)
@@ -229,22 +284,28 @@ func TestEndsWithTracer(t *testing.T) {
 		t.Fatal(err)
 	}
 	tracer.Process.Kill()
+	over := func(pid int) bool { s := status(pid, "State"); return s == "" || s[0] == 'Z' || s[0] == 'X' }
+	if j.engine == "ebpf" { // the child of the program goes on
+		await(t, "the end of the program", func() bool { return over(shell) })
+		tracer.in.Close()
+	}
 	// The programs hold the pipe until they end.
 	if b, err := io.ReadAll(tracer.out); err != nil || len(b) > 0 {
 		t.Errorf("%q %v", b, err)
 	}
 	tracer.Wait()
 	for _, pid := range []int{shell, child} {
-		await(t, "the end of the program", func() bool { s := status(pid, "State"); return s == "" || s[0] == 'Z' || s[0] == 'X' })
+		await(t, "the end of the programs", func() bool { return over(pid) })
 	}
 }
 
 // TestInterrupts checks that an interrupt reaches the program once: one that the terminal sends to both, and one
 // that is sent to sockwire alone.
-func TestInterrupts(t *testing.T) {
-	j := newJudge(t)
+func TestInterrupts(t *testing.T) { eachEngine(t, (*judge).interrupts) }
+
+func (j *judge) interrupts(t *testing.T) {
 	h := j.host(t, "host", false)
-	args := []string{"sockwire", "--engine", "ptrace", "-o", "/dev/null", "--", filepath.Join(j.bin, "exercise"), "interrupts"}
+	args := []string{"sockwire", "--engine", j.engine, "-o", "/dev/null", "--", filepath.Join(j.bin, "exercise"), "interrupts"}
 	for _, signal := range []syscall.Signal{unix.SIGINT, unix.SIGTERM} {
 		r := j.start(t, h, args...)
 		r.line(t)

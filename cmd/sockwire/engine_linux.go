@@ -46,7 +46,7 @@ func (r *tracing) kernel(program trace.Command) (trace.Engine, error) {
 		}
 		return nil, nil
 	}
-	t, err := ebpf.Open(&ebpf.Config{Clock: r.clock, Data: r.o.trace.kept(), Wait: r.o.trace.wait, Host: r.host})
+	t, err := ebpf.Open(&ebpf.Config{Clock: r.clock, Data: r.o.trace.kept(), Wait: r.o.trace.wait, Host: r.host, Packets: true})
 	if err != nil {
 		why := err.Error()
 		var refused *trace.Error
@@ -65,17 +65,24 @@ func (r *tracing) kernel(program trace.Command) (trace.Engine, error) {
 		t.Close()
 		return nil, err
 	}
-	go func() {
-		<-t.Running()
-		if r.o.trace.pid == 0 {
-			giveWay()
-		}
-		// What is left to do: end the program, and write files where root may.
-		if err := cli.KeepPrivilege(unix.CAP_KILL, unix.CAP_DAC_OVERRIDE); err != nil && !errors.Is(err, cli.ErrKeptPrivilege) {
-			r.env.Warnf("%v", err)
-		}
-	}()
 	return t, nil
+}
+
+// giveUp lets go of what this command needs no more once the kernel's programs and the capture are ready and the
+// program runs: privileges, and for a program that it started the priority.
+func (r *tracing) giveUp() {
+	t, ok := r.tracer.(*ebpf.Tracer)
+	if !ok {
+		return
+	}
+	<-t.Running()
+	if r.o.trace.pid == 0 {
+		giveWay()
+	}
+	// What is left to do: end the program, and write files where root may.
+	if err := cli.KeepPrivilege(unix.CAP_KILL, unix.CAP_DAC_OVERRIDE); err != nil && !errors.Is(err, cli.ErrKeptPrivilege) {
+		r.env.Warnf("%v", err)
+	}
 }
 
 // politeness is by how much this command's priority is below the program's, as nice(1) counts.

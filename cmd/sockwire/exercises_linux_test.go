@@ -36,6 +36,7 @@ var exercises = map[string]func(){
 	"fastopen":   exerciseFastOpen,
 	"cork":       exerciseCork,
 	"nagle":      exerciseNagle,
+	"lose":       exerciseLose,
 	"refused":    exerciseRefused,
 	"reset":      exerciseReset,
 	"rights":     exerciseRights,
@@ -412,6 +413,32 @@ func exerciseNagle() {
 		take(c, []byte("thanks"))
 	}
 	unix.Close(c)
+	unix.Close(p)
+}
+
+// exerciseLose has a peer whose filter drops all until a segment must have been sent again. Nagle's algorithm holds back
+// what was written after it, which a tail-loss probe sends (RFC 8985 section 7).
+func exerciseLose() {
+	c, p := connected(false)
+	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+	did(unix.SetsockoptSockFprog(p, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop}))
+	for _, text := range []string{"lost ", "held back ", "as well"} {
+		got(unix.Write(c, []byte(text)))
+	}
+	// Questions asked by calls on the socket might be what made it send.
+	port := got(unix.Getsockname(c)).(*unix.SockaddrInet4).Port
+	local := fmt.Sprintf("0100007F:%04X", port)
+	for again := false; !again; time.Sleep(5 * time.Millisecond) {
+		for line := range strings.Lines(string(got(os.ReadFile("/proc/self/net/tcp")))) {
+			if f := strings.Fields(line); len(f) > 6 && f[1] == local {
+				again = f[6] != "00000000" // how often
+			}
+		}
+	}
+	did(unix.SetsockoptInt(p, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0))
+	take(p, []byte("lost held back as well"))
+	unix.Close(c)
+	end(p)
 	unix.Close(p)
 }
 

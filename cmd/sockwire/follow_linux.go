@@ -261,8 +261,16 @@ func (r *tracing) shown() bool { return !r.o.trace.summary && !r.o.trace.script(
 
 // take moves what has come into the window, packets up to a time.
 func (r *tracing) take(until time.Duration) {
-	for _, a := range r.in.take(until) {
+	all := r.in.take(until)
+	for _, a := range all {
+		if s, ok := a.event.(*trace.Sightings); ok {
+			r.matcher.Add(s)
+		}
+	}
+	for _, a := range all {
 		switch e := a.event.(type) {
+		case *trace.Sightings:
+			continue
 		case *trace.Note:
 			r.env.Warnf("%s", e.Text)
 		case *trace.Call:
@@ -271,6 +279,7 @@ func (r *tracing) take(until time.Duration) {
 				r.held += weight(e)
 			}
 		case *trace.Packet:
+			r.matcher.Match(e)
 			r.held += len(e.Network) + len(e.Payload) + r.save.add(e.Number, a.frame)
 		}
 		r.window.Add(a.event)
@@ -289,6 +298,7 @@ func weight(c *trace.Call) int {
 // step joins what is known, writes what happened up to a time, and forgets what is over.
 func (r *tracing) step(until time.Duration) error {
 	r.take(r.called())
+	r.matcher.Forget(until - recordDelay)
 	if r.window.Len() == 0 {
 		return nil
 	}

@@ -66,6 +66,14 @@ func each(t *testing.T) []string {
 	return names
 }
 
+// eachEngine does a test with each engine.
+func eachEngine(t *testing.T, test func(*judge, *testing.T)) {
+	j := newJudge(t)
+	for _, engine := range each(t) {
+		t.Run(engine, func(t *testing.T) { test(j.with(engine), t) })
+	}
+}
+
 func newJudge(t *testing.T) *judge {
 	t.Helper()
 	netlab.Need(t)
@@ -79,7 +87,7 @@ func newJudge(t *testing.T) *judge {
 		t.Fatal(err)
 	}
 	j := &judge{lab: lab, engine: "ptrace", bin: t.TempDir()}
-	for _, name := range []string{"sockwire", "exercise", "chat"} {
+	for _, name := range []string{"sockwire", "exercise", "chat", "without"} {
 		if err := os.Symlink(exe, filepath.Join(j.bin, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -224,6 +232,7 @@ func (c *call) takes() bool {
 type sighting struct {
 	Number       int
 	From, To     string
+	Also         []string `json:"also_to"`
 	Source       string
 	Protocol     uint8
 	Payload      int `json:"payload_length"`

@@ -306,7 +306,7 @@ func (p *proc) write(fd int, b []byte) int {
 func (p *proc) sendmsg(fd int, b []byte, pass int) int {
 	c := p.sending("sendmsg", fd, b, "", trace.Addr{})
 	c.FDs = []int{pass}
-	c.Args = append(c.Args, num("passed fd", pass))
+	c.Args = append(c.Args, word("control", fmt.Sprintf("[SCM_RIGHTS [%d]]", pass)))
 	return p.finish(c, func() (int, error) { return unix.SendmsgN(fd, b, unix.UnixRights(pass), nil, 0) })
 }
 
@@ -439,7 +439,7 @@ func (p *proc) close(fd int) {
 
 func (p *proc) setsockopt(fd, level, option int, name string, value int) {
 	levels := map[int]string{unix.SOL_SOCKET: "SOL_SOCKET", unix.IPPROTO_TCP: "IPPROTO_TCP", unix.IPPROTO_IP: "IPPROTO_IP", unix.IPPROTO_IPV6: "IPPROTO_IPV6"}
-	c := p.call("setsockopt", fd, word("level", nameOr(levels, level)), word("optname", name), num("optval", value))
+	c := p.call("setsockopt", fd, word("level", nameOr(levels, level)), word("optname", name), num("optval", value), num("optlen", 4))
 	p.enter(c)
 	err := unix.SetsockoptInt(fd, level, option, value)
 	p.leave(c, 0, err)

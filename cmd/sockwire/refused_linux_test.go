@@ -2,14 +2,22 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+
+	"sockwire/raw/netlab"
 )
 
 // refused checks that a command said in one line what is wrong and in another what to do, and nothing else.
@@ -23,8 +31,9 @@ func refused(t *testing.T, o outcome, line, hint string) {
 }
 
 // TestRefused gives programs that cannot be traced.
-func TestRefused(t *testing.T) {
-	j := newJudge(t)
+func TestRefused(t *testing.T) { eachEngine(t, (*judge).refused) }
+
+func (j *judge) refused(t *testing.T) {
 	h := j.host(t, "host", false)
 	dir := t.TempDir()
 	for name, f := range map[string]struct {
@@ -53,16 +62,125 @@ func TestRefused(t *testing.T) {
 		{[]string{"-p", "0"}, "-p 0 is no process", "--help"},
 		{[]string{"-p", "-3"}, "-p -3 is no process", "--help"},
 	} {
-		refused(t, j.do(t, h, dir, append([]string{"sockwire", "--engine", "ptrace", "-o", "/dev/null"}, c.args...)...), c.line, c.hint)
+		refused(t, j.do(t, h, dir, append([]string{"sockwire", "--engine", j.engine, "-o", "/dev/null"}, c.args...)...), c.line, c.hint)
 	}
-	refused(t, j.do(t, h, dir, "sh", "-c", `exec "$0" --engine ptrace -p $$`, filepath.Join(j.bin, "sockwire")), "operation not permitted", "another")
-	if b, err := os.ReadFile("/proc/2/status"); err == nil && bytes.HasPrefix(b, []byte("Name:\tkthreadd\n")) && os.Geteuid() == 0 {
-		refused(t, j.do(t, h, dir, "sockwire", "--engine", "ptrace", "-p", "2"), "operation not permitted", "thread of the kernel")
+	refused(t, j.do(t, h, dir, "sh", "-c", `exec "$0" --engine "$1" -p $$`, filepath.Join(j.bin, "sockwire"), j.engine), "operation not permitted", "another")
+	if b, err := os.ReadFile("/proc/2/status"); err == nil && bytes.HasPrefix(b, []byte("Name:\tkthreadd\n")) {
+		refused(t, j.do(t, h, dir, "sockwire", "--engine", j.engine, "-p", "2"), "operation not permitted", "thread of the kernel")
 	}
-	program, _, pid := j.idle(t, "-o", "/dev/null")
-	refused(t, j.do(t, h, dir, "sockwire", "--engine", "ptrace", "-p", strconv.Itoa(pid)), "operation not permitted", "traces it already")
-	program.in.Close()
-	program.Wait()
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := threads[len(threads)-1].Name(); last != strconv.Itoa(os.Getpid()) {
+		refused(t, j.do(t, h, dir, "sockwire", "--engine", j.engine, "-p", last), "no such process", "its process, "+strconv.Itoa(os.Getpid()))
+	}
+	j.foreign(t, h, dir)
+	if j.engine == "ptrace" { // to the other it makes no difference
+		program, tracer, pid := j.idle(t, "-o", "/dev/null")
+		refused(t, j.do(t, h, dir, "sockwire", "--engine", "ptrace", "-p", strconv.Itoa(pid)), "operation not permitted", "traces it already")
+		program.in.Close()
+		program.Wait()
+		tracer.Wait()
+	}
+}
+
+// foreign traces programs of 32 bits where the kernel runs them: one that runs, and one that the traced program executes.
+func (j *judge) foreign(t *testing.T, h *netlab.Host, dir string) {
+	pauses, exits := filepath.Join(dir, "pauses"), filepath.Join(dir, "exits")
+	err := errors.Join(
+		os.WriteFile(pauses, executable32(0xb8, 29, 0, 0, 0, 0xcd, 0x80, 0xeb, 0xf7), 0o755), // again: pause()
+		os.WriteFile(exits, executable32(0x31, 0xdb, 0xb8, 1, 0, 0, 0, 0xcd, 0x80), 0o755),   // exit(0)
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := exec.Command(exits).Run(); err != nil {
+		t.Logf("no programs of 32 bits run here: %v", err)
+		return
+	}
+	cmd := exec.Command(pauses)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, j.do(t, h, dir, "sockwire", "--engine", j.engine, "-p", strconv.Itoa(cmd.Process.Pid)), "32 bits", "64 bits")
+	cmd.Process.Kill()
+	cmd.Wait()
+	o := j.do(t, h, dir, "sockwire", "--engine", j.engine, "-o", "/dev/null", "--", "sh", "-c", exits+" && exit 4")
+	if o.Code != 4 || o.Stdout != "" || strings.Count(o.Stderr, "\n") != 1 || !strings.Contains(o.Stderr, "32 bits: its calls are not understood") {
+		t.Errorf("a program of 32 bits started by the traced one: %+v", o)
+	}
+}
+
+// executable32 is a program for the 80386, see elf(5).
+func executable32(code ...byte) []byte {
+	const base, header = 0x08048000, 52 + 32
+	b := []byte("\x7fELF\x01\x01\x01" + strings.Repeat("\x00", 9) + "\x02\x00\x03\x00")
+	for _, word := range []uint32{1, base + header, 52, 0, 0, 52 | 32<<16, 1, 0, // the rest of the header
+		1, 0, base, base, uint32(header + len(code)), uint32(header + len(code)), 5, 0x1000} { // PT_LOAD, to be read and executed
+		b = binary.LittleEndian.AppendUint32(b, word)
+	}
+	return append(b, code...)
+}
+
+func init() { commands["without"] = without }
+
+// without executes a command as on a kernel without what its first argument names: a system call, or btf, the kernel's
+// type information.
+func without() {
+	runtime.LockOSThread()
+	for what := range strings.SplitSeq(os.Args[1], ",") {
+		if what == "btf" {
+			did(unix.Unshare(unix.CLONE_NEWNS))
+			did(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+			did(unix.Mount("none", "/sys/kernel/btf", "tmpfs", 0, ""))
+			continue
+		}
+		call := map[string]uint32{"bpf": unix.SYS_BPF, "seccomp": unix.SYS_SECCOMP, "ptrace": unix.SYS_PTRACE}[what]
+		raw := got(bpf.Assemble([]bpf.Instruction{
+			bpf.LoadAbsolute{Off: 0, Size: 4}, // the number in struct seccomp_data
+			bpf.JumpIf{Val: call, SkipFalse: 1},
+			bpf.RetConstant{Val: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)},
+			bpf.RetConstant{Val: unix.SECCOMP_RET_ALLOW},
+		}))
+		var filter []unix.SockFilter
+		for _, r := range raw {
+			filter = append(filter, unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K})
+		}
+		// The older way to the same filters: it is there when seccomp(2) is denied already.
+		did(unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]})), 0, 0))
+	}
+	did(syscall.Exec(os.Args[2], os.Args[2:], os.Environ()))
+}
+
+// TestWithoutKernel runs on kernels that lack what an engine needs.
+func TestWithoutKernel(t *testing.T) {
+	j, engines := newJudge(t), each(t)
+	h := j.host(t, "host", false)
+	sockwire := filepath.Join(j.bin, "sockwire")
+	run := func(what string, args ...string) outcome {
+		return j.do(t, h, t.TempDir(), append([]string{"without", what, sockwire, "-o", "/dev/null"}, args...)...)
+	}
+	refused(t, run("seccomp", "--engine", "ptrace", "--", "true"), "no seccomp filters", "CONFIG_SECCOMP_FILTER")
+	refused(t, run("ptrace", "--engine", "ptrace", "--", "true"), "trace: function not implemented", "no ptrace(2)")
+	if len(engines) == 1 {
+		return
+	}
+	for what, because := range map[string]string{
+		"bpf": "it needs Linux 6.2 or later with BPF",
+		"btf": "it needs a kernel with its own type information (CONFIG_DEBUG_INFO_BTF)",
+	} {
+		for _, engine := range []string{"auto", "ebpf"} {
+			o := run(what, "--engine", engine, "--", "sh", "-c", "echo out; exit 3")
+			if o.Code != 3 || o.Stdout != "out\n" || strings.Count(o.Stderr, "\n") != 1 || !strings.HasPrefix(o.Stderr, "sockwire: tracing with ptrace: ebpf: ") ||
+				!strings.Contains(o.Stderr, because) {
+				t.Errorf("without %s, --engine %s: %+v", what, engine, o)
+			}
+		}
+	}
+	o := run("bpf,seccomp", "--", "true")
+	_, o.Stderr, _ = strings.Cut(o.Stderr, "\n") // why not with ebpf
+	refused(t, o, "no seccomp filters", "CONFIG_SECCOMP_FILTER")
 }
 
 // TestRefusedToNobody does what a user without rights may not do, and what he may only do in part.
@@ -86,28 +204,17 @@ func TestRefusedToNobody(t *testing.T) {
 		strings.Count(o.Stderr, "\n") != 2 || !strings.Contains(o.Stderr, "\nsockwire: hint: capturing needs cap_net_raw; without it, --isolate") {
 		t.Errorf("without capture: %+v", o)
 	}
+	o = run("--engine", "ebpf", "-o", "/dev/null", "--", "sh", "-c", "echo out; exit 3")
+	if why := "sockwire: tracing with ptrace: ebpf: load programs into the kernel: operation not permitted: it needs root, or CAP_BPF and CAP_PERFMON\n"; o.Stdout != "out\n" || o.Code != 3 ||
+		!strings.HasPrefix(o.Stderr, why) || strings.Count(o.Stderr, "\n") != 3 {
+		t.Errorf("with ebpf: %+v", o)
+	}
 	o = run("--engine", "ptrace", "-p", strconv.Itoa(os.Getpid()), "-o", "/dev/null")
 	lines := strings.SplitAfter(o.Stderr, "\n")
 	o.Stderr = strings.Join(lines[min(2, len(lines)):], "") // that there are no packets is said before
 	refused(t, o, "operation not permitted", "run as root")
 
-	path, err := exec.LookPath("true")
-	if err != nil {
-		t.Skip(err)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := os.MkdirTemp("", "sockwire-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "setuid")
-	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(file, b, 0o755), os.Chmod(file, 0o755|os.ModeSetuid)); err != nil {
-		t.Fatal(err)
-	}
+	file := setuidCopy(t, "true")
 	refused(t, run("--engine", "ptrace", "-o", "/dev/null", "--", file), "set-user-ID program", "root")
 	// One that the traced program executes runs without its rights, which is said.
 	o = run("--engine", "ptrace", "-o", "/dev/null", "--", "sh", "-c", file+"; exit 4")

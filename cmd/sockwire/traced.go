@@ -149,7 +149,7 @@ func (t *traceOptions) filter(all *trace.Timeline) *trace.Timeline {
 		if p.From == nil && p.To == nil {
 			return t.isolate && len(t.kinds) == 0 && len(t.sockets) == 0
 		}
-		return p.From != nil && t.shows(p.From) || p.To != nil && t.shows(p.To)
+		return p.From != nil && t.shows(p.From) || p.To != nil && t.shows(p.To) || slices.ContainsFunc(p.Also, t.shows)
 	}
 	some := all.Only(call, packet)
 	some.Sockets = slices.DeleteFunc(slices.Clone(all.Sockets), func(s *trace.Socket) bool { return !t.shows(s) })

@@ -52,6 +52,7 @@ func traceProgram(ctx context.Context, env *cli.Env, o options, args []string) (
 		return 0, errors.Join(err, r.close())
 	}
 	r.began = r.clock.Now()
+	go r.giveUp()
 	err = r.run(ctx)
 	return r.tracer.Status().ExitCode(), errors.Join(err, r.close())
 }
@@ -71,6 +72,7 @@ type tracing struct {
 	lost    atomic.Uint64
 	began   time.Duration // earlier packets are our own, of the time when the capture was made ready
 
+	matcher trace.Matcher
 	window  trace.Window
 	held    int          // bytes of data in the window
 	written trace.Live   // which records were
@@ -104,17 +106,18 @@ func (r *tracing) open() error {
 	return nil
 }
 
-// capture begins to read packets in the program's network namespace, if that is allowed.
+// capture begins to read packets in the program's network namespace, if that is allowed. It takes milliseconds: a
+// signal that comes meanwhile ends the trace as any other.
 func (r *tracing) capture(ctx context.Context) error {
 	err := r.inNamespace(func() (err error) {
-		if r.live, err = capture.Open(ctx, r.ifname, &capture.Config{Immediate: true, Buffer: 256 << 20}); err != nil {
+		if r.live, err = capture.Open(context.WithoutCancel(ctx), r.ifname, &capture.Config{Immediate: true, Buffer: 256 << 20}); err != nil {
 			return err
 		}
 		r.in.add(&trace.Host{Name: r.host, Addrs: addresses(), Captured: true}, nil)
 		return cmsg.AwaitStamps()
 	})
 	switch {
-	case r.live == nil && ctx.Err() == nil:
+	case r.live == nil:
 		r.env.Warnf("only calls are shown, packets are not: %v", err)
 		hint := "capturing needs cap_net_raw; without it, --isolate runs the program in a network of its own"
 		if r.o.trace.pid != 0 {

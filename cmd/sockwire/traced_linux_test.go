@@ -18,7 +18,6 @@ import (
 // Programs that scripts trace: this test binary under other names.
 func init() {
 	commands["chat"] = chat
-	commands["lose"] = lose
 	commands["pulse"] = pulse
 	commands["terminate"] = func() { unix.Kill(os.Getpid(), unix.SIGKILL) }
 }
@@ -136,42 +135,4 @@ func TestLive(t *testing.T) {
 			t.Errorf("%s: %v", format, err)
 		}
 	}
-}
-
-// lose sends a segment to a socket whose filter drops all, which it stops doing when the segment must have been
-// sent again, and then reads it.
-func lose() {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		os.Exit(99)
-	}
-	c, err := net.Dial("tcp4", l.Addr().String())
-	if err != nil {
-		os.Exit(99)
-	}
-	peer, err := l.Accept()
-	if err != nil {
-		os.Exit(99)
-	}
-	raw, err := peer.(*net.TCPConn).SyscallConn()
-	if err != nil {
-		os.Exit(99)
-	}
-	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
-	raw.Control(func(fd uintptr) {
-		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
-	})
-	if err != nil {
-		os.Exit(99)
-	}
-	fmt.Fprint(c, "lost")
-	time.Sleep(300 * time.Millisecond)
-	raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0) })
-	b := make([]byte, 10)
-	n, err := peer.Read(b)
-	if err != nil || string(b[:n]) != "lost" {
-		os.Exit(99)
-	}
-	c.Close()
-	peer.Close()
 }

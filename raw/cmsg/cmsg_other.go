@@ -22,6 +22,9 @@ func (i *Info) Parse(oob []byte, flags int) {
 	}
 }
 
+// Split takes no message off b: layouts other than Linux's are not read.
+func Split(b []byte) (level, kind int32, data, rest []byte, ok bool) { return 0, 0, nil, nil, false }
+
 // Enable needs Linux.
 func Enable(fd int, want Set) (granted Set, err error) { return 0, unsupported("Enable") }
 

@@ -32,7 +32,7 @@ func (i *Info) Parse(oob []byte, flags int) {
 	i.Reset()
 	i.Truncated = flags&unix.MSG_CTRUNC != 0
 	for len(oob) > 0 {
-		level, kind, data, rest, ok := split(oob)
+		level, kind, data, rest, ok := Split(oob)
 		if !ok {
 			i.Malformed = true
 			return
@@ -47,8 +47,10 @@ func (i *Info) Parse(oob []byte, flags int) {
 	}
 }
 
-// split takes the first control message off b.
-func split(b []byte) (level, kind int32, data, rest []byte, ok bool) {
+// Split takes the first control message off b: whose it is and of which kind (cmsg_level and cmsg_type), its data, and what
+// follows with the padding left out. ok is false when b begins with no whole message. data and rest are views into b. One message
+// alone, b without rest, can be given to Parse.
+func Split(b []byte) (level, kind int32, data, rest []byte, ok bool) {
 	if len(b) < headerSize {
 		return 0, 0, nil, nil, false
 	}

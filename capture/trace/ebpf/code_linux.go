@@ -84,10 +84,13 @@ func (c *code) load(dst, src asm.Register, structure, field string, size asm.Siz
 // cast makes R0 a pointer to a structure of the kernel of the number in R1: reading what is not there gives
 // zeros (bpf_rdonly_cast, Documentation/bpf/kfuncs.rst).
 func (c *code) cast(structure string) {
-	c.add(
-		asm.Mov.Imm(asm.R2, c.id(structure)),
-		asm.Instruction{OpCode: asm.FnUnspec.Call().OpCode, Src: asm.PseudoKfuncCall, Constant: int64(c.id("bpf_rdonly_cast"))},
-	)
+	c.add(asm.Mov.Imm(asm.R2, c.id(structure)))
+	c.kernel("bpf_rdonly_cast")
+}
+
+// kernel calls a function that the kernel has for programs.
+func (c *code) kernel(function string) {
+	c.add(asm.Instruction{OpCode: asm.FnUnspec.Call().OpCode, Src: asm.PseudoKfuncCall, Constant: int64(c.id(function))})
 }
 
 // value makes dst point to the one value of an array.
@@ -107,17 +110,15 @@ func (c *code) pointer(dst asm.Register, m *ebpf.Map) {
 	c.add(i)
 }
 
-// program loads what was written and attaches nothing.
-func (c *code) program(name, tracepoint string) (*ebpf.Program, error) {
+// build loads what was written and attaches nothing.
+func (c *code) build(spec ebpf.ProgramSpec) (*ebpf.Program, error) {
 	if err := errors.Join(c.layout.err, c.err); err != nil {
 		return nil, err
 	}
-	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
-		Name: name, Type: ebpf.Tracing, AttachType: ebpf.AttachTraceRawTp, AttachTo: tracepoint,
-		Instructions: c.Instructions, License: "GPL",
-	})
+	spec.Instructions, spec.License = c.Instructions, "GPL"
+	p, err := ebpf.NewProgram(&spec)
 	if err != nil {
-		return nil, fmt.Errorf("load the program of %s: %w", tracepoint, err)
+		return nil, fmt.Errorf("load the program %s: %w", spec.Name, err)
 	}
 	return p, nil
 }

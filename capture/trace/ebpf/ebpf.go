@@ -2,8 +2,8 @@
 // events. The traced program is not stopped, and is otherwise as it would be untraced: it may change its user,
 // gain rights by executing files, or be debugged.
 //
-// Five programs are assembled here, instruction by instruction, with offsets taken from the running kernel's
-// own type information (Documentation/bpf/btf.rst), and loaded when a trace begins; nothing is compiled. They run at
+// Its programs are assembled here, instruction by instruction, with offsets taken from the running kernel's
+// own type information (Documentation/bpf/btf.rst), and loaded when a trace begins; nothing is compiled. Five run at
 // the kernel's trace points for the beginning and the end of every system call (sys_enter and sys_exit of
 // include/trace/events/syscalls.h, as BPF_TRACE_RAW_TP) and where tasks are made, execute a program and end
 // (include/trace/events/sched.h). A call of no interest costs a look into a table; of one that may be about a
@@ -20,9 +20,13 @@
 // tcp_sock.write_seq and copied_seq before and after each call say exactly which bytes of its stream it wrote or took
 // (trace.Call.Offset), unless two calls were at work on the socket at once.
 //
-// Packets are not seen here: they come from the capture of the network namespace (package capture), as with the
-// other engine, and each is in the timeline once. The hooks that the kernel has for packets of a control group miss
-// the ICMP error that explains a refusal, and ARP, and would show each of the others a second time.
+// Packets come from the capture of the network namespace (package capture), as with the other engine: that alone sees the
+// ICMP error that explains a refusal, and fragments as they are on the wire. Which socket each of them left and which ones
+// got it is told by two more programs (Config.Packets), at the sockets of the control group that has all others
+// (BPF_CGROUP_INET_EGRESS and BPF_CGROUP_INET_INGRESS): they record the socket's cookie, its inode and the packet's
+// headers, and trace.Matcher finds the packet. So sockets that share an address are told apart: members of a
+// SO_REUSEPORT or multicast group, raw sockets that each get a copy, senders of one port. Of a flow only what changes is
+// recorded, which costs a look into a table for most packets. They need a mounted hierarchy of control groups, version 2.
 //
 // It needs Linux 6.2 or later with its type information, on amd64 or arm64, and CAP_BPF and CAP_PERFMON, or root. The
 // tests run where they are started, which has been Linux 6.18 on amd64; those of short mode have passed once in an
@@ -41,6 +45,9 @@ type Config struct {
 	Data int
 	Wait bool   // poll, select and epoll too
 	Host string // the name of the network namespace, for the events
+	// Packets tells at which sockets packets were seen, as trace.Sightings among the events: for a trace.Matcher, when
+	// packets are captured beside. A Note says where that cannot be.
+	Packets bool
 	// Ring is the size of the ring in bytes, a power of two and a multiple of the page size; 0 means 64 MiB.
 	Ring int
 }

@@ -44,6 +44,8 @@ func (k *kernel) make(dst **ebpf.Map, spec ebpf.MapSpec) error {
 	return nil
 }
 
+var errTypes = errors.New("read the kernel's type information")
+
 // load makes maps and programs and attaches them, to no thread yet.
 func load(cfg *Config) (k *kernel, err error) {
 	k = &kernel{}
@@ -55,7 +57,7 @@ func load(cfg *Config) (k *kernel, err error) {
 	}()
 	spec, err := btf.LoadKernelSpec()
 	if err != nil {
-		return k, fmt.Errorf("read the kernel's type information: %w", err)
+		return k, fmt.Errorf("%w: %w", errTypes, err)
 	}
 	processors, err := ebpf.PossibleCPU()
 	if err != nil {
@@ -98,7 +100,7 @@ func load(cfg *Config) (k *kernel, err error) {
 		c := &code{layout: l, called: map[string]bool{}}
 		p.write(c)
 		c.functions(&k.maps, data)
-		program, err := c.program(p.name, p.tracepoint)
+		program, err := c.build(ebpf.ProgramSpec{Name: p.name, Type: ebpf.Tracing, AttachType: ebpf.AttachTraceRawTp, AttachTo: p.tracepoint})
 		if err != nil {
 			return k, err
 		}

@@ -73,6 +73,9 @@ const (
 	shapeRecvmsgEnter
 	shapeSendmmsg
 	shapeSetsockopt
+	shapeGetsockoptEnter
+	shapeRecvmmsgEnter
+	shapeSendfile
 	shapePoll
 	shapeName // from here on, when the call has returned
 	shapeGetsockopt
@@ -89,7 +92,9 @@ const (
 var shapes = map[string]struct{ enter, leave shape }{
 	"bind": {shapeAddress, 0}, "connect": {shapeAddress, 0}, "sendto": {shapeSendto, 0}, "write": {shapeWrite, 0}, "writev": {shapeWritev, 0},
 	"readv": {shapeReadvEnter, shapeReadv}, "sendmsg": {shapeSendmsg, 0}, "recvmsg": {shapeRecvmsgEnter, shapeRecvmsg},
-	"sendmmsg": {shapeSendmmsg, shapeSendmmsgLeave}, "recvmmsg": {0, shapeRecvmmsg}, "setsockopt": {shapeSetsockopt, 0}, "getsockopt": {0, shapeGetsockopt},
+	"sendmmsg": {shapeSendmmsg, shapeSendmmsgLeave}, "recvmmsg": {shapeRecvmmsgEnter, shapeRecvmmsg},
+	"setsockopt": {shapeSetsockopt, 0}, "getsockopt": {shapeGetsockoptEnter, shapeGetsockopt},
+	"pwritev2": {shapeWritev, 0}, "preadv2": {shapeReadvEnter, shapeReadv}, "sendfile": {shapeSendfile, 0},
 	"accept": {0, shapeName}, "accept4": {0, shapeName}, "getsockname": {0, shapeName}, "getpeername": {0, shapeName}, "socketpair": {0, shapePair},
 	"recvfrom": {0, shapeRecvfrom}, "read": {0, shapeRead}, "poll": {shapePoll, shapePoll}, "ppoll": {shapePoll, shapePoll},
 }
@@ -171,7 +176,10 @@ func (c *code) state(m *maps, out string, thread bool) {
 	c.at("state")
 }
 
-const storageCreate = 1 // BPF_LOCAL_STORAGE_GET_F_CREATE
+const (
+	storageCreate = 1 // BPF_LOCAL_STORAGE_GET_F_CREATE
+	noWakeup      = 1 // BPF_RB_NO_WAKEUP
+)
 
 // arg loads an argument of the call from the record.
 func arg(dst, scratch asm.Register, i int) asm.Instruction {
@@ -497,7 +505,7 @@ func (c *code) submitFunction(m *maps) {
 	c.pointer(asm.R1, m.ring)
 	c.add(
 		asm.Mov.Reg(asm.R2, asm.R6), asm.Add.Imm(asm.R2, wRecord),
-		asm.Mov.Imm(asm.R4, 1), // BPF_RB_NO_WAKEUP
+		asm.Mov.Imm(asm.R4, noWakeup),
 		asm.FnRingbufOutput.Call(),
 		asm.JEq.Imm(asm.R0, 0, c.to("out")),
 		storeImm(asm.RFP, -8, 0, asm.Word),
@@ -619,6 +627,10 @@ func (c *code) shapeOf(s shape, label string) {
 		c.atMost(r3, limit, next())
 		c.piece(r6)
 	}
+	fixed := func(at int, length int32) {
+		c.add(arg(r2, r6, at), asm.Mov.Imm(r3, length))
+		c.piece(r6)
+	}
 	// told copies what the kernel has written to at, whose length it has written to length.
 	told := func(at, length int, limit int32) {
 		c.add(arg(r2, r6, length), asm.Mov.Imm(r3, 4))
@@ -685,9 +697,15 @@ func (c *code) shapeOf(s shape, label string) {
 		c.add(arg(r7, r6, 2))
 		c.low(r7)
 		messages()
-		each(partName)
+		each(partName | partControl)
 	case shapeSetsockopt:
-		bounded(3, 4, 64)
+		bounded(3, 4, abi.MaxValue)
+	case shapeGetsockoptEnter:
+		fixed(4, 4)
+	case shapeRecvmmsgEnter:
+		fixed(4, 16)
+	case shapeSendfile:
+		fixed(2, 8)
 	case shapePoll:
 		c.add(arg(r2, r6, 0), arg(r3, r6, 1))
 		c.atMost(r3, 8, next())
@@ -696,7 +714,7 @@ func (c *code) shapeOf(s shape, label string) {
 	case shapeName:
 		told(1, 2, maxAddress)
 	case shapeGetsockopt:
-		told(3, 4, 64)
+		told(3, 4, abi.MaxValue)
 	case shapePair:
 		c.add(arg(r2, r6, 3), asm.Mov.Imm(r3, 8))
 		c.piece(r6)

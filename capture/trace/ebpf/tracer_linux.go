@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"os"
 	"runtime"
 	"strconv"
@@ -29,6 +30,7 @@ type Tracer struct {
 	clock   *trace.Clock
 	zero    time.Duration // CLOCK_MONOTONIC at the clock's start
 	kernel  *kernel
+	hooks   *hooks        // nil without
 	command trace.Command // of a program to start
 	attach  int           // or the process to attach to
 
@@ -43,7 +45,12 @@ type Tracer struct {
 
 	running chan struct{}
 
+	sighted []trace.Sighting // that were read
+	looked  int              // so many of them were looked at: the others are later than the calls that were
+	told    []trace.Sighting // to be yielded
+
 	lost, cut int // as far as it was said
+	missed    uint64
 	seen      uint64
 	heard     atomic.Int64 // until when, as a time.Duration
 
@@ -110,7 +117,7 @@ func explain(err error) error {
 	case errors.Is(err, os.ErrPermission):
 		e.Err = unix.EPERM // the library's text is about older kernels
 		e.Remedy = "it needs root, or CAP_BPF and CAP_PERFMON"
-	case errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, errTypes):
 		e.Remedy = "it needs a kernel with its own type information (CONFIG_DEBUG_INFO_BTF)"
 	default:
 		e.Remedy = "it needs Linux 6.2 or later with BPF"
@@ -150,10 +157,25 @@ func (t *Tracer) Start(c trace.Command) error {
 	case len(c.Args) == 0:
 		return fail(unix.EINVAL, "Command.Args needs the name of the program")
 	case abi.Foreign(c.Path):
-		return fail(trace.ErrForeign, "trace a program of 64 bits for this processor")
+		return fail(trace.ErrForeign, abi.RemedyForeign)
 	}
 	t.command = c
+	t.hook("self")
 	return nil
+}
+
+// hook begins to record packets at the sockets of the network namespace of a process.
+func (t *Tracer) hook(process string) {
+	if !t.cfg.Packets {
+		return
+	}
+	network, err := namespaceOf(process)
+	if err == nil {
+		t.hooks, err = openHooks(network)
+	}
+	if err != nil {
+		t.note("whose each packet is, is told from its addresses: %v", err)
+	}
 }
 
 // Attach begins to trace a running process with all its threads. The error is a *trace.Error.
@@ -161,16 +183,17 @@ func (t *Tracer) Attach(pid int) error {
 	fail := func(err error, remedy string) error {
 		return &trace.Error{Engine: "ebpf", Op: "attach to", On: "process " + strconv.Itoa(pid), Err: err, Remedy: remedy}
 	}
-	if pid <= 0 || unix.Kill(pid, 0) == unix.ESRCH {
-		return fail(unix.ESRCH, "ps shows the processes there are")
-	}
-	if abi.Foreign(fmt.Sprintf("/proc/%d/exe", pid)) {
-		return fail(trace.ErrForeign, "trace a program of 64 bits for this processor")
+	if remedy, err := abi.Unattachable(pid); err != nil {
+		return fail(err, remedy)
 	}
 	t.attach, t.pid, t.alive = pid, pid, true
 	if err := t.kernel.follow(follow{process: uint32(pid)}); err != nil {
 		return fail(err, "")
 	}
+	if remedy, err := abi.Unattachable(pid); err != nil { // its end is not told when it came before
+		return fail(err, remedy)
+	}
+	t.hook(strconv.Itoa(pid))
 	p := &process{Process: abi.Process{PID: pid, Name: abi.Comm(pid)}}
 	t.processes[pid] = p
 	t.sockets.Refresh(&p.Process, abi.Scan(pid), t.clock.Now())
@@ -187,7 +210,10 @@ func (t *Tracer) Running() <-chan struct{} { return t.running }
 func (t *Tracer) Heard() time.Duration { return time.Duration(t.heard.Load()) }
 
 // Close takes the programs out of the kernel. Events does so at its end.
-func (t *Tracer) Close() { t.kernel.close() }
+func (t *Tracer) Close() {
+	t.kernel.close()
+	t.hooks.close()
+}
 
 // readStep is how long a record may wait until it is read.
 const readStep = 5 * time.Millisecond
@@ -197,7 +223,7 @@ const readStep = 5 * time.Millisecond
 // called once.
 func (t *Tracer) Events(ctx context.Context) iter.Seq2[trace.Event, error] {
 	return func(yield func(trace.Event, error) bool) {
-		defer t.kernel.close()
+		defer t.Close()
 		ended := make(chan error, 1)
 		launched := t.attach != 0
 		if !launched {
@@ -228,6 +254,7 @@ func (t *Tracer) Events(ctx context.Context) iter.Seq2[trace.Event, error] {
 			over := !left && !running && len(t.processes) == 0 || done == nil && t.attach != 0 || err != nil
 			if over {
 				t.kernel.detach()
+				t.hooks.detach()
 				for left, err = t.read(); left; left, err = t.read() {
 				}
 				failed = errors.Join(failed, err)
@@ -266,11 +293,7 @@ func (t *Tracer) launch(ended chan<- error) {
 	}
 	if err != nil {
 		close(t.running)
-		hint := ""
-		if errors.Is(err, unix.ENOEXEC) {
-			hint = "it is no executable: a script needs #! and its interpreter in the first line"
-		}
-		ended <- &trace.Error{Engine: "ebpf", Op: "start", On: t.command.Path, Err: err, Remedy: hint}
+		ended <- &trace.Error{Engine: "ebpf", Op: "start", On: t.command.Path, Err: err, Remedy: abi.RemedyStart(err)}
 		return
 	}
 	t.mu.Lock()
@@ -329,8 +352,42 @@ func (t *Tracer) stop() {
 // faster than they are read, the ring never is empty.
 const readLimit = 1 << 13
 
-// read takes the records that are in the ring, up to a limit, and tells whether there may be more.
+// read takes the records that are in the rings, up to a limit, and tells whether there may be more. Those of packets are
+// taken first, and looked at in the order of all: each socket is known when its packets come, and not closed yet.
 func (t *Tracer) read() (more bool, err error) {
+	packets := false
+	if len(t.sighted) < readLimit {
+		if t.sighted, packets, err = t.hooks.read(t.sighted); err != nil {
+			return false, err
+		}
+	}
+	more, err = t.readCalls()
+	if !more {
+		t.sight(math.MaxUint64)
+	}
+	if len(t.told) > 0 {
+		t.emit(&trace.Sightings{Host: t.cfg.Host, All: t.told})
+		t.told = nil
+	}
+	return more || packets, err
+}
+
+// sight takes up the packets that were seen at sockets before a time.
+func (t *Tracer) sight(until uint64) {
+	for ; t.looked < len(t.sighted) && uint64(t.sighted[t.looked].Time) < until; t.looked++ {
+		s := t.sighted[t.looked]
+		s.Time = t.at(uint64(s.Time))
+		if !t.sockets.Sight(s.Socket, s.Cookie, s.Time) {
+			s.Socket = 0
+		}
+		t.told = append(t.told, s)
+	}
+	if t.looked == len(t.sighted) {
+		t.sighted, t.looked = t.sighted[:0], 0
+	}
+}
+
+func (t *Tracer) readCalls() (more bool, err error) {
 	t.kernel.reader.SetDeadline(time.Unix(1, 0)) // do not wait
 	var raw ringbuf.Record
 	for range readLimit {
@@ -363,6 +420,10 @@ func (t *Tracer) account(last bool) {
 	if last && made-lost > t.seen {
 		lost = made - t.seen
 	}
+	if n := t.hooks.missed(); n > t.missed && (last || t.missed == 0) {
+		t.note("%d packets at sockets did not fit into the ring: whose they are is told from their addresses", n-t.missed)
+		t.missed = n
+	}
 	if n := int(lost); n > t.lost && (last || t.lost == 0) {
 		t.note("%d events did not fit into the ring: calls are missing, or have no result", n-t.lost)
 		t.lost = n
@@ -387,6 +448,7 @@ func (t *Tracer) note(format string, args ...any) {
 
 // take looks at one record.
 func (t *Tracer) take(r *record) {
+	t.sight(r.time)
 	p := t.processes[r.pid]
 	at := t.at(r.time)
 	if r.kind == recordFork {
@@ -518,6 +580,7 @@ func (t *Tracer) enter(p *process, r *record, at time.Duration) {
 	c.Number = t.calls
 	th.call = c
 	t.emit(c)
+	t.cookies(r, at)
 }
 
 // describe fills in what is known when a call is entered.
@@ -556,7 +619,15 @@ func (t *Tracer) leave(p *process, r *record, at time.Duration) {
 	d.Leave(&c, th.args, r.result)
 	t.place(&c, th, r)
 	t.sockets.Apply(&p.Process, &c)
+	t.cookies(r, at)
 	t.emit(&c)
+}
+
+// cookies tells the cookies of a call's sockets: one that was accepted had packets before any process had it.
+func (t *Tracer) cookies(r *record, at time.Duration) {
+	for i := range r.sockets {
+		t.sockets.Sight(r.sockets[i].id, r.sockets[i].cookie, at)
+	}
 }
 
 // moment is what is known of sockets at the time of the record that is being looked at.

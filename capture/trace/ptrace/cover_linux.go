@@ -5,10 +5,8 @@ package ptrace
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -125,21 +123,14 @@ func shared(a, b int) bool {
 
 // identify reads which process a thread belongs to, and how many filters it has, -1 before Linux 5.9.
 func identify(tid int) (pid, filters int) {
-	pid, filters = tid, -1
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
+	status := abi.Status(tid)
+	pid, err := strconv.Atoi(status["Tgid"])
 	if err != nil {
-		return pid, filters
+		pid = tid
 	}
-	for line := range strings.Lines(string(b)) {
-		name, value, _ := strings.Cut(line, ":")
-		n, err := strconv.Atoi(strings.TrimSpace(value))
-		switch {
-		case err != nil:
-		case name == "Tgid":
-			pid = n
-		case name == "Seccomp_filters":
-			filters = n
-		}
+	filters, err = strconv.Atoi(status["Seccomp_filters"])
+	if err != nil {
+		filters = -1
 	}
 	return pid, filters
 }

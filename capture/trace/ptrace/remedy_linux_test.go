@@ -13,25 +13,29 @@ import (
 )
 
 func TestExplain(t *testing.T) {
-	user := "Name:\tx\nState:\tS (sleeping)\nTracerPid:\t0\nVmSize:\t 100 kB\n"
-	for _, c := range []struct{ status, scope, want string }{
-		{user, "", "run as root"},
-		{user, "0", "run as root"},
-		{user, "1", "sudo sysctl kernel.yama.ptrace_scope=0"},
-		{user, "2", "ptrace_scope is 2: run as root"},
-		{user, "3", "until the next boot"},
-		{user + "Kthread:\t0\n", "1", "ptrace_scope"},
-		{strings.Replace(user, "TracerPid:\t0", fmt.Sprint("TracerPid:\t", os.Getpid()), 1), "1", "traces it already"},
-		{"Name:\tkthreadd\nState:\tS (sleeping)\nTracerPid:\t0\nKthread:\t1\n", "0", "thread of the kernel"},
-		{"Name:\tkthreadd\nState:\tS (sleeping)\nTracerPid:\t0\n", "1", "thread of the kernel"}, // before Linux 6.8
-		{"Name:\tx\nState:\tZ (zombie)\nTracerPid:\t0\n", "0", "run as root"},
-		{"", "1", "ptrace_scope is 1"},
+	user := map[string]string{"State": "S (sleeping)", "TracerPid": "0", "VmSize": "100 kB"}
+	for _, c := range []struct {
+		status      map[string]string
+		child       bool
+		scope, want string
+	}{
+		{user, false, "", "run as root"},
+		{user, false, "0", "run as root"},
+		{user, false, "1", "sudo sysctl kernel.yama.ptrace_scope=0"},
+		{user, false, "2", "ptrace_scope is 2: run as root"},
+		{user, false, "3", "until the next boot"},
+		{map[string]string{"TracerPid": fmt.Sprint(os.Getpid())}, false, "1", "traces it already"},
+		{user, true, "", "SYS_PTRACE"},
+		{user, true, "1", "SYS_PTRACE"},
+		{user, true, "2", "ptrace_scope is 2: run as root"},
+		{user, true, "3", "until the next boot"},
+		{nil, false, "1", "ptrace_scope is 1"},
 	} {
-		if got := explain(c.status, c.scope); !strings.Contains(got, c.want) {
+		if got := explain(c.status, c.child, c.scope); !strings.Contains(got, c.want) {
 			t.Errorf("%q, scope %q: %q, want %q", c.status, c.scope, got, c.want)
 		}
 	}
-	if got := remedy(os.Getpid(), unix.ESRCH); got != "" {
+	if got := remedy(os.Getpid(), false, unix.ESRCH); got != "" {
 		t.Errorf("a remedy for what is no refusal: %q", got)
 	}
 }

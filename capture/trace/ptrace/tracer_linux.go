@@ -98,7 +98,7 @@ func Start(c Command, cfg *Config) (*Tracer, error) {
 	case len(c.Args) == 0:
 		return fail(unix.EINVAL, "Command.Args needs the name of the program")
 	case abi.Foreign(c.Path):
-		return fail(ErrForeign, "trace a program of 64 bits for this processor")
+		return fail(ErrForeign, abi.RemedyForeign)
 	case setuid(info):
 		return fail(ErrSetuid, "run this command as root, or attach to the program with its process number as root")
 	}
@@ -115,17 +115,8 @@ func setuid(info os.FileInfo) bool {
 // Attach prepares to trace a running process with all its threads; Events then attaches. The error is an
 // *Error.
 func Attach(pid int, cfg *Config) (*Tracer, error) {
-	fail := func(err error, remedy string) (*Tracer, error) {
+	if remedy, err := abi.Unattachable(pid); err != nil {
 		return nil, refuse("attach to", "process "+strconv.Itoa(pid), err, remedy)
-	}
-	switch {
-	case pid <= 0 || unix.Kill(pid, 0) == unix.ESRCH:
-		return fail(unix.ESRCH, "ps shows the processes there are")
-	case pid == os.Getpid():
-		return fail(unix.EPERM, "that is the process that would trace: give the number of another")
-	}
-	if abi.Foreign(fmt.Sprintf("/proc/%d/exe", pid)) {
-		return fail(ErrForeign, "trace a program of 64 bits for this processor")
 	}
 	t := newTracer(cfg)
 	t.pid, t.resume = pid, unix.PTRACE_SYSCALL
@@ -285,7 +276,7 @@ func (t *Tracer) launch() error {
 		unix.Kill(pid, unix.SIGKILL)
 		var ws unix.WaitStatus
 		unix.Wait4(pid, &ws, unix.WALL, nil)
-		return fail(fmt.Errorf("trace: %w", err), remedy(pid, err))
+		return fail(fmt.Errorf("trace: %w", err), remedy(pid, true, err))
 	}
 	th := t.add(pid, pid)
 	th.begun = true
@@ -323,7 +314,7 @@ func seize(tid, options int) error {
 // attach traces all threads of a process that runs.
 func (t *Tracer) attach() error {
 	fail := func(err error) error {
-		return refuse("attach to", "process "+strconv.Itoa(t.pid), err, remedy(t.pid, err))
+		return refuse("attach to", "process "+strconv.Itoa(t.pid), err, remedy(t.pid, false, err))
 	}
 	// Threads may be made meanwhile: those made by a traced one are traced by themselves.
 	for again := true; again; {
@@ -465,16 +456,7 @@ func (t *Tracer) ended(ws unix.WaitStatus) error {
 		return refuse("start", t.command.Path, errors.New("this kernel has no seccomp filters, or forbids them"), "use a kernel with CONFIG_SECCOMP_FILTER, or attach to a running program")
 	}
 	err := unix.Errno(code)
-	hint := ""
-	switch err {
-	case unix.ENOEXEC:
-		hint = "it is no executable: a script needs #! and its interpreter in the first line"
-	case unix.ENOENT:
-		hint = "the file is there, but not the interpreter that its first line names, or its dynamic linker"
-	case unix.EACCES:
-		hint = "it must be a file that may be executed, on a file system that is not mounted noexec"
-	}
-	return refuse("start", t.command.Path, err, hint)
+	return refuse("start", t.command.Path, err, abi.RemedyStart(err))
 }
 
 // ptrace does a request whose only failure is that the thread has been killed, which wait4 will tell.

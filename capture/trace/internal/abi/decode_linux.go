@@ -23,10 +23,13 @@ func word(name, text string) trace.Arg {
 	return trace.Arg{Name: name, Kind: trace.ArgName, Text: text}
 }
 func address(name string, a trace.Addr) trace.Arg {
-	if !a.IsValid() {
-		return word(name, "no name")
-	}
 	return trace.Arg{Name: name, Kind: trace.ArgAddr, Addr: a}
+}
+
+// returned marks an argument that the kernel filled in.
+func returned(a trace.Arg) trace.Arg {
+	a.Returned = true
+	return a
 }
 func data(b []byte, size int) trace.Arg {
 	return trace.Arg{Name: "buf", Kind: trace.ArgData, Data: b, Size: size}
@@ -63,12 +66,9 @@ func (d *Decoder) Enter(c *trace.Call, a [6]uint64) {
 	add := func(args ...trace.Arg) { c.Args = append(c.Args, args...) }
 	switch c.Name {
 	case "bind", "connect":
-		c.Addr = d.address(a[1], sane(a[2]&0xffffffff))
-		if c.Addr.IsValid() {
-			add(address("addr", c.Addr))
-		} else {
-			add(word("addr", d.familyOf(a[1], int(uint32(a[2])))))
-		}
+		arg := d.addressArg(a[1], int(uint32(a[2])))
+		c.Addr = arg.Addr
+		add(arg)
 	case "listen":
 		add(number("backlog", int64(int32(a[1]))))
 	case "accept4":
@@ -78,26 +78,42 @@ func (d *Decoder) Enter(c *trace.Call, a [6]uint64) {
 	case "shutdown":
 		add(word("how", nameOr(hows, int(int32(a[1])))))
 	case "setsockopt", "getsockopt":
-		level := int(int32(a[1]))
-		add(word("level", nameOr(levels, level)), word("optname", optionText(level, int(int32(a[2])))))
+		level, option := int(int32(a[1])), int(int32(a[2]))
+		add(word("level", nameOr(levels, level)), word("optname", optionText(c.Name, level, option)))
 		if c.Name == "setsockopt" {
-			add(d.optionValue(a[3], int(int32(a[4]))))
+			add(d.optionValue(level, option, a[3], int(int32(a[4]))), number("optlen", int64(int32(a[4]))))
+		} else if n, ok := d.uint32(a[4]); ok {
+			add(number("optlen", int64(int32(n))))
 		}
 	case "dup2", "dup3":
 		add(number("newfd", int64(int32(a[1]))))
+		if c.Name == "dup3" && a[2] != 0 {
+			add(word("flags", flagsOr(int(uint32(a[2])), unix.O_CLOEXEC, "O_CLOEXEC")))
+		}
 	case "fcntl":
 		d.enterFcntl(c, a)
 	case "sendto":
-		d.send(c, []vector{{a[1], sane(a[2])}}, uint32(a[3]), d.address(a[4], int(uint32(a[5]))))
+		d.send(c, []vector{{a[1], sane(a[2])}}, uint32(a[3]))
+		if a[4] != 0 {
+			arg := d.addressArg(a[4], int(uint32(a[5])))
+			c.Addr = arg.Addr
+			add(arg)
+		}
 	case "write":
-		d.send(c, []vector{{a[1], sane(a[2])}}, 0, trace.Addr{})
+		d.send(c, []vector{{a[1], sane(a[2])}}, 0)
 	case "writev", "pwritev2":
-		d.send(c, d.vectors(a[1], sane(a[2])), 0, trace.Addr{})
+		d.send(c, d.vectors(a[1], sane(a[2])), 0)
+		d.positioned(c, a)
 	case "sendfile":
 		c.Op, c.Size = trace.OpSend, sane(a[3])
-		add(number("in_fd", int64(int32(a[1]))), number("count", int64(a[3])))
+		add(number("in_fd", int64(int32(a[1]))))
+		d.offset(c, "offset", a[2])
+		add(number("count", int64(a[3])))
 	case "splice":
 		add(number("fd_in", int64(int32(a[0]))), number("len", int64(a[4])))
+		if a[5] != 0 {
+			add(word("flags", bitsText(uint32(a[5]), "SPLICE_F_", spliceFlags)))
+		}
 		c.Size = sane(a[4])
 	case "recvfrom":
 		d.receive(c, sane(a[2]), uint32(a[3]))
@@ -105,6 +121,7 @@ func (d *Decoder) Enter(c *trace.Call, a [6]uint64) {
 		d.receive(c, sane(a[2]), 0)
 	case "readv", "preadv2":
 		d.receive(c, total(d.vectors(a[1], sane(a[2]))), 0)
+		d.positioned(c, a)
 	case "sendmsg":
 		if h, ok := d.header(a[1]); ok {
 			d.sendHeader(c, h, uint32(a[2]))
@@ -118,16 +135,71 @@ func (d *Decoder) Enter(c *trace.Call, a [6]uint64) {
 	case "recvmmsg":
 		add(number("vlen", int64(uint32(a[2]))))
 		d.withFlags(c, uint32(a[3]))
+		if b := d.whole(a[4], 16); b != nil {
+			add(word("timeout", fmt.Sprintf("{tv_sec=%d, tv_nsec=%d}", int64(order.Uint64(b)), int64(order.Uint64(b[8:])))))
+		}
 	}
 }
 
-// familyOf says what kind of address it is that has no form here.
-func (d *Decoder) familyOf(at uint64, length int) string {
+// addressArg is an address, or the kind of one that has no form here.
+func (d *Decoder) addressArg(at uint64, length int) trace.Arg {
 	b := d.bytes(at, min(length, maxAddress))
-	if len(b) < 2 {
-		return "no address"
+	a := Sockaddr(b)
+	switch {
+	case a.IsValid():
+		return address("addr", a)
+	case len(b) < 2:
+		return word("addr", "no address")
+	case order.Uint16(b) == unix.AF_UNIX:
+		return word("addr", "no name")
 	}
-	return nameOr(families, int(order.Uint16(b)))
+	return word("addr", nameOr(families, int(order.Uint16(b))))
+}
+
+// tell notes the address that the kernel filled in, if it did.
+func (d *Decoder) tell(c *trace.Call, at uint64, length int) {
+	if at == 0 || length < 2 {
+		return
+	}
+	arg := d.addressArg(at, length)
+	c.Addr = arg.Addr
+	c.Args = append(c.Args, returned(arg))
+}
+
+// flagsOr names one flag of several, the rest stays a number.
+func flagsOr(n, flag int, name string) string {
+	switch n {
+	case 0:
+		return "0"
+	case flag:
+		return name
+	}
+	return fmt.Sprintf("%#x", n)
+}
+
+// Flags of preadv2(2) and splice(2) in the order of their bits.
+var (
+	vectorFlags = []string{"HIPRI", "DSYNC", "SYNC", "NOWAIT", "APPEND", "NOAPPEND", "ATOMIC", "DONTCACHE", "NOSIGNAL"}
+	spliceFlags = []string{"MOVE", "NONBLOCK", "MORE", "GIFT"}
+)
+
+// positioned adds what preadv2 and pwritev2 have more than readv and writev. The position is one register here, whose other half
+// is not used.
+func (d *Decoder) positioned(c *trace.Call, a [6]uint64) {
+	if c.Name != "preadv2" && c.Name != "pwritev2" {
+		return
+	}
+	c.Args = append(c.Args, number("offset", int64(a[3])))
+	if a[5] != 0 {
+		c.Args = append(c.Args, word("flags", bitsText(uint32(a[5]), "RWF_", vectorFlags)))
+	}
+}
+
+// offset adds a position that the program keeps in memory, if it has one.
+func (d *Decoder) offset(c *trace.Call, name string, at uint64) {
+	if b := d.whole(at, 8); b != nil {
+		c.Args = append(c.Args, number(name, int64(order.Uint64(b))))
+	}
 }
 
 func (d *Decoder) withFlags(c *trace.Call, flags uint32) {
@@ -137,26 +209,24 @@ func (d *Decoder) withFlags(c *trace.Call, flags uint32) {
 	}
 }
 
-func (d *Decoder) send(c *trace.Call, v []vector, flags uint32, to trace.Addr) {
+func (d *Decoder) send(c *trace.Call, v []vector, flags uint32) {
 	c.Op, c.Size = trace.OpSend, total(v)
 	c.Data = d.gather(v, min(d.Data, c.Size))
 	c.Args = append(c.Args, data(c.Data, c.Size), number("len", int64(c.Size)))
 	d.withFlags(c, flags)
-	if c.Addr = to; to.IsValid() {
-		c.Args = append(c.Args, address("addr", to))
-	}
 }
 
 func (d *Decoder) sendHeader(c *trace.Call, h header, flags uint32) {
-	d.send(c, h.vectors, flags, d.address(h.name, h.nameLen))
-	said := d.control(h)
-	c.FDs = said.fds
-	for _, fd := range said.fds {
-		c.Args = append(c.Args, number("passed fd", int64(fd)))
+	d.send(c, h.vectors, flags)
+	if h.name != 0 && h.nameLen > 0 {
+		arg := d.addressArg(h.name, h.nameLen)
+		c.Addr = arg.Addr
+		c.Args = append(c.Args, arg)
 	}
-	if said.segment > 0 {
-		c.Args = append(c.Args, word("control", fmt.Sprintf("UDP_SEGMENT %d", said.segment)))
-		c.Segment = said.segment
+	said := d.control(h)
+	c.FDs, c.Segment = said.fds, said.segment
+	if said.arg.Size > 0 {
+		c.Args = append(c.Args, said.arg)
 	}
 }
 
@@ -176,19 +246,13 @@ func (d *Decoder) enterSendmmsg(c *trace.Call, a [6]uint64) {
 		h := parseHeader(b)
 		h.vectors = d.vectors(h.base, h.count)
 		size := total(h.vectors)
-		m := trace.Message{Data: d.gather(h.vectors, min(d.Data, size)), Size: size, Addr: d.address(h.name, h.nameLen)}
+		said := d.control(h)
+		m := trace.Message{Data: d.gather(h.vectors, min(d.Data, size)), Size: size, Addr: d.address(h.name, h.nameLen), Control: said.arg}
 		c.Messages = append(c.Messages, m)
+		c.FDs = append(c.FDs, said.fds...)
 	}
 	c.Op = trace.OpSend
-	shown := ""
-	for i, m := range c.Messages {
-		if i == 3 {
-			shown += " …"
-			break
-		}
-		shown += " " + trace.QuoteData(m.Data, m.Size)
-	}
-	c.Args = append(c.Args, word("messages", strings.TrimSpace(shown)), number("vlen", int64(uint32(a[2]))))
+	c.Args = append(c.Args, word("messages", messagesText(c.Messages)), number("vlen", int64(uint32(a[2]))))
 	d.withFlags(c, uint32(a[3]))
 }
 
@@ -204,22 +268,36 @@ func (d *Decoder) enterFcntl(c *trace.Call, a [6]uint64) {
 			text = "FD_CLOEXEC"
 		}
 		c.Args = append(c.Args, word("arg", text))
-	case unix.F_DUPFD, unix.F_DUPFD_CLOEXEC:
+	case unix.F_GETFD, unix.F_GETFL, unix.F_GETOWN, unix.F_GETSIG, unix.F_GETLEASE, unix.F_GETPIPE_SZ, unix.F_GET_SEALS:
+	default:
 		c.Args = append(c.Args, number("arg", int64(int32(a[2]))))
 	}
 }
 
-// optionValue is what an option is set to: an int, a text, or bytes.
-func (d *Decoder) optionValue(at uint64, length int) trace.Arg {
-	if length == 4 || length == 1 {
-		if b := d.whole(at, length); length == 1 && b != nil {
-			return number("optval", int64(b[0]))
-		} else if b != nil {
-			return number("optval", int64(int32(order.Uint32(b))))
+// messagesText shows the first of several messages: data, address, control messages.
+func messagesText(all []trace.Message) string {
+	const shown = 3
+	var texts []string
+	for i, m := range all {
+		if i == shown {
+			texts = append(texts, "…")
+			break
 		}
+		s := quoted(m.Data, m.Size)
+		switch {
+		case m.Addr.IP.IsValid():
+			s += " " + m.Addr.IP.String()
+		case m.Addr.Unix != "":
+			s += ` "` + m.Addr.Unix + `"`
+		}
+		for _, said := range append([]string{m.Control.Text}, m.Returned...) {
+			if said != "" {
+				s += " " + said
+			}
+		}
+		texts = append(texts, s)
 	}
-	b := d.bytes(at, min(max(length, 0), 64))
-	return trace.Arg{Name: "optval", Kind: trace.ArgData, Data: b, Size: max(length, len(b))}
+	return "[" + strings.Join(texts, ", ") + "]"
 }
 
 func (d *Decoder) enterWait(c *trace.Call, a [6]uint64) {
@@ -278,26 +356,25 @@ func (d *Decoder) Leave(c *trace.Call, a [6]uint64, result int64) {
 	}
 	switch c.Name {
 	case "accept", "accept4":
-		if n, ok := d.uint32(a[2]); ok && a[1] != 0 {
-			c.Addr = d.address(a[1], int(n))
+		if n, ok := d.uint32(a[2]); ok {
+			d.tell(c, a[1], int(n))
 		}
 	case "getsockname", "getpeername":
 		if n, ok := d.uint32(a[2]); ok {
-			c.Addr = d.address(a[1], int(n))
-			c.Args = append(c.Args, address("addr", c.Addr))
+			d.tell(c, a[1], int(n))
 		}
 	case "getsockopt":
 		if n, ok := d.uint32(a[4]); ok {
-			c.Args = append(c.Args, d.optionValue(a[3], int(n)))
+			c.Args = append(c.Args, returned(d.optionValue(int(int32(a[1])), int(int32(a[2])), a[3], int(int32(n)))), returned(number("optlen", int64(int32(n)))))
 		}
 	case "socketpair":
 		if b := d.whole(a[3], 8); b != nil {
 			c.FDs = []int{int(int32(order.Uint32(b))), int(int32(order.Uint32(b[4:])))}
-			c.Args = append(c.Args, word("sv", fmt.Sprint(c.FDs)))
+			c.Args = append(c.Args, returned(word("sv", fmt.Sprintf("[%d, %d]", c.FDs[0], c.FDs[1]))))
 		}
 	case "recvfrom":
-		if n, ok := d.uint32(a[5]); ok && a[4] != 0 {
-			c.Addr = d.address(a[4], int(n))
+		if n, ok := d.uint32(a[5]); ok {
+			d.tell(c, a[4], int(n))
 		}
 		d.received(c, []vector{{a[1], sane(a[2])}})
 	case "read":
@@ -306,11 +383,13 @@ func (d *Decoder) Leave(c *trace.Call, a [6]uint64, result int64) {
 		d.received(c, d.vectors(a[1], sane(a[2])))
 	case "recvmsg":
 		if h, ok := d.header(a[1]); ok {
-			if h.name != 0 {
-				c.Addr = d.address(h.name, h.nameLen)
-			}
+			d.tell(c, h.name, h.nameLen)
 			c.Returned = flagNames(h.flags &^ unix.MSG_CMSG_CLOEXEC)
-			c.FDs = d.control(h).fds
+			said := d.control(h)
+			c.FDs, c.Queued = said.fds, said.queued
+			if said.arg.Size > 0 {
+				c.Args = append(c.Args, returned(said.arg))
+			}
 			d.received(c, h.vectors)
 		}
 	case "sendmmsg":
@@ -347,11 +426,18 @@ func (d *Decoder) leaveMessages(c *trace.Call, a [6]uint64) {
 		}
 		h := parseHeader(b)
 		h.vectors = d.vectors(h.base, h.count)
-		m := trace.Message{Data: d.gather(h.vectors, min(d.Data, size)), Size: size, Addr: d.address(h.name, h.nameLen)}
-		c.Messages = append(c.Messages, m)
-		c.FDs = append(c.FDs, d.control(h).fds...)
+		said := d.control(h)
+		c.Messages = append(c.Messages, trace.Message{
+			Data: d.gather(h.vectors, min(d.Data, size)), Size: size, Addr: d.address(h.name, h.nameLen), Control: said.arg, Returned: flagNames(h.flags &^ unix.MSG_CMSG_CLOEXEC),
+		})
+		c.FDs = append(c.FDs, said.fds...)
+		for _, q := range said.queued {
+			q.Message = i
+			c.Queued = append(c.Queued, q)
+		}
 	}
 	if c.Name == "recvmmsg" {
 		c.Op = trace.OpReceive
+		c.Args = append(c.Args, returned(word("messages", messagesText(c.Messages))))
 	}
 }

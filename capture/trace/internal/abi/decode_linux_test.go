@@ -42,21 +42,21 @@ func TestSockaddr(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	for got, want := range map[string]string{
-		typeText(1 | 0x80000 | 0x800):    "SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK",
-		flagText(0x4002):                 "MSG_PEEK|MSG_NOSIGNAL",
-		flagText(0):                      "0",
-		optionText(6, 3):                 "TCP_CORK",
-		optionText(1, 2):                 "SO_REUSEADDR",
-		optionText(77, 1234):             "1234",
-		protocolText(2, 1, 6):            "IPPROTO_TCP",
-		protocolText(16, 3, 0):           "NETLINK_ROUTE",
-		ErrnoName(111):                   "ECONNREFUSED",
-		ErrnoName(95):                    "EOPNOTSUPP",
-		ErrnoName(512):                   "ERESTARTSYS",
-		ErrnoName(4000):                  "errno 4000",
-		fileFlags(2 | 0x800):             "O_RDWR|O_NONBLOCK",
-		nameOr(families, 10):             "AF_INET6",
-		protocolText(17, 3, int(0x0300)): "htons(0x3)",
+		typeText(1 | 0x80000 | 0x800):      "SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK",
+		flagText(0x4002):                   "MSG_PEEK|MSG_NOSIGNAL",
+		flagText(0):                        "0",
+		optionText("setsockopt", 6, 3):     "TCP_CORK",
+		optionText("getsockopt", 1, 2):     "SO_REUSEADDR",
+		optionText("getsockopt", 77, 1234): "1234",
+		protocolText(2, 1, 6):              "IPPROTO_TCP",
+		protocolText(16, 3, 0):             "NETLINK_ROUTE",
+		ErrnoName(111):                     "ECONNREFUSED",
+		ErrnoName(95):                      "EOPNOTSUPP",
+		ErrnoName(512):                     "ERESTARTSYS",
+		ErrnoName(4000):                    "errno 4000",
+		fileFlags(2 | 0x800):               "O_RDWR|O_NONBLOCK",
+		nameOr(families, 10):               "AF_INET6",
+		protocolText(17, 3, int(0x0300)):   "htons(0x3)",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -163,31 +163,3 @@ func (d *Decoder) header(at uint64) (header, bool) {
 	h.vectors = d.vectors(h.base, h.count)
 	return h, true
 }
-
-// control is what the control messages of a header say.
-type control struct {
-	fds     []int
-	segment int // UDP_SEGMENT
-}
-
-func (d *Decoder) control(h header) control {
-	var c control
-	b := d.bytes(h.control, min(h.controlLen, maxControl))
-	for len(b) >= 16 {
-		n := sane(order.Uint64(b))
-		if n < 16 || n > len(b) {
-			break
-		}
-		level, kind, data := int32(order.Uint32(b[8:])), int32(order.Uint32(b[12:])), b[16:n]
-		switch {
-		case level == unix.SOL_SOCKET && kind == unix.SCM_RIGHTS:
-			for ; len(data) >= 4; data = data[4:] {
-				c.fds = append(c.fds, int(int32(order.Uint32(data))))
-			}
-		case level == unix.SOL_UDP && kind == unix.UDP_SEGMENT && len(data) >= 2:
-			c.segment = int(order.Uint16(data))
-		}
-		b = b[min((n+7)&^7, len(b)):]
-	}
-	return c
-}

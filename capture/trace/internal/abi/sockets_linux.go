@@ -46,6 +46,7 @@ type socket struct {
 	named   bool // its local address was told
 	segment int  // UDP_SEGMENT
 	refs    int  // descriptors, and messages on their way that pass it
+	cookie  uint64
 }
 
 // NewSockets knows no sockets yet; changes of state are of host and go to emit.
@@ -65,6 +66,19 @@ func (t *Sockets) Segment(id trace.SocketID) int {
 func (t *Sockets) Raw(id trace.SocketID) bool {
 	s := t.open[id]
 	return s != nil && (s.kind == trace.KindRaw || s.proto == trace.ProtoICMP || s.proto == trace.ProtoICMPv6)
+}
+
+// Sight tells the cookie of a socket, once, and whether the socket is known.
+func (t *Sockets) Sight(id trace.SocketID, cookie uint64, at time.Duration) bool {
+	s := t.open[id]
+	if s == nil {
+		return false
+	}
+	if s.cookie == 0 && cookie != 0 {
+		s.cookie = cookie
+		t.emit(&trace.State{Time: at, Socket: id, Change: trace.Sighted, Host: t.host, Cookie: cookie})
+	}
+	return true
 }
 
 // set makes fd of a process mean a socket, 0 for none.

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"sockwire/capture/trace"
+)
+
+// TestLoss loses segments on purpose: the probe and what is sent again say what they carry, and that a timer caused them.
+func TestLoss(t *testing.T) { eachEngine(t, (*judge).loss) }
+
+func (j *judge) loss(t *testing.T) {
+	t.Parallel()
+	r := j.record(t, j.host(t, "host", false), t.TempDir(), nil, "exercise", "lose")
+	if r.Code != 0 || r.Stderr != "" {
+		t.Fatalf("%+v", r.outcome)
+	}
+	r.check(t, true)
+	var writes []trace.Span // each of them whole
+	for _, c := range r.calls {
+		if c.Name == "write" {
+			writes = append(writes, trace.Span{Call: c.Number, To: int(*c.Result), All: true})
+		}
+	}
+	var sent []*sighting
+	for _, p := range r.packets {
+		if p.Payload > 0 {
+			sent = append(sent, p)
+		}
+	}
+	if len(writes) != 3 || len(sent) < 3 {
+		t.Fatalf("%d writes, %d segments with data", len(writes), len(sent))
+	}
+	for i, p := range sent {
+		want, again, cause := writes, true, "timer" // or the first of them: the kernel may put together what it sends again
+		switch i {
+		case 0:
+			want, again, cause = writes[:1], false, "call"
+		case 1:
+			want, again = writes[1:], false
+		}
+		carries := slices.Equal(p.Carries, want) || i > 1 && slices.Equal(p.Carries, writes[:1])
+		if !carries || p.Retransmit != again || p.Cause.Kind != cause || i == 0 && p.Cause.Call != writes[0].Call {
+			t.Errorf("segment %d carries %v, sent again is %v, its cause %+v; want %v, %v, %s", i, p.Carries, p.Retransmit, p.Cause, want, again, cause)
+		}
+	}
+}
