@@ -95,7 +95,7 @@ func (w *text) column(e entry, whole bool) {
 		s = joined(s, c.headerNote(), w.notes(c))
 	default:
 		s = number + c.opening(w.Data) + "…"
-		if c.Pending && w.ended {
+		if c.Pending && (w.ended || c.Ended) {
 			s += "  has not returned"
 		}
 		s = joined(s, c.headerNote())

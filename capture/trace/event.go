@@ -110,6 +110,7 @@ type Call struct {
 
 	Entered, Left time.Duration
 	Pending       bool // it had not returned when the events end: Left, Result and Errno say nothing
+	Ended         bool // with Pending: it never will, its thread ended in it or its return was lost. It was over when Left
 	Result        int64
 	Errno         string // by name, "" when it succeeded
 
@@ -132,9 +133,6 @@ type Call struct {
 	// (tcp_sock.write_seq); without it the results of earlier calls are added up.
 	Offset      int64
 	OffsetKnown bool
-
-	// lost: its return was never told. It was over when Left.
-	lost bool
 }
 
 // Message is one of a call's several messages.
@@ -189,8 +187,8 @@ func (c *Call) activeAt(t time.Duration) bool {
 	return c.Entered <= t && (c.goesOn() || t <= c.Left)
 }
 
-// goesOn tells whether the call had not returned when the events end.
-func (c *Call) goesOn() bool { return c.Pending && !c.lost }
+// goesOn tells whether the call may still return when the events end.
+func (c *Call) goesOn() bool { return c.Pending && !c.Ended }
 
 // Arg returns the argument of that name.
 func (c *Call) Arg(name string) (Arg, bool) {

@@ -106,7 +106,7 @@ func (l *Live) Records(t *Timeline, until time.Duration, start time.Time) []any 
 		case e.packet != nil:
 			l.packets[e.packet.Number] = true
 			all = append(all, e.packet.record("", start))
-		case e.leave || e.call.lost || e.call.Pending && until == math.MaxInt64:
+		case e.leave || e.call.Ended || e.call.Pending && until == math.MaxInt64:
 			l.entered[e.call.Number], l.left[e.call.Number] = true, true
 			all = append(all, e.call.record("", start))
 		}

@@ -99,7 +99,7 @@ func (w *text) number(c *CallRecord) string {
 
 func (w *text) entered(c *CallRecord) {
 	tail := "…"
-	if c.Pending && w.ended {
+	if c.Pending && (w.ended || c.Ended) {
 		tail += "  has not returned"
 	}
 	w.line("%s %s%s %s%s", w.time(c.Entered), w.number(c), w.paint(bold, c.opening(w.Data)), tail, w.note(c.headerNote()))

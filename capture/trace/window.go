@@ -96,7 +96,7 @@ func (w *Window) lose(e *Call) {
 	if at, ok := w.pending[w.threads[e.Thread]]; ok {
 		c := *w.events[at].(*Call)
 		if c.Thread == e.Thread && c.Entered <= e.Entered {
-			c.lost, c.Left = true, e.Entered
+			c.Ended, c.Left = true, e.Entered
 			w.events[at] = &c
 			delete(w.pending, c.Number)
 		}

@@ -57,6 +57,8 @@ var exercises = map[string]func(){
 	"threadends": exerciseThreadEnds,
 	"unix":       exerciseUnix,
 	"interrupt":  exerciseInterrupt,
+	"killed":     exerciseKilled,
+	"blocks":     exerciseBlocks,
 }
 
 func init() {
@@ -744,18 +746,42 @@ func exerciseInterrupt() {
 	unix.Close(s)
 }
 
-// asleep waits until a thread of this process sleeps in a system call: it is neither on its way there nor stopped by a
-// tracer.
+// exerciseKilled starts programs that wait for a datagram for ever, and ends them by signals: one that no program can
+// handle, one of which the kernel makes such a one, and one that leaves a core dump.
+func exerciseKilled() {
+	did(unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}))
+	for _, signal := range []unix.Signal{unix.SIGKILL, unix.SIGTERM, unix.SIGABRT} {
+		pid := got(syscall.ForkExec("/proc/self/exe", []string{"exercise", "blocks"}, &syscall.ProcAttr{Env: append(os.Environ(), "GOTRACEBACK=none"), Files: []uintptr{0, 1, 2}}))
+		asleep(pid, unix.SYS_RECVFROM)
+		did(unix.Kill(pid, signal))
+		var ws unix.WaitStatus
+		got(unix.Wait4(pid, &ws, 0, nil))
+		expect(ws.Signaled() && ws.Signal() == signal, "status %x, want ended by %v", ws, signal)
+	}
+}
+
+// exerciseBlocks waits for ever, and lets all signals do what they do by default: Go's runtime handles them otherwise.
+func exerciseBlocks() {
+	for _, signal := range []unix.Signal{unix.SIGTERM, unix.SIGABRT} {
+		var action [4]uint64 // struct sigaction of the kernel: SIG_DFL
+		_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
+		expect(errno == 0, "rt_sigaction: %v", errno)
+	}
+	r, _ := bound(false, unix.SOCK_DGRAM)
+	unix.Recvfrom(r, make([]byte, 1), 0)
+}
+
+// asleep waits until a thread sleeps in a system call: it is neither on its way there nor stopped by a tracer.
 func asleep(tid, number int) {
 	sleeps := func() bool {
-		b := got(os.ReadFile(fmt.Sprintf("/proc/self/task/%d/stat", tid)))
+		b := got(os.ReadFile(fmt.Sprintf("/proc/%d/stat", tid)))
 		return b[bytes.LastIndexByte(b, ')')+2] == 'S'
 	}
 	for ; ; time.Sleep(time.Millisecond) {
 		if !sleeps() {
 			continue
 		}
-		in := got(os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", tid)))
+		in := got(os.ReadFile(fmt.Sprintf("/proc/%d/syscall", tid)))
 		if strings.HasPrefix(string(in), strconv.Itoa(number)+" ") && sleeps() {
 			return
 		}

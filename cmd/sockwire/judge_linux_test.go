@@ -515,25 +515,10 @@ const (
 	asSet                 // the calls on each socket, each kind once: for programs that ask as often as they like
 )
 
-// unreturned marks the calls in which a thread was ended, by an exec of another or by a signal. The kernel leaves such a
-// call with an ERESTART that nobody sees, which its trace points show and strace does not.
-func unreturned(calls []*call) {
-	last := map[int]*call{}
-	for _, c := range calls {
-		last[c.Thread] = c
-	}
-	for _, c := range last {
-		if strings.HasPrefix(c.Errno, "ERESTART") {
-			c.Result, c.Errno = nil, ""
-		}
-	}
-}
-
 // sequences are the calls of each thread or socket as text. Tries that had to wait or were interrupted are left out
 // unless they are compared by thread: how often something is not ready yet is another at every run.
 func sequences(calls []*call, by order) []string {
 	slices.SortStableFunc(calls, func(a, b *call) int { return int(a.Entered - b.Entered) })
-	unreturned(calls)
 	var keys []string
 	lines := map[string][]string{}
 	latest := map[string]*call{}

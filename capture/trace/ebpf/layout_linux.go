@@ -71,6 +71,25 @@ func (l *layout) offset(name, path string) int16 {
 	return int16(at)
 }
 
+// element is where an element of an array that is a field stands.
+func (l *layout) element(name, field string, i int) int16 {
+	var s *btf.Struct
+	if l.err != nil || l.spec.TypeByName(name, &s) != nil {
+		return l.offset(name, field) // which says what is wrong
+	}
+	t, _, _ := member(s, field)
+	a, ok := btf.UnderlyingType(t).(*btf.Array)
+	if !ok {
+		l.fail("struct %s: %s is no array", name, field)
+		return 0
+	}
+	size, err := btf.Sizeof(a.Type)
+	if err != nil {
+		l.fail("struct %s: %s: %w", name, field, err)
+	}
+	return l.offset(name, field) + int16(i*size)
+}
+
 // member finds a field of a structure or union.
 func member(t btf.Type, name string) (btf.Type, uint32, bool) {
 	var members []btf.Member

@@ -3,7 +3,10 @@
 package ebpf
 
 import (
+	"strconv"
+
 	"github.com/cilium/ebpf/asm"
+	"golang.org/x/sys/unix"
 
 	"sockwire/capture/trace/internal/abi"
 )
@@ -345,11 +348,12 @@ func (c *code) leave(m *maps, data int) {
 	c.add(
 		asm.LoadMem(asm.R1, asm.R0, sActive, asm.Word),
 		asm.JEq.Imm(asm.R1, 0, c.to("out")),
-		asm.LoadMem(asm.R2, asm.R0, sFlags, asm.Word),
-		asm.StoreMem(asm.RFP, flags, asm.R2, asm.DWord),
+		asm.LoadMem(asm.R8, asm.R0, sFlags, asm.Word),
 		storeImm(asm.R0, sActive, 0, asm.DWord),
 		asm.StoreMem(asm.RFP, -32, asm.R1, asm.DWord),
 	)
+	c.dying("out")
+	c.add(asm.StoreMem(asm.RFP, flags, asm.R8, asm.DWord))
 	c.scratchOf(m, asm.R8)
 	c.begin(recordLeave)
 	c.stamp()
@@ -400,6 +404,51 @@ func (c *code) leave(m *maps, data int) {
 	c.submit()
 	c.at("out")
 	c.ret(0)
+}
+
+// dying jumps when a signal interrupted the call, of which the result is on the stack and the task below it, and is
+// about to end the thread: the call returns to nobody.
+func (c *code) dying(to string) {
+	const result, task = -16, -24
+	// Signals that end a process by default, with a core dump. Of all others the kernel makes a SIGKILL for each
+	// thread (complete_signal in kernel/signal.c), as it does where another thread exits or executes a program.
+	dumps := []unix.Signal{
+		unix.SIGQUIT, unix.SIGILL, unix.SIGTRAP, unix.SIGABRT, unix.SIGBUS, unix.SIGFPE, unix.SIGSEGV, unix.SIGXCPU, unix.SIGXFSZ, unix.SIGSYS,
+	}
+	bit := func(s unix.Signal) int32 { return 1 << (s - 1) }
+	mask := int32(0)
+	for _, s := range dumps {
+		mask |= bit(s)
+	}
+	c.add(
+		asm.LoadMem(asm.R1, asm.RFP, result, asm.DWord),
+		asm.JEq.Imm(asm.R1, -int32(unix.EINTR), c.to("interrupted")),
+		asm.Add.Imm(asm.R1, 516), // ERESTART_RESTARTBLOCK is the last of those that are for the kernel, linux/errno.h
+		asm.JGT.Imm(asm.R1, 4, c.to("alive")),
+	)
+	c.at("interrupted")
+	c.add(asm.LoadMem(asm.R1, asm.RFP, task, asm.DWord))
+	c.load(asm.R2, asm.R1, "task_struct", "pending.signal", asm.DWord)
+	c.add(asm.JSet.Imm(asm.R2, bit(unix.SIGKILL), c.to(to)))
+	c.load(asm.R3, asm.R1, "task_struct", "signal", asm.DWord)
+	c.load(asm.R3, asm.R3, "signal_struct", "shared_pending.signal", asm.DWord)
+	c.add(asm.Or.Reg(asm.R2, asm.R3))
+	c.load(asm.R3, asm.R1, "task_struct", "blocked", asm.DWord)
+	c.add(
+		asm.Xor.Imm(asm.R3, -1),
+		asm.And.Reg(asm.R2, asm.R3),
+		asm.And.Imm(asm.R2, mask),
+		asm.JEq.Imm(asm.R2, 0, c.to("alive")),
+	)
+	c.load(asm.R1, asm.R1, "task_struct", "sighand", asm.DWord)
+	for _, s := range dumps {
+		next := "after " + strconv.Itoa(int(s))
+		c.add(asm.Mov.Reg(asm.R3, asm.R2), asm.And.Imm(asm.R3, bit(s)), asm.JEq.Imm(asm.R3, 0, c.to(next)))
+		c.add(asm.LoadMem(asm.R3, asm.R1, c.element("sighand_struct", "action", int(s)-1)+c.offset("k_sigaction", "sa.sa_handler"), asm.DWord))
+		c.add(asm.JEq.Imm(asm.R3, 0, c.to(to))) // SIG_DFL
+		c.at(next)
+	}
+	c.at("alive")
 }
 
 // fork is the program where a task has made another (sched_process_fork): parent, child.

@@ -472,13 +472,13 @@ func (t *Tracer) take(r *record) {
 	case recordExec:
 		p.waiting, p.Name = false, r.name()
 		p.borrower.Close()
-		delete(t.threads, r.tid)
+		t.end(r.tid, at)
 		t.refresh(p, r, at)
 		if abi.Foreign(fmt.Sprintf("/proc/%d/exe", p.PID)) {
 			t.foreign(p)
 		}
 	case recordExit:
-		delete(t.threads, r.tid)
+		t.end(r.tid, at)
 		if r.args[0] == 0 {
 			t.forget(p, at)
 		}
@@ -628,6 +628,16 @@ func (t *Tracer) cookies(r *record, at time.Duration) {
 	for i := range r.sockets {
 		t.sockets.Sight(r.sockets[i].id, r.sockets[i].cookie, at)
 	}
+}
+
+// end forgets a thread. Of a call in which it ended there is no record of the return.
+func (t *Tracer) end(tid int, at time.Duration) {
+	if th := t.threads[tid]; th != nil && th.call != nil {
+		c := *th.call
+		c.Ended, c.Left = true, at
+		t.emit(&c)
+	}
+	delete(t.threads, tid)
 }
 
 // moment is what is known of sockets at the time of the record that is being looked at.

@@ -388,6 +388,7 @@ func (t *Tracer) event(tid int, ws unix.WaitStatus) error {
 			}
 		}
 		if th != nil {
+			t.end(th, left)
 			t.remove(th)
 		}
 		delete(t.early, tid)
@@ -484,10 +485,12 @@ func (t *Tracer) exec(th *thread) {
 	}
 	for _, other := range t.threads {
 		if other.process == p && other != th {
+			t.end(other, t.clock.Now())
 			t.remove(other)
 		}
 	}
-	th.call, th.table = nil, false
+	t.end(th, t.clock.Now()) // that of the first thread, which another has replaced
+	th.table = false
 	p.Name = abi.Comm(p.PID)
 	p.borrower.Close()
 	t.refresh(p)
@@ -688,6 +691,9 @@ func (t *Tracer) leave(th *thread, result int64, left time.Duration) {
 	if th.call == nil {
 		return
 	}
+	if dying(th.tid, result) {
+		return // to nobody
+	}
 	c := *th.call
 	th.call = nil
 	c.Args = c.Args[:len(c.Args):len(c.Args)] // what is added goes elsewhere
@@ -696,6 +702,39 @@ func (t *Tracer) leave(th *thread, result int64, left time.Duration) {
 	d.Leave(&c, th.args, result)
 	t.sockets.Apply(&th.process.Process, &c)
 	t.emit(&c)
+}
+
+// end ends the call of a thread that has ended in it.
+func (t *Tracer) end(th *thread, at time.Duration) {
+	if th.call == nil {
+		return
+	}
+	c := *th.call
+	c.Ended, c.Left = true, at
+	th.call = nil
+	t.emit(&c)
+}
+
+// dying tells whether a signal has interrupted a call and is about to end the thread.
+func dying(tid int, result int64) bool {
+	if result != -int64(unix.EINTR) && (result < -516 || result > -512) { // those that are for the kernel, linux/errno.h
+		return false
+	}
+	return fatal(abi.Status(tid))
+}
+
+// harmless are the signals that end no process by default: those that are ignored and those that stop it or let it
+// go on, see signal(7).
+const harmless = 1<<(unix.SIGCHLD-1) | 1<<(unix.SIGCONT-1) | 1<<(unix.SIGURG-1) | 1<<(unix.SIGWINCH-1) |
+	1<<(unix.SIGSTOP-1) | 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGTTIN-1) | 1<<(unix.SIGTTOU-1)
+
+// fatal tells whether a signal waits that the thread takes and that ends its process, by what /proc/PID/status says.
+func fatal(status map[string]string) bool {
+	set := func(field string) uint64 {
+		n, _ := strconv.ParseUint(status[field], 16, 64)
+		return n
+	}
+	return (set("SigPnd")|set("ShdPnd"))&^(set("SigBlk")|set("SigIgn")|set("SigCgt")|harmless) != 0
 }
 
 // stop ends the trace from outside: it kills what was started, and lets go of what was attached to.

@@ -2,10 +2,34 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"sockwire/capture/trace"
 )
+
+// TestEnded has threads end in a call: by signals, and by an exec of another thread. None of the calls has returned, whatever
+// the kernel left them with.
+func TestEnded(t *testing.T) { eachEngine(t, (*judge).ended) }
+
+func (j *judge) ended(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{"killed": "recvfrom = ? recvfrom = ? recvfrom = ?", "execthread": "read = ? read = ? read = ? read = ? read = ?"} {
+		r := j.record(t, j.host(t, "host "+args, false), t.TempDir(), nil, "exercise", args)
+		if r.Code != 0 || r.Stderr != "" {
+			t.Errorf("%+v", r.outcome)
+		}
+		var got []string
+		for _, c := range r.calls {
+			if c.Errno != "" || c.Result == nil {
+				got = append(got, c.text(false))
+			}
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("%s: %s, want %s", args, s, want)
+		}
+	}
+}
 
 // TestLoss loses segments on purpose: the probe and what is sent again say what they carry, and that a timer caused them.
 func TestLoss(t *testing.T) { eachEngine(t, (*judge).loss) }
