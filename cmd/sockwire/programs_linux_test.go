@@ -67,7 +67,7 @@ func TestPrograms(t *testing.T) {
 		ptrace bool
 	}{
 		{name: "curl and http.server", args: []string{"sh", "web.sh"}, by: bySocket, short: true},
-		{name: "dig", args: []string{"python3", "dns.py"}, by: bySocket},
+		{name: "dig and dnsmasq", args: []string{"sh", "dns.sh"}, by: bySocket},
 		{name: "ping", args: []string{"sh", "ping.sh"}},
 		{name: "nc", args: []string{"sh", "nc.sh"}, by: bySocket},
 		{name: "iperf3", args: []string{"sh", "iperf.sh"}, by: asSet, part: true, ptrace: true},
