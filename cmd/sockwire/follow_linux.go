@@ -130,11 +130,10 @@ func (r *tracing) read() {
 		}
 		r.lost.Add(f.Drops)
 		number++
-		at := r.clock.At(f.Time)
-		if at < r.began {
+		if number <= r.ours {
 			continue
 		}
-		p := trace.FromFrame(f, number, at, r.host, name)
+		p := trace.FromFrame(f, number, r.clock.At(f.Time), r.host, name)
 		if p.TCP != nil || p.UDP != nil {
 			if len(p.Payload) > keptPayload {
 				p.Payload, p.Network = slices.Clone(p.Payload[:keptPayload]), nil

@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"sync/atomic"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -51,7 +50,6 @@ func traceProgram(ctx context.Context, env *cli.Env, o options, args []string) (
 	if r.save, err = r.o.packetFile(r.live); err != nil {
 		return 0, errors.Join(err, r.close())
 	}
-	r.began = r.clock.Now()
 	go r.giveUp()
 	err = r.run(ctx)
 	return r.tracer.Status().ExitCode(), errors.Join(err, r.close())
@@ -70,7 +68,7 @@ type tracing struct {
 	live    *capture.Live
 	packets counted // of them
 	lost    atomic.Uint64
-	began   time.Duration // earlier packets are our own, of the time when the capture was made ready
+	ours    int // the first of them were sent to make the capture ready
 
 	matcher trace.Matcher
 	window  trace.Window
@@ -114,7 +112,12 @@ func (r *tracing) capture(ctx context.Context) error {
 			return err
 		}
 		r.in.add(&trace.Host{Name: r.host, Addrs: addresses(), Captured: true}, nil)
-		return cmsg.AwaitStamps()
+		if err := cmsg.AwaitStamps(); err != nil {
+			return err
+		}
+		s, err := r.live.Stats()
+		r.ours = int(s.Received)
+		return err
 	})
 	switch {
 	case r.live == nil:

@@ -599,7 +599,7 @@ func TestErrors(t *testing.T) {
 // TestPrograms traces programs that are not ours with both engines: each timeline adds up, packets hold what calls
 // passed, and both engines tell of the same bytes.
 func TestPrograms(t *testing.T) {
-	for _, name := range []string{"curl", "python3", "dig", "iperf3"} {
+	for _, name := range []string{"curl", "python3", "dig", "dnsmasq", "iperf3"} {
 		peer(t, name)
 	}
 	dir, err := filepath.Abs("../../../cmd/sockwire/testdata/programs")
@@ -614,7 +614,7 @@ func TestPrograms(t *testing.T) {
 	}{
 		{name: "curl and http.server", args: []string{"sh", "web.sh"}, same: true, short: true},
 		{name: "forking server", args: []string{"python3", "fork.py"}, same: true, short: true},
-		{name: "dig", args: []string{"python3", "dns.py"}, same: true},
+		{name: "dig and dnsmasq", args: []string{"sh", "dns.sh"}, same: true},
 		{name: "ping", args: []string{"sh", "ping.sh"}},
 		{name: "nc", args: []string{"sh", "nc.sh"}, same: true},
 		{name: "iperf3", args: []string{"sh", "iperf.sh"}},
