@@ -117,6 +117,9 @@ func icmpErrnos(v6 bool, typ, code uint8) []string {
 // fail gives the error that p brought to its socket to the first call that reports it. Reading it from the error queue takes
 // it from the socket (sock_dequeue_err_skb, net/core/skbuff.c).
 func (c *correlator) fail(p *PacketRecord, errnos []string) {
+	if p.To == nil {
+		return
+	}
 	p.waiting = p.queued == nil
 	for _, call := range p.To.since(p.Time, math.MaxInt64) {
 		if call == p.queued {

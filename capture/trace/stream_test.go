@@ -244,6 +244,16 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestResetToNobody has a reset for a socket that is not known, as those of other programs are.
+func TestResetToNobody(t *testing.T) {
+	s := new(script)
+	s.segment(3, true, trace.SYN, 0, 0, "")
+	s.segment(3.1, false, trace.RST|trace.ACK, 0, 1, "")
+	if p := trace.Correlate(s.events).Packets; len(p) != 2 || p[1].To != nil {
+		t.Errorf("%d packets", len(p))
+	}
+}
+
 // TestReceivesAtOnce checks two receives that ran at once: without their places nothing is said of them nor of what
 // comes after; with a place that the source knows it is said, and one that ran alone makes all known again.
 func TestReceivesAtOnce(t *testing.T) {
