@@ -21,11 +21,8 @@ type Sighting struct {
 	Socket SocketID // the same socket, 0 when it is not one of those that are traced
 	Raw    bool     // it is a raw socket, which gets a copy of packets that others get too
 	Group  bool     // the packet came to a group of hosts, and perhaps to several sockets
-	// Length is that of the packet from its IP header on, SegmentSize the payload of each of the segments that it
-	// stands for, 0 for one.
-	Length, SegmentSize int
-	Kept                int // bytes of Header that are the packet's
-	Header              [SightingHeader]byte
+	Kept   int      // bytes of Header that are the packet's, from its IP header on
+	Header [SightingHeader]byte
 }
 
 // Sightings are packets seen at the sockets of a network namespace, in the order in which they were seen. They are an
@@ -107,7 +104,7 @@ const (
 	sightingSlack = 50 * time.Microsecond
 	// sightingLimit is how many sightings are remembered, sightingReach how many with equal headers are looked
 	// through for the receivers of one packet.
-	sightingLimit = 1 << 18
+	sightingLimit = 1 << 16
 	sightingReach = 64
 	// flowLimit is how many flows are remembered.
 	flowLimit = 1 << 16

@@ -38,21 +38,18 @@ const (
 	pkTime      = 0 // of CLOCK_MONOTONIC
 	pkInode     = 8 // of the socket, 0 while or after no process has it
 	pkCookie    = 16
-	pkLength    = 24 // from the IP header on
-	pkSegment   = 28 // payload of each segment that it stands for, 0 for one packet
-	pkKept      = 32 // bytes of it that follow
-	pkDirection = 36 // trace.In or trace.Out
-	pkRaw       = 37 // the type of the socket is SOCK_RAW
-	pkGroup     = 38 // struct __sk_buff's pkt_type: PACKET_HOST or another
-	pkHeader    = 40
+	pkKept      = 24 // bytes of the packet that follow, from its IP header on
+	pkDirection = 28 // trace.In or trace.Out
+	pkRaw       = 29 // the type of the socket is SOCK_RAW
+	pkGroup     = 30 // struct __sk_buff's pkt_type: PACKET_HOST or another
+	pkHeader    = 32
 	pkSize      = pkHeader + trace.SightingHeader
 
 	packetRing = 16 << 20
 
 	// Of struct __sk_buff (include/uapi/linux/bpf.h).
-	skbLength  = 0
-	skbType    = 4
-	skbGSOSize = 176
+	skbLength = 0
+	skbType   = 4
 )
 
 // The map of flows: of two ends, ports, protocol and direction the socket.
@@ -183,8 +180,7 @@ func (c *code) packet(ring, flows, lost *ebpf.Map, network uint32, direction tra
 		storeImm(r9, pkDirection, int64(direction), asm.Byte),
 		asm.LoadMem(asm.R1, asm.RFP, onRaw, asm.DWord), asm.StoreMem(r9, pkRaw, asm.R1, asm.Byte),
 		asm.LoadMem(asm.R1, r6, skbType, asm.Word), asm.StoreMem(r9, pkGroup, asm.R1, asm.Half),
-		asm.LoadMem(asm.R1, r6, skbGSOSize, asm.Word), asm.StoreMem(r9, pkSegment, asm.R1, asm.Word),
-		asm.LoadMem(asm.R4, r6, skbLength, asm.Word), asm.StoreMem(r9, pkLength, asm.R4, asm.Word),
+		asm.LoadMem(asm.R4, r6, skbLength, asm.Word),
 		asm.JLE.Imm(asm.R4, trace.SightingHeader, c.to("short")),
 		asm.Mov.Imm(asm.R4, trace.SightingHeader),
 	)
@@ -328,8 +324,7 @@ func parsePacket(b []byte, s *trace.Sighting) error {
 	}
 	*s = trace.Sighting{
 		Time: time.Duration(order.Uint64(b[pkTime:])), Socket: trace.SocketID(order.Uint64(b[pkInode:])), Cookie: order.Uint64(b[pkCookie:]),
-		Direction: trace.Direction(b[pkDirection]), Length: int(order.Uint32(b[pkLength:])), SegmentSize: int(order.Uint32(b[pkSegment:])),
-		Kept: int(kept), Raw: b[pkRaw] != 0, Group: order.Uint16(b[pkGroup:]) != unix.PACKET_HOST,
+		Direction: trace.Direction(b[pkDirection]), Raw: b[pkRaw] != 0, Group: order.Uint16(b[pkGroup:]) != unix.PACKET_HOST, Kept: int(kept),
 	}
 	copy(s.Header[:], b[pkHeader:])
 	return nil

@@ -17,8 +17,6 @@ func aPacket() []byte {
 	order.PutUint64(b[pkTime:], 12345)
 	order.PutUint64(b[pkInode:], 99)
 	order.PutUint64(b[pkCookie:], 7)
-	order.PutUint32(b[pkLength:], 3000)
-	order.PutUint32(b[pkSegment:], 1400)
 	order.PutUint32(b[pkKept:], trace.SightingHeader)
 	b[pkDirection], b[pkRaw] = uint8(trace.In), 1
 	order.PutUint16(b[pkGroup:], unix.PACKET_MULTICAST)
@@ -28,7 +26,7 @@ func aPacket() []byte {
 
 func TestParsePacket(t *testing.T) {
 	var got trace.Sighting
-	want := trace.Sighting{Time: 12345, Direction: trace.In, Cookie: 7, Socket: 99, Raw: true, Group: true, Length: 3000, SegmentSize: 1400, Kept: trace.SightingHeader}
+	want := trace.Sighting{Time: 12345, Direction: trace.In, Cookie: 7, Socket: 99, Raw: true, Group: true, Kept: trace.SightingHeader}
 	want.Header[0] = 0x45
 	b := aPacket()
 	if err := parsePacket(b, &got); err != nil || got != want {
