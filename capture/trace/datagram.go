@@ -255,7 +255,7 @@ func (c *CallRecord) receipts() []receipt {
 	}
 	var all []receipt
 	for i, m := range c.Messages[:min(len(c.Messages), int(c.Result))] {
-		all = append(all, receipt{index: i, from: m.Addr, data: m.Data[:min(len(m.Data), m.Size)], room: m.Size, size: m.Size})
+		all = append(all, receipt{index: i, from: m.Addr, data: m.Data[:min(len(m.Data), m.Size)], room: cmp.Or(m.Room, m.Size), size: m.Size})
 	}
 	return all
 }

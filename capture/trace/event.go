@@ -139,6 +139,7 @@ type Call struct {
 type Message struct {
 	Data []byte
 	Size int // bytes sent or received
+	Room int // bytes there was room for, in one that was received; 0 is not known
 	Addr Addr
 	// Control describes the message's control messages, as the argument control of a call with one message does.
 	Control  Arg

@@ -93,6 +93,7 @@ type dataJSON struct {
 type messageJSON struct {
 	Data    string   `json:"data_hex"`
 	Length  int      `json:"length"`
+	Room    int      `json:"room,omitempty"`
 	Addr    string   `json:"addr,omitempty"`
 	Control any      `json:"control,omitempty"`
 	Flags   []string `json:"returned_flags,omitempty"`
@@ -262,7 +263,7 @@ func (c *CallRecord) record(scene string, start time.Time) callJSON {
 		}
 	}
 	for _, m := range c.Messages {
-		j := messageJSON{Data: hex.EncodeToString(m.Data), Length: m.Size, Addr: m.Addr.text(), Flags: m.Returned}
+		j := messageJSON{Data: hex.EncodeToString(m.Data), Length: m.Size, Room: m.Room, Addr: m.Addr.text(), Flags: m.Returned}
 		if m.Control.Size > 0 {
 			j.Control = m.Control.value()
 		}

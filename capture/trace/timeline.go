@@ -211,7 +211,7 @@ func (c *Call) sane() *Call {
 	}
 	d.Messages = slices.Clone(d.Messages)
 	for i := range d.Messages {
-		d.Messages[i].Size = max(d.Messages[i].Size, 0)
+		d.Messages[i].Size, d.Messages[i].Room = max(d.Messages[i].Size, 0), max(d.Messages[i].Room, 0)
 	}
 	if d.Errno == "" && (d.sends() || d.reads()) {
 		d.Result = max(d.Result, 0)

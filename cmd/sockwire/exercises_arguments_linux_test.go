@@ -103,7 +103,6 @@ func exerciseValues() {
 	accept := []unix.SockFilter{{Code: 0x06, K: 0xffffffff}}
 	did(unix.SetsockoptSockFprog(c, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &accept[0]}))
 	setsockopt(c, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, make([]byte, 4))
-	setsockopt(c, unix.SOL_SOCKET, unix.SO_KEEPALIVE, []byte{1})
 	unix.Close(c)
 	unix.Close(p)
 
@@ -116,14 +115,15 @@ func exerciseValues() {
 	}
 	did(unix.SetsockoptInt(u, unix.SOL_IP, unix.IP_TOS, 0x10))
 	did(unix.SetsockoptInt(u, unix.SOL_IP, unix.IP_TTL, 3))
-	group := [4]byte{239, 1, 2, 3}
-	did(unix.SetsockoptIPMreq(u, unix.SOL_IP, unix.IP_ADD_MEMBERSHIP, &unix.IPMreq{Multiaddr: group, Interface: [4]byte{127, 0, 0, 1}}))
-	did(unix.SetsockoptIPMreqn(u, unix.SOL_IP, unix.IP_DROP_MEMBERSHIP, &unix.IPMreqn{Multiaddr: group, Address: [4]byte{127, 0, 0, 1}, Ifindex: 1}))
+	// On an interface that is not there: of one that is the kernel would tell the network.
+	group, nowhere := [4]byte{239, 1, 2, 3}, [4]byte{192, 0, 2, 55}
+	expect(unix.SetsockoptIPMreq(u, unix.SOL_IP, unix.IP_ADD_MEMBERSHIP, &unix.IPMreq{Multiaddr: group, Interface: nowhere}) != nil, "joined")
+	expect(unix.SetsockoptIPMreqn(u, unix.SOL_IP, unix.IP_DROP_MEMBERSHIP, &unix.IPMreqn{Multiaddr: group, Address: nowhere, Ifindex: 999}) != nil, "left")
 	did(unix.SetsockoptInet4Addr(u, unix.SOL_IP, unix.IP_MULTICAST_IF, [4]byte{127, 0, 0, 1}))
 	getsockopt(u, unix.SOL_IP, unix.IP_MULTICAST_IF, 4)
 	setsockopt(u, unix.SOL_IP, unix.IP_MULTICAST_IF, bytesOf(&unix.IPMreqn{Address: [4]byte{127, 0, 0, 1}, Ifindex: 1}))
 	setsockopt(u, unix.SOL_IP, unix.IP_MULTICAST_TTL, []byte{4})
-	setsockopt(u, unix.SOL_IP, unix.IP_ADD_SOURCE_MEMBERSHIP, append(append([]byte{232, 1, 2, 3}, 127, 0, 0, 1), 127, 0, 0, 2))
+	setsockopt(u, unix.SOL_IP, unix.IP_ADD_SOURCE_MEMBERSHIP, append(append([]byte{232, 1, 2, 3}, nowhere[:]...), 127, 0, 0, 2))
 	did(unix.SetsockoptInt(u, unix.SOL_UDP, unix.UDP_SEGMENT, 1000))
 	did(unix.SetsockoptInt(u, unix.SOL_UDP, unix.UDP_GRO, 1))
 	setsockopt(u, unix.SOL_UDP, unix.UDP_GRO, nil)
@@ -132,8 +132,8 @@ func exerciseValues() {
 
 	v, _ := bound(true, unix.SOCK_DGRAM)
 	group6 := [16]byte{0: 0xff, 1: 0x12, 15: 1}
-	did(unix.SetsockoptIPv6Mreq(v, unix.SOL_IPV6, unix.IPV6_JOIN_GROUP, &unix.IPv6Mreq{Multiaddr: group6, Interface: 1}))
-	did(unix.SetsockoptIPv6Mreq(v, unix.SOL_IPV6, unix.IPV6_LEAVE_GROUP, &unix.IPv6Mreq{Multiaddr: group6, Interface: 1}))
+	expect(unix.SetsockoptIPv6Mreq(v, unix.SOL_IPV6, unix.IPV6_JOIN_GROUP, &unix.IPv6Mreq{Multiaddr: group6, Interface: 999}) != nil, "joined")
+	expect(unix.SetsockoptIPv6Mreq(v, unix.SOL_IPV6, unix.IPV6_LEAVE_GROUP, &unix.IPv6Mreq{Multiaddr: group6, Interface: 1}) != nil, "left")
 	did(unix.SetsockoptInt(v, unix.SOL_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DO))
 	did(unix.SetsockoptInt(v, unix.SOL_IPV6, unix.IPV6_TCLASS, 8))
 	did(unix.SetsockoptInt(v, unix.SOL_IPV6, unix.IPV6_UNICAST_HOPS, 9))
@@ -295,7 +295,7 @@ func exerciseErrorQueue() {
 	}
 	r, name := bound(false, unix.SOCK_DGRAM)
 	s := dial(name, false, unix.SOCK_DGRAM)
-	did(unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, unix.SOF_TIMESTAMPING_TX_SOFTWARE|unix.SOF_TIMESTAMPING_SOFTWARE|unix.SOF_TIMESTAMPING_OPT_ID))
+	did(unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, unix.SOF_TIMESTAMPING_TX_SOFTWARE|unix.SOF_TIMESTAMPING_SOFTWARE|unix.SOF_TIMESTAMPING_OPT_ID|unix.SOF_TIMESTAMPING_OPT_TSONLY))
 	got(unix.Write(s, []byte("stamp it")))
 	wait(s)
 	_, _, _, _, err := unix.Recvmsg(s, b, oob, unix.MSG_ERRQUEUE)

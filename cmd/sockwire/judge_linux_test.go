@@ -160,8 +160,9 @@ type call struct {
 	FD     *int
 	Socket string
 	Args   []struct {
-		Name  string
-		Value json.RawMessage
+		Name     string
+		Value    json.RawMessage
+		Returned bool
 	}
 	Entered int64  `json:"entered_ns"`
 	Left    *int64 `json:"left_ns"`
@@ -174,10 +175,17 @@ type call struct {
 	Error   int    `json:"error_packet"`
 
 	Messages []struct {
-		Data   string `json:"data_hex"`
-		Length int
+		Data     string `json:"data_hex"`
+		Length   int
+		Room     int
+		Addr     string
+		Control  struct{ Text string }
+		Returned []string `json:"returned_flags"`
 	}
 	Received []trace.Span
+	Returned []string `json:"returned_flags"`
+
+	theirs []string // the arguments, of one that strace has told
 }
 
 func (c *call) arg(name string) string {
@@ -207,10 +215,21 @@ func (c *call) sent(t *testing.T, message int) []byte {
 }
 
 // text is the call as it is compared.
-func (c *call) text(fd bool) string {
+func (c *call) text(fd, data bool) string {
 	s := c.Name
-	if fd && c.FD != nil {
-		s += fmt.Sprintf("(%d)", *c.FD)
+	if c.Result != nil && (fd || !c.receives()) { // how much a receive asks for may depend on what came before
+		args := c.theirs
+		if args == nil {
+			args = c.arguments()
+		}
+		var kept []string
+		for _, a := range args {
+			if what, _, _ := strings.Cut(a, " "); what == "data" && !data || !fd && slices.Contains([]string{"fd", "in_fd", "fd_in", "fd_out", "newfd", "sv", "control"}, what) {
+				continue
+			}
+			kept = append(kept, a)
+		}
+		s += "(" + strings.Join(kept, ", ") + ")"
 	}
 	switch {
 	case c.Result == nil:
@@ -227,6 +246,10 @@ func (c *call) text(fd bool) string {
 // takes tells whether the call received something.
 func (c *call) takes() bool {
 	return (strings.HasPrefix(c.Name, "recv") || c.Name == "read") && c.Result != nil && *c.Result > 0
+}
+
+func (c *call) receives() bool {
+	return slices.Contains([]string{"recvfrom", "recvmsg", "recvmmsg", "read", "readv", "preadv2"}, c.Name)
 }
 
 type sighting struct {
@@ -366,7 +389,7 @@ func (r *recording) check(t *testing.T, whole bool) {
 			continue
 		}
 		on := r.sockets[c.Socket]
-		if c.Data != "" && len(c.Messages) == 0 && on.Kind != "raw" && on.Kind != "unknown" {
+		if c.Data != "" && len(c.Messages) == 0 && !strings.Contains(c.arg("flags"), "MSG_ERRQUEUE") && on.Kind != "raw" && on.Kind != "unknown" {
 			var want []byte
 			known := true
 			for _, s := range c.Received {
@@ -427,6 +450,7 @@ const straceCalls = "trace=%network,read,write,readv,writev,preadv2,pwritev2,sen
 
 var (
 	straceLine = regexp.MustCompile(`^(\d+\.\d+) (\w+)\((.*)\)? += (0x[0-9a-f]+|-?\d+|\?)(?:<[^>]*>)?(?: (E\w+))?`)
+	stracePath = regexp.MustCompile(`<(?:\\x[0-9a-f]{2})+>`)
 	straceFD   = regexp.MustCompile(`^(\d+)(?:<([^>]*)>)?`)
 	straceSock = regexp.MustCompile(`<socket:\[(\d+)\]>`)
 )
@@ -436,7 +460,7 @@ func (j *judge) strace(t *testing.T, h *netlab.Host, dir string, args ...string)
 	t.Helper()
 	peer(t, "strace")
 	out := t.TempDir()
-	o := j.do(t, h, dir, slices.Concat([]string{"strace", "-ff", "-y", "-ttt", "-o", filepath.Join(out, "of"), "-e", straceCalls, "-e", "signal=none", "--"}, args)...)
+	o := j.do(t, h, dir, slices.Concat([]string{"strace", "-ff", "-y", "-ttt", "-v", "-xx", "-s", "1000000", "-o", filepath.Join(out, "of"), "-e", straceCalls, "-e", "signal=none", "--"}, args)...)
 	files, err := filepath.Glob(filepath.Join(out, "of.*"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("strace wrote nothing: %+v", o)
@@ -464,6 +488,7 @@ func (j *judge) strace(t *testing.T, h *netlab.Host, dir string, args ...string)
 // straceCall reads a line; what is no call on a socket gives nil.
 func straceCall(t *testing.T, line string) *call {
 	t.Helper()
+	line = stracePath.ReplaceAllStringFunc(line, func(path string) string { return "<" + string(literal(path[1:len(path)-1])) + ">" })
 	m := straceLine.FindStringSubmatch(line)
 	if m == nil {
 		return nil // +++ exited with 0 +++
@@ -503,6 +528,9 @@ func straceCall(t *testing.T, line string) *call {
 	if s := straceSock.FindStringSubmatch(line); s != nil {
 		c.Socket = s[1] // of socket and socketpair: the one that it made
 	}
+	if c.Result != nil {
+		c.theirs = straceArguments(c.Name, m[3], *c.Result, c.Errno != "")
+	}
 	return c
 }
 
@@ -517,7 +545,7 @@ const (
 
 // sequences are the calls of each thread or socket as text. Tries that had to wait or were interrupted are left out
 // unless they are compared by thread: how often something is not ready yet is another at every run.
-func sequences(calls []*call, by order) []string {
+func sequences(calls []*call, by order, data bool) []string {
 	slices.SortStableFunc(calls, func(a, b *call) int { return int(a.Entered - b.Entered) })
 	var keys []string
 	lines := map[string][]string{}
@@ -531,11 +559,11 @@ func sequences(calls []*call, by order) []string {
 		}
 		if last := latest[key]; by == bySocket && last != nil && last.takes() && c.takes() && last.Name == c.Name {
 			*last.Result += *c.Result
-			lines[key][len(lines[key])-1] = last.text(false)
+			lines[key][len(lines[key])-1] = last.text(false, data)
 			continue
 		}
 		latest[key] = c
-		text := c.text(by == byThread)
+		text := c.text(by == byThread, data)
 		if by == asSet {
 			if text = c.Name + " " + c.Errno; slices.Contains(lines[key], text) {
 				continue
@@ -558,7 +586,7 @@ func sequences(calls []*call, by order) []string {
 }
 
 // sameCalls compares the calls with strace's.
-func (r *recording) sameCalls(t *testing.T, threads map[int][]*call, by order) {
+func (r *recording) sameCalls(t *testing.T, threads map[int][]*call, by order, data bool) {
 	t.Helper()
 	var theirs, ours []*call
 	for _, calls := range threads {
@@ -585,8 +613,13 @@ func (r *recording) sameCalls(t *testing.T, threads map[int][]*call, by order) {
 			}
 		}
 	}
-	want, got := sequences(theirs, by), sequences(ours, by)
-	if diff := gocmp.Diff(want, got); diff != "" {
+	lines := func(calls []*call) (all [][]string) {
+		for _, s := range sequences(calls, by, data) {
+			all = append(all, strings.Split(s, "\n"))
+		}
+		return all
+	}
+	if diff := gocmp.Diff(lines(theirs), lines(ours)); diff != "" {
 		t.Errorf("calls (-strace +ours):\n%s", diff)
 	}
 }

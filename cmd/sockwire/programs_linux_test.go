@@ -23,10 +23,14 @@ func TestExercises(t *testing.T) {
 		by      order
 		offload bool
 		short   bool
+		varies  bool // what it sends and receives: identifications and ports are in it
 	}{
 		{name: "calls", args: "sendmmsg splice sendfile vectors segment peek options dup rights unix", short: true},
 		{name: "connections", args: "halfclose ipv6 fastopen cork nagle refused reset", short: true},
-		{name: "datagrams", args: "fragments empty raw"},
+		{name: "datagrams", args: "fragments empty"},
+		{name: "raw", args: "raw", varies: true},
+		{name: "arguments", args: "values control errqueue", short: true},
+		{name: "names", args: "names"},
 		{name: "large", args: "large"},
 		{name: "offload", args: "large segment sendfile", offload: true, by: bySocket},
 		{name: "threads", args: "threads threadends", by: bySocket},
@@ -39,7 +43,7 @@ func TestExercises(t *testing.T) {
 				t.Skip("in short mode a part is enough")
 			}
 			t.Parallel()
-			j.compare(t, comparison{offload: c.offload, by: c.by}, append([]string{"exercise"}, strings.Fields(c.args)...)...)
+			j.compare(t, comparison{offload: c.offload, by: c.by, data: !c.varies}, append([]string{"exercise"}, strings.Fields(c.args)...)...)
 		})
 	}
 }
@@ -94,6 +98,7 @@ type comparison struct {
 	by      order
 	part    bool // not all that is sent leaves before a reset
 	ptrace  bool // not with ebpf
+	data    bool // what it sends and receives is the same too
 }
 
 // compare runs a program under strace, then under sockwire with each engine and tcpdump beside it. The calls, the packets,
@@ -114,7 +119,7 @@ func (j *judge) compare(t *testing.T, c comparison, args ...string) {
 			}
 			told[i] = r.ranges() // before the calls are compared, which joins receives
 			r.check(t, !c.part)
-			r.sameCalls(t, threads, c.by)
+			r.sameCalls(t, threads, c.by, c.data)
 		})
 	}
 	if c.part || c.by == asSet || t.Failed() {

@@ -22,7 +22,7 @@ func (j *judge) ended(t *testing.T) {
 		var got []string
 		for _, c := range r.calls {
 			if c.Errno != "" || c.Result == nil {
-				got = append(got, c.text(false))
+				got = append(got, c.text(false, false))
 			}
 		}
 		if s := strings.Join(got, " "); s != want {

@@ -18,33 +18,40 @@ type control struct {
 	queued  []trace.QueuedError
 }
 
-// maxShown is how many control messages are described.
-const maxShown = 32
+// maxShown is how long the description of control messages may get before the rest is left out, in bytes. maxData is how many of
+// their bytes are kept beside it.
+const (
+	maxShown = 1024
+	maxData  = 256
+)
 
-// control reads the control messages of a header. What does not fit the limit is not read.
+// control reads the control messages of a header. What is beyond maxControl is not read.
 func (d *Decoder) control(h header) control {
 	if h.control == 0 || h.controlLen == 0 {
 		return control{}
 	}
 	b := d.bytes(h.control, min(h.controlLen, maxControl))
-	c := control{arg: trace.Arg{Name: "control", Kind: trace.ArgData, Data: b, Size: h.controlLen}}
+	c := control{arg: trace.Arg{Name: "control", Kind: trace.ArgData, Data: b[:min(len(b), maxData):min(len(b), maxData)], Size: h.controlLen}}
 	var all []string
-	for n := 0; len(b) > 0; n++ {
+	shown, more := 0, h.controlLen > maxControl
+	for len(b) > 0 {
 		level, kind, data, rest, ok := cmsg.Split(b)
-		if !ok {
-			all = append(all, "malformed")
-			break
+		text := "malformed"
+		if ok {
+			text = c.message(option{int(level), int(kind)}, data, b[:len(b)-len(rest)])
 		}
-		text := c.message(option{int(level), int(kind)}, data, b[:len(b)-len(rest)])
-		switch {
-		case n < maxShown:
+		if shown < maxShown {
 			all = append(all, text)
-		case n == maxShown:
-			all = append(all, "…")
+		} else {
+			more = true
+		}
+		shown += len(text)
+		if !ok {
+			break
 		}
 		b = rest
 	}
-	if h.controlLen > maxControl && len(all) <= maxShown {
+	if more {
 		all = append(all, "…")
 	}
 	c.arg.Text = "[" + strings.Join(all, ", ") + "]"

@@ -110,7 +110,7 @@ func (d *Decoder) Enter(c *trace.Call, a [6]uint64) {
 		d.offset(c, "offset", a[2])
 		add(number("count", int64(a[3])))
 	case "splice":
-		add(number("fd_in", int64(int32(a[0]))), number("len", int64(a[4])))
+		c.Args = []trace.Arg{number("fd_in", int64(int32(a[0]))), number("fd_out", int64(int32(a[2]))), number("len", int64(a[4]))}
 		if a[5] != 0 {
 			add(word("flags", bitsText(uint32(a[5]), "SPLICE_F_", spliceFlags)))
 		}
@@ -428,7 +428,7 @@ func (d *Decoder) leaveMessages(c *trace.Call, a [6]uint64) {
 		h.vectors = d.vectors(h.base, h.count)
 		said := d.control(h)
 		c.Messages = append(c.Messages, trace.Message{
-			Data: d.gather(h.vectors, min(d.Data, size)), Size: size, Addr: d.address(h.name, h.nameLen), Control: said.arg, Returned: flagNames(h.flags &^ unix.MSG_CMSG_CLOEXEC),
+			Data: d.gather(h.vectors, min(d.Data, size)), Size: size, Room: total(h.vectors), Addr: d.address(h.name, h.nameLen), Control: said.arg, Returned: flagNames(h.flags &^ unix.MSG_CMSG_CLOEXEC),
 		})
 		c.FDs = append(c.FDs, said.fds...)
 		for _, q := range said.queued {

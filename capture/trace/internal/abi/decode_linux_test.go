@@ -56,7 +56,7 @@ func TestNames(t *testing.T) {
 		ErrnoName(4000):                    "errno 4000",
 		fileFlags(2 | 0x800):               "O_RDWR|O_NONBLOCK",
 		nameOr(families, 10):               "AF_INET6",
-		protocolText(17, 3, int(0x0300)):   "htons(0x3)",
+		protocolText(17, 3, int(0x0300)):   "htons(ETH_P_ALL)",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -37,9 +37,15 @@ var netlinkProtocols = map[int]string{
 	19: "NETLINK_ECRYPTFS", 20: "NETLINK_RDMA", 21: "NETLINK_CRYPTO", 22: "NETLINK_SMC",
 }
 
+// Protocols of packet sockets, include/uapi/linux/if_ether.h.
+var etherTypes = map[uint16]string{
+	0x0003: "ETH_P_ALL", 0x0800: "ETH_P_IP", 0x0806: "ETH_P_ARP", 0x8100: "ETH_P_8021Q", 0x86dd: "ETH_P_IPV6", 0x8863: "ETH_P_PPP_DISC", 0x8864: "ETH_P_PPP_SES",
+	0x888e: "ETH_P_PAE", 0x88a8: "ETH_P_8021AD", 0x88cc: "ETH_P_LLDP", 0x88f7: "ETH_P_1588",
+}
+
 var levels = map[int]string{
-	0: "IPPROTO_IP", 1: "SOL_SOCKET", 6: "IPPROTO_TCP", 17: "IPPROTO_UDP", 41: "IPPROTO_IPV6", 58: "IPPROTO_ICMPV6", 132: "IPPROTO_SCTP", 136: "IPPROTO_UDPLITE",
-	255: "IPPROTO_RAW", 256: "SOL_IPX", 257: "SOL_AX25", 258: "SOL_ATALK", 259: "SOL_NETROM", 260: "SOL_ROSE", 261: "SOL_DECNET", 262: "SOL_X25",
+	0: "IPPROTO_IP", 1: "SOL_SOCKET", 6: "IPPROTO_TCP", 17: "IPPROTO_UDP", 40: "AF_VSOCK", 41: "IPPROTO_IPV6", 58: "IPPROTO_ICMPV6", 100: "SOL_CAN_BASE", 101: "SOL_CAN_RAW",
+	132: "IPPROTO_SCTP", 136: "IPPROTO_UDPLITE", 255: "IPPROTO_RAW", 256: "SOL_IPX", 257: "SOL_AX25", 258: "SOL_ATALK", 259: "SOL_NETROM", 260: "SOL_ROSE", 261: "SOL_DECNET", 262: "SOL_X25",
 	263: "SOL_PACKET", 264: "SOL_ATM", 265: "SOL_AAL", 266: "SOL_IRDA", 267: "SOL_NETBEUI", 268: "SOL_LLC", 269: "SOL_DCCP", 270: "SOL_NETLINK",
 	271: "SOL_TIPC", 272: "SOL_RXRPC", 273: "SOL_PPPOL2TP", 274: "SOL_BLUETOOTH", 275: "SOL_PNPIPE", 276: "SOL_RDS", 277: "SOL_IUCV", 278: "SOL_CAIF",
 	279: "SOL_ALG", 280: "SOL_NFC", 281: "SOL_KCM", 282: "SOL_TLS", 283: "SOL_XDP", 284: "SOL_MPTCP", 285: "SOL_MCTP", 286: "SOL_SMC", 287: "SOL_VSOCK",
@@ -100,7 +106,11 @@ func protocolText(family, typ, protocol int) string {
 	case family == unix.AF_NETLINK:
 		return nameOr(netlinkProtocols, protocol)
 	case family == unix.AF_PACKET:
-		return fmt.Sprintf("htons(%#x)", uint16(protocol)<<8|uint16(protocol)>>8)
+		p := uint16(protocol)<<8 | uint16(protocol)>>8
+		if name, ok := etherTypes[p]; ok {
+			return "htons(" + name + ")"
+		}
+		return fmt.Sprintf("htons(%#x)", p)
 	case family == unix.AF_INET, family == unix.AF_INET6:
 		return nameOr(protocols, protocol)
 	}

@@ -267,24 +267,49 @@ func membership6Text(b []byte) string {
 	return fmt.Sprintf("{ipv6mr_multiaddr=%v, ipv6mr_interface=%d}", ip6(b[:16]), int32At(b, 16))
 }
 
-// icmpFilterText names the types that a socket does not want: the bits that are set.
-func icmpFilterText(b []byte) string { return fmt.Sprintf("blocks %#x", order.Uint32(b)) }
+// Types of ICMP, include/uapi/linux/icmp.h and icmpv6.h.
+var (
+	icmpTypes = map[int]string{
+		0: "ICMP_ECHOREPLY", 3: "ICMP_DEST_UNREACH", 4: "ICMP_SOURCE_QUENCH", 5: "ICMP_REDIRECT", 8: "ICMP_ECHO", 11: "ICMP_TIME_EXCEEDED",
+		12: "ICMP_PARAMETERPROB", 13: "ICMP_TIMESTAMP", 14: "ICMP_TIMESTAMPREPLY", 15: "ICMP_INFO_REQUEST", 16: "ICMP_INFO_REPLY", 17: "ICMP_ADDRESS",
+		18: "ICMP_ADDRESSREPLY",
+	}
+	icmp6Types = map[int]string{
+		1: "ICMPV6_DEST_UNREACH", 2: "ICMPV6_PKT_TOOBIG", 3: "ICMPV6_TIME_EXCEED", 4: "ICMPV6_PARAMPROB", 128: "ICMPV6_ECHO_REQUEST", 129: "ICMPV6_ECHO_REPLY",
+		130: "ICMPV6_MGM_QUERY", 131: "ICMPV6_MGM_REPORT", 132: "ICMPV6_MGM_REDUCTION", 133: "ROUTER_SOLICITATION", 134: "ROUTER_ADVERTISEMENT",
+		135: "NEIGHBOUR_SOLICITATION", 136: "NEIGHBOUR_ADVERTISEMENT", 137: "REDIRECT",
+	}
+)
 
-// icmp6FilterText counts the types that a socket wants, and names them where they are few: bits that are not set.
+// A filter of a raw socket has a bit for each type, set for those that it does not want.
+func icmpFilterText(b []byte) string { return filterText(b[:4], icmpTypes) }
+
 func icmp6FilterText(b []byte) string {
 	if len(b) < 32 {
 		return ""
 	}
-	var passes []string
-	for i := range 256 {
+	return filterText(b[:32], icmp6Types)
+}
+
+// filterText names the types that a filter passes, or where they are many those that it blocks.
+func filterText(b []byte, names map[int]string) string {
+	const many = 16
+	var passes, blocks []string
+	for i := range len(b) * 8 {
+		name := nameOr(names, i)
 		if order.Uint32(b[i/32*4:])&(1<<(i%32)) == 0 {
-			passes = append(passes, fmt.Sprint(i))
+			passes = append(passes, name)
+		} else {
+			blocks = append(blocks, name)
 		}
 	}
-	if len(passes) > 8 {
-		return fmt.Sprintf("passes %d types", len(passes))
+	switch {
+	case len(passes) <= many:
+		return "passes [" + strings.Join(passes, ", ") + "]"
+	case len(blocks) <= many:
+		return "blocks [" + strings.Join(blocks, ", ") + "]"
 	}
-	return "passes [" + strings.Join(passes, ", ") + "]"
+	return fmt.Sprintf("passes %d types", len(passes))
 }
 
 var packetMemberships = map[int]string{0: "PACKET_MR_MULTICAST", 1: "PACKET_MR_PROMISC", 2: "PACKET_MR_ALLMULTI", 3: "PACKET_MR_UNICAST"}
