@@ -113,12 +113,11 @@ func (j *injection) filters(spans []span) (err error) {
 	return nil
 }
 
-// shared tells whether two processes share their table of descriptors (CLONE_FILES). It does so where the kernel cannot
-// say.
-func shared(a, b int) bool {
+// sameTable tells whether two threads have the same table of descriptors, if the kernel can say so.
+func sameTable(a, b int) (same, known bool) {
 	const files = 2 // KCMP_FILES
 	n, _, errno := unix.RawSyscall6(unix.SYS_KCMP, uintptr(a), uintptr(b), files, 0, 0, 0)
-	return errno == unix.ENOSYS || errno == 0 && n == 0
+	return n == 0, errno == 0
 }
 
 // identify reads which process a thread belongs to, and how many filters it has, -1 before Linux 5.9.

@@ -59,7 +59,7 @@ func inject(tid int, beginning bool, do func(*injection) error) (err error) {
 	if j.regs, err = getRegisters(tid); err != nil {
 		return fmt.Errorf("read the registers: %w", err)
 	}
-	if b := make([]byte, len(instruction)); reader(tid).ReadMemory(b, j.regs.place()-uint64(len(b))) < len(b) || string(b) != instruction {
+	if b := make([]byte, len(instruction)); (&memory{tid: tid}).ReadMemory(b, j.regs.place()-uint64(len(b))) < len(b) || string(b) != instruction {
 		return errors.New("the thread is not at a call")
 	}
 	// A handler that would run meanwhile would find other registers than its program has.

@@ -33,6 +33,7 @@ type Tracer struct {
 	started bool
 
 	batch     batch
+	memory    memory // of the thread that is looked at
 	threads   map[int]*thread
 	early     map[int]unix.WaitStatus // first threads of processes whose makers have not told of them, stopped until then
 	processes map[int]*process
@@ -56,6 +57,7 @@ type thread struct {
 	call    *trace.Call // that it is in, if it is recorded
 	args    [6]uint64
 	table   bool // it is in a call that changes the table of descriptors
+	closing bool // it is in a call that may close descriptors
 	begun   bool // it has made its first step
 }
 
@@ -367,6 +369,7 @@ func (t *Tracer) add(tid, pid int) *thread {
 }
 
 func (t *Tracer) remove(th *thread) {
+	th.closed()
 	delete(t.threads, th.tid)
 	t.mu.Lock()
 	delete(t.tids, th.tid)
@@ -462,7 +465,7 @@ func (t *Tracer) ended(ws unix.WaitStatus) error {
 
 // ptrace does a request whose only failure is that the thread has been killed, which wait4 will tell.
 func ptrace(request, tid, data int) {
-	unix.Syscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), 0, uintptr(data), 0, 0)
+	unix.RawSyscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), 0, uintptr(data), 0, 0)
 }
 
 // proceed lets a thread go on to where it is to stop next, with a signal.
@@ -491,6 +494,7 @@ func (t *Tracer) exec(th *thread) {
 	}
 	t.end(th, t.clock.Now()) // that of the first thread, which another has replaced
 	th.table = false
+	th.closed()
 	p.Name = abi.Comm(p.PID)
 	p.borrower.Close()
 	t.refresh(p)
@@ -519,15 +523,18 @@ func (t *Tracer) child(maker *thread) error {
 	pid, filters := identify(tid)
 	fresh := t.processes[pid] == nil
 	p := t.add(tid, pid).process
+	if same, known := sameTable(maker.tid, tid); p == maker.process {
+		p.apart = p.apart || !same || !known
+	} else if t.filtered() && (same || !known) {
+		// What one of them opens, the other has: both stop for all descriptors, the maker at the end of its call.
+		p.want(whole)
+		maker.process.want(whole)
+		maker.table = true
+		p.apart, maker.process.apart = true, true
+	}
 	if fresh {
 		p.inherit(&maker.process.coverage, filters)
 		t.sockets.Fork(&maker.process.Process, &p.Process, t.clock.Now())
-		if t.filtered() && shared(maker.process.PID, pid) {
-			// What one of them opens, the other has: both stop for all descriptors, the maker at the end of its call.
-			p.want(whole)
-			maker.process.want(whole)
-			maker.table = true
-		}
 	}
 	ws, early := t.early[tid]
 	if !early {
@@ -588,23 +595,9 @@ func (t *Tracer) syscall(th *thread, left time.Duration) {
 	t.proceed(th, 0)
 }
 
-// reader reads a thread's memory.
-type reader int
-
-// ReadMemory uses process_vm_readv(2), which reads up to the first page that cannot be read.
-func (r reader) ReadMemory(b []byte, address uint64) int {
-	if len(b) == 0 {
-		return 0
-	}
-	n, err := unix.ProcessVMReadv(int(r), []unix.Iovec{{Base: &b[0], Len: uint64(len(b))}}, []unix.RemoteIovec{{Base: uintptr(address), Len: len(b)}}, 0)
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
 func (t *Tracer) decoder(th *thread, id trace.SocketID) abi.Decoder {
-	d := abi.Decoder{Memory: reader(th.tid), Data: max(t.cfg.Data, 0)}
+	t.memory.of(th.tid)
+	d := abi.Decoder{Memory: &t.memory, Data: max(t.cfg.Data, 0)}
 	if t.cfg.Data > 0 && t.sockets.Raw(id) {
 		d.Data = rawData
 	}
@@ -629,7 +622,7 @@ func (t *Tracer) enter(th *thread, number uint64, args [6]uint64) {
 func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
 	p := th.process
 	fd, other := abi.DescriptorOf(s.Name, args)
-	id := abi.SocketOf(th.tid, fd)
+	id := t.socketOf(th, fd)
 	op := trace.OpByName
 	switch s.Class {
 	case abi.Ring:
@@ -642,6 +635,8 @@ func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
 		return false
 	case abi.Table:
 		th.table = true
+		th.close()
+		p.apart = p.apart || p.threads > 1 // it may have taken a table of its own: CLOSE_RANGE_UNSHARE
 		return false
 	case abi.Wait:
 		if !t.cfg.Wait {
@@ -651,12 +646,13 @@ func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
 		if s.Name == "splice" {
 			op = trace.OpSend
 			if id == 0 {
-				op, fd, id = trace.OpReceive, other, abi.SocketOf(th.tid, other)
+				op, fd, id = trace.OpReceive, other, t.socketOf(th, other)
 			}
 		}
 		if id == 0 {
 			if made := int(int32(args[1])); (s.Name == "dup2" || s.Name == "dup3") && p.Socket(made) != 0 {
 				th.table = true // it closes a socket
+				th.close()
 			}
 			return false
 		}
@@ -669,6 +665,9 @@ func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
 		c.Actor = fmt.Sprintf("%s/%d", p.Name, th.tid)
 	}
 	d := t.decoder(th, id)
+	if s.Name == "sendto" {
+		t.memory.ahead(piece{args[1], min(args[2], uint64(d.Data))}, piece{args[4], min(args[5], maxAddress)})
+	}
 	d.Enter(c, args)
 	if c.Op == trace.OpSend && c.Segment == 0 && id != 0 {
 		c.Segment = t.sockets.Segment(id)
@@ -676,6 +675,9 @@ func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
 	t.calls++
 	c.Number = t.calls
 	th.call, th.args = c, args
+	if s.Name == "close" || s.Name == "dup2" || s.Name == "dup3" {
+		th.close()
+	}
 	c.Entered = t.clock.Now()
 	t.emit(c)
 	t.proceed(th, 0)
@@ -689,6 +691,7 @@ func (t *Tracer) leave(th *thread, result int64, left time.Duration) {
 		t.refresh(th.process)
 	}
 	if th.call == nil {
+		th.closed()
 		return
 	}
 	if dying(th.tid, result) {
@@ -701,6 +704,7 @@ func (t *Tracer) leave(th *thread, result int64, left time.Duration) {
 	d := t.decoder(th, c.Socket)
 	d.Leave(&c, th.args, result)
 	t.sockets.Apply(&th.process.Process, &c)
+	th.closed()
 	t.emit(&c)
 }
 
