@@ -87,3 +87,29 @@ func TestErrorQueue(t *testing.T) {
 		}
 	}
 }
+
+// TestScriptOption writes the options that packetdrill can set.
+func TestScriptOption(t *testing.T) {
+	for want, c := range map[string]trace.Call{
+		"setsockopt(4, SOL_SOCKET, SO_LINGER, {onoff=1, linger=10}, 8) = 0\n": {Args: []trace.Arg{named("level", "SOL_SOCKET"), named("optname", "SO_LINGER"),
+			{Name: "optval", Kind: trace.ArgData, Size: 8, Text: "{l_onoff=1, l_linger=10}"}, number("optlen", 8)}},
+		"setsockopt(4, IPPROTO_TCP, TCP_CONGESTION, \"reno\", 4) = 0\n": {Args: []trace.Arg{named("level", "IPPROTO_TCP"), named("optname", "TCP_CONGESTION"),
+			{Name: "optval", Kind: trace.ArgData, Size: 4, Text: `"reno"`}, number("optlen", 4)}},
+		"setsockopt(4, IPPROTO_IP, IP_MTU_DISCOVER, [2], 4) = 0\n": {Args: []trace.Arg{named("level", "IPPROTO_IP"), named("optname", "IP_MTU_DISCOVER"),
+			{Name: "optval", Int: 2, Text: "IP_PMTUDISC_DO"}, number("optlen", 4)}},
+		"setsockopt(4, IPPROTO_IP, IP_MULTICAST_TTL, [7], 1) = 0\n": {Args: []trace.Arg{named("level", "IPPROTO_IP"), named("optname", "IP_MULTICAST_TTL"), number("optval", 7), number("optlen", 1)}},
+		"// setsockopt(4, SOL_SOCKET, SO_BINDTODEVICE, \"\\x1b\", 1) = 0\n": {Args: []trace.Arg{named("level", "SOL_SOCKET"), named("optname", "SO_BINDTODEVICE"),
+			{Name: "optval", Kind: trace.ArgData, Size: 1, Text: "\"\x1b\""}, number("optlen", 1)}},
+	} {
+		s := new(script)
+		s.state(1, trace.State{Socket: 1, Change: trace.Created, FD: 4, Family: trace.FamilyIPv4, Kind: trace.KindStream})
+		c.Name, c.FD, c.Socket = "setsockopt", 4, 1
+		s.call(1, 2, 2.1, c)
+		var p trace.Script
+		p.Add(trace.Correlate(s.events))
+		got, err := p.Append(nil, "")
+		if err != nil || !strings.Contains(string(got), want) {
+			t.Errorf("%v: %s, want %s", err, got, want)
+		}
+	}
+}

@@ -307,14 +307,14 @@ func (w *scriptWriter) calls(all []*CallRecord) {
 		text := c.script()
 		switch {
 		case text == "":
-			text = "// " + comment(c.signature(0))
+			text = "// " + c.signature(0)
 			if !c.Pending {
-				text += " = " + comment(c.outcome(0))
+				text += " = " + c.outcome(0)
 			}
 			w.add(line{c.Entered, -1, 0, text})
 			continue
 		case c.Pending:
-			w.add(line{c.Entered, -1, 0, "// has not returned: " + comment(c.signature(0))})
+			w.add(line{c.Entered, -1, 0, "// has not returned: " + c.signature(0)})
 			continue
 		}
 		l := line{c.Entered, -1, 0, text}
@@ -370,12 +370,11 @@ func (c *CallRecord) script() string {
 	case "sendmsg", "recvmsg":
 		args = fmt.Sprintf("%d, {msg_name(...)=..., msg_iov(1)=[{..., %d}], msg_flags=0}, %s", c.FD, c.Size, flags)
 	case "setsockopt":
-		option, value, ok := c.option()
-		level := arg("level")
-		if !ok || strings.ContainsAny(option+level, "(? ") {
+		option, level, value := arg("optname"), arg("level"), c.scriptValue()
+		if value == "" || strings.ContainsAny(option+level, "(? ") {
 			return ""
 		}
-		args = fmt.Sprintf("%d, %s, %s, [%d], 4", c.FD, level, option, value)
+		args = fmt.Sprintf("%d, %s, %s, %s", c.FD, level, option, value)
 	case "fcntl":
 		if cmd := arg("cmd"); cmd != "F_GETFL" && cmd != "F_SETFL" {
 			return ""
@@ -395,6 +394,24 @@ func (c *CallRecord) script() string {
 		result = "-1 " + c.Errno + " (" + text + ")"
 	}
 	return fmt.Sprintf("%s(%s) = %s", name, args, result)
+}
+
+// scriptValue is the value of an option with its length: packetdrill knows numbers, texts and struct linger.
+func (c *CallRecord) scriptValue() string {
+	v, _ := c.Arg("optval")
+	size := int64(v.Size)
+	if n, ok := c.Arg("optlen"); ok {
+		size = n.Int
+	}
+	switch name, value, ok := c.option(); {
+	case ok:
+		return fmt.Sprintf("[%d], %d", value, cmp.Or(size, 4))
+	case name == "SO_LINGER" && strings.HasPrefix(v.Text, "{"):
+		return fmt.Sprintf("%s, %d", strings.ReplaceAll(v.Text, "l_", ""), size)
+	case strings.HasPrefix(v.Text, `"`) && !strings.Contains(v.text(0), `\`):
+		return fmt.Sprintf("%s, %d", v.Text, size)
+	}
+	return ""
 }
 
 // errnoTexts are what strerror(3) says: packetdrill wants words after the name of an error, and does not compare them.

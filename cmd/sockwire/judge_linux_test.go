@@ -183,7 +183,8 @@ type call struct {
 		Returned []string `json:"returned_flags"`
 	}
 	Received []trace.Span
-	Returned []string `json:"returned_flags"`
+	Returned []string                         `json:"returned_flags"`
+	Queued   []struct{ Origin, Errno string } `json:"error_queue"`
 
 	theirs []string // the arguments, of one that strace has told
 }
