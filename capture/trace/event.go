@@ -127,6 +127,12 @@ type Call struct {
 	FDs      []int // descriptors passed or received (SCM_RIGHTS)
 	// Queued is what a receive with MSG_ERRQUEUE took from the socket's error queue: of recvmmsg(2) the entry of each message.
 	Queued []QueuedError
+	// Waits are what poll(2), select(2) or epoll_wait(2) waits for: of an epoll instance its interest list when the call
+	// is entered, and when it has returned what came into the list meanwhile. It may be shared with other calls. Unlisted
+	// counts those beyond a limit that the source has. Ready are those that it reported.
+	Waits    []Wait
+	Unlisted int
+	Ready    []Wait
 	// Segment is how many bytes of each datagram a send asks for (UDP_SEGMENT), 0 for all in one.
 	Segment int
 	// Offset is where in its stream the call's first byte stands, if the source knows

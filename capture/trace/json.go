@@ -2,7 +2,9 @@ package trace
 
 import (
 	"encoding/hex"
+	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -19,7 +21,7 @@ func (t *Timeline) Records(scene string, start time.Time) []any {
 		case e.packet != nil:
 			all = append(all, e.packet.record(scene, start))
 		case !e.leave:
-			all = append(all, e.call.record(scene, start))
+			all = append(all, t.record(e.call, scene, start))
 		}
 	}
 	return all
@@ -75,6 +77,17 @@ type callJSON struct {
 	Queued     []queuedJSON  `json:"error_queue,omitempty"`
 	Silent     bool          `json:"no_packet,omitempty"`
 	Because    string        `json:"no_packet_because,omitempty"`
+	Waits      []waitJSON    `json:"waits,omitempty"`
+	Unlisted   int           `json:"waits_unlisted,omitempty"`
+	Ready      []waitJSON    `json:"ready,omitempty"`
+}
+
+// waitJSON is a descriptor that a call waits for or found ready.
+type waitJSON struct {
+	FD     *int     `json:"fd"`
+	Socket string   `json:"socket,omitempty"`
+	Events []string `json:"events"`
+	Data   string   `json:"data,omitempty"` // of epoll, in hexadecimal
 }
 
 type argJSON struct {
@@ -242,7 +255,7 @@ func nanoseconds(d time.Duration) *int64 {
 	return &n
 }
 
-func (c *CallRecord) record(scene string, start time.Time) callJSON {
+func (t *Timeline) record(c *CallRecord, scene string, start time.Time) callJSON {
 	r := callJSON{
 		Type: "call", Scene: scene, Number: c.Number, Actor: c.Actor, Process: c.Process, Thread: c.Thread, Host: c.Host, Name: c.Name,
 		Args: []argJSON{}, Time: start.Add(c.Entered).UTC().Format(time.RFC3339Nano), EnteredNS: int64(c.Entered),
@@ -279,7 +292,27 @@ func (c *CallRecord) record(scene string, start time.Time) callJSON {
 		}
 		r.Queued = append(r.Queued, j)
 	}
+	r.Waits, r.Unlisted, r.Ready = t.waitRecords(c, c.Waits), c.Unlisted, t.waitRecords(c, c.Ready)
 	return r
+}
+
+func (t *Timeline) waitRecords(c *CallRecord, all []Wait) []waitJSON {
+	var out []waitJSON
+	for i := range all {
+		w := &all[i]
+		r := waitJSON{Events: w.Events.Names(c.Name)}
+		if w.FD >= 0 {
+			r.FD = &w.FD
+		}
+		if s := t.Socket(w.Socket, w.since(c.Call)); s != nil {
+			r.Socket = s.Name
+		}
+		if strings.HasPrefix(c.Name, "epoll") {
+			r.Data = fmt.Sprintf("%#x", w.Data)
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 // value is the argument for JSON: a number, a name, an address, or data in hex with its length, and its meaning where that is

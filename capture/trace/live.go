@@ -108,7 +108,7 @@ func (l *Live) Records(t *Timeline, until time.Duration, start time.Time) []any 
 			all = append(all, e.packet.record("", start))
 		case e.leave || e.call.Ended || e.call.Pending && until == math.MaxInt64:
 			l.entered[e.call.Number], l.left[e.call.Number] = true, true
-			all = append(all, e.call.record("", start))
+			all = append(all, t.record(e.call, "", start))
 		}
 	}
 	return all

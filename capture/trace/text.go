@@ -236,7 +236,7 @@ func (c *CallRecord) outcome(shown int) string {
 	if c.Errno != "" {
 		return escape(c.Errno)
 	}
-	s := strconv.FormatInt(c.Result, 10)
+	s := strconv.FormatInt(c.Result, 10) + c.readyText()
 	if c.reads() && c.Result > 0 && len(c.Data) > 0 {
 		n := min(int(c.Result), c.Size)
 		s += " " + quoteUpTo(c.Data[:min(len(c.Data), n)], n, shown)

@@ -23,6 +23,7 @@ type Timeline struct {
 	flows       []*flow
 	takers      map[int][]*CallRecord // by the send, made when asked for
 	made        map[int]*Socket       // by the call, made when asked for
+	byID        map[SocketID][]*Socket
 }
 
 // Span is a part of what one call passed or received.
@@ -232,16 +233,12 @@ func (p *Packet) sane() *Packet {
 
 // attachCalls finds the socket of each call: of those with its identity, the one open then.
 func (c *correlator) attachCalls() {
-	byID := map[SocketID][]*Socket{}
+	c.byID = map[SocketID][]*Socket{}
 	for _, s := range c.Sockets {
-		byID[s.ID] = append(byID[s.ID], s)
+		c.byID[s.ID] = append(c.byID[s.ID], s)
 	}
 	for _, call := range c.Calls {
-		for _, s := range byID[call.Socket] {
-			if call.Socket != 0 && (call.On == nil || s.Created <= call.Entered) {
-				call.On = s
-			}
-		}
+		call.On = c.Socket(call.Socket, call.Entered)
 		if call.On != nil {
 			call.On.attach(call)
 		}
@@ -252,6 +249,20 @@ func (c *correlator) attachCalls() {
 			call.Took = s
 		}
 	}
+}
+
+// Socket returns the socket that had that identity at a time, or else the first that got it; nil when there is none.
+func (t *Timeline) Socket(id SocketID, at time.Duration) *Socket {
+	if id == 0 {
+		return nil
+	}
+	var found *Socket
+	for _, s := range t.byID[id] {
+		if found == nil || s.Created <= at {
+			found = s
+		}
+	}
+	return found
 }
 
 // attach gives the socket a call, in the order of entering.

@@ -80,6 +80,11 @@ const (
 	shapeRecvmmsgEnter
 	shapeSendfile
 	shapePoll
+	shapePpoll
+	shapeSelect
+	shapeEpollCtl
+	shapeEpoll
+	shapeEpollPwait2
 	shapeName // from here on, when the call has returned
 	shapeGetsockopt
 	shapePair
@@ -89,6 +94,10 @@ const (
 	shapeRecvmsg
 	shapeSendmmsgLeave
 	shapeRecvmmsg
+	shapePolled
+	shapeSelected
+	shapeEpollMade
+	shapeEpolled
 	shapeCount
 )
 
@@ -99,7 +108,10 @@ var shapes = map[string]struct{ enter, leave shape }{
 	"setsockopt": {shapeSetsockopt, 0}, "getsockopt": {shapeGetsockoptEnter, shapeGetsockopt},
 	"pwritev2": {shapeWritev, 0}, "preadv2": {shapeReadvEnter, shapeReadv}, "sendfile": {shapeSendfile, 0},
 	"accept": {0, shapeName}, "accept4": {0, shapeName}, "getsockname": {0, shapeName}, "getpeername": {0, shapeName}, "socketpair": {0, shapePair},
-	"recvfrom": {0, shapeRecvfrom}, "read": {0, shapeRead}, "poll": {shapePoll, shapePoll}, "ppoll": {shapePoll, shapePoll},
+	"recvfrom": {0, shapeRecvfrom}, "read": {0, shapeRead}, "poll": {shapePoll, shapePolled}, "ppoll": {shapePpoll, shapePolled},
+	"select": {shapeSelect, shapeSelected}, "pselect6": {shapeSelect, shapeSelected},
+	"epoll_create": {0, shapeEpollMade}, "epoll_create1": {0, shapeEpollMade}, "epoll_ctl": {shapeEpollCtl, 0},
+	"epoll_wait": {shapeEpoll, shapeEpolled}, "epoll_pwait": {shapeEpoll, shapeEpolled}, "epoll_pwait2": {shapeEpollPwait2, shapeEpolled},
 }
 
 // The table of system calls that the programs look into first: eight bytes for each.
@@ -527,6 +539,7 @@ func (c *code) functions(m *maps, data int) {
 		{"part", c.partFunction},
 		{"table", func() { c.tableFunction(m) }},
 		{"socket", func() { c.socketFunction(data) }},
+		{"epoll", c.epollFunction},
 		{"submit", func() { c.submitFunction(m) }},
 	} {
 		if c.called[f.name] {
@@ -755,11 +768,6 @@ func (c *code) shapeOf(s shape, label string) {
 		fixed(4, 16)
 	case shapeSendfile:
 		fixed(2, 8)
-	case shapePoll:
-		c.add(arg(r2, r6, 0), arg(r3, r6, 1))
-		c.atMost(r3, 8, next())
-		c.add(asm.LSh.Imm(r3, 3))
-		c.piece(r6)
 	case shapeName:
 		told(1, 2, maxAddress)
 	case shapeGetsockopt:
@@ -794,6 +802,8 @@ func (c *code) shapeOf(s shape, label string) {
 		c.add(asm.LoadMem(r7, r6, wRecord+hResult, asm.DWord))
 		messages()
 		each(partName | partControl)
+	default:
+		c.waitShape(s, next)
 	}
 }
 

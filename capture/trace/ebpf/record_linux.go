@@ -53,6 +53,7 @@ const (
 	partSocket = 2
 	partLocal  = 3 // name of a Unix socket
 	partRemote = 4
+	partEpoll  = 5 // the key is the instance
 
 	rawData = 65535 // a raw packet is not longer
 )
@@ -92,6 +93,7 @@ type record struct {
 	args     [6]uint64
 	memory   []memory
 	sockets  []socket
+	epolls   []epoll
 
 	next int // where ReadMemory goes on
 }
@@ -100,6 +102,14 @@ type memory struct {
 	address uint64
 	b       []byte
 }
+
+// epoll is which epoll instance a descriptor is.
+type epoll struct {
+	fd int
+	id abi.EpollID
+}
+
+const epollSize = 8 // the descriptor, and nothing
 
 // socket is a socket at the time of the record.
 type socket struct {
@@ -121,7 +131,7 @@ func (r *record) parse(b []byte) error {
 	}
 	*r = record{
 		kind: recordKind(b[hKind]), flags: b[hFlags], full: b[hFull] != 0, time: order.Uint64(b[hTime:]), sequence: order.Uint64(b[hSequence:]),
-		number: order.Uint64(b[hNumber:]), result: int64(order.Uint64(b[hResult:])), memory: r.memory[:0], sockets: r.sockets[:0],
+		number: order.Uint64(b[hNumber:]), result: int64(order.Uint64(b[hResult:])), memory: r.memory[:0], sockets: r.sockets[:0], epolls: r.epolls[:0],
 	}
 	who := order.Uint64(b[hThread:])
 	r.tid, r.pid = int(uint32(who)), int(who>>32)
@@ -157,6 +167,11 @@ func (r *record) parse(b []byte) error {
 			} else {
 				s.remote = abi.Sockaddr(payload)
 			}
+		case partEpoll:
+			if length != epollSize {
+				return errRecord
+			}
+			r.epolls = append(r.epolls, epoll{int(int32(order.Uint32(payload))), abi.EpollID(key)})
 		default:
 			return errRecord
 		}

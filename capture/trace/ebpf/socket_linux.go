@@ -15,18 +15,7 @@ func (c *code) socketFunction(data int) {
 	r1, r6, r7, r8, r9 := asm.R1, asm.R6, asm.R7, asm.R8, asm.R9
 	c.function("socket")
 	c.add(asm.Mov.Reg(r6, asm.R1), asm.Mov.Reg(r7, asm.R2))
-	c.low(r7)
-	c.add(asm.FnGetCurrentTaskBtf.Call())
-	c.load(r1, asm.R0, "task_struct", "files", asm.DWord)
-	c.load(r1, r1, "files_struct", "fdt", asm.DWord)
-	c.load(asm.R2, r1, "fdtable", "max_fds", asm.Word)
-	c.add(asm.JGE.Reg(r7, asm.R2, c.to("none")))
-	c.load(r1, r1, "fdtable", "fd", asm.DWord)
-	c.add(asm.LSh.Imm(r7, 3), asm.Add.Reg(r1, r7), asm.RSh.Imm(r7, 3))
-	c.cast("list_head") // any structure that begins with a pointer
-	c.load(r1, asm.R0, "list_head", "next", asm.DWord)
-	c.add(asm.JEq.Imm(r1, 0, c.to("none")))
-	c.cast("file")
+	c.file(r7, "none")
 	c.load(r1, asm.R0, "file", "private_data", asm.DWord)
 	c.add(asm.StoreMem(asm.RFP, private, r1, asm.DWord))
 	c.load(r1, asm.R0, "file", "f_inode", asm.DWord)
@@ -142,6 +131,23 @@ func (c *code) socketFunction(data int) {
 	c.ret(0)
 
 	c.unixNameFunction()
+}
+
+// file makes R0 the file of the descriptor in fd, or jumps when there is none.
+func (c *code) file(fd asm.Register, none string) {
+	r1 := asm.R1
+	c.low(fd)
+	c.add(asm.FnGetCurrentTaskBtf.Call())
+	c.load(r1, asm.R0, "task_struct", "files", asm.DWord)
+	c.load(r1, r1, "files_struct", "fdt", asm.DWord)
+	c.load(asm.R2, r1, "fdtable", "max_fds", asm.Word)
+	c.add(asm.JGE.Reg(fd, asm.R2, c.to(none)))
+	c.load(r1, r1, "fdtable", "fd", asm.DWord)
+	c.add(asm.LSh.Imm(fd, 3), asm.Add.Reg(r1, fd), asm.RSh.Imm(fd, 3))
+	c.cast("list_head") // any structure that begins with a pointer
+	c.load(r1, asm.R0, "list_head", "next", asm.DWord)
+	c.add(asm.JEq.Imm(r1, 0, c.to(none)))
+	c.cast("file")
 }
 
 // unixNameFunction: unixName(scratch, sock, kind, inode) adds the name of a Unix socket to the record.

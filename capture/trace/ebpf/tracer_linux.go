@@ -66,6 +66,8 @@ type process struct {
 	waiting  bool // for its program to be executed: what it does until then is ours
 	ringed   bool
 	foreign  bool
+	// inherited is what the epoll instances waited for, by their descriptors, when the process was attached to.
+	inherited map[int][]trace.Wait
 }
 
 // thread is a thread in a call.
@@ -75,6 +77,7 @@ type thread struct {
 	number    uint64
 	args      [6]uint64
 	sockets   []socket // as they were when it was entered
+	epolls    []epoll
 }
 
 // Open puts the programs into the kernel and readies them. Its error says why that cannot be. Start or
@@ -197,6 +200,9 @@ func (t *Tracer) Attach(pid int) error {
 	p := &process{Process: abi.Process{PID: pid, Name: abi.Comm(pid)}}
 	t.processes[pid] = p
 	t.sockets.Refresh(&p.Process, abi.Scan(pid), t.clock.Now())
+	if t.cfg.Wait {
+		p.inherited = abi.ScanEpolls(pid)
+	}
 	close(t.running)
 	return nil
 }
@@ -522,7 +528,7 @@ func (t *Tracer) fork(r *record, at time.Duration) {
 		p.waiting = true
 		return
 	}
-	p.Name, p.waiting = from.Name, from.waiting
+	p.Name, p.waiting, p.inherited = from.Name, from.waiting, from.inherited
 	t.sockets.Fork(&from.Process, &p.Process, at)
 }
 
@@ -556,7 +562,7 @@ func (t *Tracer) enter(p *process, r *record, at time.Duration) {
 		t.threads[r.tid] = th
 	}
 	t.thread = th
-	th.number, th.args, th.sockets = r.number, r.args, append(th.sockets[:0], r.sockets...)
+	th.number, th.args, th.sockets, th.epolls = r.number, r.args, append(th.sockets[:0], r.sockets...), append(th.epolls[:0], r.epolls...)
 	fd, other := abi.DescriptorOf(s.Name, r.args)
 	op, id := trace.OpByName, identity(r.socket(fd))
 	if s.Name == "splice" {
@@ -576,6 +582,7 @@ func (t *Tracer) enter(p *process, r *record, at time.Duration) {
 		c.Actor = th.actor
 	}
 	t.describe(c, r)
+	t.sockets.Waiting(&p.Process, c)
 	t.calls++
 	c.Number = t.calls
 	th.call = c
@@ -610,7 +617,13 @@ func (t *Tracer) leave(p *process, r *record, at time.Duration) {
 	t.thread = th
 	if r.flags&flagAgain != 0 {
 		c.Args, c.Data, c.Size, c.Addr, c.Flags, c.Messages, c.FDs, c.Segment = nil, nil, 0, trace.Addr{}, nil, nil, nil, 0
+		if c.FD < 0 { // but for an epoll instance's list, which was known
+			c.Waits = nil
+		}
 		t.describe(&c, r)
+		if c.FD < 0 {
+			t.sockets.Waiting(&p.Process, &c)
+		}
 	} else {
 		c.Args = c.Args[:len(c.Args):len(c.Args)] // what is added goes elsewhere
 	}
@@ -674,4 +687,29 @@ func (m moment) Inspect(p *abi.Process, fd int, st *trace.State) {
 	}
 	st.Family, st.Kind, st.Protocol = abi.FamilyOf(s.family), abi.KindOf(s.typ), uint8(s.protocol)
 	st.Local, st.Remote = s.local, s.remote
+}
+
+// Epoll returns which instance it was.
+func (m moment) Epoll(fd int) abi.EpollID {
+	for _, e := range m.record.epolls {
+		if e.fd == fd {
+			return e.id
+		}
+	}
+	if m.thread != nil {
+		for _, e := range m.thread.epolls {
+			if e.fd == fd {
+				return e.id
+			}
+		}
+	}
+	return 0
+}
+
+// Interest returns what an instance waited for when its process was attached to, once.
+func (m moment) Interest(p *abi.Process, fd int) ([]trace.Wait, bool) {
+	of := m.processes[p.PID]
+	list, ok := of.inherited[fd]
+	delete(of.inherited, fd)
+	return list, ok
 }

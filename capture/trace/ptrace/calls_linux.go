@@ -40,7 +40,7 @@ func (t *Tracer) syscall(th *thread, left time.Duration) {
 		if int64(i.a[0]) >= 0 && !t.cover(th, false) {
 			return
 		}
-	case th.process.stepped && (th.call != nil || th.table): // it has stopped at the beginning of this call before
+	case th.process.stepped && (th.call != nil || th.table || th.copies): // it has stopped at the beginning of this call before
 	case i.op == infoSeccomp, i.op == infoEntry && (!t.filtered() || th.process.stepped):
 		if i.arch == abi.AuditArch {
 			t.enter(th, i.a[0], [6]uint64(i.a[1:7]))
@@ -109,6 +109,9 @@ func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
 				th.table = true // it closes a socket
 				th.close()
 			}
+			if abi.Copies(s.Name, args) && p.IsEpoll(fd) {
+				th.copies, th.args = true, args
+			}
 			return false
 		}
 	}
@@ -124,6 +127,7 @@ func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
 		t.memory.ahead(piece{args[1], min(args[2], uint64(d.Data))}, piece{args[4], min(args[5], maxAddress)})
 	}
 	d.Enter(c, args)
+	t.sockets.Waiting(&p.Process, c)
 	if c.Op == trace.OpSend && c.Segment == 0 && id != 0 {
 		c.Segment = t.sockets.Segment(id)
 	}
@@ -144,6 +148,10 @@ func (t *Tracer) leave(th *thread, result int64, left time.Duration) {
 	if th.table {
 		th.table = false
 		t.refresh(th.process)
+	}
+	if th.copies {
+		th.copies = false
+		t.sockets.CopyEpoll(&th.process.Process, int(int32(th.args[0])), int(result))
 	}
 	if th.call == nil {
 		th.closed()

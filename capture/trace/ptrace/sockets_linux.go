@@ -64,3 +64,9 @@ func (t *Tracer) forget(p *process) {
 func (k kernel) Inspect(p *abi.Process, fd int, st *trace.State) {
 	k.processes[p.PID].borrower.Borrow(p.PID, fd, func(fd int) { abi.Inspect(fd, st) })
 }
+
+// Epoll does not know: an epoll instance has no name of its own.
+func (kernel) Epoll(int) abi.EpollID { return 0 }
+
+// Interest reads what an instance waits for that the program has not made before us.
+func (kernel) Interest(p *abi.Process, fd int) ([]trace.Wait, bool) { return abi.Interest(p.PID, fd) }

@@ -55,6 +55,7 @@ type thread struct {
 	table   bool // it is in a call that changes the table of descriptors
 	closing bool // it is in a call that may close descriptors
 	begun   bool // it has made its first step
+	copies  bool // it is in a call that copies its first argument, the descriptor of an epoll instance
 }
 
 const (
@@ -338,7 +339,7 @@ func ptrace(request, tid, data int) {
 // proceed lets a thread go on to where it is to stop next, with a signal.
 func (t *Tracer) proceed(th *thread, signal int) {
 	request := t.resume
-	if th.call != nil || th.table || th.process.stepped {
+	if th.call != nil || th.table || th.copies || th.process.stepped {
 		request = unix.PTRACE_SYSCALL
 	}
 	ptrace(request, th.tid, signal)
@@ -360,7 +361,7 @@ func (t *Tracer) exec(th *thread) {
 		}
 	}
 	t.end(th, t.clock.Now()) // that of the first thread, which another has replaced
-	th.table = false
+	th.table, th.copies = false, false
 	th.closed()
 	p.Name = abi.Comm(p.PID)
 	p.borrower.Close()

@@ -39,7 +39,7 @@ func data(b []byte, size int) trace.Arg {
 // move data between two, the other.
 func DescriptorOf(name string, a [6]uint64) (fd, other int) {
 	switch name {
-	case "socket", "socketpair", "close_range", "io_uring_setup", "poll", "ppoll", "select", "pselect6":
+	case "socket", "socketpair", "close_range", "io_uring_setup", "poll", "ppoll", "select", "pselect6", "epoll_create", "epoll_create1":
 		return -1, -1
 	case "epoll_ctl":
 		return int(int32(a[2])), -1
@@ -51,6 +51,17 @@ func DescriptorOf(name string, a [6]uint64) (fd, other int) {
 	return int(int32(a[0])), -1
 }
 
+// Copies tells whether a call gives a descriptor a second number.
+func Copies(name string, a [6]uint64) bool {
+	switch name {
+	case "dup", "dup2", "dup3":
+		return true
+	case "fcntl":
+		return int32(a[1]) == unix.F_DUPFD || int32(a[1]) == unix.F_DUPFD_CLOEXEC
+	}
+	return false
+}
+
 // Enter fills in what is known when the call is entered.
 func (d *Decoder) Enter(c *trace.Call, a [6]uint64) {
 	switch c.Name {
@@ -58,8 +69,8 @@ func (d *Decoder) Enter(c *trace.Call, a [6]uint64) {
 		family, typ := int(int32(a[0])), int(int32(a[1]))
 		c.Args = []trace.Arg{word("domain", nameOr(families, family)), word("type", typeText(typ)), word("protocol", protocolText(family, typ, int(int32(a[2]))))}
 		return
-	case "poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2", "epoll_ctl":
-		d.enterWait(c, a)
+	}
+	if d.enterWait(c, a) {
 		return
 	}
 	c.Args = append(make([]trace.Arg, 0, 5), number("fd", int64(c.FD))) // most have no more
@@ -300,53 +311,6 @@ func messagesText(all []trace.Message) string {
 	return "[" + strings.Join(texts, ", ") + "]"
 }
 
-func (d *Decoder) enterWait(c *trace.Call, a [6]uint64) {
-	switch c.Name {
-	case "poll", "ppoll":
-		c.Args = []trace.Arg{word("fds", d.pollText(a[0], sane(a[1]), false)), number("nfds", int64(a[1]))}
-		if c.Name == "poll" {
-			c.Args = append(c.Args, number("timeout", int64(int32(a[2]))))
-		}
-	case "select", "pselect6":
-		c.Args = []trace.Arg{number("nfds", int64(int32(a[0])))}
-	case "epoll_ctl":
-		op := map[int]string{1: "EPOLL_CTL_ADD", 2: "EPOLL_CTL_DEL", 3: "EPOLL_CTL_MOD"}
-		c.Args = []trace.Arg{number("epfd", int64(int32(a[0]))), word("op", nameOr(op, int(a[1]))), number("fd", int64(int32(a[2])))}
-	default:
-		c.Args = []trace.Arg{number("epfd", int64(int32(a[0]))), number("maxevents", int64(int32(a[2])))}
-		if c.Name != "epoll_pwait2" {
-			c.Args = append(c.Args, number("timeout", int64(int32(a[3]))))
-		}
-	}
-}
-
-var pollEvents = []string{"POLLIN", "POLLPRI", "POLLOUT", "POLLERR", "POLLHUP", "POLLNVAL"}
-
-func (d *Decoder) pollText(at uint64, n int, results bool) string {
-	const shown = 8
-	b := d.bytes(at, min(n, shown)*8)
-	var all []string
-	for ; len(b) >= 8; b = b[8:] {
-		events := order.Uint16(b[4:])
-		if results {
-			if events = order.Uint16(b[6:]); events == 0 {
-				continue
-			}
-		}
-		var names []string
-		for i, name := range pollEvents {
-			if events&(1<<i) != 0 {
-				names = append(names, name)
-			}
-		}
-		all = append(all, fmt.Sprintf("%d %s", int32(order.Uint32(b)), strings.Join(names, "|")))
-	}
-	if n > shown {
-		all = append(all, "…")
-	}
-	return "[" + strings.Join(all, ", ") + "]"
-}
-
 // Leave fills in what the call returned. result is what the kernel returned, -errno for a failure.
 func (d *Decoder) Leave(c *trace.Call, a [6]uint64, result int64) {
 	c.Pending, c.Result = false, result
@@ -396,10 +360,8 @@ func (d *Decoder) Leave(c *trace.Call, a [6]uint64, result int64) {
 		d.leaveMessages(c, a)
 	case "recvmmsg":
 		d.leaveMessages(c, a)
-	case "poll", "ppoll":
-		if result > 0 {
-			c.Args = append(c.Args, word("revents", "→ "+d.pollText(a[0], sane(a[1]), true)))
-		}
+	default:
+		d.leaveWait(c, a)
 	}
 }
 

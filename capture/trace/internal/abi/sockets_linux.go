@@ -1,6 +1,7 @@
 package abi
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,8 @@ type Process struct {
 	PID  int
 	Name string
 	fds  map[int]trace.SocketID
+	// epolls has the descriptors that are epoll instances, where the engine does not know them by their files.
+	epolls map[int]EpollID
 }
 
 // Socket returns which socket a descriptor is by what was recorded so far, 0 for none.
@@ -25,8 +28,14 @@ type Kernel interface {
 	// Inspect fills in the family, kind, protocol and names of the socket that a descriptor is, as far as
 	// they can be had.
 	Inspect(p *Process, fd int, st *trace.State)
-	// Opened is told of each descriptor of a process that has become a socket.
+	// Opened is told of each descriptor of a process that has become a socket, or an epoll instance that is followed by its
+	// number.
 	Opened(p *Process, fd int)
+	// Epoll returns which epoll instance a descriptor of the thread is, 0 where that is to be followed by its number.
+	Epoll(fd int) EpollID
+	// Interest returns what an epoll instance waits for of which no call has told, Socket being the inode of whatever
+	// it is. It returns false where that cannot be had, or the descriptor is no epoll instance.
+	Interest(p *Process, fd int) ([]trace.Wait, bool)
 }
 
 // Sockets follows which descriptors of which processes are which sockets, and tells what becomes of these.
@@ -36,6 +45,7 @@ type Sockets struct {
 	kernel Kernel
 	open   map[trace.SocketID]*socket
 	flying map[trace.SocketID]int // passed by messages that were not received yet
+	epolls epolls
 }
 
 // socket is what is known of a socket.
@@ -112,6 +122,7 @@ func (t *Sockets) release(id trace.SocketID, at time.Duration, call, fd int) {
 		return
 	}
 	delete(t.open, id)
+	t.epolls.closed(id)
 	t.emit(&trace.State{Time: at, Socket: id, Change: trace.Closed, Call: call, FD: fd, Host: t.host})
 }
 
@@ -165,6 +176,7 @@ func (t *Sockets) Fork(from, to *Process, at time.Duration) {
 	for fd, id := range from.fds {
 		t.set(to, fd, id, at, 0)
 	}
+	to.epolls = maps.Clone(from.epolls)
 }
 
 // Forget drops the table of a process that has ended.
@@ -254,6 +266,10 @@ func (t *Sockets) Apply(p *Process, c *trace.Call) {
 		if opt, _ := c.Arg("optname"); ok && opt.Text == "UDP_SEGMENT" {
 			v, _ := c.Arg("optval")
 			t.socket(c.Socket).segment = int(v.Int)
+		}
+	default:
+		if ok {
+			t.applyWait(p, c)
 		}
 	}
 	if c.Op == trace.OpSend && ok {

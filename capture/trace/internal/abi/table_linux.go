@@ -65,6 +65,8 @@ var table = map[uint64]Syscall{
 	unix.SYS_EPOLL_PWAIT2: {"epoll_pwait2", Wait, false},
 	unix.SYS_EPOLL_CTL:    {"epoll_ctl", Wait, false},
 
+	unix.SYS_EPOLL_CREATE1: {"epoll_create1", Wait, false},
+
 	unix.SYS_IO_URING_SETUP: {"io_uring_setup", Ring, false},
 }
 

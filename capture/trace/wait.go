@@ -1,0 +1,90 @@
+package trace
+
+import (
+	"fmt"
+	"math/bits"
+	"strings"
+	"time"
+)
+
+// Readiness is a set of conditions of a descriptor that a call waits for or reports. The bits are those of poll(2) and
+// epoll_ctl(2), which are the same (include/uapi/linux/eventpoll.h); for select(2) the sets readfds, writefds and
+// exceptfds are Readable, Writable and Urgent.
+type Readiness uint32
+
+// Conditions that this package acts on. The others have names too, see Names.
+const (
+	Readable Readiness = 1 << 0 // POLLIN
+	Urgent   Readiness = 1 << 1 // POLLPRI
+	Writable Readiness = 1 << 2 // POLLOUT
+	Failed   Readiness = 1 << 3 // POLLERR
+	HungUp   Readiness = 1 << 4 // POLLHUP
+	OneShot  Readiness = 1 << 30
+)
+
+var readinessNames = map[int]string{
+	0: "IN", 1: "PRI", 2: "OUT", 3: "ERR", 4: "HUP", 5: "NVAL", 6: "RDNORM", 7: "RDBAND", 8: "WRNORM", 9: "WRBAND", 10: "MSG", 13: "RDHUP",
+	28: "EXCLUSIVE", 29: "WAKEUP", 30: "ONESHOT", 31: "ET",
+}
+
+var setNames = map[int]string{0: "read", 1: "except", 2: "write"}
+
+// Names are the conditions as the call of that name has them: POLLIN, EPOLLIN, or for select(2) read, write, except.
+func (r Readiness) Names(call string) []string {
+	names, prefix := readinessNames, "POLL"
+	switch {
+	case strings.HasPrefix(call, "epoll"):
+		prefix = "EPOLL"
+	case strings.Contains(call, "select"):
+		names, prefix = setNames, ""
+	}
+	all := make([]string, 0, 4)
+	for ; r != 0; r &= r - 1 {
+		bit := bits.TrailingZeros32(uint32(r))
+		if name, ok := names[bit]; ok {
+			all = append(all, prefix+name)
+		} else {
+			all = append(all, fmt.Sprintf("%#x", uint32(1)<<bit))
+		}
+	}
+	return all
+}
+
+// Wait is a descriptor that a call waits for: one of poll(2) or select(2), or one of an epoll(7) instance's interest list.
+type Wait struct {
+	FD     int      // -1 where it is not known
+	Socket SocketID // what it is, 0 for no socket or not known
+	Events Readiness
+	Data   uint64 // that epoll_ctl(2) was given for it
+	// Since is when it came into the interest list, which may be while the call waits.
+	Since time.Duration
+}
+
+// since is from when on the call waited for it.
+func (w *Wait) since(c *Call) time.Duration { return max(w.Since, c.Entered) }
+
+const shownWaits = 8
+
+// readyText shows what a call found to be ready.
+func (c *Call) readyText() string {
+	if len(c.Ready) == 0 {
+		return ""
+	}
+	var all []string
+	for i := range c.Ready {
+		if i == shownWaits {
+			all = append(all, "…")
+			break
+		}
+		all = append(all, c.Ready[i].text(c.Name))
+	}
+	return " [" + strings.Join(all, ", ") + "]"
+}
+
+func (w *Wait) text(call string) string {
+	s := fmt.Sprint(w.FD)
+	if w.FD < 0 {
+		s = fmt.Sprintf("data %#x", w.Data)
+	}
+	return s + " " + strings.Join(w.Events.Names(call), "|")
+}
