@@ -80,6 +80,15 @@ type callJSON struct {
 	Waits      []waitJSON    `json:"waits,omitempty"`
 	Unlisted   int           `json:"waits_unlisted,omitempty"`
 	Ready      []waitJSON    `json:"ready,omitempty"`
+	Wake       *wakeJSON     `json:"ended_by,omitempty"`
+}
+
+// wakeJSON is what ended a wait.
+type wakeJSON struct {
+	Kind   string `json:"kind"`
+	Socket string `json:"socket,omitempty"`
+	Packet int    `json:"packet,omitempty"`
+	Call   int    `json:"call,omitempty"`
 }
 
 // waitJSON is a descriptor that a call waits for or found ready.
@@ -291,6 +300,12 @@ func (t *Timeline) record(c *CallRecord, scene string, start time.Time) callJSON
 			j.Offender = q.Offender.String()
 		}
 		r.Queued = append(r.Queued, j)
+	}
+	if c.waits() && !c.Pending {
+		r.Wake = &wakeJSON{Kind: c.Wake.Kind.String(), Packet: c.Wake.Packet, Call: c.Wake.Call}
+		if c.Wake.Socket != nil {
+			r.Wake.Socket = c.Wake.Socket.Name
+		}
 	}
 	r.Waits, r.Unlisted, r.Ready = t.waitRecords(c, c.Waits), c.Unlisted, t.waitRecords(c, c.Ready)
 	return r

@@ -73,6 +73,9 @@ func (w *text) entry(e entry, whole bool) {
 	default:
 		w.entered(e.call)
 	}
+	if e.leave || whole || e.call != nil && e.call.Pending && w.ended {
+		w.waited(e.call)
+	}
 }
 
 // rest are the entries up to a time that were not written.

@@ -19,17 +19,28 @@ type CallSummary struct {
 
 // SocketSummary counts what one socket did.
 type SocketSummary struct {
-	Socket      string        `json:"socket"`
-	Kind        string        `json:"kind"`
-	Local       string        `json:"local,omitempty"`
-	Remote      string        `json:"remote,omitempty"`
-	Calls       int           `json:"calls"`
-	Sent        int64         `json:"sent_bytes"`
-	Received    int64         `json:"received_bytes"`
-	Packets     int           `json:"packets_sent"`
-	Retransmits int           `json:"retransmissions"`
-	Blocked     time.Duration `json:"blocked_ns"` // in calls
-	BlockedOn   string        `json:"blocked_on,omitempty"`
+	Socket      string `json:"socket"`
+	Kind        string `json:"kind"`
+	Local       string `json:"local,omitempty"`
+	Remote      string `json:"remote,omitempty"`
+	Calls       int    `json:"calls"`
+	Sent        int64  `json:"sent_bytes"`
+	Received    int64  `json:"received_bytes"`
+	Packets     int    `json:"packets_sent"`
+	Retransmits int    `json:"retransmissions"`
+	// Blocked is the time in calls on it, of several threads added up, and BlockedOn the name of those in which most of it
+	// went: connect(2) waits for the answer of the peer, accept(2) for a connection, a receive for data, a send for room in
+	// the buffer, close(2) for what SO_LINGER asks.
+	Blocked   time.Duration `json:"blocked_ns"`
+	BlockedOn string        `json:"blocked_on,omitempty"`
+	// Waited is the time in calls that wait for it, perhaps among others: a wait for several sockets is counted at each of
+	// them, so the sum over all sockets can be more than has passed. Waits are those calls, WaitedIn is the name of those
+	// in which most of the time went, WaitsEndedBy counts what ended them: the name of a WakeKind, or "another" where only
+	// others were ready. Calls that wait are seen where the source records them.
+	Waited       time.Duration  `json:"waited_ns,omitempty"`
+	Waits        int            `json:"waits,omitempty"`
+	WaitedIn     string         `json:"waited_in,omitempty"`
+	WaitsEndedBy map[string]int `json:"waits_ended_by,omitempty"`
 }
 
 // Summary is what strace -c is for system calls, for sockets.
@@ -72,6 +83,9 @@ const maxRows = 10_000
 type socketTotal struct {
 	SocketSummary
 	in map[string]time.Duration // by the name of the call
+
+	waited   map[string]time.Duration // in calls that wait for it, by their names
+	lastWait int                      // the last of them
 }
 
 // Add counts the calls and packets of a timeline. None may be given twice.
@@ -89,6 +103,7 @@ func (s *Totals) Add(t *Timeline) {
 		if c.On != nil {
 			s.row(c.On).call(c)
 		}
+		s.wait(t, c)
 	}
 	for _, p := range t.Packets {
 		if p.From != nil {
@@ -177,12 +192,18 @@ func (s *Totals) Summary() *Summary {
 
 func (r *socketTotal) summary() SocketSummary {
 	sum := r.SocketSummary
-	for name, d := range r.in {
-		if sum.BlockedOn == "" || d > r.in[sum.BlockedOn] || d == r.in[sum.BlockedOn] && name < sum.BlockedOn {
-			sum.BlockedOn = name
+	sum.BlockedOn, sum.WaitedIn = longest(r.in), longest(r.waited)
+	return sum
+}
+
+// longest is the name that has most of the time, of equals the first by the alphabet.
+func longest(in map[string]time.Duration) (most string) {
+	for name, d := range in {
+		if most == "" || d > in[most] || d == in[most] && name < most {
+			most = name
 		}
 	}
-	return sum
+	return most
 }
 
 // Summarize counts.
@@ -204,7 +225,7 @@ func (s *Summary) AppendText(b []byte) []byte {
 		rows = append(rows, []string{k.Socket, k.Kind, fmt.Sprint(k.Calls), fmt.Sprint(k.Sent), fmt.Sprint(k.Received), fmt.Sprint(k.Packets),
 			fmt.Sprint(k.Retransmits), milliseconds(k.Blocked), escape(k.BlockedOn), escape(k.Local), escape(k.Remote)})
 	}
-	return appendTable(append(b, '\n'), rows)
+	return s.appendWaits(appendTable(append(b, '\n'), rows))
 }
 
 func milliseconds(d time.Duration) string { return fmt.Sprintf("%.3f", float64(d.Nanoseconds())/1e6) }

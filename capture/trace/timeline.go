@@ -24,6 +24,7 @@ type Timeline struct {
 	takers      map[int][]*CallRecord // by the send, made when asked for
 	made        map[int]*Socket       // by the call, made when asked for
 	byID        map[SocketID][]*Socket
+	arrivals    map[*Socket][]arrival // where calls wait: what made each socket ready, in time
 }
 
 // Span is a part of what one call passed or received.
@@ -82,9 +83,11 @@ type CallRecord struct {
 	Because string  // why it was silent, if the events tell
 	Offset  int64   // of its first byte in its stream; -1 when it is not known
 	Took    *Socket // the socket that an accept returned
+	Wake    Wake    // what ended it, of a call that waits for descriptors
 
-	waiting  bool // what it sent, or the connection that it asked for, may still be taken
-	together bool // it is a receive that ran at the same time as one entered before
+	waiting  bool   // what it sent, or the connection that it asked for, may still be taken
+	together bool   // it is a receive that ran at the same time as one entered before
+	wakes    []Wake // what made each of Ready so
 }
 
 // PacketRecord is a packet and what it carries.
@@ -153,6 +156,7 @@ func (p *past) correlate(events []Event) *Timeline {
 	c.joinICMP()
 	c.joinUnix()
 	c.joinUnseen()
+	c.joinWaits()
 	c.explain()
 	for _, call := range c.Calls {
 		slices.Sort(call.Packets)

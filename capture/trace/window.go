@@ -131,6 +131,7 @@ func (w *Window) Forget(until time.Duration, all bool) *Timeline {
 	g.datagrams()
 	g.options()
 	g.streams()
+	g.rememberWaits()
 	gone := t.Only(func(c *CallRecord) bool { return !g.keep[c] }, func(p *PacketRecord) bool { return !g.hold[p] })
 	w.past = g.remember(w.past)
 	w.rest(g)

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"sockwire/capture"
 	"sockwire/capture/trace"
@@ -285,9 +286,13 @@ func (r *tracing) take(until time.Duration) {
 	}
 }
 
-// weight is how many bytes of data a call holds.
+// weight is how many bytes of data, and of what it waits for, a call holds. The list of an epoll instance is held by all
+// its calls together.
 func weight(c *trace.Call) int {
-	n := len(c.Data)
+	n := len(c.Data) + len(c.Ready)*int(unsafe.Sizeof(trace.Wait{}))
+	if c.FD < 0 {
+		n += len(c.Waits) * int(unsafe.Sizeof(trace.Wait{}))
+	}
 	for _, m := range c.Messages {
 		n += len(m.Data)
 	}

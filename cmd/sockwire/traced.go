@@ -143,7 +143,14 @@ func (t *traceOptions) filter(all *trace.Timeline) *trace.Timeline {
 		if on == nil {
 			on = all.Made(c.Number)
 		}
-		return t.shows(on) && (len(t.calls) == 0 || slices.Contains(t.calls, c.Name))
+		shown := t.shows(on)
+		if on == nil && !shown {
+			shown = slices.ContainsFunc(c.Waits, func(w trace.Wait) bool {
+				s := all.Socket(w.Socket, max(w.Since, c.Entered))
+				return s != nil && t.shows(s)
+			})
+		}
+		return shown && (len(t.calls) == 0 || slices.Contains(t.calls, c.Name))
 	}
 	packet := func(p *trace.PacketRecord) bool {
 		if p.From == nil && p.To == nil {

@@ -1,0 +1,279 @@
+package trace
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+)
+
+// WakeKind says what ended a call that waits.
+type WakeKind uint8
+
+// What ends a wait. A packet or a call is named only where it came in the time of the wait, and after the socket was
+// last reported.
+const (
+	WakeUnknown    WakeKind = iota
+	WakeReady               // what was ready had been so before: there was nothing to wait for
+	WakePacket              // Wake.Packet arrived at Wake.Socket
+	WakeCall                // Wake.Call was made at the other end of Wake.Socket, or to connect to it
+	WakeDescriptor          // what was ready is no socket
+	WakeTimeout             // the time was over
+	WakeSignal              // a signal came
+)
+
+var wakeNames = [...]string{"unknown", "ready", "packet", "call", "descriptor", "timeout", "signal"}
+
+// String returns the kind in a word.
+func (k WakeKind) String() string { return wakeNames[k] }
+
+// Wake is what ended a wait.
+type Wake struct {
+	Kind   WakeKind
+	Socket *Socket       // that became ready, nil for none
+	Packet int           // its number
+	Call   int           // its number
+	At     time.Duration // when the packet arrived, or the call was entered
+}
+
+// arrival is a packet or call that makes a socket ready.
+type arrival struct {
+	at           time.Duration
+	packet, call int
+	in, out      bool // there is something to receive, there is room to send
+}
+
+// waits tells whether the call waits for descriptors.
+func (c *Call) waits() bool { return len(c.Waits) > 0 || len(c.Ready) > 0 }
+
+// joinWaits finds what ended the calls that wait.
+func (c *correlator) joinWaits() {
+	var waits []*CallRecord
+	for _, call := range c.Calls {
+		if call.waits() {
+			waits = append(waits, call)
+		}
+	}
+	if waits == nil {
+		return
+	}
+	c.gatherArrivals()
+	waits = slices.DeleteFunc(waits, func(call *CallRecord) bool { return call.Pending })
+	slices.SortStableFunc(waits, func(a, b *CallRecord) int { return cmp.Compare(a.Left, b.Left) })
+	reported := map[*Socket]time.Duration{}
+	for _, call := range waits {
+		c.wake(call, reported)
+		call.report(reported)
+	}
+}
+
+// report notes which sockets the call reported to be ready.
+func (c *CallRecord) report(reported map[*Socket]time.Duration) {
+	for i := range c.wakes {
+		if s := c.wakes[i].Socket; s != nil {
+			reported[s] = max(reported[s], c.Left)
+		}
+	}
+}
+
+// wake finds what ended a wait that has returned, of sockets that were reported before.
+func (c *correlator) wake(call *CallRecord, reported map[*Socket]time.Duration) {
+	switch {
+	case call.Errno == "EINTR" || strings.HasPrefix(call.Errno, "ERESTART"):
+		call.Wake.Kind = WakeSignal
+		return
+	case call.Errno != "":
+		return
+	case call.Result == 0:
+		call.Wake.Kind = WakeTimeout
+		return
+	}
+	call.wakes = make([]Wake, len(call.Ready))
+	for i := range call.Ready {
+		w := &call.wakes[i]
+		*w = c.woken(call, &call.Ready[i], reported)
+		first := &call.Wake
+		if first.Kind == WakeUnknown || w.Packet+w.Call > 0 && (first.Packet+first.Call == 0 || w.At < first.At) {
+			*first = *w
+		}
+	}
+}
+
+// woken finds what made one descriptor ready.
+func (c *correlator) woken(call *CallRecord, r *Wait, reported map[*Socket]time.Duration) Wake {
+	s := c.Socket(r.Socket, call.Left)
+	if s == nil {
+		return Wake{Kind: WakeDescriptor}
+	}
+	w := Wake{Socket: s}
+	from := max(call.Entered, s.reported, reported[s])
+	a, ok := arrival{}, false
+	if r.Events&^Writable != 0 {
+		a, ok = c.firstArrival(s, from, call.Left)
+	}
+	if !ok && r.Events&Writable != 0 {
+		a, ok = c.lastRoom(s, from, call.Left)
+	}
+	switch {
+	case ok && a.packet != 0:
+		w.Kind, w.Packet, w.At = WakePacket, a.packet, a.at
+	case ok:
+		w.Kind, w.Call, w.At = WakeCall, a.call, a.at
+	case call.Left-call.Entered < atOnce || c.readyBefore(s, call.Entered):
+		w.Kind = WakeReady
+	}
+	return w
+}
+
+// readyBefore tells whether something had arrived at the socket at a time, and was not received since.
+func (c *correlator) readyBefore(s *Socket, t time.Duration) bool {
+	all := c.arrivals[s]
+	for _, a := range slices.Backward(all[:sort.Search(len(all), func(i int) bool { return all[i].at > t })]) {
+		if a.in {
+			return !slices.ContainsFunc(s.since(a.at, t), func(r *CallRecord) bool { return r.receives() && r.ok() })
+		}
+	}
+	return false
+}
+
+// firstArrival is the first that there was to receive on the socket in a time.
+func (t *Timeline) firstArrival(s *Socket, from, to time.Duration) (arrival, bool) {
+	if a := s.first; a.in && from <= a.at && a.at <= to {
+		return a, true
+	}
+	all := t.arrivals[s]
+	for _, a := range all[sort.Search(len(all), func(i int) bool { return all[i].at >= from }):] {
+		if a.at > to {
+			break
+		}
+		if a.in {
+			return a, true
+		}
+	}
+	return arrival{}, false
+}
+
+// lastRoom is what made room on the socket last in a time: that there is some does not mean that there is enough.
+func (t *Timeline) lastRoom(s *Socket, from, to time.Duration) (arrival, bool) {
+	all := t.arrivals[s]
+	for _, a := range slices.Backward(all[:sort.Search(len(all), func(i int) bool { return all[i].at > to })]) {
+		if a.at < from {
+			break
+		}
+		if a.out {
+			return a, true
+		}
+	}
+	return arrival{}, false
+}
+
+// gatherArrivals lists what made each socket ready.
+func (c *correlator) gatherArrivals() {
+	c.arrivals = map[*Socket][]arrival{}
+	add := func(s *Socket, a arrival) {
+		if s != nil && (a.in || a.out) {
+			c.arrivals[s] = append(c.arrivals[s], a)
+		}
+	}
+	shaken := map[*Socket]bool{} // a connection's first packet after its SYN
+	for _, p := range c.Packets {
+		a := arrival{at: p.Time, packet: p.Number}
+		switch to := p.To; {
+		case to == nil || p.Fragment.Is && p.Fragment.More:
+		case p.TCP != nil && p.Raw == nil:
+			flags := p.TCP.Flags
+			if flags&SYN == 0 && !shaken[to] {
+				listener := to
+				if to.listens < 0 {
+					shaken[to] = true
+					listener = to.Parent
+				}
+				if listener != nil && (listener == to || p.Time <= to.Created) {
+					add(listener, arrival{at: p.Time, packet: p.Number, in: true})
+				}
+			}
+			a.in = p.PayloadLength > 0 || flags&(FIN|RST) != 0
+			a.out = flags&(ACK|RST) != 0
+			if to.listens < 0 {
+				add(to, a)
+			}
+		default:
+			a.in, a.out = true, p.Quotes != 0
+			add(to, a)
+		}
+	}
+	c.gatherUnix(add)
+	for _, all := range c.arrivals {
+		slices.SortStableFunc(all, func(a, b arrival) int { return cmp.Compare(a.at, b.at) })
+	}
+}
+
+// gatherUnix adds what calls on Unix sockets do to others.
+func (c *correlator) gatherUnix(add func(*Socket, arrival)) {
+	listeners := map[string][]*Socket{}
+	for _, s := range c.Sockets {
+		if s.Family == FamilyUnix && s.listens >= 0 {
+			listeners[s.Local.Unix] = append(listeners[s.Local.Unix], s)
+		}
+	}
+	for _, call := range c.Calls {
+		s := call.On
+		if s == nil || s.Family != FamilyUnix || call.Errno != "" && !call.Pending {
+			continue
+		}
+		a := arrival{at: call.Entered, call: call.Number, in: true}
+		switch {
+		case call.sends():
+			to := s.Peer
+			if name := call.Addr.Unix; name != "" {
+				to = c.named(name, call)
+			}
+			add(to, a)
+		case call.receives() && call.ok():
+			a.at, a.in, a.out = call.Left, false, true
+			add(s.Peer, a)
+		case call.Name == "close" || call.Name == "shutdown":
+			add(s.Peer, a)
+		case call.Name == "connect" && call.Addr.Unix != "":
+			for _, l := range listeners[call.Addr.Unix] {
+				if l.openAt(call.Entered) {
+					add(l, a)
+				}
+			}
+		}
+	}
+}
+
+// rememberWaits keeps when each socket was reported by a call that is forgotten, and for those that are still waited for
+// the first arrival of the time that is forgotten.
+func (g *forgetting) rememberWaits() {
+	if g.arrivals == nil {
+		return
+	}
+	reported := map[*Socket]time.Duration{}
+	for _, c := range g.Calls {
+		if g.over(c) {
+			c.report(reported)
+		}
+	}
+	for s, t := range reported {
+		if s.reported = max(s.reported, t); s.first.at < s.reported {
+			s.first = arrival{}
+		}
+	}
+	for _, c := range g.Calls {
+		if g.over(c) {
+			continue
+		}
+		for i := range c.Waits {
+			s := g.Socket(c.Waits[i].Socket, c.Waits[i].since(c.Call))
+			if s == nil || s.first.in {
+				continue
+			}
+			if a, ok := g.firstArrival(s, max(c.Entered, s.reported), g.until); ok {
+				s.first = a
+			}
+		}
+	}
+}
