@@ -20,7 +20,7 @@ func TestColumns(t *testing.T) {
 // TestManyColumns lays out more sockets than fit: no line is longer than the width, and every call and packet is
 // there once under the name of its socket.
 func TestManyColumns(t *testing.T) {
-	tl := trace.Correlate(traffic(rand.New(rand.NewPCG(1, 1)), 8).events)
+	tl := trace.Correlate(traffic(rand.New(rand.NewPCG(1, 1)), 8, true).events)
 	for _, width := range []int{1, 40, 80, 200, 500} {
 		text := string(tl.AppendText(nil, trace.TextOptions{Columns: width}))
 		for l := range strings.Lines(text) {

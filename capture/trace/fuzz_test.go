@@ -54,7 +54,7 @@ func (f *bits) time() time.Duration { return time.Duration(f.n(256)) * time.Mill
 
 // event makes any event at all, sensible or not.
 func (f *bits) event() trace.Event {
-	names := []string{"send", "recv", "sendto", "recvfrom", "connect", "accept", "close", "shutdown", "listen", "setsockopt", "socket", "sendmmsg", "sendmsg", "x"}
+	names := []string{"send", "recv", "sendto", "recvfrom", "connect", "accept", "close", "shutdown", "listen", "setsockopt", "socket", "sendmmsg", "sendmsg", "poll", "epoll_wait", "x"}
 	switch f.n(8) {
 	case 0, 1, 2:
 		c := &trace.Call{Number: f.n(40), Name: names[f.n(len(names))], FD: f.n(5) - 1, Socket: trace.SocketID(f.n(5)), Host: []string{"", "a", "b"}[f.n(3)],
@@ -68,6 +68,13 @@ func (f *bits) event() trace.Event {
 		}
 		for range f.n(3) {
 			c.Messages = append(c.Messages, trace.Message{Data: f.bytes(), Size: int(int8(f.n(256))), Addr: f.address()})
+		}
+		for range f.n(3) {
+			w := trace.Wait{FD: f.n(5) - 1, Socket: trace.SocketID(f.n(5)), Events: trace.Readiness(f.n(256)), Since: f.time()}
+			c.Waits = append(c.Waits, w)
+			if f.n(2) == 0 {
+				c.Ready = append(c.Ready, w)
+			}
 		}
 		for range f.n(4) {
 			c.Args = append(c.Args, trace.Arg{Name: []string{"optname", "optval", "buf", "type"}[f.n(4)], Kind: trace.ArgKind(f.n(5)), Text: []string{"", "TCP_CORK", "IP_HDRINCL"}[f.n(3)],
@@ -122,6 +129,7 @@ func FuzzCorrelate(f *testing.F) {
 		timeline.Title("x")
 		timeline.AppendText(nil, trace.TextOptions{Color: true, Actors: true})
 		timeline.Records("x", time.Unix(0, 0))
+		timeline.Summarize().AppendText(nil)
 		trace.AppendComparison(nil, trace.Compare(timeline))
 	})
 }

@@ -35,11 +35,10 @@ type Socket struct {
 	settings map[string][]setting // values of its integer options, in time
 
 	// What calls that are no longer among the events did, see Window.
-	sent, received int64         // bytes of its stream
-	reported       time.Duration // when a call that waits last said that it is ready
-	first          arrival       // the first of a time that is forgotten, if the socket is waited for since before
-	blind          bool          // two receives ran at once: what later ones took is not known
-	paired         bool          // who its peer is has been decided, as far as it ever will
+	sent, received int64 // bytes of its stream
+	blind          bool  // two receives ran at once: what later ones took is not known
+	paired         bool  // who its peer is has been decided, as far as it ever will
+	awaited        awaited
 }
 
 // setting is the value that a socket option has from a time on.

@@ -41,7 +41,7 @@ func golden(t *testing.T, name, got string) {
 var scripts = []struct {
 	name   string
 	script func() *script
-}{{"stream", streamScript}, {"datagram", datagramScript}, {"raw", rawScript}, {"unix", unixScript}}
+}{{"stream", streamScript}, {"datagram", datagramScript}, {"raw", rawScript}, {"unix", unixScript}, {"wait", waitScript}}
 
 func TestText(t *testing.T) {
 	for _, s := range scripts {

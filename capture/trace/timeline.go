@@ -24,6 +24,7 @@ type Timeline struct {
 	takers      map[int][]*CallRecord // by the send, made when asked for
 	made        map[int]*Socket       // by the call, made when asked for
 	byID        map[SocketID][]*Socket
+	waiting     bool                  // some call waits for descriptors, or has
 	arrivals    map[*Socket][]arrival // where calls wait: what made each socket ready, in time
 }
 

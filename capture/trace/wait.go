@@ -147,6 +147,10 @@ func (w *text) waitNote(c *CallRecord) string {
 		if c.Errno == "" && wake.Socket != nil {
 			return s + " until " + wake.Socket.Name + " was ready: why is unknown"
 		}
+	case WakeReady:
+		if !short {
+			return s + ": " + wake.Socket.Name + " was ready before"
+		}
 	case WakeDescriptor:
 		if !short {
 			return s + " until a descriptor was ready that is no socket"

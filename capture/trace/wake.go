@@ -37,6 +37,9 @@ type Wake struct {
 	At     time.Duration // when the packet arrived, or the call was entered
 }
 
+// delayed is how long a call that has nothing to wait for may take on a busy machine.
+const delayed = 10 * time.Millisecond
+
 // arrival is a packet or call that makes a socket ready.
 type arrival struct {
 	at           time.Duration
@@ -55,7 +58,7 @@ func (c *correlator) joinWaits() {
 			waits = append(waits, call)
 		}
 	}
-	if waits == nil {
+	if c.waiting = c.past.waiting || waits != nil; !c.waiting {
 		return
 	}
 	c.gatherArrivals()
@@ -107,7 +110,7 @@ func (c *correlator) woken(call *CallRecord, r *Wait, reported map[*Socket]time.
 		return Wake{Kind: WakeDescriptor}
 	}
 	w := Wake{Socket: s}
-	from := max(call.Entered, s.reported, reported[s])
+	from := max(call.Entered, s.awaited.reported, reported[s])
 	a, ok := arrival{}, false
 	if r.Events&^Writable != 0 {
 		a, ok = c.firstArrival(s, from, call.Left)
@@ -120,52 +123,53 @@ func (c *correlator) woken(call *CallRecord, r *Wait, reported map[*Socket]time.
 		w.Kind, w.Packet, w.At = WakePacket, a.packet, a.at
 	case ok:
 		w.Kind, w.Call, w.At = WakeCall, a.call, a.at
-	case call.Left-call.Entered < atOnce || c.readyBefore(s, call.Entered):
+	case call.Left-call.Entered < atOnce:
 		w.Kind = WakeReady
+	case call.Left-call.Entered < delayed:
+		if _, ok := c.unread(s, call.Entered); ok {
+			w.Kind = WakeReady
+		}
 	}
 	return w
 }
 
-// readyBefore tells whether something had arrived at the socket at a time, and was not received since.
-func (c *correlator) readyBefore(s *Socket, t time.Duration) bool {
-	all := c.arrivals[s]
-	for _, a := range slices.Backward(all[:sort.Search(len(all), func(i int) bool { return all[i].at > t })]) {
-		if a.in {
-			return !slices.ContainsFunc(s.since(a.at, t), func(r *CallRecord) bool { return r.receives() && r.ok() })
-		}
-	}
-	return false
-}
-
 // firstArrival is the first that there was to receive on the socket in a time.
 func (t *Timeline) firstArrival(s *Socket, from, to time.Duration) (arrival, bool) {
-	if a := s.first; a.in && from <= a.at && a.at <= to {
-		return a, true
-	}
-	all := t.arrivals[s]
-	for _, a := range all[sort.Search(len(all), func(i int) bool { return all[i].at >= from }):] {
-		if a.at > to {
-			break
-		}
-		if a.in {
-			return a, true
+	for _, all := range [][]arrival{s.awaited.first, t.arrivals[s]} {
+		for _, a := range all[sort.Search(len(all), func(i int) bool { return all[i].at >= from }):] {
+			if a.at > to {
+				break
+			}
+			if a.in {
+				return a, true
+			}
 		}
 	}
 	return arrival{}, false
+}
+
+// lastArrival is the last on the socket up to a time for which ok returns true; before is one of the time that is
+// forgotten.
+func (t *Timeline) lastArrival(s *Socket, to time.Duration, before arrival, ok func(arrival) bool) arrival {
+	all := t.arrivals[s]
+	for _, a := range slices.Backward(all[:sort.Search(len(all), func(i int) bool { return all[i].at > to })]) {
+		if ok(a) {
+			return a
+		}
+	}
+	return before
 }
 
 // lastRoom is what made room on the socket last in a time: that there is some does not mean that there is enough.
 func (t *Timeline) lastRoom(s *Socket, from, to time.Duration) (arrival, bool) {
-	all := t.arrivals[s]
-	for _, a := range slices.Backward(all[:sort.Search(len(all), func(i int) bool { return all[i].at > to })]) {
-		if a.at < from {
-			break
-		}
-		if a.out {
-			return a, true
-		}
-	}
-	return arrival{}, false
+	a := t.lastArrival(s, to, s.awaited.room, func(a arrival) bool { return a.out })
+	return a, a.out && a.at >= from
+}
+
+// unread is what had arrived last at the socket at a time, if nothing was received since.
+func (t *Timeline) unread(s *Socket, at time.Duration) (arrival, bool) {
+	a := t.lastArrival(s, at, s.awaited.unread, func(a arrival) bool { return a.in })
+	return a, a.in && a.at <= at && !slices.ContainsFunc(s.since(a.at, at), func(r *CallRecord) bool { return r.receives() && r.ok() && r.Left <= at })
 }
 
 // gatherArrivals lists what made each socket ready.
@@ -176,22 +180,14 @@ func (c *correlator) gatherArrivals() {
 			c.arrivals[s] = append(c.arrivals[s], a)
 		}
 	}
-	shaken := map[*Socket]bool{} // a connection's first packet after its SYN
 	for _, p := range c.Packets {
 		a := arrival{at: p.Time, packet: p.Number}
 		switch to := p.To; {
 		case to == nil || p.Fragment.Is && p.Fragment.More:
 		case p.TCP != nil && p.Raw == nil:
 			flags := p.TCP.Flags
-			if flags&SYN == 0 && !shaken[to] {
-				listener := to
-				if to.listens < 0 {
-					shaken[to] = true
-					listener = to.Parent
-				}
-				if listener != nil && (listener == to || p.Time <= to.Created) {
-					add(listener, arrival{at: p.Time, packet: p.Number, in: true})
-				}
+			if listener := p.completes(); listener != nil {
+				add(listener, arrival{at: p.Time, packet: p.Number, in: true})
 			}
 			a.in = p.PayloadLength > 0 || flags&(FIN|RST) != 0
 			a.out = flags&(ACK|RST) != 0
@@ -207,6 +203,20 @@ func (c *correlator) gatherArrivals() {
 	for _, all := range c.arrivals {
 		slices.SortStableFunc(all, func(a, b arrival) int { return cmp.Compare(a.at, b.at) })
 	}
+}
+
+// completes returns the listener at which the packet completes a handshake (RFC 9293 section 3.5), or nil.
+func (p *PacketRecord) completes() *Socket {
+	first := p.TCP.Flags == ACK && p.PayloadLength == 0 && p.Relative && p.FromSeq == 1 && p.AckRelative && p.AckSeq == 1
+	switch {
+	case !first:
+		return nil
+	case p.To.listens >= 0:
+		return p.To
+	case p.Time <= p.To.Created:
+		return p.To.Parent
+	}
+	return nil
 }
 
 // gatherUnix adds what calls on Unix sockets do to others.
@@ -245,9 +255,16 @@ func (c *correlator) gatherUnix(add func(*Socket, arrival)) {
 	}
 }
 
-// rememberWaits keeps when each socket was reported by a call that is forgotten, and for those that are still waited for
-// the first arrival of the time that is forgotten.
-func (g *forgetting) rememberWaits() {
+// awaited is what is kept of a socket for calls that wait, of the time that is forgotten.
+type awaited struct {
+	reported time.Duration // when a call last said that it is ready
+	first    []arrival     // for each call that waits for it since: the first that there was to receive
+	room     arrival       // the last that made room
+	unread   arrival       // the last that there was to receive, if nothing was received since
+}
+
+// waits keeps what is said of calls that have not returned.
+func (g *forgetting) waits() {
 	if g.arrivals == nil {
 		return
 	}
@@ -257,23 +274,31 @@ func (g *forgetting) rememberWaits() {
 			c.report(reported)
 		}
 	}
-	for s, t := range reported {
-		if s.reported = max(s.reported, t); s.first.at < s.reported {
-			s.first = arrival{}
+	for _, s := range g.Sockets {
+		a := &s.awaited
+		a.reported = max(a.reported, reported[s])
+		a.room = g.lastArrival(s, g.until, a.room, func(a arrival) bool { return a.out })
+		if unread, ok := g.unread(s, g.until); ok {
+			a.unread = unread
+		} else {
+			a.unread = arrival{}
 		}
 	}
+	first := map[*Socket][]arrival{}
 	for _, c := range g.Calls {
 		if g.over(c) {
 			continue
 		}
 		for i := range c.Waits {
-			s := g.Socket(c.Waits[i].Socket, c.Waits[i].since(c.Call))
-			if s == nil || s.first.in {
-				continue
-			}
-			if a, ok := g.firstArrival(s, max(c.Entered, s.reported), g.until); ok {
-				s.first = a
+			if s := g.Socket(c.Waits[i].Socket, c.Waits[i].since(c.Call)); s != nil {
+				if a, ok := g.firstArrival(s, max(c.Entered, s.awaited.reported), g.until); ok && !slices.Contains(first[s], a) {
+					first[s] = append(first[s], a)
+				}
 			}
 		}
+	}
+	for _, s := range g.Sockets {
+		s.awaited.first = first[s]
+		slices.SortFunc(first[s], func(a, b arrival) int { return cmp.Compare(a.at, b.at) })
 	}
 }

@@ -14,6 +14,7 @@ type past struct {
 	made    int       // sockets so far
 	conns   []*conn
 	carried map[int][]int // numbers of packets that carried bytes of a call which is still among the events
+	waiting bool          // some call has waited for descriptors
 }
 
 // copies are the sockets and connections for one joining, which changes them.
@@ -131,7 +132,7 @@ func (w *Window) Forget(until time.Duration, all bool) *Timeline {
 	g.datagrams()
 	g.options()
 	g.streams()
-	g.rememberWaits()
+	g.waits()
 	gone := t.Only(func(c *CallRecord) bool { return !g.keep[c] }, func(p *PacketRecord) bool { return !g.hold[p] })
 	w.past = g.remember(w.past)
 	w.rest(g)
@@ -478,7 +479,7 @@ func (g *forgetting) finished(k *conn) bool {
 
 // remember is the past for what is held.
 func (g *forgetting) remember(before past) past {
-	now := past{hosts: before.hosts, made: g.socketsMade, carried: map[int][]int{}}
+	now := past{hosts: before.hosts, made: g.socketsMade, carried: map[int][]int{}, waiting: g.Timeline.waiting}
 	needed := map[*Socket]bool{}
 	for _, k := range g.conns {
 		if g.finished(k) {
@@ -492,6 +493,9 @@ func (g *forgetting) remember(before past) past {
 	}
 	for c := range g.keep {
 		needed[c.On], needed[c.Took] = true, true
+		for i := range c.Waits {
+			needed[g.Socket(c.Waits[i].Socket, c.Waits[i].since(c.Call))] = true
+		}
 		for _, n := range c.Packets {
 			if p := g.Packet(n); p == nil || !g.hold[p] {
 				now.carried[c.Number] = append(now.carried[c.Number], n)

@@ -46,8 +46,8 @@ func arrivals(events []trace.Event) []arrival {
 }
 
 // traffic is a long trace of many sockets: streams in both directions over TCP and Unix sockets with receives
-// that lag behind, datagrams of which some are lost, and connections that come and go.
-func traffic(r *rand.Rand, rounds int) *script {
+// that lag behind, datagrams of which some are lost, connections that come and go, and perhaps threads that wait.
+func traffic(r *rand.Rand, rounds int, waits bool) *script {
 	s := new(script)
 	s.add(&trace.Host{Name: "client", Addrs: []netip.Addr{clientAddr.Addr(), serverAddr.Addr()}, Captured: true})
 	var id trace.SocketID
@@ -94,6 +94,14 @@ func traffic(r *rand.Rand, rounds int) *script {
 		unix := 0
 		for range 40 + r.IntN(40) {
 			i := r.IntN(2)
+			if waits && r.IntN(4) == 0 { // a thread waits, for long or for short, and finds something ready or not
+				all := []trace.SocketID{a, b, u, v, x, y}
+				r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+				s.calls++
+				length := []float64{0.1, 3, 30, 300}[r.IntN(4)]
+				s.polls(s.calls, tick(), t+length, []trace.Readiness{trace.Readable, trace.Writable, trace.Readable | trace.Writable}[r.IntN(3)],
+					all[:1+r.IntN(5)], all[:r.IntN(2)]...)
+			}
 			switch r.IntN(8) {
 			case 0, 1:
 				n := 1 + r.IntN(3000)
@@ -170,7 +178,7 @@ func traffic(r *rand.Rand, rounds int) *script {
 func TestWindow(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 9))
-		all := arrivals(traffic(r, 12).events)
+		all := arrivals(traffic(r, 12, seed%2 == 1).events)
 		// What is known only later is not said by either: both write at the same times.
 		const delay, lag = 20 * time.Millisecond, 50 * time.Millisecond
 		var whole, pieces trace.Live
@@ -225,7 +233,7 @@ func TestWindowLostReturns(t *testing.T) {
 }
 
 func BenchmarkWindow(b *testing.B) {
-	all := arrivals(traffic(rand.New(rand.NewPCG(1, 1)), 400).events)
+	all := arrivals(traffic(rand.New(rand.NewPCG(1, 1)), 400, false).events)
 	b.ReportAllocs()
 	for b.Loop() {
 		var live trace.Live
