@@ -187,6 +187,14 @@ type call struct {
 	Queued   []struct{ Origin, Errno string } `json:"error_queue"`
 
 	theirs []string // the arguments, of one that strace has told
+
+	Waits, Ready []struct {
+		FD     *int
+		Socket string
+		Events []string
+		Data   string
+	}
+	Wake *struct{ Kind, Socket string } `json:"ended_by"`
 }
 
 func (c *call) arg(name string) string {

@@ -81,7 +81,7 @@ func FuzzDecode(f *testing.F) {
 		d.Enter(c, args)
 		left := *c
 		d.Leave(&left, args, result)
-		if left.Pending || left.Size < 0 || len(left.Data) > 32 || len(left.Messages) > maxMessages {
+		if left.Pending || left.Size < 0 || len(left.Data) > 32 || len(left.Messages) > maxMessages || len(left.Waits) > MaxWaits || len(left.Ready) > MaxWaits {
 			t.Fatalf("%+v", left)
 		}
 		for _, m := range left.Messages {

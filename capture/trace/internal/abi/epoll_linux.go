@@ -336,7 +336,8 @@ func parseInterest(line []byte) (trace.Wait, bool) {
 	if err != nil || err2 != nil || err3 != nil || fd < 0 {
 		return trace.Wait{}, false
 	}
-	w := trace.Wait{FD: fd, Events: trace.Readiness(events), Data: data}
+	// The kernel waits for errors and ends whether it is asked to or not.
+	w := trace.Wait{FD: fd, Events: trace.Readiness(events) &^ (trace.Failed | trace.HungUp), Data: data}
 	for i := 5; i+1 < len(fields); i++ {
 		if inode, err := strconv.ParseUint(fields[i+1], 16, 64); err == nil && fields[i] == "ino:" {
 			w.Socket = trace.SocketID(inode)

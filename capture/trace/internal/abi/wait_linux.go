@@ -110,7 +110,7 @@ func (d *Decoder) polled(c *trace.Call, at uint64, n int) string {
 	for i := 0; len(b) >= pollSize; b, i = b[pollSize:], i+1 {
 		w := trace.Wait{FD: int(int32(order.Uint32(b))), Events: trace.Readiness(order.Uint16(b[4:]))}
 		if i < shownWaits {
-			shown = append(shown, fmt.Sprintf("%d %s", w.FD, strings.Join(w.Events.Names(c.Name), "|")))
+			shown = append(shown, strings.TrimSpace(fmt.Sprintf("%d %s", w.FD, strings.Join(w.Events.Names(c.Name), "|"))))
 		}
 		if w.FD >= 0 {
 			c.Waits = append(c.Waits, w)
