@@ -42,7 +42,7 @@ func (o *options) defineTrace(c *cli.Command) {
 	f.IntVarP(&t.pid, "pid", "p", 0, "trace the running process `PID` and let it go on at the end")
 	f.StringVar(&t.engine, "engine", "auto", "trace with `ENGINE`: ebpf (needs root, or CAP_BPF and CAP_PERFMON), ptrace, or auto: ebpf where it can be; with ebpf this command runs at a lower priority than the program that it starts")
 	f.BoolVar(&t.isolate, "isolate", false, "run COMMAND in a network of its own: only loopback, with --mtu, no offload; needs no root, and there it runs as root")
-	f.BoolVar(&t.wait, "wait", false, "show poll, select and epoll too")
+	f.BoolVar(&t.wait, "wait", false, "show poll, select and epoll too: what each waits for, what was ready and what ended it; the summary then says how long each socket was waited for (a wait for several counts at each)")
 	f.IntVar(&t.data, "data", 32, "keep the first `N` bytes of what a call sends or receives")
 	f.BoolVar(&t.noData, "no-data", false, "keep nothing of what calls send or receive")
 	f.BoolVar(&t.summary, "summary", false, "show no timeline, but what each call and each socket did in total")

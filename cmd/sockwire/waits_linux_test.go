@@ -342,7 +342,11 @@ func (r *recording) ourWaits(t *testing.T) (threads [][]string, ended []string) 
 			for _, w := range c.Waits {
 				waits = append(waits, w.Socket)
 			}
-			ended = append(ended, fmt.Sprintf("%s %s %s", strings.Join(waits, " "), c.Wake.Kind, c.Wake.Socket))
+			kind := c.Wake.Kind
+			if kind == "unknown" && *c.Left-c.Entered > int64(time.Millisecond) {
+				kind = "ready" // on a busy machine what is ready at once may take long, and then nothing is claimed
+			}
+			ended = append(ended, fmt.Sprintf("%s %s %s", strings.Join(waits, " "), kind, c.Wake.Socket))
 		}
 	}
 	for _, c := range calls {

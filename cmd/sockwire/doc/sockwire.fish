@@ -20,7 +20,7 @@ complete -c sockwire -l write -s w -r -d 'write the packets to FILE as pcapng, e
 complete -c sockwire -l pid -s p -r -d 'trace the running process PID and let it go on at the end'
 complete -c sockwire -l engine -r -d 'trace with ENGINE: ebpf (needs root, or CAP_BPF and CAP_PERFMON), ptrace, or auto: ebpf where it can be; with ebpf this command runs at a lower priority than the program that it starts'
 complete -c sockwire -l isolate -d 'run COMMAND in a network of its own: only loopback, with --mtu, no offload; needs no root, and there it runs as root'
-complete -c sockwire -l wait -d 'show poll, select and epoll too'
+complete -c sockwire -l wait -d 'show poll, select and epoll too: what each waits for, what was ready and what ended it; the summary then says how long each socket was waited for (a wait for several counts at each)'
 complete -c sockwire -l data -r -d 'keep the first N bytes of what a call sends or receives'
 complete -c sockwire -l no-data -d 'keep nothing of what calls send or receive'
 complete -c sockwire -l summary -d 'show no timeline, but what each call and each socket did in total'

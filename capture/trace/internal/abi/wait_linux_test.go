@@ -48,7 +48,7 @@ func epollEvent(events uint32, data uint64) []byte {
 	return b
 }
 
-func words(n ...uint64) []byte {
+func longs(n ...uint64) []byte {
 	var b []byte
 	for _, w := range n {
 		b = order.AppendUint64(b, w)
@@ -81,20 +81,20 @@ func TestDecodeWaits(t *testing.T) {
 		{"poll", [6]uint64{at, 3, 1<<32 - 1}, join(pollfd(3, 1, 0), pollfd(-1, 1, 0), pollfd(5, 5, 0)), join(pollfd(3, 1, 0), pollfd(-1, 1, 0), pollfd(5, 5, 4)), 1,
 			"[3 POLLIN, -1 POLLIN, 5 POLLIN|POLLOUT] 3 -1 waits 3:POLLIN 5:POLLIN|POLLOUT ready 5:POLLOUT"},
 		{"poll", [6]uint64{0, 0, 100}, nil, nil, 0, "[] 0 100"},
-		{"ppoll", [6]uint64{at + 16, 1, at}, join(words(1, 500_000_000), pollfd(7, 0x2001, 0)), join(words(0, 0), pollfd(7, 0x2001, 0)), 0,
+		{"ppoll", [6]uint64{at + 16, 1, at}, join(longs(1, 500_000_000), pollfd(7, 0x2001, 0)), join(longs(0, 0), pollfd(7, 0x2001, 0)), 0,
 			"[7 POLLIN|POLLRDHUP] 1 1.5s waits 7:POLLIN|POLLRDHUP"},
 		{"ppoll", [6]uint64{at, 1, 0}, pollfd(7, 1, 0), pollfd(7, 1, 0x18), 1, "[7 POLLIN] 1 NULL waits 7:POLLIN ready 7:POLLERR|POLLHUP"},
-		{"select", [6]uint64{70, at, at + 16, 0, at + 32}, words(1<<3|1<<5, 1<<1, 1<<5, 0, 2, 1000), words(1<<3, 0, 0, 0, 1, 0), 1,
+		{"select", [6]uint64{70, at, at + 16, 0, at + 32}, longs(1<<3|1<<5, 1<<1, 1<<5, 0, 2, 1000), longs(1<<3, 0, 0, 0, 1, 0), 1,
 			"70 [3 5 65] [5] NULL 2.001s waits 3:read 5:read|write 65:read ready 3:read"},
-		{"pselect6", [6]uint64{4, at, 0, at + 8, 0}, words(1<<3|1<<9, 1<<2), words(0, 1<<2), 1, "4 [3] NULL [2] NULL waits 2:except 3:read ready 2:except"},
-		{"select", [6]uint64{1<<32 - 1, at, 0, 0, 0}, words(0), words(0), -22, "-1 [] NULL NULL NULL"},
+		{"pselect6", [6]uint64{4, at, 0, at + 8, 0}, longs(1<<3|1<<9, 1<<2), longs(0, 1<<2), 1, "4 [3] NULL [2] NULL waits 2:except 3:read ready 2:except"},
+		{"select", [6]uint64{1<<32 - 1, at, 0, 0, 0}, longs(0), longs(0), -22, "-1 [] NULL NULL NULL"},
 		{"epoll_create1", [6]uint64{unix.EPOLL_CLOEXEC}, nil, nil, 4, "EPOLL_CLOEXEC"},
 		{"epoll_ctl", [6]uint64{4, unix.EPOLL_CTL_ADD, 5, at}, epollEvent(1<<31|1, 0xabc), nil, 0, "4 EPOLL_CTL_ADD 5 EPOLLIN|EPOLLET 0xabc"},
 		{"epoll_ctl", [6]uint64{4, unix.EPOLL_CTL_DEL, 5, 0}, nil, nil, 0, "4 EPOLL_CTL_DEL 5"},
 		{"epoll_ctl", [6]uint64{4, unix.EPOLL_CTL_MOD, 5, at}, nil, nil, -14, "4 EPOLL_CTL_MOD 5"},
 		{"epoll_wait", [6]uint64{4, at, 10, 100}, nil, join(epollEvent(1, 5), epollEvent(4, 6)), 2, "4 10 100 ready -1:EPOLLIN -1:EPOLLOUT"},
-		{"epoll_pwait2", [6]uint64{4, 0, 10, at}, words(0, 1), nil, 0, "4 10 1ns"},
-		{"epoll_pwait2", [6]uint64{4, 0, 10, at}, words(1<<63, 1<<40), nil, -22, "4 10 {-9223372036854775808, 1099511627776}"},
+		{"epoll_pwait2", [6]uint64{4, 0, 10, at}, longs(0, 1), nil, 0, "4 10 1ns"},
+		{"epoll_pwait2", [6]uint64{4, 0, 10, at}, longs(1<<63, 1<<40), nil, -22, "4 10 {-9223372036854775808, 1099511627776}"},
 	} {
 		call := &trace.Call{Name: c.name, FD: -1, Pending: true}
 		d := Decoder{Memory: pages{at, c.before}, Data: 32}
@@ -131,6 +131,7 @@ type someKernel struct {
 
 func (k *someKernel) Descriptor(_, fd int) trace.SocketID { return k.sockets[fd] }
 func (k *someKernel) Inspect(*Process, int, *trace.State) {}
+func (k *someKernel) Opened(*Process, int)                {}
 func (k *someKernel) Epoll(int) EpollID                   { return 0 }
 func (k *someKernel) Interest(_ *Process, fd int) ([]trace.Wait, bool) {
 	w, ok := k.before[fd]
@@ -213,7 +214,7 @@ func TestEpoll(t *testing.T) {
 	}
 
 	// A copy of the descriptor, a child, a socket that is closed, and one that is closed and has a copy.
-	e.p.CopyEpoll(4, 5)
+	e.CopyEpoll(e.p, 4, 5)
 	child := &Process{PID: 2}
 	e.Fork(e.p, child, 0)
 	e.ctl(5, add, 13, 1, 104)
