@@ -73,7 +73,7 @@ func (w *text) entry(e entry, whole bool) {
 	default:
 		w.entered(e.call)
 	}
-	if e.leave || whole || e.call != nil && e.call.Pending && w.ended {
+	if e.leave || whole || e.call != nil && e.call.Pending && (w.ended || e.call.Ended) {
 		w.waited(e.call)
 	}
 }

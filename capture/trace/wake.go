@@ -196,7 +196,9 @@ func (c *correlator) gatherArrivals() {
 			}
 		default:
 			a.in, a.out = true, p.Quotes != 0
-			add(to, a)
+			for _, s := range p.receivedBy() {
+				add(s, a)
+			}
 		}
 	}
 	c.gatherUnix(add)
