@@ -830,16 +830,19 @@ func exerciseInterrupts() {
 	fmt.Println("more:", len(came))
 }
 
-// exerciseIdle says its number, answers each line with a datagram sent and received, and ends with its input.
+// exerciseIdle says its number, answers each line with a datagram sent, waited for and received, and ends with its input.
 func exerciseIdle() {
 	r, name := bound(false, unix.SOCK_DGRAM)
 	s := dial(name, false, unix.SOCK_DGRAM)
+	ep := got(unix.EpollCreate1(unix.EPOLL_CLOEXEC))
+	did(ctl(ep, unix.EPOLL_CTL_ADD, r, unix.EPOLLIN))
 	fmt.Println(os.Getpid())
 	for b := make([]byte, 1); ; {
 		if n, err := os.Stdin.Read(b); n == 0 || err != nil {
 			return
 		}
 		got(unix.Write(s, []byte("still here")))
+		expect(epollWait(ep, 10_000) == 1, "not one")
 		take(r, []byte("still here"))
 		fmt.Println("still here")
 	}

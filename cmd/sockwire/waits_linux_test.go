@@ -392,6 +392,45 @@ func TestWaits(t *testing.T) {
 	}
 }
 
+// TestAttachedWaits attaches to a program that has made an epoll instance before: what it waits for is known.
+func TestAttachedWaits(t *testing.T) { eachEngine(t, (*judge).attachedWaits) }
+
+func (j *judge) attachedWaits(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "timeline")
+	program, tracer, _ := j.idle(t, "--wait", "--json", "-o", out)
+	r := &recording{sockets: map[string]*socketRecord{}}
+	await(t, "a call that waits", func() bool {
+		program.ask(t)
+		b, err := os.ReadFile(out)
+		return err == nil && strings.Contains(string(b), `"name":"epoll_`)
+	})
+	if err := tracer.Process.Signal(unix.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := tracer.Wait(); err != nil {
+		t.Errorf("sockwire: %v", err)
+	}
+	program.in.Close()
+	if err := program.Wait(); err != nil {
+		t.Error(err)
+	}
+	r.read(t, out)
+	n := 0
+	for _, c := range r.calls {
+		// Go's own scheduler waits too, for what is no socket.
+		if !strings.HasPrefix(c.Name, "epoll_") || len(c.Ready) == 0 || c.Ready[0].Socket == "" {
+			continue
+		}
+		n++
+		if len(c.Waits) != 1 || r.sockets[c.Waits[0].Socket] == nil || len(c.Ready) != 1 || c.Ready[0].Socket != c.Waits[0].Socket {
+			t.Errorf("#%d waits for %+v, finds %+v", c.Number, c.Waits, c.Ready)
+		}
+	}
+	if n == 0 {
+		t.Error("no call that waits has returned")
+	}
+}
+
 // exerciseBlocked has each call that can block do so for a time, and says for how long.
 func exerciseBlocked() {
 	time.Sleep(1)

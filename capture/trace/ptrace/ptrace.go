@@ -44,7 +44,7 @@ type Config struct {
 	// Data is how many bytes of what a call sends or receives are kept: 0 means 32, less than 0 none. Of
 	// raw sockets all are kept, for packets are told apart by them, unless it is less than 0.
 	Data int
-	Wait bool   // poll, select and epoll too
+	Wait bool   // poll, select and epoll too, with what they wait for
 	Host string // the name of the network namespace, for the events
 
 	everything bool // stop at every system call instead of installing a filter
