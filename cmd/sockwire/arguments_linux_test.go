@@ -270,8 +270,21 @@ func straceAddress(s string) string {
 		}
 		return number.ReplaceAllString(text, "N")
 	}
-	return f["sa_family"]
+	switch family := f["sa_family"]; family {
+	case "AF_NETLINK":
+		groups, _ := strconv.ParseUint(strings.TrimPrefix(f["nl_groups"], "0x"), 16, 32)
+		return netlinkNumber.ReplaceAllString(fmt.Sprintf("{sa_family=%s, nl_pid=%s, nl_groups=%#x}", family, f["nl_pid"], groups), "nl_pid=*")
+	case "AF_PACKET":
+		return fmt.Sprintf("{sa_family=%s, sll_protocol=%s, sll_ifindex=%s, …", family, f["sll_protocol"], interfaces.Replace(f["sll_ifindex"]))
+	default:
+		return family
+	}
 }
+
+var (
+	netlinkNumber = regexp.MustCompile(`nl_pid=[1-9]\d*`)
+	linkLayer     = regexp.MustCompile(`, sll_hatype=.*`)
+)
 
 // straceVectors are the bytes of struct iovec, and how many there is room for.
 func straceVectors(s string) (data []byte, size int) {
@@ -552,6 +565,9 @@ func known(s string) string {
 func ourAddress(s string) string {
 	if a, err := netip.ParseAddrPort(s); err == nil {
 		return endText(a)
+	}
+	if strings.HasPrefix(s, "{") {
+		return linkLayer.ReplaceAllString(netlinkNumber.ReplaceAllString(s, "nl_pid=*"), ", …")
 	}
 	return number.ReplaceAllString(s, "N")
 }

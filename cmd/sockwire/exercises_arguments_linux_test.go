@@ -49,10 +49,10 @@ func exerciseNames() {
 		unix.Socket(99, typ, 0)
 	}
 	for protocol := range 263 {
-		unix.Socket(unix.AF_INET, 9, protocol)
+		unix.Socket(unix.AF_INET, 15, protocol) // a type that is not: the kernel would look for modules otherwise
 	}
 	for protocol := range 24 {
-		unix.Socket(unix.AF_NETLINK, 9, protocol)
+		unix.Socket(unix.AF_NETLINK, 15, protocol)
 	}
 	for bit := range 32 {
 		unix.Syscall6(unix.SYS_SENDTO, ^uintptr(0), 0, 0, 1<<bit, 0, 0)
@@ -152,7 +152,12 @@ func exerciseValues() {
 	setsockopt(k, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, bytesOf(&unix.PacketMreq{Ifindex: 1, Type: unix.PACKET_MR_PROMISC}))
 	getsockopt(k, unix.SOL_PACKET, unix.PACKET_STATISTICS, 8)
 	setsockopt(k, unix.SOL_PACKET, unix.PACKET_VERSION, []byte{2, 0, 0, 0})
+	did(unix.Bind(k, &unix.SockaddrLinklayer{Protocol: 0x0608, Ifindex: 1})) // ARP, in network order
 	unix.Close(k)
+	n := got(unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE))
+	did(unix.Bind(n, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1}))
+	got(unix.Getsockname(n))
+	unix.Close(n)
 
 	pair := got(unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0))
 	getsockopt(pair[0], unix.SOL_SOCKET, unix.SO_PEERCRED, 12)

@@ -164,7 +164,7 @@ func (d *Decoder) addressArg(at uint64, length int) trace.Arg {
 	case order.Uint16(b) == unix.AF_UNIX:
 		return word("addr", "no name")
 	}
-	return word("addr", nameOr(families, int(order.Uint16(b))))
+	return word("addr", otherAddress(b))
 }
 
 // tell notes the address that the kernel filled in, if it did.

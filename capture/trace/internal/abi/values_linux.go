@@ -385,3 +385,33 @@ func stampText(t time.Time) string {
 	}
 	return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond())
 }
+
+var packetKinds = map[int]string{
+	0: "PACKET_HOST", 1: "PACKET_BROADCAST", 2: "PACKET_MULTICAST", 3: "PACKET_OTHERHOST", 4: "PACKET_OUTGOING", 5: "PACKET_LOOPBACK", 6: "PACKET_USER",
+	7: "PACKET_KERNEL",
+}
+
+// otherAddress is an address of neither IP nor Unix sockets: the fields of those that are met often, of the others the family.
+func otherAddress(b []byte) string {
+	family := int(order.Uint16(b))
+	f := members{"sa_family=" + nameOr(families, family)}
+	switch {
+	case family == unix.AF_NETLINK && len(b) >= 12:
+		f.add("nl_pid", "%d", order.Uint32(b[4:]))
+		f.add("nl_groups", "%#x", order.Uint32(b[8:]))
+	case family == unix.AF_PACKET && len(b) >= 12:
+		f.add("sll_protocol", "%s", protocolText(family, 0, int(order.Uint16(b[2:]))))
+		f.add("sll_ifindex", "%d", int32At(b, 4))
+		f.add("sll_hatype", "%d", order.Uint16(b[8:]))
+		f.add("sll_pkttype", "%s", nameOr(packetKinds, int(b[10])))
+		if n := min(int(b[11]), len(b)-12, 8); n > 0 {
+			f.add("sll_addr", "%x", b[12:12+n])
+		}
+	case family == unix.AF_VSOCK && len(b) >= 12:
+		f.add("svm_cid", "%d", order.Uint32(b[8:]))
+		f.add("svm_port", "%d", order.Uint32(b[4:]))
+	default:
+		return nameOr(families, family)
+	}
+	return f.String()
+}

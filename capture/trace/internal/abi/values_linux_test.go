@@ -101,6 +101,28 @@ func TestOptionValues(t *testing.T) {
 	}
 }
 
+func TestOtherAddress(t *testing.T) {
+	for _, c := range []struct {
+		b    []byte
+		want string
+	}{
+		{append([]byte{16, 0, 0, 0}, words(7, 3)...), "{sa_family=AF_NETLINK, nl_pid=7, nl_groups=0x3}"},
+		{append([]byte{17, 0, 0x08, 0x06}, append(words(2), 1, 0, 4, 6, 2, 0, 0, 0, 0, 1, 0, 0)...), "{sa_family=AF_PACKET, sll_protocol=htons(ETH_P_ARP), sll_ifindex=2, sll_hatype=1, sll_pkttype=PACKET_OUTGOING, sll_addr=020000000001}"},
+		{append([]byte{17, 0, 0x88, 0x99}, append(words(2), 0, 0, 9, 255)...), "{sa_family=AF_PACKET, sll_protocol=htons(0x8899), sll_ifindex=2, sll_hatype=0, sll_pkttype=9}"},
+		{append([]byte{40, 0, 0, 0}, words(1024, 2)...), "{sa_family=AF_VSOCK, svm_cid=2, svm_port=1024}"},
+		{[]byte{16, 0, 1}, "AF_NETLINK"},
+		{[]byte{0, 0}, "AF_UNSPEC"},
+		{[]byte{99, 0}, "99"},
+		{[]byte{1, 0}, "no name"},
+		{[]byte{1}, "no address"},
+	} {
+		d := Decoder{Memory: pages{0x1000, c.b}}
+		if got := d.addressArg(0x1000, len(c.b)).String(); got != c.want {
+			t.Errorf("%x: %s, want %s", c.b, got, c.want)
+		}
+	}
+}
+
 // message is a control message with its padding.
 func message(level, kind int, data []byte) []byte {
 	b := long(uint64(16 + len(data)))
