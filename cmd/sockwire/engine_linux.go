@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -101,6 +102,21 @@ func giveWay() {
 			_ = unix.Setpriority(unix.PRIO_PROCESS, tid, politeness) // one that has ended just now
 		}
 	}
+}
+
+// checkCalls refuses names of --calls that no timeline has.
+func (t *traceOptions) checkCalls() error {
+	shown, all := ptrace.Calls(t.wait), ptrace.Calls(true)
+	for _, name := range t.calls {
+		switch {
+		case slices.Contains(shown, name):
+		case slices.Contains(all, name):
+			return cli.Usagef("--calls %s needs --wait", name)
+		default:
+			return cli.WithHint(cli.Usagef("--calls %q: no such system call is traced", name), "they are %s", strings.Join(all, ", "))
+		}
+	}
+	return nil
 }
 
 // started is the program to start.

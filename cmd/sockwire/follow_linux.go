@@ -179,7 +179,15 @@ func (r *tracing) run(ctx context.Context) error {
 		r.in.end()
 		reading.Wait()
 	}
-	return errors.Join(err, r.finish())
+	return also(err, r.finish())
+}
+
+// also joins errors but for one that was told: an output that has failed fails each time it is used.
+func also(told, more error) error {
+	if told != nil && more != nil && strings.Contains(told.Error(), more.Error()) {
+		return told
+	}
+	return errors.Join(told, more)
 }
 
 // pass hands the signal that was to end this command to the program, unless the terminal has done so.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sockwire/capture/trace"
@@ -95,6 +97,11 @@ func (o *options) checkUse(c *cli.Command, args []string) error {
 	for _, k := range t.kinds {
 		if !slices.Contains(kindsOfOnly, k) {
 			return cli.Usagef("--only %s: kinds are %s", k, strings.Join(kindsOfOnly, ", "))
+		}
+	}
+	for _, s := range t.sockets {
+		if n, err := strconv.ParseUint(strings.TrimPrefix(s, "s"), 10, 31); err != nil || n == 0 || fmt.Sprintf("s%d", n) != s {
+			return cli.Usagef("--socket %q: sockets are named s1, s2, … as in the timeline", s)
 		}
 	}
 	return nil

@@ -22,6 +22,9 @@ import (
 
 // traceProgram traces a program and shows its calls beside its packets. status is the program's.
 func traceProgram(ctx context.Context, env *cli.Env, o options, args []string) (status int, err error) {
+	if err := o.trace.checkCalls(); err != nil {
+		return 0, err
+	}
 	if o.trace.isolate {
 		inside, status, err := netlab.Enter()
 		if !inside {
@@ -52,7 +55,7 @@ func traceProgram(ctx context.Context, env *cli.Env, o options, args []string) (
 	}
 	go r.giveUp()
 	err = r.run(ctx)
-	return r.tracer.Status().ExitCode(), errors.Join(err, r.close())
+	return r.tracer.Status().ExitCode(), also(err, r.close())
 }
 
 // tracing is one trace on its way from the program to the reader.

@@ -154,6 +154,10 @@ func (b *batch) take() []trace.Event {
 	return events
 }
 
+// Calls are the names of the system calls that are recorded, in their order; with wait also of those that Config.Wait
+// adds. They depend on the architecture.
+func Calls(wait bool) []string { return abi.Names(wait) }
+
 // Status returns how a started program ended, once Events has.
 func (t *Tracer) Status() Status { return t.status }
 

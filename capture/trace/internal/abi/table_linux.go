@@ -1,6 +1,10 @@
 package abi
 
-import "golang.org/x/sys/unix"
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
 
 // Class says when a system call is worth recording.
 type Class uint8
@@ -85,4 +89,16 @@ func Numbers(wait bool) []uint32 {
 		}
 	}
 	return all
+}
+
+// Names are the names of the calls that are recorded, in their order; with wait also of those that wait.
+func Names(wait bool) []string {
+	var names []string
+	for _, s := range table {
+		if s.Class == Network || s.Class == Descriptor || s.Class == Wait && wait {
+			names = append(names, s.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }

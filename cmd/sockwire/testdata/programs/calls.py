@@ -2,9 +2,11 @@ import os, socket, struct, threading, time
 listener = socket.create_server(("127.0.0.1", 0))
 def serve():
     c, _ = listener.accept()
-    if os.fork() == 0:
+    child = os.fork()
+    if child == 0:
         c.sendall(c.recv(100).upper())
         os._exit(0)
+    os.waitpid(child, 0)
     c.close()
 name = listener.getsockname()
 t = threading.Thread(target=serve)
@@ -20,7 +22,6 @@ c.shutdown(socket.SHUT_WR)
 c.recv(10)
 c.close()
 t.join()
-os.wait()
 
 # Nagle: a byte in flight that is not acknowledged yet holds back the next.
 c = socket.create_connection(name)
