@@ -69,7 +69,7 @@ func (t *Timeline) checkStream(f *flow, fault func(string, ...any)) {
 		if p.TCP != nil && p.TCP.Flags&SYN != 0 {
 			from++
 		}
-		if p.Unattributed > 0 && !p.Retransmit {
+		if p.Unattributed > 0 && !p.Retransmit && !p.Simultaneous {
 			fault("packet %d of %s: no call is known for %d of its %d bytes", p.Number, f.from.Name, p.Unattributed, p.PayloadLength)
 		}
 		if fresh := once.add(from, from+int64(p.PayloadLength)); !p.Retransmit && fresh != int64(p.PayloadLength) {
@@ -138,7 +138,7 @@ func (t *Timeline) checkReceive(c *CallRecord, fault func(string, ...any)) {
 		}
 		sum += int64(s.To - s.From)
 	}
-	if c.On != nil && c.On.Kind == KindStream && sum != c.Result {
+	if c.On != nil && c.On.Kind == KindStream && sum != c.Result && !c.partly {
 		fault("#%d received %d bytes, %d of them are known", c.Number, c.Result, sum)
 	}
 }

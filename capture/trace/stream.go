@@ -2,6 +2,7 @@ package trace
 
 import (
 	"cmp"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -66,6 +67,7 @@ type interval struct {
 	call     *CallRecord
 	message  int  // index among the call's messages
 	unsure   bool // another send on the socket ran at the same time: which came first is not known
+	urgent   bool // one of these was urgent: somewhere among them stands a mark
 }
 
 type flowKey struct{ src, dst netip.AddrPort }
@@ -160,32 +162,98 @@ func (n *network) end(local, remote netip.AddrPort, t time.Duration) *Socket {
 	return n.listening(local, t)
 }
 
-// intervals lays what the socket's calls sent end to end.
+// intervals lays what the socket's calls sent end to end. An urgent byte stands in the stream like any other
+// (RFC 6093 section 3.1); of a Unix socket it is apart from it.
 func (s *Socket) intervals() []interval {
 	var all []interval
-	next := s.sent
+	base, next := s.sent, s.sent
+	first, until := 0, time.Duration(0) // of the calls that ran at once
 	for _, u := range s.units() {
-		if u.size <= 0 || u.call.flag("MSG_OOB") {
+		c := u.call
+		if u.size <= 0 || c.flag("MSG_OOB") && !s.internet() {
 			continue
 		}
-		if u.call.OffsetKnown && u.message == 0 {
-			next = u.call.Call.Offset
-		}
-		iv := interval{from: next, to: next + int64(u.size), call: u.call, message: u.message}
-		if len(all) > 0 && !u.call.OffsetKnown {
-			last := &all[len(all)-1]
-			if last.call != u.call && last.call.activeAt(u.call.Entered) {
-				last.unsure, iv.unsure = true, true
-			}
+		if len(all) > first && c.Entered > until {
+			next = simultaneous(all[first:], base)
+			base, first = next, len(all)
 		}
 		if u.message == 0 {
-			u.call.Offset = next
+			if c.OffsetKnown {
+				next = c.Call.Offset
+			}
+			c.Offset = next
 		}
-		all = append(all, iv)
-		next = iv.to
+		all = append(all, interval{from: next, to: next + int64(u.size), call: c, message: u.message})
+		next += int64(u.size)
+		until = max(until, c.end())
 	}
+	simultaneous(all[first:], base)
 	slices.SortStableFunc(all, func(a, b interval) int { return cmp.Compare(a.from, b.from) })
 	return all
+}
+
+// end is when the call was over, the end of time for one that goes on.
+func (c *Call) end() time.Duration {
+	if c.goesOn() {
+		return math.MaxInt64
+	}
+	return c.Left
+}
+
+// simultaneous finds where the bytes of sends stand that ran at once, from an offset of the stream on, and returns where
+// they end. Which of them came first is not known; but where the source knows it of all but one, that one has the gap
+// that is left.
+func simultaneous(sends []interval, base int64) int64 {
+	var known []interval
+	var unknown *CallRecord
+	unsure, size, end := false, int64(0), base
+	for _, iv := range sends {
+		size += iv.to - iv.from
+		end = max(end, iv.to)
+		switch c := iv.call; {
+		case c.OffsetKnown:
+			known = append(known, iv)
+		case unknown != nil && unknown != c, c.goesOn():
+			unsure = true
+			fallthrough
+		default:
+			unknown = c
+		}
+	}
+	if unknown == nil || sends[0].call == sends[len(sends)-1].call {
+		return end
+	}
+	gap := base
+	slices.SortFunc(known, func(a, b interval) int { return cmp.Compare(a.from, b.from) })
+	for _, iv := range known {
+		if iv.from == gap {
+			gap = iv.to
+		}
+	}
+	shift := gap - unknown.Offset
+	for _, iv := range sends { // it must fill the gap, and not be split
+		if iv.call == unknown && slices.ContainsFunc(known, func(k interval) bool { return k.from < iv.to+shift && iv.from+shift < k.to }) {
+			unsure = true
+		}
+		if outside := iv.from < base || iv.to > base+size; iv.call.OffsetKnown && outside {
+			unsure = true
+		}
+	}
+	marked := slices.ContainsFunc(sends, func(iv interval) bool { return iv.call.flag("MSG_OOB") })
+	for i := range sends {
+		sends[i].urgent = unsure && marked
+		switch iv := &sends[i]; {
+		case iv.call.OffsetKnown:
+		case unsure:
+			iv.unsure = true
+		default:
+			iv.from, iv.to = iv.from+shift, iv.to+shift
+		}
+	}
+	if !unsure {
+		unknown.Offset = gap
+	}
+	return base + size
 }
 
 // claim takes the later fragments of a segment: those with its identification, on the wire within the time
@@ -296,7 +364,11 @@ func (f *flow) carry(p *PacketRecord, from, to int64) {
 		for _, iv := range overlapping(f.intervals, from, to) {
 			a, b := max(from, iv.from), min(to, iv.to)
 			// A call that had not been entered cannot have written what is already on the wire.
-			if a >= b || iv.unsure || iv.call.Entered > p.Time {
+			if a >= b || iv.call.Entered > p.Time {
+				continue
+			}
+			if iv.unsure {
+				p.Simultaneous = true
 				continue
 			}
 			size := int(iv.to - iv.from)
@@ -367,11 +439,23 @@ func consume(sent []interval, to *Socket, fin int64) {
 		} else if blind {
 			continue
 		}
+		// What stands at the mark is passed over, or read when a later mark has taken its place (tcp_recvmsg_locked,
+		// net/ipv4/tcp.c).
+		if peek := c.flag("MSG_PEEK"); (peek || !c.OffsetKnown) && urgent(sent, at) && to.option("SO_OOBINLINE", c.Entered) == 0 {
+			c.unplaced = !peek
+			blind = blind || c.unplaced
+			continue
+		}
 		c.consume(sent, at)
 		if !c.flag("MSG_PEEK") {
 			at += c.Result
 		}
 	}
+}
+
+// urgent tells whether the byte at an offset may have been sent as urgent: the last one of a send with MSG_OOB.
+func urgent(sent []interval, at int64) bool {
+	return slices.ContainsFunc(overlapping(sent, at, at+1), func(iv interval) bool { return iv.urgent || iv.to == at+1 && iv.call.flag("MSG_OOB") })
 }
 
 // consume attributes what the receive took from an offset of the stream on.
@@ -380,7 +464,11 @@ func (c *CallRecord) consume(sent []interval, at int64) {
 	end := at + c.Result
 	for _, iv := range overlapping(sent, at, end) {
 		a, b := max(at, iv.from), min(end, iv.to)
-		if a >= b || iv.unsure || iv.call.Entered > c.Left {
+		if a >= b || iv.call.Entered > c.Left {
+			continue
+		}
+		if iv.unsure {
+			c.partly = true
 			continue
 		}
 		s := Span{Call: iv.call.Number, Message: iv.message, From: int(a - iv.from), To: int(b - iv.from)}

@@ -146,6 +146,82 @@ func TestSimultaneousSends(t *testing.T) {
 	}
 }
 
+// TestOneOfSimultaneousSends checks that of sends that ran at once the one whose place the source does not know has the gap
+// that the others leave, whichever was entered first; two of them are not told apart.
+func TestOneOfSimultaneousSends(t *testing.T) {
+	for name, c := range map[string]struct {
+		offsets [3]int64 // of aaa, bbbb and cc, less than 0 when not known
+		want    []trace.Span
+	}{
+		"first entered":  {[3]int64{-1, 0, 7}, []trace.Span{{Call: 11, To: 4, All: true}, {Call: 10, To: 3, All: true}, {Call: 12, To: 2, All: true}}},
+		"last entered":   {[3]int64{4, 0, -1}, []trace.Span{{Call: 11, To: 4, All: true}, {Call: 10, To: 3, All: true}, {Call: 12, To: 2, All: true}}},
+		"two":            {[3]int64{-1, 0, -1}, []trace.Span{{Call: 11, To: 4, All: true}}},
+		"does not fit":   {[3]int64{-1, 1, 7}, []trace.Span{{Call: 11, To: 4, All: true}, {Call: 12, To: 2, All: true}}},
+		"out of what is": {[3]int64{-1, 0, 70}, []trace.Span{{Call: 11, To: 4, All: true}}},
+	} {
+		s := new(script)
+		s.connection()
+		for i, send := range []*trace.Call{
+			s.send(10, 130, 133, "send", 4, clientID, "aaa"), s.send(11, 131, 132, "send", 4, clientID, "bbbb"), s.send(12, 132.5, 134, "send", 4, clientID, "cc"),
+		} {
+			send.OffsetKnown, send.Offset = c.offsets[i] >= 0, max(c.offsets[i], 0)
+		}
+		s.send(13, 135, 136, "send", 4, clientID, "after")
+		s.segment(133.5, true, trace.PSH|trace.ACK, 1, 1, "bbbbaaacc")
+		s.segment(135.5, true, trace.PSH|trace.ACK, 10, 1, "after")
+		packets := trace.Correlate(s.events).Packets
+		got := packets[3].Carries
+		slices.SortFunc(got, func(a, b trace.Span) int {
+			return slices.Index([]int{11, 10, 12}, a.Call) - slices.Index([]int{11, 10, 12}, b.Call)
+		})
+		if diff := gocmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if diff := gocmp.Diff([]trace.Span{{Call: 13, To: 5, All: true}}, packets[4].Carries); diff != "" {
+			t.Errorf("%s: the send after them: %s", name, diff)
+		}
+	}
+}
+
+// TestUrgent checks that an urgent byte stands in the stream, and that of a receive which begins where one stands nothing is
+// claimed, nor of what comes after, unless the socket takes urgent bytes in line.
+func TestUrgent(t *testing.T) {
+	for _, inline := range []bool{false, true} {
+		s := new(script)
+		s.connection()
+		if inline {
+			s.call(9, 129, 129.1, trace.Call{Name: "setsockopt", FD: 6, Socket: serverID, Args: []trace.Arg{named("level", "SOL_SOCKET"), named("optname", "SO_OOBINLINE"), number("optval", 1)}})
+		}
+		s.send(10, 130, 131, "send", 4, clientID, "plain")
+		s.send(11, 132, 133, "send", 4, clientID, "!").Flags = []string{"MSG_OOB"}
+		s.send(12, 134, 135, "send", 4, clientID, "more")
+		s.segment(130.5, true, trace.PSH|trace.ACK, 1, 1, "plain")
+		s.segment(132.5, true, trace.PSH|trace.ACK, 6, 1, "!")
+		s.segment(134.5, true, trace.PSH|trace.ACK, 7, 1, "more")
+		receive := func(n int, at float64, result int64) *trace.Call {
+			return s.call(n, at, at+0.5, trace.Call{Name: "recv", FD: 6, Socket: serverID, Size: 100, Result: result})
+		}
+		receive(20, 140, 5)
+		receive(21, 141, 4)
+		receive(22, 142, 1)
+		timeline := trace.Correlate(s.events)
+		for i, want := range []int{10, 11, 12} {
+			if got := timeline.Packets[3+i].Carries; len(got) != 1 || got[0].Call != want || !got[0].All {
+				t.Errorf("segment %d carries %v, want all of #%d", i, got, want)
+			}
+		}
+		want := [][]trace.Span{{{Call: 10, To: 5, All: true}}, nil, nil}
+		if inline {
+			want = [][]trace.Span{{{Call: 10, To: 5, All: true}}, {{Call: 11, To: 1, All: true}, {Call: 12, To: 3}}, {{Call: 12, From: 3, To: 4}}}
+		}
+		for i, n := range []int{20, 21, 22} {
+			if diff := gocmp.Diff(want[i], timeline.Call(n).Received); diff != "" {
+				t.Errorf("in line %v: #%d received %s", inline, n, diff)
+			}
+		}
+	}
+}
+
 // TestOffsetsFromTheSource checks that a source which knows where a call's bytes stand is believed.
 func TestOffsetsFromTheSource(t *testing.T) {
 	s := new(script)

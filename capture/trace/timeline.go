@@ -88,6 +88,8 @@ type CallRecord struct {
 
 	waiting  bool   // what it sent, or the connection that it asked for, may still be taken
 	together bool   // it is a receive that ran at the same time as one entered before
+	partly   bool   // it took bytes of sends that ran at once, of which it is not known which are whose
+	unplaced bool   // it is a receive of which it is not known whether it passed over an urgent byte
 	wakes    []Wake // what made each of Ready so
 }
 
@@ -103,11 +105,13 @@ type PacketRecord struct {
 	Relative, AckRelative  bool
 	Carries                []Span
 	Unattributed           int // payload bytes of a socket's packet whose call is not known
-	Retransmit             bool
-	Cause                  Cause
-	Quotes                 int        // number of the packet that an ICMP error quotes, 0 for none or not known
-	Replies                int        // number of the echo request that an echo reply answers
-	Raw                    *RawRecord // of a packet that a raw socket sent
+	// Simultaneous: among them are bytes of sends that ran at once, of which it is not known which are whose.
+	Simultaneous bool
+	Retransmit   bool
+	Cause        Cause
+	Quotes       int        // number of the packet that an ICMP error quotes, 0 for none or not known
+	Replies      int        // number of the echo request that an echo reply answers
+	Raw          *RawRecord // of a packet that a raw socket sent
 
 	first   *PacketRecord // of a later fragment: the one with the transport header, when it is known
 	head    *PacketRecord // the same of a UDP datagram

@@ -386,7 +386,7 @@ func (g *forgetting) receives(s *Socket) {
 		delete(g.keep, c)
 		if c.ok() && c.Result > 0 && !c.flag("MSG_OOB") {
 			// One that was entered before and has not returned may have taken bytes before these.
-			s.blind = s.blind && !c.OffsetKnown || keeps || c.together
+			s.blind = s.blind && !c.OffsetKnown || keeps || c.together || c.unplaced
 			if c.OffsetKnown {
 				s.received = c.Call.Offset
 			}

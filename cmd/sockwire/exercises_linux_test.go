@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -42,6 +43,7 @@ var exercises = map[string]func(){
 	"rights":     exerciseRights,
 	"dup":        exerciseDup,
 	"threads":    exerciseThreads,
+	"atonce":     exerciseAtOnce,
 	"large":      exerciseLarge,
 	"raw":        exerciseRaw,
 	"options":    exerciseOptions,
@@ -62,8 +64,10 @@ var exercises = map[string]func(){
 }
 
 func init() {
+	if filepath.Base(os.Args[0]) == "exercise" {
+		runtime.LockOSThread() // here it is the first thread, whose number is that of the process
+	}
 	commands["exercise"] = func() {
-		runtime.LockOSThread()
 		for _, name := range os.Args[1:] {
 			exercises[name]()
 		}
@@ -539,6 +543,48 @@ func exerciseThreads() {
 		})
 	}
 	wg.Wait()
+}
+
+// exerciseAtOnce has two threads write to one connection at once while a third reads, looks at what is there, drops some of
+// it unseen (MSG_TRUNC, tcp(7)), and is sent urgent bytes.
+func exerciseAtOnce() {
+	c, p := connected(false)
+	const rounds, size = 100, 40
+	var wg sync.WaitGroup
+	for _, letter := range "ab" {
+		wg.Go(func() {
+			runtime.LockOSThread()
+			for i := range rounds {
+				if i%25 == 24 {
+					did(unix.Sendto(c, []byte("!"), unix.MSG_OOB, nil))
+				}
+				got(unix.Write(c, bytes.Repeat([]byte{byte(letter)}, size)))
+			}
+		})
+	}
+	reader := make(chan bool)
+	go func() {
+		runtime.LockOSThread()
+		b := make([]byte, 3*size)
+		for i := 0; ; i++ {
+			n, _, err := unix.Recvfrom(p, b, unix.MSG_PEEK)
+			did(err)
+			flags := 0
+			if i%8 == 7 {
+				flags = unix.MSG_TRUNC
+			}
+			if n, _, err = unix.Recvfrom(p, b[:n], flags); n == 0 {
+				break
+			}
+			did(err)
+		}
+		close(reader)
+	}()
+	wg.Wait()
+	did(unix.Shutdown(c, unix.SHUT_WR))
+	<-reader
+	unix.Close(c)
+	unix.Close(p)
 }
 
 // exerciseLarge writes more than the buffer of the socket holds, so that writes block.

@@ -346,7 +346,7 @@ func (r *tracing) forget(until time.Duration, all bool) error {
 	}
 	for _, p := range gone.Packets {
 		r.held -= len(p.Network) + len(p.Payload) + r.save.forget(p.Number)
-		if p.From != nil && p.TCP != nil && p.Raw == nil && p.Unattributed > 0 && !p.Retransmit {
+		if p.From != nil && p.TCP != nil && p.Raw == nil && p.Unattributed > 0 && !p.Retransmit && !p.Simultaneous {
 			r.unknown++
 		}
 	}

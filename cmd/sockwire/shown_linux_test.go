@@ -70,3 +70,27 @@ func (j *judge) loss(t *testing.T) {
 		}
 	}
 }
+
+// TestAtOnce has two threads write to one connection at once, urgent bytes among them, while a third reads in several ways:
+// what is said of the bytes is true, and with ebpf it is said of most.
+func TestAtOnce(t *testing.T) { eachEngine(t, (*judge).simultaneous) }
+
+func (j *judge) simultaneous(t *testing.T) {
+	t.Parallel()
+	r := j.record(t, j.host(t, "host", false), t.TempDir(), nil, "exercise", "atonce")
+	if r.Code != 0 || r.Stderr != "" {
+		t.Errorf("%+v", r.outcome)
+	}
+	r.atOnce = true
+	r.check(t, false)
+	sent, unknown := 0, 0
+	for _, p := range r.packets {
+		if !p.Retransmit {
+			sent, unknown = sent+p.Payload, unknown+p.Unattributed
+		}
+	}
+	t.Logf("of %d bytes %d are of no known call", sent, unknown)
+	if j.engine == "ebpf" && unknown > sent/2 {
+		t.Errorf("of %d bytes %d are of no known call", sent, unknown)
+	}
+}
