@@ -387,7 +387,7 @@ type Packet struct {
 	Segments    int
 	SegmentSize int // payload bytes of each of them
 
-	// Summary is the packet in a line, for one that belongs to no socket; it may be text from outside.
+	// Summary is the packet in a line, if it is not IP; it may be text from outside.
 	Summary string
 
 	// Sender is the cookie of the socket that it left from, Receivers those of the sockets that it was given to, where the

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"sockwire/capture"
@@ -16,9 +17,10 @@ import (
 // bytes. What is not IP, or cannot be read, becomes a Packet with nothing but a Summary.
 func FromFrame(f capture.Frame, number int, at time.Duration, host, ifname string) *Packet {
 	f.Data = slices.Clone(f.Data)
-	d := decode.Decoder{SkipChecksums: true, SkipApplications: true}
-	var p decode.Packet
-	_ = d.Decode(f, &p) // the layers before a fault are good; without any the packet is Other
+	r := readers.Get().(*reader)
+	defer r.free()
+	p := &r.packet
+	_ = r.decoder.Decode(f, p) // the layers before a fault are good; without any the packet is Other
 	out := &Packet{
 		Number: number, Time: at, Host: host, Interface: ifname, Length: max(f.Length, len(f.Data)),
 		Segments: int(f.Offload.Segments), SegmentSize: int(f.Offload.SegmentSize),
@@ -30,14 +32,46 @@ func FromFrame(f capture.Frame, number int, at time.Duration, host, ifname strin
 		out.Direction = Out
 	}
 	ip := slices.IndexFunc(p.Layers(), func(l decode.Layer) bool { return l.Type.Network() })
-	printer := decode.Printer{Time: decode.TimeNone, Absolute: true}
-	out.Summary = string(bytes.TrimSpace(printer.AppendLine(nil, &p)))
 	if ip < 0 {
+		out.Summary = r.line()
 		return out
 	}
-	out.network(&p, ip)
-	out.transport(&p, ip)
+	out.network(p, ip)
+	out.transport(p, ip)
 	return out
+}
+
+// reader is what decoding a frame takes. They are used again: each is larger than most packets.
+type reader struct {
+	decoder decode.Decoder
+	packet  decode.Packet
+}
+
+var readers = sync.Pool{New: func() any {
+	return &reader{decoder: decode.Decoder{SkipChecksums: true, SkipApplications: true}}
+}}
+
+func (r *reader) free() {
+	r.packet.Frame = capture.Frame{}
+	readers.Put(r)
+}
+
+// line is the decoded packet in a line.
+func (r *reader) line() string {
+	printer := decode.Printer{Time: decode.TimeNone, Absolute: true}
+	return string(bytes.TrimSpace(printer.AppendLine(nil, &r.packet)))
+}
+
+// summary is the packet in a line. Few are asked for it: most belong to a socket.
+func (p *Packet) summary() string {
+	if p.Summary != "" || len(p.Network) == 0 {
+		return p.Summary
+	}
+	r := readers.Get().(*reader)
+	defer r.free()
+	f := capture.Frame{Data: p.Network, Length: max(p.Length-p.LinkHeader, len(p.Network)), Link: capture.LinkRaw}
+	_ = r.decoder.Decode(f, &r.packet) // what cannot be decoded has a line too
+	return r.line()
 }
 
 // network reads the IP header and its extensions.

@@ -364,7 +364,7 @@ func (p *PacketRecord) record(scene string, start time.Time) packetJSON {
 		Cause: causeJSON{p.Cause.Kind.String(), p.Cause.Call, p.Cause.Packet}, Segments: max(p.Segments, 1),
 	}
 	if p.From == nil && p.To == nil {
-		r.Summary = p.Summary
+		r.Summary = p.summary()
 	}
 	if p.From != nil {
 		r.From = p.From.Name

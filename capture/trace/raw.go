@@ -96,9 +96,11 @@ func (c *correlator) matchRaw(s *Socket, u *unit, p *PacketRecord, included bool
 		return
 	}
 	left := p.Network[p.NetworkHeader:]
-	if rest := p.TransportHeader + p.PayloadLength; rest < len(left) {
-		left = left[:rest] // the link layer pads short frames
+	rest := p.TransportHeader + p.PayloadLength
+	if rest > len(left) {
+		return // not captured whole
 	}
+	left = left[:rest] // the link layer pads short frames
 	at := p.Fragment.Offset
 	switch owner := fragments[p.fragmentKey()]; {
 	case p.Fragment.Is && owner != nil && owner.call != u.call:

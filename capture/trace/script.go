@@ -185,7 +185,7 @@ func (p *PacketRecord) script(direction string) []string {
 			return []string{direction + " icmp " + text}
 		}
 	}
-	return []string{"// " + direction + " " + comment(p.Summary)}
+	return []string{"// " + direction + " " + comment(p.summary())}
 }
 
 // script names an ICMP error and what it quotes; "" for those that packetdrill has no name for.

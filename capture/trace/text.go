@@ -453,8 +453,8 @@ func (w *text) describe(p *PacketRecord) (what, carries string) {
 		carried = strings.TrimPrefix(carried+"  RETRANSMIT", "  ")
 	}
 	switch {
-	case p.From == nil && p.To == nil && p.Summary != "":
-		return escape(p.Summary), ""
+	case p.From == nil && p.To == nil && p.summary() != "":
+		return escape(p.summary()), ""
 	case p.Fragment.Is && (p.Raw == nil || !p.Raw.HeaderIncluded):
 		return w.fragment(p)
 	case p.TCP != nil && p.Raw == nil:

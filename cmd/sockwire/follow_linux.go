@@ -110,8 +110,12 @@ func (b *inbox) end() {
 	b.room.Broadcast()
 }
 
-// keptPayload is how much of a TCP or UDP packet a timeline needs.
-const keptPayload = 512
+// How much a timeline needs of the data of a datagram, to tell it from others, and of a frame with a TCP segment, of which
+// the place is known: headers (of the link, of IPv4 or of IPv6 with some extensions, of TCP), and data to see that it is what was passed.
+const (
+	keptDatagram = 512
+	keptSegment  = 20 + 60 + 60 + 128
+)
 
 // read takes packets until the capture is stopped.
 func (r *tracing) read() {
@@ -135,10 +139,9 @@ func (r *tracing) read() {
 			continue
 		}
 		p := trace.FromFrame(f, number, r.clock.At(f.Time), r.host, name)
-		if p.TCP != nil || p.UDP != nil {
-			if len(p.Payload) > keptPayload {
-				p.Payload, p.Network = slices.Clone(p.Payload[:keptPayload]), nil
-			}
+		if n := needed(p); len(p.Payload) > n {
+			p.Network = slices.Clone(p.Network[:len(p.Network)-len(p.Payload)+n])
+			p.Payload = p.Network[len(p.Network)-n:]
 		}
 		var kept *capture.Frame
 		if r.save != nil {
@@ -148,6 +151,17 @@ func (r *tracing) read() {
 		}
 		r.in.add(p, kept)
 	}
+}
+
+// needed is how much of a packet's data is kept: of raw ones all.
+func needed(p *trace.Packet) int {
+	switch {
+	case p.TCP != nil:
+		return keptSegment
+	case p.UDP != nil:
+		return keptDatagram
+	}
+	return math.MaxInt
 }
 
 // run traces to the end and writes what was seen, as it comes and then the rest.

@@ -8,12 +8,15 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"unsafe"
 
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
 	"sockwire/capture"
+	"sockwire/capture/filter"
 	"sockwire/capture/trace"
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw/cmsg"
@@ -111,7 +114,13 @@ func (r *tracing) open() error {
 // signal that comes meanwhile ends the trace as any other.
 func (r *tracing) capture(ctx context.Context) error {
 	err := r.inNamespace(func() (err error) {
-		if r.live, err = capture.Open(context.WithoutCancel(ctx), r.ifname, &capture.Config{Immediate: true, Buffer: 256 << 20}); err != nil {
+		c := &capture.Config{Buffer: 64 << 20}
+		if r.o.file == "" {
+			if c.Filter, err = shortTCP(r.ifname); err != nil {
+				return err
+			}
+		}
+		if r.live, err = capture.Open(context.WithoutCancel(ctx), r.ifname, c); err != nil {
 			return err
 		}
 		r.in.add(&trace.Host{Name: r.host, Addrs: addresses(), Captured: true}, nil)
@@ -136,6 +145,30 @@ func (r *tracing) capture(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// shortTCP is a filter that takes all packets whole, but of those of TCP only what a timeline needs: super-packets of 64
+// KiB would fill the kernel's buffer before they are read.
+func shortTCP(ifname string) ([]bpf.RawInstruction, error) {
+	link, err := capture.LinkOf(ifname)
+	if err != nil {
+		return nil, err
+	}
+	tcp, err := filter.Parse("tcp")
+	if err != nil {
+		return nil, err
+	}
+	p, err := tcp.Compile(link, &filter.Options{Live: true, Snaplen: keptSegment})
+	if err != nil {
+		return nil, err
+	}
+	program := slices.Clone(p.Raw())
+	for i, in := range program {
+		if in == (bpf.RawInstruction{Op: unix.BPF_RET | unix.BPF_K}) { // what is not TCP
+			program[i].K = filter.DefaultSnaplen
+		}
+	}
+	return program, nil
 }
 
 // inNamespace runs fn in the network namespace of the process to attach to.
