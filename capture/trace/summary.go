@@ -47,6 +47,8 @@ type SocketSummary struct {
 type Summary struct {
 	Calls   []CallSummary   `json:"calls_by_name"` // the longest together first
 	Sockets []SocketSummary `json:"sockets"`       // in the order of creation
+	// Unlisted counts calls that waited for more descriptors than they list: at the sockets beyond they are not counted.
+	Unlisted int `json:"waits_unlisted,omitempty"`
 }
 
 // moved is how many bytes a call sent or received.
@@ -75,6 +77,8 @@ type Totals struct {
 	sockets map[string]*socketTotal
 	rows    []*socketTotal
 	others  *socketTotal
+
+	unlisted int
 }
 
 // maxRows is how many sockets have totals of their own; those after are counted together.
@@ -176,7 +180,7 @@ func (r *socketTotal) call(c *CallRecord) {
 
 // Summary returns what was counted.
 func (s *Totals) Summary() *Summary {
-	sum := &Summary{Calls: []CallSummary{}, Sockets: []SocketSummary{}}
+	sum := &Summary{Calls: []CallSummary{}, Sockets: []SocketSummary{}, Unlisted: s.unlisted}
 	for _, c := range s.order {
 		sum.Calls = append(sum.Calls, *c)
 	}

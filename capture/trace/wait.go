@@ -127,7 +127,7 @@ func (w *text) waitNote(c *CallRecord) string {
 		return "waits for " + strings.Join(names, ", ")
 	}
 	s := "waited for " + strings.Join(names, ", ")
-	short := c.took() == ""
+	short := c.Left-c.Entered < atOnce // there was nothing to wait for, or no time given
 	switch wake := &c.Wake; wake.Kind {
 	case WakePacket:
 		packet := fmt.Sprintf("the packet at %.3f", float64(wake.At.Nanoseconds())/1e6)
@@ -184,6 +184,9 @@ func (w *Wake) became(c *CallRecord) string {
 func (s *Totals) wait(t *Timeline, c *CallRecord) {
 	if c.Pending || !c.waits() {
 		return
+	}
+	if c.Unlisted > 0 {
+		s.unlisted++
 	}
 	for i := range c.Waits {
 		w := &c.Waits[i]
@@ -244,5 +247,9 @@ func (s *Summary) appendWaits(b []byte) []byte {
 		return b
 	}
 	b = appendTable(append(b, '\n'), rows)
-	return append(b, "a wait for several sockets is counted at each of them\n"...)
+	b = append(b, "a wait for several sockets is counted at each of them"...)
+	if s.Unlisted > 0 {
+		b = fmt.Appendf(b, "; calls that waited for more than are listed: %d, not counted at the others", s.Unlisted)
+	}
+	return append(b, '\n')
 }
