@@ -422,7 +422,7 @@ func appendEnds(b []byte, p *Packet, i int, src, dst []byte) ([]byte, int) {
 	return appendEnd(b, dst, be16(h[2:])), transport
 }
 
-// appendEnd adds 10.0.0.1:80 or [2001:db8::1]:53.
+// appendEnd adds 192.0.2.1:80 or [2001:db8::1]:53.
 func appendEnd(b, addr []byte, port uint16) []byte {
 	if len(addr) == 4 {
 		b = append(appendIPv4(b, addr), ':')

@@ -58,7 +58,7 @@ func TestTransparent(t *testing.T) {
 			}
 			for _, engine := range engines {
 				for _, flags := range [][]string{nil, {"--wait", "--summary"}} {
-					if c.long && flags != nil {
+					if (c.long || testing.Short()) && flags != nil {
 						continue
 					}
 					args := append([]string{"sockwire", "--engine", engine, "-o", out}, flags...)

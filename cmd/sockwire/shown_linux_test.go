@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -92,5 +95,63 @@ func (j *judge) simultaneous(t *testing.T) {
 	t.Logf("of %d bytes %d are of no known call", sent, unknown)
 	if j.engine == "ebpf" && unknown > sent/2 {
 		t.Errorf("of %d bytes %d are of no known call", sent, unknown)
+	}
+}
+
+// TestJoining reads in timelines how calls and packets are joined: what carries bytes, what caused it, what failed whom.
+func TestJoining(t *testing.T) { eachEngine(t, (*judge).joining) }
+
+func (j *judge) joining(t *testing.T) {
+	for _, c := range []struct {
+		exercise string
+		offload  bool
+		want     []string
+	}{
+		{"cork", false, []string{
+			`no packet: TCP_CORK$`, `no packet: MSG_MORE$`, `no packet: UDP_CORK$`,
+			`s2→s3  P\. 1:32\(31\) += all of #\d+, all of #\d+ +caused by #\d+ setsockopt\(TCP_CORK, 0\)$`,
+		}},
+		{"nagle", false, []string{
+			`no packet: Nagle, 6 bytes unacknowledged$`, `s2→s3  P\. 7:20\(13\) += all of #\d+, all of #\d+ +caused by the acknowledgement above$`,
+			`= 19 "first second third ".*three sends in one receive$`,
+		}},
+		{"peek", false, []string{`= 15 "looked at twice".*left in the queue`, `MSG_TRUNC.* = 10 "a da".*`}},
+		{"halfclose", false, []string{`= 0 +end of stream: the peer has finished sending$`}},
+		{"refused", false, []string{`└ = ECONNREFUSED.* from the RST above$`, `read\(\d+, 10\) = ECONNREFUSED.* from the ICMP error above$`}},
+		{"reset", false, []string{`read\(\d+, 10\) = ECONNRESET.* from the RST above$`}},
+		{"fragments", false, []string{
+			`frag id 0x[0-9a-f]+ 0\+1480 +UDP header, bytes 0\.\.1472 of #\d+$`, `frag id 0x[0-9a-f]+ 1480\+1480 +bytes 1472\.\.2952$`, `frag id 0x[0-9a-f]+ 2960 last +bytes 2952\.\.4000$`,
+		}},
+		{"segment", false, []string{`= 500 <[0-9a-f ]+…>.* #\d+\[2000:2500\]$`}},
+		{"large", true, []string{` += #\d+\[\d+:\d+\] +offload: \d+ segments of ≤ \d+ on the wire$`}},
+		{"raw", false, []string{
+			`the kernel prepended: 20 bytes of IPv4, total length 32, .*; 12 bytes as passed$`,
+			`the kernel changed: total length 0→33, id 0→0x[0-9a-f]+, checksum 0→0x[0-9a-f]+, source 0\.0\.0\.0→127\.0\.0\.1; 13 payload bytes as passed$`,
+		}},
+		{"rights", false, []string{`nothing on the wire; s\d+ receives it, and descriptor \d+ as \d+$`}},
+		{"unix", false, []string{`write\(\d+, "by a path", 9\) = 9.* nothing on the wire; s3 receives it$`}},
+	} {
+		t.Run(c.exercise, func(t *testing.T) {
+			if testing.Short() && !slices.Contains([]string{"cork", "refused", "raw"}, c.exercise) {
+				t.Skip("in short mode a part is enough")
+			}
+			t.Parallel()
+			h := j.host(t, "host", c.offload)
+			out := filepath.Join(t.TempDir(), "timeline")
+			var missing []string
+			for range 5 { // a busy machine may take so long between two calls that they do not meet
+				o := j.do(t, h, t.TempDir(), "sockwire", "--engine", j.engine, "-o", out, "--", "exercise", c.exercise)
+				b, err := os.ReadFile(out)
+				if err != nil || o != (outcome{}) {
+					t.Fatalf("%v %+v", err, o)
+				}
+				missing = slices.DeleteFunc(slices.Clone(c.want), func(want string) bool { return regexp.MustCompile("(?m)" + want).Match(b) })
+				if len(missing) == 0 {
+					return
+				}
+			}
+			b, _ := os.ReadFile(out)
+			t.Errorf("no %q in\n%s", missing, b)
+		})
 	}
 }

@@ -8,7 +8,7 @@ import (
 // Edit is a change to packets that exist: an expression of which only the written fields count.
 type Edit struct{ t *Template }
 
-// ParseEdit reads an edit, such as "ip{ttl=1, dst=10.0.0.2} / udp{chksum=auto}". Fields of value auto are computed
+// ParseEdit reads an edit, such as "ip{ttl=1, dst=192.0.2.2} / udp{chksum=auto}". Fields of value auto are computed
 // anew; a payload replaces the packet's.
 func (p *Parser) ParseEdit(spec string) (*Edit, error) {
 	t := &Template{spec: spec}
