@@ -91,7 +91,7 @@ func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
 	case abi.Table:
 		th.table = true
 		th.close()
-		p.apart = p.apart || p.threads > 1 // it may have taken a table of its own: CLOSE_RANGE_UNSHARE
+		p.apart = p.apart || p.threads > 1 // it may take a table of its own: CLONE_FILES, CLOSE_RANGE_UNSHARE
 		return false
 	case abi.Wait:
 		if !t.cfg.Wait {

@@ -23,7 +23,7 @@ import (
 func init() {
 	for name, program := range map[string]func(){
 		"sources": sources, "reader": func() { hear(0) }, "family": family, "sharers": sharers, "sandboxed": sandboxed, "limited": limited, "alarmed": alarmed,
-		"lowered": lowered,
+		"lowered": lowered, "parted": parted,
 	} {
 		programs[name] = program
 	}
@@ -148,6 +148,41 @@ func lowered() {
 	must(0, unix.Setresuid(65534, 65534, 65534))
 	a, b := pair()
 	say(a, b, "as nobody")
+}
+
+// parted has a thread with a table of its own, in which a number means another socket.
+func parted() {
+	a, b := pair()
+	say(a, b, "shared")
+	done := make(chan bool)
+	go func() {
+		runtime.LockOSThread()
+		must(0, unix.Unshare(unix.CLONE_FILES))
+		unix.Close(a)
+		if x, y := pair(); x == a {
+			say(x, y, "its own")
+		}
+		done <- true
+	}()
+	<-done
+	say(a, b, "shared again")
+}
+
+// TestOwnTable checks that a number is not taken for what it is in the table of another thread.
+func TestOwnTable(t *testing.T) {
+	events, status := traceProgram(t, "parted", nil)
+	if status != (Status{}) {
+		t.Fatalf("status %+v", status)
+	}
+	sockets := map[string]trace.SocketID{}
+	for _, e := range events {
+		if c, ok := e.(*trace.Call); ok && !c.Pending && c.Name == "write" {
+			sockets[string(c.Data)] = c.Socket
+		}
+	}
+	if first := sockets["shared"]; first == 0 || sockets["shared again"] != first || sockets["its own"] == first || sockets["its own"] == 0 {
+		t.Errorf("sockets %v", sockets)
+	}
 }
 
 // TestSources checks that no use of a socket is missed for want of a filter: what is seen is what is seen at a program

@@ -62,6 +62,7 @@ var table = map[uint64]Syscall{
 
 	unix.SYS_CLOSE_RANGE: {"close_range", Table, false},
 	unix.SYS_PIDFD_GETFD: {"pidfd_getfd", Table, false},
+	unix.SYS_UNSHARE:     {"unshare", Table, false},
 
 	unix.SYS_PPOLL:        {"ppoll", Wait, false},
 	unix.SYS_PSELECT6:     {"pselect6", Wait, false},
