@@ -53,7 +53,8 @@ func (r Readiness) Names(call string) []string {
 	return all
 }
 
-// Wait is a descriptor that a call waits for: one of poll(2) or select(2), or one of an epoll(7) instance's interest list.
+// Wait is a descriptor that a call waits for: one of poll(2) or select(2), or one of an epoll(7) instance's interest list. In
+// such a list one that is no socket may stay after it was closed, which a source need not see.
 type Wait struct {
 	FD     int      // -1 where it is not known
 	Socket SocketID // what it is, 0 for no socket or not known

@@ -192,9 +192,6 @@ func exerciseInherits() {
 	done()
 }
 
-// waited is a call of a thread as strace or sockwire told of it.
-type waited struct{ text, ended string }
-
 // waitingCalls are those that are compared, after the first socket call of the program.
 const waitingCalls = "trace=poll,ppoll,select,pselect6,epoll_create1,epoll_create,epoll_ctl,epoll_wait,epoll_pwait,epoll_pwait2,socket,shutdown"
 
@@ -330,7 +327,7 @@ func (r *recording) ourWaits(t *testing.T) (threads [][]string, ended []string) 
 		if c.Errno != "" {
 			result = c.Errno
 		}
-		text := fmt.Sprintf("%s(%s) = %s", c.Name, strings.ReplaceAll(strings.Join(args, ", "), "EPOLL_CTL_DEL, ", "EPOLL_CTL_DEL, "), result)
+		text := fmt.Sprintf("%s(%s) = %s", c.Name, strings.Join(args, ", "), result)
 		// Events and data are one argument of strace's.
 		text = regexp.MustCompile(`(EPOLL\w+(?:\|EPOLL\w+)*), (0x)`).ReplaceAllString(text, "$1 $2")
 		if len(all) > 0 {
