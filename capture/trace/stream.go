@@ -368,7 +368,6 @@ func (f *flow) carry(p *PacketRecord, from, to int64) {
 				continue
 			}
 			if iv.unsure {
-				p.Simultaneous = true
 				continue
 			}
 			size := int(iv.to - iv.from)
@@ -379,6 +378,7 @@ func (f *flow) carry(p *PacketRecord, from, to int64) {
 		}
 	}
 	p.Unattributed = int(to - from - known)
+	p.Simultaneous = p.Unattributed > 0 && slices.ContainsFunc(f.intervals, isUnsure)
 }
 
 // acknowledge notes what the packet acknowledges of the other direction.
@@ -461,21 +461,25 @@ func urgent(sent []interval, at int64) bool {
 // consume attributes what the receive took from an offset of the stream on.
 func (c *CallRecord) consume(sent []interval, at int64) {
 	c.Offset = at
-	end := at + c.Result
+	end, known := at+c.Result, int64(0)
 	for _, iv := range overlapping(sent, at, end) {
 		a, b := max(at, iv.from), min(end, iv.to)
 		if a >= b || iv.call.Entered > c.Left {
 			continue
 		}
 		if iv.unsure {
-			c.partly = true
 			continue
 		}
 		s := Span{Call: iv.call.Number, Message: iv.message, From: int(a - iv.from), To: int(b - iv.from)}
 		s.All = s.From == 0 && s.To == int(iv.to-iv.from)
 		c.Received = append(c.Received, s)
+		known += b - a
 	}
+	c.partly = known < c.Result && slices.ContainsFunc(sent, isUnsure)
 }
+
+// isUnsure tells of a send whose place is not known: the bytes of it may stand elsewhere than they are laid.
+func isUnsure(iv interval) bool { return iv.unsure }
 
 // ranges is a set of offsets: disjoint, in order.
 type ranges []span64
