@@ -96,6 +96,9 @@ type CallRecord struct {
 // PacketRecord is a packet and what it carries.
 type PacketRecord struct {
 	*Packet
+	// Segments and SegmentSize are the packet's, or what the connection's MSS or UDP_SEGMENT make of it.
+	Segments, SegmentSize int
+
 	From, To *Socket   // nil where no socket is known
 	Also     []*Socket // those that were given a copy, besides To: raw sockets, members of a multicast group
 	// FromSeq and ToSeq are the segment's sequence numbers relative to the initial one (of all its fragments,
@@ -185,7 +188,7 @@ func (c *correlator) sort(events []Event) (states []*State) {
 		case *Call:
 			c.Calls = append(c.Calls, &CallRecord{Call: e.sane(), Offset: -1})
 		case *Packet:
-			c.Packets = append(c.Packets, &PacketRecord{Packet: e.sane()})
+			c.Packets = append(c.Packets, &PacketRecord{Packet: e.sane(), Segments: e.Segments, SegmentSize: e.SegmentSize})
 		case *State:
 			states = append(states, e)
 		case *Host:
@@ -210,8 +213,13 @@ func (c *correlator) sort(events []Event) (states []*State) {
 	return states
 }
 
-// sane returns a copy without lengths and times that cannot be.
+// sane returns the call, or a copy without the lengths and times that cannot be. Most calls have none, and a window
+// joins each many times.
 func (c *Call) sane() *Call {
+	sent := c.Errno != "" || c.Result >= 0 || !c.sends() && !c.reads()
+	if sent && c.Size >= 0 && c.Left >= c.Entered && !slices.ContainsFunc(c.Args, Arg.insane) && !slices.ContainsFunc(c.Messages, Message.insane) {
+		return c
+	}
 	d := *c
 	d.Size = max(d.Size, 0)
 	d.Left = max(d.Left, d.Entered)
@@ -223,14 +231,20 @@ func (c *Call) sane() *Call {
 	for i := range d.Messages {
 		d.Messages[i].Size, d.Messages[i].Room = max(d.Messages[i].Size, 0), max(d.Messages[i].Room, 0)
 	}
-	if d.Errno == "" && (d.sends() || d.reads()) {
-		d.Result = max(d.Result, 0)
+	if !sent {
+		d.Result = 0
 	}
 	return &d
 }
 
-// sane returns a copy without lengths that cannot be.
+func (a Arg) insane() bool     { return a.Size < 0 }
+func (m Message) insane() bool { return m.Size < 0 || m.Room < 0 }
+
+// sane returns the packet, or a copy without the lengths that cannot be.
 func (p *Packet) sane() *Packet {
+	if min(p.PayloadLength, p.NetworkHeader, p.TransportHeader, p.Fragment.Offset) >= 0 && p.Direction <= Out {
+		return p
+	}
 	q := *p
 	q.PayloadLength = max(q.PayloadLength, 0)
 	q.NetworkHeader = max(q.NetworkHeader, 0)
