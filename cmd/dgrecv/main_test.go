@@ -98,12 +98,17 @@ func TestLogger(t *testing.T) {
 // A slow receiver: every datagram is printed or counted as lost, to the last one, also those that still lie in the buffer
 // at the end.
 func TestDropsAreCountedToTheLastOne(t *testing.T) {
+	// Nothing is read while the command waits for this file to be gone: the sender may be as slow as it likes.
+	hold := filepath.Join(t.TempDir(), "hold")
+	if err := os.WriteFile(hold, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name  string
 		args  []string
 		drops bool
 	}{
-		{"small buffer", []string{"--rcvbuf", "4096", "--exec", "sleep 0.05"}, true},
+		{"small buffer", []string{"--rcvbuf", "4096", "--exec", "while [ -e '" + hold + "' ]; do sleep 0.01; done"}, true},
 		{"room for all", []string{"--exec", "true"}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -116,6 +121,7 @@ func TestDropsAreCountedToTheLastOne(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			os.Remove(hold)
 			out, stderr, _ := stop()
 			lines := strings.Split(strings.TrimSpace(out), "\n")
 			var s summary
