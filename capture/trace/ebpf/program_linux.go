@@ -29,6 +29,7 @@ const (
 	wHdr    = 72 // a struct mmsghdr
 	wIov    = 136
 	wCmsg   = 152
+	wBound  = 168 // the socket that was recorded is one of UDP with a port
 	wRecord = 192
 
 	maxOff   = 1<<17 - 1 // a part begins in the first 128 KiB of a record
@@ -54,6 +55,7 @@ const (
 
 	activeCall  = 1
 	activeTable = 2
+	activeSame  = 3 // a call that changes nothing of the socket that was recorded when it was entered
 )
 
 // The table of system calls that the programs look into first: eight bytes for each.
@@ -67,6 +69,7 @@ const (
 	tLeave = 4
 	tMaker = 5 // success makes a descriptor
 	tDup   = 6 // the other descriptor is closed
+	tMoves = 7 // it moves data, and changes nothing of a socket that has a port
 
 	noArgument = 255
 )
@@ -85,6 +88,7 @@ func callTable(wait bool) []byte {
 		if other >= 0 && s.Name == "splice" {
 			row[tOther] = uint8(other)
 		}
+		row[tMoves] = uint8(moves(s.Name))
 		row[tEnter], row[tLeave] = uint8(shapes[s.Name].enter), uint8(shapes[s.Name].leave)
 		switch s.Name {
 		case "socket", "accept", "accept4", "dup", "fcntl":
@@ -94,6 +98,15 @@ func callTable(wait bool) []byte {
 		}
 	}
 	return table
+}
+
+// moves is 1 for calls that send or receive, 0 for others.
+func moves(name string) int {
+	switch name {
+	case "sendto", "sendmsg", "sendmmsg", "write", "writev", "pwritev2", "recvfrom", "recvmsg", "recvmmsg", "read", "readv", "preadv2":
+		return 1
+	}
+	return 0
 }
 
 // scratchOf makes dst point to this processor's scratch memory.
@@ -154,6 +167,7 @@ func (c *code) begin(kind recordKind) {
 		asm.StoreMem(asm.R8, wRecord+hNumber, asm.R7, asm.DWord),
 		storeImm(asm.R8, wRecord+hResult, 0, asm.DWord),
 		storeImm(asm.R8, wRemain, 0, asm.DWord),
+		storeImm(asm.R8, wBound, 0, asm.DWord),
 	)
 }
 
@@ -258,7 +272,13 @@ func (c *code) enter(m *maps, data int) {
 		storeImm(asm.R1, sActive, activeCall, asm.Word),
 		asm.LoadMem(asm.R2, asm.R8, wRecord+hFlags, asm.Byte),
 		asm.StoreMem(asm.R1, sFlags, asm.R2, asm.Word),
+		asm.LoadMem(asm.R2, asm.R9, tMoves, asm.Byte),
+		asm.LoadMem(asm.R3, asm.R8, wBound, asm.DWord),
+		asm.And.Reg(asm.R2, asm.R3),
+		asm.JEq.Imm(asm.R2, 0, c.to("stamp")),
+		storeImm(asm.R1, sActive, activeSame, asm.Word),
 	)
+	c.at("stamp")
 	c.stamp()
 	c.submit()
 	c.ret(0)
@@ -317,6 +337,7 @@ func (c *code) leave(m *maps, data int) {
 		asm.StoreMem(asm.R8, wRecord+hResult, asm.R1, asm.DWord),
 		asm.LoadMem(asm.R1, asm.RFP, -32, asm.DWord),
 		asm.JEq.Imm(asm.R1, activeTable, c.to("table")),
+		asm.JEq.Imm(asm.R1, activeSame, c.to("other")),
 	)
 	c.descriptor(asm.R2, tFD, "other")
 	c.add(asm.Mov.Reg(asm.R1, asm.R8))

@@ -72,7 +72,7 @@ var shapes = map[string]struct{ enter, leave shape }{
 func (c *code) shapeFunction() {
 	c.function("shape")
 	r6 := asm.R6
-	c.add(asm.Mov.Reg(r6, asm.R1))
+	c.add(asm.Mov.Reg(r6, asm.R1), asm.JEq.Imm(asm.R2, int32(shapeNone), c.to("out")))
 	names := [shapeCount]string{}
 	for s := shapeAddress; s < shapeCount; s++ {
 		names[s] = string(rune('a' + s))

@@ -115,13 +115,20 @@ func (c *code) socketFunction(data int) {
 	c.at("tcp")
 	c.add(
 		asm.LoadMem(r1, r9, item(iProtocol), asm.Half),
-		asm.JNE.Imm(r1, unix.IPPROTO_TCP, c.to("done")),
+		asm.JNE.Imm(r1, unix.IPPROTO_TCP, c.to("other")),
 		asm.Mov.Reg(r1, r7),
 	)
 	c.cast("tcp_sock")
 	c.load(r1, asm.R0, "tcp_sock", "write_seq", asm.Word)
 	c.load(asm.R2, asm.R0, "tcp_sock", "copied_seq", asm.Word)
 	c.add(asm.StoreMem(r9, item(iWriteSeq), r1, asm.Word), asm.StoreMem(r9, item(iCopiedSeq), asm.R2, asm.Word))
+	c.ret(1)
+	c.at("other")
+	c.add(
+		asm.JNE.Imm(r1, unix.IPPROTO_UDP, c.to("done")),
+		asm.LoadMem(r1, r9, item(iLocalPort), asm.Half), asm.JEq.Imm(r1, 0, c.to("done")),
+		storeImm(r6, wBound, 1, asm.DWord),
+	)
 	c.ret(1)
 
 	c.at("full")
