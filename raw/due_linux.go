@@ -22,7 +22,7 @@ func (r *Run) complete(now time.Duration) bool {
 // gathered returns until when further answers to the last echo are waited for, if several hosts may answer it.
 func (r *Run) gathered() time.Duration {
 	if r.p.QuickEnd && r.longest > 0 {
-		return r.lastSend + min(r.p.Timeout, max(2*r.longest, r.p.Interval))
+		return min(r.lastSend+r.p.Timeout, r.quickEnd())
 	}
 	return r.lastSend + r.p.Timeout
 }
@@ -89,10 +89,16 @@ func (r *Run) finalAt(s *slot) time.Duration {
 		at += r.late()
 	}
 	if r.drained && r.p.QuickEnd && r.longest > 0 {
-		at = min(at, r.lastSend+max(2*r.longest, r.p.Interval))
+		at = min(at, r.quickEnd())
 	}
 	return at
 }
+
+// quickEnd returns when an answer to what was sent last should have come, by the answers before.
+func (r *Run) quickEnd() time.Duration { return r.handed + max(2*r.longest, r.p.Interval, quickLeast) }
+
+// quickLeast is how long this host itself may take over an answer when it has much else to do.
+const quickLeast = 50 * time.Millisecond
 
 // due returns when the next regular echo to h is due.
 func (h *host) due(interval time.Duration) time.Duration {

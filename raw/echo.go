@@ -101,7 +101,7 @@ type Pinger struct {
 	ReadBuffer int
 	SendBuffer int // the send buffer to ask for, bytes; 0 is the system's default
 	// QuickEnd ends the run, once all is sent and something was answered, after twice the longest round trip, but at
-	// least Interval, even if Timeout is longer.
+	// least Interval and 50 ms, even if Timeout is longer.
 	QuickEnd bool
 	// Overdue also yields an echo, as Pending with Echo.Overdue set, when its timeout has passed.
 	Overdue bool

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -103,6 +104,50 @@ func TestInterrupted(t *testing.T) {
 	for range (&Pinger{}).Ping(t.Context(), one(netip.MustParseAddr("127.0.0.1"))) {
 		break
 	}
+}
+
+// TestAnswerOnItsWay holds a run up between the reading of an answer and its taking in, until long after the timeout.
+func TestAnswerOnItsWay(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	run := start(t, a, &Pinger{Count: 1, Gap: time.Millisecond, Family: 4})
+	l := run.links[0]
+	var receiver sync.WaitGroup
+	receiver.Go(func() { run.receive(l) })
+	defer receiver.Wait()
+	defer run.shut()
+	await := func(what string, happened func() bool) {
+		t.Helper()
+		for end := time.Now().Add(10 * time.Second); !happened(); time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("not seen: ", what)
+			}
+		}
+	}
+	await("a receiver that waits", l.recv.Waiting)
+	if until := run.heardUntil(time.Hour); until != time.Hour {
+		t.Errorf("nothing is there, but heard until %v", until)
+	}
+	func() {
+		run.mu.Lock()
+		defer run.mu.Unlock()
+		run.feed <- b.Addr4()
+		if n := run.prepare(); n != 1 {
+			t.Fatalf("%d echoes to send", n)
+		}
+		if _, err := l.send.Send(l.out); err != nil {
+			t.Fatal(err)
+		}
+		await("a receiver that has read something", func() bool { return l.queued() == 0 && !l.recv.Waiting() })
+		run.expire(time.Hour)
+		if len(run.out) != 0 {
+			t.Errorf("given up: %+v", run.out[0])
+		}
+	}()
+	await("the answer", func() bool {
+		run.mu.Lock()
+		defer run.mu.Unlock()
+		return len(run.out) == 1 && run.out[0].Outcome == probe.Answered
+	})
 }
 
 // TestBroadcast has several hosts answer one echo.

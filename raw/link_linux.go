@@ -177,11 +177,11 @@ func (l *link) queued() int {
 }
 
 // heardUntil returns the time up to which everything that arrived has been taken in. An echo whose timeout passed after
-// that may have its answer waiting here.
+// that may have its answer waiting here, or read from the socket by a goroutine that was stopped on its way to takeIn.
 func (r *Run) heardUntil(now time.Duration) time.Duration {
 	until := now
 	for _, l := range r.links {
-		if l != nil && l.queued() > 0 {
+		if l != nil && (l.queued() > 0 || !r.inline && !l.recv.Waiting()) {
 			until = min(until, l.emptied)
 		}
 	}

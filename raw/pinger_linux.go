@@ -63,6 +63,7 @@ type Run struct {
 	open      int // echoes that have not ended
 	firstSend time.Duration
 	lastSend  time.Duration
+	handed    time.Duration // when the last call that sends returned
 	longest   time.Duration // round trip
 	drained   bool          // all is sent; nothing is waited for but the last timeouts
 	several   bool          // more than one host may answer an echo

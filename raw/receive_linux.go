@@ -56,7 +56,7 @@ func (r *Run) takeIn(l *link, nd, ne int) (useful bool) {
 	r.mu.Lock()
 	if l.backlog += nd; nd < len(l.data) {
 		l.peak, l.backlog = max(l.peak, l.backlog), 0
-		l.emptied = now.steady
+		l.emptied = l.recv.Began.Sub(r.clock.Start())
 	}
 	// The send timestamp of an echo is queued before its answer: look at all of them first.
 	for {

@@ -243,9 +243,11 @@ func (r *Run) sent(ns []uint64, before time.Duration) {
 	if len(ns) == 0 {
 		return
 	}
-	step := (r.clock.Now() - before) / time.Duration(len(ns))
+	after := r.clock.Now()
+	step := (after - before) / time.Duration(len(ns))
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.handed = after
 	for i, n := range ns {
 		if s := r.table.get(n); s != nil && s.byCall {
 			r.pace.Sent(before + time.Duration(i)*step)

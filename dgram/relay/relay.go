@@ -164,8 +164,8 @@ func (r *Relay) receive(ctx context.Context) error {
 const drainTime = 200 * time.Millisecond
 
 func (r *Relay) pass(ctx context.Context, d *dgram.Datagram) {
-	if c := r.client(ctx, d.From); c != nil {
-		c.forward.take(d)
+	// A client that is forgotten at this very moment takes nothing more; the next one of its address does.
+	for c := r.client(ctx, d.From); c != nil && !c.forward.take(d); c = r.client(ctx, d.From) {
 	}
 }
 
@@ -266,6 +266,7 @@ func (r *Relay) end(c *client) {
 	c.forward.finish()
 	_ = c.up.SetReadDeadline(time.Unix(1, 0))
 	<-c.answered // an error that it has taken from the queue is counted by now
+	c.unread()
 	overrun := drops(c.up)
 	told := reported(c.up)
 	c.up.Close()
@@ -276,6 +277,22 @@ func (r *Relay) end(c *client) {
 	addTotals(&r.totals.Backward, c.backward.im.Totals())
 	r.totals.SendErrors += c.forward.failed + c.backward.failed + told
 	r.totals.Overrun += overrun
+}
+
+// unread passes back what had arrived from the target when reading stopped, and counts the errors.
+func (c *client) unread() {
+	_ = c.up.SetReadDeadline(time.Time{})
+	b := c.up.NewBatch(16, 1<<16)
+	for end := time.Now().Add(drainTime); time.Now().Before(end); {
+		ds, err := c.up.TryReceiveBatch(b)
+		var told *dgram.NetworkError
+		if err != nil && !errors.As(err, &told) || err == nil && len(ds) == 0 {
+			return
+		}
+		for i := range ds {
+			c.backward.take(&ds[i])
+		}
+	}
 }
 
 // reported is how many errors the network has told a socket of.
@@ -374,12 +391,12 @@ func (r *Relay) stream(direction Direction, c *client, cfg impair.Config, offset
 	return s
 }
 
-// take decides what becomes of an arrival and delivers what is due.
-func (s *stream) take(d *dgram.Datagram) {
+// take decides what becomes of an arrival and delivers what is due. It tells whether the stream still takes any.
+func (s *stream) take(d *dgram.Datagram) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.finished {
-		return
+		return false
 	}
 	now := time.Now()
 	s.last = now
@@ -390,7 +407,7 @@ func (s *stream) take(d *dgram.Datagram) {
 	decision := &h.record.Decision
 	if decision.Drop != impair.None {
 		s.relay.record(&h.record)
-		return
+		return true
 	}
 	h.payload = decision.Apply(append([]byte(nil), d.Payload...))
 	h.left = 1
@@ -404,6 +421,7 @@ func (s *stream) take(d *dgram.Datagram) {
 		s.queue.Push(decision.Due, delivery{h, false})
 	}
 	s.deliver(now)
+	return true
 }
 
 func (s *stream) tick() {

@@ -198,32 +198,114 @@ func TestManyClientsBothWays(t *testing.T) {
 
 func TestClientsAreBounded(t *testing.T) {
 	target := listen(t)
-	r, stop := running(t, Config{Target: target.LocalAddr().String(), MaxClients: 2, Idle: 20 * time.Millisecond})
+	r, stop := running(t, Config{Target: target.LocalAddr().String(), MaxClients: 2})
 	clients := []*dgram.Conn{listen(t), listen(t), listen(t)}
-	for _, c := range clients {
+	send := func(c *dgram.Conn) {
 		if err := c.Send([]byte("x"), r.Addr()); err != nil {
 			t.Fatal(err)
 		}
 	}
+	for _, c := range clients {
+		send(c)
+	}
+	for end := time.Now().Add(10 * time.Second); r.Totals().Refused == 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	}
+	if totals := r.Totals(); totals.Refused != 1 || totals.Clients != 2 || totals.Forward.Packets != 2 {
+		t.Fatalf("%+v", totals)
+	}
+	r.forget(time.Now().Add(time.Hour)) // there is room again
+	send(clients[2])
 	b := make([]byte, 10)
-	for range 2 {
+	for range 3 {
 		if _, err := target.Receive(b); err != nil {
 			t.Fatal(err)
 		}
 	}
-	// Silent clients are forgotten, and there is room again.
-	for end := time.Now().Add(10 * time.Second); ; {
-		if err := clients[2].Send([]byte("y"), r.Addr()); err != nil {
-			t.Fatal(err)
+	if totals := stop(); totals.Refused != 1 || totals.Clients != 3 || totals.Forward.Deliveries != 3 {
+		t.Errorf("%+v", totals)
+	}
+}
+
+// Silent clients are forgotten without being asked to.
+func TestIdle(t *testing.T) {
+	target := listen(t)
+	r, stop := running(t, Config{Target: target.LocalAddr().String(), MaxClients: 1, Idle: time.Millisecond})
+	b := make([]byte, 10)
+	for range 3 {
+		c := listen(t)
+		for end := time.Now().Add(10 * time.Second); ; {
+			if err := c.Send([]byte("x"), r.Addr()); err != nil {
+				t.Fatal(err)
+			}
+			_ = target.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+			if _, err := target.Receive(b); err == nil {
+				break
+			} else if !errors.Is(err, os.ErrDeadlineExceeded) || time.Now().After(end) {
+				t.Fatal(err)
+			}
 		}
-		_ = target.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
-		if _, err := target.Receive(b); err == nil {
-			break
-		} else if !errors.Is(err, os.ErrDeadlineExceeded) || time.Now().After(end) {
+	}
+	if totals := stop(); totals.Clients < 3 {
+		t.Errorf("%+v", totals)
+	}
+}
+
+// What arrives while its client is being forgotten is relayed all the same, or counted.
+func TestForgottenMeanwhile(t *testing.T) {
+	const sent = 3000
+	target := listen(t)
+	records := 0
+	r, stop := running(t, Config{Target: target.LocalAddr().String(), Record: func(*Record) { records++ }})
+	c := listen(t)
+	over := make(chan struct{})
+	var forgetting sync.WaitGroup
+	forgetting.Go(func() {
+		for {
+			select {
+			case <-over:
+				return
+			default:
+				r.forget(time.Now().Add(time.Hour))
+			}
+		}
+	})
+	for range sent {
+		if err := c.Send([]byte("x"), r.Addr()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if totals := stop(); totals.Refused == 0 || totals.Clients != 3 {
+	close(over)
+	forgetting.Wait()
+	totals := stop()
+	if uint64(records)+totals.Overrun != sent || totals.Forward.Packets != uint64(records) || totals.Clients < 2 {
+		t.Errorf("%d records, %+v", records, totals)
+	}
+}
+
+// Answers that wait to be read when a client is forgotten are passed back to it.
+func TestAnswersOfTheForgotten(t *testing.T) {
+	target, c := listen(t), listen(t)
+	r, err := New(t.Context(), Config{Network: "udp4", Listen: "127.0.0.1:0", Target: target.LocalAddr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := r.client(t.Context(), c.LocalAddr())
+	_ = gone.up.SetReadDeadline(time.Unix(1, 0)) // its reader is held up, for ever
+	<-gone.answered
+	for range 40 {
+		if err := target.Send([]byte("late"), gone.up.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.forget(time.Now().Add(time.Hour))
+	b := make([]byte, 10)
+	for range 40 {
+		if n, err := c.Receive(b); err != nil || string(n.Payload) != "late" {
+			t.Fatalf("%q, %v", n.Payload, err)
+		}
+	}
+	r.stop()
+	if totals := r.Totals(); totals.Backward.Deliveries != 40 {
 		t.Errorf("%+v", totals)
 	}
 }

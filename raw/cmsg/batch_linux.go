@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -59,7 +61,12 @@ type Receiver struct {
 	// for batches that the kernel is through with in some microseconds.
 	Brief bool
 
+	// Began is when the receive that returned last looked at the socket for the last time: whatever had arrived by then
+	// and has not been returned was beyond the room for it.
+	Began time.Time
+
 	rc   syscall.RawConn
+	idle atomic.Bool
 	vec  vector
 	step func(fd uintptr) bool // r.poll, bound once: a method value made per call would be an allocation
 
@@ -111,6 +118,10 @@ func (r *Receiver) TryReceiveBoth(data, errs []Message) (nData, nErrs int, err e
 	return r.run(data, errs, false)
 }
 
+// Waiting tells whether a receive is waiting, having found nothing. Another goroutine that sees the socket empty, and
+// then sees this, knows that no message is on its way to the Receiver's caller. Any goroutine may call it.
+func (r *Receiver) Waiting() bool { return r.idle.Load() }
+
 func (r *Receiver) run(data, errs []Message, wait bool) (int, int, error) {
 	if len(data) == 0 && len(errs) == 0 {
 		return 0, 0, nil
@@ -127,6 +138,8 @@ func (r *Receiver) run(data, errs []Message, wait bool) (int, int, error) {
 
 // poll makes one attempt; it returns false to be called again when the socket may have something.
 func (r *Receiver) poll(fd uintptr) bool {
+	r.idle.Store(false)
+	r.Began = time.Now()
 	// A pending error fails one read of the datagrams; with an error queue to look at, the queue tells it better.
 	for try := 0; ; try++ {
 		if len(r.data) > 0 {
@@ -146,6 +159,7 @@ func (r *Receiver) poll(fd uintptr) bool {
 		}
 		if r.errno == unix.EAGAIN || r.errno == 0 {
 			r.errno = 0
+			r.idle.Store(r.wait)
 			return !r.wait
 		}
 		if len(r.errs) == 0 || try > 0 {

@@ -51,6 +51,47 @@ func messages(n, size int) []Message {
 	return ms
 }
 
+// Waiting is true only while nothing can be on its way to the caller.
+func TestWaiting(t *testing.T) {
+	_, addr, rc := udp(t, "udp4", "127.0.0.1:0")
+	client, _, _ := udp(t, "udp4", "127.0.0.1:0")
+	r := NewReceiver(rc, 4)
+	if r.Waiting() {
+		t.Error("waits before the first call")
+	}
+	began := make(chan time.Time)
+	go func() {
+		defer close(began)
+		for range 2 {
+			if n, _, err := r.ReceiveBoth(messages(4, 100), messages(4, 100)); n != 1 || err != nil {
+				t.Errorf("%d messages, %v", n, err)
+				return
+			}
+			began <- r.Began
+		}
+	}()
+	for range 2 {
+		for end := time.Now().Add(10 * time.Second); !r.Waiting(); time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("does not wait")
+			}
+		}
+		sent := time.Now()
+		if _, err := client.WriteToUDPAddrPort([]byte("x"), addr); err != nil {
+			t.Fatal(err)
+		}
+		// It has returned, or is about to: the message is read and not yet here.
+		for end := time.Now().Add(10 * time.Second); r.Waiting(); time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("waits, though it has a message")
+			}
+		}
+		if at := <-began; at.Before(sent) || at.After(time.Now()) {
+			t.Errorf("looked %v after the send", at.Sub(sent))
+		}
+	}
+}
+
 func TestReceiveInfo(t *testing.T) {
 	for _, tc := range []struct {
 		name, network, listen string

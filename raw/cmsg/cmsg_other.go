@@ -77,7 +77,7 @@ func AppendTimestampID(b []byte, id uint32) []byte { return b }
 func AppendRights(b []byte, fds ...int) []byte { return b }
 
 // Receiver needs Linux; its methods return errors wrapping [errors.ErrUnsupported].
-type Receiver struct{}
+type Receiver struct{ Began time.Time }
 
 // NewReceiver needs Linux.
 func NewReceiver(rc syscall.RawConn, n int) *Receiver { return &Receiver{} }
@@ -92,6 +92,9 @@ func (r *Receiver) TryReceive(ms []Message) (int, error) { return 0, unsupported
 func (r *Receiver) TryReceiveErrors(ms []Message) (int, error) {
 	return 0, unsupported("TryReceiveErrors")
 }
+
+// Waiting needs Linux.
+func (r *Receiver) Waiting() bool { return false }
 
 // ReceiveBoth needs Linux.
 func (r *Receiver) ReceiveBoth(data, errs []Message) (nData, nErrs int, err error) {
