@@ -123,6 +123,7 @@ func TestAnswerOnItsWay(t *testing.T) {
 			}
 		}
 	}
+	l.used = true
 	await("a receiver that waits", l.recv.Waiting)
 	if until := run.heardUntil(time.Hour); until != time.Hour {
 		t.Errorf("nothing is there, but heard until %v", until)

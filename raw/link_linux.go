@@ -181,7 +181,8 @@ func (l *link) queued() int {
 func (r *Run) heardUntil(now time.Duration) time.Duration {
 	until := now
 	for _, l := range r.links {
-		if l != nil && (l.queued() > 0 || !r.inline && !l.recv.Waiting()) {
+		// A socket that nothing was sent on holds no answer. What strangers sent to it before it had its filter may stay.
+		if l != nil && l.used && (l.queued() > 0 || !r.inline && !l.recv.Waiting()) {
 			until = min(until, l.emptied)
 		}
 	}

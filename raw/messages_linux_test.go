@@ -131,3 +131,31 @@ func TestForeignReplies(t *testing.T) {
 		t.Errorf("%d answers to another: %d came through the filter", n, r.Foreign+r.Spoofed)
 	}
 }
+
+// TestUnusedSocket leaves foreign packets in a socket on which nothing is sent, and so nothing is read: the run ends all
+// the same.
+func TestUnusedSocket(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	if err := b.Sysctl("net.ipv6.icmp.echo_ignore_all", "1"); err != nil {
+		t.Fatal(err)
+	}
+	mine := start(t, a, &Pinger{Count: 1, Slack: time.Millisecond, Timeout: 50 * time.Millisecond, base: 0x1110})
+	for e, err := range start(t, a, &Pinger{Count: 3, Interval: time.Millisecond, Family: 4, base: 0x1110}).Echoes(one(b.Addr4())) {
+		if err != nil || e.Outcome != probe.Answered {
+			t.Fatal(e, err)
+		}
+	}
+	if mine.links[0].queued() == 0 {
+		t.Fatal("the answers to another passed by")
+	}
+	hung := time.AfterFunc(20*time.Second, func() {
+		t.Error("does not end")
+		mine.shut()
+	})
+	defer hung.Stop()
+	for e, err := range mine.Echoes(one(b.Addr6())) {
+		if err != nil || e.Outcome != probe.Lost {
+			t.Error(e, err)
+		}
+	}
+}

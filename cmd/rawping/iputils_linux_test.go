@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -80,11 +81,13 @@ type outcome struct {
 	code           int
 }
 
-// on runs a command on a host of a lab. One that does not end by itself is ended and has the status -1.
+// on runs a command on a host of a lab. One that does not end by itself is ended; if it is ours, it says on standard error
+// what it was waiting for.
 func on(h *netlab.Host, name string, args ...string) (outcome, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	cmd := h.Command(ctx, name, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGABRT) }
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.Env = append(cmd.Environ(), "NO_COLOR=1", "LC_ALL=C", "GORACE=atexit_sleep_ms=0")

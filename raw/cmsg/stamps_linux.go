@@ -37,7 +37,7 @@ func AwaitStamps() error {
 	}
 	oob := make([]byte, 256)
 	var info Info
-	for range 1000 {
+	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
 		if err := unix.Sendto(fd, nil, 0, local); err != nil {
 			return fmt.Errorf("cmsg: time stamps: %w", err)
 		}
