@@ -94,8 +94,11 @@ func (r *Run) finalAt(s *slot) time.Duration {
 	return at
 }
 
-// quickEnd returns when an answer to what was sent last should have come, by the answers before.
-func (r *Run) quickEnd() time.Duration { return r.handed + max(2*r.longest, r.p.Interval, quickLeast) }
+// quickEnd returns when an answer to what was sent last should have come, by the answers before. What is only about to be
+// sent is later than the last call was.
+func (r *Run) quickEnd() time.Duration {
+	return max(r.lastSend, r.handed) + max(2*r.longest, r.p.Interval, quickLeast)
+}
 
 // quickLeast is how long this host itself may take over an answer when it has much else to do.
 const quickLeast = 50 * time.Millisecond
