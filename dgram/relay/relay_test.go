@@ -231,16 +231,19 @@ func TestIdle(t *testing.T) {
 	target := listen(t)
 	r, stop := running(t, Config{Target: target.LocalAddr().String(), MaxClients: 1, Idle: time.Millisecond})
 	b := make([]byte, 10)
-	for range 3 {
+	for _, name := range []string{"a", "b", "c"} {
 		c := listen(t)
 		for end := time.Now().Add(10 * time.Second); ; {
-			if err := c.Send([]byte("x"), r.Addr()); err != nil {
+			if time.Now().After(end) {
+				t.Fatal("there is no room for client ", name)
+			}
+			if err := c.Send([]byte(name), r.Addr()); err != nil {
 				t.Fatal(err)
 			}
 			_ = target.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
-			if _, err := target.Receive(b); err == nil {
+			if d, err := target.Receive(b); err == nil && string(d.Payload) == name {
 				break
-			} else if !errors.Is(err, os.ErrDeadlineExceeded) || time.Now().After(end) {
+			} else if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Fatal(err)
 			}
 		}
