@@ -264,6 +264,7 @@ func (c *call) receives() bool {
 
 type sighting struct {
 	Number       int
+	Time         time.Time
 	From, To     string
 	Also         []string `json:"also_to"`
 	Source       string
@@ -317,9 +318,16 @@ func (j *judge) record(t *testing.T, h *netlab.Host, dir string, flags []string,
 	r := &recording{outcome: j.do(t, h, dir, all...), sockets: map[string]*socketRecord{}}
 	r.read(t, timeline)
 	r.frames = readFile(t.Context(), file)
-	slices.SortFunc(r.packets, func(a, b *sighting) int { return a.Number - b.Number }) // as in the file
 	if len(r.frames) != len(r.packets) {
 		t.Fatalf("%d packets in the file, %d records\n%+v", len(r.frames), len(r.packets), r.outcome)
+	}
+	// Numbers are in the order of arrival, which is not that of time where two processors had packets at once.
+	slices.SortFunc(r.packets, func(a, b *sighting) int { return cmp.Or(a.Time.Compare(b.Time), a.Number-b.Number) })
+	slices.SortStableFunc(r.frames, func(a, b capture.Frame) int { return a.Time.Compare(b.Time) })
+	for i, p := range r.packets {
+		if !p.Time.Equal(r.frames[i].Time) {
+			t.Fatalf("packet %d is of %v, in the file of %v", p.Number, p.Time, r.frames[i].Time)
+		}
 	}
 	return r
 }
@@ -391,7 +399,8 @@ func (r *recording) check(t *testing.T, whole bool) {
 			// What sendfile and splice move is not in the program's memory, and of the rest 65535 bytes are kept.
 			data, n := by[s.Call].sent(t, s.Message), s.To-s.From
 			if known := max(min(len(data), s.To)-s.From, 0); !bytes.Equal(data[min(s.From, len(data)):][:known], payload[at:][:known]) {
-				t.Errorf("packet %d does not hold the bytes of #%d %s", p.Number, s.Call, by[s.Call].Name)
+				t.Errorf("packet %d of %s does not hold the bytes of #%d %s on %s: %.40q are %.40q there; it carries %v", p.Number, p.From, s.Call, by[s.Call].Name, by[s.Call].Socket,
+					data[min(s.From, len(data)):][:known], payload[at:][:known], p.Carries)
 			}
 			at += n
 		}

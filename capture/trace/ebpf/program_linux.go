@@ -69,7 +69,10 @@ const (
 	tLeave = 4
 	tMaker = 5 // success makes a descriptor
 	tDup   = 6 // the other descriptor is closed
-	tMoves = 7 // it moves data, and changes nothing of a socket that has a port
+	tKind  = 7 // bits:
+
+	kindMoves = 1 // it moves data, and changes nothing of a socket that has a port
+	kindFirst = 2 // it is of interest when its first argument is a socket, and else not
 
 	noArgument = 255
 )
@@ -88,7 +91,6 @@ func callTable(wait bool) []byte {
 		if other >= 0 && s.Name == "splice" {
 			row[tOther] = uint8(other)
 		}
-		row[tMoves] = uint8(moves(s.Name))
 		row[tEnter], row[tLeave] = uint8(shapes[s.Name].enter), uint8(shapes[s.Name].leave)
 		switch s.Name {
 		case "socket", "accept", "accept4", "dup", "fcntl":
@@ -96,17 +98,23 @@ func callTable(wait bool) []byte {
 		case "dup2", "dup3":
 			row[tMaker], row[tDup], row[tOther] = 1, 1, 1
 		}
+		if moves(s.Name) {
+			row[tKind] |= kindMoves
+		}
+		if s.Class == abi.Descriptor && fd == 0 && row[tOther] == noArgument {
+			row[tKind] |= kindFirst
+		}
 	}
 	return table
 }
 
-// moves is 1 for calls that send or receive, 0 for others.
-func moves(name string) int {
+// moves tells whether a call sends or receives.
+func moves(name string) bool {
 	switch name {
 	case "sendto", "sendmsg", "sendmmsg", "write", "writev", "pwritev2", "recvfrom", "recvmsg", "recvmmsg", "read", "readv", "preadv2":
-		return 1
+		return true
 	}
-	return 0
+	return false
 }
 
 // scratchOf makes dst point to this processor's scratch memory.
@@ -232,6 +240,7 @@ func (c *code) enter(m *maps, data int) {
 	c.function("enter")
 	c.add(asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), asm.LoadMem(asm.R7, asm.R1, 8, asm.DWord))
 	c.look(m)
+	c.ordinary("out")
 	c.add(asm.FnGetCurrentTaskBtf.Call(), asm.Mov.Reg(asm.R2, asm.R0))
 	c.state(m, "out", false)
 	c.add(asm.StoreMem(asm.RFP, state, asm.R0, asm.DWord), storeImm(asm.R0, sActive, 0, asm.DWord))
@@ -272,8 +281,8 @@ func (c *code) enter(m *maps, data int) {
 		storeImm(asm.R1, sActive, activeCall, asm.Word),
 		asm.LoadMem(asm.R2, asm.R8, wRecord+hFlags, asm.Byte),
 		asm.StoreMem(asm.R1, sFlags, asm.R2, asm.Word),
-		asm.LoadMem(asm.R2, asm.R9, tMoves, asm.Byte),
-		asm.LoadMem(asm.R3, asm.R8, wBound, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R9, tKind, asm.Byte),
+		asm.LoadMem(asm.R3, asm.R8, wBound, asm.DWord), // 1, kindMoves, or 0
 		asm.And.Reg(asm.R2, asm.R3),
 		asm.JEq.Imm(asm.R2, 0, c.to("stamp")),
 		storeImm(asm.R1, sActive, activeSame, asm.Word),
@@ -304,6 +313,20 @@ func (c *code) enter(m *maps, data int) {
 	}
 	c.at("out")
 	c.ret(0)
+}
+
+// ordinary leaves when the call in row R9, with the registers in R6, is about a file that is no socket: programs read and
+// close files all the time, and for that nothing else needs to be looked at.
+func (c *code) ordinary(out string) {
+	c.add(asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte), asm.JSet.Imm(asm.R1, kindFirst, c.to("first")), asm.Ja.Label(c.to("any")))
+	c.at("first")
+	c.add(asm.FnGetCurrentTaskBtf.Call())
+	c.load(asm.R1, asm.R0, "task_struct", compatField, asm.Word)
+	c.add(asm.JSet.Imm(asm.R1, compatBit, c.to("any"))) // its registers are others
+	c.register(asm.R8, asm.R6, registers[1], asm.DWord)
+	c.file(asm.R8, out)
+	c.socketInode(out)
+	c.at("any")
 }
 
 // leave is the program at the end of every system call (sys_exit): registers, result.

@@ -527,3 +527,16 @@ func tracerProgram() {
 	for range t.Events(background) {
 	}
 }
+
+// TestOrdinaryCalls names the calls that are passed over at once when their first argument is no socket.
+func TestOrdinaryCalls(t *testing.T) {
+	table := callTable(true)
+	for number, want := range map[int]uint8{
+		unix.SYS_READ: kindFirst | kindMoves, unix.SYS_WRITEV: kindFirst | kindMoves, unix.SYS_CLOSE: kindFirst, unix.SYS_FCNTL: kindFirst,
+		unix.SYS_SENDTO: kindMoves, unix.SYS_SOCKET: 0, unix.SYS_DUP3: 0, unix.SYS_SPLICE: 0, unix.SYS_GETPPID: 0,
+	} {
+		if got := table[8*number+tKind]; got != want {
+			t.Errorf("call %d: %b, want %b", number, got, want)
+		}
+	}
+}

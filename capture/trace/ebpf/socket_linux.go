@@ -18,9 +18,7 @@ func (c *code) socketFunction(data int) {
 	c.file(r7, "none")
 	c.load(r1, asm.R0, "file", "private_data", asm.DWord)
 	c.add(asm.StoreMem(asm.RFP, private, r1, asm.DWord))
-	c.load(r1, asm.R0, "file", "f_inode", asm.DWord)
-	c.load(asm.R2, r1, "inode", "i_mode", asm.Half)
-	c.add(asm.And.Imm(asm.R2, unix.S_IFMT), asm.JNE.Imm(asm.R2, unix.S_IFSOCK, c.to("none")))
+	c.socketInode("none")
 	c.load(r8, r1, "inode", "i_ino", asm.DWord)
 
 	c.part(r9, r6, "full")
@@ -155,6 +153,13 @@ func (c *code) file(fd asm.Register, none string) {
 	c.load(r1, asm.R0, "list_head", "next", asm.DWord)
 	c.add(asm.JEq.Imm(r1, 0, c.to(none)))
 	c.cast("file")
+}
+
+// socketInode makes R1 the inode of the file in R0, or jumps when the file is no socket.
+func (c *code) socketInode(none string) {
+	c.load(asm.R1, asm.R0, "file", "f_inode", asm.DWord)
+	c.load(asm.R2, asm.R1, "inode", "i_mode", asm.Half)
+	c.add(asm.And.Imm(asm.R2, unix.S_IFMT), asm.JNE.Imm(asm.R2, unix.S_IFSOCK, c.to(none)))
 }
 
 // unixNameFunction: unixName(scratch, sock, kind, inode) adds the name of a Unix socket to the record.
