@@ -567,9 +567,10 @@ func straceCall(t *testing.T, line string) *call {
 type order int
 
 const (
-	byThread order = iota // the calls of each thread, in their order and with descriptors
-	bySocket              // the calls on each socket, in their order, successive receives as one: for programs that move between threads
-	asSet                 // the calls on each socket, each kind once: for programs that ask as often as they like
+	byThread  order = iota // the calls of each thread, in their order and with descriptors
+	bySocket               // the calls on each socket, in their order, successive receives as one: for programs that move between threads
+	byProcess              // the calls of each process on each socket: for programs of several that share sockets
+	asSet                  // the calls on each socket, each kind once: for programs that ask as often as they like
 )
 
 // sequences are the calls of each thread or socket as text. Tries that had to wait or were interrupted are left out
@@ -582,11 +583,14 @@ func sequences(calls []*call, by order, data bool) []string {
 	for _, c := range calls {
 		key := strconv.Itoa(c.Thread)
 		if by != byThread {
-			if key = c.Socket; c.Errno == "EAGAIN" || strings.HasPrefix(c.Errno, "ERESTART") {
+			if c.Errno == "EAGAIN" || strings.HasPrefix(c.Errno, "ERESTART") {
 				continue
 			}
+			if key = c.Socket; by == byProcess {
+				key += " " + strconv.Itoa(c.Thread)
+			}
 		}
-		if last := latest[key]; by == bySocket && last != nil && last.takes() && c.takes() && last.Name == c.Name {
+		if last := latest[key]; (by == bySocket || by == byProcess) && last != nil && last.takes() && c.takes() && last.Name == c.Name {
 			*last.Result += *c.Result
 			lines[key][len(lines[key])-1] = last.text(false, data)
 			continue

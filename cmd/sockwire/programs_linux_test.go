@@ -74,7 +74,7 @@ func TestPrograms(t *testing.T) {
 		{name: "nc", args: []string{"sh", "nc.sh"}, by: bySocket},
 		{name: "iperf3", args: []string{"sh", "iperf.sh"}, by: asSet, part: true},
 		{name: "ssh", args: []string{"ssh", "-V"}},
-		{name: "forking server", args: []string{"python3", "fork.py"}, by: bySocket},
+		{name: "forking server", args: []string{"python3", "fork.py"}, by: byProcess},
 		{name: "python", args: []string{"python3", "calls.py"}, by: bySocket, part: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// AwaitStamps waits, for at most about a third of a second, until the kernel stamps packets as they pass. It begins to
+// AwaitStamps waits, for at most some five seconds, until the kernel stamps packets as they pass. It begins to
 // only some time after the first socket has asked for it (net_enable_timestamp leaves the work to a kernel thread), and
 // until then a packet has no time, or that at which it is read. So call it once the socket is open whose times matter.
 //
@@ -37,7 +37,7 @@ func AwaitStamps() error {
 	}
 	oob := make([]byte, 256)
 	var info Info
-	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
 		if err := unix.Sendto(fd, nil, 0, local); err != nil {
 			return fmt.Errorf("cmsg: time stamps: %w", err)
 		}
