@@ -15,6 +15,7 @@ import (
 
 const (
 	backlogMost = 1 << 14 // ends not yet taken by the caller before sending pauses
+	announced   = 256     // ends told to the caller at once
 	lateMost    = time.Second
 	fullPause   = 200 * time.Microsecond // for the caller to take some
 )
@@ -221,9 +222,21 @@ func (r *Run) nudge() {
 }
 
 // announce tells the caller that there are ends to take, if there are: waking it for nothing costs more than an echo.
-func (r *Run) announce() {
+func (r *Run) announce() { r.announceFrom(1) }
+
+// announceSoon does so where the caller should know at once. A goroutine that does all goes on before it waits, and
+// announces then; until that the ends gather, since to wake another processor for each few costs as much as one echo.
+func (r *Run) announceSoon() {
+	least := 1
+	if r.inline {
+		least = announced
+	}
+	r.announceFrom(least)
+}
+
+func (r *Run) announceFrom(least int) {
 	r.mu.Lock()
-	idle := len(r.out) == 0 && !r.finished && r.failed == nil
+	idle := len(r.out) < least && !r.finished && r.failed == nil
 	r.mu.Unlock()
 	if idle {
 		return
@@ -271,7 +284,7 @@ func (r *Run) drive() {
 		r.mu.Unlock()
 		if n > 0 {
 			r.transmitAll()
-			r.announce()
+			r.announceSoon()
 			continue
 		}
 		r.announce()

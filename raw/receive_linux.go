@@ -75,7 +75,7 @@ func (r *Run) takeIn(l *link, nd, ne int) (useful bool) {
 	}
 	useful = r.drained && r.open == 0 || r.p.Window > 0 && r.free(now.steady) > 0 || r.urgent.len() > 0
 	r.mu.Unlock()
-	r.announce()
+	r.announceSoon()
 	return useful
 }
 
