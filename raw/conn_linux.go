@@ -136,15 +136,19 @@ func silence(fd int) error {
 	if err := attach(fd, rejectAll); err != nil {
 		return err
 	}
+	return drain(fd)
+}
+
+// drain throws away what is queued. That nobody has asked for anything yet makes errors strangers' too.
+func drain(fd int) error {
 	var b [1]byte
 	for {
-		if _, _, err := unix.Recvfrom(fd, b[:], unix.MSG_DONTWAIT); err != nil {
-			if err == unix.EAGAIN {
-				return nil
-			}
-			if err != unix.EINTR {
-				return os.NewSyscallError("recvfrom", err)
-			}
+		_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_DONTWAIT)
+		switch err {
+		case unix.EAGAIN:
+			return nil
+		case unix.EBADF, unix.ENOTSOCK, unix.EFAULT, unix.EINVAL:
+			return os.NewSyscallError("recvfrom", err)
 		}
 	}
 }
@@ -275,7 +279,10 @@ func (c *Conn) start(cfg *Config) error {
 	for i := range c.inbox {
 		c.inbox[i].OOB = make([]byte, controlSize)
 	}
-	ctl := c.rc.Control(func(fd uintptr) { err = attach(int(fd), cfg.Filter) })
+	ctl := c.rc.Control(func(fd uintptr) {
+		// A packet that another processor was about to queue when silence began is there by now.
+		err = errors.Join(drain(int(fd)), attach(int(fd), cfg.Filter))
+	})
 	return errors.Join(ctl, err)
 }
 
