@@ -139,16 +139,20 @@ func silence(fd int) error {
 	return drain(fd)
 }
 
-// drain throws away what is queued. That nobody has asked for anything yet makes errors strangers' too.
+// drain throws away what is queued, and pending errors: nothing was sent yet, so they are of what strangers sent.
 func drain(fd int) error {
+	const pending = 100 // an error that comes more often is not pending, but the socket's
 	var b [1]byte
-	for {
+	for errs := 0; ; {
 		_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_DONTWAIT)
-		switch err {
-		case unix.EAGAIN:
+		switch {
+		case err == unix.EAGAIN:
 			return nil
-		case unix.EBADF, unix.ENOTSOCK, unix.EFAULT, unix.EINVAL:
+		case err == nil || err == unix.EINTR:
+		case errs == pending:
 			return os.NewSyscallError("recvfrom", err)
+		default:
+			errs++
 		}
 	}
 }
@@ -280,7 +284,7 @@ func (c *Conn) start(cfg *Config) error {
 		c.inbox[i].OOB = make([]byte, controlSize)
 	}
 	ctl := c.rc.Control(func(fd uintptr) {
-		// A packet that another processor was about to queue when silence began is there by now.
+		// What another processor was about to queue when silence began has had time to come.
 		err = errors.Join(drain(int(fd)), attach(int(fd), cfg.Filter))
 	})
 	return errors.Join(ctl, err)

@@ -147,21 +147,25 @@ func (r *Relay) receive(ctx context.Context) error {
 		}
 		r.pass(opened, &d)
 	}
-	// What had arrived by then is relayed too. New arrivals must not keep us here.
-	b := r.listen.NewBatch(16, 1<<16)
-	for end := time.Now().Add(drainTime); time.Now().Before(end); {
-		ds, err := r.listen.TryReceiveBatch(b)
-		if err != nil || len(ds) == 0 {
-			break
-		}
-		for i := range ds {
-			r.pass(opened, &ds[i])
-		}
-	}
+	// What had arrived by then is relayed too.
+	unread(r.listen, r.listen.NewBatch(16, 1<<16), func(d *dgram.Datagram) { r.pass(opened, d) })
 	return nil
 }
 
-const drainTime = 200 * time.Millisecond
+// unread takes what has arrived at a socket and was not read. New arrivals must not keep us here.
+func unread(c *dgram.Conn, b *dgram.Batch, take func(*dgram.Datagram)) {
+	const most = 200 * time.Millisecond
+	for end := time.Now().Add(most); time.Now().Before(end); {
+		ds, err := c.TryReceiveBatch(b)
+		var told *dgram.NetworkError
+		if err != nil && !errors.As(err, &told) || err == nil && len(ds) == 0 {
+			return
+		}
+		for i := range ds {
+			take(&ds[i])
+		}
+	}
+}
 
 func (r *Relay) pass(ctx context.Context, d *dgram.Datagram) {
 	// A client that is forgotten at this very moment takes nothing more; the next one of its address does.
@@ -192,6 +196,7 @@ type client struct {
 	addr              dgram.Addr
 	up                *dgram.Conn
 	forward, backward *stream
+	batch             *dgram.Batch
 	answered          chan struct{} // closed when its answers are read no more
 }
 
@@ -211,7 +216,7 @@ func (r *Relay) client(ctx context.Context, addr dgram.Addr) *client {
 		r.totals.SendErrors++
 		return nil
 	}
-	c := &client{addr: addr, up: up, answered: make(chan struct{})}
+	c := &client{addr: addr, up: up, batch: up.NewBatch(16, 1<<16), answered: make(chan struct{})}
 	// Every client has random numbers of its own, so that one does not change what happens to another.
 	offset := uint64(r.totals.Clients) << 32
 	c.forward = r.stream(Forward, c, r.cfg.Forward, offset, func(b []byte, tos uint8) error {
@@ -232,9 +237,8 @@ func (r *Relay) client(ctx context.Context, addr dgram.Addr) *client {
 // answers passes back what the target sends to a client, until its socket waits no more.
 func (r *Relay) answers(c *client) {
 	defer close(c.answered)
-	b := c.up.NewBatch(16, 1<<16)
 	for {
-		ds, err := c.up.ReceiveBatch(b)
+		ds, err := c.up.ReceiveBatch(c.batch)
 		var told *dgram.NetworkError
 		if err != nil && !errors.As(err, &told) {
 			return
@@ -266,7 +270,8 @@ func (r *Relay) end(c *client) {
 	c.forward.finish()
 	_ = c.up.SetReadDeadline(time.Unix(1, 0))
 	<-c.answered // an error that it has taken from the queue is counted by now
-	c.unread()
+	_ = c.up.SetReadDeadline(time.Time{})
+	unread(c.up, c.batch, func(d *dgram.Datagram) { c.backward.take(d) })
 	overrun := drops(c.up)
 	told := reported(c.up)
 	c.up.Close()
@@ -277,22 +282,6 @@ func (r *Relay) end(c *client) {
 	addTotals(&r.totals.Backward, c.backward.im.Totals())
 	r.totals.SendErrors += c.forward.failed + c.backward.failed + told
 	r.totals.Overrun += overrun
-}
-
-// unread passes back what had arrived from the target when reading stopped, and counts the errors.
-func (c *client) unread() {
-	_ = c.up.SetReadDeadline(time.Time{})
-	b := c.up.NewBatch(16, 1<<16)
-	for end := time.Now().Add(drainTime); time.Now().Before(end); {
-		ds, err := c.up.TryReceiveBatch(b)
-		var told *dgram.NetworkError
-		if err != nil && !errors.As(err, &told) || err == nil && len(ds) == 0 {
-			return
-		}
-		for i := range ds {
-			c.backward.take(&ds[i])
-		}
-	}
 }
 
 // reported is how many errors the network has told a socket of.

@@ -302,6 +302,7 @@ func TestAnswersOfTheForgotten(t *testing.T) {
 	}
 	r.forget(time.Now().Add(time.Hour))
 	b := make([]byte, 10)
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
 	for range 40 {
 		if n, err := c.Receive(b); err != nil || string(n.Payload) != "late" {
 			t.Fatalf("%q, %v", n.Payload, err)

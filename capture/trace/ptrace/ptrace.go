@@ -16,7 +16,8 @@
 // attached to goes on. Programs of 32 bits are not understood.
 //
 // The tests run where they are started, which has been Linux 6.18 on amd64; those of short mode have passed once, as
-// root, in an emulated machine with Debian's Linux 6.12 for arm64, before there were filters for single descriptors. On Debian's 6.1 for amd64 a short program was traced.
+// root, in an emulated machine with Debian's Linux 6.12 for arm64, before there were filters for single descriptors. On
+// Debian's 6.1 for amd64 a short program was traced.
 //
 // Starting a program runs a copy of this executable first, which installs the filter and becomes the program:
 // importing the package makes os.Args[0] = "sockwire-trace-shim" do that and nothing else.
