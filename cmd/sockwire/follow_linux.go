@@ -207,11 +207,11 @@ func also(told, more error) error {
 // pass hands the signal that was to end this command to the program, unless the terminal has done so.
 func (r *tracing) pass(ctx context.Context) {
 	signal := syscall.SIGTERM
-	if strings.HasSuffix(context.Cause(ctx).Error(), syscall.SIGINT.String()) {
-		if cli.IsTerminal(os.Stdin) || cli.IsTerminal(os.Stderr) {
-			return
-		}
-		signal = syscall.SIGINT
+	if i := (*cli.Interruption)(nil); errors.As(context.Cause(ctx), &i) {
+		signal = i.Signal.(syscall.Signal)
+	}
+	if signal == syscall.SIGINT && (cli.IsTerminal(os.Stdin) || cli.IsTerminal(os.Stderr)) {
+		return
 	}
 	_ = r.tracer.Signal(signal) // it may have ended just now
 }

@@ -230,7 +230,7 @@ func launchWith(args []string, streams bool, attr *syscall.SysProcAttr) (exitSta
 	defer runtime.UnlockOSThread()
 	// Signals are caught from before the copy exists: one that comes early waits in the channel.
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, forwarded...)
+	signal.Notify(signals, forwarded()...)
 	defer signal.Stop(signals)
 	err = cmd.Start()
 	w.Close()
@@ -259,9 +259,14 @@ type deniedError struct{ text string }
 func (e *deniedError) Error() string { return strings.TrimSpace(e.text) }
 func (e *deniedError) Unwrap() error { return os.ErrPermission }
 
-var forwarded = []os.Signal{
-	syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP,
-	syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGABRT,
+// forwarded are the signals that the copy gets too. A SIGHUP that is ignored, as under nohup, is so by the copy as well:
+// catching it would take that away from it.
+func forwarded() []os.Signal {
+	all := []os.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGABRT}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
 }
 
 func forward(p *os.Process, signals <-chan os.Signal, stop <-chan struct{}) {

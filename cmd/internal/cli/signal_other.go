@@ -7,6 +7,7 @@ import (
 	"syscall"
 )
 
-var mainSignals = []os.Signal{os.Interrupt, syscall.SIGTERM}
+var otherSignals = []os.Signal{syscall.SIGPIPE}
 
 func isStatusSignal(os.Signal) bool { return false }
+func isPipeSignal(s os.Signal) bool { return s == syscall.SIGPIPE }

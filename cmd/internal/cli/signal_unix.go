@@ -7,6 +7,7 @@ import (
 	"syscall"
 )
 
-var mainSignals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGPIPE}
+var otherSignals = []os.Signal{syscall.SIGQUIT, syscall.SIGPIPE}
 
 func isStatusSignal(s os.Signal) bool { return s == syscall.SIGQUIT }
+func isPipeSignal(s os.Signal) bool   { return s == syscall.SIGPIPE }
