@@ -1,0 +1,105 @@
+package perf
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"sockwire/dgram"
+	"sockwire/dgram/ledger"
+)
+
+func newFlow(ctx context.Context, cfg *Config) (*flow, error) {
+	socket := dgram.Config{}
+	if cfg.Socket != nil {
+		socket = *cfg.Socket
+	}
+	socket.Coalesce = cfg.Requests == nil || cfg.Requests.interval() > 0
+	socket.ReadBuffer = defaulted(socket.ReadBuffer, defaultBuffer)
+	socket.SendTimes = timesSends && (cfg.Up != nil || cfg.Requests != nil)
+	for _, l := range []*Load{cfg.Up, cfg.Requests} {
+		socket.NoOffload = socket.NoOffload || l != nil && l.NoOffload
+	}
+	c, err := dgram.Dial(ctx, cfg.Network, cfg.Target, &socket)
+	if err != nil {
+		return nil, fmt.Errorf("perf: %w", err)
+	}
+	f := &flow{cfg: cfg, conn: c, remote: &Report{}}
+	if err := f.handshake(ctx); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *flow) close() {
+	if b, err := control(header{kind: kindBye, session: f.session}, nil, controlSize); err == nil {
+		_ = f.conn.Send(b, dgram.Addr{})
+	}
+	f.conn.Close()
+}
+
+// handshake proves the address with a cookie and makes a session.
+func (f *flow) handshake(ctx context.Context) error {
+	var id [8]byte
+	rand.Read(id[:])
+	nonce := binary.BigEndian.Uint64(id[:])
+	p := Params{Window: f.cfg.Window, Settle: f.cfg.Settle, Reverse: f.cfg.Down}
+	hello, err := control(header{kind: kindHello, seq: nonce}, p, controlSize)
+	if err != nil {
+		return err
+	}
+	var ck cookie
+	if _, err := f.ask(ctx, hello, nonce, kindCookie, &ck); err != nil {
+		return err
+	}
+	begin, err := control(header{kind: kindStart, seq: nonce}, start{ck.Cookie, p}, controlSize)
+	if err != nil {
+		return err
+	}
+	var ac accept
+	asked := time.Now()
+	h, err := f.ask(ctx, begin, nonce, kindAccept, &ac)
+	if err != nil {
+		return err
+	}
+	f.session, f.buffer = h.session, ac.Buffer
+	f.patience = gone + time.Since(asked)
+	f.clock = ownClock().relation(ac.Clock)
+	f.prepare()
+	return nil
+}
+
+// prepare makes the accounts and what sends.
+func (f *flow) prepare() {
+	p := Params{Window: f.cfg.Window, Settle: f.cfg.Settle}
+	f.down = newAccount(f.conn, f.session, &p, f.clock != ClockIndependent, f.cfg.damaged)
+	load, k := f.cfg.Up, kindData
+	switch {
+	case f.cfg.Requests != nil:
+		load, k = f.cfg.Requests, kindRequest
+		f.rtt, f.network, f.server = ledger.NewHistogram(), ledger.NewHistogram(), ledger.NewHistogram()
+	case load == nil:
+		load = &Load{} // marks only
+	}
+	f.up = newSender(f.conn, f.session, k, *load, true)
+}
+
+// ask sends a control datagram until the answer of the wanted kind comes.
+func (f *flow) ask(ctx context.Context, question []byte, nonce uint64, want kind, into any) (h header, err error) {
+	match := func(_, b []byte) bool {
+		return h.parse(b) && h.seq == nonce && (h.kind == want || h.kind == kindRefuse)
+	}
+	a, err := f.conn.Exchange(ctx, question, dgram.Addr{}, &dgram.Exchange{Timeout: 50 * time.Millisecond, Tries: 8, Backoff: 1.6, Match: match})
+	if err != nil {
+		return h, fmt.Errorf("perf: %w", err)
+	}
+	if h.kind == kindRefuse {
+		var no refusal
+		_ = body(a.Payload, &no)
+		return h, fmt.Errorf("perf: %w: %.200q", ErrRefused, no.Reason)
+	}
+	return h, body(a.Payload, into)
+}
