@@ -1,6 +1,7 @@
 package dgram
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -219,6 +221,89 @@ func TestFragmentationForbidden(t *testing.T) {
 	}
 	if err := client.Send(make([]byte, 1472), to); err != nil {
 		t.Errorf("1472 bytes: %v", err)
+	}
+}
+
+// fill sends to an address of the host's own link at which nobody is, until the send buffer is full: the kernel keeps the
+// datagrams while it asks who has the address.
+func fill(t *testing.T, h *netlab.Host, c *Conn) {
+	t.Helper()
+	for name, value := range map[string]string{"mcast_solicit": "100", "unres_qlen_bytes": "100000000"} {
+		if err := h.Sysctl("net.ipv4.neigh."+h.Ifname()+"."+name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := h.Addr4().As4()
+	a[3] ^= 0x30
+	to := UDP(netip.AddrPortFrom(netip.AddrFrom4(a), 9))
+	_ = c.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+	defer c.SetWriteDeadline(time.Time{})
+	for {
+		err := c.Send(make([]byte, 1000), to)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A socket whose send buffer is full and whose error queue is not empty says EPOLLERR and nothing else, upon which the
+// runtime's poller refuses to wait for it. It goes on receiving, and its errors are told.
+func TestErrorsAndNoRoomEndNoServer(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	server := on(t, b, "udp4", netip.AddrPortFrom(b.Addr4(), 0).String(), &Config{Fragmentation: FragmentForbid, WriteBuffer: 10000})
+	client := on(t, a, "udp4", netip.AddrPortFrom(a.Addr4(), 0).String(), nil)
+	type result struct {
+		text string
+		err  error
+	}
+	results := make(chan result)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go func() {
+		defer close(results)
+		for d, err := range server.Datagrams(ctx) {
+			results <- result{string(d.Payload), err}
+		}
+	}()
+	expect := func(want string) {
+		t.Helper()
+		if err := client.Send([]byte(want), server.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case r, ok := <-results:
+			if !ok || r.err != nil || r.text != want {
+				t.Fatalf("received %q, %v; want %q", r.text, r.err, want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%q is not received", want)
+		}
+	}
+	expect("before")
+	fill(t, b, server)
+	// Refused because of its size, before the lack of room is noticed; the error queue has it too.
+	err := server.Send(make([]byte, 2000), client.LocalAddr())
+	if !errors.Is(err, syscall.EMSGSIZE) {
+		t.Fatalf("2000 bytes through an MTU of 1500: %v", err)
+	}
+	for i := range 3 {
+		expect(fmt.Sprint("while there is no room ", i))
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, n := server.Reports(); n > 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the error is not told")
+		}
+	}
+	// It ends as it always does, though nothing wakes it.
+	stop()
+	for r := range results {
+		t.Errorf("after the end: %q, %v", r.text, r.err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -70,17 +71,20 @@ type Receiver struct {
 	vec  vector
 	step func(fd uintptr) bool // r.poll, bound once: a method value made per call would be an allocation
 
+	once func(fd uintptr) // r.pollOnce, for the same reason
+
 	// Arguments and results of step.
 	data, errs   []Message
 	wait         bool
 	nData, nErrs int
 	errno        syscall.Errno
+	done         bool // of once
 }
 
 // NewReceiver returns a Receiver of at most n messages per system call (1 to 1024) from the socket behind rc.
 func NewReceiver(rc syscall.RawConn, n int) *Receiver {
 	r := &Receiver{rc: rc, vec: newVector(min(max(n, 1), 1024))}
-	r.step = r.poll
+	r.step, r.once = r.poll, r.pollOnce
 	return r
 }
 
@@ -129,6 +133,11 @@ func (r *Receiver) run(data, errs []Message, wait bool) (int, int, error) {
 	r.data, r.errs, r.wait = data, errs, wait
 	r.nData, r.nErrs, r.errno = 0, 0, 0
 	err := r.rc.Read(r.step)
+	for notPollable(err) {
+		if err = r.unpolled(); err == nil && !r.done {
+			err = r.rc.Read(r.step)
+		}
+	}
 	r.data, r.errs = nil, nil
 	if err == nil && r.errno != 0 {
 		err = os.NewSyscallError("recvmmsg", r.errno)
@@ -166,6 +175,32 @@ func (r *Receiver) poll(fd uintptr) bool {
 			return true
 		}
 	}
+}
+
+// notPollable tells the error with which the runtime's poller refuses to wait for a socket that reported EPOLLERR and
+// nothing else: one whose error queue is not empty and whose send buffer is full. That is no fault of the socket, and the
+// poller keeps refusing, even if the queue has been read, until data comes or the send buffer has room. The error's value
+// is internal to package os.
+func notPollable(err error) bool {
+	return err != nil && strings.HasSuffix(err.Error(), "not pollable")
+}
+
+// unpolled does what step and the poller would: one attempt, and if that finds nothing a wait. It waits in the kernel, and
+// not for long, because a deadline or a Close is noticed only when the poller is asked again.
+func (r *Receiver) unpolled() error {
+	return r.rc.Control(r.once)
+}
+
+func (r *Receiver) pollOnce(fd uintptr) {
+	if r.done = r.poll(fd); r.done {
+		return
+	}
+	const patience = 20 * time.Millisecond
+	if len(r.errs) == 0 {
+		time.Sleep(patience / 10) // the queue that nobody reads here would end every wait at once
+		return
+	}
+	unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(patience/time.Millisecond))
 }
 
 func (r *Receiver) recvmmsg(fd uintptr, ms []Message, flags int) (int, syscall.Errno) {
