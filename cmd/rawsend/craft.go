@@ -288,7 +288,8 @@ type source struct {
 	given   uint64
 	skipped uint64 // left out: this host itself, and broadcast and multicast addresses that were not asked for
 	id      uint16
-	anyID   bool // no id was given
+	anyID   bool           // no id was given
+	cookie  *inject.Cookie // not the listener's: each is for one goroutine
 }
 
 func (c *source) number() (uint64, bool) {
@@ -353,7 +354,7 @@ func (c *source) add(b *inject.Batch, number uint64) error {
 		}
 	}
 	if s.o.stateless {
-		s.listener.cookie.Stamp(layers)
+		c.cookie.Stamp(layers)
 	}
 	before := len(b.Packets)
 	if err := b.BuildLayers(s.t, layers, number); err != nil {
@@ -373,7 +374,7 @@ func (c *source) add(b *inject.Batch, number uint64) error {
 }
 
 func (s *crafted) newSource(ctx context.Context) *source {
-	c := &source{s: s, ctx: ctx, id: uint16(s.o.seed), anyID: true}
+	c := &source{s: s, ctx: ctx, id: uint16(s.o.seed), anyID: true, cookie: s.o.cookie()}
 	for i, l := range s.t.Layers(0) {
 		if _, ok := l.(*packet.IPv4); ok {
 			c.anyID = !s.t.Given(i, "id")

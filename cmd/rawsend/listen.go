@@ -71,9 +71,7 @@ func listen(ctx context.Context, s listenConfig) (*listener, error) {
 	}
 	cfg := &capture.Config{Immediate: s.o.pace(s.total).Packets <= fastAnswers, Timeout: 5 * time.Millisecond}
 	if s.o.stateless {
-		var key [8]byte
-		binary.LittleEndian.PutUint64(key[:], s.o.seed)
-		l.cookie = inject.NewCookie(key[:])
+		l.cookie = s.o.cookie()
 		text, cfg.Direction = "", capture.DirectionIn
 	}
 	if text != "" {

@@ -387,6 +387,13 @@ func (o *options) pace(total uint64) inject.Schedule {
 	return s
 }
 
+// cookie returns a cookie of this run's own key.
+func (o *options) cookie() *inject.Cookie {
+	var key [8]byte
+	binary.LittleEndian.PutUint64(key[:], o.seed)
+	return inject.NewCookie(key[:])
+}
+
 // explain shows where an expression is wrong.
 func explain(spec string, err error) error {
 	syntax, ok := err.(*packet.SyntaxError)

@@ -3,12 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"sockwire/capture"
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw/packet"
 )
@@ -229,5 +233,71 @@ func TestHostileFiles(t *testing.T) {
 		if r.code != 2 || !strings.Contains(r.stderr, "column ") || strings.Count(r.stderr, "\n") != 2 {
 			t.Errorf("%s: exit %d, %q", spec, r.code, r.stderr)
 		}
+	}
+}
+
+// TestDescribedPacketsAreSafeInAShell: whatever a stranger's payload holds, the expression of it can be pasted into a shell, in
+// quotes of either kind or in none, and runs nothing.
+func TestDescribedPacketsAreSafeInAShell(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("no shell on the path")
+	}
+	dir := t.TempDir()
+	for i, payload := range []string{
+		"'; touch ran; '", `"; touch ran; "`, "$(touch ran)", "`touch ran`", "x; touch ran", "x & touch ran", "x | touch ran", "x > ran", "'\n touch ran\n'", `\'; touch ran; \'`,
+		`\`, `"'"'$(touch ran)`, "<(touch ran)", "!touch ran", "} / udp; touch ran #",
+	} {
+		file := filepath.Join(dir, fmt.Sprint(i, ".pcap"))
+		f, err := packet.Append(nil, &packet.IPv4{ID: 1, Src: netip.MustParseAddr("192.0.2.1"), Dst: netip.MustParseAddr("198.51.100.2")},
+			&packet.UDP{SrcPort: 1, DstPort: 2}, packet.Payload(payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeRaw(t, file, f)
+		r := local("--describe", "-r", file)
+		line := strings.TrimSuffix(r.stdout, "\n")
+		if r.code != 0 || strings.Contains(line, "'") {
+			t.Errorf("%q: exit %d, %s", payload, r.code, r.stdout)
+		}
+		for _, pasted := range []string{"'" + line + "'", `"` + line + `"`, line} {
+			cmd := exec.Command(sh, "-c", "printf '%s' "+pasted)
+			cmd.Dir = dir
+			out, _ := cmd.Output() // a quote that does not end is an error, and does no harm
+			if pasted[0] == '\'' && string(out) != line {
+				t.Errorf("%q: the shell made of %s\n%s", payload, line, out)
+			}
+			if _, err := os.Stat(filepath.Join(dir, "ran")); err == nil {
+				t.Fatalf("%q: pasting %s ran a command", payload, pasted)
+			}
+		}
+		template, err := packet.Parse(line)
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if b, _, err := template.Append(nil, nil, 0); err != nil || !bytes.Equal(b, f) {
+			t.Errorf("%s builds %x, want %x (%v)", line, b, f, err)
+		}
+	}
+}
+
+// writeRaw writes IP packets to a capture file.
+func writeRaw(t *testing.T, file string, packets ...[]byte) {
+	t.Helper()
+	w, err := capture.Create(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Describe([]capture.Interface{{Name: "x", Link: capture.LinkRaw}}); err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range packets {
+		f := capture.Frame{Data: p, Length: len(p), Link: capture.LinkRaw, Time: time.Unix(1000, int64(i)*int64(time.Millisecond))}
+		if err := w.Write(&f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -3,6 +3,7 @@ package packet
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -214,17 +215,34 @@ func (p *parsing) escape() byte {
 	return 0
 }
 
-// formatPayload writes bytes as a payload layer: text where all of it prints, else hex.
+// shellActive are the characters with which text could end a shell's quotes, run a command, write a file or name an old
+// command line, whichever quotes stand around the expression, or none.
+const shellActive = "'`$;&|<>()!"
+
+// formatPayload writes bytes as a payload layer: text where all of it prints, else hex. Payloads are strangers' bytes, and
+// expressions are pasted into shells: what a shell acts on is written as \xNN.
 func formatPayload(b []byte) string {
-	if len(b) > 0 && isText(b) {
-		s := string(b)
-		s = strings.NewReplacer(`\`, `\\`, `}`, `\}`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(s)
-		if s[0] == '"' {
-			s = `\` + s
-		}
-		return "text{" + s + "}"
+	if len(b) == 0 || !isText(b) {
+		return "hex{" + hex.EncodeToString(b) + "}"
 	}
-	return "hex{" + hex.EncodeToString(b) + "}"
+	s := []byte("text{")
+	for i, c := range b {
+		switch {
+		case c == '\n':
+			s = append(s, `\n`...)
+		case c == '\r':
+			s = append(s, `\r`...)
+		case c == '\t':
+			s = append(s, `\t`...)
+		case c == '\\' || c == '}' || c == '"' && i == 0:
+			s = append(s, '\\', c)
+		case strings.IndexByte(shellActive, c) >= 0:
+			s = fmt.Appendf(s, `\x%02x`, c)
+		default:
+			s = append(s, c)
+		}
+	}
+	return string(append(s, '}'))
 }
 
 func isText(b []byte) bool {
