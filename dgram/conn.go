@@ -47,7 +47,13 @@ type Conn struct {
 		*Batch
 		rest []Datagram
 	}
-	out     outgoing
+	out  outgoing // of Send and SendAll, which wait for room
+	back outgoing // of Reply, which does not
+	errs struct { // for reading the error queue beside a receive
+		sync.Mutex
+		*Batch
+	}
+	names   names
 	dropped atomic.Uint32 // as last reported with a datagram
 	reports reports
 	stamps  stamps
@@ -174,7 +180,7 @@ func newConn(nc netConn, network string, cfg *Config, connected bool) (*Conn, er
 		return nil, fmt.Errorf("dgram: %s: %w", network, err)
 	}
 	c.one.Batch = c.NewBatch(1, 0)
-	c.out.errs = c.NewBatch(1, 0)
+	c.errs.Batch = c.NewBatch(1, 0)
 	return c, nil
 }
 
@@ -257,16 +263,13 @@ func (c *Conn) MaxPayload(to Addr) int {
 // to. A nil error means that this host took the datagram, no more: what the network says about it comes back from
 // Receive or Reports.
 func (c *Conn) Send(payload []byte, to Addr) error {
-	c.out.Lock()
-	defer c.out.Unlock()
-	c.out.single[0] = Message{Payload: payload, To: to}
-	_, err := c.sendAll(c.out.single[:])
-	c.out.single[0] = Message{}
+	_, err := c.sendOne(&c.out, Message{Payload: payload, To: to})
 	return err
 }
 
 // Reply sends a datagram back to where d came from, from the address and interface it was sent to, as a host with several
-// addresses must.
+// addresses must. It never waits, so that a peer that cannot be reached does not keep others from their answers: where there
+// is no room in the send buffer, or in the peer's receive buffer for a Unix socket, it fails with [ErrNoRoom].
 func (c *Conn) Reply(d *Datagram, payload []byte) error {
 	m := Message{Payload: payload, To: d.From}
 	if c.local.IP.IsValid() && c.local.IP.Addr().IsUnspecified() && d.To.IsValid() && !d.To.IsMulticast() && d.To != broadcast4 {
@@ -275,12 +278,20 @@ func (c *Conn) Reply(d *Datagram, payload []byte) error {
 	if d.From.IP.Addr().IsLinkLocalUnicast() {
 		m.Ifindex = d.Ifindex
 	}
-	c.out.Lock()
-	defer c.out.Unlock()
-	c.out.single[0] = m
-	_, err := c.sendAll(c.out.single[:])
-	c.out.single[0] = Message{}
+	_, err := c.sendOne(&c.back, m)
 	return err
+}
+
+// ErrNoRoom says that a datagram which was not to wait was not sent.
+var ErrNoRoom = errors.New("no room for it now")
+
+func (c *Conn) sendOne(o *outgoing, m Message) (int, error) {
+	o.Lock()
+	defer o.Unlock()
+	o.single[0] = m
+	n, err := c.sendAll(o, o.single[:])
+	o.single[0] = Message{}
+	return n, err
 }
 
 var broadcast4 = netip.AddrFrom4([4]byte{255, 255, 255, 255})
@@ -294,16 +305,16 @@ var broadcast4 = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 func (c *Conn) SendAll(ms []Message) (n int, err error) {
 	c.out.Lock()
 	defer c.out.Unlock()
-	return c.sendAll(ms)
+	return c.sendAll(&c.out, ms)
 }
 
-func (c *Conn) sendAll(ms []Message) (int, error) {
+func (c *Conn) sendAll(o *outgoing, ms []Message) (int, error) {
 	for i := range ms {
 		if err := c.check(&ms[i]); err != nil {
 			return 0, at(i, len(ms), err)
 		}
 	}
-	n, err := c.transmit(ms)
+	n, err := c.transmit(o, ms)
 	if err != nil {
 		return n, at(n, len(ms), c.sendError(&ms[n], err))
 	}
@@ -391,9 +402,7 @@ func (c *Conn) receiveFrom(b []byte, peer Addr) (Datagram, error) {
 // Batch holds the buffers of a batch of datagrams, for one goroutine at a time. Make it with [Conn.NewBatch].
 type Batch struct {
 	c    *Conn
-	recv *cmsg.Receiver // waits
-	try  *cmsg.Receiver // never waits
-	used *cmsg.Receiver // the one of the last call
+	recv *cmsg.Receiver
 	ms   []cmsg.Message
 	errs []cmsg.Message
 	info cmsg.Info
@@ -541,6 +550,12 @@ func (r *reports) take(to netip.AddrPort) *NetworkError {
 		}
 	}
 	return nil
+}
+
+// names remembers the strings of Unix names that datagrams come from, so that none is made per datagram.
+type names struct {
+	sync.Mutex
+	known map[string]string
 }
 
 // zones translates between interface names and indexes, remembering what it has asked.

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -91,6 +90,10 @@ func (c *Conn) setup(cfg *Config) error {
 	if err != nil {
 		return err
 	}
+	if err := c.back.setup(rc, cfg); err != nil {
+		return err
+	}
+	c.back.atOnce, c.back.unix.atOnce = true, true
 	return c.out.setup(rc, cfg)
 }
 
@@ -240,26 +243,6 @@ func (c *Conn) setupBatch(b *Batch) {
 		return // only of a nil connection
 	}
 	b.recv = cmsg.NewReceiver(rc, max(len(b.ms), len(b.errs)))
-	b.try = cmsg.NewReceiver(newAtOnce(rc), max(len(b.ms), len(b.errs)))
-}
-
-// atOnce is a RawConn whose Read never waits: neither for data, nor for another goroutine that waits for data and holds
-// the descriptor's read lock, nor does a deadline stop it.
-type atOnce struct {
-	syscall.RawConn
-	read func(fd uintptr) bool
-	step func(fd uintptr) // bound once: a closure made per call would be an allocation
-}
-
-func newAtOnce(rc syscall.RawConn) *atOnce {
-	a := &atOnce{RawConn: rc}
-	a.step = func(fd uintptr) { a.read(fd) }
-	return a
-}
-
-func (a *atOnce) Read(f func(fd uintptr) (done bool)) error {
-	a.read = f
-	return a.Control(a.step)
 }
 
 // receive fills the batch. Errors told by the network are kept in c.reports; a dialled socket returns them.
@@ -291,13 +274,11 @@ func (b *Batch) receive(wait bool) ([]Datagram, error) {
 }
 
 func (b *Batch) once(wait bool) (int, error) {
-	b.used = b.recv
 	if !wait {
-		b.used = b.try
 		if b.errs != nil {
 			b.c.drainWith(b)
 		}
-		return b.try.TryReceive(b.ms)
+		return b.recv.TryReceive(b.ms)
 	}
 	if b.errs == nil {
 		return b.recv.Receive(b.ms)
@@ -339,24 +320,27 @@ func (b *Batch) report(m *cmsg.Message) {
 	b.c.reports.add(told)
 }
 
-// drain moves the error queue into c.reports without waiting.
-func (c *Conn) drain() {
+// drain moves the error queue into c.reports without waiting, and returns how many ICMP errors it held.
+func (c *Conn) drain() int {
 	if isUnix(c.network) || c.closed.Load() {
-		return
+		return 0
 	}
-	c.out.Lock()
-	defer c.out.Unlock()
-	c.drainWith(c.out.errs)
+	c.errs.Lock()
+	defer c.errs.Unlock()
+	return c.drainWith(c.errs.Batch)
 }
 
-func (c *Conn) drainWith(b *Batch) {
+func (c *Conn) drainWith(b *Batch) (icmp int) {
 	for {
-		n, err := b.try.TryReceiveErrors(b.errs)
+		n, err := b.recv.TryReceiveErrors(b.errs)
 		for i := range b.errs[:n] {
 			b.report(&b.errs[i])
+			if b.info.Error.Origin == cmsg.OriginICMP || b.info.Error.Origin == cmsg.OriginICMPv6 {
+				icmp++
+			}
 		}
 		if n == 0 || err != nil {
-			return
+			return icmp
 		}
 	}
 }
@@ -405,8 +389,8 @@ func (b *Batch) datagram(i int) {
 
 func (b *Batch) unixDatagram(i int, d *Datagram) {
 	info := &b.info
-	if name := b.used.UnixName(i); len(name) > 0 {
-		d.From.Unix = b.c.out.names.of(name)
+	if name := b.recv.UnixName(i); len(name) > 0 {
+		d.From.Unix = b.c.names.of(name)
 	}
 	if info.Has&cmsg.Credentials != 0 {
 		d.Credentials = Credentials{PID: int(info.Pid), UID: int(info.UID), GID: int(info.GID), Valid: true}
@@ -414,12 +398,6 @@ func (b *Batch) unixDatagram(i int, d *Datagram) {
 	for _, fd := range info.Rights {
 		d.Files = append(d.Files, os.NewFile(uintptr(fd), "passed"))
 	}
-}
-
-// names remembers the strings of names that datagrams come from, so that none is made per datagram.
-type names struct {
-	sync.Mutex
-	known map[string]string
 }
 
 const maxNames = 1024

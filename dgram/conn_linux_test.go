@@ -552,7 +552,7 @@ func TestLessOffload(t *testing.T) {
 		c := listen(t, "udp4", "127.0.0.1:0", nil)
 		c.out.ms[3].Buf = make([]byte, tt.count*tt.size)
 		c.out.counts[3] = tt.count
-		give := c.lessOffload(3, os.NewSyscallError("sendmmsg", tt.err))
+		give := c.out.lessOffload(3, os.NewSyscallError("sendmmsg", tt.err))
 		if give != tt.give || c.out.trainLimit != tt.segments || c.out.segmentLimit != tt.segLimit {
 			t.Errorf("%s: %v, trains of %d, segments of %d", tt.name, give, c.out.trainLimit, c.out.segmentLimit)
 		}
@@ -666,6 +666,55 @@ func TestUnixSendWaitsForRoom(t *testing.T) {
 	server.Close()
 	if err := big.Send([]byte("x"), Addr{}); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("to a closed peer: %v", err)
+	}
+}
+
+// A peer that does not read its answers keeps nobody else from theirs.
+func TestUnixReplyNeverWaits(t *testing.T) {
+	server := listen(t, "unixgram", "", nil)
+	deaf := dial(t, "unixgram", server.LocalAddr().Unix, nil)
+	if err := deaf.Send([]byte("ask"), Addr{}); err != nil {
+		t.Fatal(err)
+	}
+	d := receive(t, server)
+	done := make(chan error)
+	go func() {
+		var err error
+		for err == nil {
+			err = server.Reply(&d, []byte("answer"))
+		}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if !errors.Is(err, ErrNoRoom) {
+			t.Errorf("got %v, want %v", err, ErrNoRoom)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("an answer waits for the peer to read")
+		receive(t, deaf)
+	}
+}
+
+// Errors that earlier datagrams caused, however many, fail no later one: an error fails the next send, and another may be
+// behind it.
+func TestManyErrorsFailNoAnswer(t *testing.T) {
+	server := listen(t, "udp4", "127.0.0.1:0", nil)
+	closed := listen(t, "udp4", "127.0.0.1:0", nil)
+	closed.Close()
+	client := dial(t, "udp4", server.LocalAddr().String(), nil)
+	if err := client.Send([]byte("ask"), Addr{}); err != nil {
+		t.Fatal(err)
+	}
+	d := receive(t, server)
+	for range 100 {
+		if err := server.Send([]byte("x"), closed.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+		if err := server.Reply(&d, []byte("y")); err != nil {
+			t.Fatal(err)
+		}
+		receive(t, client)
 	}
 }
 

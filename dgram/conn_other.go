@@ -50,7 +50,7 @@ func (c *Conn) setup(cfg *Config) error {
 	if isUnix(c.network) && cfg.WriteBuffer == 0 {
 		c.writeBuffer = 2048 + 32 // net.local.dgram.maxdgram of Darwin
 	}
-	c.out.broadcast = cfg.Broadcast
+	c.out.broadcast, c.back.broadcast = cfg.Broadcast, cfg.Broadcast
 	c.family6 = c.local.IP.Addr().Is6()
 	return nil
 }
@@ -69,14 +69,13 @@ func (c *Conn) StopCoalescing() error { return nil }
 
 func (c *Conn) setupBatch(b *Batch) {}
 
-func (c *Conn) drain() {}
+func (c *Conn) drain() int { return 0 }
 
 // outgoing is what sending needs.
 type outgoing struct {
 	sync.Mutex
 	single    [1]Message
 	broadcast bool
-	errs      *Batch
 }
 
 func (b *Batch) receive(wait bool) ([]Datagram, error) {
@@ -126,13 +125,13 @@ func readFrom(nc netConn, b []byte) (n int, from Addr, err error) {
 	return n, from, err
 }
 
-func (c *Conn) transmit(ms []Message) (int, error) {
+func (c *Conn) transmit(o *outgoing, ms []Message) (int, error) {
 	for i := range ms {
 		m := &ms[i]
 		if m.From.IsValid() || m.Ifindex != 0 || m.TTL != 0 || m.TOS != 0 || len(m.Files) > 0 {
 			return i, unsupported("an option for one datagram")
 		}
-		if m.To.IP.Addr() == broadcast4 && !c.out.broadcast {
+		if m.To.IP.Addr() == broadcast4 && !o.broadcast {
 			return i, syscall.EACCES
 		}
 		if err := writeTo(c.nc, m); err != nil {

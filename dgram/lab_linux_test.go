@@ -307,6 +307,51 @@ func TestErrorsAndNoRoomEndNoServer(t *testing.T) {
 	}
 }
 
+// promptly runs f, which must not wait for anything.
+func promptly(t *testing.T, what string, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%s waits", what)
+	}
+}
+
+// A peer that cannot be reached keeps nobody from an answer for longer than the answer takes, and neither does a send that
+// waits for room.
+func TestReplyNeverWaits(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	server := on(t, b, "udp4", netip.AddrPortFrom(b.Addr4(), 0).String(), &Config{WriteBuffer: 10000})
+	client := on(t, a, "udp4", netip.AddrPortFrom(a.Addr4(), 0).String(), nil)
+	if err := client.Send([]byte("ask"), server.LocalAddr()); err != nil {
+		t.Fatal(err)
+	}
+	d := receive(t, server)
+	fill(t, b, server)
+	waiting := make(chan error, 1)
+	go func() { waiting <- server.Send([]byte("patient"), client.LocalAddr()) }()
+	for server.out.TryLock() { // until it has begun
+		server.out.Unlock()
+		time.Sleep(time.Millisecond)
+	}
+	promptly(t, "an answer for which there is no room", func() {
+		if err := server.Reply(&d, []byte("answer")); !errors.Is(err, ErrNoRoom) {
+			t.Errorf("got %v, want %v", err, ErrNoRoom)
+		}
+	})
+	promptly(t, "Reports", func() { server.Reports() })
+	promptly(t, "SendTimes", func() { server.SendTimes(nil) })
+	server.Close()
+	if err := <-waiting; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the waiting send: %v", err)
+	}
+}
+
 // An error from a router is attributed to the router.
 func TestRouterIsNamed(t *testing.T) {
 	netlab.Need(t)

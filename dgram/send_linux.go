@@ -15,9 +15,8 @@ import (
 type outgoing struct {
 	sync.Mutex
 	single [1]Message
-	rc     syscall.RawConn
 	sender *cmsg.Sender
-	errs   *Batch // to drain the error queue with
+	atOnce bool // or not at all: never wait for room
 
 	ms     []cmsg.Message
 	counts []int // datagrams in each of ms
@@ -27,8 +26,7 @@ type outgoing struct {
 	trainLimit   int // most datagrams in one train
 	stamping     bool
 
-	unix  unixSender
-	names names
+	unix unixSender
 }
 
 const (
@@ -38,7 +36,6 @@ const (
 )
 
 func (o *outgoing) setup(rc syscall.RawConn, cfg *Config) (err error) {
-	o.rc = rc
 	if o.sender, err = cmsg.NewSender(rc, sendBatch); err != nil {
 		return err
 	}
@@ -53,44 +50,58 @@ func (o *outgoing) setup(rc syscall.RawConn, cfg *Config) (err error) {
 }
 
 // transmit hands checked messages to the kernel and returns how many it took; the error is that of ms[n].
-func (c *Conn) transmit(ms []Message) (int, error) {
+func (c *Conn) transmit(o *outgoing, ms []Message) (int, error) {
 	if isUnix(c.network) {
-		return c.out.unix.send(ms)
+		return o.unix.send(ms)
 	}
-	n, again := 0, true
+	n, tries := 0, 0
 	for n < len(ms) {
-		trains := c.load(ms[n:])
-		sent, err := c.out.sender.Send(c.out.ms[:trains])
-		for _, count := range c.out.counts[:sent] {
+		trains := c.load(o, ms[n:])
+		send := o.sender.Send
+		if o.atOnce {
+			send = o.sender.TrySend
+		}
+		sent, err := send(o.ms[:trains])
+		for _, count := range o.counts[:sent] {
 			n += count
 		}
 		if sent > 0 {
-			again = true
+			tries = 0
 		}
-		if err == nil {
+		switch {
+		case err == nil && sent < trains:
+			return n, ErrNoRoom
+		case err == nil:
+			continue
+		case o.stamping && ms[n].Stamp != 0 && errors.Is(err, unix.EINVAL):
+			o.stamping = false // the kernel does not know SCM_TS_OPT_ID
+			continue
+		case o.lessOffload(sent, err):
 			continue
 		}
-		if c.out.stamping && ms[n].Stamp != 0 && errors.Is(err, unix.EINVAL) {
-			c.out.stamping = false // the kernel does not know SCM_TS_OPT_ID
-			continue
+		if !c.worthAnotherTry(tries, err) {
+			return n, err
 		}
-		if c.lessOffload(sent, err) {
-			continue
-		}
-		// An error of an earlier datagram fails this one, once; so does EPERM for the first datagram of some flows.
-		if again && (transient(err) || errors.Is(err, unix.EPERM)) {
-			c.drainWith(c.out.errs)
-			again = false
-			continue
-		}
-		return n, err
+		tries++
 	}
 	return n, nil
 }
 
+// worthAnotherTry tells whether a send that failed says little about its datagram. An error of an earlier datagram fails the
+// next send, once, and more of them may come in meanwhile; EPERM fails the first datagram of some flows.
+func (c *Conn) worthAnotherTry(tries int, err error) bool {
+	const most = 16 // however many errors come in
+	switch {
+	case errors.Is(err, unix.EPERM):
+		return tries == 0
+	case transient(err):
+		return c.drain() > 0 && tries < most || tries == 0
+	}
+	return false
+}
+
 // lessOffload gives up some or all of the segment offload if the train that failed shows that it does not work here.
-func (c *Conn) lessOffload(failed int, err error) bool {
-	o := &c.out
+func (o *outgoing) lessOffload(failed int, err error) bool {
 	if failed >= len(o.ms) || o.counts[failed] < 2 {
 		return false
 	}
@@ -125,11 +136,10 @@ func (c *Conn) StopOffload() {
 }
 
 // load prepares as many of ms as one system call takes, joined into trains, and returns how many trains.
-func (c *Conn) load(ms []Message) int {
-	o := &c.out
+func (c *Conn) load(o *outgoing, ms []Message) int {
 	trains := 0
 	for i := 0; i < len(ms) && trains < len(o.ms); trains++ {
-		n, payload := c.train(ms[i:])
+		n, payload := o.train(ms[i:])
 		m := &ms[i]
 		oob := o.oob[trains*oobRoom : trains*oobRoom : (trains+1)*oobRoom]
 		to := m.To
@@ -154,15 +164,15 @@ func (c *Conn) load(ms []Message) int {
 }
 
 // train returns how many messages at the front of ms can go as one, and their payloads as one slice.
-func (c *Conn) train(ms []Message) (int, []byte) {
+func (o *outgoing) train(ms []Message) (int, []byte) {
 	first := &ms[0]
 	payload := first.Payload
 	size := len(payload)
-	if size == 0 || size > c.out.segmentLimit {
+	if size == 0 || size > o.segmentLimit {
 		return 1, payload
 	}
 	n := 1
-	for last := size; n < len(ms) && n < c.out.trainLimit && last == size; n++ {
+	for last := size; n < len(ms) && n < o.trainLimit && last == size; n++ {
 		next := &ms[n]
 		last = len(next.Payload)
 		end := len(payload) + last
@@ -203,8 +213,10 @@ func appendOptions(b []byte, m *Message, v4 bool) []byte {
 
 // unixSender sends on a Unix socket, to a name or to the connected peer. The poller's callback is bound once.
 type unixSender struct {
-	rc   syscall.RawConn
-	step func(fd uintptr) bool
+	rc     syscall.RawConn
+	atOnce bool
+	step   func(fd uintptr) bool
+	once   func(fd uintptr)
 
 	name string // to is made for this name
 	to   unix.Sockaddr
@@ -216,6 +228,7 @@ type unixSender struct {
 func (u *unixSender) setup(rc syscall.RawConn) {
 	u.rc = rc
 	u.step = u.poll
+	u.once = func(fd uintptr) { u.poll(fd) }
 }
 
 func (u *unixSender) send(ms []Message) (int, error) {
@@ -236,8 +249,17 @@ func (u *unixSender) send(ms []Message) (int, error) {
 			}
 			u.oob = cmsg.AppendRights(u.oob, fds...)
 		}
-		if err := u.rc.Write(u.step); err != nil {
+		var err error
+		if u.atOnce {
+			err = u.rc.Control(u.once)
+		} else {
+			err = u.rc.Write(u.step)
+		}
+		if err != nil {
 			return i, err
+		}
+		if u.err == unix.EAGAIN {
+			return i, ErrNoRoom
 		}
 		if u.err != nil {
 			return i, os.NewSyscallError("sendmsg", u.err)

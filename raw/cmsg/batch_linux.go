@@ -96,7 +96,8 @@ func (r *Receiver) Receive(ms []Message) (int, error) {
 	return n, err
 }
 
-// TryReceive is Receive without waiting: 0 and nil if there is nothing.
+// TryReceive is Receive without waiting, neither for datagrams nor for another Receiver of the socket that does: 0 and nil
+// if there is nothing. A deadline has no effect on it.
 func (r *Receiver) TryReceive(ms []Message) (int, error) {
 	n, _, err := r.run(ms, nil, false)
 	return n, err
@@ -132,17 +133,27 @@ func (r *Receiver) run(data, errs []Message, wait bool) (int, int, error) {
 	}
 	r.data, r.errs, r.wait = data, errs, wait
 	r.nData, r.nErrs, r.errno = 0, 0, 0
-	err := r.rc.Read(r.step)
-	for notPollable(err) {
-		if err = r.unpolled(); err == nil && !r.done {
-			err = r.rc.Read(r.step)
-		}
-	}
+	err := r.read()
 	r.data, r.errs = nil, nil
 	if err == nil && r.errno != 0 {
 		err = os.NewSyscallError("recvmmsg", r.errno)
 	}
 	return r.nData, r.nErrs, err
+}
+
+// read runs poll until it is done. What never waits does not ask the poller, which would have it wait behind another
+// goroutine's read, or refuse it after a deadline.
+func (r *Receiver) read() error {
+	if !r.wait {
+		return r.rc.Control(r.once)
+	}
+	err := r.rc.Read(r.step)
+	for notPollable(err) {
+		if err = r.rc.Control(r.once); err == nil && !r.done {
+			err = r.rc.Read(r.step)
+		}
+	}
+	return err
 }
 
 // poll makes one attempt; it returns false to be called again when the socket may have something.
@@ -185,12 +196,8 @@ func notPollable(err error) bool {
 	return err != nil && strings.HasSuffix(err.Error(), "not pollable")
 }
 
-// unpolled does what step and the poller would: one attempt, and if that finds nothing a wait. It waits in the kernel, and
+// pollOnce does what step and the poller would: one attempt, and if that finds nothing a wait. It waits in the kernel, and
 // not for long, because a deadline or a Close is noticed only when the poller is asked again.
-func (r *Receiver) unpolled() error {
-	return r.rc.Control(r.once)
-}
-
 func (r *Receiver) pollOnce(fd uintptr) {
 	if r.done = r.poll(fd); r.done {
 		return
@@ -263,6 +270,7 @@ type Sender struct {
 	vec    vector
 	domain int
 	step   func(fd uintptr) bool
+	once   func(fd uintptr)
 
 	ms    []Message
 	wait  bool
@@ -274,6 +282,7 @@ type Sender struct {
 func NewSender(rc syscall.RawConn, n int) (*Sender, error) {
 	s := &Sender{rc: rc, vec: newVector(min(max(n, 1), 1024))}
 	s.step = s.poll
+	s.once = func(fd uintptr) { s.poll(fd) }
 	var err error
 	ctl := rc.Control(func(fd uintptr) {
 		s.domain, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
@@ -289,7 +298,8 @@ func NewSender(rc syscall.RawConn, n int) (*Sender, error) {
 // an error only for the first message of a system call, after another attempt at that message.
 func (s *Sender) Send(ms []Message) (n int, err error) { return s.run(ms, true) }
 
-// TrySend is Send without waiting: it returns early, and without an error, when the send buffer is full.
+// TrySend is Send without waiting, neither for room nor for another Sender of the socket that does: it returns early, and
+// without an error, when the send buffer is full. A deadline has no effect on it.
 func (s *Sender) TrySend(ms []Message) (n int, err error) { return s.run(ms, false) }
 
 func (s *Sender) run(ms []Message, wait bool) (int, error) {
@@ -302,7 +312,12 @@ func (s *Sender) run(ms []Message, wait bool) (int, error) {
 		return 0, nil
 	}
 	s.ms, s.wait, s.n, s.errno = ms, wait, 0, 0
-	err := s.rc.Write(s.step)
+	var err error
+	if wait {
+		err = s.rc.Write(s.step)
+	} else {
+		err = s.rc.Control(s.once)
+	}
 	s.ms = nil
 	if err == nil && s.errno != 0 {
 		err = os.NewSyscallError("sendmmsg", s.errno)
