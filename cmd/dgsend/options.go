@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -194,17 +195,17 @@ func (o *options) passed() (files []*os.File, err error) {
 }
 
 // input is where the payloads come from.
-func (o *options) input(stdin io.Reader) (io.Reader, func(), error) {
+func (o *options) input(ctx context.Context, env *cli.Env) (io.Reader, func(), error) {
 	switch {
 	case o.hasText:
 		return strings.NewReader(o.text), func() {}, nil
 	case o.file != "" && o.file != "-":
-		f, err := os.Open(o.file)
+		f, err := env.Open(ctx, o.file)
 		if err != nil {
 			return nil, nil, fmt.Errorf("--file: %w", err)
 		}
 		return f, func() { f.Close() }, nil
 	default:
-		return stdin, func() {}, nil
+		return env.Stdin, func() {}, nil
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/decode"
+	"sockwire/cmd/internal/captures"
 	"sockwire/cmd/internal/cli"
 	"sockwire/cmd/internal/datagram"
 	"sockwire/dgram"
@@ -213,7 +214,7 @@ type replayer struct {
 
 func (s *sender) replay(ctx context.Context) error {
 	o := &s.o.replay
-	r, err := capture.OpenFile(o.file)
+	r, err := captures.Open(ctx, s.env, o.file)
 	if err != nil {
 		return fmt.Errorf("--pcap %s: %w", o.file, err)
 	}

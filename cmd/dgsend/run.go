@@ -71,7 +71,7 @@ func send(ctx context.Context, env *cli.Env, o *options) error {
 	}
 	s.sum.Elapsed = time.Since(start).Nanoseconds()
 	s.finish()
-	if err != nil && !errors.Is(err, errStopped) {
+	if err != nil && !errors.Is(err, errStopped) && ctx.Err() == nil {
 		return err
 	}
 	if ctx.Err() != nil && s.failure == nil {
@@ -131,7 +131,7 @@ var errStopped = errors.New("stopped")
 func (s *sender) all(ctx context.Context) error {
 	o := s.o
 	p := payloads{line: o.line, record: int(o.record), limit: s.conn.MaxPayload(s.to)}
-	in, done, err := o.input(s.env.Stdin)
+	in, done, err := o.input(ctx, s.env)
 	if err != nil {
 		return err
 	}

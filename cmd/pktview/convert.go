@@ -77,11 +77,11 @@ func (c *converter) copyBlocks(ctx context.Context, r *capture.Reader) error {
 			break
 		}
 	}
-	return c.end(w.Close(), err)
+	return c.end(ctx, w.Close(), err)
 }
 
 // end says what to report: what is wrong with the output comes before what is wrong with the input.
-func (c *converter) end(closing, err error) error {
+func (c *converter) end(ctx context.Context, closing, err error) error {
 	if closing == nil && c.o.write == "-" {
 		closing = c.env.Stdout.Flush()
 	}
@@ -89,7 +89,7 @@ func (c *converter) end(closing, err error) error {
 		return closing
 	}
 	c.closed = true
-	if err == io.EOF {
+	if err == io.EOF || ctx.Err() != nil {
 		return nil
 	}
 	return err
@@ -132,7 +132,7 @@ func (c *converter) copyFrames(ctx context.Context, readers []*capture.Reader) e
 			break
 		}
 	}
-	return c.end(w.Close(), err)
+	return c.end(ctx, w.Close(), err)
 }
 
 func (c *converter) summary(start time.Time) {

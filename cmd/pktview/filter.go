@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +12,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/filter"
+	"sockwire/cmd/internal/captures"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -136,8 +138,8 @@ func netmask(ifname string) netip.Addr {
 
 // listProgram prints the compiled filter, or explains it: for -y, or for the file or the interface that is given,
 // or for Ethernet.
-func listProgram(env *cli.Env, o *options) error {
-	link, opts, err := o.target()
+func listProgram(ctx context.Context, env *cli.Env, o *options) error {
+	link, opts, err := o.target(ctx, env)
 	if err != nil {
 		return err
 	}
@@ -162,13 +164,13 @@ func listProgram(env *cli.Env, o *options) error {
 }
 
 // target says what -d and --explain compile for.
-func (o *options) target() (capture.LinkType, *filter.Options, error) {
+func (o *options) target(ctx context.Context, env *cli.Env) (capture.LinkType, *filter.Options, error) {
 	opts := &filter.Options{Snaplen: o.snaplen}
 	switch {
 	case o.linkFlag != "":
 		return o.link, opts, nil
 	case len(o.read) > 0:
-		r, err := capture.OpenFile(o.read[0])
+		r, err := captures.Open(ctx, env, o.read[0])
 		if err != nil {
 			return 0, nil, fileError(err)
 		}

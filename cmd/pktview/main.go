@@ -14,6 +14,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	var o options
 	c := newCommand(&o)
 	return c.Execute(ctx, args, stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
+		o.readFile = func(name string) ([]byte, error) { return env.ReadFile(ctx, name, maxFilterFile) }
 		err := o.check(args)
 		if err == nil {
 			err = perform(ctx, env, &o)
@@ -25,12 +26,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	})
 }
 
+// maxFilterFile bounds the file that -F names: the longest expression that anybody wrote is far shorter.
+const maxFilterFile = 1 << 20
+
 func perform(ctx context.Context, env *cli.Env, o *options) error {
 	switch {
 	case o.list:
 		return listInterfaces(env, o)
 	case o.dump > 0 || o.explain:
-		return listProgram(env, o)
+		return listProgram(ctx, env, o)
 	case len(o.read) > 0:
 		return readFiles(ctx, env, o)
 	}

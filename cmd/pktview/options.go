@@ -32,6 +32,7 @@ type options struct {
 	duration   time.Duration
 	from, to   instant
 	filterFile string
+	readFile   func(name string) ([]byte, error)
 	expression string
 	filter     *filter.Filter // nil without an expression
 	dump       int
@@ -302,7 +303,7 @@ func (o *options) parseFilter(args []string) error {
 		if o.expression != "" {
 			return cli.Usagef("the expression is given twice: %q and --filter-file %s", o.expression, o.filterFile)
 		}
-		text, err := os.ReadFile(o.filterFile)
+		text, err := o.readFile(o.filterFile)
 		if err != nil {
 			return fileError(err)
 		}

@@ -38,6 +38,7 @@ type pipeline struct {
 	readers []*capture.Reader
 	named   []int // entries of each reader's Names that are known
 	src     frames
+	enough  context.CancelCauseFunc // ends a read that waits
 	stable  bool
 	window  window
 	done    bool
@@ -118,6 +119,9 @@ func (p *pipeline) take(ctx context.Context, b *batch) bool {
 	}
 	err := guard(func() error { return p.fill(b) })
 	p.note()
+	if err != nil && ctx.Err() != nil {
+		err = io.EOF // it was told to end; what was read until then is shown
+	}
 	if err != nil {
 		p.finish(err)
 	}
@@ -186,6 +190,7 @@ func (p *pipeline) finish(err error) {
 }
 
 func (p *pipeline) stop(err error) {
+	p.enough(err) // whoever reads holds mu
 	p.mu.Lock()
 	p.finish(err)
 	p.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sockwire/capture"
+	"sockwire/cmd/internal/captures"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -26,7 +27,10 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 	if err := o.keepInputs(); err != nil {
 		return err
 	}
-	readers, err := openAll(env, o)
+	// What is enough ends reading too: the input may be a pipe that stays silent from then on.
+	ctx, enough := context.WithCancelCause(ctx)
+	defer enough(nil)
+	readers, err := openAll(ctx, env, o)
 	if err != nil {
 		return err
 	}
@@ -39,7 +43,7 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 		return convert(ctx, env, o, readers)
 	}
 	start := time.Now()
-	p := &pipeline{o: o, env: env, matcher: newMatcher(o), window: window{o: o}, readers: readers, named: make([]int, len(readers)), src: readers[0], stable: true}
+	p := &pipeline{o: o, env: env, matcher: newMatcher(o), window: window{o: o}, readers: readers, named: make([]int, len(readers)), src: readers[0], stable: true, enough: enough}
 	if o.resolve {
 		p.names = newNames(ctx)
 	}
@@ -85,18 +89,10 @@ func (o *options) keepInputs() error {
 	return nil
 }
 
-func openAll(env *cli.Env, o *options) ([]*capture.Reader, error) {
+func openAll(ctx context.Context, env *cli.Env, o *options) ([]*capture.Reader, error) {
 	var readers []*capture.Reader
 	for _, name := range o.read {
-		var r *capture.Reader
-		var err error
-		if _, isFile := env.Stdin.(*os.File); name == "-" && !isFile {
-			if r, err = capture.NewReader(env.Stdin); err != nil {
-				err = fmt.Errorf("standard input: %w", err)
-			}
-		} else {
-			r, err = capture.OpenFile(name)
-		}
+		r, err := captures.Open(ctx, env, name)
 		if err != nil {
 			for _, r := range readers {
 				r.Close()

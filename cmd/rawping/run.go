@@ -53,7 +53,7 @@ const manyMemory = 150 << 20
 
 // ping runs a plan.
 func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string) error {
-	h := &hosts{ctx: ctx, stdin: env.Stdin, family: p.pinger.Family, device: p.pinger.Device, resolver: net.DefaultResolver, warn: env.Warnf}
+	h := &hosts{ctx: ctx, open: env.Open, family: p.pinger.Family, device: p.pinger.Device, resolver: net.DefaultResolver, warn: env.Warnf}
 	if !p.many {
 		// One host is looked up before anything is opened, so that a wrong name is the error that is told.
 		target, err := h.resolve(args[0])
@@ -97,6 +97,7 @@ func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string
 		pingCtx, cancel = context.WithTimeout(pingCtx, o.deadline)
 		defer cancel()
 	}
+	h.ctx = pingCtx
 	start := time.Now()
 	r, err := p.pinger.Start(pingCtx)
 	if err != nil {

@@ -5,13 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"math/big"
 	"math/bits"
 	"net"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -131,7 +129,7 @@ func mix(v uint64) uint64 {
 // hosts are the targets of a run by index, with the names they were given by.
 type hosts struct {
 	ctx      context.Context
-	stdin    io.Reader
+	open     func(ctx context.Context, name string) (*cli.Input, error) // a file
 	family   int
 	device   string     // the zone of link-local addresses given without one
 	fixed    netip.Addr // the only target, already looked up
@@ -230,12 +228,15 @@ func (h *hosts) give(text string, yield func(netip.Addr) bool) bool {
 	if !a.IsValid() {
 		a, err = h.resolve(text)
 	}
+	if err != nil && h.ctx.Err() != nil {
+		return false // the run ended while the name was looked up
+	}
 	if err != nil {
 		h.mu.Lock()
 		h.failed++
 		h.mu.Unlock()
 		h.warn("%v", err)
-		return h.ctx.Err() == nil
+		return true
 	}
 	h.mu.Lock()
 	if given, err := netip.ParseAddr(text); err != nil || a.WithZone("") != given.Unmap().WithZone("") {
@@ -251,24 +252,22 @@ func (h *hosts) give(text string, yield func(netip.Addr) bool) bool {
 
 // file yields the hosts of a file: the first word of each line, # begins a comment.
 func (h *hosts) file(name string, yield func(netip.Addr) bool) bool {
-	in := h.stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
+	in, err := h.open(h.ctx, name)
+	if err != nil {
+		if h.ctx.Err() == nil {
 			h.fail(err)
-			return false
 		}
-		defer f.Close()
-		in = f
+		return false
 	}
+	defer in.Close()
 	lines := bufio.NewScanner(in)
-	for lines.Scan() {
+	for lines.Scan() && h.ctx.Err() == nil { // what stands last when the end comes may be half a line
 		text, _, _ := strings.Cut(lines.Text(), "#")
 		if words := strings.Fields(text); len(words) > 0 && !h.give(words[0], yield) {
 			return false
 		}
 	}
-	if err := lines.Err(); err != nil {
+	if err := lines.Err(); err != nil && h.ctx.Err() == nil {
 		h.fail(fmt.Errorf("read hosts from %s: %w", name, err))
 	}
 	return true

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
@@ -49,6 +50,7 @@ type options struct {
 
 	json, quiet, verbose bool
 
+	ctx      context.Context // ends reading files and looking up names
 	spec     string
 	template *packet.Template // of what is to be sent, or nil
 	edit     *packet.Edit
@@ -187,7 +189,14 @@ func (o *options) checkFlags(c *cli.Command) error {
 
 // parser reads expressions with files and names.
 func (o *options) parser() *packet.Parser {
-	return &packet.Parser{ReadFile: readFile, Lookup: lookup}
+	ctx := o.ctx
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return &packet.Parser{
+		ReadFile: func(name string) ([]byte, error) { return readFile(ctx, name) },
+		Lookup:   func(host string, family int) (netip.Addr, error) { return lookup(ctx, host, family) },
+	}
 }
 
 // maxFile bounds the files that expressions name.
@@ -196,30 +205,32 @@ const maxFile = 64 << 20
 // fileTimeout is how long a pipe among them may keep everything waiting.
 const fileTimeout = 10 * time.Second
 
-func readFile(name string) ([]byte, error) {
+func readFile(ctx context.Context, name string) ([]byte, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|nonBlocking, 0) // a pipe that nobody writes to is empty, and not waited for
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	f.SetReadDeadline(time.Now().Add(fileTimeout)) // what it cannot be set for does not block
+	defer context.AfterFunc(ctx, func() { f.SetReadDeadline(time.Unix(1, 0)) })()
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(b) > maxFile {
+	switch {
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	case err == nil && len(b) > maxFile:
 		err = fmt.Errorf("%s is larger than 64 MiB", name)
 	}
 	return b, err
 }
 
-func lookup(host string, family int) (netip.Addr, error) {
-	addrs, err := net.LookupIP(host)
+func lookup(ctx context.Context, host string, family int) (netip.Addr, error) {
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	for _, ip := range addrs {
-		if a, ok := netip.AddrFromSlice(ip); ok {
-			if a = a.Unmap(); a.Is4() == (family == 4) {
-				return a, nil
-			}
+	for _, a := range addrs {
+		if a = a.Unmap(); a.Is4() == (family == 4) {
+			return a, nil
 		}
 	}
 	return netip.Addr{}, fmt.Errorf("%s has no address of IPv%d", host, family)

@@ -8,6 +8,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/filter"
+	"sockwire/cmd/internal/captures"
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw/packet"
 )
@@ -24,7 +25,7 @@ type recording struct {
 
 // load reads the packets of -r that match, and changes them.
 func load(ctx context.Context, env *cli.Env, o *options) (*recording, error) {
-	r, err := capture.OpenFile(o.read)
+	r, err := captures.Open(ctx, env, o.read)
 	if err != nil {
 		return nil, err
 	}
@@ -38,6 +39,9 @@ func load(ctx context.Context, env *cli.Env, o *options) (*recording, error) {
 	size := 0
 	var edited, unedited uint64
 	for f, err := range r.Frames(ctx) {
+		if err != nil && ctx.Err() != nil {
+			break // what was read until then is shown
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -79,6 +83,9 @@ func load(ctx context.Context, env *cli.Env, o *options) (*recording, error) {
 			return nil, cli.WithHint(fmt.Errorf("%s holds more than 2 GiB of packets", o.read), "choose some with a filter")
 		}
 		list.frames = append(list.frames, f)
+		if o.count > 0 && uint64(len(list.frames)) == o.count {
+			break
+		}
 	}
 	if list.other > 0 {
 		env.Warnf("%d packets left out: their link type is neither Ethernet nor raw IP", list.other)
@@ -88,6 +95,9 @@ func load(ctx context.Context, env *cli.Env, o *options) (*recording, error) {
 	}
 	if unedited > 0 {
 		env.Warnf("%d of %d packets lack a layer that --edit names, and keep what it would have changed there", unedited, edited+unedited)
+	}
+	if len(list.frames) == 0 && ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	if len(list.frames) == 0 {
 		return nil, fmt.Errorf("no packet of %s is left to work with: %w", o.read, cli.ErrNo)

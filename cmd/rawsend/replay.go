@@ -19,6 +19,9 @@ func replay(ctx context.Context, env *cli.Env, o *options) error {
 	if err != nil {
 		return err
 	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w while the packets were read: none was sent", context.Cause(ctx))
+	}
 	if o.count > 0 && uint64(len(list.frames)) > o.count {
 		list.frames = list.frames[:o.count]
 	}

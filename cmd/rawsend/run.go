@@ -18,6 +18,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	var o options
 	c := newCommand(&o)
 	return c.Execute(ctx, args, stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
+		o.ctx = ctx
 		if err := o.check(c, args); err != nil {
 			return err
 		}

@@ -16,7 +16,8 @@ import (
 
 // Env is what a running command has around it.
 type Env struct {
-	Name   string
+	Name string
+	// Stdin is an Input: the signal that ends the command ends a read of it.
 	Stdin  io.Reader
 	Stdout *Output
 	Stderr io.Writer
@@ -29,7 +30,7 @@ type Env struct {
 }
 
 func newEnv(ctx context.Context, c *Command, stdin io.Reader, stdout, stderr io.Writer, color string) (*Env, error) {
-	env := &Env{Name: c.Name, Stdin: stdin, Stdout: NewOutput(stdout)}
+	env := &Env{Name: c.Name, Stdin: NewInput(ctx, stdinName, stdin), Stdout: NewOutput(stdout)}
 	env.progress = &progress{w: stderr, terminal: IsTerminal(stderr)}
 	env.Stderr = env.progress
 	env.status, _ = ctx.Value(statusKey{}).(*statusLine)

@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Input is a file, a pipe, a device or standard input, to be read until a context ends: nobody need wait for a pipe
+// that stays silent. Once the context has ended, reading gives its cause as the error; of one that a signal
+// cancelled that is an Interruption, so that the command can go on with what it has.
+type Input struct {
+	ctx    context.Context
+	name   string
+	src    io.Reader
+	closer io.Closer // of src, nil for what is not ours to close
+	direct bool      // reading never waits
+
+	buf  []byte
+	rest []byte // of buf: read and not yet given
+	came chan read
+	err  error
+}
+
+// read is what one read of the source gave.
+type read struct {
+	n   int
+	err error
+}
+
+// inputBuffer is what a pipe holds on Linux.
+const inputBuffer = 64 << 10
+
+// NewInput returns an Input of r, which stays the caller's to close.
+func NewInput(ctx context.Context, name string, r io.Reader) *Input {
+	in := &Input{ctx: ctx, name: name, src: r}
+	if f, ok := r.(*os.File); ok {
+		info, err := f.Stat()
+		in.direct = err == nil && info.Mode().IsRegular()
+	}
+	return in
+}
+
+// Open opens a file for reading, or standard input for "-". A FIFO is waited for until somebody writes to it. The end of
+// ctx ends this, and each read.
+func (e *Env) Open(ctx context.Context, name string) (*Input, error) {
+	if name == "-" {
+		src := e.Stdin
+		if in, ok := src.(*Input); ok {
+			src = in.src
+		}
+		return NewInput(ctx, stdinName, src), nil
+	}
+	type opened struct {
+		f   *os.File
+		err error
+	}
+	came := make(chan opened, 1)
+	go func() {
+		f, err := os.Open(name)
+		came <- opened{f, err}
+	}()
+	select {
+	case o := <-came:
+		if o.err != nil {
+			return nil, o.err
+		}
+		in := NewInput(ctx, name, o.f)
+		in.closer = o.f
+		return in, nil
+	case <-ctx.Done():
+		go func() {
+			if o := <-came; o.err == nil {
+				o.f.Close()
+			}
+		}()
+		return nil, fmt.Errorf("open %s: %w", name, context.Cause(ctx))
+	}
+}
+
+const stdinName = "standard input"
+
+// ReadFile reads a whole file, or standard input for "-", as Open and Read do. One of more than limit bytes is an error.
+func (e *Env) ReadFile(ctx context.Context, name string, limit int64) ([]byte, error) {
+	in, err := e.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	b, err := io.ReadAll(io.LimitReader(in, limit+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", in.name, err)
+	case int64(len(b)) > limit:
+		return nil, fmt.Errorf("%s has more than %d bytes", in.name, limit)
+	}
+	return b, nil
+}
+
+// Name is the file's name, or "standard input".
+func (in *Input) Name() string { return in.name }
+
+// File returns the regular file that is read, such as one to be mapped into memory, or nil.
+func (in *Input) File() *os.File {
+	if f, ok := in.src.(*os.File); ok && in.direct {
+		return f
+	}
+	return nil
+}
+
+// Read reads as io.Reader has it. It waits until something comes, and gives all that has come.
+func (in *Input) Read(p []byte) (int, error) {
+	if in.direct {
+		if in.ctx.Err() != nil {
+			return 0, context.Cause(in.ctx)
+		}
+		return in.src.Read(p)
+	}
+	if len(in.rest) == 0 && in.err == nil {
+		in.fetch()
+	}
+	if len(in.rest) == 0 {
+		return 0, in.err
+	}
+	n := copy(p, in.rest)
+	in.rest = in.rest[n:]
+	return n, nil
+}
+
+// fetch reads the source on a goroutine of its own, into a buffer that is left to that goroutine if ctx ends first:
+// a read of a pipe or a terminal cannot be taken back on every system.
+func (in *Input) fetch() {
+	if in.buf == nil {
+		in.buf = make([]byte, inputBuffer)
+		in.came = make(chan read, 1)
+	}
+	go func(src io.Reader, b []byte, came chan<- read) {
+		n, err := src.Read(b)
+		came <- read{n, err}
+	}(in.src, in.buf, in.came)
+	select {
+	case r := <-in.came:
+		in.rest, in.err = in.buf[:r.n], r.err
+	case <-in.ctx.Done():
+		select {
+		case r := <-in.came:
+			in.rest = in.buf[:r.n]
+		default:
+		}
+		in.err = context.Cause(in.ctx)
+	}
+}
+
+// Close closes what Open opened.
+func (in *Input) Close() error {
+	if in.closer == nil {
+		return nil
+	}
+	return in.closer.Close()
+}
