@@ -95,7 +95,7 @@ func (f *flow) acting(p *PacketRecord) *CallRecord {
 		}
 		switch c.Name {
 		case "connect":
-			if flags&(SYN|ACK) == SYN && !p.Retransmit {
+			if flags&(SYN|ACK) == SYN && !p.Retransmit || flags&(FIN|RST) != 0 && c.dissolves() {
 				return c
 			}
 		case "shutdown", "close": // what was held back leaves before the FIN or with it
@@ -106,6 +106,11 @@ func (f *flow) acting(p *PacketRecord) *CallRecord {
 			if p.PayloadLength > 0 && c.releases() {
 				return c
 			}
+		}
+		// A send that begins the connection (MSG_FASTOPEN, TCP_FASTOPEN_CONNECT) has its data in the SYN only with a cookie,
+		// RFC 7413 section 4.2.
+		if c.sends() && flags&(SYN|ACK) == SYN && !p.Retransmit {
+			return c
 		}
 		if c.sends() && p.PayloadLength > 0 {
 			for _, s := range p.Carries {
@@ -172,7 +177,7 @@ func (f *flow) explainSilence(seen map[string]bool, carried map[int][]int) {
 	if f.from == nil || !f.anchored || !seen[f.from.Host] {
 		return
 	}
-	for _, c := range f.from.calls {
+	for _, c := range f.from.during(f.from.stretch(f.conn.start)) {
 		if !c.sends() || !c.ok() || c.Result <= 0 || carried[c.Number] != nil || f.sentDuring(c) {
 			continue
 		}

@@ -53,7 +53,11 @@ func (t *Timeline) checkStream(f *flow, fault func(string, ...any)) {
 	if f.from == nil || !f.anchored {
 		return
 	}
-	total := f.from.sent
+	stretch := f.from.stretch(f.conn.start)
+	if stretch < f.from.forgotten {
+		return
+	}
+	total, _, _ := f.from.before(stretch)
 	for _, iv := range f.intervals {
 		if iv.unsure {
 			return

@@ -111,8 +111,10 @@ func (s *Socket) group() string {
 		return "unix"
 	case s.passesHeaders():
 		return "raw"
+	case s.internet():
+		return s.Kind.String()
 	}
-	return s.Kind.String()
+	return "" // netlink and others that have no network behind them
 }
 
 // deniedGroup is the column of a refused socket call.

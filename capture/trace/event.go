@@ -112,6 +112,7 @@ type Call struct {
 	Pending       bool // it had not returned when the events end: Left, Result and Errno say nothing
 	Ended         bool // with Pending: it never will, its thread ended in it or its return was lost. It was over when Left
 	Result        int64
+	Meaning       string // of Result by name, where it has one: the flags that fcntl(2) returns for F_GETFL
 	Errno         string // by name, "" when it succeeded
 
 	Op   Op
@@ -217,6 +218,12 @@ func (c *Call) option() (name string, value int64, ok bool) {
 	return n.Text, v.Int, ok && v.Kind == ArgInt
 }
 
+// dissolves tells whether the call asks to dissolve a socket's connection, connect(2).
+func (c *Call) dissolves() bool {
+	a, _ := c.Arg("addr")
+	return c.Name == "connect" && a.Text == "AF_UNSPEC"
+}
+
 func (c *Call) flag(name string) bool     { return slices.Contains(c.Flags, name) }
 func (c *Call) returned(name string) bool { return slices.Contains(c.Returned, name) }
 
@@ -231,9 +238,12 @@ const (
 	Accepted // created by an accept: Parent is the listener
 	Closed
 	Sighted // a packet of it was seen: its Cookie is known
+	// Dissolved by connect(2) with AF_UNSPEC: it has no peer any more, and of its own address what it was bound to; what it
+	// sends and receives then is another stream.
+	Dissolved
 )
 
-var changeNames = [...]string{"created", "bound", "connected", "accepted", "closed", "sighted"}
+var changeNames = [...]string{"created", "bound", "connected", "accepted", "closed", "sighted", "dissolved"}
 
 // String returns the change in a word.
 func (c StateChange) String() string {

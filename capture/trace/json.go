@@ -63,6 +63,7 @@ type callJSON struct {
 	LeftNS     *int64        `json:"left_ns"`
 	DurationNS *int64        `json:"duration_ns"`
 	Result     *int64        `json:"result"`
+	Meaning    string        `json:"result_text,omitempty"`
 	Errno      string        `json:"errno,omitempty"`
 	Data       string        `json:"data_hex,omitempty"`
 	Messages   []messageJSON `json:"messages,omitempty"`
@@ -269,7 +270,7 @@ func (t *Timeline) record(c *CallRecord, scene string, start time.Time) callJSON
 		Type: "call", Scene: scene, Number: c.Number, Actor: c.Actor, Process: c.Process, Thread: c.Thread, Host: c.Host, Name: c.Name,
 		Args: []argJSON{}, Time: start.Add(c.Entered).UTC().Format(time.RFC3339Nano), EnteredNS: int64(c.Entered),
 		FDs: c.FDs, Packets: c.Packets, Received: spanRecords(c.Received), Message: c.Message, Lost: c.Lost, End: c.End, Error: c.Error,
-		Silent: c.Silent, Because: c.Because, Flags: c.Returned, Errno: c.Errno,
+		Silent: c.Silent, Because: c.Because, Flags: c.Returned, Errno: c.Errno, Meaning: c.Meaning,
 	}
 	if c.On != nil {
 		r.Socket = c.On.Name

@@ -28,6 +28,11 @@ func (s *Socket) since(from, to time.Duration) []*CallRecord {
 	return s.calls[min(begin, end):end]
 }
 
+// firstEntered is the index of the first call that was entered at t or later.
+func firstEntered(calls []*CallRecord, t time.Duration) int {
+	return sort.Search(len(calls), func(i int) bool { return calls[i].Entered >= t })
+}
+
 // firstAfter is the index of the first packet at t or later.
 func firstAfter(packets []*PacketRecord, t time.Duration) int {
 	return sort.Search(len(packets), func(i int) bool { return packets[i].Time >= t })

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -33,9 +34,12 @@ type Socket struct {
 	until    []time.Duration      // when the last of the calls up to each had returned, made by since
 	listens  time.Duration        // since when it listens, -1 for never
 	settings map[string][]setting // values of its integer options, in time
+	// dissolved is when each of its connections but the last was dissolved. Offsets count from the last time before, see stretch.
+	dissolved []time.Duration
 
 	// What calls that are no longer among the events did, see Window.
 	sent, received int64 // bytes of its stream
+	forgotten      int   // in which stretch: one of the indexes of stretch
 	blind          bool  // two receives ran at once: what later ones took is not known
 	paired         bool  // who its peer is has been decided, as far as it ever will
 	awaited        awaited
@@ -97,7 +101,7 @@ func (s *Socket) learn(st *State, calls map[int]*CallRecord, byID map[SocketID]*
 		s.Closed = st.Time
 		return
 	}
-	if !st.Local.IsValid() && !st.Remote.IsValid() {
+	if !st.Local.IsValid() && !st.Remote.IsValid() && st.Change != Dissolved {
 		return
 	}
 	// The source learns an address when the call has returned, but the socket had it inside the call;
@@ -105,6 +109,10 @@ func (s *Socket) learn(st *State, calls map[int]*CallRecord, byID map[SocketID]*
 	since := st.Time
 	if c := calls[st.Call]; c != nil && c.Entered < since {
 		since = c.Entered
+	}
+	if st.Change == Dissolved {
+		s.Local, s.Remote = Addr{}, Addr{}
+		s.dissolved = append(s.dissolved, since)
 	}
 	if st.Local.IsValid() {
 		s.Local = st.Local
@@ -120,6 +128,32 @@ func set[T comparable](to *T, value T) {
 	if value != zero {
 		*to = value
 	}
+}
+
+// stretch is the part of a socket's life that a time lies in, between one dissolving of its connection and the next, by its
+// index: within one the bytes of a stream are counted.
+func (s *Socket) stretch(t time.Duration) int {
+	return sort.Search(len(s.dissolved), func(i int) bool { return s.dissolved[i] > t })
+}
+
+// during returns the calls that were entered in a stretch.
+func (s *Socket) during(stretch int) []*CallRecord {
+	from, to := 0, len(s.calls)
+	if stretch > 0 {
+		from = firstEntered(s.calls, s.dissolved[stretch-1])
+	}
+	if stretch < len(s.dissolved) {
+		to = firstEntered(s.calls, s.dissolved[stretch])
+	}
+	return s.calls[from:to]
+}
+
+// before is how many bytes of its stream in a stretch calls had sent and received that are no longer among the events.
+func (s *Socket) before(stretch int) (sent, received int64, blind bool) {
+	if stretch != s.forgotten {
+		return 0, 0, false
+	}
+	return s.sent, s.received, s.blind
 }
 
 // at returns the addresses that the socket had at t; the zero name for none yet.

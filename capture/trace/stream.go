@@ -97,8 +97,8 @@ func (c *correlator) joinStreams() {
 		}
 	}
 	for _, f := range c.flows {
-		if f.anchored {
-			consume(f.intervals, f.to, f.fin)
+		if f.anchored && f.to != nil {
+			f.to.consume(f.intervals, f.to.stretch(f.conn.start), f.fin)
 		}
 	}
 }
@@ -113,7 +113,7 @@ func (c *correlator) resume(k *conn) {
 	k.flows[0].to, k.flows[1].to = k.flows[1].from, k.flows[0].from
 	for _, f := range k.flows {
 		if f.from != nil {
-			f.intervals = f.from.intervals()
+			f.intervals = f.from.intervals(f.from.stretch(k.start))
 		}
 		c.flows = append(c.flows, f)
 	}
@@ -143,7 +143,7 @@ func (c *correlator) flowOf(open map[flowKey]*flow, p *PacketRecord) *flow {
 	f.to, g.to = g.from, f.from
 	for _, x := range k.flows {
 		if x.from != nil {
-			x.intervals = x.from.intervals()
+			x.intervals = x.from.intervals(x.from.stretch(k.start))
 		}
 		c.flows = append(c.flows, x)
 	}
@@ -162,13 +162,14 @@ func (n *network) end(local, remote netip.AddrPort, t time.Duration) *Socket {
 	return n.listening(local, t)
 }
 
-// intervals lays what the socket's calls sent end to end. An urgent byte stands in the stream like any other
+// intervals lays what the socket's calls sent in a stretch end to end. An urgent byte stands in the stream like any other
 // (RFC 6093 section 3.1); of a Unix socket it is apart from it.
-func (s *Socket) intervals() []interval {
+func (s *Socket) intervals(stretch int) []interval {
 	var all []interval
-	base, next := s.sent, s.sent
+	base, _, _ := s.before(stretch)
+	next := base
 	first, until := 0, time.Duration(0) // of the calls that ran at once
-	for _, u := range s.units() {
+	for _, u := range s.unitsOf(s.during(stretch)) {
 		c := u.call
 		if u.size <= 0 || c.flag("MSG_OOB") && !s.internet() {
 			continue
@@ -406,16 +407,13 @@ func unwrap(diff uint32, near int64) int64 {
 	return near + int64(int32(diff-uint32(near)))
 }
 
-// consume attributes what the receives of a stream socket took, in order. Where two ran at once the results of the
+// consume attributes what the receives of a stream socket took in a stretch, in order. Where two ran at once the results of the
 // earlier calls do not tell who took what: then only those are attributed whose place the source knows, until one of
 // these has run alone.
-func consume(sent []interval, to *Socket, fin int64) {
-	if to == nil {
-		return
-	}
-	at, blind := to.received, to.blind
+func (s *Socket) consume(sent []interval, stretch int, fin int64) {
+	_, at, blind := s.before(stretch)
 	var last *CallRecord
-	for _, c := range to.calls {
+	for _, c := range s.during(stretch) {
 		if !c.receives() || !c.ok() || c.flag("MSG_OOB") {
 			continue
 		}
@@ -441,7 +439,7 @@ func consume(sent []interval, to *Socket, fin int64) {
 		}
 		// What stands at the mark is passed over, or read when a later mark has taken its place (tcp_recvmsg_locked,
 		// net/ipv4/tcp.c).
-		if peek := c.flag("MSG_PEEK"); (peek || !c.OffsetKnown) && urgent(sent, at) && to.option("SO_OOBINLINE", c.Entered) == 0 {
+		if peek := c.flag("MSG_PEEK"); (peek || !c.OffsetKnown) && urgent(sent, at) && s.option("SO_OOBINLINE", c.Entered) == 0 {
 			c.unplaced = !peek
 			blind = blind || c.unplaced
 			continue

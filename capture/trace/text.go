@@ -237,6 +237,9 @@ func (c *CallRecord) outcome(shown int) string {
 		return escape(c.Errno)
 	}
 	s := strconv.FormatInt(c.Result, 10) + c.readyText()
+	if c.Meaning != "" {
+		s += " " + escape(c.Meaning)
+	}
 	if c.reads() && c.Result > 0 && len(c.Data) > 0 {
 		n := min(int(c.Result), c.Size)
 		s += " " + quoteUpTo(c.Data[:min(len(c.Data), n)], n, shown)
@@ -249,7 +252,7 @@ func (c *CallRecord) outcome(shown int) string {
 
 // headerNote says something of the call itself.
 func (c *CallRecord) headerNote() string {
-	if c.sends() && c.On != nil && c.On.Kind == KindRaw && c.Errno == "" {
+	if c.sends() && c.On != nil && c.On.Kind == KindRaw && c.On.internet() && c.Errno == "" {
 		if c.On.headerIncluded(c) {
 			return "header included"
 		}
@@ -308,7 +311,7 @@ func (w *text) receiveNotes(c *CallRecord) []string {
 		n = append(n, "end of stream: the peer has finished sending")
 	case c.Result == 0 && (c.Message != 0 || len(c.Received) > 0):
 		n = append(n, "an empty datagram: data, not the end")
-	case c.Message != 0 && c.On.Kind == KindRaw:
+	case c.Message != 0 && c.On.Kind == KindRaw && c.On.internet():
 		header := "with its IP header"
 		if c.On.Family == FamilyIPv6 {
 			header = "without its IP header"

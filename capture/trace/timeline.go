@@ -341,13 +341,15 @@ type unit struct {
 }
 
 // units lists the messages that the calls of s sent, in order.
-func (s *Socket) units() []*unit {
+func (s *Socket) units() []*unit { return s.unitsOf(s.calls) }
+
+func (s *Socket) unitsOf(calls []*CallRecord) []*unit {
 	var all []*unit
 	cork := corking{socket: s}
-	if len(s.calls) > 0 { // it may have been set before them
-		cork.corked = s.option("UDP_CORK", s.calls[0].Entered) != 0
+	if len(calls) > 0 { // it may have been set before them
+		cork.corked = s.option("UDP_CORK", calls[0].Entered) != 0
 	}
-	for _, c := range s.calls {
+	for _, c := range calls {
 		cork.option(c)
 		if !c.sends() || c.Errno != "" {
 			continue

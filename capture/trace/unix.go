@@ -49,28 +49,39 @@ func (c *correlator) joinUnix() {
 			call.NoWire = call.sends() && call.Errno == ""
 		}
 		if s.Kind == KindStream {
-			sent := s.intervals()
-			fin := s.sent
-			for _, iv := range sent {
-				fin = iv.to
+			if s.Peer != nil {
+				sent, end := s.written(0)
+				s.Peer.consume(sent, 0, end)
 			}
-			consume(sent, s.Peer, fin)
 			continue
 		}
 		for _, u := range s.units() {
 			to := s.Peer
-			if u.to.Unix != "" {
+			if u.to.Unix != "" && s.Kind != KindSeqpacket { // what connects has a peer of its own, not the listener of that name
 				to = c.named(u.to.Unix, u.call)
 			}
-			if to != nil {
-				m := &message{unit: u, from: Addr{Unix: s.at(u.call.Entered).local.Unix}, size: u.size, data: u.data, at: u.call.Entered}
+			m := &message{unit: u, from: Addr{Unix: s.at(u.call.Entered).local.Unix}, size: u.size, data: u.data, at: u.call.Entered}
+			switch {
+			case to != nil:
 				queues[to] = append(queues[to], m)
+			case s.Kind == KindSeqpacket && s.Parent == nil: // nobody has accepted it yet
+				m.wait()
 			}
 		}
 	}
 	for s, q := range queues {
 		s.take(q)
 	}
+}
+
+// written is what the socket's calls sent in a stretch, and where it ends.
+func (s *Socket) written(stretch int) (sent []interval, end int64) {
+	sent = s.intervals(stretch)
+	end, _, _ = s.before(stretch)
+	for _, iv := range sent {
+		end = iv.to
+	}
+	return sent, end
 }
 
 // named finds the datagram socket bound to a name while the call ran.

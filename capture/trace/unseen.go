@@ -28,18 +28,24 @@ func (c *correlator) joinUnseen() {
 
 // pairUnseen finds the receives for what one end of a connection sent.
 func (c *correlator) pairUnseen(s *Socket) {
-	if !s.Remote.IsValid() {
-		return
+	named := make([]name, len(s.dissolved)+1) // the last in each stretch
+	for _, x := range s.names {
+		if x.remote.IsValid() {
+			named[s.stretch(x.since)] = x
+		}
 	}
-	peer := c.net.stream(plain(s.Remote.IP), plain(s.Local.IP), s.Created)
-	if peer == nil || peer == s {
-		return
+	for stretch, x := range named {
+		if !x.remote.IsValid() {
+			continue
+		}
+		peer := c.net.stream(plain(x.remote.IP), plain(x.local.IP), max(x.since, s.Created))
+		if peer == nil || peer == s {
+			continue
+		}
+		if x.remote == s.Remote {
+			s.Peer, peer.Peer = peer, s
+		}
+		sent, end := s.written(stretch)
+		peer.consume(sent, peer.stretch(max(x.since, peer.Created)), end)
 	}
-	s.Peer, peer.Peer = peer, s
-	sent := s.intervals()
-	end := s.sent
-	for _, iv := range sent {
-		end = iv.to
-	}
-	consume(sent, peer, end)
 }

@@ -23,7 +23,7 @@ func (p *past) copies() ([]*Socket, []*conn) {
 	sockets := make([]*Socket, 0, len(p.sockets))
 	for _, s := range p.sockets {
 		c := *s
-		c.names = slices.Clip(s.names) // what is appended goes to a copy
+		c.names, c.dissolved = slices.Clip(s.names), slices.Clip(s.dissolved) // what is appended goes to a copy
 		c.settings = map[string][]setting{}
 		for name, all := range s.settings {
 			c.settings[name] = slices.Clip(all)
@@ -187,13 +187,18 @@ func (g *forgetting) over(c *CallRecord) bool { return !c.goesOn() && c.Left <= 
 // closed tells whether a socket had been closed by the time.
 func (g *forgetting) closed(s *Socket) bool { return s.Closed >= 0 && s.Closed <= g.until }
 
+// gone tells whether a stream socket that was an end of a connection at t is none any more: closed, or dissolved.
+func (g *forgetting) gone(s *Socket, t time.Duration) bool {
+	return g.closed(s) || s.stretch(t) != s.stretch(g.until)
+}
+
 // connections holds the packets of connections from a time on, and the calls whose bytes they carry; the state of
 // each connection becomes what it was then.
 func (g *forgetting) connections() {
 	for _, k := range g.conns {
 		n := firstAfter(k.packets, g.until+1)
 		for i, p := range k.packets[:n] {
-			if p.waiting && !g.all && p.To != nil && !g.closed(p.To) || p.fails != nil && !g.over(p.fails) {
+			if p.waiting && !g.all && p.To != nil && !g.gone(p.To, p.Time) || p.fails != nil && !g.over(p.fails) {
 				n = i
 				break
 			}
@@ -357,7 +362,7 @@ func (i *items) joinedPacket(p *PacketRecord) {
 func (g *forgetting) streams() {
 	flows := map[*Socket]*flow{}
 	for _, f := range g.flows {
-		if f.from != nil {
+		if f.from != nil && f.from.stretch(f.conn.start) == f.from.stretch(g.until) {
 			flows[f.from] = f
 		}
 	}
@@ -375,6 +380,8 @@ func (g *forgetting) streams() {
 
 func (g *forgetting) receives(s *Socket) {
 	keeps := false
+	now := s.stretch(g.until)
+	_, s.received, s.blind = s.before(now)
 	for _, c := range s.calls {
 		if !c.receives() {
 			continue
@@ -384,6 +391,9 @@ func (g *forgetting) receives(s *Socket) {
 			continue
 		}
 		delete(g.keep, c)
+		if s.stretch(c.Entered) != now {
+			continue
+		}
 		if c.ok() && c.Result > 0 && !c.flag("MSG_OOB") {
 			// One that was entered before and has not returned may have taken bytes before these.
 			s.blind = s.blind && !c.OffsetKnown || keeps || c.together || c.unplaced
@@ -403,14 +413,14 @@ func (g *forgetting) settledTo(s *Socket, f *flow) int64 {
 	if g.all {
 		return settled
 	}
-	to := s.Peer
+	to, since := s.Peer, g.until
 	if f != nil {
-		to = f.to
+		to, since = f.to, f.conn.start
 		if f.anchored && !f.reset && !f.back.reset {
 			settled = f.acked
 		}
 	}
-	if to != nil && !g.closed(to) && !to.blind {
+	if to != nil && !g.gone(to, since) && !to.blind {
 		settled = min(settled, to.received)
 	}
 	if to == nil && slices.ContainsFunc(s.calls, func(c *CallRecord) bool { return c.waiting }) {
@@ -420,7 +430,10 @@ func (g *forgetting) settledTo(s *Socket, f *flow) int64 {
 }
 
 func (g *forgetting) sends(s *Socket, settled int64) {
-	all := s.intervals()
+	now := s.stretch(g.until)
+	all := s.intervals(now)
+	s.sent, _, _ = s.before(now)
+	s.forgotten = now
 	cut := len(all)
 	for i, iv := range all {
 		if !g.over(iv.call) || g.keep[iv.call] || iv.to > settled && len(all)-i <= waitingLimit {
@@ -516,6 +529,9 @@ func (g *forgetting) remember(before past) past {
 		s.calls, s.until = nil, nil
 		for len(s.names) > 1 && s.names[1].since <= g.until {
 			s.names = s.names[1:]
+		}
+		if n := s.stretch(g.until); n > 0 { // what was before is forgotten
+			s.dissolved, s.forgotten = s.dissolved[n-1:], 1
 		}
 		for name, all := range s.settings {
 			all = slices.DeleteFunc(slices.Clone(all), func(x setting) bool { return g.keep[x.call] })

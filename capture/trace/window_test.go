@@ -70,10 +70,16 @@ func traffic(r *rand.Rand, rounds int, waits bool) *script {
 		return id
 	}
 	port := uint16(1024)
+	var dissolved trace.SocketID // a stream socket that is used for another connection
 	for range rounds {
 		port++
 		local, remote := netip.AddrPortFrom(clientAddr.Addr(), port), serverAddr
-		a := socket(3, trace.State{Family: trace.FamilyIPv4, Kind: trace.KindStream, Local: trace.Addr{IP: local}, Remote: trace.Addr{IP: remote}})
+		a := dissolved
+		if a != 0 {
+			s.state(tick(), trace.State{Socket: a, Change: trace.Connected, Local: trace.Addr{IP: local}, Remote: trace.Addr{IP: remote}})
+		} else {
+			a = socket(3, trace.State{Family: trace.FamilyIPv4, Kind: trace.KindStream, Local: trace.Addr{IP: local}, Remote: trace.Addr{IP: remote}})
+		}
 		b := socket(4, trace.State{Family: trace.FamilyIPv4, Kind: trace.KindStream, Local: trace.Addr{IP: remote}, Remote: trace.Addr{IP: local}})
 		var from, sent, acked, got [2]int
 		ends, addrs := [2]trace.SocketID{a, b}, [2]netip.AddrPort{local, remote}
@@ -157,6 +163,20 @@ func traffic(r *rand.Rand, rounds int, waits bool) *script {
 				segment(i, trace.ACK|trace.PSH, 1+sent[i], n)
 				sent[i] += n
 			}
+		}
+		if dissolved = 0; r.IntN(3) == 0 {
+			dissolved = a
+			s.calls++
+			s.call(s.calls, tick(), t+0.2, trace.Call{Name: "connect", FD: 3, Socket: a, Host: "client", Args: []trace.Arg{named("addr", "AF_UNSPEC")}})
+			s.state(t+0.2, trace.State{Socket: a, Change: trace.Dissolved, Call: s.calls})
+			acked[1] = sent[1]
+			segment(0, trace.RST|trace.ACK, 1+sent[0], 0)
+			t += 0.2
+			for i, s_ := range []trace.SocketID{b, u, v, x, y} {
+				s.state(tick(), trace.State{Socket: s_, Change: trace.Closed, FD: 4 + i})
+			}
+			t += float64(r.IntN(1500))
+			continue
 		}
 		for i := range 2 {
 			call("close", 3+i, ends[i], "", 0)

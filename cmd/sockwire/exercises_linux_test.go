@@ -58,6 +58,9 @@ var exercises = map[string]func(){
 	"idle":       exerciseIdle,
 	"threadends": exerciseThreadEnds,
 	"unix":       exerciseUnix,
+	"dissolve":   exerciseDissolve,
+	"records":    exerciseRecords,
+	"netlink":    exerciseNetlink,
 	"interrupt":  exerciseInterrupt,
 	"killed":     exerciseKilled,
 	"blocks":     exerciseBlocks,
@@ -767,6 +770,87 @@ func exerciseUnix() {
 	for _, fd := range []int{l, c, p, r, s, q[0], q[1]} {
 		unix.Close(fd)
 	}
+}
+
+// exerciseDissolve uses sockets again after connect with AF_UNSPEC: without a port, with one that they were bound to, and as
+// another connection.
+func exerciseDissolve() {
+	dissolve := func(fd int) {
+		none := unix.RawSockaddr{Family: unix.AF_UNSPEC}
+		_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&none)), unsafe.Sizeof(none))
+		expect(errno == 0, "connect with AF_UNSPEC: %v", errno)
+	}
+	first, firstName := bound(false, unix.SOCK_DGRAM)
+	second, secondName := bound(false, unix.SOCK_DGRAM)
+	fixed, _ := bound(false, unix.SOCK_DGRAM)
+	for _, s := range []int{got(unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)), fixed} {
+		did(unix.Connect(s, firstName))
+		got(unix.Write(s, []byte("connected")))
+		take(first, []byte("connected"))
+		dissolve(s)
+		did(unix.Sendto(s, []byte("to another"), 0, secondName))
+		take(second, []byte("to another"))
+		did(unix.Connect(s, firstName))
+		got(unix.Write(s, []byte("connected again")))
+		take(first, []byte("connected again"))
+		unix.Close(s)
+	}
+	l, name := listening(false)
+	c := dial(name, false, unix.SOCK_STREAM)
+	for i, text := range []string{"the first connection", "the second", "and the third"} {
+		if i > 0 {
+			dissolve(c)
+			did(unix.Connect(c, name))
+		}
+		s := accept(l)
+		got(unix.Write(c, []byte(text)))
+		take(s, []byte(text))
+		got(unix.Write(s, []byte("answer to "+text)))
+		take(c, []byte("answer to "+text))
+		unix.Close(s)
+		end(c)
+	}
+	for _, fd := range []int{first, second, l, c} {
+		unix.Close(fd)
+	}
+}
+
+// exerciseRecords sends records before anybody has accepted them.
+func exerciseRecords() {
+	name := &unix.SockaddrUnix{Name: "@sockwire-records-" + strconv.Itoa(os.Getpid())}
+	l := got(unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET, 0))
+	did(unix.Bind(l, name))
+	did(unix.Listen(l, 2))
+	var clients []int
+	for i := range 2 {
+		c := got(unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET, 0))
+		did(unix.Connect(c, name))
+		got(unix.Write(c, []byte("before the accept "+strconv.Itoa(i))))
+		clients = append(clients, c)
+	}
+	for i, c := range clients {
+		s := accept(l)
+		take(s, []byte("before the accept "+strconv.Itoa(i)))
+		got(unix.Write(c, []byte("after it")))
+		take(s, []byte("after it"))
+		unix.Close(s)
+		unix.Close(c)
+	}
+	unix.Close(l)
+}
+
+// exerciseNetlink asks the kernel for its interfaces, on a raw socket that has no IP below it, and for the flags of a
+// descriptor.
+func exerciseNetlink() {
+	s := got(unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE))
+	request := [20]byte{0: 20, 4: unix.RTM_GETLINK, 6: unix.NLM_F_REQUEST | unix.NLM_F_ACK, 7: unix.NLM_F_DUMP >> 8}
+	got(unix.Write(s, request[:]))
+	n := got(unix.Read(s, make([]byte, 1<<16)))
+	expect(n > 0, "no answer")
+	did(unix.SetNonblock(s, true))
+	flags := got(unix.FcntlInt(uintptr(s), unix.F_GETFL, 0))
+	expect(flags == unix.O_RDWR|unix.O_NONBLOCK, "flags %#x", flags)
+	unix.Close(s)
 }
 
 // exerciseInterrupt has a receive that a signal interrupts, and one that goes on after it.

@@ -25,8 +25,8 @@ func TestExercises(t *testing.T) {
 		short   bool
 		varies  bool // what it sends and receives: identifications and ports are in it
 	}{
-		{name: "calls", args: "sendmmsg splice sendfile vectors segment peek options dup rights unix", short: true},
-		{name: "connections", args: "halfclose ipv6 fastopen cork nagle refused reset", short: true},
+		{name: "calls", args: "sendmmsg splice sendfile vectors segment peek options dup rights unix records", short: true},
+		{name: "connections", args: "halfclose ipv6 fastopen cork nagle refused reset dissolve", short: true},
 		{name: "datagrams", args: "fragments empty"},
 		{name: "raw", args: "raw", varies: true},
 		{name: "arguments", args: "values control errqueue", short: true},

@@ -129,6 +129,13 @@ func (j *judge) joining(t *testing.T) {
 			`the kernel changed: total length 0→33, id 0→0x[0-9a-f]+, checksum 0→0x[0-9a-f]+, source 0\.0\.0\.0→127\.0\.0\.1; 13 payload bytes as passed$`,
 		}},
 		{"rights", false, []string{`nothing on the wire; s\d+ receives it, and descriptor \d+ as \d+$`}},
+		{"dissolve", false, []string{
+			`s3→s2  UDP :\d+ → :\d+ length 10   all of #\d+$`, `s4→s2  UDP :\d+ → :\d+ length 10   all of #\d+$`,
+			`s6→s8  P\. 1:11\(10\) += all of #\d+$`, `s9→s6  P\. 1:24\(23\) += all of #\d+$`,
+		}},
+		{"records", false, []string{`write\(\d+, "before the accept 0", 19\) = 19 +nothing on the wire; s4 receives it$`}},
+		{"netlink", false, []string{`write\(\d+, <.*>, 20\) = 20$`, `fcntl\(\d+, F_GETFL\) = 2050 O_RDWR\|O_NONBLOCK$`}},
+		{"fastopen", false, []string{`  S  0:0\(0\) mss 1460$`}},
 		{"unix", false, []string{`write\(\d+, "by a path", 9\) = 9.* nothing on the wire; s3 receives it$`}},
 	} {
 		t.Run(c.exercise, func(t *testing.T) {

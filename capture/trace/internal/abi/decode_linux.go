@@ -279,6 +279,10 @@ func (d *Decoder) enterFcntl(c *trace.Call, a [6]uint64) {
 			text = "FD_CLOEXEC"
 		}
 		c.Args = append(c.Args, word("arg", text))
+	case unix.F_SETSIG:
+		c.Args = append(c.Args, trace.Arg{Name: "arg", Int: int64(int32(a[2])), Text: unix.SignalName(unix.Signal(int32(a[2])))})
+	case unix.F_SETLEASE:
+		c.Args = append(c.Args, word("arg", nameOr(leases, int(int32(a[2])))))
 	case unix.F_GETFD, unix.F_GETFL, unix.F_GETOWN, unix.F_GETSIG, unix.F_GETLEASE, unix.F_GETPIPE_SZ, unix.F_GET_SEALS:
 	default:
 		c.Args = append(c.Args, number("arg", int64(int32(a[2]))))
@@ -360,9 +364,28 @@ func (d *Decoder) Leave(c *trace.Call, a [6]uint64, result int64) {
 		d.leaveMessages(c, a)
 	case "recvmmsg":
 		d.leaveMessages(c, a)
+	case "fcntl":
+		c.Meaning = fcntlText(int(int32(a[1])), int(result))
 	default:
 		d.leaveWait(c, a)
 	}
+}
+
+// fcntlText is what fcntl(2) returned, where that is more than a number.
+func fcntlText(cmd, result int) string {
+	switch cmd {
+	case unix.F_GETFL:
+		return fileFlags(result)
+	case unix.F_GETFD:
+		if result != 0 {
+			return flagsOr(result, unix.FD_CLOEXEC, "FD_CLOEXEC")
+		}
+	case unix.F_GETSIG:
+		return unix.SignalName(unix.Signal(result))
+	case unix.F_GETLEASE:
+		return nameOr(leases, result)
+	}
+	return ""
 }
 
 func (d *Decoder) received(c *trace.Call, v []vector) {

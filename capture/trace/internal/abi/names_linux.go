@@ -124,6 +124,8 @@ var fcntls = map[int]string{
 	1029: "F_CANCELLK", 1030: "F_DUPFD_CLOEXEC", 1031: "F_SETPIPE_SZ", 1032: "F_GETPIPE_SZ", 1033: "F_ADD_SEALS", 1034: "F_GET_SEALS",
 }
 
+var leases = map[int]string{unix.F_RDLCK: "F_RDLCK", unix.F_WRLCK: "F_WRLCK", unix.F_UNLCK: "F_UNLCK"}
+
 func fileFlags(n int) string {
 	modes := []string{"O_RDONLY", "O_WRONLY", "O_RDWR"}
 	s := fmt.Sprint(n & 3)

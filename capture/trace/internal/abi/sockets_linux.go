@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sockwire/capture/trace"
 )
 
@@ -240,7 +242,10 @@ func (t *Sockets) Apply(p *Process, c *trace.Call) {
 			t.rename(p, c, trace.Bound)
 		}
 	case "connect":
-		if (ok || c.Errno == "EINPROGRESS") && c.Addr.IsValid() {
+		switch to, _ := c.Arg("addr"); {
+		case ok && to.Text == nameOr(families, unix.AF_UNSPEC):
+			t.dissolve(p, c)
+		case (ok || c.Errno == "EINPROGRESS") && c.Addr.IsValid():
 			t.rename(p, c, trace.Connected)
 		}
 	case "close":
@@ -322,4 +327,16 @@ func (t *Sockets) rename(p *Process, c *trace.Call, change trace.StateChange) {
 	if st.Local.IsValid() || st.Remote.IsValid() {
 		t.emit(st)
 	}
+}
+
+// dissolve tells that a socket has no peer any more; a port that the kernel chose is gone too.
+func (t *Sockets) dissolve(p *Process, c *trace.Call) {
+	s := t.open[c.Socket]
+	if s == nil {
+		return
+	}
+	st := &trace.State{Time: c.Left, Socket: c.Socket, Change: trace.Dissolved, Call: c.Number, FD: c.FD}
+	t.inspect(p, c.FD, s, st)
+	st.Remote = trace.Addr{}
+	t.emit(st)
 }
