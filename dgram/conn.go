@@ -39,6 +39,8 @@ type Conn struct {
 	closed    atomic.Bool
 
 	readBuffer, writeBuffer int
+	answerServices          bool // see Unanswerable
+	markReplies             bool
 	coalesce                bool
 	family6                 bool // an IPv6 socket, which may carry IPv4 too
 
@@ -58,6 +60,8 @@ type Conn struct {
 	reports reports
 	stamps  stamps
 	zones   zones
+	own     ownAddresses
+	echoes  echoes
 }
 
 // Listen opens a socket on a local address and takes datagrams from anybody. The networks are those of package net:
@@ -173,7 +177,7 @@ func checked(cfg *Config) (*Config, error) {
 func newConn(nc netConn, network string, cfg *Config, connected bool) (*Conn, error) {
 	c := &Conn{
 		nc: nc, network: network, connected: connected,
-		local: unmapped(nc.LocalAddr()), remote: unmapped(nc.RemoteAddr()),
+		local: unmapped(nc.LocalAddr()), remote: unmapped(nc.RemoteAddr()), answerServices: cfg.AnswerServices,
 	}
 	if err := c.setup(cfg); err != nil {
 		nc.Close()
@@ -269,7 +273,8 @@ func (c *Conn) Send(payload []byte, to Addr) error {
 
 // Reply sends a datagram back to where d came from, from the address and interface it was sent to, as a host with several
 // addresses must. It never waits, so that a peer that cannot be reached does not keep others from their answers: where there
-// is no room in the send buffer, or in the peer's receive buffer for a Unix socket, it fails with [ErrNoRoom].
+// is no room in the send buffer, or in the peer's receive buffer for a Unix socket, it fails with [ErrNoRoom]. Ask
+// [Conn.Unanswerable] first whether there should be an answer.
 func (c *Conn) Reply(d *Datagram, payload []byte) error {
 	m := Message{Payload: payload, To: d.From}
 	if c.local.IP.IsValid() && c.local.IP.Addr().IsUnspecified() && d.To.IsValid() && !d.To.IsMulticast() && d.To != broadcast4 {
@@ -277,6 +282,9 @@ func (c *Conn) Reply(d *Datagram, payload []byte) error {
 	}
 	if d.From.IP.Addr().IsLinkLocalUnicast() {
 		m.Ifindex = d.Ifindex
+	}
+	if c.markReplies {
+		m.TTL = answerTTL
 	}
 	_, err := c.sendOne(&c.back, m)
 	return err

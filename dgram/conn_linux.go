@@ -118,6 +118,7 @@ func (c *Conn) configure(fd int, cfg *Config) error {
 	if o.err != nil {
 		return o.err
 	}
+	c.markReplies = cfg.TTL == 0
 	c.out.stamping = cfg.SendTimes
 	if cfg.Coalesce {
 		granted, _ := cmsg.Enable(fd, cmsg.GRO) // an old kernel hands over one by one, as without

@@ -137,6 +137,8 @@ type Config struct {
 	Mark          int           // firewall mark (SO_MARK), needs a privilege
 	ReuseAddr     bool          // several sockets on one address; each gets every group datagram (SO_REUSEADDR)
 	ReusePort     bool          // several sockets of one user share the load of one address (SO_REUSEPORT)
+	// AnswerServices allows answers to the ports of well-known services: see Conn.Unanswerable.
+	AnswerServices bool
 	// Coalesce lets the kernel hand over many datagrams of a flow at once (UDP_GRO), which is several times faster;
 	// they still arrive one by one here, but share one Time, TTL and TOS.
 	Coalesce bool
