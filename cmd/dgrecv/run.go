@@ -183,7 +183,7 @@ func (r *receiver) readAll(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	return cli.Join(errs...)
 }
 
 // read takes batches from one socket until ctx is done, then what has arrived by then.

@@ -364,7 +364,7 @@ func (c *capturer) status() string {
 func (c *capturer) counts() (received, dropped uint64, err error) {
 	for _, d := range c.devices {
 		s, serr := d.live.Stats()
-		err = errors.Join(err, serr)
+		err = cli.Join(err, serr)
 		received += s.Received
 		dropped += s.Dropped
 	}
@@ -378,11 +378,11 @@ func (c *capturer) summary() error {
 		if _, rotates := c.sink.frameWriter.(*capture.Rotator); !rotates {
 			err = c.writeStatistics(c.sink)
 		}
-		err = errors.Join(err, c.sink.Close())
+		err = cli.Join(err, c.sink.Close())
 		c.sink = nil
 	}
 	received, dropped, serr := c.counts()
-	err = errors.Join(err, serr)
+	err = cli.Join(err, serr)
 	if c.stats != nil {
 		printStats(c.env, c.o, c.stats)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"strconv"
-	"strings"
 	"time"
 
 	"sockwire/cmd/internal/cli"
@@ -217,15 +216,14 @@ func (s *session) jsonSummary(report *raw.Report, ctx context.Context) {
 
 const csvHeader = "time,target,name,seq,outcome,cause,duplicate,from,rtt_ns,clock,queue_ns,network_ns,receive_ns,total_ns,late_ns,ttl,tos,size,corrupt_at,icmp_type,icmp_code,mtu"
 
-// csvEcho prints one end with the fields of csvHeader; those that do not apply are empty. Text is
-// quoted where it has to be.
+// csvEcho prints one end with the fields of csvHeader; those that do not apply are empty.
 func (s *session) csvEcho(e *raw.Echo) {
 	if s.opt.quiet || e.Overdue {
 		return
 	}
 	r := s.record(e)
 	b := s.line[:0]
-	text := func(v string) { b = append(append(b, csvQuoted(v)...), ',') }
+	text := func(v string) { b = append(cli.AppendCSV(b, v), ',') }
 	num := func(v int64) {
 		if v != 0 {
 			b = strconv.AppendInt(b, v, 10)
@@ -261,13 +259,4 @@ func (s *session) csvEcho(e *raw.Echo) {
 	b[len(b)-1] = '\n'
 	s.line = b
 	_, s.writeErr = s.env.Stdout.Write(b)
-}
-
-// csvQuoted quotes a value as RFC 4180 says, where it needs it. What could act on a terminal is escaped before.
-func csvQuoted(v string) string {
-	v = cli.Escape(v)
-	if strings.ContainsAny(v, `,"`) {
-		return `"` + strings.ReplaceAll(v, `"`, `""`) + `"`
-	}
-	return v
 }

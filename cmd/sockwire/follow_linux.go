@@ -188,20 +188,12 @@ func (r *tracing) run(ctx context.Context) error {
 	}()
 	err := r.follow(done)
 	if r.live != nil {
-		err = errors.Join(err, r.settle())
+		err = cli.Join(err, r.settle())
 		r.live.Stop()
 		r.in.end()
 		reading.Wait()
 	}
-	return also(err, r.finish())
-}
-
-// also joins errors but for one that was told: an output that has failed fails each time it is used.
-func also(told, more error) error {
-	if told != nil && more != nil && strings.Contains(told.Error(), more.Error()) {
-		return told
-	}
-	return errors.Join(told, more)
+	return cli.Join(err, r.finish())
 }
 
 // pass hands the signal that was to end this command to the program, unless the terminal has done so.
@@ -223,7 +215,7 @@ func (r *tracing) follow(done <-chan error) error {
 	for {
 		select {
 		case err := <-done:
-			return errors.Join(err, failed)
+			return cli.Join(err, failed)
 		case <-time.After(liveStep):
 		}
 		come := r.in.len()
@@ -333,10 +325,10 @@ func (r *tracing) step(until time.Duration) error {
 	if r.window.Len() > windowUsual || r.held > bytesUsual {
 		age = windowBusy
 	}
-	err = errors.Join(err, r.forget(until-age, false))
+	err = cli.Join(err, r.forget(until-age, false))
 	if r.window.Len() > windowLimit || r.held > bytesLimit {
 		// What is not heard of in time is not waited for.
-		err = errors.Join(err, r.forget(r.clock.Now()-liveDelay-windowBusy, true))
+		err = cli.Join(err, r.forget(r.clock.Now()-liveDelay-windowBusy, true))
 	}
 	return err
 }
@@ -398,7 +390,7 @@ func (r *tracing) settle() error {
 			break
 		}
 		if r.window.Len() > windowUsual {
-			err = errors.Join(err, r.step(r.until()))
+			err = cli.Join(err, r.step(r.until()))
 			break
 		}
 	}
@@ -415,9 +407,9 @@ func (r *tracing) write(until time.Duration) error {
 	case r.o.json:
 		var err error
 		for _, record := range r.written.Records(t, until, r.clock.Start()) {
-			err = errors.Join(err, r.out.JSON(record))
+			err = cli.Join(err, r.out.JSON(record))
 		}
-		return errors.Join(err, r.out.Flush())
+		return cli.Join(err, r.out.Flush())
 	}
 	b := r.written.Append(nil, t, until, trace.TextOptions{Color: r.env.Color, Actors: len(r.actors) > 1, Data: r.o.trace.data, Columns: r.o.width(r.out.Unwrapped())})
 	if _, err := r.out.Write(b); err != nil {
@@ -446,12 +438,12 @@ func (r *tracing) finish() error {
 	sum := r.totals.Summary()
 	switch {
 	case r.o.trace.script():
-		err = errors.Join(err, r.writeScript())
+		err = cli.Join(err, r.writeScript())
 	case r.o.json:
-		err = errors.Join(err, r.out.JSON(traceSummary{"summary", r.totals.Calls, r.totals.Packets, r.live != nil, lost, r.forced, r.tracer.Status().ExitCode(), sum}))
+		err = cli.Join(err, r.out.JSON(traceSummary{"summary", r.totals.Calls, r.totals.Packets, r.live != nil, lost, r.forced, r.tracer.Status().ExitCode(), sum}))
 	case r.o.trace.summary:
 		_, werr := r.out.Write(sum.AppendText(nil))
-		err = errors.Join(err, werr)
+		err = cli.Join(err, werr)
 	}
 	if lost > 0 {
 		r.env.Warnf("the capture missed %d packets: bytes of calls may be shown without their packets", lost)
@@ -459,7 +451,7 @@ func (r *tracing) finish() error {
 	if r.forced > 0 {
 		r.env.Warnf("%d calls and packets were forgotten while later ones could still belong to them: what says unknown may be theirs", r.forced)
 	}
-	return errors.Join(err, r.save.write(t, math.MaxInt64))
+	return cli.Join(err, r.save.write(t, math.MaxInt64))
 }
 
 // packetFile is the file of -w. Its methods do nothing on a nil one.
@@ -480,7 +472,7 @@ func (o *options) packetFile(live *capture.Live) (*packetFile, error) {
 	}
 	w, err := capture.NewWriter(file, &capture.WriterConfig{Section: capture.Section{Application: "sockwire " + cli.Version()}})
 	if err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, cli.Join(err, file.Close())
 	}
 	return &packetFile{live: live, file: file, w: w, frames: map[int]*capture.Frame{}, place: map[int]int{}}, nil
 }
@@ -539,5 +531,5 @@ func (s *packetFile) close() error {
 	if s == nil {
 		return nil
 	}
-	return errors.Join(s.w.Close(), s.file.Close())
+	return cli.Join(s.w.Close(), s.file.Close())
 }

@@ -39,7 +39,7 @@ func show(ctx context.Context, env *cli.Env, o options, chosen []about, inside b
 	for _, s := range chosen {
 		for _, v6 := range o.families(&s) {
 			if err := playOne(ctx, r, s, v6); err != nil {
-				return errors.Join(fmt.Errorf("scene %s: %w", s.name, err), r.end())
+				return cli.Join(fmt.Errorf("scene %s: %w", s.name, err), r.end())
 			}
 		}
 	}
@@ -65,7 +65,7 @@ func playOne(ctx context.Context, r *report, s about, v6 bool) error {
 	}
 	a, err := t.play(ctx, s, v6)
 	if a != nil {
-		err = errors.Join(err, r.act(a))
+		err = cli.Join(err, r.act(a))
 	}
 	return err
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"strings"
 	"time"
@@ -150,7 +149,7 @@ func (r *report) records(a *act) error {
 	}
 	err := r.env.Stdout.JSON(s)
 	for _, record := range a.timeline.Records(a.name, a.clock.Start()) {
-		err = errors.Join(err, r.env.Stdout.JSON(record))
+		err = cli.Join(err, r.env.Stdout.JSON(record))
 	}
 	return err
 }
@@ -162,7 +161,7 @@ func (r *report) end() error {
 		err = r.writer.Close()
 	}
 	if r.file != nil {
-		err = errors.Join(err, r.file.Close())
+		err = cli.Join(err, r.file.Close())
 	}
 	var timelines []*trace.Timeline
 	s := summaryRecord{Type: "summary", Scenes: len(r.acts), Lost: r.lost}
@@ -173,12 +172,12 @@ func (r *report) end() error {
 	}
 	s.Kinds = trace.Compare(timelines...)
 	if r.o.json {
-		return errors.Join(err, r.env.Stdout.JSON(s))
+		return cli.Join(err, r.env.Stdout.JSON(s))
 	}
 	if len(s.Kinds) > 0 {
 		r.env.Stdout.Printf("\nCOMPARED  counted in this run: %d calls, %d packets\n", s.Calls, s.Total)
 		_, werr := r.env.Stdout.Write(trace.AppendComparison(nil, s.Kinds))
-		err = errors.Join(err, werr)
+		err = cli.Join(err, werr)
 	}
 	if r.lost > 0 {
 		r.env.Warnf("the capture missed %d packets", r.lost)

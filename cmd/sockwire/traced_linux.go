@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -51,14 +50,14 @@ func traceProgram(ctx context.Context, env *cli.Env, o options, args []string) (
 		return 0, err
 	}
 	if err := r.capture(ctx); err != nil {
-		return 0, errors.Join(err, r.close())
+		return 0, cli.Join(err, r.close())
 	}
 	if r.save, err = r.o.packetFile(r.live); err != nil {
-		return 0, errors.Join(err, r.close())
+		return 0, cli.Join(err, r.close())
 	}
 	go r.giveUp()
 	err = r.run(ctx)
-	return r.tracer.Status().ExitCode(), also(err, r.close())
+	return r.tracer.Status().ExitCode(), cli.Join(err, r.close())
 }
 
 // tracing is one trace on its way from the program to the reader.
@@ -219,13 +218,13 @@ func addresses() []netip.Addr {
 func (r *tracing) close() error {
 	err := r.save.close()
 	if r.live != nil {
-		err = errors.Join(err, r.live.Close())
+		err = cli.Join(err, r.live.Close())
 	}
 	if r.out != nil {
-		err = errors.Join(err, r.out.Flush())
+		err = cli.Join(err, r.out.Flush())
 	}
 	if r.file != nil {
-		err = errors.Join(err, r.file.Close())
+		err = cli.Join(err, r.file.Close())
 	}
 	return err
 }

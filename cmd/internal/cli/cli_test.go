@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -217,6 +218,50 @@ func FuzzEscape(f *testing.F) {
 			t.Fatalf("bytes give %q, string %q", again, got)
 		}
 	})
+}
+
+// hostile are characters that do something to a terminal, or to its reader, or show nothing.
+const hostile = "\x00\x07\x1b[31m\x7f\u0080\u009b31m\u00a0\u00ad\u061c\u115f\u180e\u200b\u200d\u200e\u202a\u202e\u2028\u2029\u2066\u2069\u2800\u3164\ufe0f\ufeff\ufff9\U000e0041\U000e0101"
+
+// TestJSONEscapes: JSON holds no character that acts on a terminal, and still says the same.
+func TestJSONEscapes(t *testing.T) {
+	type record struct {
+		Type string `json:"type"`
+		Text string `json:"text"`
+	}
+	for _, text := range []string{hostile, "Grüße, 世界 😀", `"\`, "plain"} {
+		var b bytes.Buffer
+		out := cli.NewOutput(&b)
+		out.JSON(record{"demo", text})
+		out.Flush()
+		if strings.IndexFunc(strings.TrimSuffix(b.String(), "\n"), func(r rune) bool { return !cli.Shown(r) }) >= 0 {
+			t.Errorf("%+q is written as %+q", text, b.String())
+		}
+		var again record
+		if err := json.Unmarshal(b.Bytes(), &again); err != nil || again.Text != text {
+			t.Errorf("%+q is read back as %+q, %v", text, again.Text, err)
+		}
+		if !strings.ContainsAny(text, hostile) && !strings.Contains(b.String(), text) && text != `"\` {
+			t.Errorf("%q is written as %q", text, b.String())
+		}
+	}
+}
+
+func TestAppendCSV(t *testing.T) {
+	for in, want := range map[string]string{
+		"192.0.2.1": "192.0.2.1", "a,b": `"a,b"`, `say "x"`: `"say ""x"""`, "": "",
+		"=HYPERLINK(1)": "'=HYPERLINK(1)", "+1": "'+1", "-1+2": "'-1+2", "@SUM(1,2)": `"'@SUM(1,2)"`, "|cmd": "'|cmd",
+		"\t=1": `\t=1`, "\r\n=1": `\r\n=1`, "\u202e=1": `\u{202e}=1`, "a\u009bb": `a\u{9b}b`,
+	} {
+		if got := string(cli.AppendCSV(nil, in)); got != want {
+			t.Errorf("%q is written as %q, want %q", in, got, want)
+		}
+	}
+	for _, r := range hostile {
+		if got := cli.Escape(string(r)); strings.IndexFunc(got, func(r rune) bool { return !cli.Shown(r) }) >= 0 {
+			t.Errorf("%U is written as %+q", r, got)
+		}
+	}
 }
 
 func TestNearest(t *testing.T) {

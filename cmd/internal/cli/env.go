@@ -126,6 +126,7 @@ func (o *Output) Printf(format string, a ...any) { fmt.Fprintf(o, format, a...) 
 
 // JSON writes v as one line of JSON. Records are structs whose first field is `json:"type"`, durations are
 // integers named *_ns, times are time.Time, which marshal as RFC 3339 with nanoseconds.
+// Characters that are not Shown are written as \uXXXX: text from the network does no harm to a terminal.
 func (o *Output) JSON(v any) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -138,7 +139,7 @@ func (o *Output) JSON(v any) error {
 	if err := e.Encode(v); err != nil {
 		return err // the value's fault, not the output's
 	}
-	_, o.err = o.buf.Write(o.json.Bytes())
+	_, o.err = o.buf.Write(escapeJSON(o.json.Bytes()))
 	return o.err
 }
 

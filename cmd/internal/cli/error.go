@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -44,6 +45,59 @@ type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }
 
+// Join is errors.Join without repetition: an output that has failed fails each time it is used, and is to be told of once.
+// Its text is one line.
+func Join(errs ...error) error {
+	var list joinedErrors
+	for _, err := range errs {
+		if err == nil || slices.ContainsFunc(list, func(told error) bool { return tells(told.Error(), err.Error()) }) {
+			continue
+		}
+		if more, ok := err.(joinedErrors); ok {
+			list = append(list, more...)
+		} else {
+			list = append(list, err)
+		}
+	}
+	switch len(list) {
+	case 0:
+		return nil
+	case 1:
+		return list[0]
+	}
+	return list
+}
+
+// tells tells whether a text says what another does, perhaps with more about where.
+func tells(told, text string) bool { return told == text || strings.HasSuffix(told, ": "+text) }
+
+type joinedErrors []error
+
+func (list joinedErrors) Unwrap() []error { return list }
+
+func (list joinedErrors) Error() string {
+	texts := make([]string, len(list))
+	for i, err := range list {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// oneLine is the text of an error, that of joined ones on one line: errors.Join gives a line to each, the same included.
+func oneLine(err error) string {
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
+		return err.Error()
+	}
+	var lines []string
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if !slices.ContainsFunc(lines, func(told string) bool { return tells(told, line) }) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
+}
+
 // report prints err as "name: error" and "name: hint: …", and returns the exit status that it means.
 func report(w io.Writer, name string, err error) int {
 	if err == nil {
@@ -66,7 +120,7 @@ func report(w io.Writer, name string, err error) int {
 	case errors.Is(err, os.ErrPermission):
 		hint = privilegeHint()
 	}
-	text := err.Error()
+	text := oneLine(err)
 	if errors.Is(err, ErrNo) {
 		text = strings.TrimSuffix(text, ": "+ErrNo.Error())
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -21,6 +22,65 @@ func plain(s string) bool {
 		}
 	}
 	return true
+}
+
+// Shown tells whether a character shows itself and nothing else. Not so: control characters (C0, DEL, C1), those that turn
+// the direction of writing, separators of lines and paragraphs, characters without width or ink, blanks other than the
+// space, and what Unicode has not given out.
+func Shown(r rune) bool {
+	return unicode.IsPrint(r) && r != brailleBlank &&
+		(r < 0x300 || !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) && !unicode.Is(unicode.Variation_Selector, r))
+}
+
+const brailleBlank = 0x2800 // looks like a space and is a symbol
+
+// escapeJSON rewrites JSON so that its strings have every character that is not Shown as \uXXXX, which every reader turns
+// back. Only strings can hold such characters.
+func escapeJSON(b []byte) []byte {
+	at := 0
+	for at < len(b) && b[at] < 0x7f {
+		at++
+	}
+	if at == len(b) {
+		return b
+	}
+	out := make([]byte, at, len(b)+64)
+	copy(out, b)
+	for at < len(b) {
+		r, n := utf8.DecodeRune(b[at:])
+		switch {
+		case r < 0x7f || Shown(r):
+			out = append(out, b[at:at+n]...)
+		case r > 0xffff:
+			r -= 0x10000
+			out = appendUnit(appendUnit(out, 0xd800+r>>10), 0xdc00+r&0x3ff)
+		default:
+			out = appendUnit(out, r)
+		}
+		at += n
+	}
+	return out
+}
+
+// appendUnit appends a UTF-16 code unit as JSON has it.
+func appendUnit(b []byte, r rune) []byte {
+	const digits = "0123456789abcdef"
+	return append(b, '\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15])
+}
+
+// AppendCSV appends a text as one value of comma-separated values (RFC 4180). It is escaped as AppendEscaped does, and
+// gets a ' in front where a spreadsheet would take it for a formula.
+func AppendCSV(b []byte, s string) []byte {
+	s = Escape(s)
+	if s != "" && strings.IndexByte("=+-@|%", s[0]) >= 0 {
+		s = "'" + s
+	}
+	if !strings.ContainsAny(s, `,"`) {
+		return append(b, s...)
+	}
+	b = append(b, '"')
+	b = append(b, strings.ReplaceAll(s, `"`, `""`)...)
+	return append(b, '"')
 }
 
 // AppendEscaped appends s to b with everything that could act on a terminal or mislead its reader written out:
@@ -45,7 +105,7 @@ func AppendEscaped[T string | []byte](b []byte, s T) []byte {
 		switch {
 		case r == utf8.RuneError && n == 1:
 			b = appendHex(b, c)
-		case unicode.IsPrint(r):
+		case Shown(r):
 			b = utf8.AppendRune(b, r)
 		default:
 			b = append(b, `\u{`...)
