@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sockwire/raw/cmsg"
-	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // Conn is a raw socket or a ping socket. Methods may be called from several goroutines at once; reads wait behind
@@ -381,7 +381,7 @@ func (c *Conn) meta(m *cmsg.Message) Meta {
 		}
 	}
 	if c.proto == ICMP && !meta.Truncated {
-		meta.BadChecksum = packet.Checksum(m.Buf[meta.HeaderLen:m.N]) != 0
+		meta.BadChecksum = wire.Checksum(m.Buf[meta.HeaderLen:m.N]) != 0
 	}
 	return meta
 }

@@ -18,6 +18,7 @@ import (
 	"sockwire/raw/cmsg"
 	"sockwire/raw/netlab"
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // open opens a Conn on a host of the lab; a read that never ends fails the test.
@@ -182,7 +183,7 @@ func TestBadChecksum(t *testing.T) {
 	_, a, b := netlab.Two(t)
 	tx, rx := open(t, a, ICMP, nil), open(t, b, ICMP, nil)
 	for _, bad := range []bool{false, true} {
-		h := &packet.ICMPv4{Type: packet.ICMPv4EchoReply, ID: 1, Seq: 2}
+		h := &packet.ICMPv4{Type: wire.ICMPv4EchoReply, ID: 1, Seq: 2}
 		if bad {
 			h.Checksum = packet.U16(0x1234)
 		}

@@ -16,6 +16,7 @@ import (
 	"sockwire/raw/netlab"
 	"sockwire/raw/packet"
 	"sockwire/raw/probe"
+	"sockwire/raw/wire"
 )
 
 // answerEchoes has a host answer echo requests with what reply makes of them instead of leaving it to the kernel. request
@@ -45,7 +46,7 @@ func answerEchoes(t testing.TB, h *netlab.Host, reply func(request []byte, m Met
 					return
 				}
 				request := buf[:m.N]
-				if typ := request[m.HeaderLen]; typ != packet.ICMPv4Echo && typ != packet.ICMPv6Echo {
+				if typ := request[m.HeaderLen]; typ != wire.ICMPv4Echo && typ != wire.ICMPv6Echo {
 					continue
 				}
 				if proto == ICMPv6 {

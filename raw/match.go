@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 
-	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // codec knows the messages of one run in one family: how they are built and how answers are told from the rest. It
@@ -25,20 +25,20 @@ type codec struct {
 func (c *codec) requestType() byte {
 	switch {
 	case c.message == TimestampRequest:
-		return packet.ICMPv4Timestamp
+		return wire.ICMPv4Timestamp
 	case c.message == ExtendedEcho && c.six:
-		return packet.ICMPv6ExtendedEcho
+		return wire.ICMPv6ExtendedEcho
 	case c.message == ExtendedEcho:
-		return packet.ICMPv4ExtendedEcho
+		return wire.ICMPv4ExtendedEcho
 	case c.six:
-		return packet.ICMPv6Echo
+		return wire.ICMPv6Echo
 	}
-	return packet.ICMPv4Echo
+	return wire.ICMPv4Echo
 }
 
 func (c *codec) replyType() byte {
-	if t := c.requestType(); t == packet.ICMPv4Echo {
-		return packet.ICMPv4EchoReply
+	if t := c.requestType(); t == wire.ICMPv4Echo {
+		return wire.ICMPv4EchoReply
 	} else {
 		return t + 1
 	}
@@ -106,7 +106,7 @@ func appendInterface(b []byte, i *ProbeInterface) []byte {
 	}
 	length := len(b) - start - 4
 	b[start+4], b[start+5] = byte(length>>8), byte(length)
-	sum := packet.Checksum(b[start:])
+	sum := wire.Checksum(b[start:])
 	b[start+2], b[start+3] = byte(sum>>8), byte(sum)
 	return b
 }
@@ -126,7 +126,7 @@ func (c *codec) build(b []byte, n uint64, target netip.Addr) []byte {
 	}
 	if !c.six {
 		binary.BigEndian.PutUint16(b[2:], 0)
-		binary.BigEndian.PutUint16(b[2:], packet.Checksum(b))
+		binary.BigEndian.PutUint16(b[2:], wire.Checksum(b))
 	}
 	return b
 }
@@ -215,9 +215,9 @@ func (c *codec) carriesProof(message []byte, n uint64, target netip.Addr) bool {
 // isError: redirects and source quenches end nothing, the echo they are about goes on.
 func (c *codec) isError(typ byte) bool {
 	if c.six {
-		return typ >= packet.ICMPv6Unreachable && typ <= packet.ICMPv6ParamProblem
+		return typ >= wire.ICMPv6Unreachable && typ <= wire.ICMPv6ParamProblem
 	}
-	return typ == packet.ICMPv4Unreachable || typ == packet.ICMPv4TimeExceeded || typ == packet.ICMPv4ParamProblem
+	return typ == wire.ICMPv4Unreachable || typ == wire.ICMPv4TimeExceeded || typ == wire.ICMPv4ParamProblem
 }
 
 // matchError looks at an ICMP error: it quotes the IP header of the echo and at least 8 bytes behind it (RFC 792,
@@ -231,12 +231,12 @@ func (c *codec) matchError(b []byte, last uint64) (f found) {
 	var ok bool
 	if c.six {
 		f.quoted, q, ok = quote6(q)
-		if b[0] == packet.ICMPv6PacketTooBig {
+		if b[0] == wire.ICMPv6PacketTooBig {
 			f.mtu = int(binary.BigEndian.Uint32(b[4:]))
 		}
 	} else {
 		f.quoted, q, ok = quote4(q)
-		if b[0] == packet.ICMPv4Unreachable && b[1] == 4 {
+		if b[0] == wire.ICMPv4Unreachable && b[1] == 4 {
 			f.mtu = int(binary.BigEndian.Uint16(b[6:]))
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/bpf"
 
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 func testCodec(six bool, message Message, size int) *codec {
@@ -26,7 +27,7 @@ func replyTo(c *codec, n uint64, target netip.Addr) []byte {
 	b := c.build(make([]byte, len(c.template)), n, target)
 	b[0] = c.replyType()
 	b[2], b[3] = 0, 0
-	binary.BigEndian.PutUint16(b[2:], packet.Checksum(b))
+	binary.BigEndian.PutUint16(b[2:], wire.Checksum(b))
 	return b
 }
 
@@ -57,7 +58,7 @@ func TestNumbers(t *testing.T) {
 			if !ok || got != n {
 				t.Errorf("echo %d of %d is taken for %d, %v", n, last, got, ok)
 			}
-			if packet.Checksum(b) != 0 {
+			if wire.Checksum(b) != 0 {
 				t.Errorf("echo %d has a wrong checksum", n)
 			}
 		}
@@ -109,7 +110,7 @@ func TestEveryFlippedBit(t *testing.T) {
 		for bit := range len(whole) * 8 {
 			b := append([]byte(nil), whole...)
 			b[bit/8] ^= 1 << (bit % 8)
-			f := c.match(b, packet.Checksum(b) != 0, last)
+			f := c.match(b, wire.Checksum(b) != 0, last)
 			if f.alt != 0 && c.carriesProof(b, f.alt, target) {
 				f.n = f.alt
 			}

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"sockwire/raw/cmsg"
-	"sockwire/raw/packet"
 	"sockwire/raw/probe"
+	"sockwire/raw/wire"
 )
 
 // receive takes in what arrives on a link until the run ends.
@@ -117,7 +117,7 @@ func (r *Run) takePacket(l *link, m *cmsg.Message, now moment) {
 		header := headerLen(b)
 		options = b[20:header]
 		b = b[header:]
-		badSum = packet.Checksum(b) != 0
+		badSum = wire.Checksum(b) != 0
 	}
 	f := l.codec.match(b, badSum, r.table.next-1)
 	s := r.table.get(f.n)

@@ -14,6 +14,7 @@ import (
 	"sockwire/raw/netlab"
 	"sockwire/raw/packet"
 	"sockwire/raw/probe"
+	"sockwire/raw/wire"
 )
 
 // TestFlowLabel looks for the label in what arrives, also where another program has one of its own, which makes the kernel
@@ -78,9 +79,9 @@ func echoReply(request []byte) []packet.Layer {
 	echo := request[header:]
 	id, seq, payload := binary.BigEndian.Uint16(echo[4:]), binary.BigEndian.Uint16(echo[6:]), packet.Payload(slices.Clone(echo[8:]))
 	if v6 {
-		return []packet.Layer{&packet.ICMPv6{Type: packet.ICMPv6EchoReply, ID: id, Seq: seq}, payload}
+		return []packet.Layer{&packet.ICMPv6{Type: wire.ICMPv6EchoReply, ID: id, Seq: seq}, payload}
 	}
-	return []packet.Layer{&packet.ICMPv4{Type: packet.ICMPv4EchoReply, ID: id, Seq: seq}, payload}
+	return []packet.Layer{&packet.ICMPv4{Type: wire.ICMPv4EchoReply, ID: id, Seq: seq}, payload}
 }
 
 // TestSeveralAnswers has two hosts answer each echo, one of them a while after the other: both answers to the last echo

@@ -22,6 +22,7 @@ import (
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw/netlab"
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 var commands = map[string]func(){"pktview": main}
@@ -127,19 +128,19 @@ func conversation(t testing.TB) []capture.Frame {
 	}
 	there := func() *packet.IPv4 { return &packet.IPv4{Src: alice, Dst: bob, ID: 7} }
 	back := func() *packet.IPv4 { return &packet.IPv4{Src: bob, Dst: alice, ID: 8} }
-	tcp := func(from, to uint16, seq, ack uint32, flags packet.TCPFlags) *packet.TCP {
+	tcp := func(from, to uint16, seq, ack uint32, flags wire.TCPFlags) *packet.TCP {
 		return &packet.TCP{SrcPort: from, DstPort: to, Seq: seq, Ack: ack, Flags: flags}
 	}
 	six := &packet.IPv6{Src: netip.MustParseAddr("2001:db8::1"), Dst: netip.MustParseAddr("2001:db8::2")}
 	list := [][]byte{
-		build(t, eth(), there(), tcp(40000, 8080, 1000, 0, packet.SYN)),
-		build(t, eth(), back(), tcp(8080, 40000, 5000, 1001, packet.SYN|packet.ACK)),
-		build(t, eth(), there(), tcp(40000, 8080, 1001, 5001, packet.ACK)),
-		build(t, eth(), there(), tcp(40000, 8080, 1001, 5001, packet.PSH|packet.ACK), packet.Payload("hello")),
-		build(t, eth(), back(), tcp(8080, 40000, 5001, 1006, packet.FIN|packet.ACK)),
+		build(t, eth(), there(), tcp(40000, 8080, 1000, 0, wire.SYN)),
+		build(t, eth(), back(), tcp(8080, 40000, 5000, 1001, wire.SYN|wire.ACK)),
+		build(t, eth(), there(), tcp(40000, 8080, 1001, 5001, wire.ACK)),
+		build(t, eth(), there(), tcp(40000, 8080, 1001, 5001, wire.PSH|wire.ACK), packet.Payload("hello")),
+		build(t, eth(), back(), tcp(8080, 40000, 5001, 1006, wire.FIN|wire.ACK)),
 		build(t, eth(), there(), &packet.UDP{SrcPort: 5555, DstPort: 9999}, packet.Payload("\x1b[31mred\a\x9b2J")),
 		build(t, eth(), six, &packet.UDP{SrcPort: 5555, DstPort: 9999}, packet.Payload("six")),
-		build(t, eth(), there(), &packet.ICMPv4{Type: packet.ICMPv4Echo, ID: 3, Seq: 1}, packet.Payload("ping")),
+		build(t, eth(), there(), &packet.ICMPv4{Type: wire.ICMPv4Echo, ID: 3, Seq: 1}, packet.Payload("ping")),
 		build(t, eth(), &packet.ARP{SenderIP: alice, TargetIP: bob}),
 		build(t, eth(), &packet.VLAN{ID: 42}, there(), &packet.UDP{SrcPort: 1, DstPort: 2, Checksum: packet.U16(1)}, packet.Payload("bad")),
 	}

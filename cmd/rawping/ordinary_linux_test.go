@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sockwire/raw"
-	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 const nobody = 65534
@@ -127,9 +127,9 @@ func TestOrdinaryUserOnTheWire(t *testing.T) {
 		fragment string
 		df       bool
 	}{{l.b.Addr4(), "do", true}, {l.b.Addr4(), "dont", false}, {l.b.Addr6(), "do", true}} {
-		proto, request := raw.ICMP, byte(packet.ICMPv4Echo)
+		proto, request := raw.ICMP, byte(wire.ICMPv4Echo)
 		if c.target.Is6() {
-			proto, request = raw.ICMPv6, packet.ICMPv6Echo
+			proto, request = raw.ICMPv6, wire.ICMPv6Echo
 		}
 		var conn *raw.Conn
 		if err := l.b.Do(func() (err error) { conn, err = raw.Listen(t.Context(), proto, nil); return err }); err != nil {

@@ -12,7 +12,7 @@ import (
 
 	"sockwire/raw"
 	"sockwire/raw/netlab"
-	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 const (
@@ -52,7 +52,7 @@ func (s *stealer) run() {
 			return
 		}
 		b := buf[:m.N]
-		if len(b) < m.HeaderLen+8 || m.HeaderLen != 20 || b[20] != packet.ICMPv4Echo {
+		if len(b) < m.HeaderLen+8 || m.HeaderLen != 20 || b[20] != wire.ICMPv4Echo {
 			continue
 		}
 		id := binary.BigEndian.Uint16(b[24:])
@@ -68,10 +68,10 @@ func (s *stealer) run() {
 				b[8] = 64
 				copy(b[12:], from[:])
 				copy(b[16:], source[:])
-				b[20] = packet.ICMPv4EchoReply
+				b[20] = wire.ICMPv4EchoReply
 				binary.BigEndian.PutUint16(b[24:], s.ids[s.next%len(s.ids)])
 				binary.BigEndian.PutUint16(b[22:], 0)
-				binary.BigEndian.PutUint16(b[22:], packet.Checksum(b[20:]))
+				binary.BigEndian.PutUint16(b[22:], wire.Checksum(b[20:]))
 				if s.out.WritePacket(b, netip.AddrFrom4(source)) == nil {
 					s.sent++
 				}

@@ -16,6 +16,7 @@ import (
 	"sockwire/raw/inject"
 	"sockwire/raw/netlab"
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // impaired returns two hosts with a bad network between them.
@@ -67,7 +68,7 @@ func answersThroughABadNetwork(t *testing.T, seed uint64) {
 	}{
 		{"echo", "reply", func(b *netlab.Host) string { return fmt.Sprintf("ip{dst=%s} / icmp{seq=1..%d}", b.Addr4(), count) },
 			func(h *inject.Header) int {
-				if h.Protocol == packet.ProtoICMP && h.Type == 0 {
+				if h.Protocol == wire.ProtoICMP && h.Type == 0 {
 					return int(h.Word & 0xffff)
 				}
 				return 0
@@ -85,7 +86,7 @@ func answersThroughABadNetwork(t *testing.T, seed uint64) {
 			return fmt.Sprintf("ip{dst=%s} / tcp{dport=7001..%d}", b.Addr4(), 7000+count)
 		},
 			func(h *inject.Header) int {
-				if h.Protocol == packet.ProtoTCP {
+				if h.Protocol == wire.ProtoTCP {
 					return int(h.SrcPort) - 7000
 				}
 				return 0

@@ -17,6 +17,7 @@ import (
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw/inject"
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // listenConfig says where answers are looked for, and to what.
@@ -127,7 +128,7 @@ func networkPart(link capture.LinkType, b []byte) []byte {
 		at := 12
 		for len(b) >= at+2 {
 			switch binary.BigEndian.Uint16(b[at:]) {
-			case packet.EtherTypeVLAN, packet.EtherTypeQinQ:
+			case wire.EtherTypeVLAN, wire.EtherTypeQinQ:
 				at += 4
 				continue
 			}

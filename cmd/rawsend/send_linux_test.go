@@ -14,6 +14,7 @@ import (
 	"sockwire/raw/inject"
 	"sockwire/raw/netlab"
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // listenOn captures what arrives at a host.
@@ -267,7 +268,7 @@ func TestReplay(t *testing.T) {
 	on(t, a, "-r", file, "--engine", "raw", "--flood", "--edit", "ip{ttl=9, id=seq 100}")
 	got, _ = arrived(t, live, a)
 	for i, b := range got {
-		if b[22] != 9 || b[19] != byte(100+i) || packet.Checksum(b[14:34]) != 0 {
+		if b[22] != 9 || b[19] != byte(100+i) || wire.Checksum(b[14:34]) != 0 {
 			t.Errorf("edited packet %d: %x", i, b)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw/inject"
-	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // summary is the last record.
@@ -108,11 +108,11 @@ func (s *summary) listUnanswered(env *cli.Env, o *options, l *listener) {
 // describeProbe says where a packet went.
 func describeProbe(h *inject.Header) string {
 	switch h.Protocol {
-	case packet.ProtoTCP:
+	case wire.ProtoTCP:
 		return fmt.Sprintf("%s tcp port %d ttl %d", h.Dst, h.DstPort, h.TTL)
-	case packet.ProtoUDP:
+	case wire.ProtoUDP:
 		return fmt.Sprintf("%s udp port %d ttl %d", h.Dst, h.DstPort, h.TTL)
-	case packet.ProtoICMP, packet.ProtoICMPv6:
+	case wire.ProtoICMP, wire.ProtoICMPv6:
 		return fmt.Sprintf("%s icmp type %d ttl %d", h.Dst, h.Type, h.TTL)
 	}
 	return h.Dst.String()

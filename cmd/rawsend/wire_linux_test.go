@@ -16,6 +16,7 @@ import (
 	"sockwire/raw/inject"
 	"sockwire/raw/netlab"
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // wireField is a field of a packet with a value that a kernel might not leave alone.
@@ -202,7 +203,7 @@ func nextFrom(t *testing.T, live *capture.Live, a *netlab.Host) []byte {
 			t.Fatal(err)
 		}
 		// ARP and neighbour discovery are the kernel's own.
-		if len(f.Data) > 23 && bytes.Equal(f.Data[6:12], mac[:]) && f.Data[13] != 6 && !(f.Data[12] == 0x86 && f.Data[20] == packet.ProtoICMPv6) {
+		if len(f.Data) > 23 && bytes.Equal(f.Data[6:12], mac[:]) && f.Data[13] != 6 && !(f.Data[12] == 0x86 && f.Data[20] == wire.ProtoICMPv6) {
 			return bytes.Clone(f.Data)
 		}
 	}

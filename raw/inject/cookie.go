@@ -8,6 +8,7 @@ import (
 	"net/netip"
 
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // Cookie marks packets so that their answers are known without remembering them: ports, sequence numbers and ids that
@@ -56,28 +57,28 @@ func (c *Cookie) Stamp(layers []packet.Layer) {
 		case *packet.IPv6:
 			dst = l.Dst
 		case *packet.UDP:
-			m := c.mark(dst, packet.ProtoUDP, l.DstPort)
+			m := c.mark(dst, wire.ProtoUDP, l.DstPort)
 			l.SrcPort = m.port
 			stampID(ip4, m)
 			return
 		case *packet.TCP:
-			m := c.mark(dst, packet.ProtoTCP, l.DstPort)
+			m := c.mark(dst, wire.ProtoTCP, l.DstPort)
 			l.SrcPort, l.Seq = m.port, m.seq
 			stampID(ip4, m)
 			return
 		case *packet.SCTP:
-			m := c.mark(dst, packet.ProtoSCTP, l.DstPort)
+			m := c.mark(dst, wire.ProtoSCTP, l.DstPort)
 			l.SrcPort = m.port
 			stampID(ip4, m)
 			return
 		case *packet.ICMPv4:
-			m := c.mark(dst, packet.ProtoICMP, 0)
+			m := c.mark(dst, wire.ProtoICMP, 0)
 			l.ID, l.Seq = m.port, uint16(m.seq)
 			stampID(ip4, m)
 			return
 		case *packet.ICMPv6:
-			if l.Type == packet.ICMPv6Echo {
-				m := c.mark(dst, packet.ProtoICMPv6, 0)
+			if l.Type == wire.ICMPv6Echo {
+				m := c.mark(dst, wire.ProtoICMPv6, 0)
 				l.ID, l.Seq = m.port, uint16(m.seq)
 			}
 			return
@@ -102,11 +103,11 @@ func (c *Cookie) Check(p []byte) (probed netip.AddrPort, o Outcome, ok bool) {
 		m := c.mark(quoted.Dst, quoted.Protocol, quoted.DstPort)
 		ok := false
 		switch quoted.Protocol {
-		case packet.ProtoUDP, packet.ProtoSCTP:
+		case wire.ProtoUDP, wire.ProtoSCTP:
 			ok = quoted.SrcPort == m.port && (!quoted.Dst.Is4() || quoted.ID == m.id)
-		case packet.ProtoTCP:
+		case wire.ProtoTCP:
 			ok = quoted.SrcPort == m.port && quoted.Seq == m.seq
-		case packet.ProtoICMP, packet.ProtoICMPv6:
+		case wire.ProtoICMP, wire.ProtoICMPv6:
 			ok = quoted.Word == uint32(m.port)<<16|m.seq&0xffff
 		}
 		return netip.AddrPortFrom(quoted.Dst, quoted.DstPort), ICMPError, ok
@@ -115,16 +116,16 @@ func (c *Cookie) Check(p []byte) (probed netip.AddrPort, o Outcome, ok bool) {
 	switch h.Protocol {
 	case protocolARP:
 		ok = h.Type == 2
-	case packet.ProtoUDP, packet.ProtoSCTP:
+	case wire.ProtoUDP, wire.ProtoSCTP:
 		ok = h.DstPort == m.port
-	case packet.ProtoTCP:
+	case wire.ProtoTCP:
 		ok = h.DstPort == m.port && (h.Ack == m.seq+1 || h.Ack == m.seq)
-	case packet.ProtoICMP:
+	case wire.ProtoICMP:
 		m = c.mark(h.Src, h.Protocol, 0)
-		ok = h.Type == packet.ICMPv4EchoReply && h.Word == uint32(m.port)<<16|m.seq&0xffff
-	case packet.ProtoICMPv6:
+		ok = h.Type == wire.ICMPv4EchoReply && h.Word == uint32(m.port)<<16|m.seq&0xffff
+	case wire.ProtoICMPv6:
 		m = c.mark(h.Src, h.Protocol, 0)
-		ok = h.Type == packet.ICMPv6NeighborAdvert || h.Type == packet.ICMPv6EchoReply && h.Word == uint32(m.port)<<16|m.seq&0xffff
+		ok = h.Type == wire.ICMPv6NeighborAdvert || h.Type == wire.ICMPv6EchoReply && h.Word == uint32(m.port)<<16|m.seq&0xffff
 	default:
 		ok = false
 	}

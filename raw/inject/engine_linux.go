@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // mmsghdr is struct mmsghdr; Go pads it as C does.
@@ -503,11 +503,11 @@ func (e *trainEngine) build(i int, frame []byte, count int) error {
 	if l.udp == 34 {
 		binary.BigEndian.PutUint16(h[16:], uint16(len(h)-14))
 		h[24], h[25] = 0, 0
-		binary.BigEndian.PutUint16(h[24:], packet.Checksum(h[14:34]))
-		pseudo = packet.Sum(17).Add(h[26:34]).Add([]byte{byte(size >> 8), byte(size)}).Fold()
+		binary.BigEndian.PutUint16(h[24:], wire.Checksum(h[14:34]))
+		pseudo = wire.Sum(17).Add(h[26:34]).Add([]byte{byte(size >> 8), byte(size)}).Fold()
 	} else {
 		binary.BigEndian.PutUint16(h[18:], size)
-		pseudo = packet.Sum(17).Add(h[22:54]).Add([]byte{byte(size >> 8), byte(size)}).Fold()
+		pseudo = wire.Sum(17).Add(h[22:54]).Add([]byte{byte(size >> 8), byte(size)}).Fold()
 	}
 	binary.BigEndian.PutUint16(h[l.udp+4:], size)
 	binary.BigEndian.PutUint16(h[l.udp+6:], pseudo) // whoever cuts completes it

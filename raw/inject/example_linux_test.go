@@ -8,6 +8,7 @@ import (
 
 	"sockwire/raw/inject"
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // Send a hundred datagrams from changing ports, ten a second.
@@ -35,8 +36,8 @@ func ExampleTransmission() {
 
 // Know an answer by what was sent.
 func ExampleMatcher() {
-	question, _ := packet.Append(nil, &packet.IPv4{Src: netip.MustParseAddr("192.0.2.1"), Dst: netip.MustParseAddr("198.51.100.2")}, &packet.ICMPv4{Type: packet.ICMPv4Echo, ID: 7, Seq: 1})
-	answer, _ := packet.Append(nil, &packet.IPv4{Src: netip.MustParseAddr("198.51.100.2"), Dst: netip.MustParseAddr("192.0.2.1")}, &packet.ICMPv4{Type: packet.ICMPv4EchoReply, ID: 7, Seq: 1})
+	question, _ := packet.Append(nil, &packet.IPv4{Src: netip.MustParseAddr("192.0.2.1"), Dst: netip.MustParseAddr("198.51.100.2")}, &packet.ICMPv4{Type: wire.ICMPv4Echo, ID: 7, Seq: 1})
+	answer, _ := packet.Append(nil, &packet.IPv4{Src: netip.MustParseAddr("198.51.100.2"), Dst: netip.MustParseAddr("192.0.2.1")}, &packet.ICMPv4{Type: wire.ICMPv4EchoReply, ID: 7, Seq: 1})
 	var m inject.Matcher
 	sent := time.Unix(1000, 0)
 	m.Sent(0, question, false, sent)

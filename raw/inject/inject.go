@@ -16,7 +16,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // Engine is a way to put packets on the wire. It serves one goroutine.
@@ -158,5 +158,5 @@ func goodUDPChecksum(f []byte, l trainLayout) bool {
 		addresses = f[22:54]
 	}
 	size := len(f) - l.udp
-	return packet.Sum(17).Add(addresses).Add([]byte{byte(size >> 8), byte(size)}).Add(f[l.udp:]).Fold() == 0xffff
+	return wire.Sum(17).Add(addresses).Add([]byte{byte(size >> 8), byte(size)}).Add(f[l.udp:]).Fold() == 0xffff
 }

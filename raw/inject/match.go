@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // Header is what matching needs of an IP or ARP packet: who talks to whom, and what tells one exchange from another.
@@ -19,7 +20,7 @@ type Header struct {
 	// Ports of UDP, TCP, SCTP and UDP-Lite.
 	SrcPort, DstPort uint16
 	Seq, Ack         uint32
-	Flags            packet.TCPFlags
+	Flags            wire.TCPFlags
 	Data             int // bytes behind the TCP header
 	// ICMP: type, code, and the second word; ARP: the operation in Type.
 	Type, Code uint8
@@ -73,17 +74,17 @@ func skipExtensions(next uint8, p []byte) (protocol uint8, transport []byte, ok 
 	for {
 		size := 0
 		switch next {
-		case packet.ProtoHopByHop, packet.ProtoRouting, packet.ProtoDstOpts:
+		case wire.ProtoHopByHop, wire.ProtoRouting, wire.ProtoDstOpts:
 			if len(p) < 8 {
 				return 0, nil, false
 			}
 			size = 8 + 8*int(p[1])
-		case packet.ProtoFragment:
+		case wire.ProtoFragment:
 			if len(p) < 8 || binary.BigEndian.Uint16(p[2:])&^7 != 0 {
 				return 0, nil, false
 			}
 			size = 8
-		case packet.ProtoAH:
+		case wire.ProtoAH:
 			if len(p) < 8 {
 				return 0, nil, false
 			}
@@ -101,24 +102,24 @@ func skipExtensions(next uint8, p []byte) (protocol uint8, transport []byte, ok 
 func (h *Header) parseTransport() bool {
 	t := h.Transport
 	switch h.Protocol {
-	case packet.ProtoTCP, packet.ProtoUDP, packet.ProtoUDPLite, packet.ProtoSCTP:
+	case wire.ProtoTCP, wire.ProtoUDP, wire.ProtoUDPLite, wire.ProtoSCTP:
 		if len(t) < 8 {
 			return false
 		}
 		h.SrcPort, h.DstPort = binary.BigEndian.Uint16(t), binary.BigEndian.Uint16(t[2:])
-		if h.Protocol == packet.ProtoTCP {
+		if h.Protocol == wire.ProtoTCP {
 			h.Seq = binary.BigEndian.Uint32(t[4:])
 			if len(t) >= 20 {
-				h.Ack, h.Flags = binary.BigEndian.Uint32(t[8:]), packet.TCPFlags(binary.BigEndian.Uint16(t[12:])&0xfff)
+				h.Ack, h.Flags = binary.BigEndian.Uint32(t[8:]), wire.TCPFlags(binary.BigEndian.Uint16(t[12:])&0xfff)
 				h.Data = max(0, len(t)-4*int(t[12]>>4))
 			}
 		}
-	case packet.ProtoICMP, packet.ProtoICMPv6:
+	case wire.ProtoICMP, wire.ProtoICMPv6:
 		if len(t) < 8 {
 			return false
 		}
 		h.Type, h.Code, h.Word = t[0], t[1], binary.BigEndian.Uint32(t[4:])
-		if h.Protocol == packet.ProtoICMPv6 && (h.Type == packet.ICMPv6NeighborSolicit || h.Type == packet.ICMPv6NeighborAdvert) && len(t) >= 24 {
+		if h.Protocol == wire.ProtoICMPv6 && (h.Type == wire.ICMPv6NeighborSolicit || h.Type == wire.ICMPv6NeighborAdvert) && len(t) >= 24 {
 			h.Target = netip.AddrFrom16([16]byte(t[8:]))
 		}
 	}
@@ -129,9 +130,9 @@ func (h *Header) parseTransport() bool {
 func (h *Header) Quote() (quoted Header, ok bool) {
 	isError := false
 	switch h.Protocol {
-	case packet.ProtoICMP:
+	case wire.ProtoICMP:
 		isError = h.Type == 3 || h.Type == 4 || h.Type == 5 || h.Type == 11 || h.Type == 12
-	case packet.ProtoICMPv6:
+	case wire.ProtoICMPv6:
 		isError = h.Type < 128
 	}
 	if !isError || len(h.Transport) < 8 {
@@ -166,7 +167,7 @@ func (h *Header) replyKey(anyone bool) (k key, ok bool) {
 	switch h.Protocol {
 	case protocolARP:
 		return key{use: useReply, protocol: protocolARP, a: h.Dst}, h.Type == 1
-	case packet.ProtoICMP:
+	case wire.ProtoICMP:
 		answer, known := replyTypes4[h.Type]
 		k.x, k.y = uint32(answer), h.Word
 		if h.Type == 42 {
@@ -176,16 +177,16 @@ func (h *Header) replyKey(anyone bool) (k key, ok bool) {
 		if h.Type == 10 {
 			k.a, k.b, k.y = netip.Addr{}, netip.Addr{}, 0
 		}
-	case packet.ProtoICMPv6:
+	case wire.ProtoICMPv6:
 		answer, known := replyTypes6[h.Type]
 		k.x, k.y, ok = uint32(answer), h.Word, known
 		switch h.Type {
-		case packet.ICMPv6NeighborSolicit:
+		case wire.ICMPv6NeighborSolicit:
 			return key{use: useReply, protocol: h.Protocol, a: h.Target, x: uint32(answer)}, true
-		case packet.ICMPv6RouterSolicit:
+		case wire.ICMPv6RouterSolicit:
 			return key{use: useReply, protocol: h.Protocol, x: uint32(answer)}, true
 		}
-	case packet.ProtoUDP, packet.ProtoUDPLite, packet.ProtoSCTP, packet.ProtoTCP:
+	case wire.ProtoUDP, wire.ProtoUDPLite, wire.ProtoSCTP, wire.ProtoTCP:
 		k.x, ok = uint32(h.DstPort)<<16|uint32(h.SrcPort), true
 	default:
 		ok = true
@@ -205,7 +206,7 @@ func (h *Header) answerKeys() [2]key {
 			return [2]key{}
 		}
 		k = key{use: useReply, protocol: protocolARP, a: h.Src}
-	case packet.ProtoICMP:
+	case wire.ProtoICMP:
 		k.x, k.y = uint32(h.Type), h.Word
 		switch h.Type {
 		case 43:
@@ -213,15 +214,15 @@ func (h *Header) answerKeys() [2]key {
 		case 9:
 			k.a, k.b, k.y = netip.Addr{}, netip.Addr{}, 0
 		}
-	case packet.ProtoICMPv6:
+	case wire.ProtoICMPv6:
 		k.x, k.y = uint32(h.Type), h.Word
 		switch h.Type {
-		case packet.ICMPv6NeighborAdvert:
+		case wire.ICMPv6NeighborAdvert:
 			k = key{use: useReply, protocol: h.Protocol, a: h.Target, x: uint32(h.Type)}
-		case packet.ICMPv6RouterAdvert:
+		case wire.ICMPv6RouterAdvert:
 			k = key{use: useReply, protocol: h.Protocol, x: uint32(h.Type)}
 		}
-	case packet.ProtoUDP, packet.ProtoUDPLite, packet.ProtoSCTP, packet.ProtoTCP:
+	case wire.ProtoUDP, wire.ProtoUDPLite, wire.ProtoSCTP, wire.ProtoTCP:
 		k.x = uint32(h.SrcPort)<<16 | uint32(h.DstPort)
 	}
 	anyone := k
@@ -233,7 +234,7 @@ func (h *Header) answerKeys() [2]key {
 // an address translator on the way.
 func (h *Header) quoteKeys() [3]key {
 	x, y := uint32(h.SrcPort)<<16|uint32(h.DstPort), h.Seq
-	if h.Protocol == packet.ProtoICMP || h.Protocol == packet.ProtoICMPv6 {
+	if h.Protocol == wire.ProtoICMP || h.Protocol == wire.ProtoICMPv6 {
 		x, y = h.Word, uint32(h.Type)
 	}
 	whole := key{useQuote, h.Protocol, h.Src, h.Dst, x, y}
@@ -289,10 +290,10 @@ func (m *Matcher) Sent(n uint64, p []byte, anyone bool, at time.Time) int {
 	}
 	i := int32(len(m.Probes))
 	probe := Probe{Number: n, Sent: at, Header: h, next: int32(h.Data)}
-	if h.Flags&packet.SYN != 0 {
+	if h.Flags&wire.SYN != 0 {
 		probe.next++
 	}
-	if h.Flags&packet.FIN != 0 {
+	if h.Flags&wire.FIN != 0 {
 		probe.next++
 	}
 	probe.Header.Transport = nil
@@ -396,14 +397,14 @@ func (m *Matcher) choose(b *bucket, at time.Time, fits func(*Probe) bool) (int, 
 // acknowledgedBy reports whether a TCP segment answers the probe by its numbers (RFC 9293, section 3.10.7): it
 // acknowledges what the probe took up, or resets from where the probe acknowledged. Other protocols have no numbers.
 func (p *Probe) acknowledgedBy(h *Header) bool {
-	if h.Protocol != packet.ProtoTCP {
+	if h.Protocol != wire.ProtoTCP {
 		return true
 	}
-	if h.Flags&packet.ACK != 0 && h.Ack == p.Header.Seq+uint32(p.next) {
+	if h.Flags&wire.ACK != 0 && h.Ack == p.Header.Seq+uint32(p.next) {
 		return true
 	}
-	return p.Header.Flags&packet.ACK != 0 && h.Flags&packet.RST != 0 && h.Seq == p.Header.Ack ||
-		p.Header.Flags&packet.ACK != 0 && h.Flags&packet.ACK != 0 && h.Seq == p.Header.Ack // a challenge ACK, RFC 5961
+	return p.Header.Flags&wire.ACK != 0 && h.Flags&wire.RST != 0 && h.Seq == p.Header.Ack ||
+		p.Header.Flags&wire.ACK != 0 && h.Flags&wire.ACK != 0 && h.Seq == p.Header.Ack // a challenge ACK, RFC 5961
 }
 
 // Change is a field that a quote shows changed on the way.

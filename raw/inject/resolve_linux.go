@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // Resolver finds what a packet's expression leaves to the system: source addresses by the routing table, Ethernet
@@ -350,20 +351,20 @@ func neighbourQuestion(route *Route) ([]byte, error) {
 	copy(group[13:], target[13:])
 	dst := netip.AddrFrom16(group)
 	return packet.Append(nil, &packet.Ethernet{Dst: GroupMAC(dst), Src: route.MAC}, &packet.IPv6{Src: route.Src, Dst: dst},
-		&packet.ICMPv6{Type: packet.ICMPv6NeighborSolicit, Target: route.NextHop, Options: []packet.Option{{Type: packet.NDOptionSourceLinkAddr, Data: route.MAC[:]}}})
+		&packet.ICMPv6{Type: wire.ICMPv6NeighborSolicit, Target: route.NextHop, Options: []packet.Option{{Type: wire.NDOptionSourceLinkAddr, Data: route.MAC[:]}}})
 }
 
 // neighbourAnswer reads the answer for an address out of a frame.
 func neighbourAnswer(f []byte, want netip.Addr) (mac packet.MAC, ok bool) {
 	if want.Is4() {
 		sender := want.As4()
-		if len(f) < 42 || binary.BigEndian.Uint16(f[12:]) != packet.EtherTypeARP || binary.BigEndian.Uint16(f[20:]) != 2 || !bytes.Equal(f[28:32], sender[:]) {
+		if len(f) < 42 || binary.BigEndian.Uint16(f[12:]) != wire.EtherTypeARP || binary.BigEndian.Uint16(f[20:]) != 2 || !bytes.Equal(f[28:32], sender[:]) {
 			return mac, false
 		}
 		return packet.MAC(f[22:28]), true
 	}
 	target := want.As16()
-	if len(f) < 14+40+32 || f[20] != packet.ProtoICMPv6 || f[54] != packet.ICMPv6NeighborAdvert || !bytes.Equal(f[62:78], target[:]) || f[78] != packet.NDOptionTargetLinkAddr {
+	if len(f) < 14+40+32 || f[20] != wire.ProtoICMPv6 || f[54] != wire.ICMPv6NeighborAdvert || !bytes.Equal(f[62:78], target[:]) || f[78] != wire.NDOptionTargetLinkAddr {
 		return mac, false
 	}
 	return packet.MAC(f[80:86]), true

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // xdpEngine sends frames through an AF_XDP socket in copy mode (kernel: Documentation/networking/af_xdp.rst). Frames lie
@@ -230,7 +230,7 @@ func (e *xdpEngine) refuses(p []byte) error {
 		return os.NewSyscallError("frame without an Ethernet header", unix.EINVAL)
 	}
 	limit := e.mtu + 14
-	if binary.BigEndian.Uint16(p[12:]) == packet.EtherTypeVLAN {
+	if binary.BigEndian.Uint16(p[12:]) == wire.EtherTypeVLAN {
 		limit += 4
 	}
 	if len(p) > min(limit, e.chunk) {

@@ -9,6 +9,7 @@ import (
 	"sockwire/capture"
 	"sockwire/capture/decode"
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // TestDecodeOfAppendIsTheIdentity builds random packets and reads every field back with the decoder, which shares no
@@ -33,7 +34,7 @@ func TestDecodeOfAppendIsTheIdentity(t *testing.T) {
 		ip4 := &packet.IPv4{Src: addr4(), Dst: addr4(), TTL: packet.U8(u8()), TOS: u8(), ID: u16(), Flags: packet.DontFragment * (u8() & 1)}
 		ip6 := &packet.IPv6{Src: addr6(), Dst: addr6(), HopLimit: packet.U8(u8()), TrafficClass: u8(), FlowLabel: rng.Uint32() & 0xfffff}
 		udp := &packet.UDP{SrcPort: u16(), DstPort: u16()}
-		tcp := &packet.TCP{SrcPort: u16(), DstPort: u16(), Seq: rng.Uint32(), Ack: rng.Uint32(), Flags: packet.TCPFlags(rng.Uint32() & 0x1ff), Window: packet.U16(u16()), Urgent: u16(),
+		tcp := &packet.TCP{SrcPort: u16(), DstPort: u16(), Seq: rng.Uint32(), Ack: rng.Uint32(), Flags: wire.TCPFlags(rng.Uint32() & 0x1ff), Window: packet.U16(u16()), Urgent: u16(),
 			Options: []packet.Option{packet.TCPMSS(u16()), {Type: 1}, packet.TCPTimestamps(rng.Uint32(), 0)}}
 		data := make(packet.Payload, rng.IntN(200))
 		for i := range data {
@@ -91,7 +92,7 @@ func TestDecodeOfAppendIsTheIdentity(t *testing.T) {
 			check("flow label", h.FlowLabel(), ip6.FlowLabel)
 		}
 		if isUDP {
-			check("protocol", tuple.Protocol, uint8(packet.ProtoUDP))
+			check("protocol", tuple.Protocol, uint8(wire.ProtoUDP))
 			check("source port", tuple.Src.Port(), udp.SrcPort)
 			check("destination port", tuple.Dst.Port(), udp.DstPort)
 			i := p.Find(decode.TypeUDP)

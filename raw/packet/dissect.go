@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"reflect"
+
+	"sockwire/raw/wire"
 )
 
 // Dissect takes a packet apart into layers that build it again: Append(nil, Dissect(b, first)...) is b for any b. first
@@ -197,9 +199,9 @@ func (d *dissection) read(l Layer, r *reader) Layer {
 	case *UDP:
 		l.SrcPort, l.DstPort, l.Length, l.Checksum = r.u16(), r.u16(), U16(r.u16()), U16(r.u16())
 		switch {
-		case l.DstPort == PortVXLAN && r.left() >= 8:
+		case l.DstPort == wire.PortVXLAN && r.left() >= 8:
 			return new(VXLAN)
-		case l.DstPort == PortGeneve && r.left() >= 8:
+		case l.DstPort == wire.PortGeneve && r.left() >= 8:
 			return new(Geneve)
 		}
 	case *UDPLite:
@@ -207,7 +209,7 @@ func (d *dissection) read(l Layer, r *reader) Layer {
 	case *TCP:
 		l.SrcPort, l.DstPort, l.Seq, l.Ack = r.u16(), r.u16(), r.u32(), r.u32()
 		v := r.u16()
-		l.DataOffset, l.Flags, l.Window, l.Checksum, l.Urgent = U8(uint8(v>>12)), TCPFlags(v&0xfff), U16(r.u16()), U16(r.u16()), r.u16()
+		l.DataOffset, l.Flags, l.Window, l.Checksum, l.Urgent = U8(uint8(v>>12)), wire.TCPFlags(v&0xfff), U16(r.u16()), U16(r.u16()), r.u16()
 		l.Options = readOptions4(r, r.bytes(4*int(l.DataOffset.value)-20))
 	case *SCTP:
 		l.SrcPort, l.DstPort, l.Tag, l.Checksum = r.u16(), r.u16(), r.u32(), U32(r.u32())
@@ -220,13 +222,13 @@ func (d *dissection) read(l Layer, r *reader) Layer {
 	case *GRE:
 		flags := r.u16()
 		l.Flags, l.Protocol = U16(flags), U16(r.u16())
-		if flags&GREChecksum != 0 {
+		if flags&wire.GREChecksum != 0 {
 			l.Checksum, l.Reserved1 = U16(r.u16()), r.u16()
 		}
-		if flags&GREKey != 0 {
+		if flags&wire.GREKey != 0 {
 			l.Key = U32(r.u32())
 		}
-		if flags&GRESequence != 0 {
+		if flags&wire.GRESequence != 0 {
 			l.Sequence = U32(r.u32())
 		}
 		if flags&0x4007 != 0 { // routing (RFC 1701) or another version: other fields follow
@@ -271,21 +273,21 @@ func (d *dissection) readICMPv4(l *ICMPv4, r *reader) Layer {
 	rest := r.u32()
 	high, low := uint16(rest>>16), uint16(rest)
 	switch l.Type {
-	case ICMPv4Echo, ICMPv4EchoReply, 15, 16, ICMPv4ExtendedEcho, ICMPv4ExtendedReply:
+	case wire.ICMPv4Echo, wire.ICMPv4EchoReply, 15, 16, wire.ICMPv4ExtendedEcho, wire.ICMPv4ExtendedReply:
 		l.ID, l.Seq = high, low
-	case ICMPv4Timestamp, ICMPv4TimestampReply:
+	case wire.ICMPv4Timestamp, wire.ICMPv4TimestampReply:
 		l.ID, l.Seq = high, low
 		l.Originate, l.Receive, l.Transmit = r.u32(), r.u32(), r.u32()
-	case ICMPv4AddrMask, ICMPv4AddrMaskReply:
+	case wire.ICMPv4AddrMask, wire.ICMPv4AddrMaskReply:
 		l.ID, l.Seq, l.Mask = high, low, r.addr4()
-	case ICMPv4Redirect:
+	case wire.ICMPv4Redirect:
 		l.Gateway = addrOf(number(uint64(rest)), 32)
 		return layerOfVersionAt(r)
-	case ICMPv4Unreachable, ICMPv4SourceQuench, ICMPv4TimeExceeded, ICMPv4ParamProblem:
+	case wire.ICMPv4Unreachable, wire.ICMPv4SourceQuench, wire.ICMPv4TimeExceeded, wire.ICMPv4ParamProblem:
 		switch l.Type {
-		case ICMPv4Unreachable:
+		case wire.ICMPv4Unreachable:
 			l.MTU, l.Rest = low, rest&0xff000000
-		case ICMPv4ParamProblem:
+		case wire.ICMPv4ParamProblem:
 			l.Pointer, l.Rest = uint8(high>>8), uint32(low)
 		default:
 			l.Rest = rest &^ 0xff0000
@@ -308,7 +310,7 @@ func (d *dissection) extensions(r *reader, n int) []ICMPExtension {
 		return nil
 	}
 	b := r.b[r.pos+n:]
-	if b[0] != icmpExtensionVersion<<4 || b[1] != 0 || Checksum(b) != 0 {
+	if b[0] != icmpExtensionVersion<<4 || b[1] != 0 || wire.Checksum(b) != 0 {
 		return nil
 	}
 	var list []ICMPExtension
@@ -331,38 +333,38 @@ func (d *dissection) readICMPv6(l *ICMPv6, r *reader) Layer {
 	l.Type, l.Code, l.Checksum = r.u8(), r.u8(), U16(r.u16())
 	rest := r.u32()
 	switch l.Type {
-	case ICMPv6Echo, ICMPv6EchoReply, ICMPv6ExtendedEcho, ICMPv6ExtendedReply:
+	case wire.ICMPv6Echo, wire.ICMPv6EchoReply, wire.ICMPv6ExtendedEcho, wire.ICMPv6ExtendedReply:
 		l.ID, l.Seq = uint16(rest>>16), uint16(rest)
-	case ICMPv6PacketTooBig:
+	case wire.ICMPv6PacketTooBig:
 		l.MTU = rest
 		return layerOfVersionAt(r)
-	case ICMPv6ParamProblem:
+	case wire.ICMPv6ParamProblem:
 		l.Pointer = rest
 		return layerOfVersionAt(r)
-	case ICMPv6Unreachable, ICMPv6TimeExceeded:
+	case wire.ICMPv6Unreachable, wire.ICMPv6TimeExceeded:
 		l.Rest = rest & 0xffffff
 		if length := uint8(rest >> 24); length != 0 {
 			l.Length = U8(length)
 			l.Extension = d.extensions(r, 8*int(length))
 		}
 		return layerOfVersionAt(r)
-	case ICMPv6RouterAdvert:
+	case wire.ICMPv6RouterAdvert:
 		l.HopLimit, l.Flags, l.Lifetime = uint8(rest>>24), uint8(rest>>16), uint16(rest)
 		l.ReachableTime, l.RetransTimer = r.u32(), r.u32()
 		l.Options = readNDOptions(r)
-	case ICMPv6RouterSolicit:
+	case wire.ICMPv6RouterSolicit:
 		l.Rest = rest
 		l.Options = readNDOptions(r)
-	case ICMPv6NeighborSolicit, ICMPv6NeighborAdvert:
+	case wire.ICMPv6NeighborSolicit, wire.ICMPv6NeighborAdvert:
 		l.Flags, l.Rest = uint8(rest>>24), rest&0xffffff
 		l.Target = r.addr6()
 		l.Options = readNDOptions(r)
-	case ICMPv6Redirect:
+	case wire.ICMPv6Redirect:
 		l.Rest, l.Target, l.Destination = rest, r.addr6(), r.addr6()
 		l.Options = readNDOptions(r)
-	case ICMPv6MLDQuery, ICMPv6MLDReport, ICMPv6MLDDone:
+	case wire.ICMPv6MLDQuery, wire.ICMPv6MLDReport, wire.ICMPv6MLDDone:
 		l.ID, l.Seq, l.Group = uint16(rest>>16), uint16(rest), r.addr6()
-		if start := r.pos; l.Type == ICMPv6MLDQuery && r.left() >= 4 {
+		if start := r.pos; l.Type == wire.ICMPv6MLDQuery && r.left() >= 4 {
 			q := r.sourceQuery(128)
 			if r.bad {
 				r.pos, r.bad = start, false
@@ -370,7 +372,7 @@ func (d *dissection) readICMPv6(l *ICMPv6, r *reader) Layer {
 			}
 			l.Flags, l.Interval, l.NumSources, l.Sources = q.Flags.value, q.Interval, q.NumSources, q.Sources
 		}
-	case ICMPv6MLDv2Report:
+	case wire.ICMPv6MLDv2Report:
 		if l.Records = r.records(int(rest&0xffff), 128); rest != uint32(len(l.Records)) {
 			l.Rest = rest
 		}
@@ -419,7 +421,7 @@ func readOptionsHeader(r *reader, nh, length *Opt[uint8], options *[]Option) Lay
 	var all, plain []Option
 	for b := whole; len(b) > 0; {
 		o := Option{Type: b[0]}
-		if o.Type == IPv6OptionPad1 {
+		if o.Type == wire.IPv6OptionPad1 {
 			all, b = append(all, o), b[1:]
 			continue
 		}
@@ -433,7 +435,7 @@ func readOptionsHeader(r *reader, nh, length *Opt[uint8], options *[]Option) Lay
 		}
 		o.Data, b = b[2:size:size], b[size:]
 		all = append(all, o)
-		if o.Type != IPv6OptionPadN {
+		if o.Type != wire.IPv6OptionPadN {
 			plain = append(plain, o)
 		}
 	}
@@ -492,24 +494,24 @@ func layerOfVersionAt(r *reader) Layer {
 
 func layerOfEtherType(t uint16) Layer {
 	switch t {
-	case EtherTypeIPv4:
+	case wire.EtherTypeIPv4:
 		return new(IPv4)
-	case EtherTypeIPv6:
+	case wire.EtherTypeIPv6:
 		return new(IPv6)
-	case EtherTypeARP:
+	case wire.EtherTypeARP:
 		return new(ARP)
-	case EtherTypeVLAN, EtherTypeQinQ, 0x9100:
+	case wire.EtherTypeVLAN, wire.EtherTypeQinQ, 0x9100:
 		return &VLAN{TPID: U16(t)}
-	case EtherTypeMPLS, 0x8848:
+	case wire.EtherTypeMPLS, 0x8848:
 		return new(MPLS)
-	case EtherTypePPPoE, EtherTypePPPoEDisc:
+	case wire.EtherTypePPPoE, wire.EtherTypePPPoEDisc:
 		return new(PPPoE)
 	}
 	return nil
 }
 
 func layerOfTunnelType(t uint16) Layer {
-	if t == EtherTypeTEB {
+	if t == wire.EtherTypeTEB {
 		return new(Ethernet)
 	}
 	return layerOfEtherType(t)
@@ -517,43 +519,43 @@ func layerOfTunnelType(t uint16) Layer {
 
 func layerOfProtocol(p uint8) Layer {
 	switch p {
-	case ProtoHopByHop:
+	case wire.ProtoHopByHop:
 		return new(HopByHop)
-	case ProtoICMP:
+	case wire.ProtoICMP:
 		return new(ICMPv4)
-	case ProtoIGMP:
+	case wire.ProtoIGMP:
 		return new(IGMP)
-	case ProtoIPv4:
+	case wire.ProtoIPv4:
 		return new(IPv4)
-	case ProtoTCP:
+	case wire.ProtoTCP:
 		return new(TCP)
-	case ProtoUDP:
+	case wire.ProtoUDP:
 		return new(UDP)
-	case ProtoIPv6:
+	case wire.ProtoIPv6:
 		return new(IPv6)
-	case ProtoRouting:
+	case wire.ProtoRouting:
 		return new(Routing)
-	case ProtoFragment:
+	case wire.ProtoFragment:
 		return new(Fragment)
-	case ProtoGRE:
+	case wire.ProtoGRE:
 		return new(GRE)
-	case ProtoESP:
+	case wire.ProtoESP:
 		return new(ESP)
-	case ProtoAH:
+	case wire.ProtoAH:
 		return new(AH)
-	case ProtoICMPv6:
+	case wire.ProtoICMPv6:
 		return new(ICMPv6)
-	case ProtoDstOpts:
+	case wire.ProtoDstOpts:
 		return new(DestinationOptions)
-	case ProtoSCTP:
+	case wire.ProtoSCTP:
 		return new(SCTP)
-	case ProtoUDPLite:
+	case wire.ProtoUDPLite:
 		return new(UDPLite)
-	case ProtoMPLS:
+	case wire.ProtoMPLS:
 		return new(MPLS)
-	case ProtoEthernet:
+	case wire.ProtoEthernet:
 		return new(Ethernet)
-	case ProtoMobility, ProtoHIP, ProtoShim6:
+	case wire.ProtoMobility, wire.ProtoHIP, wire.ProtoShim6:
 		return &IPv6Extension{Protocol: p}
 	}
 	return nil

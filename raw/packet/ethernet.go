@@ -5,19 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-)
 
-// EtherTypes (IEEE 802 numbers).
-const (
-	EtherTypeIPv4      = 0x0800
-	EtherTypeARP       = 0x0806
-	EtherTypeVLAN      = 0x8100
-	EtherTypeIPv6      = 0x86dd
-	EtherTypeMPLS      = 0x8847
-	EtherTypePPPoEDisc = 0x8863
-	EtherTypePPPoE     = 0x8864
-	EtherTypeQinQ      = 0x88a8
-	EtherTypeTEB       = 0x6558 // an Ethernet frame inside GRE or Geneve
+	"sockwire/raw/wire"
 )
 
 // MAC is an Ethernet address.
@@ -98,7 +87,7 @@ func (v *VLAN) append(b []byte, next Layer) ([]byte, error) {
 
 func (a *ARP) append(b []byte) ([]byte, error) {
 	b = binary.BigEndian.AppendUint16(b, a.HardwareType.Or(1))
-	b = binary.BigEndian.AppendUint16(b, a.ProtocolType.Or(EtherTypeIPv4))
+	b = binary.BigEndian.AppendUint16(b, a.ProtocolType.Or(wire.EtherTypeIPv4))
 	b = append(b, a.HardwareLength.Or(6), a.ProtocolLength.Or(4))
 	b = binary.BigEndian.AppendUint16(b, a.Operation.Or(1))
 	b = append(b, a.SenderMAC[:]...)

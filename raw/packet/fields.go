@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"reflect"
 	"strconv"
+
+	"sockwire/raw/wire"
 )
 
 // layerKind is what the expression language knows of one kind of layer. Its fields come from the struct's tags.
@@ -27,8 +29,8 @@ var protocolNames = map[string]uint64{"hopopts": 0, "icmp": 1, "igmp": 2, "ip": 
 	"frag": 44, "gre": 47, "esp": 50, "ah": 51, "icmp6": 58, "none": 59, "dstopts": 60, "sctp": 132, "mobility": 135, "udplite": 136, "mpls": 137,
 	"hip": 139, "shim6": 140}
 
-var etherTypeNames = map[string]uint64{"ip": EtherTypeIPv4, "arp": EtherTypeARP, "ip6": EtherTypeIPv6, "vlan": EtherTypeVLAN, "qinq": EtherTypeQinQ,
-	"mpls": EtherTypeMPLS, "pppoe": EtherTypePPPoE, "eth": EtherTypeTEB}
+var etherTypeNames = map[string]uint64{"ip": wire.EtherTypeIPv4, "arp": wire.EtherTypeARP, "ip6": wire.EtherTypeIPv6, "vlan": wire.EtherTypeVLAN, "qinq": wire.EtherTypeQinQ,
+	"mpls": wire.EtherTypeMPLS, "pppoe": wire.EtherTypePPPoE, "eth": wire.EtherTypeTEB}
 
 var icmp4Names = map[string]uint64{"echo": 8, "echoreply": 0, "unreachable": 3, "redirect": 5, "timeexceeded": 11, "paramproblem": 12,
 	"timestamp": 13, "timestampreply": 14, "mask": 17, "maskreply": 18, "routeradvert": 9, "routersolicit": 10}
@@ -36,13 +38,13 @@ var icmp4Names = map[string]uint64{"echo": 8, "echoreply": 0, "unreachable": 3, 
 var icmp6Names = map[string]uint64{"unreachable": 1, "toobig": 2, "timeexceeded": 3, "paramproblem": 4, "echo": 128, "echoreply": 129,
 	"mldquery": 130, "mldreport": 131, "mlddone": 132, "rs": 133, "ra": 134, "ns": 135, "na": 136, "redirect": 137, "mld2report": 143}
 
-var extensionAliases = map[string]uint64{"mobility": ProtoMobility, "hip": ProtoHIP, "shim6": ProtoShim6}
+var extensionAliases = map[string]uint64{"mobility": wire.ProtoMobility, "hip": wire.ProtoHIP, "shim6": wire.ProtoShim6}
 
 // layerKinds are the layers with fields, in the order that help shows them.
 var layerKinds = []*layerKind{
 	{name: "eth", make: func() Layer { return new(Ethernet) }, names: map[string]map[string]uint64{"type": etherTypeNames}},
 	{name: "vlan", make: func() Layer { return new(VLAN) }, names: map[string]map[string]uint64{"type": etherTypeNames, "tpid": etherTypeNames}},
-	{name: "qinq", make: func() Layer { return &VLAN{TPID: U16(EtherTypeQinQ)} }, names: map[string]map[string]uint64{"type": etherTypeNames, "tpid": etherTypeNames}},
+	{name: "qinq", make: func() Layer { return &VLAN{TPID: U16(wire.EtherTypeQinQ)} }, names: map[string]map[string]uint64{"type": etherTypeNames, "tpid": etherTypeNames}},
 	{name: "mpls", make: func() Layer { return new(MPLS) }},
 	{name: "pppoe", make: func() Layer { return new(PPPoE) }},
 	{name: "arp", make: func() Layer { return new(ARP) }, family: 32, names: map[string]map[string]uint64{"op": {"request": 1, "reply": 2}, "ptype": etherTypeNames}},
@@ -55,9 +57,9 @@ var layerKinds = []*layerKind{
 	{name: "rh", make: func() Layer { return new(Routing) }, family: 128, names: map[string]map[string]uint64{"nh": protocolNames}},
 	{name: "frag", make: func() Layer { return new(Fragment) }, names: map[string]map[string]uint64{"nh": protocolNames}},
 	{name: "ext", make: func() Layer { return new(IPv6Extension) }, names: map[string]map[string]uint64{"nh": protocolNames, "proto": protocolNames}},
-	{name: "mobility", make: func() Layer { return &IPv6Extension{Protocol: ProtoMobility} }, names: map[string]map[string]uint64{"nh": protocolNames}},
-	{name: "hip", make: func() Layer { return &IPv6Extension{Protocol: ProtoHIP} }, names: map[string]map[string]uint64{"nh": protocolNames}},
-	{name: "shim6", make: func() Layer { return &IPv6Extension{Protocol: ProtoShim6} }, names: map[string]map[string]uint64{"nh": protocolNames}},
+	{name: "mobility", make: func() Layer { return &IPv6Extension{Protocol: wire.ProtoMobility} }, names: map[string]map[string]uint64{"nh": protocolNames}},
+	{name: "hip", make: func() Layer { return &IPv6Extension{Protocol: wire.ProtoHIP} }, names: map[string]map[string]uint64{"nh": protocolNames}},
+	{name: "shim6", make: func() Layer { return &IPv6Extension{Protocol: wire.ProtoShim6} }, names: map[string]map[string]uint64{"nh": protocolNames}},
 	{name: "ah", make: func() Layer { return new(AH) }, names: map[string]map[string]uint64{"nh": protocolNames}},
 	{name: "esp", make: func() Layer { return new(ESP) }},
 	{name: "icmp", make: func() Layer { return new(ICMPv4) }, family: 32, names: map[string]map[string]uint64{"type": icmp4Names}},
@@ -92,7 +94,7 @@ func kindByName(name string) *layerKind {
 func kindOf(l Layer) *layerKind {
 	switch l := l.(type) {
 	case *VLAN:
-		if tpid, ok := l.TPID.Get(); ok && tpid == EtherTypeQinQ {
+		if tpid, ok := l.TPID.Get(); ok && tpid == wire.EtherTypeQinQ {
 			return kindByName("qinq")
 		}
 	case *IPv6Extension:
@@ -136,7 +138,7 @@ func (k *layerKind) describeField(f reflect.StructField, index int) field {
 	switch f.Type {
 	case reflect.TypeFor[uint8]():
 		d.bits = 8
-	case reflect.TypeFor[uint16](), reflect.TypeFor[TCPFlags]():
+	case reflect.TypeFor[uint16](), reflect.TypeFor[wire.TCPFlags]():
 		d.bits = 16
 	case reflect.TypeFor[uint32]():
 		d.bits = 32
@@ -194,8 +196,8 @@ func (t *target) set(s scalar) {
 		*p = uint16(v)
 	case *uint32:
 		*p = uint32(v)
-	case *TCPFlags:
-		*p = TCPFlags(v)
+	case *wire.TCPFlags:
+		*p = wire.TCPFlags(v)
 	case *bool:
 		*p = v != 0
 	case *Opt[uint8]:
@@ -231,7 +233,7 @@ func (t *target) get() scalar {
 		return number(uint64(*p))
 	case *uint32:
 		return number(uint64(*p))
-	case *TCPFlags:
+	case *wire.TCPFlags:
 		return number(uint64(*p))
 	case *bool:
 		if *p {

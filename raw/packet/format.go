@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"sockwire/raw/wire"
 )
 
 // Format writes layers as an expression that [Parse] reads: it builds the same bytes, whatever the seed. Each layer
@@ -42,11 +44,11 @@ func formatLayer(s *strings.Builder, l Layer) {
 	always := alwaysWritten[kind.name]
 	switch l := l.(type) {
 	case *ICMPv4:
-		if l.Type == ICMPv4Echo {
+		if l.Type == wire.ICMPv4Echo {
 			always = []string{"type", "id"}
 		}
 	case *ICMPv6:
-		if l.Type == ICMPv6Echo {
+		if l.Type == wire.ICMPv6Echo {
 			always = []string{"type", "id"}
 		}
 	}
@@ -102,9 +104,9 @@ func formatField(kind *layerKind, f field, ptr any) string {
 		return p.String()
 	case *MAC:
 		return p.String()
-	case *TCPFlags:
+	case *wire.TCPFlags:
 		if *p&^0x1ff == 0 {
-			return p.String()
+			return p.Letters()
 		}
 	case *Opt[uint8]:
 		if !p.given {

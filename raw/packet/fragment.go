@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+
+	"sockwire/raw/wire"
 )
 
 // fragmentation is the frag{mtu=…} of an expression: cut the packet at its place into fragments.
@@ -164,7 +166,7 @@ func appendFragment4(b, whole []byte, ip, data, from, to, end int) []byte {
 	header := start + ip
 	for options := whole[ip+20 : data]; len(options) > 0; {
 		n := 1
-		if options[0] > IPv4OptionNop && len(options) > 1 {
+		if options[0] > wire.IPv4OptionNop && len(options) > 1 {
 			n = min(max(int(options[1]), 2), len(options))
 		}
 		if from == data || options[0]&0x80 != 0 {
@@ -173,7 +175,7 @@ func appendFragment4(b, whole []byte, ip, data, from, to, end int) []byte {
 		options = options[n:]
 	}
 	for (len(b)-header)%4 != 0 {
-		b = append(b, IPv4OptionEnd)
+		b = append(b, wire.IPv4OptionEnd)
 	}
 	headerSize := len(b) - header
 	b = append(b, whole[from:to]...)
@@ -186,7 +188,7 @@ func appendFragment4(b, whole []byte, ip, data, from, to, end int) []byte {
 	}
 	binary.BigEndian.PutUint16(h[6:], flags)
 	h[10], h[11] = 0, 0
-	binary.BigEndian.PutUint16(h[10:], Checksum(h[:headerSize]))
+	binary.BigEndian.PutUint16(h[10:], wire.Checksum(h[:headerSize]))
 	return b
 }
 
@@ -208,7 +210,7 @@ func (f *fragmentation) appendFragment6(b, whole []byte, ip, data, from, to, end
 		offset |= 1
 	}
 	b = append(b, b[nh], 0)
-	b[nh] = ProtoFragment
+	b[nh] = wire.ProtoFragment
 	b = binary.BigEndian.AppendUint16(b, offset)
 	b = binary.BigEndian.AppendUint32(b, id)
 	b = append(b, whole[from:to]...)

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"sockwire/raw/wire"
 )
 
 // GoCode returns Go source: the arguments of [Append], one layer on each line, that build the same bytes as layers.
@@ -54,7 +56,7 @@ func goValue(v reflect.Value) string {
 		return "[]byte(" + strconv.Quote(string(x)) + ")"
 	case bool:
 		return strconv.FormatBool(x)
-	case TCPFlags:
+	case wire.TCPFlags:
 		return fmt.Sprintf("%#x", uint16(x))
 	}
 	if v.Kind() == reflect.Slice {

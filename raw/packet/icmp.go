@@ -4,59 +4,15 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+
+	"sockwire/raw/wire"
 )
 
-// ICMPv4 types (IANA).
+// Of the extension structure behind what an error quotes (RFC 4884).
 const (
-	ICMPv4EchoReply       = 0
-	ICMPv4Unreachable     = 3
-	ICMPv4SourceQuench    = 4
-	ICMPv4Redirect        = 5
-	ICMPv4Echo            = 8
-	ICMPv4RouterAdvert    = 9
-	ICMPv4RouterSolicit   = 10
-	ICMPv4TimeExceeded    = 11
-	ICMPv4ParamProblem    = 12
-	ICMPv4Timestamp       = 13
-	ICMPv4TimestampReply  = 14
-	ICMPv4AddrMask        = 17
-	ICMPv4AddrMaskReply   = 18
-	ICMPv4ExtendedEcho    = 42
-	ICMPv4ExtendedReply   = 43
-	icmpQuoteMin          = 128 // RFC 4884: a quote before extensions is padded to this
+	icmpQuoteMin          = 128 // a quote before extensions is padded to this
 	icmpExtensionVersion  = 2
 	icmpExtensionTopBytes = 4
-)
-
-// ICMPv6 types (IANA).
-const (
-	ICMPv6Unreachable     = 1
-	ICMPv6PacketTooBig    = 2
-	ICMPv6TimeExceeded    = 3
-	ICMPv6ParamProblem    = 4
-	ICMPv6Echo            = 128
-	ICMPv6EchoReply       = 129
-	ICMPv6MLDQuery        = 130
-	ICMPv6MLDReport       = 131
-	ICMPv6MLDDone         = 132
-	ICMPv6RouterSolicit   = 133
-	ICMPv6RouterAdvert    = 134
-	ICMPv6NeighborSolicit = 135
-	ICMPv6NeighborAdvert  = 136
-	ICMPv6Redirect        = 137
-	ICMPv6MLDv2Report     = 143
-	ICMPv6ExtendedEcho    = 160
-	ICMPv6ExtendedReply   = 161
-)
-
-// The bits of ICMPv6.Flags in a neighbour advertisement (RFC 4861), in the header's byte 4, and in a router
-// advertisement, in byte 5.
-const (
-	NDRouter    = 0x80
-	NDSolicited = 0x40
-	NDOverride  = 0x20
-	RAManaged   = 0x80
-	RAOther     = 0x40
 )
 
 // ICMPExtension is one object of an RFC 4884 extension structure: class 1 an MPLS label stack (RFC 4950), class 2
@@ -140,11 +96,11 @@ func (h *ICMPv4) append(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint32(b, rest)
 	switch h.Type {
-	case ICMPv4Timestamp, ICMPv4TimestampReply:
+	case wire.ICMPv4Timestamp, wire.ICMPv4TimestampReply:
 		b = binary.BigEndian.AppendUint32(b, h.Originate)
 		b = binary.BigEndian.AppendUint32(b, h.Receive)
 		b = binary.BigEndian.AppendUint32(b, h.Transmit)
-	case ICMPv4AddrMask, ICMPv4AddrMaskReply:
+	case wire.ICMPv4AddrMask, wire.ICMPv4AddrMaskReply:
 		return appendAddr4(b, h.Mask)
 	}
 	return b, nil
@@ -162,7 +118,7 @@ func (h *ICMPv4) finish(b []byte, start int) ([]byte, error) {
 	}
 	check, given := h.Checksum.Get()
 	if !given {
-		check = Checksum(b[start:])
+		check = wire.Checksum(b[start:])
 	}
 	binary.BigEndian.PutUint16(b[start+2:], check)
 	return b, nil
@@ -171,32 +127,32 @@ func (h *ICMPv4) finish(b []byte, start int) ([]byte, error) {
 func (h *ICMPv6) append(b []byte) ([]byte, error) {
 	b = append(b, h.Type, h.Code, 0, 0)
 	rest := h.Rest | uint32(h.ID)<<16 | uint32(h.Seq) | h.MTU | h.Pointer | uint32(h.Length.value)<<24
-	if h.Type == ICMPv6RouterAdvert {
+	if h.Type == wire.ICMPv6RouterAdvert {
 		rest |= uint32(h.HopLimit)<<24 | uint32(h.Flags)<<16 | uint32(h.Lifetime)
-	} else if h.Type != ICMPv6MLDQuery {
+	} else if h.Type != wire.ICMPv6MLDQuery {
 		rest |= uint32(h.Flags) << 24
 	}
-	if h.Type == ICMPv6MLDv2Report && rest == 0 {
+	if h.Type == wire.ICMPv6MLDv2Report && rest == 0 {
 		rest = uint32(len(h.Records))
 	}
 	b = binary.BigEndian.AppendUint32(b, rest)
 	var err error
 	switch h.Type {
-	case ICMPv6RouterAdvert:
+	case wire.ICMPv6RouterAdvert:
 		b = binary.BigEndian.AppendUint32(b, h.ReachableTime)
 		b = binary.BigEndian.AppendUint32(b, h.RetransTimer)
-	case ICMPv6NeighborSolicit, ICMPv6NeighborAdvert:
+	case wire.ICMPv6NeighborSolicit, wire.ICMPv6NeighborAdvert:
 		b, err = appendAddr6(b, h.Target)
-	case ICMPv6Redirect:
+	case wire.ICMPv6Redirect:
 		if b, err = appendAddr6(b, h.Target); err == nil {
 			b, err = appendAddr6(b, h.Destination)
 		}
-	case ICMPv6MLDQuery, ICMPv6MLDReport, ICMPv6MLDDone:
+	case wire.ICMPv6MLDQuery, wire.ICMPv6MLDReport, wire.ICMPv6MLDDone:
 		b, err = appendAddr6(b, h.Group)
-		if q := h.query(); err == nil && h.Type == ICMPv6MLDQuery && q.given() {
+		if q := h.query(); err == nil && h.Type == wire.ICMPv6MLDQuery && q.given() {
 			b, err = q.append(b, 128)
 		}
-	case ICMPv6MLDv2Report:
+	case wire.ICMPv6MLDv2Report:
 		b, err = appendRecords(b, h.Records, 128)
 	}
 	if err != nil {
@@ -236,7 +192,7 @@ func (h *ICMPv6) finish(b []byte, start int, outer []Layer) ([]byte, error) {
 	}
 	check, given := h.Checksum.Get()
 	if !given {
-		if pseudo, ok := pseudoHeader(outer, ProtoICMPv6, len(b)-start); ok {
+		if pseudo, ok := pseudoHeader(outer, wire.ProtoICMPv6, len(b)-start); ok {
 			check = pseudo.Add(b[start:]).Checksum()
 		}
 	}
@@ -256,6 +212,6 @@ func appendICMPExtensions(b []byte, at int, objects []ICMPExtension) []byte {
 		b = append(b, o.Class, o.CType)
 		b = append(b, o.Data...)
 	}
-	binary.BigEndian.PutUint16(b[at+2:], Checksum(b[at:]))
+	binary.BigEndian.PutUint16(b[at+2:], wire.Checksum(b[at:]))
 	return b
 }

@@ -3,6 +3,8 @@ package packet
 import (
 	"encoding/binary"
 	"net/netip"
+
+	"sockwire/raw/wire"
 )
 
 // IGMP types (RFC 2236, RFC 3376).
@@ -52,7 +54,7 @@ func (h *IGMP) append(b []byte) ([]byte, error) {
 func (h *IGMP) finish(b []byte, start int) {
 	check, given := h.Checksum.Get()
 	if !given {
-		check = Checksum(b[start:])
+		check = wire.Checksum(b[start:])
 	}
 	binary.BigEndian.PutUint16(b[start+2:], check)
 }

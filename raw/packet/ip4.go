@@ -4,37 +4,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+
+	"sockwire/raw/wire"
 )
 
-// Protocol numbers (IANA), used by IPv4 as Protocol and by IPv6 as NextHeader.
-const (
-	ProtoHopByHop  = 0
-	ProtoICMP      = 1
-	ProtoIGMP      = 2
-	ProtoIPv4      = 4
-	ProtoTCP       = 6
-	ProtoUDP       = 17
-	ProtoIPv6      = 41
-	ProtoRouting   = 43
-	ProtoFragment  = 44
-	ProtoGRE       = 47
-	ProtoESP       = 50
-	ProtoAH        = 51
-	ProtoICMPv6    = 58
-	ProtoNone      = 59
-	ProtoDstOpts   = 60
-	ProtoSCTP      = 132
-	ProtoMobility  = 135
-	ProtoUDPLite   = 136
-	ProtoMPLS      = 137
-	ProtoHIP       = 139
-	ProtoShim6     = 140
-	ProtoEthernet  = 143
-	ProtoReserved  = 255
-	ProtoTesting   = 253 // for experiments, RFC 3692
-	ProtoTesting2  = 254
-	maxIPv4Options = 40
-)
+const maxIPv4Options = 40 // bytes
 
 // The bits of IPv4.Flags.
 const (
@@ -114,7 +88,7 @@ func (h *IPv4) finish(b []byte, start, size int) error {
 	binary.BigEndian.PutUint16(b[start+2:], h.TotalLength.Or(uint16(length)))
 	check, given := h.Checksum.Get()
 	if !given {
-		check = Checksum(b[start : start+size])
+		check = wire.Checksum(b[start : start+size])
 	}
 	binary.BigEndian.PutUint16(b[start+10:], check)
 	return nil
@@ -125,7 +99,7 @@ func (h *IPv4) finish(b []byte, start, size int) error {
 func (h *IPv4) final() netip.Addr {
 	for i := range h.Options {
 		o := &h.Options[i]
-		if (o.Type == IPv4OptionLSRR || o.Type == IPv4OptionSSRR) && len(o.Data) >= 5 && int(o.Data[0]) <= len(o.Data) {
+		if (o.Type == wire.IPv4OptionLSRR || o.Type == wire.IPv4OptionSSRR) && len(o.Data) >= 5 && int(o.Data[0]) <= len(o.Data) {
 			return netip.AddrFrom4([4]byte(o.Data[len(o.Data)-4:]))
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+
+	"sockwire/raw/wire"
 )
 
 // IPv6 is an IPv6 header (RFC 8200). A missing address is written as ::, a missing hop limit as 64, or what the
@@ -117,9 +119,9 @@ func hopLimit(below []Layer) uint8 {
 		switch l := l.(type) {
 		case *ICMPv6:
 			switch {
-			case l.Type >= ICMPv6RouterSolicit && l.Type <= ICMPv6Redirect:
+			case l.Type >= wire.ICMPv6RouterSolicit && l.Type <= wire.ICMPv6Redirect:
 				return 255
-			case l.Type >= ICMPv6MLDQuery && l.Type <= ICMPv6MLDDone, l.Type == ICMPv6MLDv2Report:
+			case l.Type >= wire.ICMPv6MLDQuery && l.Type <= wire.ICMPv6MLDDone, l.Type == wire.ICMPv6MLDv2Report:
 				return 1
 			}
 			return 64
@@ -148,7 +150,7 @@ func (h *IPv6) finish(b []byte, start int, next Layer) error {
 
 func (h *HopByHop) jumbo() bool {
 	for i := range h.Options {
-		if h.Options[i].Type == IPv6OptionJumbo {
+		if h.Options[i].Type == wire.IPv6OptionJumbo {
 			return true
 		}
 	}
@@ -159,7 +161,7 @@ func (h *HopByHop) jumbo() bool {
 // section 6.3).
 func (h *DestinationOptions) home() (netip.Addr, bool) {
 	for i := range h.Options {
-		if o := &h.Options[i]; o.Type == IPv6OptionHomeAddress && len(o.Data) == 16 {
+		if o := &h.Options[i]; o.Type == wire.IPv6OptionHomeAddress && len(o.Data) == 16 {
 			return netip.AddrFrom16([16]byte(o.Data)), true
 		}
 	}

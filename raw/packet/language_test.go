@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 func TestSyntaxErrorsSayWhere(t *testing.T) {
@@ -354,7 +355,7 @@ func TestGoCodeBuildsTheSame(t *testing.T) {
 func TestDestinationsOfSourceRoutes(t *testing.T) {
 	b := build(t, "ip{src=192.0.2.1, dst=198.51.100.2, options=[lsrr{ptr=4, addrs=[192.0.2.9]}]} / udp{sport=1, dport=2}", 0)
 	data := b[28:]
-	pseudo := packet.PseudoHeader(netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.9"), 17, len(data))
+	pseudo := wire.PseudoHeader(netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.9"), 17, len(data))
 	if pseudo.Add(data).Checksum() != 0 {
 		t.Errorf("the checksum does not cover the end of the route: %x", b)
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+
+	"sockwire/raw/wire"
 )
 
 // Layer is one layer of a packet: a pointer to one of this package's header structs, or a [Payload]. The set is
@@ -188,7 +190,7 @@ func finishLayer(b []byte, layers []Layer, i int, starts []int) ([]byte, error) 
 }
 
 // pseudoHeader returns the sum of the pseudo-header of the nearest IP layer of outer.
-func pseudoHeader(outer []Layer, protocol uint8, length int) (Sum, bool) {
+func pseudoHeader(outer []Layer, protocol uint8, length int) (wire.Sum, bool) {
 	var final, home netip.Addr
 	for i := len(outer) - 1; i >= 0; i-- {
 		switch l := outer[i].(type) {
@@ -201,7 +203,7 @@ func pseudoHeader(outer []Layer, protocol uint8, length int) (Sum, bool) {
 				home = a
 			}
 		case *IPv4:
-			return PseudoHeader(l.Src, l.final(), protocol, length), true
+			return wire.PseudoHeader(l.Src, l.final(), protocol, length), true
 		case *IPv6:
 			src, dst := l.Src, l.Dst
 			if final.IsValid() {
@@ -210,7 +212,7 @@ func pseudoHeader(outer []Layer, protocol uint8, length int) (Sum, bool) {
 			if home.IsValid() {
 				src = home
 			}
-			return PseudoHeader(src, dst, protocol, length), true
+			return wire.PseudoHeader(src, dst, protocol, length), true
 		}
 	}
 	return 0, false
@@ -220,45 +222,45 @@ func pseudoHeader(outer []Layer, protocol uint8, length int) (Sum, bool) {
 func ipProtocol(l Layer) (proto uint8, known bool) {
 	switch l := l.(type) {
 	case nil:
-		return ProtoNone, true
+		return wire.ProtoNone, true
 	case *Ethernet:
-		return ProtoEthernet, true
+		return wire.ProtoEthernet, true
 	case *IPv4:
-		return ProtoIPv4, true
+		return wire.ProtoIPv4, true
 	case *IPv6:
-		return ProtoIPv6, true
+		return wire.ProtoIPv6, true
 	case *HopByHop:
-		return ProtoHopByHop, true
+		return wire.ProtoHopByHop, true
 	case *DestinationOptions:
-		return ProtoDstOpts, true
+		return wire.ProtoDstOpts, true
 	case *Routing:
-		return ProtoRouting, true
+		return wire.ProtoRouting, true
 	case *Fragment:
-		return ProtoFragment, true
+		return wire.ProtoFragment, true
 	case *IPv6Extension:
 		return l.Protocol, true
 	case *AH:
-		return ProtoAH, true
+		return wire.ProtoAH, true
 	case *ESP:
-		return ProtoESP, true
+		return wire.ProtoESP, true
 	case *ICMPv4:
-		return ProtoICMP, true
+		return wire.ProtoICMP, true
 	case *ICMPv6:
-		return ProtoICMPv6, true
+		return wire.ProtoICMPv6, true
 	case *UDP:
-		return ProtoUDP, true
+		return wire.ProtoUDP, true
 	case *TCP:
-		return ProtoTCP, true
+		return wire.ProtoTCP, true
 	case *MPLS:
-		return ProtoMPLS, true
+		return wire.ProtoMPLS, true
 	case *IGMP:
-		return ProtoIGMP, true
+		return wire.ProtoIGMP, true
 	case *SCTP:
-		return ProtoSCTP, true
+		return wire.ProtoSCTP, true
 	case *GRE:
-		return ProtoGRE, true
+		return wire.ProtoGRE, true
 	case *UDPLite:
-		return ProtoUDPLite, true
+		return wire.ProtoUDPLite, true
 	}
 	return 0, false
 }
@@ -267,20 +269,20 @@ func ipProtocol(l Layer) (proto uint8, known bool) {
 func etherType(l Layer) (t uint16, known bool) {
 	switch l := l.(type) {
 	case *VLAN:
-		return l.TPID.Or(EtherTypeVLAN), true
+		return l.TPID.Or(wire.EtherTypeVLAN), true
 	case *ARP:
-		return EtherTypeARP, true
+		return wire.EtherTypeARP, true
 	case *MPLS:
-		return EtherTypeMPLS, true
+		return wire.EtherTypeMPLS, true
 	case *PPPoE:
 		if l.Code != 0 {
-			return EtherTypePPPoEDisc, true
+			return wire.EtherTypePPPoEDisc, true
 		}
-		return EtherTypePPPoE, true
+		return wire.EtherTypePPPoE, true
 	case *IPv4:
-		return EtherTypeIPv4, true
+		return wire.EtherTypeIPv4, true
 	case *IPv6:
-		return EtherTypeIPv6, true
+		return wire.EtherTypeIPv6, true
 	}
 	return 0, false
 }

@@ -1,6 +1,10 @@
 package packet
 
-import "fmt"
+import (
+	"fmt"
+
+	"sockwire/raw/wire"
+)
 
 // Option is one type-length-value option of IPv4, TCP, an IPv6 options header or neighbour discovery. Length is
 // computed when left out. Options without length and data (end of list and no-operation in IPv4 and TCP, Pad1 in
@@ -11,65 +15,19 @@ type Option struct {
 	Data   []byte
 }
 
-// IPv4 option types (RFC 791, RFC 2113).
-const (
-	IPv4OptionEnd         = 0
-	IPv4OptionNop         = 1
-	IPv4OptionRecordRoute = 7
-	IPv4OptionTimestamp   = 68
-	IPv4OptionLSRR        = 131
-	IPv4OptionSSRR        = 137
-	IPv4OptionRouterAlert = 148
-)
-
-// TCP option types (RFC 9293, RFC 7323, RFC 2018, RFC 5925, RFC 7413, RFC 8684).
-const (
-	TCPOptionEnd           = 0
-	TCPOptionNop           = 1
-	TCPOptionMSS           = 2
-	TCPOptionWindowScale   = 3
-	TCPOptionSACKPermitted = 4
-	TCPOptionSACK          = 5
-	TCPOptionTimestamps    = 8
-	TCPOptionMD5           = 19
-	TCPOptionUserTimeout   = 28
-	TCPOptionAO            = 29
-	TCPOptionMPTCP         = 30
-	TCPOptionFastOpen      = 34
-)
-
-// IPv6 option types (RFC 8200, RFC 2711, RFC 2675, RFC 6275).
-const (
-	IPv6OptionPad1        = 0
-	IPv6OptionPadN        = 1
-	IPv6OptionRouterAlert = 5
-	IPv6OptionJumbo       = 0xc2
-	IPv6OptionHomeAddress = 0xc9
-)
-
-// Neighbour discovery option types (RFC 4861, RFC 8106).
-const (
-	NDOptionSourceLinkAddr = 1
-	NDOptionTargetLinkAddr = 2
-	NDOptionPrefixInfo     = 3
-	NDOptionRedirected     = 4
-	NDOptionMTU            = 5
-	NDOptionRDNSS          = 25
-)
-
 // TCPMSS returns the maximum segment size option.
 func TCPMSS(mss uint16) Option {
-	return Option{Type: TCPOptionMSS, Data: []byte{byte(mss >> 8), byte(mss)}}
+	return Option{Type: wire.TCPOptionMSS, Data: []byte{byte(mss >> 8), byte(mss)}}
 }
 
 // TCPWindowScale returns the window scale option.
 func TCPWindowScale(shift uint8) Option {
-	return Option{Type: TCPOptionWindowScale, Data: []byte{shift}}
+	return Option{Type: wire.TCPOptionWindowScale, Data: []byte{shift}}
 }
 
 // TCPTimestamps returns the timestamps option.
 func TCPTimestamps(value, echo uint32) Option {
-	return Option{Type: TCPOptionTimestamps, Data: []byte{
+	return Option{Type: wire.TCPOptionTimestamps, Data: []byte{
 		byte(value >> 24), byte(value >> 16), byte(value >> 8), byte(value),
 		byte(echo >> 24), byte(echo >> 16), byte(echo >> 8), byte(echo)}}
 }
@@ -106,7 +64,7 @@ func appendOptions6(b []byte, options []Option, headerStart int) ([]byte, error)
 			b = appendPad6(b, (off-(len(b)-headerStart)%n+n)%n)
 		}
 		b = append(b, o.Type)
-		if o.Type == IPv6OptionPad1 && !o.Length.given && len(o.Data) == 0 {
+		if o.Type == wire.IPv6OptionPad1 && !o.Length.given && len(o.Data) == 0 {
 			continue
 		}
 		if !o.Length.given && len(o.Data) > 255 {
@@ -121,11 +79,11 @@ func appendOptions6(b []byte, options []Option, headerStart int) ([]byte, error)
 // optionAlignment returns where an IPv6 option wants to start: at a multiple of n bytes plus off.
 func optionAlignment(t uint8) (n, off int) {
 	switch t {
-	case IPv6OptionRouterAlert:
+	case wire.IPv6OptionRouterAlert:
 		return 2, 0
-	case IPv6OptionJumbo:
+	case wire.IPv6OptionJumbo:
 		return 4, 2
-	case IPv6OptionHomeAddress:
+	case wire.IPv6OptionHomeAddress:
 		return 8, 6
 	}
 	return 1, 0
@@ -137,9 +95,9 @@ func appendPad6(b []byte, n int) []byte {
 	case 0:
 		return b
 	case 1:
-		return append(b, IPv6OptionPad1)
+		return append(b, wire.IPv6OptionPad1)
 	}
-	b = append(b, IPv6OptionPadN, uint8(n-2))
+	b = append(b, wire.IPv6OptionPadN, uint8(n-2))
 	for range n - 2 {
 		b = append(b, 0)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // scapy builds each Python expression and returns the bytes. One Python process builds them all.
@@ -85,10 +86,10 @@ func TestAppendAgainstScapy(t *testing.T) {
 		{layers(&packet.IPv4{Version: packet.U8(4), TOS: 0xb8, ID: 0x1234, Flags: packet.DontFragment, TTL: packet.U8(1), Src: src4, Dst: dst4,
 			Options: []packet.Option{{Type: 148, Data: []byte{0, 0}}, {Type: 1}, {Type: 68, Data: []byte{5, 0, 0, 0, 0, 0}}}}, &packet.ICMPv4{Type: 8, ID: 7, Seq: 9}, packet.Payload("abcdefgh")),
 			`IP(src="192.0.2.1",dst="198.51.100.2",id=0x1234,tos=0xb8,flags="DF",ttl=1,options=IPOption(b"\x94\x04\x00\x00\x01\x44\x08\x05\x00\x00\x00\x00\x00"))/ICMP(type=8,id=7,seq=9)/b"abcdefgh"`},
-		{layers(ip4, &packet.TCP{SrcPort: 1024, DstPort: 80, Seq: 1 << 31, Ack: 5, Flags: packet.SYN | packet.ACK, Window: packet.U16(8192), Urgent: 3,
+		{layers(ip4, &packet.TCP{SrcPort: 1024, DstPort: 80, Seq: 1 << 31, Ack: 5, Flags: wire.SYN | wire.ACK, Window: packet.U16(8192), Urgent: 3,
 			Options: []packet.Option{packet.TCPMSS(1460), {Type: 4}, packet.TCPTimestamps(1, 2), {Type: 1}, packet.TCPWindowScale(7)}}),
 			s4 + `/TCP(sport=1024,dport=80,seq=1<<31,ack=5,flags="SA",urgptr=3,options=[("MSS",1460),("SAckOK",b""),("Timestamp",(1,2)),("NOP",None),("WScale",7)])`},
-		{layers(ip4, &packet.TCP{SrcPort: 20, DstPort: 80, Flags: packet.SYN, Window: packet.U16(8192), Options: []packet.Option{packet.TCPWindowScale(3)}}, packet.Payload("x")),
+		{layers(ip4, &packet.TCP{SrcPort: 20, DstPort: 80, Flags: wire.SYN, Window: packet.U16(8192), Options: []packet.Option{packet.TCPWindowScale(3)}}, packet.Payload("x")),
 			s4 + `/TCP(sport=20,dport=80,options=[("WScale",3)])/b"x"`},
 		{layers(ip4, &packet.ICMPv4{Type: 3, Code: 4, MTU: 1280}, &packet.IPv4{Src: dst4, Dst: src4}, &packet.UDP{SrcPort: 53, DstPort: 54}),
 			s4 + `/ICMP(type=3,code=4,nexthopmtu=1280)/IPerror(src="198.51.100.2",dst="192.0.2.1",id=0)/UDPerror(sport=53,dport=54)`},
@@ -99,11 +100,11 @@ func TestAppendAgainstScapy(t *testing.T) {
 		{layers(&packet.IPv6{TrafficClass: 0xb9, FlowLabel: 0xabcde, HopLimit: packet.U8(3), Src: src6, Dst: dst6}, &packet.UDP{SrcPort: 9, DstPort: 10}, packet.Payload("seven77")),
 			`IPv6(src="2001:db8::1",dst="2001:db8::2",tc=0xb9,fl=0xabcde,hlim=3)/UDP(sport=9,dport=10)/b"seven77"`},
 		{layers(ip6), s6},
-		{layers(ip6, &packet.HopByHop{Options: []packet.Option{{Type: packet.IPv6OptionRouterAlert, Data: []byte{0, 0}}}}, &packet.ICMPv6{Type: 130, Group: hop}),
+		{layers(ip6, &packet.HopByHop{Options: []packet.Option{{Type: wire.IPv6OptionRouterAlert, Data: []byte{0, 0}}}}, &packet.ICMPv6{Type: 130, Group: hop}),
 			`IPv6(src="2001:db8::1",dst="2001:db8::2",hlim=1)/IPv6ExtHdrHopByHop(options=RouterAlert())/ICMPv6MLQuery(type=130,mladdr="2001:db8::3",mrd=0)`},
-		{layers(ip6, &packet.HopByHop{Options: []packet.Option{{Type: packet.IPv6OptionJumbo, Data: []byte{0, 1, 0, 0}}}}, &packet.UDP{SrcPort: 53, DstPort: 53}),
+		{layers(ip6, &packet.HopByHop{Options: []packet.Option{{Type: wire.IPv6OptionJumbo, Data: []byte{0, 1, 0, 0}}}}, &packet.UDP{SrcPort: 53, DstPort: 53}),
 			`IPv6(src="2001:db8::1",dst="2001:db8::2",plen=0)/IPv6ExtHdrHopByHop(options=Jumbo(jumboplen=65536))/UDP()`},
-		{layers(ip6, &packet.DestinationOptions{Options: []packet.Option{{Type: 0x1e, Data: []byte("abc")}}}, &packet.TCP{SrcPort: 20, DstPort: 80, Flags: packet.SYN, Window: packet.U16(8192)}),
+		{layers(ip6, &packet.DestinationOptions{Options: []packet.Option{{Type: 0x1e, Data: []byte("abc")}}}, &packet.TCP{SrcPort: 20, DstPort: 80, Flags: wire.SYN, Window: packet.U16(8192)}),
 			s6 + `/IPv6ExtHdrDestOpt(options=HBHOptUnknown(otype=0x1e,optdata=b"abc"))/TCP()`},
 		{layers(ip6, &packet.Routing{Type: 0, Addresses: []netip.Addr{dst6, hop}}, &packet.UDP{SrcPort: 53, DstPort: 53}),
 			s6 + `/IPv6ExtHdrRouting(addresses=["2001:db8::2","2001:db8::3"])/UDP()`},
@@ -116,11 +117,11 @@ func TestAppendAgainstScapy(t *testing.T) {
 		{layers(ip6, &packet.ICMPv6{Type: 2, MTU: 1280}, ip6, &packet.UDP{SrcPort: 53, DstPort: 53}), s6 + `/ICMPv6PacketTooBig(mtu=1280)/` + s6 + `/UDP()`},
 		{layers(ip6, &packet.ICMPv6{Type: 135, Target: hop, Options: []packet.Option{{Type: 1, Data: []byte{2, 0, 0, 0, 0, 1}}}}),
 			s6 + `/ICMPv6ND_NS(tgt="2001:db8::3")/ICMPv6NDOptSrcLLAddr(lladdr="02:00:00:00:00:01")`},
-		{layers(ip6, &packet.ICMPv6{Type: 136, Flags: packet.NDRouter | packet.NDSolicited, Target: hop}), s6 + `/ICMPv6ND_NA(tgt="2001:db8::3",R=1,S=1,O=0)`},
-		{layers(ip6, &packet.ICMPv6{Type: 134, HopLimit: 64, Flags: packet.RAManaged, Lifetime: 1800, ReachableTime: 7, RetransTimer: 8, Options: []packet.Option{{Type: 5, Data: []byte{0, 0, 0, 0, 5, 220}}}}),
+		{layers(ip6, &packet.ICMPv6{Type: 136, Flags: wire.NDRouter | wire.NDSolicited, Target: hop}), s6 + `/ICMPv6ND_NA(tgt="2001:db8::3",R=1,S=1,O=0)`},
+		{layers(ip6, &packet.ICMPv6{Type: 134, HopLimit: 64, Flags: wire.RAManaged, Lifetime: 1800, ReachableTime: 7, RetransTimer: 8, Options: []packet.Option{{Type: 5, Data: []byte{0, 0, 0, 0, 5, 220}}}}),
 			s6 + `/ICMPv6ND_RA(chlim=64,M=1,O=0,H=0,prf=0,P=0,res=0,routerlifetime=1800,reachabletime=7,retranstimer=8)/ICMPv6NDOptMTU(mtu=1500)`},
 		{layers(ip6, &packet.ICMPv6{Type: 137, Target: hop, Destination: dst6}), s6 + `/ICMPv6ND_Redirect(tgt="2001:db8::3",dst="2001:db8::2")`},
-		{layers(&packet.Ethernet{Dst: packet.BroadcastMAC, Src: packet.MAC{2, 0, 0, 0, 0, 1}}, &packet.VLAN{TPID: packet.U16(packet.EtherTypeQinQ), ID: 10, Priority: 5, DropOK: 1}, &packet.VLAN{ID: 4095},
+		{layers(&packet.Ethernet{Dst: packet.BroadcastMAC, Src: packet.MAC{2, 0, 0, 0, 0, 1}}, &packet.VLAN{TPID: packet.U16(wire.EtherTypeQinQ), ID: 10, Priority: 5, DropOK: 1}, &packet.VLAN{ID: 4095},
 			&packet.ARP{SenderMAC: packet.MAC{2, 0, 0, 0, 0, 1}, SenderIP: src4, TargetIP: dst4}),
 			`Ether(dst="ff:ff:ff:ff:ff:ff",src="02:00:00:00:00:01",type=0x88a8)/Dot1Q(vlan=10,prio=5,id=1)/Dot1Q(vlan=4095)/ARP(hwsrc="02:00:00:00:00:01",psrc="192.0.2.1",pdst="198.51.100.2",hwdst="00:00:00:00:00:00")`},
 		{layers(ip4, &packet.IPv6{Src: src6, Dst: dst6}, &packet.IPv4{Src: src4, Dst: dst4}, &packet.UDP{SrcPort: 53, DstPort: 53}), s4 + `/` + s6 + `/` + s4 + `/UDP()`},

@@ -3,6 +3,8 @@ package packet
 import (
 	"bytes"
 	"encoding/binary"
+
+	"sockwire/raw/wire"
 )
 
 // Series builds the packets of a template as [Template.Append] does, in a third of the time where only plain fields
@@ -152,12 +154,12 @@ func (s *Series) change(n uint64) bool {
 		}
 		// The checksums are over 16-bit words, so the field is taken with what shares its first and last.
 		from, to := f.at&^1, min((f.at+f.size+1)&^1, len(s.last))
-		before := Sum(0).Add(s.last[from:to]).Fold()
+		before := wire.Sum(0).Add(s.last[from:to]).Fold()
 		f.value = value
 		put(s.last[f.at:f.at+f.size], value)
-		after := Sum(0).Add(s.last[from:to]).Fold()
+		after := wire.Sum(0).Add(s.last[from:to]).Fold()
 		for _, at := range f.checksums {
-			c := UpdateChecksum16(binary.BigEndian.Uint16(s.last[at:]), before, after)
+			c := wire.UpdateChecksum16(binary.BigEndian.Uint16(s.last[at:]), before, after)
 			if c == 0 { // UDP writes it otherwise
 				return false
 			}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"sockwire/raw/wire"
 )
 
 // Bounds on expressions, so that one from outside costs little.
@@ -256,7 +258,7 @@ func (p *parsing) field(n *node) {
 	if half.bits != 0 {
 		width = half.bits
 	}
-	p.bind(target, p.values(value{name: name, bits: width, addr: f.addr, mac: f.mac, names: n.kind.names[name], flags: reflect.TypeOf(ptr) == reflect.TypeFor[*TCPFlags]()}), start)
+	p.bind(target, p.values(value{name: name, bits: width, addr: f.addr, mac: f.mac, names: n.kind.names[name], flags: reflect.TypeOf(ptr) == reflect.TypeFor[*wire.TCPFlags]()}), start)
 }
 
 func (k *layerKind) fieldNames() []string {
@@ -796,7 +798,7 @@ func (p *parsing) convert(f value, word string) (s scalar, problem string) {
 		return number(v), ""
 	}
 	if f.flags {
-		if v, ok := parseFlags(word); ok {
+		if v, ok := wire.ParseTCPFlags(word); ok {
 			return number(uint64(v)), ""
 		}
 	}
@@ -827,21 +829,6 @@ func parseNumber(word string) (uint64, error) {
 		return strconv.ParseUint(word, 0, 64)
 	}
 	return strconv.ParseUint(word, 10, 64)
-}
-
-func parseFlags(word string) (TCPFlags, bool) {
-	var f TCPFlags
-	if word == "none" {
-		return 0, true
-	}
-	for _, c := range word {
-		i := strings.IndexRune(flagLetters, c)
-		if i < 0 {
-			return 0, false
-		}
-		f |= 1 << i
-	}
-	return f, true
 }
 
 func familyName(bits int) string {

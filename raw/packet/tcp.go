@@ -3,58 +3,23 @@ package packet
 import (
 	"encoding/binary"
 	"fmt"
-	"strings"
+
+	"sockwire/raw/wire"
 )
-
-// TCPFlags are the twelve bits between data offset and window, three of them reserved.
-type TCPFlags uint16
-
-// The flags (RFC 9293, section 3.1; AE: RFC 9768).
-const (
-	FIN TCPFlags = 1 << iota
-	SYN
-	RST
-	PSH
-	ACK
-	URG
-	ECE
-	CWR
-	AE
-)
-
-// flagLetters names the flags from the lowest bit on.
-const flagLetters = "FSRPAUECN"
-
-// String returns the flags as letters, S for SYN and so on, or "none"; reserved bits as a number.
-func (f TCPFlags) String() string {
-	var s strings.Builder
-	for i, c := range flagLetters {
-		if f&(1<<i) != 0 {
-			s.WriteRune(c)
-		}
-	}
-	if rest := f &^ 0x1ff; rest != 0 {
-		fmt.Fprintf(&s, "+%#x", uint16(rest))
-	}
-	if s.Len() == 0 {
-		return "none"
-	}
-	return s.String()
-}
 
 // TCP is a TCP header (RFC 9293). A missing window is written as 65535. A computed checksum needs an IP layer
 // before it.
 type TCP struct {
-	SrcPort    uint16      `field:"sport"`
-	DstPort    uint16      `field:"dport"`
-	Seq        uint32      `field:"seq"`
-	Ack        uint32      `field:"ack"`
-	DataOffset Opt[uint8]  `field:"doff" bits:"4"` // header length in 4 bytes
-	Flags      TCPFlags    `field:"flags" bits:"12"`
-	Window     Opt[uint16] `field:"win"`
-	Checksum   Opt[uint16] `field:"chksum"`
-	Urgent     uint16      `field:"urp"`
-	Options    []Option    `field:"options"`
+	SrcPort    uint16        `field:"sport"`
+	DstPort    uint16        `field:"dport"`
+	Seq        uint32        `field:"seq"`
+	Ack        uint32        `field:"ack"`
+	DataOffset Opt[uint8]    `field:"doff" bits:"4"` // header length in 4 bytes
+	Flags      wire.TCPFlags `field:"flags" bits:"12"`
+	Window     Opt[uint16]   `field:"win"`
+	Checksum   Opt[uint16]   `field:"chksum"`
+	Urgent     uint16        `field:"urp"`
+	Options    []Option      `field:"options"`
 }
 
 func (h *TCP) append(b []byte) ([]byte, error) {
@@ -86,7 +51,7 @@ func (h *TCP) finish(b []byte, start int, outer []Layer) error {
 	data := b[start:]
 	check, given := h.Checksum.Get()
 	if !given {
-		pseudo, ok := pseudoHeader(outer, ProtoTCP, len(data))
+		pseudo, ok := pseudoHeader(outer, wire.ProtoTCP, len(data))
 		if !ok {
 			return errNoPseudoHeader
 		}

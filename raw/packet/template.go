@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"unicode/utf8"
+
+	"sockwire/raw/wire"
 )
 
 // Template is a packet with holes: what [Parse] makes of an expression. Packet number n of it is a pure function of
@@ -130,9 +132,9 @@ func (p *parsing) defaults(i int) {
 		if !given("dport") {
 			switch next.(type) {
 			case *VXLAN:
-				l.DstPort = PortVXLAN
+				l.DstPort = wire.PortVXLAN
 			case *Geneve:
-				l.DstPort = PortGeneve
+				l.DstPort = wire.PortGeneve
 			}
 		}
 	case *UDPLite:
@@ -143,21 +145,21 @@ func (p *parsing) defaults(i int) {
 		once("sport", ephemeral)
 		once("seq")
 		if !given("flags") {
-			l.Flags = SYN
+			l.Flags = wire.SYN
 		}
 	case *ICMPv4:
 		if !given("type") {
-			l.Type = ICMPv4Echo
+			l.Type = wire.ICMPv4Echo
 		}
-		if l.Type == ICMPv4Echo && !given("rest") {
+		if l.Type == wire.ICMPv4Echo && !given("rest") {
 			once("id")
 			count("seq")
 		}
 	case *ICMPv6:
 		if !given("type") {
-			l.Type = ICMPv6Echo
+			l.Type = wire.ICMPv6Echo
 		}
-		if l.Type == ICMPv6Echo && !given("rest") {
+		if l.Type == wire.ICMPv6Echo && !given("rest") {
 			once("id")
 			count("seq")
 		}

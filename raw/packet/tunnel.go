@@ -3,12 +3,8 @@ package packet
 import (
 	"encoding/binary"
 	"fmt"
-)
 
-// UDP ports of tunnels (RFC 7348, RFC 8926).
-const (
-	PortVXLAN  = 4789
-	PortGeneve = 6081
+	"sockwire/raw/wire"
 )
 
 // GRE is a GRE header (RFC 2784, RFC 2890). Key, Sequence and the checksum are written when they are given; WithChecksum
@@ -22,13 +18,6 @@ type GRE struct {
 	Key          Opt[uint32] `field:"key"`
 	Sequence     Opt[uint32] `field:"seq"`
 }
-
-// The bits of GRE.Flags.
-const (
-	GREChecksum = 0x8000
-	GREKey      = 0x2000
-	GRESequence = 0x1000
-)
 
 // VXLAN is a VXLAN header (RFC 7348).
 type VXLAN struct {
@@ -55,7 +44,7 @@ func tunnelType(given Opt[uint16], next Layer) (uint16, error) {
 		return t, nil
 	}
 	if _, ok := next.(*Ethernet); ok {
-		return EtherTypeTEB, nil
+		return wire.EtherTypeTEB, nil
 	}
 	t, known := etherType(next)
 	if !known && next != nil {
@@ -71,13 +60,13 @@ func (h *GRE) append(b []byte, next Layer) ([]byte, error) {
 	}
 	var flags uint16
 	if h.hasChecksum() {
-		flags |= GREChecksum
+		flags |= wire.GREChecksum
 	}
 	if h.Key.given {
-		flags |= GREKey
+		flags |= wire.GREKey
 	}
 	if h.Sequence.given {
-		flags |= GRESequence
+		flags |= wire.GRESequence
 	}
 	b = binary.BigEndian.AppendUint16(b, h.Flags.Or(flags))
 	b = binary.BigEndian.AppendUint16(b, proto)
@@ -100,7 +89,7 @@ func (h *GRE) finish(b []byte, start int) {
 	if h.hasChecksum() {
 		check, given := h.Checksum.Get()
 		if !given {
-			check = Checksum(b[start:])
+			check = wire.Checksum(b[start:])
 		}
 		binary.BigEndian.PutUint16(b[start+4:], check)
 	}

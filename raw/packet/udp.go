@@ -3,6 +3,8 @@ package packet
 import (
 	"encoding/binary"
 	"fmt"
+
+	"sockwire/raw/wire"
 )
 
 // UDP is a UDP header (RFC 768). A computed checksum needs an IP layer before it; give U16(0) for none.
@@ -33,7 +35,7 @@ func (h *UDP) finish(b []byte, start int, outer []Layer) error {
 	binary.BigEndian.PutUint16(data[4:], length)
 	check, given := h.Checksum.Get()
 	if !given {
-		pseudo, ok := pseudoHeader(outer, ProtoUDP, len(data))
+		pseudo, ok := pseudoHeader(outer, wire.ProtoUDP, len(data))
 		if !ok {
 			return errNoPseudoHeader
 		}
@@ -75,7 +77,7 @@ func (h *UDPLite) finish(b []byte, start int, outer []Layer) error {
 	data := b[start:]
 	check, given := h.Checksum.Get()
 	if !given {
-		pseudo, ok := pseudoHeader(outer, ProtoUDPLite, len(data))
+		pseudo, ok := pseudoHeader(outer, wire.ProtoUDPLite, len(data))
 		if !ok {
 			return errNoPseudoHeader
 		}

@@ -66,6 +66,16 @@ const (
 	ICMPv6PortUnreachable    = 4
 )
 
+// Flags of a neighbour advertisement, in byte 4 of the message (RFC 4861, section 4.4), and of a router advertisement, in byte 5
+// (section 4.2).
+const (
+	NDRouter    = 0x80
+	NDSolicited = 0x40
+	NDOverride  = 0x20
+	RAManaged   = 0x80
+	RAOther     = 0x40
+)
+
 // icmpType is what is known of a type of ICMP.
 type icmpType struct {
 	name   string

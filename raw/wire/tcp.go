@@ -1,6 +1,9 @@
 package wire
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Where the fields of a TCP header are, behind the ports.
 const (
@@ -72,8 +75,8 @@ const (
 	TCPFlagsNamed = AE<<1 - 1
 )
 
-// TCPFlagLetters has a letter for each named flag, from the lowest bit on, as scapy writes them.
-const TCPFlagLetters = "FSRPAUECN"
+// flagLetters has a letter for each named flag, from the lowest bit on, as scapy writes them.
+const flagLetters = "FSRPAUECN"
 
 // Append adds the flags to b as tcpdump and packetdrill write them, such as "S." or "FP.": the dot is ACK. No flag at all
 // is "none"; reserved bits are not shown. It allocates only where b has no room.
@@ -99,9 +102,9 @@ func (f TCPFlags) String() string { return string(f.Append(make([]byte, 0, 9))) 
 // Letters returns the flags as scapy writes them, such as "SA"; none is "none", and reserved bits are a number.
 func (f TCPFlags) Letters() string {
 	b := make([]byte, 0, 16)
-	for i := range len(TCPFlagLetters) {
+	for i := range len(flagLetters) {
 		if f&(1<<i) != 0 {
-			b = append(b, TCPFlagLetters[i])
+			b = append(b, flagLetters[i])
 		}
 	}
 	if rest := f &^ TCPFlagsNamed; rest != 0 {
@@ -111,4 +114,19 @@ func (f TCPFlags) Letters() string {
 		return "none"
 	}
 	return string(b)
+}
+
+// ParseTCPFlags reads what [TCPFlags.Letters] writes of flags with a name, in any order.
+func ParseTCPFlags(letters string) (f TCPFlags, ok bool) {
+	if letters == "none" {
+		return 0, true
+	}
+	for i := range len(letters) {
+		bit := strings.IndexByte(flagLetters, letters[i])
+		if bit < 0 {
+			return 0, false
+		}
+		f |= 1 << bit
+	}
+	return f, true
 }

@@ -19,6 +19,7 @@ import (
 	"sockwire/capture"
 	"sockwire/raw/netlab"
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 const (
@@ -75,7 +76,7 @@ func (m *mixer) packet(i int) ([]byte, error) {
 	var layers []packet.Layer
 	switch kind := m.random.IntN(100); {
 	case kind < 70:
-		t := &packet.TCP{SrcPort: uint16(20000 + flow), DstPort: []uint16{80, 443, 22, 5432}[flow%4], Seq: m.seq[flow], Ack: 1, Flags: packet.ACK}
+		t := &packet.TCP{SrcPort: uint16(20000 + flow), DstPort: []uint16{80, 443, 22, 5432}[flow%4], Seq: m.seq[flow], Ack: 1, Flags: wire.ACK}
 		m.seq[flow] += uint32(size)
 		layers = []packet.Layer{eth, ip, t, payload}
 	case kind < 85:
@@ -84,7 +85,7 @@ func (m *mixer) packet(i int) ([]byte, error) {
 		six := &packet.IPv6{Src: netip.MustParseAddr("2001:db8::1"), Dst: netip.MustParseAddr("2001:db8::2")}
 		layers = []packet.Layer{eth, six, &packet.UDP{SrcPort: uint16(30000 + flow), DstPort: 9998}, payload}
 	case kind < 97:
-		layers = []packet.Layer{eth, ip, &packet.ICMPv4{Type: packet.ICMPv4Echo, ID: uint16(flow), Seq: uint16(i)}, packet.Payload(m.filler[:56])}
+		layers = []packet.Layer{eth, ip, &packet.ICMPv4{Type: wire.ICMPv4Echo, ID: uint16(flow), Seq: uint16(i)}, packet.Payload(m.filler[:56])}
 	default:
 		layers = []packet.Layer{eth, &packet.ARP{SenderIP: client, TargetIP: server}}
 	}

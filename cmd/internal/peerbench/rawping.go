@@ -14,7 +14,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/raw/netlab"
-	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // pingLab is a host that pings and one that answers for a whole network.
@@ -207,9 +207,9 @@ func tripsOf(live *capture.Live) (trips []float64, err error) {
 		}
 		id := [4]byte(f.Data[icmp+4:])
 		switch f.Data[icmp] {
-		case packet.ICMPv4Echo:
+		case wire.ICMPv4Echo:
 			sent[id] = f.Time
-		case packet.ICMPv4EchoReply:
+		case wire.ICMPv4EchoReply:
 			if at, ok := sent[id]; ok {
 				trips = append(trips, float64(f.Time.Sub(at))/1e3)
 			}
