@@ -26,14 +26,15 @@ type Config struct {
 	Requests *Load // what each flow asks the server to answer; without a rate, one at a time
 	Flows    int   // 0 means 1
 
-	Timeout time.Duration // of a request, when one is asked at a time; 0 means 1 s
+	Timeout time.Duration // of a request, when one is asked at a time; 0 means 1 s, or two round trips where they are longer
 	Settle  time.Duration // quiet time after which accounts are final; 0 means 250 ms
 	Window  int           // of the ledgers; 0 is ledger.DefaultWindow
 
 	damaged *dgram.ChecksumErrors // of this host
 
-	// Progress, if set, is called about once a second.
+	// Progress, if set, is called each Interval, 0 is a second.
 	Progress func(Interval)
+	Interval time.Duration
 }
 
 // Result is what a run found.
@@ -48,6 +49,9 @@ var ErrServerGone = errors.New("the server stopped answering")
 // ErrRefused says that the server did not want this client.
 var ErrRefused = errors.New("the server refused")
 
+// ErrContradiction says that the server told what cannot be true, by what this end sent and asked for.
+var ErrContradiction = errors.New("the server says what cannot be true")
+
 // gone is how long a server may be silent in the middle of a run, beyond the time of a round trip.
 const gone = 900 * time.Millisecond
 
@@ -59,35 +63,29 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	}
 	cfg.Flows = max(cfg.Flows, 1)
 	cfg.Network = defaulted(cfg.Network, "udp")
-	cfg.Timeout = defaulted(cfg.Timeout, time.Second)
 	cfg.Settle = defaulted(cfg.Settle, 250*time.Millisecond)
 	cfg.damaged, _ = dgram.OpenChecksumErrors() // where that fails, such losses count as those of the buffer
 	defer cfg.damaged.Close()
-	flows := make([]*flow, cfg.Flows)
-	for i := range flows {
-		f, err := newFlow(ctx, &cfg)
-		if err != nil {
-			for _, open := range flows[:i] {
-				open.close()
-			}
-			return nil, err
-		}
-		flows[i] = f
+	flows, err := newFlows(ctx, &cfg)
+	if err != nil {
+		return nil, err
 	}
 	start := time.Now()
 	var wg sync.WaitGroup
 	for _, f := range flows {
 		wg.Go(func() { f.run(ctx) })
 	}
-	stop := watch(flows, cfg.Progress, start)
+	stop := watch(flows, cfg.Progress, defaulted(cfg.Interval, time.Second), start)
 	wg.Wait()
 	stop()
 	r := &Result{Elapsed: time.Since(start)}
-	var err error
 	for _, f := range flows {
 		r.Flows = append(r.Flows, f.result())
 		if err == nil {
 			err = f.failed
+		}
+		if err == nil && f.contradiction != "" {
+			err = fmt.Errorf("perf: %w: %s", ErrContradiction, f.contradiction)
 		}
 		f.close()
 	}
@@ -110,6 +108,8 @@ func (c *Config) check() error {
 		return errors.New("perf: nothing to do: no load")
 	case c.Requests != nil && loads > 1:
 		return errors.New("perf: requests do not go with streams")
+	case c.Interval < 0:
+		return fmt.Errorf("perf: an interval of %v", c.Interval)
 	case c.Flows < 0 || c.Flows > 1024:
 		return fmt.Errorf("perf: 1 to 1024 flows, not %d", c.Flows)
 	}

@@ -18,14 +18,16 @@ type flow struct {
 	cfg     *Config
 	conn    *dgram.Conn
 	session uint64
+	nonce   uint64 // of the handshake
 	clock   Relation
-	buffer  int
 
 	up   *sender
 	down *account
 	// Requests.
+	asked                *asked
 	rtt, network, server *ledger.Histogram
 	timeouts             uint64
+	roundTrip            time.Duration // of the handshake, tries that were lost included
 	patience             time.Duration // how long the server may be silent in the middle
 
 	heard  atomic.Int64 // when the server was last heard, since 1970
@@ -33,12 +35,18 @@ type flow struct {
 	icmp   atomic.Uint64
 	closed atomic.Bool // the port at the server is closed
 
-	mu      sync.Mutex
-	remote  *Report   // the last from the server
-	local   Report    // of what comes down or back
-	looked  time.Time // when local was made
-	ended   bool      // the server has sent all it will
-	failed  error
+	mu     sync.Mutex
+	remote *Report   // the last from the server
+	local  Report    // of what comes down or back
+	looked time.Time // when local was made
+	ended  bool      // the server has sent all it will
+	failed error
+
+	contradiction  string // the first word of the server that cannot be true
+	contradictions uint64
+	downMost       uint64    // datagrams that the server can have sent, when it was last worked out; of who receives
+	begun          time.Time // the session
+
 	upOff   string // why trains were given up on the way up, and
 	downOff string // on the way down; empty if they were not
 }
@@ -62,6 +70,11 @@ func (f *flow) run(ctx context.Context) {
 		err = f.markOnly(guarded)
 	} else {
 		err = f.up.run(guarded)
+		if err == nil && f.cfg.Down != nil {
+			end := f.up.end
+			err = f.markOnly(guarded) // the server may take longer
+			f.up.end = end
+		}
 	}
 	cancel()
 	if err != nil {
@@ -74,14 +87,30 @@ func (f *flow) run(ctx context.Context) {
 	<-receiving
 }
 
-// markOnly keeps the session alive while the server sends.
+// markOnly keeps the session alive while the server sends, which must end some time.
 func (f *flow) markOnly(ctx context.Context) error {
-	f.up.start = time.Now()
+	if f.up.start.IsZero() {
+		f.up.start = time.Now()
+	}
 	defer func() { f.up.end = time.Now() }()
+	defer interrupts(ctx, f.conn.SetWriteDeadline)()
+	lasts := f.cfg.Down.lasts()
+	pause := time.Duration(min(f.cfg.Down.interval()*float64(newTimetable(f.cfg.Down, 0).group), float64(time.Hour)))
 	t := time.NewTicker(markInterval / 2)
 	defer t.Stop()
 	for ctx.Err() == nil && !f.hasEnded() {
-		if err := f.up.sendMark(0, time.Now()); err != nil {
+		now := time.Now()
+		if lasts > 0 && now.Sub(f.begun) > lasts+lasts/10+2*f.roundTrip+2*time.Second {
+			return fmt.Errorf("perf: %w: its stream of %v has no end", ErrContradiction, lasts)
+		}
+		since := f.begun
+		if data := f.data.Load(); data != 0 {
+			since = time.Unix(0, data)
+		}
+		if lasts == 0 && now.Sub(since) > 10*(pause+time.Second)+2*f.roundTrip {
+			return fmt.Errorf("perf: %w: its stream ended %v ago, and it does not say so", ErrContradiction, now.Sub(since).Round(time.Millisecond))
+		}
+		if err := f.up.sendMark(0, now); err != nil && ctx.Err() == nil {
 			return err
 		}
 		select {
@@ -179,46 +208,73 @@ func (f *flow) publish() {
 	f.local = *f.down.report(false)
 }
 
-func (f *flow) take(d *dgram.Datagram) {
-	var h header
+// take takes in one datagram, and returns its header if it is the server's.
+func (f *flow) take(d *dgram.Datagram) (h header, ours bool) {
 	f.down.arrived(d)
-	if d.Truncated || !h.parse(d.Payload) || h.session != f.session {
+	whole := !d.Truncated && h.parse(d.Payload)
+	if whole && h.session == 0 && h.seq == f.nonce {
+		return h, true // an answer to the handshake, late or once more
+	}
+	if !whole || h.session != f.session {
 		f.down.corrupt(d)
 		f.data.Store(d.Time.UnixNano())
-		return
+		return h, false
 	}
 	f.heard.Store(d.Time.UnixNano())
 	switch h.kind {
 	case kindData:
-		f.down.data(&h, d)
 		f.data.Store(d.Time.UnixNano())
+		if f.honestData(&h, d) {
+			f.down.data(&h, d)
+		}
 	case kindReply:
-		f.reply(&h, d)
 		f.data.Store(d.Time.UnixNano())
+		if f.honestReply(&h, d) {
+			f.reply(&h, d)
+		}
 	case kindMark:
-		f.down.ledger.Tell(h.seq)
-		if h.flags&flagTrains != 0 {
-			f.judge()
-		}
-		if h.flags&flagFinal != 0 {
-			f.mu.Lock()
-			f.ended = true
-			f.mu.Unlock()
-		}
+		f.mark(&h)
 	case kindReport:
-		var r Report
-		if body(d.Payload, &r) != nil {
-			return
-		}
+		f.report(d)
+	}
+	return h, true
+}
+
+// mark takes in how many the server has sent.
+func (f *flow) mark(h *header) {
+	if !f.counts(h.seq) {
+		return
+	}
+	f.down.ledger.Tell(h.seq)
+	if h.flags&flagTrains != 0 {
+		f.judge()
+	}
+	if h.flags&flagFinal != 0 {
 		f.mu.Lock()
-		if !f.remote.Final {
-			f.remote = &r
-		}
-		if why := mangled(&r); why != "" && f.upOff == "" && f.up.trains.Load() && f.conn.Offload() {
-			f.upOff = why
-			f.conn.StopOffload()
-		}
+		f.ended = true
 		f.mu.Unlock()
+	}
+}
+
+// report takes in the server's account of what it received.
+func (f *flow) report(d *dgram.Datagram) {
+	var r Report
+	if body(d.Payload, &r) != nil {
+		f.contradict("its report is no report")
+		return
+	}
+	if why := r.contradiction(f.known()); why != "" {
+		f.contradict("%s", why)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.remote.Final {
+		f.remote = &r
+	}
+	if why := mangled(&r); why != "" && f.upOff == "" && f.up.trains.Load() && f.conn.Offload() {
+		f.upOff = why
+		f.conn.StopOffload()
 	}
 }
 
@@ -242,7 +298,9 @@ func (f *flow) settle() {
 	}
 	interval := min(max(f.cfg.Settle/4, time.Millisecond), 50*time.Millisecond)
 	start := time.Now()
-	for end := start.Add(f.cfg.Settle + 2*time.Second); time.Now().Before(end); time.Sleep(interval) {
+	end := start.Add(f.cfg.Settle + 2*f.roundTrip + 2*time.Second)
+	_ = f.conn.SetWriteDeadline(end)
+	for ; time.Now().Before(end); time.Sleep(interval) {
 		if f.settled() {
 			return
 		}
@@ -250,6 +308,14 @@ func (f *flow) settle() {
 			break
 		}
 		_ = f.conn.Send(finish, dgram.Addr{})
+		interval = max(interval, f.roundTrip/32)
+	}
+	f.mu.Lock()
+	contradiction := f.contradiction
+	f.mu.Unlock()
+	if contradiction != "" {
+		f.fail(fmt.Errorf("perf: %w: %s", ErrContradiction, contradiction))
+		return
 	}
 	f.fail(fmt.Errorf("perf: %w before it told the final accounts", ErrServerGone))
 }

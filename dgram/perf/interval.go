@@ -17,15 +17,15 @@ type Counts struct {
 	Sent, Unique, Lost, Duplicate, Reordered, Corrupt, Dropped, Checksum, Bytes uint64
 }
 
-// watch calls progress once a second.
-func watch(flows []*flow, progress func(Interval), start time.Time) (stop func()) {
+// watch calls progress each interval.
+func watch(flows []*flow, progress func(Interval), every time.Duration, start time.Time) (stop func()) {
 	if progress == nil {
 		return func() {}
 	}
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		t := time.NewTicker(time.Second)
+		t := time.NewTicker(every)
 		defer t.Stop()
 		var last Interval
 		for {

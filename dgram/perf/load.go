@@ -93,6 +93,17 @@ func (l *Load) interval() float64 {
 	return 0
 }
 
+// lasts is how long the load lasts where it is sent as it should be, 0 if that depends on the host.
+func (l *Load) lasts() time.Duration {
+	d := l.Duration
+	if interval := l.interval(); l.Count > 0 && interval > 0 {
+		if n := time.Duration(min(interval*float64(l.Count), math.MaxInt64/4)); d == 0 || n < d {
+			d = n
+		}
+	}
+	return d
+}
+
 // timetable says when each datagram is due, in nanoseconds after the start.
 type timetable struct {
 	load     *Load
@@ -126,6 +137,18 @@ func (t *timetable) next() int64 {
 		t.due += step
 	}
 	return due
+}
+
+// before returns how many datagrams are due before end, at most limit unless that is 0. Where chance decides, it is the mean.
+func (t *timetable) before(end int64, limit uint64) uint64 {
+	n := t.n
+	if t.interval > 0 && float64(end) > t.due {
+		n += uint64(min((float64(end)-t.due)/t.interval, 1<<62))
+	}
+	if limit > 0 {
+		n = min(n, limit)
+	}
+	return n
 }
 
 // peek returns when the next datagram is due.

@@ -5,11 +5,49 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"sockwire/dgram"
 	"sockwire/dgram/ledger"
 )
+
+// atOnce is how many flows are negotiated at a time.
+const atOnce = 32
+
+// newFlows opens all flows, or none.
+func newFlows(ctx context.Context, cfg *Config) ([]*flow, error) {
+	flows, errs := make([]*flow, cfg.Flows), make([]error, cfg.Flows)
+	slots := make(chan struct{}, atOnce)
+	var wg sync.WaitGroup
+	var failed atomic.Bool
+	for i := range flows {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if failed.Load() {
+				return
+			}
+			if flows[i], errs[i] = newFlow(ctx, cfg); errs[i] != nil {
+				failed.Store(true)
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		for _, f := range flows {
+			if f != nil {
+				f.close()
+			}
+		}
+		return nil, err
+	}
+	return flows, nil
+}
 
 func newFlow(ctx context.Context, cfg *Config) (*flow, error) {
 	socket := dgram.Config{}
@@ -47,6 +85,9 @@ func (f *flow) handshake(ctx context.Context) error {
 	rand.Read(id[:])
 	nonce := binary.BigEndian.Uint64(id[:])
 	p := Params{Window: f.cfg.Window, Settle: f.cfg.Settle, Reverse: f.cfg.Down}
+	if f.cfg.Requests != nil {
+		p.Silence = 2 * max(f.cfg.Timeout, 10*time.Second) // one at a time, nothing is sent while a reply is waited for
+	}
 	hello, err := control(header{kind: kindHello, seq: nonce}, p, controlSize)
 	if err != nil {
 		return err
@@ -65,8 +106,8 @@ func (f *flow) handshake(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.session, f.buffer = h.session, ac.Buffer
-	f.patience = gone + time.Since(asked)
+	f.session, f.nonce, f.roundTrip = h.session, nonce, time.Since(asked)
+	f.patience = gone + f.roundTrip
 	f.clock = ownClock().relation(ac.Clock)
 	f.prepare()
 	return nil
@@ -80,11 +121,13 @@ func (f *flow) prepare() {
 	switch {
 	case f.cfg.Requests != nil:
 		load, k = f.cfg.Requests, kindRequest
+		f.asked = new(asked)
 		f.rtt, f.network, f.server = ledger.NewHistogram(), ledger.NewHistogram(), ledger.NewHistogram()
 	case load == nil:
 		load = &Load{} // marks only
 	}
 	f.up = newSender(f.conn, f.session, k, *load, true)
+	f.up.asked, f.begun = f.asked, time.Now()
 }
 
 // ask sends a control datagram until the answer of the wanted kind comes.
@@ -92,7 +135,8 @@ func (f *flow) ask(ctx context.Context, question []byte, nonce uint64, want kind
 	match := func(_, b []byte) bool {
 		return h.parse(b) && h.seq == nonce && (h.kind == want || h.kind == kindRefuse)
 	}
-	a, err := f.conn.Exchange(ctx, question, dgram.Addr{}, &dgram.Exchange{Timeout: 50 * time.Millisecond, Tries: 8, Backoff: 1.6, Match: match})
+	// The tries are together 17 s long, and an answer to any of them counts.
+	a, err := f.conn.Exchange(ctx, question, dgram.Addr{}, &dgram.Exchange{Timeout: 50 * time.Millisecond, Tries: 14, Backoff: 1.4, Match: match})
 	if err != nil {
 		return h, fmt.Errorf("perf: %w", err)
 	}

@@ -19,7 +19,6 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"sockwire/dgram"
-	"sockwire/dgram/ledger"
 	"sockwire/dgram/relay"
 	"sockwire/raw/impair"
 )
@@ -473,12 +472,13 @@ func TestTimetables(t *testing.T) {
 // The hot path of both ends allocates nothing per datagram.
 func TestHotPathsAllocateNothing(t *testing.T) {
 	c := toNobody(t)
-	f := &flow{cfg: &Config{Up: &Load{Count: 1 << 40, Sizes: []int{64}}, Settle: time.Millisecond}, conn: c, session: 9}
+	load := &Load{Count: 1 << 40, Sizes: []int{64}}
+	f := &flow{cfg: &Config{Up: load, Down: load, Settle: time.Millisecond}, conn: c, session: 9}
 	f.prepare()
 	table := newTimetable(&f.up.load, 1)
 	f.up.start, f.up.marked = time.Now(), time.Now().Add(time.Hour)
 	d := dgram.Datagram{Payload: make([]byte, 64), Time: time.Now()}
-	h := header{kind: kindData, session: f.session}
+	h := header{kind: kindData, session: f.session, sent: d.Time.UnixNano()}
 	f.down.data(&h, &d)
 	failures := 0
 	if n := testing.AllocsPerRun(50, func() {
@@ -576,8 +576,9 @@ func TestSessionsAllocateNothing(t *testing.T) {
 	c := toNobody(t)
 	n := &session{server: &Server{}, conn: c, peer: c.RemoteAddr(), id: 9, arena: make([]byte, 0, 1<<16), heard: time.Now(), reported: time.Now().Add(time.Hour)}
 	n.account = newAccount(c, 9, &Params{}, true, nil)
-	f := &flow{cfg: &Config{Requests: &Load{}}, conn: c, session: 9, down: newAccount(c, 9, &Params{}, true, nil),
-		rtt: ledger.NewHistogram(), network: ledger.NewHistogram(), server: ledger.NewHistogram()}
+	f := &flow{cfg: &Config{Requests: &Load{}}, conn: c, session: 9}
+	f.prepare()
+	f.up.next.Store(1 << 20)
 	d := dgram.Datagram{Payload: make([]byte, 100), From: n.peer, Time: time.Now()}
 	h := header{session: 9}
 	ctx := context.Background()
@@ -586,6 +587,7 @@ func TestSessionsAllocateNothing(t *testing.T) {
 			h.kind = k
 			h.seq++
 			h.sent, h.due = d.Time.UnixNano(), d.Time.UnixNano()
+			f.asked.put(&h)
 			h.put(d.Payload)
 			if !n.handle(ctx, &d) {
 				t.Fatal("the session ended")

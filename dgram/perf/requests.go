@@ -2,13 +2,46 @@ package perf
 
 import (
 	"context"
-	"encoding/binary"
+	"errors"
 	"fmt"
+	"os"
+	"sync"
 	"time"
 
 	"sockwire/dgram"
 	"sockwire/dgram/ledger"
 )
+
+// askedLast is how many of the last requests are remembered one by one.
+const askedLast = 1 << 14
+
+// asked remembers when requests were due and when they were sent, for what a reply says of that is the server's word.
+type asked struct {
+	mu   sync.Mutex
+	ring [askedLast]struct{ seq, due, sent int64 }
+}
+
+// put remembers a request; nobody does on a nil receiver.
+func (a *asked) put(h *header) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e := &a.ring[h.seq%askedLast]
+	e.seq, e.due, e.sent = int64(h.seq), h.due, h.sent
+}
+
+// matches tells whether a reply repeats what was asked; of a request too long ago, whether it may.
+func (a *asked) matches(h *header, arrived int64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e := &a.ring[h.seq%askedLast]
+	if e.seq != int64(h.seq) {
+		return e.seq > int64(h.seq) && h.sent <= arrived && h.due <= arrived
+	}
+	return e.due == h.due && e.sent == h.sent
+}
 
 // reply accounts for an answer to a request, once.
 func (f *flow) reply(h *header, d *dgram.Datagram) {
@@ -30,31 +63,49 @@ func (f *flow) reply(h *header, d *dgram.Datagram) {
 	f.rtt.Record(time.Duration(d.Time.UnixNano() - h.due))
 }
 
+// silentRequests is how many requests in a row may go unanswered, and the marks between them, before the server is gone.
+const silentRequests = 8
+
 // pingPong sends one request at a time and waits for its reply.
 func (f *flow) pingPong(ctx context.Context) {
-	defer context.AfterFunc(ctx, func() { _ = f.conn.SetReadDeadline(time.Unix(1, 0)) })()
 	load, s := f.cfg.Requests, f.up
+	timeout := f.cfg.Timeout
+	if timeout == 0 {
+		timeout = max(time.Second, 2*f.roundTrip)
+	}
 	sizes := load.sizes()
 	buf := make([]byte, 1<<16)
 	s.start = time.Now()
+	end := time.Time{}
+	if load.Duration > 0 {
+		end = s.start.Add(load.Duration)
+	}
+	unbind := interrupts(ctx, func(t time.Time) error {
+		_ = f.conn.SetWriteDeadline(t)
+		return f.conn.SetReadDeadline(t)
+	})
+	sent := s.start // the last one
 	for ctx.Err() == nil {
 		now := time.Now()
 		seq := s.sent.Load()
-		if load.Count > 0 && seq >= load.Count || load.Duration > 0 && now.Sub(s.start) >= load.Duration {
+		if load.Count > 0 && seq >= load.Count || !end.IsZero() && !now.Before(end) {
 			break
 		}
-		if silent := now.Sub(time.Unix(0, f.heard.Load())); silent > max(f.patience, f.cfg.Timeout) || f.closed.Load() {
+		if silent := now.Sub(time.Unix(0, f.heard.Load())); silent > max(f.patience, silentRequests*timeout) || f.closed.Load() {
 			f.fail(fmt.Errorf("perf: %w %v ago", ErrServerGone, silent.Round(time.Millisecond)))
 			break
 		}
 		b := s.arena[:sizes[seq%uint64(len(sizes))]]
 		h := header{kind: kindRequest, session: f.session, seq: seq, sent: now.UnixNano(), due: now.UnixNano()}
 		h.put(b)
+		f.asked.put(&h)
+		s.next.Store(seq + 1)
 		s.sent.Add(1)
 		s.messages = append(s.messages[:0], dgram.Message{Payload: b})
 		s.sample(now, 10*sampleInterval) // seldom, for taking in the times costs as much as a round trip
+		sent = now
 		if _, err := f.conn.SendAll(s.messages); err != nil {
-			if fatal(err) {
+			if ctx.Err() == nil && fatal(err) {
 				f.fail(err)
 				break
 			}
@@ -62,22 +113,58 @@ func (f *flow) pingPong(ctx context.Context) {
 			continue
 		}
 		s.bytes.Add(uint64(len(b)))
-		_ = f.conn.SetReadDeadline(now.Add(f.cfg.Timeout))
-		if !f.awaitReply(seq, buf) && ctx.Err() == nil {
+		until := now.Add(timeout)
+		if !end.IsZero() && end.Before(until) {
+			until = end
+		}
+		if !f.awaitReply(ctx, seq, until, buf) && ctx.Err() == nil && !until.Equal(end) {
 			f.timeouts++
+			_ = s.sendMark(0, time.Now()) // is it the requests that get lost, or has the server gone?
 		}
 		f.publish()
 	}
 	s.end = time.Now()
-	// What was answered late, or twice, may still come.
-	_ = f.conn.SetReadDeadline(time.Now().Add(min(f.cfg.Settle, 50*time.Millisecond)))
-	if !f.closed.Load() && ctx.Err() == nil {
-		f.awaitReply(1<<64-1, buf)
+	unbind()
+	if !f.closed.Load() && !f.lost() {
+		f.lateReplies(sent, buf)
 	}
 }
 
-// awaitReply waits for the reply to one request, until the read deadline.
-func (f *flow) awaitReply(seq uint64, buf []byte) bool {
+// lateReplies waits for what is still on its way, and for what comes twice: until nothing has come for the settling time, and
+// for replies that are missing as long as any took before.
+func (f *flow) lateReplies(sent time.Time, buf []byte) {
+	for {
+		until := f.down.last.Add(f.cfg.Settle)
+		if f.down.ledger.Counts().Unique < f.up.sent.Load() {
+			slowest := min(max(f.roundTrip, f.rtt.Max()), time.Minute)
+			if late := sent.Add(slowest + f.cfg.Settle); late.After(until) {
+				until = late
+			}
+		}
+		if !time.Now().Before(until) {
+			return
+		}
+		_ = f.conn.SetReadDeadline(until)
+		d, err := f.conn.Receive(buf)
+		switch {
+		case err == nil:
+			f.take(&d)
+		case f.told(err):
+			if f.closed.Load() {
+				return
+			}
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return
+		}
+	}
+}
+
+// awaitReply waits for the reply to one request, until a time or the end of ctx.
+func (f *flow) awaitReply(ctx context.Context, seq uint64, until time.Time, buf []byte) bool {
+	_ = f.conn.SetReadDeadline(until)
+	if ctx.Err() != nil { // it ended before the deadline was set, which took its own away
+		return false
+	}
 	for {
 		d, err := f.conn.Receive(buf)
 		if err != nil {
@@ -86,17 +173,8 @@ func (f *flow) awaitReply(seq uint64, buf []byte) bool {
 			}
 			return false
 		}
-		f.take(&d)
-		if binaryKind(d.Payload) == kindReply && binary.BigEndian.Uint64(d.Payload[16:]) == seq {
+		if h, ok := f.take(&d); ok && h.kind == kindReply && h.seq == seq {
 			return true
 		}
 	}
-}
-
-// binaryKind is the kind of a datagram that take has checked, 0 for what is none of ours.
-func binaryKind(b []byte) kind {
-	if len(b) < HeaderSize {
-		return 0
-	}
-	return kind(b[4])
 }

@@ -15,6 +15,10 @@ type FlowResult struct {
 	Down   *Direction
 	Reply  *Replies
 	Failed error // why the flow ended early; nil if it did not
+	// Contradiction is the first word of the server that cannot be true, "" if there was none, and Contradictions how
+	// many there were. Such words are left out of the account.
+	Contradiction  string
+	Contradictions uint64
 }
 
 // Direction is the account of one direction of one flow. Sent = Unique + Lost + Unheard, and Lost is the sum of its causes.
@@ -32,6 +36,7 @@ type Direction struct {
 	Known        bool   // the accounts are final; false when the server has gone
 	Offload      bool   // trains were used to the end
 	Mangled      string // why trains were given up: what the path did to them; "" if it did nothing
+	Unsent       uint64 // were due before the end and not sent: the sender could not keep its rate
 	Elapsed      time.Duration
 	Stack        *Variation // of the client's sending: from the sending program to the device, of a sample
 }
@@ -70,12 +75,13 @@ func mangled(r *Report) string {
 
 // result works out what became of every datagram.
 func (f *flow) result() FlowResult {
-	r := FlowResult{Local: f.conn.LocalAddr(), Clock: f.clock, Failed: f.failed}
+	r := FlowResult{Local: f.conn.LocalAddr(), Clock: f.clock, Failed: f.failed, Contradiction: f.contradiction, Contradictions: f.contradictions}
 	elapsed := f.up.end.Sub(f.up.start)
 	if f.cfg.Up != nil {
 		d := direction(*f.remote, f.up.sent.Load(), f.up.failed.Load(), f.icmp.Load(), f.remote.Final)
 		d.Mangled = f.upOff
 		d.Queued, d.Stack, d.Offload, d.Elapsed = variation(f.up.late), variation(f.up.stack), f.conn.Offload(), elapsed
+		d.Unsent = f.up.unsent
 		r.Up = d
 	}
 	switch {
@@ -88,7 +94,7 @@ func (f *flow) result() FlowResult {
 		f.down.ledger.Tell(f.up.sent.Load())
 		own := *f.down.report(true)
 		d := direction(own, f.up.sent.Load(), f.up.failed.Load(), f.icmp.Load(), true)
-		d.Elapsed, d.Stack = elapsed, variation(f.up.stack)
+		d.Elapsed, d.Stack, d.Unsent = elapsed, variation(f.up.stack), f.up.unsent
 		r.Reply = &Replies{Direction: *d, RTT: f.rtt, Network: f.network, Queue: f.up.late, Server: f.server, Timeout: f.timeouts}
 	}
 	return r

@@ -20,10 +20,12 @@ type sender struct {
 	session uint64
 	load    Load
 	kind    kind
-	padMark bool // a client pads its marks so that the report is no larger
+	padMark bool   // a client pads its marks so that the report is no larger
+	asked   *asked // of requests
 
 	sent   atomic.Uint64 // numbers used, those of failed sends too
 	bytes  atomic.Uint64
+	next   atomic.Uint64 // one past the highest number that may have left by now: sent, and those being handed over
 	failed atomic.Uint64 // sends that this host refused
 	trains atomic.Bool   // several were handed to the kernel at once
 
@@ -32,6 +34,7 @@ type sender struct {
 	stack     *ledger.Histogram // from this program to the device, of a sample, by the kernel's stamps
 	start     time.Time
 	end       time.Time
+	unsent    uint64 // due before the end, and not sent: the sender could not keep its rate
 
 	arena    []byte
 	messages []dgram.Message
@@ -71,28 +74,42 @@ func newSender(c *dgram.Conn, session uint64, k kind, load Load, padMark bool) *
 	return s
 }
 
-// run sends until the load is done or ctx ends, which is no error.
+// overtime is how long what was due before the end may still be sent after it.
+const overtime = 50 * time.Millisecond
+
+// run sends until the load is done or ctx ends, which is no error. The end of the load's time is the end: what could not be
+// sent by then, at a rate that this host does not reach or for want of room, is not sent.
 func (s *sender) run(ctx context.Context) error {
 	w := probe.NewWaiter()
 	s.start = w.Start()
 	defer func() { s.end = time.Now() }()
 	table := newTimetable(&s.load, s.session)
-	end := int64(1<<63 - 1)
+	end := int64(1 << 62)
 	if s.load.Duration > 0 {
-		end = int64(s.load.Duration)
+		end = min(int64(s.load.Duration), end)
+		_ = s.conn.SetWriteDeadline(s.start.Add(s.load.Duration + overtime))
 	}
+	defer interrupts(ctx, s.conn.SetWriteDeadline)()
 	sizes := s.load.sizes()
 	failures := 0
 	for ctx.Err() == nil {
 		now := int64(w.Now())
-		limit := min(now, end-1)
-		s.fill(table, limit, sizes)
+		if now >= end+int64(overtime) {
+			break
+		}
+		s.fill(table, min(now, end-1), sizes)
 		if len(s.messages) > 0 {
 			if err := s.flush(&failures); err != nil {
+				if errors.Is(err, os.ErrDeadlineExceeded) {
+					break
+				}
 				return err
 			}
 		}
 		if err := s.sendMark(0, time.Now()); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				break
+			}
 			return err
 		}
 		if s.done(table, end, w) {
@@ -107,7 +124,26 @@ func (s *sender) run(ctx context.Context) error {
 			}
 		}
 	}
+	if due := table.before(end, s.load.Count); ctx.Err() == nil && table.interval > 0 {
+		s.unsent = max(due, s.sent.Load()) - s.sent.Load()
+	}
 	return nil
+}
+
+// interrupts has the end of ctx end what waits until a deadline. The function it returns undoes that, and takes the deadline
+// away.
+func interrupts(ctx context.Context, deadline func(time.Time) error) (stop func()) {
+	done := make(chan struct{})
+	off := context.AfterFunc(ctx, func() {
+		_ = deadline(time.Unix(1, 0))
+		close(done)
+	})
+	return func() {
+		if !off() {
+			<-done
+		}
+		_ = deadline(time.Time{})
+	}
 }
 
 func (s *sender) done(t *timetable, end int64, w *probe.Waiter) bool {
@@ -152,6 +188,7 @@ func (s *sender) flush(failures *int) error {
 	for i := range s.messages {
 		h.due = begin + s.dues[i]
 		h.put(s.messages[i].Payload)
+		s.asked.put(&h)
 		s.late.Record(elapsed - time.Duration(s.dues[i]))
 		h.seq++
 		bytes += len(s.messages[i].Payload)
@@ -160,13 +197,24 @@ func (s *sender) flush(failures *int) error {
 	if len(s.messages) > 1 {
 		s.trains.Store(true)
 	}
-	for ms := s.messages; len(ms) > 0; {
+	s.next.Store(h.seq)
+	ms := s.messages
+	for len(ms) > 0 {
 		n, err := s.conn.SendAll(ms)
 		if n > 0 {
 			*failures = 0
 		}
 		if err == nil {
 			break
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) { // the time is up; the numbers of these are not used
+			for _, m := range ms[n:] {
+				bytes -= len(m.Payload)
+			}
+			h.seq -= uint64(len(ms) - n)
+			s.sent.Store(h.seq)
+			s.bytes.Add(uint64(bytes))
+			return err
 		}
 		// This one is not sent; its number is used up, and it is a loss with a known cause.
 		if fatal(err) {

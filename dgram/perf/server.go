@@ -257,8 +257,18 @@ type pendingReply struct {
 	arrived int64
 }
 
-// sessionIdle is how long a client may be silent.
-const sessionIdle = 5 * time.Second
+// How long a client may be silent: before it is first heard, for it may be far away; then, for it sends ten times a second, or
+// says that it will not; and at most.
+const (
+	sessionStart   = 20 * time.Second
+	sessionIdle    = 5 * time.Second
+	sessionSilence = 5 * time.Minute
+)
+
+// idle is how long the client may be silent.
+func (n *session) idle() time.Duration {
+	return min(max(n.params.Silence, sessionIdle), sessionSilence)
+}
 
 func (n *session) accepted(nonce uint64) ([]byte, error) {
 	return control(header{kind: kindAccept, session: n.id, seq: nonce}, accept{Clock: n.server.clock, Buffer: n.conn.ReadBuffer()}, 0)
@@ -275,8 +285,9 @@ func (n *session) run(ctx context.Context) {
 	b := n.conn.NewBatch(n.server.cfg.ReceiveBatches, 1<<16)
 	n.arena = make([]byte, 0, 1<<16)
 	n.heard = time.Now()
+	idle := max(sessionStart, n.idle())
 	for ctx.Err() == nil {
-		_ = n.conn.SetReadDeadline(n.heard.Add(sessionIdle))
+		_ = n.conn.SetReadDeadline(n.heard.Add(idle))
 		if ctx.Err() != nil {
 			return
 		}
@@ -286,11 +297,12 @@ func (n *session) run(ctx context.Context) {
 			if errors.As(err, &told) && !told.Unreachable() {
 				continue
 			}
-			if errors.Is(err, os.ErrDeadlineExceeded) && time.Since(n.heard) < sessionIdle && ctx.Err() == nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) && time.Since(n.heard) < idle && ctx.Err() == nil {
 				continue
 			}
 			return // silent, gone, or told to stop
 		}
+		idle = n.idle()
 		n.account.batch(ds, time.Now())
 		for i := range ds {
 			if !n.handle(ctx, &ds[i]) {

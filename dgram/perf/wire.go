@@ -125,6 +125,8 @@ type Params struct {
 	Window  int           `json:"window,omitempty"`  // of the ledger
 	Settle  time.Duration `json:"settle_ns"`         // quiet time after which the accounts are final
 	Reverse *Load         `json:"reverse,omitempty"` // the server sends too
+	// Silence is how long the client may be silent before it is forgotten, if that is more than the server's own limit.
+	Silence time.Duration `json:"silence_ns,omitempty"`
 }
 
 type cookie struct {
