@@ -16,8 +16,8 @@ import (
 //   - one from the port of a well-known service, which is a server too: all below 1024 (RFC 6335), but for those of DHCP
 //     clients, and the registered ones that answer strangers, such as SSDP, STUN, mDNS and memcached. Config.AnswerServices
 //     allows these;
-//   - an answer. [Conn.Reply] gives its datagrams a time to live of 200, which no system uses of itself, unless Config.TTL
-//     is set; what arrives with 161 to 200 is taken for one, over as many as 39 routers;
+//   - an answer: one that arrives with a time to live of 161 to 200. With Config.MarkReplies [Conn.Reply] sends with 200, from
+//     which no system starts of itself, so an answer is known over as many as 39 routers;
 //   - the 64th datagram from one peer that says the same as the one before, within a second of it. That may be an echo from a
 //     server of another kind. One that goes on without an answer is none; the next time it takes ten times as many.
 //
@@ -35,7 +35,7 @@ func (c *Conn) Unanswerable(d *Datagram) (why string) {
 		return "port 0 is nobody's"
 	case from.Addr().IsUnspecified():
 		return "it has no source address"
-	case c.isOwn(from, d.To):
+	case c.isOwn(from, d.To.Addr()):
 		return "it comes from the address and port that it was sent to, or another of this host's"
 	case !c.answerServices && servicePort(from.Port()):
 		return "it comes from the port of a well-known service"

@@ -133,7 +133,7 @@ func TestServersDoNotAnswerForEver(t *testing.T) {
 		t.Skip("no times to live here")
 	}
 	for network, address := range loopbacks(t) {
-		one, two := listen(t, network, address, nil), listen(t, network, address, nil)
+		one, two := listen(t, network, address, &Config{MarkReplies: true}), listen(t, network, address, &Config{MarkReplies: true})
 		answersOne, answersTwo := serveEcho(t, one), serveEcho(t, two)
 		settle := func(what string, most int64) {
 			t.Helper()

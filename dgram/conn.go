@@ -277,8 +277,8 @@ func (c *Conn) Send(payload []byte, to Addr) error {
 // [Conn.Unanswerable] first whether there should be an answer.
 func (c *Conn) Reply(d *Datagram, payload []byte) error {
 	m := Message{Payload: payload, To: d.From}
-	if c.local.IP.IsValid() && c.local.IP.Addr().IsUnspecified() && d.To.IsValid() && !d.To.IsMulticast() && d.To != broadcast4 {
-		m.From = d.To
+	if c.local.IP.IsValid() && c.local.IP.Addr().IsUnspecified() && d.To.IsValid() && !d.To.Addr().IsMulticast() && d.To.Addr() != broadcast4 {
+		m.From = d.To.Addr()
 	}
 	if d.From.IP.Addr().IsLinkLocalUnicast() {
 		m.Ifindex = d.Ifindex
@@ -415,6 +415,10 @@ type Batch struct {
 	errs []cmsg.Message
 	info cmsg.Info
 	ds   []Datagram
+	via  struct { // the last interface's name: most come through one
+		index int
+		name  string
+	}
 	peer Addr // a NetworkError about it ends the wait on a socket that is not connected
 }
 

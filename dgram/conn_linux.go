@@ -118,7 +118,7 @@ func (c *Conn) configure(fd int, cfg *Config) error {
 	if o.err != nil {
 		return o.err
 	}
-	c.markReplies = cfg.TTL == 0
+	c.markReplies = cfg.MarkReplies && cfg.TTL == 0
 	c.out.stamping = cfg.SendTimes
 	if cfg.Coalesce {
 		granted, _ := cmsg.Enable(fd, cmsg.GRO) // an old kernel hands over one by one, as without
@@ -358,7 +358,7 @@ func (b *Batch) datagram(i int) {
 	m, info, c := &b.ms[i], &b.info, b.c
 	info.Parse(m.OOB[:m.NN], m.Flags)
 	d := Datagram{
-		Payload: m.Buf[:m.N], To: info.Dst, Ifindex: info.Ifindex, Time: info.Software,
+		Payload: m.Buf[:m.N], Ifindex: info.Ifindex, Time: info.Software,
 		TTL: uint8(info.TTL), TOS: uint8(info.TOS), Truncated: m.Flags&unix.MSG_TRUNC != 0,
 	}
 	if info.Has&cmsg.Drops != 0 {
@@ -368,6 +368,9 @@ func (b *Batch) datagram(i int) {
 		b.unixDatagram(i, &d)
 	} else {
 		d.From.IP = c.zoned(m.Addr, m.Scope)
+	}
+	if info.Has&cmsg.PacketInfo != 0 {
+		d.To, d.Interface = netip.AddrPortFrom(info.Dst, c.local.IP.Port()), b.interfaceName(info.Ifindex)
 	}
 	if info.Has&cmsg.RxSoftware == 0 {
 		d.Time = time.Now()
@@ -386,6 +389,13 @@ func (b *Batch) datagram(i int) {
 		b.ds = append(b.ds, d)
 		d.Dropped = 0
 	}
+}
+
+func (b *Batch) interfaceName(index int) string {
+	if b.via.index != index {
+		b.via.index, b.via.name = index, b.c.zones.name(uint32(index))
+	}
+	return b.via.name
 }
 
 func (b *Batch) unixDatagram(i int, d *Datagram) {

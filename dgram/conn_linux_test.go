@@ -32,8 +32,8 @@ func TestMetadata(t *testing.T) {
 				if d.TTL != wantTTL || d.TOS != wantTOS || d.ECN() != wantTOS&3 {
 					t.Errorf("TTL %d, TOS %#x, want %d, %#x", d.TTL, d.TOS, wantTTL, wantTOS)
 				}
-				if d.To != server.LocalAddr().IP.Addr() || d.Ifindex != 1 {
-					t.Errorf("to %v on interface %d, want %v on 1", d.To, d.Ifindex, server.LocalAddr().IP.Addr())
+				if d.To != server.LocalAddr().IP || d.Ifindex != 1 || d.Interface != "lo" {
+					t.Errorf("to %v on interface %d, %q, want %v on 1, lo", d.To, d.Ifindex, d.Interface, server.LocalAddr())
 				}
 			}
 		})
@@ -77,8 +77,8 @@ func TestDualStackUnmaps(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := receive(t, server)
-		if d.From != client.LocalAddr() || d.To != to.Addr() || d.To.Is4In6() {
-			t.Errorf("from %v to %v, want %v to %v", d.From, d.To, client.LocalAddr(), to.Addr())
+		if d.From != client.LocalAddr() || d.To != to || d.To.Addr().Is4In6() {
+			t.Errorf("from %v to %v, want %v to %v", d.From, d.To, client.LocalAddr(), to)
 		}
 		// The answer must come from the address that was asked, or a connected client does not get it.
 		if err := server.Reply(&d, []byte("y")); err != nil {
@@ -380,7 +380,7 @@ func TestBroadcastMustBeAskedFor(t *testing.T) {
 	if err := allowed.Send([]byte("x"), to); err != nil {
 		t.Fatal(err)
 	}
-	if d := receive(t, listener); d.To != to.IP.Addr() {
+	if d := receive(t, listener); d.To.Addr() != to.IP.Addr() {
 		t.Errorf("to %v, want %v", d.To, to.IP.Addr())
 	}
 }

@@ -57,11 +57,14 @@ type Datagram struct {
 	// Payload may be empty: an empty datagram is data, not the end. It is borrowed, see the call that returned it.
 	Payload []byte
 	From    Addr
-	To      netip.Addr // destination address in the packet: a group's or a broadcast address where it was sent to one
-	Ifindex int        // interface of arrival
-	Time    time.Time  // when the kernel took it in; when it was read, on systems that do not say
-	TTL     uint8      // time to live or hop limit on arrival
-	TOS     uint8      // DSCP in the upper six bits, ECN in the lower two (RFC 2474, RFC 3168)
+	// To is where it was sent: the destination address in the packet, a group's or a broadcast address where it was sent to
+	// one, and the socket's port. It is not valid on Unix sockets: there, it is [Conn.LocalAddr].
+	To        netip.AddrPort
+	Ifindex   int       // interface of arrival
+	Interface string    // its name, or its number in digits if it has none any more
+	Time      time.Time // when the kernel took it in; when it was read, on systems that do not say
+	TTL       uint8     // time to live or hop limit on arrival
+	TOS       uint8     // DSCP in the upper six bits, ECN in the lower two (RFC 2474, RFC 3168)
 	// Truncated: the datagram was longer than the buffer and its rest is lost.
 	Truncated bool
 	// Dropped is how many datagrams the receive buffer lost between the one before this and this one. Losses after the
@@ -137,6 +140,9 @@ type Config struct {
 	Mark          int           // firewall mark (SO_MARK), needs a privilege
 	ReuseAddr     bool          // several sockets on one address; each gets every group datagram (SO_REUSEADDR)
 	ReusePort     bool          // several sockets of one user share the load of one address (SO_REUSEPORT)
+	// MarkReplies gives what Reply sends a time to live that tells other servers that it is an answer, unless TTL is set: see
+	// Conn.Unanswerable. It needs Linux and UDP.
+	MarkReplies bool
 	// AnswerServices allows answers to the ports of well-known services: see Conn.Unanswerable.
 	AnswerServices bool
 	// Coalesce lets the kernel hand over many datagrams of a flow at once (UDP_GRO), which is several times faster;

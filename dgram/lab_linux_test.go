@@ -69,7 +69,7 @@ func TestMulticast(t *testing.T) {
 			send(sender, group, other.LocalAddr().IP.Port())
 			send(sender, group, self.LocalAddr().IP.Port())
 			send(sender, group, member.LocalAddr().IP.Port())
-			if d := receive(t, member); string(d.Payload) != "all" || d.To != group || d.TTL != 5 || d.Ifindex != b.Ifindex() {
+			if d := receive(t, member); string(d.Payload) != "all" || d.To.Addr() != group || d.TTL != 5 || d.Ifindex != b.Ifindex() {
 				t.Errorf("got %q to %v with TTL %d on interface %d", d.Payload, d.To, d.TTL, d.Ifindex)
 			}
 			for name, c := range map[string]*Conn{"a socket that did not join": other, "the sender's host": self} {

@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"sockwire/cmd/internal/datagram"
 	"sockwire/dgram"
 )
 
@@ -63,12 +62,12 @@ func (r *receiver) execute(d *dgram.Datagram) ([]byte, error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(d.Payload), out, r.env.Stderr
 	cmd.Env = append(os.Environ(), "DGRECV_FROM="+d.From.String(), "DGRECV_TIME="+d.Time.Format(time.RFC3339Nano),
 		fmt.Sprint("DGRECV_NUMBER=", r.sum.Received), fmt.Sprint("DGRECV_TTL=", d.TTL), fmt.Sprint("DGRECV_TOS=", d.TOS),
-		"DGRECV_INTERFACE="+datagram.InterfaceName(d.Ifindex))
+		"DGRECV_INTERFACE="+d.Interface)
 	if d.From.IP.IsValid() {
 		cmd.Env = append(cmd.Env, "DGRECV_FROM_ADDRESS="+d.From.IP.Addr().String(), fmt.Sprint("DGRECV_FROM_PORT=", d.From.IP.Port()))
 	}
 	if d.To.IsValid() {
-		cmd.Env = append(cmd.Env, "DGRECV_TO="+d.To.String())
+		cmd.Env = append(cmd.Env, "DGRECV_TO="+d.To.Addr().String(), fmt.Sprint("DGRECV_TO_PORT=", d.To.Port()))
 	}
 	if err := cmd.Run(); err != nil {
 		return nil, err

@@ -41,7 +41,7 @@ func (f *captureFile) write(d *dgram.Datagram, local dgram.Addr) error {
 	if f == nil || !from.IsValid() {
 		return nil
 	}
-	to := d.To
+	to := d.To.Addr()
 	if !to.IsValid() {
 		to = local.IP.Addr()
 	}

@@ -557,7 +557,7 @@ func TestForeignAnswersAllocateNothing(t *testing.T) {
 	ping := make([]byte, 32)
 	ping[9], ping[13] = sockperfClient|sockperfPong, 32
 	for name, b := range map[string][]byte{"STAMP": stampQuestion(now), "sockperf": ping, "iperf2": iperf, "echo": []byte("echo this"), "noise": make([]byte, 100)} {
-		d := dgram.Datagram{Payload: b, Time: now, From: c.RemoteAddr(), To: c.RemoteAddr().IP.Addr()}
+		d := dgram.Datagram{Payload: b, Time: now, From: c.RemoteAddr(), To: c.RemoteAddr().IP}
 		step := func() { s.stranger(&d, now) }
 		step()
 		before := s.Stats()
@@ -649,7 +649,7 @@ func FuzzServer(f *testing.F) {
 	f.Add([]byte("echo"))
 	now := time.Unix(1_700_000_000, 0)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		d := dgram.Datagram{Payload: b, Time: now, From: s.Addr(), To: s.Addr().IP.Addr()}
+		d := dgram.Datagram{Payload: b, Time: now, From: s.Addr(), To: s.Addr().IP}
 		f := &s.foreign
 		for _, out := range [][]byte{
 			answerIf(isSTAMP(b, now), func() []byte { return appendSTAMP(nil, &d, now) }),

@@ -195,7 +195,7 @@ func (s *Server) begin(ctx context.Context, d *dgram.Datagram, nonce uint64, p P
 	}
 	local := s.conn.LocalAddr().IP
 	if local.Addr().IsUnspecified() {
-		local = netip.AddrPortFrom(d.To, local.Port())
+		local = d.To
 	}
 	cfg := *s.cfg.Socket
 	cfg.Local, cfg.ReuseAddr, cfg.Coalesce = local.String(), true, true

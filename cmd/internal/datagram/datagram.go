@@ -156,7 +156,7 @@ type Record struct {
 // NewRecord describes d.
 func NewRecord(kind string, d *dgram.Datagram) Record {
 	r := Record{
-		Type: kind, Time: d.Time, From: d.From.String(), Interface: InterfaceName(d.Ifindex), Size: len(d.Payload), TTL: d.TTL, TOS: d.TOS,
+		Type: kind, Time: d.Time, From: d.From.String(), Interface: d.Interface, Size: len(d.Payload), TTL: d.TTL, TOS: d.TOS,
 		ECN: ECNName(d.TOS), Truncated: d.Truncated, Dropped: d.Dropped, Files: len(d.Files), Hex: hex.EncodeToString(d.Payload),
 	}
 	if d.To.IsValid() {
@@ -170,17 +170,6 @@ func NewRecord(kind string, d *dgram.Datagram) Record {
 		r.Text = &s
 	}
 	return r
-}
-
-// InterfaceName is the name of an interface, its number where it has none any more, and "" for 0.
-func InterfaceName(index int) string {
-	if index == 0 {
-		return ""
-	}
-	if ifi, err := net.InterfaceByIndex(index); err == nil {
-		return ifi.Name
-	}
-	return strconv.Itoa(index)
 }
 
 // Report is what the network said about a datagram, as a JSON record.
@@ -262,8 +251,8 @@ func Describe(d *dgram.Datagram) string {
 	if d.To.IsValid() {
 		b.WriteString(" > " + d.To.String())
 	}
-	if name := InterfaceName(d.Ifindex); name != "" {
-		b.WriteString(" on " + name)
+	if d.Interface != "" {
+		b.WriteString(" on " + cli.Escape(d.Interface))
 	}
 	if d.TTL != 0 {
 		fmt.Fprintf(&b, " ttl %d", d.TTL)
