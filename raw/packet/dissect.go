@@ -139,11 +139,11 @@ func (d *dissection) read(l Layer, r *reader) Layer {
 		}
 		l.Protocol = U16(r.u16())
 		switch l.Protocol.value {
-		case 0x21:
+		case wire.PPPIPv4:
 			return new(IPv4)
-		case 0x57:
+		case wire.PPPIPv6:
 			return new(IPv6)
-		case 0x281:
+		case wire.PPPMPLS:
 			return new(MPLS)
 		}
 	case *IPv4:
@@ -199,7 +199,7 @@ func (d *dissection) read(l Layer, r *reader) Layer {
 	case *UDP:
 		l.SrcPort, l.DstPort, l.Length, l.Checksum = r.u16(), r.u16(), U16(r.u16()), U16(r.u16())
 		switch {
-		case l.DstPort == wire.PortVXLAN && r.left() >= 8:
+		case wire.IsVXLANPort(l.DstPort) && r.left() >= 8:
 			return new(VXLAN)
 		case l.DstPort == wire.PortGeneve && r.left() >= 8:
 			return new(Geneve)
@@ -388,27 +388,28 @@ func readOptions4(r *reader, b []byte) []Option {
 		return nil
 	}
 	var list []Option
-	for len(b) > 0 {
-		if len(b) < 4 && len(bytes.Trim(b, "\x00")) == 0 {
+	for off := 0; off < len(b); {
+		if len(b)-off < 4 && len(bytes.Trim(b[off:], "\x00")) == 0 {
 			break
 		}
-		if b[0] <= 1 {
-			list, b = append(list, Option{Type: b[0]}), b[1:]
-			continue
-		}
-		if len(b) == 1 {
+		w := wire.OptionAt(b, off)
+		if w.Cut && w.Length == 1 {
 			r.bad = true
 			return nil
 		}
-		o := Option{Type: b[0]}
-		size := int(b[1])
-		if size < 2 || size > len(b) {
-			o.Length, size = U8(b[1]), len(b)
-		}
-		o.Data, b = b[2:size:size], b[size:]
-		list = append(list, o)
+		list = append(list, optionOf(w, b))
+		off += w.Length
 	}
 	return list
+}
+
+// optionOf returns an option of b as it is built. One that is cut has what is there as data, and its length as it stands.
+func optionOf(w wire.Option, b []byte) Option {
+	o := Option{Type: w.Kind, Data: w.Data}
+	if w.Cut {
+		o.Length, o.Data = U8(b[w.Offset+1]), b[w.Offset+2:w.Offset+w.Length:w.Offset+w.Length]
+	}
+	return o
 }
 
 // readOptionsHeader reads a header of IPv6 options, padding that is computed left out.
@@ -419,23 +420,14 @@ func readOptionsHeader(r *reader, nh, length *Opt[uint8], options *[]Option) Lay
 		return nil
 	}
 	var all, plain []Option
-	for b := whole; len(b) > 0; {
-		o := Option{Type: b[0]}
-		if o.Type == wire.IPv6OptionPad1 {
-			all, b = append(all, o), b[1:]
-			continue
-		}
-		if len(b) == 1 {
+	for w := range wire.IPv6Options(whole) {
+		if w.Cut && w.Length == 1 {
 			r.bad = true
 			return nil
 		}
-		size := 2 + int(b[1])
-		if size > len(b) {
-			o.Length, size = U8(b[1]), len(b)
-		}
-		o.Data, b = b[2:size:size], b[size:]
+		o := optionOf(w, whole)
 		all = append(all, o)
-		if o.Type != wire.IPv6OptionPadN {
+		if o.Type != wire.IPv6OptionPad1 && o.Type != wire.IPv6OptionPadN {
 			plain = append(plain, o)
 		}
 	}
@@ -448,13 +440,15 @@ func readOptionsHeader(r *reader, nh, length *Opt[uint8], options *[]Option) Lay
 
 func readNDOptions(r *reader) []Option {
 	var list []Option
-	for !r.bad && r.left() >= 8 {
-		size := 8 * int(r.b[r.pos+1])
-		if size == 0 || size > r.left() {
+	if r.bad {
+		return nil
+	}
+	for o := range wire.NDOptions(r.b[r.pos:]) {
+		if o.Cut {
 			break
 		}
-		o := r.bytes(size)
-		list = append(list, Option{Type: o[0], Data: o[2:]})
+		list = append(list, Option{Type: o.Kind, Data: o.Data})
+		r.pos += o.Length
 	}
 	return list
 }

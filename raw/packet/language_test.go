@@ -360,3 +360,14 @@ func TestDestinationsOfSourceRoutes(t *testing.T) {
 		t.Errorf("the checksum does not cover the end of the route: %x", b)
 	}
 }
+
+// TestPortsOfVXLAN: a capture of VXLAN is dissected at each port that it is known by.
+func TestPortsOfVXLAN(t *testing.T) {
+	for _, port := range wire.VXLANPorts() {
+		expression := fmt.Sprintf("ip{src=192.0.2.1, dst=192.0.2.2} / udp{sport=1, dport=%d} / vxlan{vni=5} / eth{dst=02:00:00:00:00:01, src=02:00:00:00:00:02} / arp", port)
+		layers := packet.Dissect(build(t, expression, 0), new(packet.IPv4))
+		if text := packet.Format(layers); !strings.Contains(text, "vxlan{vni=5} / eth{") {
+			t.Errorf("port %d: %s", port, text)
+		}
+	}
+}
