@@ -35,7 +35,7 @@ type Conn struct {
 	local     Addr
 	remote    Addr
 	connected bool
-	created   string // path to remove on Close
+	file      socketFile // to remove on Close
 	closed    atomic.Bool
 
 	readBuffer, writeBuffer int
@@ -78,17 +78,22 @@ func Listen(ctx context.Context, network, address string, cfg *Config) (*Conn, e
 		return nil, fmt.Errorf("dgram: listen %s %s: an abstract name needs at least one byte after the @", network, address)
 	}
 	lc := net.ListenConfig{Control: control(cfg, false)}
-	pc, err := lc.ListenPacket(ctx, network, address)
+	listen := lc.ListenPacket
+	if isUnix(network) {
+		listen = func(ctx context.Context, network, name string) (net.PacketConn, error) {
+			return listenUnix(ctx, &lc, network, name, cfg)
+		}
+	}
+	pc, err := listen(ctx, network, address)
 	if err != nil {
 		return nil, openError("listen", network, address, err)
 	}
+	file := newSocketFile(network, address)
 	c, err := newConn(pc.(netConn), network, cfg, false)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, file.remove())
 	}
-	if isUnix(network) && address != "" && !strings.HasPrefix(address, "@") {
-		c.created = address
-	}
+	c.file = file
 	return c, nil
 }
 
@@ -108,8 +113,13 @@ func Dial(ctx context.Context, network, address string, cfg *Config) (*Conn, err
 			return nil, fmt.Errorf("dgram: dial from %s: %w", cfg.Local, cause(err))
 		}
 	}
+	old := newSocketFile(network, cfg.Local)
 	nc, err := d.DialContext(ctx, network, address)
+	file := newSocketFile(network, cfg.Local)
 	if err != nil {
+		if old.path == "" {
+			err = errors.Join(err, file.remove()) // bound, and then not connected
+		}
 		if errors.Is(err, syscall.ECONNREFUSED) && isUnix(network) {
 			return nil, withHint(fmt.Errorf("dgram: dial %s %s: %w", network, address, cause(err)), "nobody listens there any more")
 		}
@@ -117,11 +127,9 @@ func Dial(ctx context.Context, network, address string, cfg *Config) (*Conn, err
 	}
 	c, err := newConn(nc.(netConn), network, cfg, true)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, file.remove())
 	}
-	if isUnix(network) && cfg.Local != "" && !strings.HasPrefix(cfg.Local, "@") {
-		c.created = cfg.Local
-	}
+	c.file = file
 	return c, nil
 }
 
@@ -201,15 +209,6 @@ func cause(err error) error {
 	return err
 }
 
-// stale tells whether a path is a socket that nobody has open.
-func stale(path string) bool {
-	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err == nil {
-		c.Close()
-	}
-	return errors.Is(err, syscall.ECONNREFUSED)
-}
-
 // LocalAddr is the address of this end. A wildcard stays one: see Datagram.To for the address a peer used.
 func (c *Conn) LocalAddr() Addr { return c.local }
 
@@ -232,16 +231,13 @@ func (c *Conn) SetReadDeadline(t time.Time) error { return c.nc.SetReadDeadline(
 // SetWriteDeadline ends sends that wait for room at t with os.ErrDeadlineExceeded. The zero time is never.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.nc.SetWriteDeadline(t) }
 
-// Close closes the socket, wakes whoever waits on it with net.ErrClosed, and removes the path that Listen made.
+// Close closes the socket, wakes whoever waits on it with net.ErrClosed, and removes the file that Listen
+// made, if it is still that one.
 func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return fmt.Errorf("dgram: close: %w", net.ErrClosed)
 	}
-	err := c.nc.Close()
-	if c.created != "" {
-		err = errors.Join(err, os.Remove(c.created))
-	}
-	if err != nil {
+	if err := errors.Join(c.nc.Close(), c.file.remove()); err != nil {
 		return fmt.Errorf("dgram: close: %w", cause(err))
 	}
 	return nil

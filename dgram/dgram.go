@@ -150,6 +150,8 @@ type Config struct {
 	Coalesce bool
 	// NoOffload never cuts batches in the kernel or the device (UDP_SEGMENT).
 	NoOffload bool
+	// ReplaceStale has Listen replace the file of a Unix socket that nobody has open any more. Any other file stays.
+	ReplaceStale bool
 	// SendTimes allows Message.Stamp (SO_TIMESTAMPING with SCM_TS_OPT_ID, Linux 6.13; older kernels give no times).
 	SendTimes bool
 	// Credentials asks for the sender's on each datagram of a Unix socket (SO_PASSCRED).

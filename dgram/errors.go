@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
-	"strings"
 	"syscall"
 )
 
@@ -90,7 +89,10 @@ func withHint(err error, format string, a ...any) error {
 func openError(what, network, address string, err error) error {
 	err = fmt.Errorf("dgram: %s %s %s: %w", what, network, address, cause(err))
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE) && isUnix(network) && !strings.HasPrefix(address, "@"):
+	case errors.Is(err, syscall.EADDRINUSE) && isUnix(network) && isPath(address):
+		if !isSocket(address) {
+			return withHint(err, "%s is a file that is no socket: choose another name", address)
+		}
 		if stale(address) {
 			return withHint(err, "no socket is behind the file %s any more: remove it", address)
 		}

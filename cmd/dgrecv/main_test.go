@@ -90,7 +90,7 @@ func TestLogger(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	out, stderr, code := stop()
-	if !strings.Contains(out, "sockwire: hello from logger") || code != 0 || !strings.Contains(stderr, "1 datagrams") {
+	if !strings.Contains(out, "sockwire: hello from logger") || code != 0 || !strings.Contains(stderr, "1 datagram (") {
 		t.Errorf("exit %d\n%s%s", code, out, stderr)
 	}
 }

@@ -31,6 +31,7 @@ type options struct {
 	reply       string
 	exec        string
 	execTimeout time.Duration
+	services    bool
 	write, save string
 
 	addresses []datagram.Address
@@ -80,9 +81,10 @@ func newCommand(o *options) *cli.Command {
 	f.StringVarP(&o.reply, "reply", "r", "", "answer every datagram with `TEXT`")
 	f.StringVarP(&o.exec, "exec", "x", "", "run `COMMAND` with sh for each datagram, which it reads; what it writes is the answer. DGRECV_FROM, "+
 		"DGRECV_FROM_ADDRESS, DGRECV_FROM_PORT, DGRECV_TO, DGRECV_INTERFACE, DGRECV_TTL, DGRECV_TOS, DGRECV_TIME and DGRECV_NUMBER say where it came from")
-	cli.DurationVar(f, &o.execTimeout, "exec-timeout", "", 10*time.Second, "end a --exec command after `TIME`")
+	cli.DurationVar(f, &o.execTimeout, "exec-timeout", "", 10*time.Second, "end a --exec command, and all that it started, after `TIME`")
+	f.BoolVar(&o.services, "answer-services", false, "answer also what comes from ports of well-known services, such as all below 1024")
 	f.StringVarP(&o.write, "write", "w", "", "write UDP datagrams to the capture `FILE`, IP headers rebuilt from what the kernel told")
-	f.StringVar(&o.save, "save", "", "write each payload to a file of its own in `DIR`")
+	f.StringVar(&o.save, "save", "", "write each payload to a new file in `DIR`: 00000001.bin and so on, after those that are there")
 	o.socket.AddFlags(f)
 	return c
 }
@@ -141,8 +143,13 @@ func (o *options) check(c *cli.Command, args []string) error {
 	}
 	o.config.ReuseAddr = o.reuse
 	o.config.Credentials = o.credentials
+	o.config.ReplaceStale = o.unlink
+	o.config.MarkReplies, o.config.AnswerServices = o.answers(), o.services
 	return nil
 }
+
+// answers tells whether datagrams are answered.
+func (o *options) answers() bool { return o.echo || o.hasReply || o.exec != "" }
 
 func parseGroup(s string) (g group, err error) {
 	rest, ifname, _ := strings.Cut(s, "%")

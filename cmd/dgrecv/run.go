@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,17 +28,19 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 // summary is the last record.
 type summary struct {
-	Type      string `json:"type"`
-	Received  int    `json:"received"`
-	Bytes     int    `json:"bytes"`
-	Truncated int    `json:"truncated"`
-	Dropped   uint64 `json:"dropped"`  // by receive buffers, to the last one
-	Checksum  uint64 `json:"checksum"` // thrown away by the kernel for a wrong checksum
-	Senders   int    `json:"senders"`
-	Answers   int    `json:"answers"`
-	Failed    int    `json:"failed_answers"`
-	Errors    uint64 `json:"errors"` // that the network told about answers
-	Elapsed   int64  `json:"elapsed_ns"`
+	Type        string `json:"type"`
+	Received    int    `json:"received"`
+	Bytes       int    `json:"bytes"`
+	Truncated   int    `json:"truncated"`
+	Dropped     uint64 `json:"dropped"`  // by receive buffers, to the last one
+	Checksum    uint64 `json:"checksum"` // thrown away by the kernel for a wrong checksum
+	Senders     int    `json:"senders"`
+	Answers     int    `json:"answers"`
+	Failed      int    `json:"failed_answers"`
+	NoRoom      int    `json:"no_room"`      // answers left out because there was no room in a buffer
+	NotAnswered int    `json:"not_answered"` // datagrams that a server must not answer, see dgram.Conn.Unanswerable
+	Errors      uint64 `json:"errors"`       // that the network told about answers
+	Elapsed     int64  `json:"elapsed_ns"`
 }
 
 // receiver is one run of the command. Sockets are read by a goroutine each; mu makes what they do with a datagram one
@@ -54,17 +55,20 @@ type receiver struct {
 	senders map[dgram.Addr]struct{}
 	out     []byte
 	capture *captureFile
+	saver   *saver
+	told    map[string]struct{} // kinds of trouble that have been shown
 	damaged *dgram.ChecksumErrors
 	wrong   uint64             // its count at the start
 	full    context.CancelFunc // -c is reached
-	last    atomic.Int64       // when the last datagram came
+	last    atomic.Int64       // when the last datagram came, or had been dealt with
+	busy    atomic.Bool        // one is being dealt with
 }
 
 // maxSenders bounds what is remembered of who sent; the count stops there.
 const maxSenders = 1 << 16
 
 func receive(ctx context.Context, env *cli.Env, o *options) error {
-	r := &receiver{o: o, env: env, senders: map[dgram.Addr]struct{}{}, sum: summary{Type: "summary"}}
+	r := &receiver{o: o, env: env, senders: map[dgram.Addr]struct{}{}, told: map[string]struct{}{}, sum: summary{Type: "summary"}}
 	defer r.close()
 	r.damaged, _ = dgram.OpenChecksumErrors() // where that fails, such losses count as those of the buffer
 	r.wrong, _ = r.damaged.Count()
@@ -115,6 +119,12 @@ func (r *receiver) open(ctx context.Context) error {
 			r.env.Warnf("listening on %v", port)
 		}
 	}
+	if r.o.save != "" {
+		var err error
+		if r.saver, err = openSaver(r.o.save); err != nil {
+			return err
+		}
+	}
 	if r.o.write != "" {
 		var err error
 		if r.capture, err = createCapture(r.o.write); err != nil {
@@ -126,12 +136,6 @@ func (r *receiver) open(ctx context.Context) error {
 
 func (r *receiver) listen(ctx context.Context, a datagram.Address) (*dgram.Conn, error) {
 	c, err := dgram.Listen(ctx, a.Network, a.Text, r.o.config)
-	if err != nil && r.o.unlink && a.Network == "unixgram" && errors.Is(err, errInUse) && stale(ctx, a.Text) {
-		if err := os.Remove(a.Text); err != nil {
-			return nil, fmt.Errorf("--unlink: %w", err)
-		}
-		c, err = dgram.Listen(ctx, a.Network, a.Text, r.o.config)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -156,17 +160,9 @@ func (r *receiver) listen(ctx context.Context, a datagram.Address) (*dgram.Conn,
 	return c, nil
 }
 
-// stale tells whether a path is a socket that nobody has open.
-func stale(ctx context.Context, path string) bool {
-	c, err := dgram.Dial(ctx, "unixgram", path, nil)
-	if err == nil {
-		c.Close()
-	}
-	return errors.Is(err, errRefused)
-}
-
 func (r *receiver) close() {
 	r.damaged.Close()
+	r.saver.close()
 	for _, c := range r.conns {
 		c.Close()
 	}
@@ -199,22 +195,22 @@ func (r *receiver) read(ctx context.Context, c *dgram.Conn) error {
 			}
 			return err
 		}
-		if more, err := r.take(c, ds); !more || err != nil {
+		if more, err := r.take(ctx, c, ds); !more || err != nil {
 			return err
 		}
 		r.showErrors(c)
 	}
-	return r.rest(c, b, time.Now())
+	return r.rest(ctx, c, b, time.Now())
 }
 
 // rest takes what had arrived by the end, all of it: new arrivals do not keep it going.
-func (r *receiver) rest(c *dgram.Conn, b *dgram.Batch, end time.Time) error {
+func (r *receiver) rest(ctx context.Context, c *dgram.Conn, b *dgram.Batch, end time.Time) error {
 	for r.o.count == 0 {
 		ds, err := c.TryReceiveBatch(b)
 		if err != nil || len(ds) == 0 {
 			return err
 		}
-		if _, err := r.take(c, ds); err != nil || ds[len(ds)-1].Time.After(end) {
+		if _, err := r.take(ctx, c, ds); err != nil || ds[len(ds)-1].Time.After(end) {
 			return err
 		}
 	}
@@ -222,15 +218,20 @@ func (r *receiver) rest(c *dgram.Conn, b *dgram.Batch, end time.Time) error {
 }
 
 // take handles a batch; it returns false when enough has been received.
-func (r *receiver) take(c *dgram.Conn, ds []dgram.Datagram) (more bool, err error) {
+func (r *receiver) take(ctx context.Context, c *dgram.Conn, ds []dgram.Datagram) (more bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.busy.Store(true)
+	defer func() {
+		r.last.Store(time.Now().UnixNano())
+		r.busy.Store(false)
+	}()
 	for i := range ds {
 		if r.o.count > 0 && r.sum.Received == r.o.count {
 			closeFiles(&ds[i])
 			continue
 		}
-		if err := r.handle(c, &ds[i]); err != nil {
+		if err := r.handle(ctx, c, &ds[i]); err != nil {
 			return false, err
 		}
 		if r.sum.Received == r.o.count {
@@ -238,7 +239,6 @@ func (r *receiver) take(c *dgram.Conn, ds []dgram.Datagram) (more bool, err erro
 			more = false
 		}
 	}
-	r.last.Store(time.Now().UnixNano())
 	return r.o.count == 0 || r.sum.Received < r.o.count, r.env.Stdout.Flush()
 }
 
@@ -248,7 +248,7 @@ func closeFiles(d *dgram.Datagram) {
 	}
 }
 
-func (r *receiver) handle(c *dgram.Conn, d *dgram.Datagram) error {
+func (r *receiver) handle(ctx context.Context, c *dgram.Conn, d *dgram.Datagram) error {
 	defer closeFiles(d)
 	r.sum.Received++
 	r.sum.Bytes += len(d.Payload)
@@ -258,31 +258,41 @@ func (r *receiver) handle(c *dgram.Conn, d *dgram.Datagram) error {
 	if len(r.senders) < maxSenders {
 		r.senders[d.From] = struct{}{}
 	}
-	r.show(d)
-	if r.o.save != "" {
-		name := filepath.Join(r.o.save, fmt.Sprintf("%08d.bin", r.sum.Received))
-		if err := os.WriteFile(name, d.Payload, 0o644); err != nil {
-			return fmt.Errorf("--save: %w", err)
-		}
+	saved, err := r.saver.save(d.Payload)
+	if err != nil {
+		return err
 	}
+	r.show(c, d, saved)
 	if err := r.capture.write(d, c.LocalAddr()); err != nil {
 		return fmt.Errorf("--write: %w", err)
 	}
-	r.answer(c, d)
+	r.answer(ctx, c, d)
 	return nil
 }
 
-func (r *receiver) show(d *dgram.Datagram) {
+// show prints a datagram: which of several sockets it came to, where it does not say so itself, and where it was saved.
+func (r *receiver) show(c *dgram.Conn, d *dgram.Datagram, saved string) {
 	b := r.out[:0]
 	switch r.o.print {
 	case datagram.JSON:
-		r.env.Stdout.JSON(datagram.NewRecord("datagram", d))
+		record := datagram.NewRecord("datagram", d)
+		record.Saved = saved
+		if r.onUnixName(c) {
+			record.To = c.LocalAddr().String()
+		}
+		r.env.Stdout.JSON(record)
 		return
 	case datagram.Raw:
 		b = append(b, d.Payload...)
 	case datagram.Text, datagram.Hex:
 		if !r.o.brief {
 			b = append(b, datagram.Describe(d)...)
+			if r.onUnixName(c) {
+				b = fmt.Appendf(b, " at %s", cli.Escape(c.LocalAddr().String()))
+			}
+			if saved != "" {
+				b = fmt.Appendf(b, " saved as %s", saved)
+			}
 			if d.Dropped > 0 {
 				b = fmt.Appendf(b, " (%d lost before it)", d.Dropped)
 			}
@@ -303,6 +313,11 @@ func (r *receiver) show(d *dgram.Datagram) {
 	r.env.Stdout.Write(b)
 }
 
+// onUnixName tells whether a datagram that came to c does not say where it came to.
+func (r *receiver) onUnixName(c *dgram.Conn) bool {
+	return len(r.conns) > 1 && c.LocalAddr().Unix != ""
+}
+
 // showErrors tells what the network says about answers.
 func (r *receiver) showErrors(c *dgram.Conn) {
 	if !r.o.verbose {
@@ -317,6 +332,9 @@ func (r *receiver) showErrors(c *dgram.Conn) {
 func (r *receiver) watchIdle(ctx context.Context) {
 	for {
 		quiet := time.Since(time.Unix(0, r.last.Load()))
+		if r.busy.Load() {
+			quiet = 0
+		}
 		if quiet >= r.o.idle {
 			r.full()
 			return
@@ -333,8 +351,8 @@ func (r *receiver) status() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	full, wrong := r.drops()
-	return fmt.Sprintf("%d datagrams, %d bytes, %d truncated, %d lost in receive buffers, %d with a wrong checksum", r.sum.Received, r.sum.Bytes,
-		r.sum.Truncated, full, wrong)
+	return fmt.Sprintf("%s, %s, %d truncated, %d lost, %d with a wrong checksum", cli.Plural(r.sum.Received, "datagram"),
+		cli.Plural(r.sum.Bytes, "byte"), r.sum.Truncated, full, wrong)
 }
 
 // drops is what the kernel took from the sockets: for want of room, and for a wrong checksum. It counts the second for the
@@ -366,13 +384,14 @@ func (r *receiver) finish() {
 		return
 	}
 	s := &r.sum
-	text := fmt.Sprintf("%d datagrams (%d bytes) from %d senders", s.Received, s.Bytes, s.Senders)
+	text := fmt.Sprintf("%s (%s) from %s", cli.Plural(s.Received, "datagram"), cli.Plural(s.Bytes, "byte"), cli.Plural(s.Senders, "sender"))
 	for _, part := range []struct {
 		n    uint64
 		text string
-	}{{uint64(s.Truncated), "truncated"}, {s.Dropped, "lost in receive buffers"},
+	}{{uint64(s.Truncated), "truncated"}, {s.Dropped, "lost because the receive buffer was full"},
 		{s.Checksum, "with a wrong checksum"}, {uint64(s.Answers), "answered"},
-		{uint64(s.Failed), "answers failed"}, {s.Errors, "errors told by the network"}} {
+		{uint64(s.Failed), "failed to be answered"}, {uint64(s.NoRoom), "not answered for want of room"},
+		{uint64(s.NotAnswered), "not answered because answers might go on for ever"}, {s.Errors, "reported by the network as undelivered"}} {
 		if part.n > 0 {
 			text += fmt.Sprintf(", %d %s", part.n, part.text)
 		}

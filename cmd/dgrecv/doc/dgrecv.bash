@@ -8,7 +8,7 @@ _dgrecv() {
 		;;
 	esac
 	case $current in
-	-*) COMPREPLY=($(compgen -W '--count -c --idle --duration --size -s --print -p --json --payload -P --quiet -q --verbose -v --join -j --reuse --credentials --unlink --echo -e --reply -r --exec -x --exec-timeout --write -w --save --ipv4 -4 --ipv6 -6 --interface -I --ttl -t --tos --ecn --df --broadcast -b --no-loop --rcvbuf --sndbuf --help -h --version --man --completion' -- "$current")) ;;
+	-*) COMPREPLY=($(compgen -W '--count -c --idle --duration --size -s --print -p --json --payload -P --quiet -q --verbose -v --join -j --reuse --credentials --unlink --echo -e --reply -r --exec -x --exec-timeout --answer-services --write -w --save --ipv4 -4 --ipv6 -6 --interface -I --ttl -t --tos --ecn --df --broadcast -b --no-loop --rcvbuf --sndbuf --help -h --version --man --completion' -- "$current")) ;;
 	*) COMPREPLY=($(compgen -f -- "$current")) ;;
 	esac
 }

@@ -117,6 +117,8 @@ func report(w io.Writer, name string, err error) int {
 	case errors.Is(err, syscall.EPIPE):
 		err = errors.New("standard output was closed before everything was written")
 		hint = "the reader ended first; what was not written is lost"
+	case errors.Is(err, syscall.EMFILE):
+		hint = FilesHint
 	case errors.Is(err, os.ErrPermission):
 		hint = privilegeHint()
 	}
@@ -131,6 +133,9 @@ func report(w io.Writer, name string, err error) int {
 	}
 	return ExitError
 }
+
+// FilesHint says what to do when a program may open no more files or sockets.
+const FilesHint = "this program may have no more files and sockets open: ulimit -n shows the limit, ulimit -n 4096 raises it"
 
 // printHint writes what to do; the lines of a longer hint, such as a text and a caret under it, stand below each other.
 func printHint(w io.Writer, name, hint string) {

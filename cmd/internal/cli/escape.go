@@ -7,6 +7,14 @@ import (
 	"unicode/utf8"
 )
 
+// Plural is a count of things for a summary: "1 datagram", "2 datagrams". what is the word for one of them.
+func Plural[N int | uint64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.FormatUint(uint64(n), 10) + " " + what + "s"
+}
+
 // Escape makes text from outside safe to print on one line of a terminal: see AppendEscaped.
 func Escape(s string) string {
 	if plain(s) {

@@ -147,6 +147,7 @@ type Record struct {
 	UID       *int      `json:"uid,omitempty"`
 	GID       *int      `json:"gid,omitempty"`
 	Files     int       `json:"files,omitempty"`
+	Saved     string    `json:"saved,omitempty"` // the file that the payload was written to
 	RTT       int64     `json:"rtt_ns,omitempty"`
 	Tries     int       `json:"tries,omitempty"`
 	Text      *string   `json:"text,omitempty"` // when the payload is UTF-8

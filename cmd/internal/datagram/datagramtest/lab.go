@@ -14,7 +14,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"sockwire/raw"
 	"sockwire/raw/netlab"
+	"sockwire/raw/packet"
 )
 
 // asCommand in the environment makes the test binary the command.
@@ -146,4 +148,28 @@ func DNS(t testing.TB, h *netlab.Host) (address netip.AddrPort) {
 		t.Fatalf("dnsmasq says %q", line)
 	}
 	return netip.AddrPortFrom(h.Addr4(), 53)
+}
+
+// Forge sends UDP datagrams from a lab host with whatever source address and port, as anybody on a network can.
+func Forge(t testing.TB, h *netlab.Host, dst netip.AddrPort, payload []byte, from ...netip.AddrPort) {
+	t.Helper()
+	var c *raw.Conn
+	err := h.Do(func() (err error) {
+		c, err = raw.Listen(t.Context(), raw.Protocol(255), &raw.Config{HeaderIncluded: true})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, src := range from {
+		b, err := packet.Append(nil, &packet.IPv4{Src: src.Addr(), Dst: dst.Addr()}, &packet.UDP{SrcPort: src.Port(), DstPort: dst.Port()},
+			packet.Payload(payload))
+		if err == nil {
+			err = c.WritePacket(b, dst.Addr())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
