@@ -549,6 +549,17 @@ func (c *Conn) Drops() (n uint32, err error) {
 	return n, errors.Join(ctl, err)
 }
 
+// sendBufferFull tells whether what was sent and has not left takes up the send buffer. Of a raw socket the kernel lets
+// twice the buffer be used, and refuses what is more with ENOBUFS instead of EAGAIN.
+func (c *Conn) sendBufferFull() bool {
+	full := false
+	_ = c.rc.Control(func(fd uintptr) {
+		unsent, size, err := cmsg.ReadUnsent(int(fd))
+		full = err == nil && unsent > size
+	})
+	return full
+}
+
 // SetDeadline sets both deadlines; a time in the past ends waiting calls at once, the zero time never does.
 func (c *Conn) SetDeadline(t time.Time) error { return c.pc.SetDeadline(t) }
 

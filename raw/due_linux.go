@@ -9,6 +9,7 @@ import (
 
 // complete tells whether all is sent and nothing is waited for.
 func (r *Run) complete(now time.Duration) bool {
+	r.skipFinished()
 	if !r.fed || r.urgent.len() > 0 || r.regular.len() > 0 || len(r.feed) > 0 {
 		return false
 	}
@@ -16,7 +17,14 @@ func (r *Run) complete(now time.Duration) bool {
 		r.drained = true
 		r.expire(now)
 	}
-	return r.open == 0 && (!r.several || now >= r.gathered())
+	return r.open == 0 && r.doubts == 0 && (!r.several || now >= r.gathered())
+}
+
+// skipFinished takes targets off the timetable whose answer came before their retry was due.
+func (r *Run) skipFinished() {
+	for r.regular.len() > 0 && r.regular.front().finished {
+		r.regular.pop()
+	}
 }
 
 // gathered returns until when further answers to the last echo are waited for, if several hosts may answer it.
@@ -61,8 +69,8 @@ func (r *Run) next(now time.Duration) time.Duration {
 		next = r.gathered()
 	}
 	for level := range r.levels {
-		if s := r.firstPending(&r.timeouts[level]); s != nil {
-			next = min(next, s.sent+r.timeout(level))
+		if s := r.firstTimed(level); s != nil {
+			next = min(next, r.timeoutAt(s))
 		}
 		if s := r.firstPending(&r.finals[level]); s != nil {
 			next = min(next, r.finalAt(s))
@@ -79,6 +87,27 @@ func (r *Run) firstPending(q *queue[uint64]) *slot {
 		}
 	}
 	return nil
+}
+
+// firstTimed is firstPending for the timeouts of a level, which echoes that ended without a proof wait for too.
+func (r *Run) firstTimed(level int) *slot {
+	q := &r.timeouts[level]
+	for ; q.len() > 0; q.pop() {
+		if s := r.table.get(q.front()); s != nil && (s.state == probe.Pending || s.doubt) {
+			return s
+		}
+	}
+	return nil
+}
+
+// timeoutAt returns when the timeout of an echo passes, or when an answer in the place of an unproven end is no longer
+// waited for.
+func (r *Run) timeoutAt(s *slot) time.Duration {
+	at := s.sent + r.timeout(int(s.level))
+	if s.doubt && r.drained && r.p.QuickEnd && r.longest > 0 {
+		at = min(at, r.quickEnd())
+	}
+	return at
 }
 
 // finalAt returns when nothing is waited for any longer. Without a Late of its own, a late answer is waited for only

@@ -71,8 +71,9 @@ type Pinger struct {
 	Window int
 	// Timeout is after how long an answer is late; 0 is one second.
 	Timeout time.Duration
-	// Late is how long after the timeout an answer is still waited for. 0 takes late answers, for another Timeout but at
-	// most a second, while the run goes on, and does not prolong it.
+	// Late is how long after the timeout an answer is still waited for before the echo ends as Lost; 0 is Timeout but at
+	// most a second, and then the wait does not prolong the run. A still later answer revises the loss, as long as the run
+	// lasts and the echo is among the latest 65,536.
 	Late time.Duration
 	// Retries repeats an echo that is not answered in time, up to so many times, each waiting Backoff times as long as
 	// the one before (0 is 1.5, at least 1). It needs Count 1.
@@ -129,6 +130,14 @@ type Echo struct {
 	Duplicate bool
 	// Overdue: no end, but a report that the timeout has passed (see Pinger.Overdue). Outcome is Pending.
 	Overdue bool
+	// Revised: more became known of an echo that was yielded before as ended in Was for WasCause: an answer came after a loss,
+	// an error or a damaged copy, or an error came that explains a loss. This end takes the place of that one in every count.
+	Revised  bool
+	Was      probe.Outcome
+	WasCause probe.Cause
+	// Unproven: Refused or Corrupt by a message that carries nothing to show that who sent it saw the echo. The run waits
+	// for the answer until the timeout all the same; if it comes it revises this end.
+	Unproven bool
 	// Reordered: the answer came after that to a later echo to the same target (RFC 4737).
 	Reordered bool
 	// Done: no echo to this target is on its way or will follow. Alive, with Done: one was answered.
@@ -149,7 +158,7 @@ type Echo struct {
 	At       int    // Corrupt: first byte of the ICMP message that differs, -1 if only the checksum shows it
 	Options  []byte // IPv4 options of the answer
 
-	// ICMP error, with Refused: its type and code and, if it says so, the next-hop MTU. Local means this host made it.
+	// ICMP error, with Refused, or with Unresolved if the kernel of this host sent one: its type and code and, if it says so, the next-hop MTU. Local means this host made it.
 	// MTU is also, of an echo too large to be sent, what this host knows of the path's MTU, 0 if it does not say.
 	Type, Code uint8
 	MTU        int

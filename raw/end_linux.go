@@ -14,17 +14,63 @@ func (r *Run) echo(n uint64, s *slot) Echo {
 
 // end ends an echo with what e says.
 func (r *Run) end(s *slot, e *Echo) {
-	s.state = e.Outcome
-	if s.host != nil && (e.Outcome == probe.Answered || e.Outcome == probe.Late) {
-		s.host.alive = true
-		e.Reordered = s.seq < s.host.heard
-		s.host.heard = max(s.host.heard, s.seq)
+	s.state, s.cause = e.Outcome, e.Cause
+	if answers(e.Outcome) {
+		s.host.answered(s, e)
+	}
+	if e.Unproven && !s.over {
+		s.doubt = true
+		r.doubts++
 	}
 	if !s.over {
 		r.again(s, e)
 	}
 	r.closeSlot(s, e)
 	r.out = append(r.out, *e)
+}
+
+// answers tells whether an outcome is that of an answer.
+func answers(o probe.Outcome) bool { return o == probe.Answered || o == probe.Late }
+
+// answered notes that an echo to h was; h may be nil.
+func (h *host) answered(s *slot, e *Echo) {
+	if h == nil {
+		return
+	}
+	h.alive = true
+	e.Reordered = s.seq < h.heard
+	h.heard = max(h.heard, s.seq)
+}
+
+// revise puts what e says in the place of the end of an echo: proof wins over what has none, knowing over not knowing.
+func (r *Run) revise(s *slot, e *Echo) {
+	e.Revised, e.Was, e.WasCause = true, s.state, s.cause
+	if s.cause == probe.ReceiveBuffer {
+		r.report.Claimed--
+	}
+	r.settle(s)
+	s.state, s.cause = e.Outcome, e.Cause
+	h := s.host
+	wasAlive := h != nil && h.alive
+	if answers(e.Outcome) {
+		h.answered(s, e)
+		if h != nil && r.p.Retries > 0 {
+			h.finished = true
+		}
+		// That the target is done was told before; that it is alive is new.
+		e.Done, e.Alive = !wasAlive && (h == nil || h.finished && h.open == 0), true
+	} else {
+		e.Alive = wasAlive
+	}
+	r.out = append(r.out, *e)
+}
+
+// settle ends the wait for an answer to an echo that has ended without a proof.
+func (r *Run) settle(s *slot) {
+	if s.doubt {
+		s.doubt = false
+		r.doubts--
+	}
 }
 
 // refuse ends an echo that could not be sent.
@@ -43,7 +89,7 @@ func (r *Run) closeSlot(s *slot, e *Echo) {
 		r.waiting--
 	}
 	if s.host == nil {
-		e.Done, e.Alive = true, e.Outcome == probe.Answered || e.Outcome == probe.Late
+		e.Done, e.Alive = true, answers(e.Outcome)
 		return
 	}
 	s.host.open--
@@ -56,10 +102,11 @@ func (r *Run) closeSlot(s *slot, e *Echo) {
 // again plans a retry for an echo that ended before its timeout without an answer. Where the network or the system
 // gave a definite no, there is none; otherwise it is sent when the timeout would have passed.
 func (r *Run) again(s *slot, e *Echo) {
-	if r.p.Retries == 0 || e.Outcome == probe.Answered || e.Outcome == probe.Late || s.host != nil && s.host.alive {
+	if r.p.Retries == 0 || answers(e.Outcome) || s.host != nil && s.host.alive {
 		return
 	}
-	if e.Cause == probe.SendFailed || e.Cause == probe.NetworkError || int(s.level) >= r.p.Retries {
+	no := e.Cause == probe.SendFailed || e.Cause == probe.Unresolved || e.Cause == probe.NetworkError && !e.Unproven
+	if no || int(s.level) >= r.p.Retries {
 		if s.host != nil {
 			s.host.finished = true
 		}
@@ -102,7 +149,7 @@ func (r *Run) expire(now time.Duration) {
 // mayExpire tells whether a timeout has passed.
 func (r *Run) mayExpire(now time.Duration) bool {
 	for level := range r.levels {
-		if s := r.firstPending(&r.timeouts[level]); s != nil && now >= s.sent+r.timeout(level) {
+		if s := r.firstTimed(level); s != nil && now >= r.timeoutAt(s) {
 			return true
 		}
 		if s := r.firstPending(&r.finals[level]); s != nil && now >= r.finalAt(s) {
@@ -114,9 +161,13 @@ func (r *Run) mayExpire(now time.Duration) bool {
 
 func (r *Run) endOverdue(now time.Duration) {
 	for level := range r.levels {
-		timeouts, finals := &r.timeouts[level], &r.finals[level]
-		for s := r.firstPending(timeouts); s != nil && now >= s.sent+r.timeout(level); s = r.firstPending(timeouts) {
-			n := timeouts.pop()
+		finals := &r.finals[level]
+		for s := r.firstTimed(level); s != nil && now >= r.timeoutAt(s); s = r.firstTimed(level) {
+			n := r.timeouts[level].pop()
+			if s.doubt {
+				r.settle(s)
+				continue
+			}
 			s.over = true
 			r.waiting--
 			r.retry(s)
@@ -137,16 +188,16 @@ func (r *Run) endOverdue(now time.Duration) {
 	}
 }
 
-// remembered is how many echoes are kept at least, if they have ended, to know duplicates by: as many as a sequence number
-// tells apart. More than are needed would cost the processor's caches dear.
+// remembered is how many echoes are kept at least, if they have ended, to know duplicates and very late answers by: as many
+// as a sequence number tells apart. More than are needed would cost the processor's caches dear.
 const remembered = 1 << 16
 
-// forget lets go of the oldest echoes that have ended: those for which no duplicate is waited for either, those beyond
-// the number remembered or, when there is need, all.
+// forget lets go of the oldest echoes that have ended: those for which neither a duplicate nor an answer is waited for,
+// those beyond the number remembered or, when there is need, all.
 func (r *Run) forget(now time.Duration, need bool) {
 	for r.table.tail < r.table.next {
 		s := r.table.get(r.table.tail)
-		kept := !need && r.table.next-r.table.tail < remembered && now < r.finalAt(s)
+		kept := !need && r.table.next-r.table.tail < remembered && (now < r.finalAt(s) || !answers(s.state))
 		if s.state == probe.Pending || kept {
 			return
 		}
@@ -164,7 +215,7 @@ func (r *Run) lose(n uint64, s *slot, now time.Duration) {
 		e.Cause, e.Err = probe.SendFailed, syscall.EMSGSIZE
 	case r.claimDrop(s.sent, now):
 		e.Cause = probe.ReceiveBuffer
-	case s.asked && l.stamps && l.stamped > 0 && s.stamp == 0 && s.sched == 0:
+	case s.asked && l.stamps && (l.stamped > 0 || r.stamping) && s.stamp == 0 && s.sched == 0:
 		e.Cause = probe.Unresolved
 	case s.asked && l.stamps && l.stamped > 0 && s.stamp == 0:
 		e.Cause = probe.LocalQueue

@@ -193,7 +193,7 @@ func FuzzErrorQueue(f *testing.F) {
 	f.Add(echo, []byte{}, uint32(5), true)
 	f.Add([]byte{}, cmsg.AppendTTL(nil, 4), uint32(3), false)
 	f.Fuzz(func(t *testing.T, quote, control []byte, id uint32, toTarget bool) {
-		r := &Run{p: Pinger{Timeout: time.Second}, table: newTable(1024), clock: probe.NewWaiter()}
+		r := &Run{p: Pinger{Timeout: time.Second}, table: newTable(1024), clock: probe.NewWaiter(), local: &interfaces{}}
 		l := &link{codec: *c, conn: &Conn{zones: map[uint32]string{}}}
 		r.links[0] = l
 		for range 100 {
@@ -206,7 +206,9 @@ func FuzzErrorQueue(f *testing.F) {
 		if toTarget {
 			m.Addr = netip.AddrPortFrom(target, 0)
 		}
-		r.takeError(l, m, moment{time.Millisecond, 1})
+		if !r.takeStamp(l, m, moment{time.Millisecond, 1}) {
+			r.takeError(l, m)
+		}
 		r.takePacket(l, m, moment{time.Millisecond, 1})
 		ended := 0
 		for n := r.table.tail; n < r.table.next; n++ {

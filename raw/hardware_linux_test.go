@@ -78,7 +78,7 @@ func TestHardwareStamps(t *testing.T) {
 		read := moment{2100 * time.Microsecond, wall + 2100*us}
 		// The kernel tells of its own stamp and of the device's in two messages.
 		for _, oob := range [][]byte{sendStamp(tc.software, 0, uint32(n)), sendStamp(0, tc.sent, uint32(n))} {
-			r.takeError(l, &cmsg.Message{OOB: oob, NN: len(oob), Flags: unix.MSG_ERRQUEUE}, read)
+			r.takeStamp(l, &cmsg.Message{OOB: oob, NN: len(oob), Flags: unix.MSG_ERRQUEUE}, read)
 		}
 		info := make([]byte, unix.SizeofInet4Pktinfo)
 		binary.NativeEndian.PutUint32(info, 7)

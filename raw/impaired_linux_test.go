@@ -19,6 +19,7 @@ type fate struct {
 	at         int // byte of the ICMP message that was damaged
 	duplicates int
 	reordered  bool
+	revised    bool // an intact answer came after a damaged one
 }
 
 // fates reads the records of a link: what a sent to b, and what b answered. Damaged packets that a kernel throws away
@@ -61,7 +62,9 @@ func fates(link *netlab.Link, a, b *netlab.Host, six, seesDamage bool) (map[int]
 		if flip.Set && !seesDamage {
 			continue
 		}
-		if f.outcome != probe.Lost {
+		if f.outcome == probe.Corrupt && !flip.Set {
+			f.revised, f.at = true, 0
+		} else if f.outcome != probe.Lost {
 			f.duplicates++
 			continue
 		}
@@ -141,6 +144,8 @@ func impairedLink(t *testing.T, seed int) {
 		switch {
 		case e.Duplicate:
 			f.duplicates++
+		case e.Revised && e.Was == probe.Corrupt && f.outcome == probe.Corrupt:
+			f.outcome, f.reordered, f.revised, f.at = e.Outcome, e.Reordered, true, 0
 		case f.outcome != probe.Pending:
 			fail("echo %d ended twice: %v and %v", e.Seq, f.outcome, e.Outcome)
 		default:

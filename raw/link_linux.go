@@ -26,6 +26,7 @@ type link struct {
 	recv    *cmsg.Receiver
 	data    []cmsg.Message
 	errs    []cmsg.Message
+	icmp    []int // of errs, those that are errors and not yet taken in
 	info    cmsg.Info
 	used    bool // an echo was sent here
 	stamps  bool
@@ -152,7 +153,7 @@ func (l *link) makeBuffers(p *Pinger) {
 	if p.Size > 4096 {
 		in, out = 8, 8
 	}
-	l.data, l.errs = make([]cmsg.Message, in), make([]cmsg.Message, receiveBatch)
+	l.data, l.errs, l.icmp = make([]cmsg.Message, in), make([]cmsg.Message, receiveBatch), make([]int, 0, receiveBatch)
 	for i := range l.data {
 		l.data[i] = cmsg.Message{Buf: make([]byte, max(p.Size+icmpHeader+60, 576)+1), OOB: make([]byte, controlSize)}
 	}

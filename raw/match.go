@@ -212,6 +212,17 @@ func (c *codec) carriesProof(message []byte, n uint64, target netip.Addr) bool {
 	return len(message) >= icmpHeader+magicEnd && [magicEnd]byte(message[icmpHeader:]) == proof
 }
 
+// proved tells whether what an error quotes of the payload, which agrees with the echo as far as it goes, is enough to show
+// that who sent the error saw it.
+func (c *codec) proved(quoted []byte) bool { return c.proves() && len(quoted) >= cookieEnd }
+
+// carriesCookie tells whether the message carries the cookie of echo n, whatever else of it was damaged.
+func (c *codec) carriesCookie(message []byte, n uint64, target netip.Addr) bool {
+	var proof [magicEnd]byte
+	c.key.proof(&proof, n, target, c.magic)
+	return c.proves() && len(message) >= icmpHeader+cookieEnd && [cookieEnd]byte(message[icmpHeader:]) == [cookieEnd]byte(proof[:])
+}
+
 // isError: redirects and source quenches end nothing, the echo they are about goes on.
 func (c *codec) isError(typ byte) bool {
 	if c.six {

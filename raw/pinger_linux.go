@@ -49,7 +49,9 @@ type Run struct {
 	schedule probe.Schedule // of Gap
 	idle     bool           // there was less to send than the schedule allows
 	inline   bool           // drive also receives
+	stamping bool           // the kernel stamps sends: what has no stamp was not sent
 	devices  devices
+	local    *interfaces
 
 	mu        sync.Mutex
 	table     table
@@ -62,6 +64,7 @@ type Run struct {
 	levels    int
 	waiting   int // echoes neither ended nor overdue
 	open      int // echoes that have not ended
+	doubts    int // echoes that have, without a proof, before their timeout
 	firstSend time.Duration
 	lastSend  time.Duration
 	handed    time.Duration // when the last call that sends returned
@@ -89,6 +92,7 @@ func (p *Pinger) Start(ctx context.Context) (*Run, error) {
 	r.schedule = probe.Schedule{Interval: s.Gap, Burst: burstMost}
 	r.inline = s.Slack > 0 || s.fast()
 	r.findHardware()
+	r.local = readInterfaces()
 	if err := r.openLinks(); err != nil {
 		r.stop(err)
 		return nil, err
@@ -102,6 +106,7 @@ func (p *Pinger) Start(ctx context.Context) (*Run, error) {
 	}
 	r.table = newTable(limit)
 	_ = cmsg.AwaitStamps() // without stamps each echo says so itself
+	r.stamping = cmsg.StampsSends() == nil
 	r.clock = probe.NewWaiter()
 	if s.Slack > 0 {
 		if r.alarm, err = newAlarm(); err != nil {
@@ -264,13 +269,7 @@ func (r *Run) fail(err error) {
 // drive sends what is due and ends what has timed out, until nothing is left to do.
 func (r *Run) drive() {
 	for {
-		if r.inline {
-			for _, l := range r.links {
-				if l != nil && l.used {
-					r.poll(l)
-				}
-			}
-		}
+		r.pollAll()
 		now := r.clock.Now()
 		r.mu.Lock()
 		r.expire(now)

@@ -1,12 +1,15 @@
 package raw
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"sockwire/raw/cmsg"
 	"sockwire/raw/probe"
@@ -22,6 +25,15 @@ func (r *Run) receive(l *link) {
 		}
 		if !r.goesOn(err) {
 			return
+		}
+	}
+}
+
+// pollAll takes in what has arrived, if no other goroutine does.
+func (r *Run) pollAll() {
+	for _, l := range r.links {
+		if r.inline && l != nil && l.used {
+			r.poll(l)
 		}
 	}
 }
@@ -58,20 +70,33 @@ func (r *Run) takeIn(l *link, nd, ne int) (useful bool) {
 		l.peak, l.backlog = max(l.peak, l.backlog), 0
 		l.emptied = l.recv.Began.Sub(r.clock.Start())
 	}
-	// The send timestamp of an echo is queued before its answer: look at all of them first.
+	// The send timestamp of an echo is queued before its answer: look at all of them first. An error may have come after
+	// the answer.
 	for {
+		l.icmp = l.icmp[:0]
 		for i := range l.errs[:ne] {
-			r.takeError(l, &l.errs[i], now)
+			if !r.takeStamp(l, &l.errs[i], now) {
+				l.icmp = append(l.icmp, i)
+			}
 		}
 		if ne < len(l.errs) {
 			break
 		}
+		r.takeErrors(l)
 		if ne, _ = l.recv.TryReceiveErrors(l.errs); ne == 0 {
 			break
 		}
 	}
 	for i := range l.data[:nd] {
 		r.takePacket(l, &l.data[i], now)
+	}
+	if len(l.icmp) > 0 {
+		// The packets were looked at before the error queue: an answer may have come between, before the error.
+		nd, _ = l.recv.TryReceive(l.data)
+		for i := range l.data[:nd] {
+			r.takePacket(l, &l.data[i], now)
+		}
+		r.takeErrors(l)
 	}
 	useful = r.drained && r.open == 0 || r.p.Window > 0 && r.free(now.steady) > 0 || r.urgent.len() > 0
 	r.mu.Unlock()
@@ -107,7 +132,7 @@ func (r *Run) takePacket(l *link, m *cmsg.Message, now moment) {
 	}
 	b, from, ttl, tos := m.Buf[:m.N], m.Addr.Addr(), i.TTL, i.TOS
 	options := i.Options
-	badSum := false
+	badSum, size := false, len(b)
 	if l.conn.headers {
 		if len(b) < 20 {
 			r.report.Foreign++
@@ -117,7 +142,13 @@ func (r *Run) takePacket(l *link, m *cmsg.Message, now moment) {
 		header := headerLen(b)
 		options = b[20:header]
 		b = b[header:]
-		badSum = wire.Checksum(b) != 0
+		size = len(b)
+		if m.Flags&unix.MSG_TRUNC != 0 {
+			// Longer than any answer to what was sent. What was cut off was under the checksum too, which so says nothing.
+			size = int(binary.BigEndian.Uint16(m.Buf[2:])) - header
+		} else {
+			badSum = wire.Checksum(b) != 0
+		}
 	}
 	f := l.codec.match(b, badSum, r.table.next-1)
 	s := r.table.get(f.n)
@@ -129,14 +160,14 @@ func (r *Run) takePacket(l *link, m *cmsg.Message, now moment) {
 		return
 	}
 	if m.Scope != 0 {
-		from = from.WithZone(l.conn.zone(m.Scope))
+		from = from.WithZone(r.local.zone(m.Scope, s.target))
 	}
 	if f.kind == failure {
 		if f.quoted != s.target.WithZone("") || !l.codec.proofAgrees(f.quoteProof, f.n, s.target) {
 			r.report.Foreign++
 			return
 		}
-		r.refused(f.n, s, Echo{From: from, Type: f.typ, Code: f.code, MTU: f.mtu, TTL: ttl, TOS: tos})
+		r.refused(f.n, s, Echo{From: from, Type: f.typ, Code: f.code, MTU: f.mtu, TTL: ttl, TOS: tos, Unproven: !l.codec.proved(f.quoteProof)})
 		return
 	}
 	v, at := l.codec.verify(&f, f.n, s.target, from)
@@ -145,14 +176,15 @@ func (r *Run) takePacket(l *link, m *cmsg.Message, now moment) {
 		return
 	}
 	e := r.echo(f.n, s)
-	e.From, e.TTL, e.TOS, e.Size, e.At = from, ttl, tos, len(b), at
+	e.From, e.TTL, e.TOS, e.Size, e.At = from, ttl, tos, size, at
 	if len(options) > 0 {
 		e.Options = append([]byte(nil), options...)
 	}
 	l.codec.contents(&f, &e)
 	r.times(s, &e, i, now)
+	timeout := r.timeout(int(s.level))
 	switch {
-	case s.state != probe.Pending:
+	case answers(s.state) || s.state != probe.Pending && v == damaged:
 		e.Duplicate = true
 		e.Outcome = s.state
 		r.out = append(r.out, e)
@@ -162,10 +194,15 @@ func (r *Run) takePacket(l *link, m *cmsg.Message, now moment) {
 		if f.badSum {
 			e.Cause = probe.BadChecksum
 		}
-	case s.over:
-		e.Outcome, e.Over = probe.Late, now.steady-s.sent-r.timeout(int(s.level))
+		e.Unproven = !l.codec.carriesCookie(b, f.n, s.target)
+	case s.over, s.state != probe.Pending && e.RTT > timeout:
+		e.Outcome, e.Over = probe.Late, max(now.steady-s.sent-timeout, 0)
 	default:
 		e.Outcome = probe.Answered
+	}
+	if s.state != probe.Pending {
+		r.revise(s, &e)
+		return
 	}
 	r.longest = max(r.longest, e.RTT)
 	r.end(s, &e)
@@ -188,36 +225,71 @@ func (c *codec) contents(f *found, e *Echo) {
 	}
 }
 
-// refused ends an echo that an ICMP error is about.
+// refused ends an echo that an ICMP error is about, or explains why nothing was heard of it.
 func (r *Run) refused(n uint64, s *slot, about Echo) {
-	if s.state != probe.Pending {
-		return // the error queue and the raw socket both tell
-	}
 	e := r.echo(n, s)
 	e.From, e.Type, e.Code, e.MTU, e.Err, e.Local, e.TTL, e.TOS = about.From, about.Type, about.Code, about.MTU, about.Err, about.Local, about.TTL, about.TOS
-	e.Outcome, e.Cause = probe.Refused, probe.NetworkError
-	r.end(s, &e)
+	e.Outcome, e.Cause, e.Unproven = probe.Refused, probe.NetworkError, about.Unproven
+	if r.unresolved(s, &e) {
+		e.Outcome, e.Cause = probe.Lost, probe.Unresolved
+	}
+	switch {
+	case s.state == probe.Pending:
+		r.end(s, &e)
+	case !e.Unproven && (s.cause == probe.Unanswered || s.doubt):
+		r.revise(s, &e)
+	}
+	// Else it is known: the error queue and the raw socket both tell.
 }
 
-// takeError takes in one entry of the error queue: a send timestamp or an error.
-func (r *Run) takeError(l *link, m *cmsg.Message, now moment) {
+// unresolved tells whether an ICMP error is this host's own word that it has not found the link-layer address of the next
+// hop: what its routes refuse it refuses at the send.
+func (r *Run) unresolved(s *slot, e *Echo) bool {
+	if !e.From.IsValid() || !r.local.own(e.From) || e.From.WithZone("") == s.target.WithZone("") {
+		return false
+	}
+	if s.target.Is6() {
+		return e.Type == wire.ICMPv6Unreachable && e.Code == 3
+	}
+	return e.Type == wire.ICMPv4Unreachable && e.Code == 1
+}
+
+// takeStamp takes in one entry of the error queue if it is a send timestamp.
+func (r *Run) takeStamp(l *link, m *cmsg.Message, now moment) bool {
+	i := &l.info
+	i.Parse(m.OOB[:m.NN], m.Flags)
+	at, id, ok := i.Error.Timestamp()
+	if i.Has&cmsg.Errors == 0 || !ok {
+		return false
+	}
+	last := r.table.next - 1
+	n := last - uint64(uint32(last)-id)
+	s := r.table.get(n)
+	if s != nil && i.Has&cmsg.RxSoftware != 0 {
+		r.stamp(l, n, s, at, i.Software.UnixNano(), now)
+	}
+	if s != nil && i.Has&cmsg.RxHardware != 0 && at == cmsg.StampSent {
+		s.hard = i.Hardware.UnixNano()
+	}
+	return true
+}
+
+// takeErrors takes in the entries of the error queue that were put aside.
+func (r *Run) takeErrors(l *link) {
+	for _, i := range l.icmp {
+		r.takeError(l, &l.errs[i])
+	}
+	l.icmp = l.icmp[:0]
+}
+
+// takeError takes in one entry of the error queue that is no send timestamp.
+func (r *Run) takeError(l *link, m *cmsg.Message) {
 	i := &l.info
 	i.Parse(m.OOB[:m.NN], m.Flags)
 	if i.Has&cmsg.Errors == 0 {
 		return
 	}
 	last := r.table.next - 1
-	if at, id, ok := i.Error.Timestamp(); ok {
-		n := last - uint64(uint32(last)-id)
-		s := r.table.get(n)
-		if s != nil && i.Has&cmsg.RxSoftware != 0 {
-			r.stamp(l, n, s, at, i.Software.UnixNano(), now)
-		}
-		if s != nil && i.Has&cmsg.RxHardware != 0 && at == cmsg.StampSent {
-			s.hard = i.Hardware.UnixNano()
-		}
-		return
-	}
 	if i.Error.Origin == cmsg.OriginLocal && i.Error.Errno == syscall.EMSGSIZE && m.N == 0 {
 		r.tooLarge(l, pathMTU{m.Addr.Addr(), i.Error.MTU()})
 		return
@@ -231,9 +303,9 @@ func (r *Run) takeError(l *link, m *cmsg.Message, now moment) {
 		return
 	}
 	e := Echo{From: i.Error.Offender, Type: i.Error.Type, Code: i.Error.Code, MTU: i.Error.MTU(), Err: i.Error.Errno,
-		Local: i.Error.Origin == cmsg.OriginLocal}
+		Local: i.Error.Origin == cmsg.OriginLocal, Unproven: i.Error.Origin != cmsg.OriginLocal && !l.codec.proved(f.quoteProof)}
 	if i.Error.OffenderScope != 0 {
-		e.From = e.From.WithZone(l.conn.zone(i.Error.OffenderScope))
+		e.From = e.From.WithZone(r.local.zone(i.Error.OffenderScope, s.target))
 	}
 	if !l.codec.six && !e.Local && !l.codec.isError(e.Type) {
 		return
@@ -298,6 +370,11 @@ func roundTrip(call moment, sent, received int64, read moment) (rtt time.Duratio
 	}
 	slack := tolerance + whole/500 // clocks are slewed by up to 500 parts in a million
 	moved := time.Duration(read.wall-call.wall) - whole
+	if sent > received {
+		// The kernel hands back a copy of what this host sends to a group that it is in, and so answers, before the device
+		// has got the echo. If the clock was moved instead, the other readings show it.
+		sent = 0
+	}
 	from := sent
 	if sent == 0 {
 		from = call.wall

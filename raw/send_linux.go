@@ -133,7 +133,7 @@ func (r *Run) begin(target netip.Addr, h *host, index uint32, call moment) {
 	m := &l.out[i]
 	m.Buf = l.codec.build(m.Buf, n, target)
 	m.Addr = netip.AddrPortFrom(target.WithZone(""), 0)
-	m.Scope = uint32(zoneIndex(target.Zone()))
+	m.Scope = r.local.scope(target.Zone())
 	m.OOB = m.OOB[:0]
 	if l.codec.six && r.p.FlowLabel != 0 {
 		m.OOB = cmsg.AppendFlowInfo(m.OOB, r.p.FlowLabel)
@@ -181,13 +181,16 @@ func (r *Run) transmit(l *link) {
 	ms, ns := l.out, l.outN
 	for tries := 0; len(ms) > 0; {
 		before := r.clock.Now()
-		k, err := l.send.Send(ms)
+		k, err := l.send.TrySend(ms)
 		r.sent(ns[:k], before)
 		ms, ns = ms[k:], ns[k:]
 		if k > 0 {
 			tries = 0
 		}
 		if err == nil {
+			if len(ms) > 0 && !r.awaitRoom(l, ns) {
+				return
+			}
 			continue
 		}
 		var errno syscall.Errno
@@ -213,6 +216,13 @@ func (r *Run) transmit(l *link) {
 			tries++
 			continue
 		}
+		if errno == syscall.ENOBUFS && l.conn.sendBufferFull() {
+			// Of a raw socket the kernel says this too, not only of a queue that throws away.
+			if !r.awaitRoom(l, ns) {
+				return
+			}
+			continue
+		}
 		tries = 0
 		r.mu.Lock()
 		if s := r.table.get(ns[0]); s != nil && s.state == probe.Pending {
@@ -221,6 +231,31 @@ func (r *Run) transmit(l *link) {
 		r.mu.Unlock()
 		ms, ns = ms[1:], ns[1:]
 	}
+}
+
+// awaitRoom waits a while for room in the send buffer, where echoes lie whose next hop is still looked for, and goes on
+// with the rest of the run meanwhile. It returns false if the run has ended.
+func (r *Run) awaitRoom(l *link, unsent []uint64) bool {
+	const most = 100 * time.Millisecond
+	if r.ctx.Err() != nil {
+		return false
+	}
+	r.pollAll()
+	now := r.now()
+	r.mu.Lock()
+	for _, n := range unsent {
+		// It leaves now at the earliest, and its time runs from then on.
+		if s := r.table.get(n); s != nil {
+			s.sent, s.wall = now.steady, now.wall
+		}
+	}
+	r.lastSend = now.steady
+	r.expire(now.steady)
+	next := r.next(now.steady)
+	r.mu.Unlock()
+	r.announce()
+	l.awaitRoom(min(max(next-now.steady, time.Millisecond), most))
+	return true
 }
 
 // unstamp gives up send timestamps: this kernel does not let the sender number them.

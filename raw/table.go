@@ -32,6 +32,8 @@ type slot struct {
 	seq    uint32
 	level  uint8 // of retry
 	state  probe.Outcome
+	cause  probe.Cause
+	doubt  bool // it has ended without a proof: until its timeout the run waits for one
 	asked  bool // for timestamps
 	byCall bool // counted for the pace by its call, not by its stamp
 	over   bool // its timeout has passed

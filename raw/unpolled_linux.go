@@ -43,25 +43,18 @@ func (u *unpolled) Control(f func(fd uintptr)) error {
 	return nil
 }
 
-// Read runs f until it is done, waiting in the kernel where it has to.
-func (u *unpolled) Read(f func(fd uintptr) bool) error { return u.wait(f, unix.POLLIN) }
+// Read runs f once: nobody waits for the socket but await and awaitRoom, which look at its error queue too. A wait for
+// room alone would be none while an entry lies there.
+func (u *unpolled) Read(f func(fd uintptr) bool) error {
+	done := false
+	if err := u.Control(func(fd uintptr) { done = f(fd) }); err != nil || done {
+		return err
+	}
+	return os.ErrDeadlineExceeded
+}
 
 // Write is Read for sends.
-func (u *unpolled) Write(f func(fd uintptr) bool) error { return u.wait(f, unix.POLLOUT) }
-
-func (u *unpolled) wait(f func(fd uintptr) bool, events int16) error {
-	for {
-		fd := u.fd.Load()
-		if fd < 0 {
-			return net.ErrClosed
-		}
-		if f(uintptr(fd)) {
-			return nil
-		}
-		// A timeout, so that a close is noticed.
-		unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, 100)
-	}
-}
+func (u *unpolled) Write(f func(fd uintptr) bool) error { return u.Read(f) }
 
 func (u *unpolled) close() error {
 	fd := u.fd.Swap(-1)
@@ -83,4 +76,18 @@ func (r *Run) await(d time.Duration) {
 	}
 	timeout := unix.NsecToTimespec(int64(max(d, 0)))
 	unix.Ppoll(fds[:n], &timeout, nil)
+}
+
+// awaitRoom waits, at most for d, until there is room to send, or something to take in that may be why there is none.
+func (l *link) awaitRoom(d time.Duration) {
+	fds := []unix.PollFd{{Events: unix.POLLOUT | unix.POLLIN}}
+	_ = l.conn.rc.Control(func(fd uintptr) {
+		fds[0].Fd = int32(fd)
+		timeout := unix.NsecToTimespec(int64(d))
+		unix.Ppoll(fds, &timeout, nil)
+	})
+	if fds[0].Revents&unix.POLLOUT == 0 && fds[0].Revents != 0 {
+		// What is there has to be taken in first. If that changes nothing, the processor is not to be spent on asking.
+		time.Sleep(time.Millisecond)
+	}
 }

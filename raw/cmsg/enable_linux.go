@@ -142,6 +142,13 @@ func ReadQueued(fd int) (int, error) {
 	return int(info[0]), err // SK_MEMINFO_RMEM_ALLOC
 }
 
+// ReadUnsent returns how many bytes what was sent on this socket and has not left this host takes up, with the kernel's
+// bookkeeping, and the size of the send buffer, to be compared with that (SO_MEMINFO).
+func ReadUnsent(fd int) (unsent, size int, err error) {
+	info, err := memory(fd)
+	return int(info[2]), int(info[3]), err // SK_MEMINFO_WMEM_ALLOC, SK_MEMINFO_SNDBUF
+}
+
 func memory(fd int) (info [9]uint32, err error) {
 	size := uint32(unsafe.Sizeof(info))
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO,

@@ -8,6 +8,41 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// StampsSends tells whether the kernel stamps a datagram on its way out where it is asked to with the call that sends it
+// ([TxPerCall]): if it does, one without a stamp never reached a device. The error says why not, or why that is not known.
+func StampsSends() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return fmt.Errorf("cmsg: send stamps: socket: %w", err)
+	}
+	defer unix.Close(fd)
+	if _, err := Enable(fd, TxPerCall); err != nil {
+		return fmt.Errorf("cmsg: send stamps: %w", err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return fmt.Errorf("cmsg: send stamps: %w", err)
+	}
+	self, err := unix.Getsockname(fd)
+	if err != nil {
+		return fmt.Errorf("cmsg: send stamps: %w", err)
+	}
+	if err := unix.Sendmsg(fd, nil, AppendTimestampID(AppendTimestamping(nil, TxSched), 1), self, 0); err != nil {
+		return fmt.Errorf("cmsg: send stamps: %w", err)
+	}
+	// The stamp is queued within the send.
+	oob := make([]byte, 256)
+	_, n, flags, _, err := unix.Recvmsg(fd, nil, oob, unix.MSG_ERRQUEUE)
+	if err != nil {
+		return fmt.Errorf("cmsg: send stamps: %w", err)
+	}
+	var info Info
+	info.Parse(oob[:n], flags)
+	if _, _, ok := info.Error.Timestamp(); !ok {
+		return errors.New("cmsg: the kernel does not stamp what is sent")
+	}
+	return nil
+}
+
 // AwaitStamps waits, for at most some five seconds, until the kernel stamps packets as they pass. It begins to
 // only some time after the first socket has asked for it (net_enable_timestamp leaves the work to a kernel thread), and
 // until then a packet has no time, or that at which it is read. So call it once the socket is open whose times matter.

@@ -5,7 +5,10 @@
 // Nothing here knows what a probe is made of or how it travels.
 package probe
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // Outcome is how a probe ended.
 type Outcome uint8
@@ -72,6 +75,13 @@ func (t *Tally) End(o Outcome, c Cause) {
 	t.cause[c]++
 }
 
+// Revise has a probe counted as ended in was end in o instead: more became known of it.
+func (t *Tally) Revise(was Outcome, wasCause Cause, o Outcome, c Cause) {
+	t.outcome[was]--
+	t.cause[wasCause]--
+	t.End(o, c)
+}
+
 // Add adds the counts of u.
 func (t *Tally) Add(u *Tally) {
 	t.Sent += u.Sent
@@ -114,13 +124,21 @@ func (t *Tally) Loss() float64 {
 // Runs tells losses in a row from losses spread out. Ends may be added in any order; they are looked at in the order
 // of their sequence numbers, which start at 1. The zero value is ready.
 type Runs struct {
-	next    int // lowest sequence number not yet looked at, less 1
-	early   map[int]bool
-	current int
+	next  int // lowest sequence number not yet looked at, less 1
+	early map[int]bool
+	kept  []lossRun // the latest, in order
 	// Count is the number of runs of losses, Longest the length of the longest, Lost the sum of all. The probes after
 	// a gap in the sequence numbers added are not yet part of them.
 	Count, Longest, Lost int
+	longestOld           int // of those no longer kept
 }
+
+// lossRun is the losses from first to last.
+type lossRun struct{ first, last int }
+
+func (r lossRun) length() int { return r.last - r.first + 1 }
+
+const runsKept = 1 << 14 // runs in which a loss can be taken back
 
 // Add says how the probe with the given sequence number ended.
 func (r *Runs) Add(seq int, lost bool) {
@@ -149,13 +167,58 @@ func (r *Runs) Add(seq int, lost bool) {
 func (r *Runs) step(lost bool) {
 	r.next++
 	if !lost {
-		r.current = 0
 		return
 	}
 	r.Lost++
-	r.current++
-	if r.current == 1 {
+	if n := len(r.kept); n > 0 && r.kept[n-1].last == r.next-1 {
+		r.kept[n-1].last = r.next
+	} else {
+		if n == runsKept {
+			half := n / 2
+			for _, old := range r.kept[:half] {
+				r.longestOld = max(r.longestOld, old.length())
+			}
+			r.kept = slices.Delete(r.kept, 0, half)
+		}
+		r.kept = append(r.kept, lossRun{r.next, r.next})
 		r.Count++
 	}
-	r.Longest = max(r.Longest, r.current)
+	r.Longest = max(r.Longest, r.kept[len(r.kept)-1].length())
+}
+
+// TakeBack says that a probe added as lost was not. Losses long ago, more than some thousand runs, are not found any more.
+func (r *Runs) TakeBack(seq int) {
+	if _, early := r.early[seq]; early {
+		r.early[seq] = false
+		return
+	}
+	i, found := slices.BinarySearchFunc(r.kept, seq, func(run lossRun, seq int) int {
+		switch {
+		case run.last < seq:
+			return -1
+		case run.first > seq:
+			return 1
+		}
+		return 0
+	})
+	if !found {
+		return
+	}
+	run := r.kept[i]
+	var rest []lossRun
+	if run.first < seq {
+		rest = append(rest, lossRun{run.first, seq - 1})
+	}
+	if seq < run.last {
+		rest = append(rest, lossRun{seq + 1, run.last})
+	}
+	r.kept = slices.Replace(r.kept, i, i+1, rest...)
+	r.Lost--
+	r.Count += len(rest) - 1
+	if run.length() == r.Longest {
+		r.Longest = r.longestOld
+		for _, kept := range r.kept {
+			r.Longest = max(r.Longest, kept.length())
+		}
+	}
 }

@@ -60,6 +60,51 @@ func TestRuns(t *testing.T) {
 	}
 }
 
+// TestRunsTakenBack takes losses back one by one, in every order of a shuffle, and compares with runs that never had them.
+func TestRunsTakenBack(t *testing.T) {
+	const n = 60
+	for seed := range uint64(50) {
+		rng := rand.New(rand.NewPCG(seed, 2))
+		lost := make([]bool, n)
+		var r Runs
+		for i := range lost {
+			lost[i] = rng.IntN(3) > 0
+			r.Add(i+1, lost[i])
+		}
+		r.Add(n+2, true) // after a gap
+		r.TakeBack(n + 2)
+		for _, i := range rng.Perm(n) {
+			if !lost[i] {
+				continue
+			}
+			lost[i] = false
+			r.TakeBack(i + 1)
+			r.TakeBack(i + 1)
+			var want Runs
+			for k := range lost {
+				want.Add(k+1, lost[k])
+			}
+			if r.Count != want.Count || r.Longest != want.Longest || r.Lost != want.Lost {
+				t.Fatalf("seed %d, %v: %+v, want %+v", seed, lost, r, want)
+			}
+		}
+		if r.Add(n+1, false); r.Lost != 0 {
+			t.Fatalf("the loss behind the gap was not taken back: %+v", r)
+		}
+	}
+	// What is no longer kept counts on.
+	var r Runs
+	for seq := range 4 * runsKept {
+		r.Add(seq+1, seq%2 == 0 || seq < 9)
+	}
+	if r.Longest != 9 || len(r.kept) > runsKept || r.Count != 2*runsKept-4 {
+		t.Errorf("%d runs, the longest of %d, %d kept", r.Count, r.Longest, len(r.kept))
+	}
+	if r.TakeBack(3); r.Longest != 9 {
+		t.Errorf("%+v", r.Longest)
+	}
+}
+
 func TestStatsAgainstPlainArithmetic(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, compact := range []bool{false, true} {
