@@ -189,7 +189,7 @@ type Report struct {
 	Slipped time.Duration
 	// Sending is the time from the first send to the last.
 	Sending time.Duration
-	// Rate is the echoes per second achieved and Gaps the times between them, from the kernel's send timestamps if each
+	// Rate is the echoes per second achieved, 0 of less than 100 within 100 ms, and Gaps the times between them, from the kernel's send timestamps if each
 	// echo has one, else from the calls; those of one call at even distances.
 	Rate       float64
 	Gaps       Gaps

@@ -139,7 +139,9 @@ func (r *Run) Report() Report {
 	report := r.report
 	report.Slipped += r.schedule.Slipped()
 	report.Sending = r.lastSend - r.firstSend
-	report.Rate = r.pace.Rate()
+	if report.Sending >= 100*time.Millisecond || r.table.next > 100 {
+		report.Rate = r.pace.Rate()
+	}
 	report.Gaps = Gaps{r.pace.Gaps.Quantile(.5), r.pace.Gaps.Quantile(.99), r.pace.Gaps.Max()}
 	for _, l := range r.links {
 		if l != nil && l.stamped > 0 {

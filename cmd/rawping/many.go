@@ -39,8 +39,8 @@ func (s *session) manyEcho(e *raw.Echo) {
 		if !e.Alive {
 			s.line = fmt.Appendf(s.line, "%s\n", name)
 		}
-	case e.Alive && e.RTT > 0:
-		s.line = fmt.Appendf(s.line, "%s is alive (%s ms)\n", name, milliseconds(e.RTT))
+	case e.Alive && answered(e):
+		s.line = fmt.Appendf(s.line, "%s is alive (%s ms)%s\n", name, milliseconds(s.trip(e)), s.elsewhere(e))
 	case e.Alive: // an echo before this one was answered
 		s.line = fmt.Appendf(s.line, "%s is alive\n", name)
 	case e.Outcome == probe.Refused && !e.Local:
@@ -70,7 +70,7 @@ func (s *session) manySummary(report *raw.Report) {
 		s.printTable()
 	}
 	t := &s.all.tally
-	w.Printf("\n%d hosts alive, %d unreachable", s.hostsUp, s.hostsDown)
+	w.Printf("\n%d hosts alive, %d unreachable", s.up.n, s.down.n)
 	if failed, _ := s.hosts.problems(); failed > 0 {
 		w.Printf(", %d without an address", failed)
 	}
@@ -78,7 +78,11 @@ func (s *session) manySummary(report *raw.Report) {
 	if t.Duplicates > 0 {
 		w.Printf(", +%d duplicates", t.Duplicates)
 	}
-	w.Printf("; %.2f s, %.0f/s\n", time.Since(s.start).Seconds(), report.Rate)
+	w.Printf("; %.2f s", time.Since(s.start).Seconds())
+	if report.Rate > 0 {
+		w.Printf(", %.0f/s", report.Rate)
+	}
+	w.Printf("\n")
 	if n := t.Count(probe.Pending); n > 0 {
 		w.Printf("%d on the way when stopped\n", n)
 	}

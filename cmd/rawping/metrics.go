@@ -19,11 +19,12 @@ const mostLabels = 10000
 
 // metrics serves what is seen to Prometheus.
 type metrics struct {
-	rtt    *prometheus.HistogramVec
-	echoes *prometheus.CounterVec
-	dups   *prometheus.CounterVec
-	labels map[string]bool
-	server *http.Server
+	rtt     *prometheus.HistogramVec
+	echoes  *prometheus.CounterVec
+	dups    *prometheus.CounterVec
+	revised *prometheus.CounterVec
+	labels  map[string]bool
+	server  *http.Server
 }
 
 // serveMetrics returns the address it listens on too, for one given with port 0.
@@ -39,7 +40,9 @@ func serveMetrics(address string) (*metrics, string, error) {
 		[]string{"target", "outcome", "cause"})
 	m.dups = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rawping_duplicates_total", Help: "Further answers to echoes that had one."}, []string{"target"})
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.rtt, m.echoes, m.dups)
+	m.revised = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rawping_revised_total",
+		Help: "Echoes whose answer came after they had been counted in another way, by that; they are in both counts."}, []string{"target", "outcome"})
+	registry.MustRegister(m.rtt, m.echoes, m.dups, m.revised)
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	m.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
@@ -64,6 +67,9 @@ func (m *metrics) echo(target string, e *raw.Echo) {
 	if e.Duplicate {
 		m.dups.WithLabelValues(target).Inc()
 		return
+	}
+	if e.Revised {
+		m.revised.WithLabelValues(target, e.Was.String()).Inc()
 	}
 	m.echoes.WithLabelValues(target, e.Outcome.String(), e.Cause.String()).Inc()
 	if e.Outcome == probe.Answered || e.Outcome == probe.Late {

@@ -118,11 +118,11 @@ func TestCSV(t *testing.T) {
 	target := netip.MustParseAddr("192.0.2.1")
 	s.csvEcho(&raw.Echo{Target: target, Index: 1, Seq: 2, Outcome: probe.Refused, Cause: probe.NetworkError, Sent: time.Unix(1, 5), From: target, Type: 3, Code: 1})
 	s.env.Stdout.Flush()
-	want := `1970-01-01T00:00:01.000000005Z,192.0.2.1,"host,with ""quotes""\x1b",2,refused,network error,,192.0.2.1,,,,,,,,,,,,3,1,` + "\n"
+	want := `1970-01-01T00:00:01.000000005Z,192.0.2.1,"host,with ""quotes""\x1b",2,refused,network error,,192.0.2.1,,,,,,,,,,,,3,1,,` + "\n"
 	if got := b.String(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if fields := strings.Count(csvHeader, ","); fields != 21 {
+	if fields := strings.Count(csvHeader, ","); fields != 22 {
 		t.Errorf("%d commas in the header", fields)
 	}
 }
@@ -134,7 +134,7 @@ func TestLossText(t *testing.T) {
 		if c == probe.NoCause {
 			o = probe.Answered
 		}
-		a.add(&raw.Echo{Seq: seq + 1, Outcome: o, Cause: c})
+		a.add(&raw.Echo{Seq: seq + 1, Outcome: o, Cause: c}, 0)
 	}
 	if got, want := lossText(&a), "lost 3: 2 in the local queue, 1 unanswered; in 2 runs, the longest of 2"; got != want {
 		t.Errorf("got %q, want %q", got, want)

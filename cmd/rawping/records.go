@@ -23,6 +23,8 @@ type echoRecord struct {
 	Duplicate bool      `json:"duplicate,omitempty"`
 	Overdue   bool      `json:"overdue,omitempty"`
 	Reordered bool      `json:"reordered,omitempty"`
+	InsteadOf string    `json:"instead_of,omitempty"` // the outcome in whose place this one is
+	Unproven  bool      `json:"unproven,omitempty"`
 	From      string    `json:"from,omitempty"`
 	RTT       int64     `json:"rtt_ns,omitempty"`
 	Clock     string    `json:"clock,omitempty"`
@@ -48,7 +50,7 @@ type echoRecord struct {
 
 func (s *session) record(e *raw.Echo) echoRecord {
 	r := echoRecord{Type: "echo", Time: e.Sent.UTC(), Target: e.Target.String(), Seq: e.Seq, N: e.N, Outcome: e.Outcome.String(),
-		Duplicate: e.Duplicate, Overdue: e.Overdue, Reordered: e.Reordered, RTT: int64(e.RTT), Queue: int64(e.Split.Queue), Network: int64(e.Split.Network),
+		Duplicate: e.Duplicate, Overdue: e.Overdue, Reordered: e.Reordered, Unproven: e.Unproven, RTT: int64(e.RTT), Queue: int64(e.Split.Queue), Network: int64(e.Split.Network),
 		Receive: int64(e.Split.Receive), Total: int64(e.Total), Late: int64(e.Over), TTL: e.TTL, TOS: e.TOS, Size: e.Size, MTU: e.MTU,
 		Local: e.Local, Done: e.Done, Alive: e.Alive}
 	if name := s.hosts.name(e.Index, e.Target); name != r.Target {
@@ -56,6 +58,9 @@ func (s *session) record(e *raw.Echo) echoRecord {
 	}
 	if e.Cause != probe.NoCause {
 		r.Cause = e.Cause.String()
+	}
+	if e.Revised {
+		r.InsteadOf = e.Was.String()
 	}
 	if e.From.IsValid() {
 		r.From = e.From.String()
@@ -66,7 +71,7 @@ func (s *session) record(e *raw.Echo) echoRecord {
 	switch {
 	case e.Outcome == probe.Corrupt && !e.Duplicate:
 		r.CorruptAt = &e.At
-	case e.Outcome == probe.Refused && !e.Duplicate:
+	case (e.Outcome == probe.Refused || unresolvedError(e)) && !e.Duplicate:
 		r.ICMPType, r.ICMPCode = &e.Type, &e.Code
 		r.Error = raw.ErrorText(e.Target.Is6(), e.Type, e.Code)
 		if e.Local {
@@ -190,7 +195,7 @@ func (s *session) summary(report *raw.Report) summaryRecord {
 			clock = better
 		}
 	}
-	return summaryRecord{Type: "summary", HostsAlive: s.hostsUp, HostsUnreachable: s.hostsDown, HostsUnknown: failed, countsRecord: newCounts(&totals),
+	return summaryRecord{Type: "summary", HostsAlive: s.up.n, HostsUnreachable: s.down.n, HostsUnknown: failed, countsRecord: newCounts(&totals),
 		RTT: newRTT(s.trips(report)), Clock: clock.String(), Floor: int64(s.floor), Queue: int64(s.queue.Mean()), Network: int64(s.network.Mean()),
 		Receive: int64(s.receive.Mean()), Spoofed: report.Spoofed, Foreign: report.Foreign, BufferDrops: report.Drops, ReadBuffer: report.ReadBuffer,
 		Rate: report.Rate, GapP50: int64(report.Gaps.P50), GapP99: int64(report.Gaps.P99), GapMax: int64(report.Gaps.Max),
@@ -214,7 +219,7 @@ func (s *session) jsonSummary(report *raw.Report, ctx context.Context) {
 	s.env.Stdout.JSON(r)
 }
 
-const csvHeader = "time,target,name,seq,outcome,cause,duplicate,from,rtt_ns,clock,queue_ns,network_ns,receive_ns,total_ns,late_ns,ttl,tos,size,corrupt_at,icmp_type,icmp_code,mtu"
+const csvHeader = "time,target,name,seq,outcome,cause,duplicate,from,rtt_ns,clock,queue_ns,network_ns,receive_ns,total_ns,late_ns,ttl,tos,size,corrupt_at,icmp_type,icmp_code,mtu,instead_of"
 
 // csvEcho prints one end with the fields of csvHeader; those that do not apply are empty.
 func (s *session) csvEcho(e *raw.Echo) {
@@ -256,6 +261,7 @@ func (s *session) csvEcho(e *raw.Echo) {
 	byteOf(r.ICMPType)
 	byteOf(r.ICMPCode)
 	num(int64(r.MTU))
+	text(r.InsteadOf)
 	b[len(b)-1] = '\n'
 	s.line = b
 	_, s.writeErr = s.env.Stdout.Write(b)

@@ -142,7 +142,7 @@ func (s *session) verdict() error {
 		return err
 	case failed > 0:
 		return fmt.Errorf("%d of the hosts have no address", failed)
-	case s.plan.many && s.hostsDown > 0, s.all.tally.Received() == 0:
+	case s.plan.many && s.down.n > 0, s.all.tally.Received() == 0:
 		return cli.ErrNo
 	case !s.plan.many && s.opt.deadline > 0 && s.all.tally.Received() < uint64(s.opt.count):
 		return cli.ErrNo

@@ -19,26 +19,44 @@ type account struct {
 	runs      probe.Runs
 	rtt       probe.Stats
 	reordered uint64
+	// contradicted counts errors and damaged copies in whose place the answer came.
+	contradicted uint64
 }
 
-func (a *account) add(e *raw.Echo) {
+// add takes in an end, whose answer, if it is one, took trip.
+func (a *account) add(e *raw.Echo, trip time.Duration) {
 	if e.Duplicate {
 		a.tally.Duplicates++
 		return
 	}
-	a.tally.Sent++
-	a.tally.End(e.Outcome, e.Cause)
-	if e.Outcome == probe.Pending {
-		return
+	received := answered(e)
+	if e.Revised {
+		a.tally.Revise(e.Was, e.WasCause, e.Outcome, e.Cause)
+		if received {
+			a.runs.TakeBack(e.Seq)
+		}
+		if received && e.Was != probe.Lost {
+			a.contradicted++
+		}
+	} else {
+		a.tally.Sent++
+		a.tally.End(e.Outcome, e.Cause)
+		if e.Outcome == probe.Pending {
+			return
+		}
+		a.runs.Add(e.Seq, !received)
 	}
-	received := e.Outcome == probe.Answered || e.Outcome == probe.Late
-	a.runs.Add(e.Seq, !received)
 	if received {
-		a.rtt.Add(e.RTT)
+		a.rtt.Add(trip)
 	}
 	if e.Reordered {
 		a.reordered++
 	}
+}
+
+// answered tells whether an end is that of an echo that was answered, in time or late.
+func answered(e *raw.Echo) bool {
+	return !e.Duplicate && (e.Outcome == probe.Answered || e.Outcome == probe.Late)
 }
 
 // session is one run of the command: it takes the echoes as they end and prints what the flags ask for.
@@ -56,7 +74,7 @@ type session struct {
 	sources                 [4]int64    // answers by the source of their time
 	byHost                  []*account
 	targets                 []netip.Addr // of byHost
-	hostsUp, hostsDown      int
+	up, down                hostSet
 	strip                   strip
 	metrics                 *metrics
 	floor                   time.Duration
@@ -120,44 +138,77 @@ func (s *session) echo(e *raw.Echo) {
 }
 
 func (s *session) count(e *raw.Echo) {
-	s.all.add(e)
+	s.all.add(e, s.trip(e))
 	if s.metrics != nil {
 		s.metrics.echo(s.hosts.name(e.Index, e.Target), e)
 	}
-	received := !e.Duplicate && (e.Outcome == probe.Answered || e.Outcome == probe.Late)
+	received := answered(e)
 	if received {
 		s.sources[e.Source]++
 		if e.Source >= raw.TimeKernel {
 			s.queue.Add(e.Split.Queue)
 			s.network.Add(e.Split.Network)
-			s.stamped.Add(e.RTT)
+			s.stamped.Add(s.trip(e))
 		}
 		if e.Split.Receive > 0 {
 			s.receive.Add(e.Split.Receive)
 		}
 	}
-	if !e.Duplicate {
-		s.strip.add(e.RTT, received)
+	if !e.Duplicate && !e.Revised {
+		s.strip.add(s.trip(e), received)
 	}
 	if s.plan.many && s.perHost() {
-		s.hostAccount(e).add(e)
+		s.hostAccount(e).add(e, s.trip(e))
 	}
-	if e.Done {
-		if e.Alive {
-			s.hostsUp++
-		} else if e.Outcome != probe.Pending {
-			s.hostsDown++
-		}
+	switch {
+	case e.Alive || received:
+		s.up.add(e.Index)
+		s.down.remove(e.Index)
+	case e.Outcome != probe.Pending && (e.Done || s.perHost()) && !s.up.has(e.Index):
+		s.down.add(e.Index)
 	}
 	s.mu.Lock()
-	s.snap = snapshot{s.all.tally.Sent, s.all.tally.Received(), uint64(s.hostsUp), uint64(s.hostsDown), e.RTT}
+	s.snap = snapshot{s.all.tally.Sent, s.all.tally.Received(), uint64(s.up.n), uint64(s.down.n), s.trip(e)}
 	s.mu.Unlock()
+}
+
+// trip is the time of an answer that is shown and that statistics are of.
+func (s *session) trip(e *raw.Echo) time.Duration {
+	if s.opt.userTime && !s.opt.json && !s.opt.csv {
+		return e.Total
+	}
+	return e.RTT
+}
+
+// hostSet is a set of hosts by their index.
+type hostSet struct {
+	bits []uint64
+	n    int
+}
+
+func (h *hostSet) has(i int) bool { return i/64 < len(h.bits) && h.bits[i/64]>>(i%64)&1 == 1 }
+
+func (h *hostSet) add(i int) {
+	for len(h.bits) <= i/64 {
+		h.bits = append(h.bits, 0)
+	}
+	if !h.has(i) {
+		h.bits[i/64] |= 1 << (i % 64)
+		h.n++
+	}
+}
+
+func (h *hostSet) remove(i int) {
+	if h.has(i) {
+		h.bits[i/64] &^= 1 << (i % 64)
+		h.n--
+	}
 }
 
 // errors counts the echoes that ended in an error of the network or of this host, as ping does.
 func (s *session) errors() uint64 {
 	t := &s.all.tally
-	return t.Count(probe.Refused) + t.CausedBy(probe.SendFailed)
+	return t.Count(probe.Refused) + t.CausedBy(probe.SendFailed) + t.CausedBy(probe.Unresolved)
 }
 
 // perHost tells whether each host gets a line of statistics at the end.
@@ -204,7 +255,7 @@ func lossText(a *account) string {
 	}
 	t := &a.tally
 	add(t.CausedBy(probe.LocalQueue), "in the local queue")
-	add(t.CausedBy(probe.Unresolved), "for want of a link-layer address")
+	add(t.CausedBy(probe.Unresolved), "unresolved (no link-layer address found)")
 	add(t.CausedBy(probe.ReceiveBuffer), "in the receive buffer")
 	add(t.CausedBy(probe.SendFailed), "not sent")
 	add(t.CausedBy(probe.NetworkError), "refused by an ICMP error")

@@ -118,11 +118,18 @@ func (s *session) endText(e *raw.Echo) string {
 		return fmt.Sprintf("icmp_seq=%d answer dropped in the receive buffer", e.Seq)
 	case e.Cause == probe.SendFailed:
 		return fmt.Sprintf("icmp_seq=%d not sent: %s", e.Seq, sendError(e))
+	case unresolvedError(e):
+		return s.errorText(e)
+	case e.Cause == probe.Unresolved:
+		return fmt.Sprintf("icmp_seq=%d unresolved: no link-layer address found", e.Seq)
 	case e.Outcome == probe.Lost && s.opt.verbose:
 		return fmt.Sprintf("icmp_seq=%d %v", e.Seq, e.Cause)
 	}
 	return ""
 }
+
+// unresolvedError tells whether the kernel of this host said with an ICMP error that it found no link-layer address.
+func unresolvedError(e *raw.Echo) bool { return e.Cause == probe.Unresolved && e.From.IsValid() }
 
 // sendError says why the system refused to send, with what would help.
 func sendError(e *raw.Echo) string {
@@ -143,13 +150,9 @@ func (s *session) replyText(e *raw.Echo) string {
 	if e.TTL > 0 {
 		fmt.Fprintf(&b, " ttl=%d", e.TTL)
 	}
-	shown := e.RTT
-	if s.opt.userTime {
-		shown = e.Total
-	}
-	fmt.Fprintf(&b, " time=%s ms", milliseconds(shown))
+	fmt.Fprintf(&b, " time=%s ms", milliseconds(s.trip(e)))
 	if e.Outcome == probe.Corrupt && !e.Duplicate {
-		b.WriteString(corruptText(e))
+		b.WriteString(s.corruptText(e))
 	}
 	if e.Outcome == probe.Late && !e.Duplicate && (!s.opt.overdue || s.plan.changed("timeout")) {
 		fmt.Fprintf(&b, " (late by %s ms)", milliseconds(e.Over))
@@ -157,7 +160,7 @@ func (s *session) replyText(e *raw.Echo) string {
 	if e.Duplicate {
 		b.WriteString(" (DUP!)")
 	}
-	if e.From != e.Target && !e.Target.IsMulticast() && !s.opt.broadcast {
+	if s.elsewhere(e) != "" {
 		b.WriteString(" (DIFFERENT ADDRESS!)")
 	}
 	switch {
@@ -171,12 +174,28 @@ func (s *session) replyText(e *raw.Echo) string {
 	return b.String()
 }
 
-func corruptText(e *raw.Echo) string {
+// elsewhere says that an answer came from another address than the one asked, and which; it is empty if not, or if several
+// hosts were asked.
+func (s *session) elsewhere(e *raw.Echo) string {
+	if e.From == e.Target || !e.From.IsValid() || e.Target.IsMulticast() || s.opt.broadcast {
+		return ""
+	}
+	return " from " + addressText(e.From)
+}
+
+func (s *session) corruptText(e *raw.Echo) string {
 	text := " (BAD DATA!"
 	if e.Cause == probe.BadChecksum {
 		text = " (BAD CHECKSUM!"
 	}
-	if e.At >= 0 {
+	const header = 8
+	sent := header + max(s.plan.pinger.Size, 0)
+	switch {
+	case e.Cause == probe.BadPayload && e.At == sent:
+		text += fmt.Sprintf(" %d bytes more than were sent", e.Size-sent)
+	case e.Cause == probe.BadPayload && e.At == e.Size:
+		text += fmt.Sprintf(" %d bytes are missing", sent-e.Size)
+	case e.At >= 0:
 		text += fmt.Sprintf(" byte %d differs", e.At)
 	}
 	return text + ")"
@@ -351,8 +370,14 @@ func (s *session) timesText(report *raw.Report) string {
 // printTrouble prints what a run should not have.
 func (s *session) printTrouble(report *raw.Report) {
 	w := s.env.Stdout
-	if report.Spoofed > 0 {
-		w.Printf("%d spoofed replies: right numbers, wrong cookie\n", report.Spoofed)
+	switch n := report.Spoofed; {
+	case n > 0 && s.plan.pinger.Message == raw.EchoRequest && s.opt.size >= 8:
+		w.Printf("%d spoofed replies: right numbers, wrong cookie\n", n)
+	case n > 0:
+		w.Printf("%d spoofed replies: right numbers, from an address that was not asked\n", n)
+	}
+	if n := s.all.contradicted; n > 0 {
+		w.Printf("%d errors or damaged copies came before the answer, and do not count\n", n)
 	}
 	if extra := report.Drops - report.Claimed; extra > 0 {
 		w.Printf("%d more packets lost in the receive buffer of %d bytes\n", extra, report.ReadBuffer)
