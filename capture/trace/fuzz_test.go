@@ -82,7 +82,7 @@ func (f *bits) event() trace.Event {
 		}
 		return c
 	case 3:
-		return &trace.State{Time: f.time(), Socket: trace.SocketID(f.n(5)), Change: trace.StateChange(f.n(6)), Call: f.n(40), FD: f.n(5), Host: []string{"", "a", "b"}[f.n(3)],
+		return &trace.State{Time: f.time(), Socket: trace.SocketID(f.n(5)), Change: trace.StateChange(f.n(8)), Call: f.n(40), FD: f.n(5), Host: []string{"", "a", "b"}[f.n(3)],
 			Family: trace.Family(f.n(7)), Kind: trace.Kind(f.n(6)), Protocol: []uint8{0, 1, 6, 17, 58, 255}[f.n(6)], Local: f.address(), Remote: f.address(),
 			Parent: trace.SocketID(f.n(5)), Peer: trace.SocketID(f.n(5))}
 	case 4:

@@ -44,6 +44,7 @@ func TestTransparent(t *testing.T) {
 		"jobs":                {args: []string{"exercise", "jobs"}, want: outcome{}},
 		"orphans and zombies": {args: []string{"sh", "-c", "(sleep 0.05; echo late) & (exit 4) & wait; exec sh -c 'echo last; exit 2'"}, want: outcome{"late\nlast\n", "", 2}},
 		"200 children":        {args: []string{"exercise", "children"}, want: outcome{}, long: true},
+		"not to be traced":    {args: []string{"exercise", "untraced"}, want: outcome{}},
 		"threads that end":    {args: []string{"exercise", "threadends", "threads", "execthread"}, want: outcome{Stdout: "hello\n"}, long: true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -61,6 +61,7 @@ var exercises = map[string]func(){
 	"dissolve":   exerciseDissolve,
 	"records":    exerciseRecords,
 	"netlink":    exerciseNetlink,
+	"untraced":   exerciseUntraced,
 	"interrupt":  exerciseInterrupt,
 	"killed":     exerciseKilled,
 	"blocks":     exerciseBlocks,
@@ -851,6 +852,36 @@ func exerciseNetlink() {
 	flags := got(unix.FcntlInt(uintptr(s), unix.F_GETFL, 0))
 	expect(flags == unix.O_RDWR|unix.O_NONBLOCK, "flags %#x", flags)
 	unix.Close(s)
+}
+
+// exerciseUntraced makes processes that no tracer is to follow, which use sockets, with their flags in a register and in memory.
+func exerciseUntraced() {
+	for _, number := range []uintptr{unix.SYS_CLONE, unix.SYS_CLONE3} {
+		arguments := [8]uint64{0: unix.CLONE_UNTRACED, 4: uint64(unix.SIGCHLD)} // struct clone_args
+		a, b := uintptr(unix.CLONE_UNTRACED|uint64(unix.SIGCHLD)), uintptr(0)
+		if number == unix.SYS_CLONE3 {
+			a, b = uintptr(unsafe.Pointer(&arguments)), unsafe.Sizeof(arguments)
+		}
+		pid, _, errno := syscall.RawSyscall6(number, a, b, 0, 0, 0, 0)
+		if errno == 0 && pid == 0 { // a copy with one thread: nothing of Go's runtime is to be used
+			status := uintptr(0)
+			if s, _, e := syscall.RawSyscall(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_DGRAM, 0); e != 0 {
+				status = uintptr(e)
+			} else if _, _, e = syscall.RawSyscall(unix.SYS_SHUTDOWN, s, unix.SHUT_WR, 0); e != unix.ENOTCONN {
+				status = 98
+			}
+			if arguments[0] != unix.CLONE_UNTRACED {
+				status = 97
+			}
+			for {
+				syscall.RawSyscall(unix.SYS_EXIT_GROUP, status, 0, 0)
+			}
+		}
+		expect(errno == 0, "call %d: %v", number, errno)
+		var ws unix.WaitStatus
+		got(unix.Wait4(int(pid), &ws, 0, nil))
+		expect(ws.Exited() && ws.ExitStatus() == 0 && arguments[0] == unix.CLONE_UNTRACED, "call %d: the process ended with %#x, the flags are %#x", number, ws, arguments[0])
+	}
 }
 
 // exerciseInterrupt has a receive that a signal interrupts, and one that goes on after it.

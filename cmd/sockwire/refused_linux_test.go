@@ -112,6 +112,52 @@ func (j *judge) foreign(t *testing.T, h *netlab.Host, dir string) {
 	}
 }
 
+// TestForeignCalls traces a program of 64 bits that makes calls of 32 bits: about sockets, which is said, and about something
+// else, which need not be.
+func TestForeignCalls(t *testing.T) { eachEngine(t, (*judge).foreignCalls) }
+
+func (j *judge) foreignCalls(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("there are no such calls")
+	}
+	h, dir := j.host(t, "host", false), t.TempDir()
+	exit := []byte{0x31, 0xff, 0xb8, 60, 0, 0, 0, 0x0f, 0x05} // exit(0), of 64 bits
+	for name, c := range map[string]struct {
+		code []byte
+		said bool
+	}{
+		"socket": {[]byte{0xb8, 359 & 255, 359 >> 8, 0, 0, 0xbb, 2, 0, 0, 0, 0xb9, 2, 0, 0, 0, 0x31, 0xd2, 0xcd, 0x80}, true}, // socket(2, 2, 0)
+		"getpid": {[]byte{0xb8, 20, 0, 0, 0, 0xcd, 0x80}, false},
+	} {
+		program := filepath.Join(dir, name)
+		if err := os.WriteFile(program, executable64(append(c.code, exit...)...), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := exec.Command(program).Run(); err != nil {
+			t.Skipf("calls of 32 bits are not taken here: %v", err)
+		}
+		o := j.do(t, h, dir, "sockwire", "--engine", j.engine, "-o", "/dev/null", "--", program)
+		if o.Code != 0 || strings.Count(o.Stderr, "makes system calls of 32 bits (int $0x80)") != strings.Count(o.Stderr, "\n") || (o.Stderr != "") != c.said {
+			t.Errorf("%s: %+v", name, o)
+		}
+	}
+}
+
+// executable64 is a program for x86-64, see elf(5).
+func executable64(code ...byte) []byte {
+	const base, header = 0x400000, 64 + 56
+	b := []byte("\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9) + "\x02\x00\x3e\x00")
+	b = binary.LittleEndian.AppendUint32(b, 1)
+	for _, word := range []uint64{base + header, 64, 0, 64<<32 | 56<<48, 1} { // entry, program headers, none of sections, flags, sizes and number
+		b = binary.LittleEndian.AppendUint64(b, word)
+	}
+	b = b[:64]
+	for _, word := range []uint64{1 | 5<<32, 0, base, base, uint64(header + len(code)), uint64(header + len(code)), 0x1000} { // PT_LOAD, to be read and executed
+		b = binary.LittleEndian.AppendUint64(b, word)
+	}
+	return append(b, code...)
+}
+
 // executable32 is a program for the 80386, see elf(5).
 func executable32(code ...byte) []byte {
 	const base, header = 0x08048000, 52 + 32

@@ -9,4 +9,6 @@ const (
 	// A thread in a call of the 32-bit table has TS_COMPAT in its status (arch/x86/include/asm/thread_info.h).
 	compatField = "thread_info.status"
 	compatBit   = 1 << 1
+	// foreignFirst is where the first argument of such a call is.
+	foreignFirst = "bx"
 )

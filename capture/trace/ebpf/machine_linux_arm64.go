@@ -9,4 +9,6 @@ const (
 	// A thread of 32 bits has TIF_32BIT (arch/arm64/include/asm/thread_info.h).
 	compatField = "thread_info.flags"
 	compatBit   = 1 << 22
+	// foreignFirst is where the first argument of such a call is.
+	foreignFirst = "orig_x0"
 )

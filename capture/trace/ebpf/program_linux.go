@@ -50,7 +50,7 @@ const (
 	sActive  = 0 // one of these:
 	sFlags   = 4
 	sRinged  = 8  // io_uring was reported
-	sForeign = 12 // and calls of 32 bits
+	sForeign = 12 // and calls of 32 bits that are about sockets
 	sSize    = 16
 
 	activeCall  = 1
@@ -73,8 +73,12 @@ const (
 
 	kindMoves = 1 // it moves data, and changes nothing of a socket that has a port
 	kindFirst = 2 // it is of interest when its first argument is a socket, and else not
+	// In the table of 32 bits the number is that of a call about sockets, or of one that is when its first argument is one.
+	kindForeign      = 4
+	kindForeignFirst = 8
 
-	noArgument = 255
+	classForeign = 255 // the number is of no interest in this table
+	noArgument   = 255
 )
 
 func callTable(wait bool) []byte {
@@ -103,6 +107,16 @@ func callTable(wait bool) []byte {
 		}
 		if s.Class == abi.Descriptor && fd == 0 && row[tOther] == noArgument {
 			row[tKind] |= kindFirst
+		}
+	}
+	for _, c := range abi.ForeignCalls {
+		row := table[8*c.Number : 8*c.Number+8]
+		if row[tClass] == 0 {
+			row[tClass] = classForeign
+		}
+		row[tKind] |= kindForeign
+		if c.Class == abi.Descriptor {
+			row[tKind] |= kindForeignFirst
 		}
 	}
 	return table
@@ -240,6 +254,7 @@ func (c *code) enter(m *maps, data int) {
 	c.function("enter")
 	c.add(asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), asm.LoadMem(asm.R7, asm.R1, 8, asm.DWord))
 	c.look(m)
+	c.foreign("out")
 	c.ordinary("out")
 	c.add(asm.FnGetCurrentTaskBtf.Call(), asm.Mov.Reg(asm.R2, asm.R0))
 	c.state(m, "out", false)
@@ -249,8 +264,17 @@ func (c *code) enter(m *maps, data int) {
 	c.add(storeImm(asm.R8, wLimit, int64(data), asm.DWord))
 	c.add(asm.LoadMem(asm.R1, asm.RFP, task, asm.DWord))
 	c.load(asm.R1, asm.R1, "task_struct", compatField, asm.Word)
-	c.add(asm.JSet.Imm(asm.R1, compatBit, c.to("foreign")))
-
+	c.add(
+		asm.JSet.Imm(asm.R1, compatBit, c.to("other")),
+		asm.Ja.Label(c.to("own")),
+	)
+	c.at("other")
+	c.add(
+		asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte),
+		asm.JSet.Imm(asm.R1, kindForeign, c.to("foreign")),
+		asm.Ja.Label(c.to("out")),
+	)
+	c.at("own")
 	c.add(asm.LoadMem(asm.R1, asm.R9, tClass, asm.Byte))
 	c.add(
 		asm.JEq.Imm(asm.R1, int32(abi.Table), c.to("table")),
@@ -313,6 +337,37 @@ func (c *code) enter(m *maps, data int) {
 	}
 	c.at("out")
 	c.ret(0)
+}
+
+// foreign leaves when the number in row R9 is of interest in the table of 32 bits only and the call is not one of that table,
+// or is and not about a socket.
+func (c *code) foreign(out string) {
+	c.add(
+		asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte),
+		asm.JSet.Imm(asm.R1, kindForeign, c.to("either")),
+		asm.Ja.Label(c.to("native")),
+	)
+	c.at("either")
+	c.add(asm.FnGetCurrentTaskBtf.Call())
+	c.load(asm.R1, asm.R0, "task_struct", compatField, asm.Word)
+	c.add(
+		asm.JSet.Imm(asm.R1, compatBit, c.to("compat")),
+		asm.LoadMem(asm.R1, asm.R9, tClass, asm.Byte),
+		asm.JEq.Imm(asm.R1, classForeign, c.to(out)),
+		asm.Ja.Label(c.to("native")),
+	)
+	c.at("compat")
+	c.add(
+		asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte),
+		asm.JSet.Imm(asm.R1, kindForeignFirst, c.to("descriptor")),
+		asm.Ja.Label(c.to("any")),
+	)
+	c.at("descriptor")
+	c.register(asm.R8, asm.R6, foreignFirst, asm.DWord)
+	c.file(asm.R8, out)
+	c.socketInode(out)
+	c.add(asm.Ja.Label(c.to("any")))
+	c.at("native")
 }
 
 // ordinary leaves when the call in row R9, with the registers in R6, is about a file that is no socket: programs read and
@@ -479,15 +534,20 @@ func (c *code) fork(m *maps) {
 }
 
 // exec is the program where a process has become another program (sched_process_exec): task, its former
-// number. Descriptors that were to be closed are closed.
+// number, and what it was loaded from (struct linux_binprm). Descriptors that were to be closed are closed.
 func (c *code) exec(m *maps) {
 	c.function("exec")
-	c.add(asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord))
+	c.add(asm.LoadMem(asm.R6, asm.R1, 16, asm.DWord), asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord))
 	c.state(m, "out", false)
 	c.add(storeImm(asm.R0, sActive, 0, asm.DWord))
 	c.scratchOf(m, asm.R8)
 	c.header(recordExec)
 	c.add(asm.Mov.Reg(asm.R1, asm.R8), asm.Add.Imm(asm.R1, wRecord+hArgs), asm.Mov.Imm(asm.R2, 16), asm.FnGetCurrentComm.Call())
+	// The file's class, elf(5), is told here: a short program has ended before it can be looked at.
+	c.add(
+		asm.LoadMem(asm.R1, asm.R6, c.offset("linux_binprm", "buf")+4, asm.Byte),
+		asm.StoreMem(asm.R8, wRecord+hArgs+16, asm.R1, asm.DWord),
+	)
 	c.stamp()
 	c.add(asm.Mov.Reg(asm.R1, asm.R8))
 	c.call("table")

@@ -25,7 +25,7 @@ const (
 	recordExec                          // a program is executed: its name in the arguments, and all descriptors
 	recordExit                          // a task ends: how many are left in its process
 	recordRing                          // io_uring is used
-	recordForeign                       // a call of 32 bits was made
+	recordForeign                       // a call of 32 bits was made that is about sockets
 )
 
 // A record is a header and parts, each a header and its bytes, padded to eight. All is in native order.

@@ -480,8 +480,8 @@ func (t *Tracer) take(r *record) {
 		p.borrower.Close()
 		t.end(r.tid, at)
 		t.refresh(p, r, at)
-		if abi.Foreign(fmt.Sprintf("/proc/%d/exe", p.PID)) {
-			t.foreign(p)
+		if r.args[2] == 1 || abi.Foreign(fmt.Sprintf("/proc/%d/exe", p.PID)) { // ELFCLASS32
+			t.foreign(p, true)
 		}
 	case recordExit:
 		t.end(r.tid, at)
@@ -494,15 +494,22 @@ func (t *Tracer) take(r *record) {
 			t.note("%s (process %d) uses io_uring: what it does there is not seen", p.Name, p.PID)
 		}
 	case recordForeign:
-		t.foreign(p)
+		t.foreign(p, false)
 	}
 }
 
-func (t *Tracer) foreign(p *process) {
-	if !p.foreign {
-		p.foreign = true
+// foreign says of a process, once, that its calls are not understood: its program is of 32 bits, or calls are that are about
+// sockets.
+func (t *Tracer) foreign(p *process, program bool) {
+	switch {
+	case p.foreign:
+		return
+	case program:
 		t.note("process %d is %v", p.PID, trace.ErrForeign)
+	default:
+		t.note("%s", abi.ForeignNote(p.Name, p.PID))
 	}
+	p.foreign = true
 }
 
 func (t *Tracer) forget(p *process, at time.Duration) {

@@ -40,14 +40,39 @@ func (t *Tracer) syscall(th *thread, left time.Duration) {
 		if int64(i.a[0]) >= 0 && !t.cover(th, false) {
 			return
 		}
-	case th.process.stepped && (th.call != nil || th.table || th.copies): // it has stopped at the beginning of this call before
+	case th.process.stepped && th.returns(): // it has stopped at the beginning of this call before
 	case i.op == infoSeccomp, i.op == infoEntry && (!t.filtered() || th.process.stepped):
-		if i.arch == abi.AuditArch {
-			t.enter(th, i.a[0], [6]uint64(i.a[1:7]))
+		args := [6]uint64(i.a[1:7])
+		f, native := abi.LookupForeign(i.arch, i.a[0])
+		if native {
+			t.enter(th, i.a[0], args)
 			return
 		}
+		t.foreignCall(th, f, args)
 	}
 	t.proceed(th, 0)
+}
+
+// returns tells whether the end of the call that the thread is in is waited for.
+func (th *thread) returns() bool {
+	return th.call != nil || th.table || th.copies || th.revealed != nil
+}
+
+// foreignCall says of a process, once, that it makes calls about sockets which are not understood; what they did to its
+// descriptors is looked at.
+func (t *Tracer) foreignCall(th *thread, f abi.ForeignCall, args [6]uint64) {
+	p := th.process
+	if f.Class == 0 || f.Class == abi.Descriptor && t.socketOf(th, int(int32(args[0]))) == 0 {
+		return
+	}
+	if !p.foreign {
+		p.foreign = true
+		t.note("%s", abi.ForeignNote(p.Name, p.PID))
+	}
+	if f.Makes {
+		th.table = true
+		th.close()
+	}
 }
 
 func (t *Tracer) decoder(th *thread, id trace.SocketID) abi.Decoder {
@@ -66,6 +91,10 @@ func (t *Tracer) enter(th *thread, number uint64, args [6]uint64) {
 		if !t.cover(th, true) {
 			return
 		}
+	}
+	t.memory.of(th.tid)
+	if inMemory, yes := abi.Untraced(number, args, &t.memory); yes {
+		t.reveal(th, args[0], inMemory)
 	}
 	s, ok := abi.Lookup(number)
 	if !ok || !t.record(th, s, args) {
@@ -145,6 +174,10 @@ func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
 
 // leave ends the record of a call. The one that was given when it was entered stays as it is.
 func (t *Tracer) leave(th *thread, result int64, left time.Duration) {
+	if th.revealed != nil {
+		th.revealed.undo(th.tid)
+		th.revealed = nil
+	}
 	if th.table {
 		th.table = false
 		t.refresh(th.process)

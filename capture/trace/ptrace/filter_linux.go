@@ -64,13 +64,33 @@ func argument(i int) bpf.Instruction {
 // filter is a seccomp filter that lets run what no case stops.
 type filter []bpf.Instruction
 
-func newFilter() filter {
-	return filter{
+// newFilter begins a filter for the calls of this architecture. Those of 32 bits that a process can make too are stopped for
+// what is said of them.
+func newFilter(foreign filter) filter {
+	f := filter{
 		bpf.LoadAbsolute{Off: dataArch, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: abi.AuditArch, SkipTrue: 1},
-		run,
-		bpf.LoadAbsolute{Off: dataNumber, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: abi.AuditArch, SkipTrue: uint8(len(foreign) + 1)},
 	}
+	return append(append(append(f, foreign...), run), bpf.LoadAbsolute{Off: dataNumber, Size: 4})
+}
+
+// foreignFilter stops calls of 32 bits of a class; those that use a descriptor, where it is of the span.
+func foreignFilter(class abi.Class, s span) filter {
+	if len(abi.ForeignCalls) == 0 {
+		return nil
+	}
+	var cases filter
+	for _, c := range abi.ForeignCalls {
+		switch {
+		case c.Class != class:
+		case class == abi.Network:
+			cases.when(c.Number, stop)
+		default:
+			cases.when(c.Number, append(s.stops(0), run)...)
+		}
+	}
+	other := bpf.JumpIf{Cond: bpf.JumpEqual, Val: abi.ForeignArch, SkipTrue: 1}
+	return append(filter{other, run, bpf.LoadAbsolute{Off: dataNumber, Size: 4}}, cases...)
 }
 
 // when adds what is done at a call.
@@ -94,10 +114,16 @@ func (f filter) program() ([]unix.SockFilter, error) {
 
 // firstFilter stops calls that are about sockets whatever their descriptors are.
 func firstFilter(wait bool) filter {
-	f := newFilter()
+	f := newFilter(foreignFilter(abi.Network, span{}))
+	if other := abi.OtherTable; other != 0 {
+		f = append(f, bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: uint32(other), SkipFalse: 1}, stop)
+	}
 	for _, n := range numbers(wait, false) {
 		f.when(n, stop)
 	}
+	// What is made with CLONE_UNTRACED must be traced all the same, see reveal. The flags of clone3 are in memory.
+	f.when(unix.SYS_CLONE, argument(0), bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: unix.CLONE_UNTRACED, SkipFalse: 1}, stop, run)
+	f.when(unix.SYS_CLONE3, stop)
 	for _, n := range last {
 		if n == unix.SYS_PRCTL {
 			f.when(uint32(n), argument(0), bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.PR_SET_SECCOMP, SkipFalse: 1}, stop, run)
@@ -110,18 +136,25 @@ func firstFilter(wait bool) filter {
 
 // filter stops calls that use a descriptor of the span.
 func (s span) filter() filter {
-	f := newFilter()
+	f := newFilter(foreignFilter(abi.Descriptor, s))
 	for _, n := range numbers(false, true) {
 		var code []bpf.Instruction
 		for _, i := range descriptors(uint64(n)) {
-			code = append(code, argument(i),
-				bpf.JumpIf{Cond: bpf.JumpLessThan, Val: s.first, SkipTrue: 2},
-				bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: s.last, SkipTrue: 1},
-				stop)
+			code = append(code, s.stops(i)...)
 		}
 		f.when(n, append(code, run)...)
 	}
 	return f
+}
+
+// stops stops a call of which an argument is a descriptor of the span.
+func (s span) stops(i int) []bpf.Instruction {
+	return []bpf.Instruction{
+		argument(i),
+		bpf.JumpIf{Cond: bpf.JumpLessThan, Val: s.first, SkipTrue: 2},
+		bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: s.last, SkipTrue: 1},
+		stop,
+	}
 }
 
 // numbers are the calls to watch: those that use a descriptor that may be a socket, or the others.

@@ -61,6 +61,9 @@ func TestFilters(t *testing.T) {
 		{"a filter of the program's own", first, unix.SYS_SECCOMP, nil, true},
 		{"the same by prctl", first, unix.SYS_PRCTL, []uint64{unix.PR_SET_SECCOMP, 2}, true},
 		{"prctl for other things", first, unix.SYS_PRCTL, []uint64{unix.PR_SET_NAME}, false},
+		{"a process that is not to be traced", first, unix.SYS_CLONE, []uint64{unix.CLONE_UNTRACED | uint64(unix.SIGCHLD)}, true},
+		{"a process like any other", first, unix.SYS_CLONE, []uint64{uint64(unix.SIGCHLD)}, false},
+		{"flags that are in memory", first, unix.SYS_CLONE3, nil, true},
 		{"rights are given up", first, unix.SYS_SETRESUID, []uint64{1, 1, 1}, true},
 		{"the socket is read", four, unix.SYS_READ, []uint64{4}, true},
 		{"the upper half is no part of a descriptor", four, unix.SYS_READ, []uint64{7<<32 | 4}, true},
@@ -87,6 +90,38 @@ func TestFilters(t *testing.T) {
 		if stops(t, c.filters, abi.AuditArch^1, c.number, c.args...) {
 			t.Errorf("%s: a call of another architecture stops", c.name)
 		}
+	}
+}
+
+// TestForeignFilters checks which calls of 32 bits stop.
+func TestForeignFilters(t *testing.T) {
+	if len(abi.ForeignCalls) == 0 {
+		t.Skip("a process of 64 bits makes no such calls here")
+	}
+	first := []filter{firstFilter(false)}
+	four := append(slices.Clip(first), spanOf(4).filter())
+	for _, c := range []struct {
+		name    string
+		filters []filter
+		number  uint64
+		fd      uint64
+		want    bool
+	}{
+		{"socketcall", first, 102, 1, true},
+		{"socket", first, 359, 2, true},
+		{"sendmsg", first, 370, 9, true},
+		{"getpid", first, 20, 0, false},
+		{"write to a file", four, 4, 1, false},
+		{"write to a socket", four, 4, 4, true},
+		{"close of a socket", four, 6, 4, true},
+		{"what has the number of a socket's descriptor", four, 20, 4, false},
+	} {
+		if got := stops(t, c.filters, abi.ForeignArch, c.number, c.fd); got != c.want {
+			t.Errorf("%s: stops %v, want %v", c.name, got, c.want)
+		}
+	}
+	if !stops(t, first, abi.AuditArch, uint64(abi.OtherTable)|39) || !stops(t, first, abi.AuditArch, unix.SYS_SOCKET) || stops(t, first, abi.AuditArch, 39) {
+		t.Error("calls with the bit of the other table stop, and of this one those about sockets")
 	}
 }
 

@@ -33,3 +33,8 @@ func skip(tid int) error {
 	r.Orig_rax = ^uint64(0)
 	return setRegisters(tid, &r)
 }
+
+// first is the first argument. The result of a call is in another register.
+func (r *registers) first() *uint64 { return &r.Rdi }
+
+const resultElsewhere = true

@@ -32,3 +32,8 @@ func skip(tid int) error {
 	none := int32(-1)
 	return regset(unix.PTRACE_SETREGSET, tid, unix.NT_ARM_SYSTEM_CALL, unsafe.Pointer(&none), unsafe.Sizeof(none))
 }
+
+// first is the first argument. The result of a call takes its place.
+func (r *registers) first() *uint64 { return &r.Regs[0] }
+
+const resultElsewhere = false

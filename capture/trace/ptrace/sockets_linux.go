@@ -13,6 +13,7 @@ type process struct {
 	closing  int // threads that may be closing descriptors
 	borrower abi.Borrower
 	ringed   bool
+	foreign  bool // it makes calls of another table
 	apart    bool // its threads may have tables of descriptors of their own, or one with another process
 }
 

@@ -107,7 +107,7 @@ func sharers() {
 // sandboxed forbids itself what adding a filter takes.
 func sandboxed() {
 	must(0, unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-	f := newFilter()
+	f := newFilter(nil)
 	f.when(unix.SYS_SECCOMP, bpf.RetConstant{Val: unix.SECCOMP_RET_KILL_PROCESS})
 	must(0, set(must(f.program())))
 	a, b := pair()

@@ -56,6 +56,8 @@ type thread struct {
 	closing bool // it is in a call that may close descriptors
 	begun   bool // it has made its first step
 	copies  bool // it is in a call that copies its first argument, the descriptor of an epoll instance
+	// revealed is what was changed of the call that it is in, or was made by.
+	revealed *revealed
 }
 
 const (
@@ -295,6 +297,10 @@ func (t *Tracer) event(tid int, ws unix.WaitStatus) error {
 		}
 		if !th.begun { // it is at the end of the call that made it
 			th.begun = true
+			if th.revealed != nil {
+				th.revealed.undo(tid)
+				th.revealed = nil
+			}
 			if !t.cover(th, false) {
 				return nil
 			}
@@ -343,7 +349,7 @@ func ptrace(request, tid, data int) {
 // proceed lets a thread go on to where it is to stop next, with a signal.
 func (t *Tracer) proceed(th *thread, signal int) {
 	request := t.resume
-	if th.call != nil || th.table || th.copies || th.process.stepped {
+	if th.returns() || th.process.stepped {
 		request = unix.PTRACE_SYSCALL
 	}
 	ptrace(request, th.tid, signal)
@@ -365,7 +371,7 @@ func (t *Tracer) exec(th *thread) {
 		}
 	}
 	t.end(th, t.clock.Now()) // that of the first thread, which another has replaced
-	th.table, th.copies = false, false
+	th.table, th.copies, th.revealed = false, false, nil
 	th.closed()
 	p.Name = abi.Comm(p.PID)
 	p.borrower.Close()
@@ -394,7 +400,11 @@ func (t *Tracer) child(maker *thread) error {
 	tid := int(msg)
 	pid, filters := identify(tid)
 	fresh := t.processes[pid] == nil
-	p := t.add(tid, pid).process
+	made := t.add(tid, pid)
+	if !made.begun {
+		made.revealed = maker.revealed
+	}
+	p := made.process
 	if same, known := sameTable(maker.tid, tid); p == maker.process {
 		p.apart = p.apart || !same || !known
 	} else if t.filtered() && (same || !known) {
