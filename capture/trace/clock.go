@@ -1,11 +1,17 @@
 package trace
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Clock is the one clock of a timeline: monotonic time since its start. The kernel stamps packets with
 // CLOCK_REALTIME; the offset between the two is measured when the clock is made and again by Stop, so
-// that a clock being slewed meanwhile is followed. A Clock is safe for concurrent use until Stop.
-type Clock struct {
+// that a clock being slewed meanwhile is followed. A Clock is safe for concurrent use.
+type Clock struct{ now atomic.Pointer[reading] }
+
+// reading is what a clock counts from. It is not changed.
+type reading struct {
 	start       time.Time // with its monotonic reading
 	first, last offset
 }
@@ -18,44 +24,64 @@ type offset struct {
 
 // NewClock starts a clock.
 func NewClock() *Clock {
-	c := &Clock{start: time.Now()}
-	c.first = c.measure()
-	c.last = c.first
+	r := &reading{start: time.Now()}
+	r.first = r.measure()
+	r.last = r.first
+	c := new(Clock)
+	c.now.Store(r)
 	return c
 }
 
 // measure reads both clocks several times and keeps the pair read closest together: time.Now reads
 // them one after the other, and a preempted reading would be off by the time it was away.
-func (c *Clock) measure() offset {
+func (r *reading) measure() offset {
 	var best offset
 	shortest := time.Duration(-1)
 	for range 8 {
-		before := time.Since(c.start)
+		before := time.Since(r.start)
 		now := time.Now()
-		took := time.Since(c.start) - before
+		took := time.Since(r.start) - before
 		if shortest < 0 || took < shortest {
-			shortest, best = took, offset{now.Sub(c.start), now.UnixNano()}
+			shortest, best = took, offset{now.Sub(r.start), now.UnixNano()}
 		}
 	}
 	return best
 }
 
 // Now returns the time since the start.
-func (c *Clock) Now() time.Duration { return time.Since(c.start) }
+func (c *Clock) Now() time.Duration { return time.Since(c.now.Load().start) }
 
 // Start returns the wall clock time of the start.
-func (c *Clock) Start() time.Time { return time.Unix(0, c.first.real-int64(c.first.mono)) }
+func (c *Clock) Start() time.Time {
+	r := c.now.Load()
+	return time.Unix(0, r.first.real-int64(r.first.mono))
+}
+
+// Advance makes the start what was d after it. Engines do so when the program that they trace begins: what was told before has
+// times of the former start.
+func (c *Clock) Advance(d time.Duration) {
+	r := *c.now.Load()
+	r.start = r.start.Add(d)
+	r.first.mono -= d
+	r.last.mono -= d
+	c.now.Store(&r)
+}
 
 // Stop measures the offset for the last time. Packets are mapped best after it.
-func (c *Clock) Stop() { c.last = c.measure() }
+func (c *Clock) Stop() {
+	r := *c.now.Load()
+	r.last = r.measure()
+	c.now.Store(&r)
+}
 
 // At maps a time of CLOCK_REALTIME, as a packet carries it, onto this clock.
 func (c *Clock) At(real time.Time) time.Duration {
-	since := real.UnixNano() - c.first.real
-	span := c.last.real - c.first.real
+	r := c.now.Load()
+	since := real.UnixNano() - r.first.real
+	span := r.last.real - r.first.real
 	if span <= 0 {
-		return c.first.mono + time.Duration(since)
+		return r.first.mono + time.Duration(since)
 	}
-	drift := float64(c.last.mono-c.first.mono-time.Duration(span)) / float64(span)
-	return c.first.mono + time.Duration(since) + time.Duration(drift*float64(since))
+	drift := float64(r.last.mono-r.first.mono-time.Duration(span)) / float64(span)
+	return r.first.mono + time.Duration(since) + time.Duration(drift*float64(since))
 }

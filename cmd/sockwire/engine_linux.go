@@ -69,19 +69,18 @@ func (r *tracing) kernel(program trace.Command) (trace.Engine, error) {
 	return t, nil
 }
 
-// giveUp lets go of what this command needs no more once the kernel's programs and the capture are ready and the
-// program runs: privileges, and for a program that it started the priority.
+// giveUp lets go of what this command needs no more once the engine and the capture are ready and the program runs:
+// privileges, and with the kernel's programs, for a program that it started, the priority.
 func (r *tracing) giveUp() {
-	t, ok := r.tracer.(*ebpf.Tracer)
-	if !ok {
-		return
-	}
-	<-t.Running()
-	if r.o.trace.pid == 0 {
+	<-r.tracer.Running()
+	// What is left to do: end the program, write files where root may, and look into a program that has rights itself.
+	keep := []int{unix.CAP_KILL, unix.CAP_DAC_OVERRIDE}
+	if _, kernel := r.tracer.(*ebpf.Tracer); !kernel {
+		keep = append(keep, unix.CAP_SYS_PTRACE)
+	} else if r.o.trace.pid == 0 {
 		giveWay()
 	}
-	// What is left to do: end the program, and write files where root may.
-	if err := cli.KeepPrivilege(unix.CAP_KILL, unix.CAP_DAC_OVERRIDE); err != nil && !errors.Is(err, cli.ErrKeptPrivilege) {
+	if err := cli.KeepPrivilege(keep...); err != nil && !errors.Is(err, cli.ErrKeptPrivilege) {
 		r.env.Warnf("%v", err)
 	}
 }

@@ -25,6 +25,7 @@ const (
 	slowStep    = 500 * time.Millisecond // when so much happens that each step joins more than is new
 	recordDelay = 5 * time.Millisecond   // between the time stamp of a record and its being in the ring, with much to spare
 	restLimit   = 500 * time.Millisecond // for packets after the program's end
+	packetSlack = time.Millisecond       // by which the clock of packets may differ from that of calls
 )
 
 // What is held in memory. A reader may have to wait, the packets of the capture in the kernel's buffer and the
@@ -138,7 +139,11 @@ func (r *tracing) read() {
 		if number <= r.ours {
 			continue
 		}
-		p := trace.FromFrame(f, number, r.clock.At(f.Time), r.host, name)
+		at := r.clock.At(f.Time)
+		if at < -packetSlack && r.o.trace.pid == 0 {
+			continue
+		}
+		p := trace.FromFrame(f, number, at, r.host, name)
 		if n := needed(p); len(p.Payload) > n {
 			p.Network = slices.Clone(p.Network[:len(p.Network)-len(p.Payload)+n])
 			p.Payload = p.Network[len(p.Network)-n:]
@@ -166,10 +171,6 @@ func needed(p *trace.Packet) int {
 
 // run traces to the end and writes what was seen, as it comes and then the rest.
 func (r *tracing) run(ctx context.Context) error {
-	var reading sync.WaitGroup
-	if r.live != nil {
-		reading.Go(r.read)
-	}
 	traceCtx := ctx
 	if r.o.trace.pid == 0 {
 		traceCtx = context.WithoutCancel(ctx)
@@ -186,6 +187,11 @@ func (r *tracing) run(ctx context.Context) error {
 		}
 		done <- failed
 	}()
+	<-r.tracer.Running() // the clock begins there, and what was on the wire before belongs to nothing here
+	var reading sync.WaitGroup
+	if r.live != nil {
+		reading.Go(r.read)
+	}
 	err := r.follow(done)
 	if r.live != nil {
 		err = cli.Join(err, r.settle())
@@ -239,13 +245,8 @@ func (r *tracing) until() time.Duration {
 	return until
 }
 
-// called is until when all calls have been heard of. An engine that stops the program has none that wait.
-func (r *tracing) called() time.Duration {
-	if t, ok := r.tracer.(interface{ Heard() time.Duration }); ok {
-		return t.Heard() - recordDelay
-	}
-	return math.MaxInt64
-}
+// called is until when all calls have been heard of.
+func (r *tracing) called() time.Duration { return r.tracer.Heard() - recordDelay }
 
 // counted says until when the packets of a capture have been read: as many as the kernel had at that time were.
 type counted struct {

@@ -110,17 +110,17 @@ func timeline(t *testing.T, engine string, c trace.Command) *trace.Timeline {
 	if err := cmsg.AwaitStamps(); err != nil {
 		t.Fatal(err)
 	}
-	began := clock.Now()
 	var packets trace.Log
 	packets.Add(&trace.Host{Addrs: []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()}, Captured: true})
 	var reading sync.WaitGroup
 	reading.Go(func() {
+		<-e.Running() // times count from there
 		var f capture.Frame
 		for n := 1; live.Next(&f) == nil; n++ {
 			if f.Drops > 0 {
 				t.Errorf("the capture lost %d packets", f.Drops)
 			}
-			if at := clock.At(f.Time); at >= began {
+			if at := clock.At(f.Time); at >= 0 {
 				packets.Add(trace.FromFrame(f, n, at, "", "lo"))
 			}
 		}
@@ -652,5 +652,21 @@ func TestPrograms(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestBegin checks that times count from the moment at which the program begins, not from that at which the trace was asked for.
+func TestBegin(t *testing.T) {
+	clock := trace.NewClock()
+	tr := open(t, &Config{Clock: clock})
+	if err := tr.Start(command("peek", nil)); err != nil {
+		t.Fatal(err)
+	}
+	asked := time.Now()
+	events, _ := run(t, tr)
+	<-tr.Running()
+	calls := trace.Correlate(events).Calls
+	if start := clock.Start(); len(calls) == 0 || !start.After(asked) || calls[0].Entered < 0 {
+		t.Errorf("the trace was asked for at %v, the clock began at %v, then came %d calls", asked, start, len(calls))
 	}
 }

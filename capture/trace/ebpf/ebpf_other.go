@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"time"
 
 	"sockwire/capture/trace"
 )
@@ -28,6 +29,9 @@ func (t *Tracer) Attach(int) error { return errUnsupported }
 
 // Running returns nil.
 func (t *Tracer) Running() <-chan struct{} { return nil }
+
+// Heard returns 0.
+func (t *Tracer) Heard() time.Duration { return 0 }
 
 // Close does nothing.
 func (t *Tracer) Close() {}

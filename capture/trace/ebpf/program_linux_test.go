@@ -535,7 +535,7 @@ func TestOrdinaryCalls(t *testing.T) {
 		unix.SYS_READ: kindFirst | kindMoves, unix.SYS_WRITEV: kindFirst | kindMoves, unix.SYS_CLOSE: kindFirst, unix.SYS_FCNTL: kindFirst,
 		unix.SYS_SENDTO: kindMoves, unix.SYS_SOCKET: 0, unix.SYS_DUP3: 0, unix.SYS_SPLICE: 0, unix.SYS_GETPPID: 0,
 	} {
-		if got := table[8*number+tKind]; got != want {
+		if got := table[8*number+tKind] & (kindFirst | kindMoves); got != want {
 			t.Errorf("call %d: %b, want %b", number, got, want)
 		}
 	}

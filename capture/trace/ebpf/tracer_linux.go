@@ -43,7 +43,9 @@ type Tracer struct {
 	record    *record // that is being looked at
 	thread    *thread // that it is of
 
-	running chan struct{}
+	launched chan struct{} // the program was started, or could not be
+	began    chan struct{} // closed by begin
+	begins   sync.Once
 
 	sighted []trace.Sighting // that were read
 	looked  int              // so many of them were looked at: the others are later than the calls that were
@@ -83,7 +85,7 @@ type thread struct {
 // Open puts the programs into the kernel and readies them. Its error says why that cannot be. Start or
 // Attach follows, then Events.
 func Open(cfg *Config) (*Tracer, error) {
-	t := &Tracer{threads: map[int]*thread{}, processes: map[int]*process{}, streams: map[trace.SocketID]*stream{}, record: &record{}, running: make(chan struct{})}
+	t := &Tracer{threads: map[int]*thread{}, processes: map[int]*process{}, streams: map[trace.SocketID]*stream{}, record: &record{}, launched: make(chan struct{}), began: make(chan struct{})}
 	if cfg != nil {
 		t.cfg = *cfg
 	}
@@ -190,6 +192,7 @@ func (t *Tracer) Attach(pid int) error {
 		return fail(err, remedy)
 	}
 	t.attach, t.pid, t.alive = pid, pid, true
+	t.begin(t.clock.Now())
 	if err := t.kernel.follow(follow{process: uint32(pid)}); err != nil {
 		return fail(err, "")
 	}
@@ -203,13 +206,20 @@ func (t *Tracer) Attach(pid int) error {
 	if t.cfg.Wait {
 		p.inherited = abi.ScanEpolls(pid)
 	}
-	close(t.running)
 	return nil
 }
 
-// Running is closed when the program runs, or could not be started: privileges are needed no more. It is
-// closed by Attach, or by Events.
-func (t *Tracer) Running() <-chan struct{} { return t.running }
+// Running is closed when the program has been executed, or by Attach.
+func (t *Tracer) Running() <-chan struct{} { return t.began }
+
+// begin makes a moment the start of the clock.
+func (t *Tracer) begin(at time.Duration) {
+	t.begins.Do(func() {
+		t.clock.Advance(at)
+		t.zero += at
+		close(t.began)
+	})
+}
 
 // Heard returns until when all records have been read and their events yielded: where the program makes them faster
 // than they are read, that is some time ago. It may be called beside Events.
@@ -230,11 +240,12 @@ const readStep = 5 * time.Millisecond
 func (t *Tracer) Events(ctx context.Context) iter.Seq2[trace.Event, error] {
 	return func(yield func(trace.Event, error) bool) {
 		defer t.Close()
+		defer func() { t.begin(t.clock.Now()) }()
 		ended := make(chan error, 1)
 		launched := t.attach != 0
 		if !launched {
 			go t.launch(ended)
-			<-t.running
+			<-t.launched
 		}
 		var failed error
 		done, running, more := ctx.Done(), !launched, true
@@ -275,7 +286,7 @@ func (t *Tracer) Events(ctx context.Context) iter.Seq2[trace.Event, error] {
 			clear(t.events)
 			t.events = t.events[:0]
 			if !left {
-				t.heard.Store(int64(now))
+				t.heard.Store(int64(min(now, t.clock.Now()))) // the clock may have begun anew
 			}
 			if over || !more && t.attach != 0 {
 				break
@@ -298,14 +309,14 @@ func (t *Tracer) launch(ended chan<- error) {
 		err = errors.Join(err, t.kernel.follow(follow{}))
 	}
 	if err != nil {
-		close(t.running)
+		close(t.launched)
 		ended <- &trace.Error{Engine: "ebpf", Op: "start", On: t.command.Path, Err: err, Remedy: abi.RemedyStart(err)}
 		return
 	}
 	t.mu.Lock()
 	t.pid, t.alive = pid, true
 	t.mu.Unlock()
-	close(t.running)
+	close(t.launched)
 	var ws unix.WaitStatus
 	for {
 		if _, err = unix.Wait4(pid, &ws, 0, nil); err != unix.EINTR {
@@ -321,6 +332,13 @@ func (t *Tracer) launch(ended chan<- error) {
 	}
 	t.mu.Unlock()
 	ended <- err
+}
+
+// started is the number of the process that was started.
+func (t *Tracer) started() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.pid
 }
 
 // Status returns how a started program ended, once Events has.
@@ -476,6 +494,10 @@ func (t *Tracer) take(r *record) {
 	case recordTable:
 		t.refresh(p, r, at)
 	case recordExec:
+		if t.attach == 0 && p.waiting && p.PID == t.started() {
+			t.begin(at)
+			at = 0
+		}
 		p.waiting, p.Name = false, r.name()
 		p.borrower.Close()
 		t.end(r.tid, at)

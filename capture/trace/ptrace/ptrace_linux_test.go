@@ -383,3 +383,30 @@ func TestStrace(t *testing.T) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
 }
+
+// TestBegin checks that times count from the moment at which the program begins, not from that at which the trace was asked for.
+func TestBegin(t *testing.T) {
+	cfg := &Config{Clock: trace.NewClock()}
+	tr, err := Start(Command{Path: "/proc/self/exe", Args: []string{"plain"}}, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := time.Now()
+	began := false
+	for e, err := range tr.Events(t.Context()) {
+		if err != nil {
+			needTracing(t, err)
+			t.Fatal(err)
+		}
+		if c, ok := e.(*trace.Call); ok && !began {
+			began = true
+			<-tr.Running()
+			if start := cfg.Clock.Start(); !start.After(asked) || c.Entered < 0 {
+				t.Errorf("the trace was asked for at %v, the clock began at %v, the first call came %v later", asked, start, c.Entered)
+			}
+		}
+	}
+	if !began {
+		t.Error("no call was seen")
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"time"
 
 	"sockwire/capture/trace"
 )
@@ -25,6 +26,12 @@ func Start(Command, *Config) (*Tracer, error) { return nil, errUnsupported }
 
 // Attach returns an error: it needs Linux.
 func Attach(int, *Config) (*Tracer, error) { return nil, errUnsupported }
+
+// Running returns nil.
+func (t *Tracer) Running() <-chan struct{} { return nil }
+
+// Heard returns 0.
+func (t *Tracer) Heard() time.Duration { return 0 }
 
 // Events yields an error.
 func (t *Tracer) Events(context.Context) iter.Seq2[trace.Event, error] {

@@ -138,6 +138,7 @@ func (t *Tracer) attach() error {
 			_ = unix.PtraceInterrupt(tid) // an error is the end of the thread, which is waited for
 		}
 	}
+	t.begin()
 	p := t.processes[t.pid]
 	t.refresh(p)
 	return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -38,7 +39,9 @@ type Tracer struct {
 	resume    int // the request that lets a thread go on which no call of is recorded
 	executed  bool
 	status    Status
-	foreign   bool // it was said that a program is not understood
+	foreign   bool          // it was said that a program is not understood
+	began     chan struct{} // closed by begin
+	begins    sync.Once
 
 	mu       sync.Mutex
 	tids     map[int]int // thread to process, for those that signal
@@ -70,7 +73,7 @@ const (
 func newTracer(cfg *Config) *Tracer {
 	t := &Tracer{
 		threads: map[int]*thread{}, early: map[int]unix.WaitStatus{}, processes: map[int]*process{},
-		tids: map[int]int{}, resume: unix.PTRACE_CONT,
+		tids: map[int]int{}, resume: unix.PTRACE_CONT, began: make(chan struct{}),
 	}
 	if cfg != nil {
 		t.cfg = *cfg
@@ -163,6 +166,20 @@ func Calls(wait bool) []string { return abi.Names(wait) }
 // Status returns how a started program ended, once Events has.
 func (t *Tracer) Status() Status { return t.status }
 
+// Running is closed when the program has been executed, or a process is attached to.
+func (t *Tracer) Running() <-chan struct{} { return t.began }
+
+// begin makes this moment the start of the clock.
+func (t *Tracer) begin() {
+	t.begins.Do(func() {
+		t.clock.Advance(t.clock.Now())
+		close(t.began)
+	})
+}
+
+// Heard is always up to now: a call that is recorded waits until that is done.
+func (t *Tracer) Heard() time.Duration { return math.MaxInt64 }
+
 // Signal sends a signal to the first process.
 func (t *Tracer) Signal(s os.Signal) error {
 	t.mu.Lock()
@@ -182,6 +199,7 @@ func (t *Tracer) note(format string, args ...any) {
 
 // trace is the tracing thread.
 func (t *Tracer) trace(ctx context.Context) error {
+	defer t.begin()
 	begin := t.attach
 	if t.started {
 		begin = t.launch
@@ -361,6 +379,7 @@ func (t *Tracer) exec(th *thread) {
 	// A shim that is traced very early reports that it has become the shim.
 	if !t.executed && !isShim(p.PID) {
 		t.executed = true
+		t.begin()
 		_, filters := identify(p.PID)
 		p.before = max(filters-len(p.spans), -1)
 	}
