@@ -406,12 +406,14 @@ func (r *tracing) write(until time.Duration) error {
 	case !r.shown():
 		return nil
 	case r.o.json:
-		var err error
 		for _, record := range r.written.Records(t, until, r.clock.Start()) {
-			err = cli.Join(err, r.out.JSON(record))
+			if err := r.out.JSON(record); err != nil {
+				return err
+			}
 		}
-		return cli.Join(err, r.out.Flush())
+		return r.out.Flush()
 	}
+	t = r.lookups.leaveOut(&r.o.trace, t, until)
 	b := r.written.Append(nil, t, until, trace.TextOptions{Color: r.env.Color, Actors: len(r.actors) > 1, Data: r.o.trace.data, Columns: r.o.width(r.out.Unwrapped())})
 	if _, err := r.out.Write(b); err != nil {
 		return err
@@ -434,6 +436,10 @@ func (r *tracing) finish() error {
 		}
 	}
 	err := r.write(math.MaxInt64)
+	if note := r.lookups.note(); note != "" && r.shown() && !r.o.json {
+		_, werr := r.out.Write([]byte(note))
+		err = cli.Join(err, werr)
+	}
 	t := r.o.trace.filter(all)
 	r.count(t)
 	sum := r.totals.Summary()
@@ -463,6 +469,7 @@ type packetFile struct {
 	frames map[int]*capture.Frame // not yet forgotten, by packet number
 	place  map[int]int            // in the file, of the packets written and not yet forgotten
 	count  int
+	failed error // of the file: nothing more is written to it
 }
 
 // packetFile makes the file that -w names; nil without.
@@ -498,9 +505,14 @@ func (s *packetFile) forget(number int) int {
 
 // write writes the packets up to a time with their calls as comments.
 func (s *packetFile) write(t *trace.Timeline, until time.Duration) error {
-	if s == nil || s.live == nil {
+	if s == nil || s.live == nil || s.failed != nil {
 		return nil
 	}
+	s.failed = s.append(t, until)
+	return s.failed
+}
+
+func (s *packetFile) append(t *trace.Timeline, until time.Duration) error {
 	// Interfaces are described as their packets come.
 	if err := s.w.Describe(s.live.Interfaces()); err != nil {
 		return err

@@ -84,6 +84,7 @@ type tracing struct {
 	forced  int          // calls and packets that it had to forget too early
 	unknown int          // packets it has forgotten that carried bytes of unknown calls
 	actors  map[string]bool
+	lookups lookups
 
 	file *os.File
 	out  *cli.Output
