@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,9 @@ import (
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	c, o := newCommand()
 	inner := 0
+	if err := programMeant(c, args); err != nil { // whose flags are not ours to parse
+		return c.Execute(ctx, nil, stdin, stdout, stderr, func(context.Context, *cli.Env, []string) error { return err })
+	}
 	code := c.Execute(ctx, args, stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
 		if err := o.checkUse(c, args); err != nil {
 			return err
@@ -110,6 +114,25 @@ func list(env *cli.Env, json bool) error {
 	return nil
 }
 
+// programMeant is the error for arguments that begin with a program instead of a scene: somebody means it to be traced. It is nil for
+// others.
+func programMeant(c *cli.Command, args []string) error {
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") || slices.ContainsFunc(c.Words, func(w cli.Word) bool { return w.Name == args[0] }) {
+		return nil
+	}
+	if _, err := exec.LookPath(args[0]); err != nil {
+		return nil
+	}
+	line := c.Name + " --"
+	for _, a := range args {
+		if a == "" || strings.ContainsAny(a, " \t\n\"'`$&|;<>()*?[]{}~!#\\") {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		line += " " + a
+	}
+	return cli.WithHint(cli.Usagef("%q is a program, not a scene", args[0]), "to trace it put -- before it: %s", line)
+}
+
 // choose finds the scenes of the arguments, in their order; without any the usual ones.
 func choose(c *cli.Command, args []string) ([]about, error) {
 	var chosen []about
@@ -121,6 +144,9 @@ func choose(c *cli.Command, args []string) ([]about, error) {
 	for _, a := range args {
 		i := slices.IndexFunc(scenes, func(s about) bool { return s.name == a })
 		if i < 0 {
+			if err := programMeant(c, args); err != nil {
+				return nil, err
+			}
 			return nil, c.UnknownWord("scene", a)
 		}
 		chosen = append(chosen, scenes[i])
