@@ -30,7 +30,7 @@ type Env struct {
 }
 
 func newEnv(ctx context.Context, c *Command, stdin io.Reader, stdout, stderr io.Writer, color string) (*Env, error) {
-	env := &Env{Name: c.Name, Stdin: NewInput(ctx, stdinName, stdin), Stdout: NewOutput(stdout)}
+	env := &Env{Name: c.Name, Stdin: NewInput(ctx, stdinName, stdin), Stdout: NewOutput(stdout).InLocale()}
 	env.progress = &progress{w: stderr, terminal: IsTerminal(stderr)}
 	env.Stderr = env.progress
 	env.status, _ = ctx.Value(statusKey{}).(*statusLine)
@@ -94,11 +94,12 @@ func Width(w any) int {
 // Output is standard output: buffered, safe for several goroutines, and it remembers its first error, so that a
 // command need not look at each write. Execute flushes it and reports that error.
 type Output struct {
-	mu   sync.Mutex
-	buf  *bufio.Writer
-	w    io.Writer
-	json bytes.Buffer
-	err  error
+	mu    sync.Mutex
+	buf   *bufio.Writer
+	w     io.Writer
+	json  bytes.Buffer
+	err   error
+	ascii bool // of text
 }
 
 // NewOutput returns an Output over w with a buffer of 64 KiB.
@@ -121,8 +122,23 @@ func (o *Output) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// InLocale makes Printf and Text write ASCII where the locale has no more. It is for what people read, not for files.
+func (o *Output) InLocale() *Output {
+	o.ascii = ASCII()
+	return o
+}
+
 // Printf formats to the output.
-func (o *Output) Printf(format string, a ...any) { fmt.Fprintf(o, format, a...) }
+func (o *Output) Printf(format string, a ...any) { _ = o.Text(fmt.Appendf(nil, format, a...)) }
+
+// Text writes text, see InLocale. Write leaves bytes as they are.
+func (o *Output) Text(b []byte) error {
+	if o.ascii {
+		b = ToASCII(b)
+	}
+	_, err := o.Write(b)
+	return err
+}
 
 // JSON writes v as one line of JSON. Records are structs whose first field is `json:"type"`, durations are
 // integers named *_ns, times are time.Time, which marshal as RFC 3339 with nanoseconds.
