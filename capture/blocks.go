@@ -86,13 +86,20 @@ func (r *Reader) nextBlock(b *Block) error {
 			break
 		}
 		b.options = body[16:]
+		left := r.memory.limit / commentShare
+		for code, v := range b.Options() {
+			if left -= int64(costString + len(v)); code == OptionComment && left < 0 {
+				return r.tooMuch(start, "comments in one block", r.memory.limit/commentShare)
+			}
+		}
 		r.section++
 		r.base = len(r.ifs)
 	case BlockNameResolution:
 		for n := range b.Names() {
-			if len(r.names) < maxNames {
-				r.names = append(r.names, n)
+			if err = r.charge(start, costName+cost(n.Names), "names"); err != nil {
+				break
 			}
+			r.names = append(r.names, n)
 		}
 	case BlockStatistics:
 		if len(body) < 12 {
@@ -119,11 +126,8 @@ func unexpected(start int64, err error) error {
 	return err
 }
 
-// maxInterfaces bounds what a file can make the Reader remember.
-const (
-	maxInterfaces = 1 << 16
-	maxNames      = 1 << 16
-)
+// maxInterfaces bounds how many interfaces a file can make the Reader remember.
+const maxInterfaces = 1 << 16
 
 func (r *Reader) describe(b *Block, body []byte) error {
 	if len(body) < 8 {
@@ -139,10 +143,14 @@ func (r *Reader) describe(b *Block, body []byte) error {
 		i.Snaplen = int(snaplen)
 	}
 	c := clock{power: 6}
+	left := r.memory.limit / commentShare
 	for code, v := range b.Options() {
 		switch {
 		case code == OptionComment:
-			i.Comments = append(i.Comments, text(v))
+			var err error
+			if i.Comments, err = r.comment(b.Offset, i.Comments, v, &left); err != nil {
+				return err
+			}
 		case code == OptionName:
 			i.Name = text(v)
 		case code == OptionDescription:
@@ -158,6 +166,10 @@ func (r *Reader) describe(b *Block, body []byte) error {
 		}
 	}
 	i.Resolution = c.resolution()
+	size := costInterface + len(i.Name) + len(i.Description) + len(i.Filter) + cost(i.Comments)
+	if err := r.charge(b.Offset, size, "interfaces"); err != nil {
+		return err
+	}
 	r.ifs = append(r.ifs, i)
 	r.state = append(r.state, readerInterface{clock: c, snaplen: snaplen})
 	return nil
@@ -183,7 +195,7 @@ func (r *Reader) enhanced(b *Block, body []byte, little bool) error {
 	f.Length = int(length)
 	f.Time = r.state[f.Interface].clock.time(uint64(high)<<32 | uint64(low))
 	if len(b.options) >= 4 {
-		r.packetOptions(b)
+		return r.packetOptions(b)
 	}
 	return nil
 }
@@ -199,11 +211,11 @@ func (r *Reader) oldPacket(b *Block, body []byte) error {
 	f := &b.Frame
 	f.Length = int(b.order.Uint32(body[16:]))
 	f.Time = r.state[f.Interface].clock.time(uint64(b.order.Uint32(body[4:]))<<32 | uint64(b.order.Uint32(body[8:])))
-	if len(b.options) >= 4 {
-		r.packetOptions(b)
-	}
 	if drops := b.order.Uint16(body[2:]); drops != 0xffff { // which means unknown
 		f.Drops = uint64(drops)
+	}
+	if len(b.options) >= 4 {
+		return r.packetOptions(b)
 	}
 	return nil
 }
@@ -250,9 +262,12 @@ func (r *Reader) packet(b *Block, rest []byte, id, captured uint32) error {
 	return nil
 }
 
-func (r *Reader) packetOptions(b *Block) {
+func (r *Reader) packetOptions(b *Block) error {
 	f := &b.Frame
-	r.comments = r.comments[:0]
+	left := r.memory.limit / commentShare
+	if r.comments = r.comments[:0]; r.Stable() {
+		r.comments = nil // they stay valid as the data does
+	}
 	opts := b.options
 	for len(opts) >= 4 { // as options does, without a closure a frame
 		code, n := b.order.Uint16(opts), int(b.order.Uint16(opts[2:]))
@@ -263,7 +278,10 @@ func (r *Reader) packetOptions(b *Block) {
 		opts = opts[min(4+pad4(n), len(opts)):]
 		switch {
 		case code == OptionComment:
-			r.comments = append(r.comments, text(v))
+			var err error
+			if r.comments, err = r.comment(b.Offset, r.comments, v, &left); err != nil {
+				return err
+			}
 		case code == OptionFlags && n == 4:
 			flags := b.order.Uint32(v)
 			switch flags & flagDirection {
@@ -281,6 +299,7 @@ func (r *Reader) packetOptions(b *Block) {
 	if len(r.comments) > 0 {
 		f.Comments = r.comments
 	}
+	return nil
 }
 
 // Section returns what a section header says.

@@ -1,6 +1,9 @@
 package capture
 
-import "errors"
+import (
+	"errors"
+	"syscall"
+)
 
 // copiedSection tells which section of which reader the writer's current section is a copy of.
 type copiedSection struct {
@@ -38,7 +41,12 @@ func (w *Writer) spill() error {
 	if err := w.drain(); err != nil {
 		return err
 	}
-	return w.emit(w.span.bytes)
+	err := w.emit(w.span.bytes)
+	if errors.Is(err, syscall.EFAULT) { // the kernel found no bytes there
+		w.err = nil
+		err = w.fail(ErrShortened)
+	}
+	return err
 }
 
 // WriteBlock appends a block as it was read, so that pcapng to pcapng loses nothing: unknown blocks, options

@@ -11,9 +11,11 @@
 package capture
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -45,6 +47,13 @@ type Frame struct {
 	// Comments are the comments that a capture file carries on this frame. They are text from outside:
 	// escape them before a terminal sees them. Valid as long as Data.
 	Comments []string
+}
+
+// Clone returns a copy of f that stays valid: its Data and Comments are its own.
+func (f *Frame) Clone() Frame {
+	c := *f
+	c.Data, c.Comments = bytes.Clone(f.Data), slices.Clone(f.Comments)
+	return c
 }
 
 // Source gives frames one after another.

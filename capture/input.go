@@ -34,9 +34,15 @@ type input struct {
 	at    int   // of the next byte in buf
 	off   int64 // of buf[0] in the file
 	src   io.Reader
-	err   error // of src
-	eager bool  // the last read filled the buffer
+	err   error       // of src
+	eager bool        // the last read filled the buffer
+	waits bool        // reading src may wait
+	try   bool        // errWait rather than waiting
+	ready func() bool // whether reading src gives something at once; nil where nothing can tell
 }
+
+// errWait means that more can only be had by waiting.
+var errWait = errors.New("nothing has come yet")
 
 // The buffer of a pipe starts small, for a capture may be, and grows while the reads fill it.
 const (
@@ -56,8 +62,8 @@ func (in *input) peek(n int) ([]byte, error) {
 }
 
 func (in *input) more(n int) ([]byte, error) {
-	if in.src != nil {
-		in.read(n)
+	if in.src != nil && !in.read(n) {
+		return nil, errWait
 	}
 	have := len(in.buf) - in.at
 	switch {
@@ -72,14 +78,17 @@ func (in *input) more(n int) ([]byte, error) {
 }
 
 // read reads until n bytes are there or the source ends. It takes what the source gives, so that a pipe is
-// read as it is written.
-func (in *input) read(n int) {
+// read as it is written. It reports false where it would wait and is only to try.
+func (in *input) read(n int) bool {
 	if in.at > 0 {
 		in.off += int64(in.at)
 		in.buf = in.buf[:copy(in.buf, in.buf[in.at:])]
 		in.at = 0
 	}
 	for idle := 0; len(in.buf) < n && in.err == nil; {
+		if in.try && in.waits && (in.ready == nil || !in.ready()) {
+			return false
+		}
 		if len(in.buf) == cap(in.buf) || in.eager && cap(in.buf) < largeInput {
 			grown := make([]byte, len(in.buf), max(2*cap(in.buf), smallInput))
 			copy(grown, in.buf)
@@ -95,6 +104,7 @@ func (in *input) read(n int) {
 			in.err = io.ErrNoProgress
 		}
 	}
+	return true
 }
 
 func (in *input) skip(n int) { in.at += n }

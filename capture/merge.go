@@ -2,9 +2,9 @@ package capture
 
 import (
 	"context"
+	"errors"
 	"io"
 	"iter"
-	"slices"
 	"time"
 )
 
@@ -14,8 +14,8 @@ import (
 type Merged struct {
 	inputs []mergeInput
 	ifs    []Interface
-	last   *mergeInput // whose frame was given last, and may now be stepped over
-	err    error       // the first of any reader, given at the end
+	empty  []*mergeInput // whose next frame is to be read
+	err    error         // the first of any reader, given at the end
 	ended  bool
 }
 
@@ -30,8 +30,9 @@ type mergeInput struct {
 // Merge returns a Source of the frames of readers, which stay the caller's to close.
 func Merge(readers ...*Reader) *Merged {
 	m := &Merged{inputs: make([]mergeInput, len(readers))}
-	for i, r := range readers {
-		m.inputs[i].r = r
+	for i := len(readers) - 1; i >= 0; i-- { // the first is read first
+		m.inputs[i].r = readers[i]
+		m.empty = append(m.empty, &m.inputs[i])
 	}
 	return m
 }
@@ -39,37 +40,55 @@ func Merge(readers ...*Reader) *Merged {
 // Next reads the next frame into f. f.Data is valid until the next step. An error of one reader comes
 // at the end, after the frames of all others.
 func (m *Merged) Next(f *Frame) error {
+	_, err := m.next(f, (*mergeInput).next)
+	return err
+}
+
+// TryNext reads the next frame as Next does, if that needs no waiting. It reports false where Next might wait.
+func (m *Merged) TryNext(f *Frame) (bool, error) { return m.next(f, (*mergeInput).tryNext) }
+
+func (m *Merged) next(f *Frame, next func(*mergeInput) (bool, error)) (bool, error) {
 	if m.ended {
-		return m.err
+		return false, m.err
 	}
-	if m.last == nil {
-		for i := range m.inputs {
-			m.step(&m.inputs[i])
+	for len(m.empty) > 0 {
+		in := m.empty[len(m.empty)-1]
+		ok, err := next(in)
+		if !ok && err == nil {
+			return false, nil
 		}
-	} else {
-		m.step(m.last)
+		m.empty = m.empty[:len(m.empty)-1]
+		m.step(in, err)
 	}
-	m.last = nil
+	var first *mergeInput
 	for i := range m.inputs {
-		if in := &m.inputs[i]; !in.done && (m.last == nil || in.when.Before(m.last.when)) {
-			m.last = in
+		if in := &m.inputs[i]; !in.done && (first == nil || in.when.Before(first.when)) {
+			first = in
 		}
 	}
-	if m.last == nil {
+	if first == nil {
 		m.ended = true
 		if m.err == nil {
 			m.err = io.EOF
 		}
-		return m.err
+		return false, m.err
 	}
-	*f = m.last.frame
-	f.Interface = m.last.ids[f.Interface]
-	return nil
+	m.empty = append(m.empty, first)
+	*f = first.frame
+	f.Interface = first.ids[f.Interface]
+	return true, nil
 }
 
-// step reads the next frame of an input. Its error is kept until the other inputs have ended.
-func (m *Merged) step(in *mergeInput) {
-	if err := in.r.Next(&in.frame); err != nil {
+func (in *mergeInput) next() (bool, error) {
+	err := in.r.Next(&in.frame)
+	return err == nil, err
+}
+
+func (in *mergeInput) tryNext() (bool, error) { return in.r.TryNext(&in.frame) }
+
+// step takes the next frame of an input. Its error is kept until the other inputs have ended.
+func (m *Merged) step(in *mergeInput, err error) {
+	if err != nil {
 		in.done = true
 		if err != io.EOF && m.err == nil {
 			m.err = err
@@ -84,13 +103,18 @@ func (m *Merged) step(in *mergeInput) {
 	}
 }
 
-// Frames yields the frames until all readers end, until ctx is done, or an error.
+// Frames yields the frames until all readers end, until ctx is done, or an error. When ctx ends while it waits for a
+// pipe, the Readers have ended.
 func (m *Merged) Frames(ctx context.Context) iter.Seq2[Frame, error] {
-	return frames(ctx, m.Next)
+	readers := make([]*Reader, len(m.inputs))
+	for i := range m.inputs {
+		readers[i] = m.inputs[i].r
+	}
+	return frames(ctx, m.Next, readers...)
 }
 
-// Interfaces returns those of all readers. The slice is the caller's.
-func (m *Merged) Interfaces() []Interface { return slices.Clone(m.ifs) }
+// Interfaces returns those of all readers. The slice only grows; it must not be changed.
+func (m *Merged) Interfaces() []Interface { return m.ifs[:len(m.ifs):len(m.ifs)] }
 
 var (
 	_ Source = (*Live)(nil)
@@ -98,10 +122,15 @@ var (
 	_ Source = (*Merged)(nil)
 )
 
-// frames yields what next gives until io.EOF.
-func frames(ctx context.Context, next func(*Frame) error) iter.Seq2[Frame, error] {
+// frames yields what next, which reads readers, gives until io.EOF.
+func frames(ctx context.Context, next func(*Frame) error, readers ...*Reader) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
 		done := ctx.Done()
+		for _, r := range readers {
+			if r.cancel != nil {
+				defer context.AfterFunc(ctx, func() { r.cancel(context.Cause(ctx)) })()
+			}
+		}
 		var f Frame
 		for {
 			select {
@@ -111,7 +140,7 @@ func frames(ctx context.Context, next func(*Frame) error) iter.Seq2[Frame, error
 			}
 			err := next(&f)
 			switch {
-			case err == io.EOF:
+			case err == io.EOF, err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
 				return
 			case err != nil:
 				yield(Frame{}, err)

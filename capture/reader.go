@@ -9,7 +9,6 @@ import (
 	"io"
 	"iter"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -27,7 +26,12 @@ type Reader struct {
 	name    string // of the file, for errors; empty for NewReader
 	file    *os.File
 	unpack  func()
-	err     error // that ends the file, returned from then on
+	cancel  context.CancelCauseFunc // ends a read that waits; nil where none does
+	err     error                   // that ends the file, returned from then on
+
+	memory budget
+	held   budget
+	onDisk int64 // length of a regular file when it was opened
 
 	pcap pcapHeader
 
@@ -81,48 +85,6 @@ func (b *Block) Options() iter.Seq2[uint16, []byte] { return options(b.options, 
 // Order returns the byte order of the block's section.
 func (b *Block) Order() binary.ByteOrder { return b.order }
 
-// OpenFile opens a file, or standard input for "-". Regular files are mapped and read without a copy; the file must
-// not be shortened meanwhile.
-func OpenFile(name string) (*Reader, error) {
-	if name == "-" {
-		return newFileReader(os.Stdin, false)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("capture: %w", err)
-	}
-	return newFileReader(f, true)
-}
-
-func newFileReader(f *os.File, owned bool) (*Reader, error) {
-	r := &Reader{name: f.Name()}
-	if owned {
-		r.file = f
-	}
-	var offset int64
-	if r.mapped, offset = mapFile(f); r.mapped != nil {
-		r.in = input{buf: r.mapped.bytes, at: int(offset)}
-	} else {
-		r.in = input{src: f}
-	}
-	if err := r.begin(); err != nil {
-		r.Close()
-		return nil, fmt.Errorf("%s: %w", r.name, err)
-	}
-	return r, nil
-}
-
-// NewReader returns a Reader of r, which stays the caller's to close. It reads the file's header, and no
-// more than it needs of a pipe.
-func NewReader(r io.Reader) (*Reader, error) {
-	out := &Reader{in: input{src: r}}
-	if err := out.begin(); err != nil {
-		out.Close()
-		return nil, err
-	}
-	return out, nil
-}
-
 // Format returns the file's format.
 func (r *Reader) Format() Format { return r.format }
 
@@ -144,11 +106,10 @@ func (r *Reader) Size() int64 {
 // mapped file that is not compressed.
 func (r *Reader) Stable() bool { return r.in.src == nil }
 
-// Interfaces returns those described so far. The slice is the caller's.
-func (r *Reader) Interfaces() []Interface { return slices.Clone(r.ifs) }
+// Interfaces returns those described so far. The slice only grows; it must not be changed.
+func (r *Reader) Interfaces() []Interface { return r.ifs[:len(r.ifs):len(r.ifs)] }
 
-// Names returns what the Name Resolution Blocks read so far say, the first 65,536 entries of them. The slice
-// only grows; it must not be changed.
+// Names returns what the Name Resolution Blocks read so far say. The slice only grows; it must not be changed.
 func (r *Reader) Names() []NameRecord { return r.names[:len(r.names):len(r.names)] }
 
 // residentPages is how much of a mapped file stays in this process's memory behind the place that is read.
@@ -167,6 +128,9 @@ func (r *Reader) forget() {
 
 // Close frees what the Reader holds. Frames' Data must not be used afterwards.
 func (r *Reader) Close() error {
+	if r.cancel != nil {
+		r.cancel(os.ErrClosed)
+	}
 	if r.unpack != nil {
 		r.unpack()
 		r.unpack = nil
@@ -190,18 +154,24 @@ var (
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 )
 
+// compressionOf tells how a file is packed that begins with head.
+func compressionOf(head []byte) Compression {
+	switch {
+	case bytes.HasPrefix(head, gzipMagic):
+		return Gzip
+	case bytes.Equal(head, zstdMagic):
+		return Zstd
+	}
+	return Uncompressed
+}
+
 // begin finds out what the input is and reads its header.
 func (r *Reader) begin() error {
 	head, err := r.in.peek(4)
 	if err != nil {
 		return r.notCapture(err)
 	}
-	switch {
-	case bytes.HasPrefix(head, gzipMagic):
-		r.packing = Gzip
-	case bytes.Equal(head, zstdMagic):
-		r.packing = Zstd
-	}
+	r.packing = compressionOf(head)
 	if r.packing != Uncompressed {
 		if err := r.inflate(); err != nil {
 			return err
@@ -209,6 +179,8 @@ func (r *Reader) begin() error {
 		if head, err = r.in.peek(4); err != nil {
 			return r.notCapture(err)
 		}
+	} else {
+		r.held.limit = max(r.held.limit, int64(2*costFrame/recordLen+1)*r.onDisk) // its records, each kept as a Frame
 	}
 	if binary.LittleEndian.Uint32(head) == uint32(BlockSection) {
 		r.format = FormatPcapng
@@ -227,30 +199,46 @@ func (r *Reader) notCapture(err error) error {
 
 // inflate puts a decompressor before the input.
 func (r *Reader) inflate() error {
-	src := io.Reader(bytes.NewReader(r.in.buf[r.in.at:]))
-	if r.in.src != nil {
-		rest := r.in.src
-		if err := r.in.err; err != nil {
-			rest = failing{err}
-		}
-		src = io.MultiReader(bytes.NewReader(r.in.buf[r.in.at:]), rest)
+	rest := r.in.src
+	if err := r.in.err; err != nil {
+		rest = failing{err}
 	}
+	src := io.MultiReader(bytes.NewReader(r.in.buf[r.in.at:]), rest)
+	waits := r.in.waits // whether it gives something at once, nobody can tell
 	if r.packing == Gzip {
 		z, err := gzip.NewReader(src)
 		if err != nil {
 			return &FileError{Err: fmt.Errorf("gzip: %w", err)}
 		}
-		r.in = input{src: z}
+		r.in = input{src: z, waits: waits}
 		return nil
 	}
-	z, err := zstd.NewReader(src, zstd.WithDecoderMaxMemory(64<<20), zstd.WithDecoderMaxWindow(64<<20), zstd.WithDecoderConcurrency(2))
+	window := uint64(max(r.window(), zstd.MinWindowSize))
+	z, err := zstd.NewReader(src, zstd.WithDecoderMaxMemory(window), zstd.WithDecoderMaxWindow(window), zstd.WithDecoderConcurrency(2))
 	if err != nil {
 		return &FileError{Err: fmt.Errorf("zstd: %w", err)}
 	}
 	r.unpack = z.Close
-	r.in = input{src: z}
+	r.in = input{src: windowed{z, r.window()}, waits: waits}
 	return nil
 }
+
+// windowed is a zstd decoder that refuses longer windows.
+type windowed struct {
+	*zstd.Decoder
+	limit int64
+}
+
+func (w windowed) Read(p []byte) (int, error) {
+	n, err := w.Decoder.Read(p)
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+		err = fmt.Errorf("a zstd window longer than %d bytes: %w", w.limit, ErrMemory)
+	}
+	return n, err
+}
+
+// window is the longest window that a zstd file may have: the decoder keeps two.
+func (r *Reader) window() int64 { return r.memory.limit / 2 }
 
 type failing struct{ err error }
 
@@ -277,6 +265,29 @@ func (r *Reader) Next(f *Frame) error {
 	}
 }
 
+// TryNext reads the next frame as Next does, if that needs no waiting: of a pipe, only what has come is taken. It
+// reports false where Next might wait. Whoever gathers output writes it out then.
+func (r *Reader) TryNext(f *Frame) (bool, error) {
+	r.in.try = true
+	err := r.Next(f)
+	r.in.try = false
+	if err == errWait {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// TryNextBlock is to NextBlock what TryNext is to Next.
+func (r *Reader) TryNextBlock(b *Block) (bool, error) {
+	r.in.try = true
+	err := r.NextBlock(b)
+	r.in.try = false
+	if err == errWait {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // NextBlock reads the next block, whatever it is, so that Writer.WriteBlock can copy a file without a loss.
 // It ends as Next does.
 func (r *Reader) NextBlock(b *Block) error {
@@ -294,7 +305,7 @@ func (r *Reader) NextBlock(b *Block) error {
 
 // end keeps the error that ends the file.
 func (r *Reader) end(err error) error {
-	if err == nil || r.err != nil {
+	if err == nil || err == errWait || r.err != nil {
 		return err
 	}
 	if r.name != "" && err != io.EOF {
@@ -304,9 +315,10 @@ func (r *Reader) end(err error) error {
 	return err
 }
 
-// Frames yields the frames of the file until its end, until ctx is done, or an error.
+// Frames yields the frames of the file until its end, until ctx is done, or an error. When ctx ends while it waits
+// for a pipe, the Reader has ended.
 func (r *Reader) Frames(ctx context.Context) iter.Seq2[Frame, error] {
-	return frames(ctx, r.Next)
+	return frames(ctx, r.Next, r)
 }
 
 func (r *Reader) damaged(offset int64, format string, a ...any) error {

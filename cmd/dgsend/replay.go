@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/spf13/pflag"
 
@@ -30,10 +31,12 @@ type replayOptions struct {
 	speed        float64
 	newIDs       bool
 	exact        bool
+	memory       int64
 }
 
 func (o *replayOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.file, "pcap", "", "hold a conversation again from capture `FILE`: send what its client sent, compare the answers")
+	cli.SizeVar(f, &o.memory, "memory", "", 0, "with --pcap: keep up to `SIZE` of the packets of a packed file (default 128MiB)")
 	f.IntVar(&o.conversation, "conversation", 1, "which UDP conversation of the capture, `N` from 1")
 	f.Float64Var(&o.speed, "speed", 1, "`FACTOR` on the recorded times; 0 sends as soon as the answers are there")
 	f.BoolVar(&o.newIDs, "new-ids", false, "write fresh transaction ids into DNS and STUN requests and expect them in the answers")
@@ -56,7 +59,8 @@ func conversation(r *capture.Reader, n int) (pair, []recorded, error) {
 		decoder decode.Decoder
 		packet  decode.Packet
 		frame   capture.Frame
-		known   []pair
+		known   = map[pair]int{} // their numbers
+		ends    pair
 		list    []recorded
 		start   time.Time
 		cut     int
@@ -75,13 +79,24 @@ func conversation(r *capture.Reader, n int) (pair, []recorded, error) {
 		if !ok {
 			continue
 		}
-		i, client := indexOf(known, p)
-		if i < 0 {
-			known = append(known, p)
-			i, client = len(known)-1, true
+		i, client := known[p], true
+		if back := known[pair{p.server, p.client}]; i == 0 && back > 0 {
+			i, client = back, false
 		}
-		if i != n-1 {
+		if i == 0 {
+			if err := r.Hold(2 * int(unsafe.Sizeof(p))); err != nil {
+				return pair{}, nil, err
+			}
+			i = len(known) + 1
+			known[p] = i
+		}
+		if i != n {
 			continue
+		}
+		if client {
+			ends = p
+		} else {
+			ends = pair{p.server, p.client}
 		}
 		if !whole {
 			cut++
@@ -89,6 +104,9 @@ func conversation(r *capture.Reader, n int) (pair, []recorded, error) {
 		}
 		if list == nil {
 			start = frame.Time
+		}
+		if err := r.Hold(int(unsafe.Sizeof(recorded{})) + len(payload)); err != nil {
+			return pair{}, nil, err
 		}
 		list = append(list, recorded{client, frame.Time.Sub(start), bytes.Clone(payload)})
 	}
@@ -98,20 +116,7 @@ func conversation(r *capture.Reader, n int) (pair, []recorded, error) {
 	if cut > 0 {
 		return pair{}, nil, fmt.Errorf("%d datagrams of the conversation are cut or fragmented in the capture", cut)
 	}
-	return known[n-1], list, nil
-}
-
-// indexOf finds a conversation in either direction.
-func indexOf(known []pair, p pair) (i int, client bool) {
-	for i, k := range known {
-		if k == p {
-			return i, true
-		}
-		if k == (pair{p.server, p.client}) {
-			return i, false
-		}
-	}
-	return -1, false
+	return ends, list, nil
 }
 
 // datagramOf takes the innermost UDP datagram out of a packet.
@@ -214,14 +219,9 @@ type replayer struct {
 
 func (s *sender) replay(ctx context.Context) error {
 	o := &s.o.replay
-	r, err := captures.Open(ctx, s.env, o.file)
+	ends, list, err := o.load(ctx, s.env)
 	if err != nil {
-		return fmt.Errorf("--pcap %s: %w", o.file, err)
-	}
-	ends, list, err := conversation(r, o.conversation)
-	r.Close()
-	if err != nil {
-		return fmt.Errorf("--pcap %s: %w", o.file, err)
+		return err
 	}
 	limit := s.conn.MaxPayload(s.to)
 	for i, d := range list {
@@ -249,6 +249,22 @@ func (s *sender) replay(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// load reads the conversation.
+func (o *replayOptions) load(ctx context.Context, env *cli.Env) (ends pair, list []recorded, err error) {
+	r, err := captures.Open(ctx, env, o.file, &capture.ReaderConfig{Held: o.memory})
+	if err == nil {
+		ends, list, err = conversation(r, o.conversation)
+		r.Close()
+	}
+	if errors.Is(err, capture.ErrMemory) {
+		err = cli.WithHint(err, "allow more with --memory 1GiB")
+	}
+	if err != nil {
+		return ends, nil, fmt.Errorf("--pcap %s: %w", o.file, err)
+	}
+	return ends, list, nil
 }
 
 // pause waits until a request is due.

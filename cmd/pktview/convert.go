@@ -18,6 +18,7 @@ type converter struct {
 	window   window
 	progress atomic.Uint64
 	matched  uint64
+	flushed  uint64 // of matched
 	bytes    uint64
 	drops    uint64
 	closed   bool // the output was finished, whatever became of the input
@@ -61,11 +62,16 @@ func (c *converter) copyBlocks(ctx context.Context, r *capture.Reader) error {
 				break
 			}
 		}
-		if err = r.NextBlock(&b); err != nil {
+		var ok bool
+		if ok, err = r.TryNextBlock(&b); !ok && err == nil {
+			if err = c.flush(w); err == nil {
+				err = r.NextBlock(&b)
+			}
+		}
+		if err != nil {
 			break
 		}
 		if b.IsPacket() {
-			var ok bool
 			if ok, err = c.wanted(&b.Frame); err != nil {
 				break
 			}
@@ -77,11 +83,26 @@ func (c *converter) copyBlocks(ctx context.Context, r *capture.Reader) error {
 			break
 		}
 	}
-	return c.end(ctx, w.Close(), err)
+	return c.end(w.Close(), unlessStopped(ctx, err))
+}
+
+// flush writes out what is there before more is waited for.
+func (c *converter) flush(w interface{ Flush() error }) error {
+	if c.flushed == c.matched {
+		return nil
+	}
+	c.flushed = c.matched
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if c.o.write == "-" {
+		return c.env.Stdout.Flush()
+	}
+	return nil
 }
 
 // end says what to report: what is wrong with the output comes before what is wrong with the input.
-func (c *converter) end(ctx context.Context, closing, err error) error {
+func (c *converter) end(closing, err error) error {
 	if closing == nil && c.o.write == "-" {
 		closing = c.env.Stdout.Flush()
 	}
@@ -89,7 +110,7 @@ func (c *converter) end(ctx context.Context, closing, err error) error {
 		return closing
 	}
 	c.closed = true
-	if err == io.EOF || ctx.Err() != nil {
+	if err == io.EOF {
 		return nil
 	}
 	return err
@@ -113,10 +134,15 @@ func (c *converter) copyFrames(ctx context.Context, readers []*capture.Reader) e
 				break
 			}
 		}
-		if err = src.Next(&f); err != nil {
+		var ok bool
+		if ok, err = src.TryNext(&f); !ok && err == nil {
+			if err = c.flush(w); err == nil {
+				err = src.Next(&f)
+			}
+		}
+		if err != nil {
 			break
 		}
-		var ok bool
 		if ok, err = c.wanted(&f); err != nil {
 			break
 		}
@@ -132,7 +158,7 @@ func (c *converter) copyFrames(ctx context.Context, readers []*capture.Reader) e
 			break
 		}
 	}
-	return c.end(ctx, w.Close(), err)
+	return c.end(w.Close(), unlessStopped(ctx, err))
 }
 
 func (c *converter) summary(start time.Time) {

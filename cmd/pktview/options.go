@@ -27,6 +27,7 @@ type options struct {
 	directionFlag string
 	direction     capture.Direction
 	snaplen       int
+	memory        int64
 
 	count      int64
 	duration   time.Duration
@@ -100,6 +101,7 @@ func newCommand(o *options) *cli.Command {
 	f.Var(&o.from, "from", "leave out packets before `WHEN`: 15:04:05, 2006-01-02T15:04:05Z, seconds since 1970, or +TIME after the first packet")
 	f.Var(&o.to, "to", "end at `WHEN`; +TIME counts from --from where that is given")
 	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "keep `N` bytes of each packet; 0 keeps all")
+	cli.SizeVar(f, &o.memory, "memory", "", 0, "with -r: let names, comments and interfaces of a file take `SIZE` (default 32MiB)")
 	f.BoolVarP(&o.noPromiscuous, "no-promiscuous-mode", "p", false, "only take frames that are for this machine")
 	f.StringVarP(&o.directionFlag, "direction", "Q", "inout", "take frames that go `WAY`: in, out or inout")
 	cli.SizeVar(f, &o.buffer, "buffer-size", "B", 0, "kernel buffer of `SIZE` (default 16MiB); a bare number is KiB, as in tcpdump")

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"sockwire/capture"
 	"sockwire/capture/decode"
@@ -22,6 +23,7 @@ const batchFrames = 512
 // frames is what files are read through: a Reader or several merged.
 type frames interface {
 	Next(f *capture.Frame) error
+	TryNext(f *capture.Frame) (bool, error)
 	Interfaces() []capture.Interface
 }
 
@@ -42,6 +44,7 @@ type pipeline struct {
 	stable  bool
 	window  window
 	done    bool
+	shown   bool // what was taken is flushed before more is waited for
 	err     error
 	last    *turn
 	read    atomic.Uint64
@@ -62,12 +65,14 @@ type turn struct {
 
 func newTurn() *turn { return &turn{history: make(chan struct{}), output: make(chan struct{})} }
 
-// batchBytes bounds what a batch copies of a source that is not mapped: its last frame may go beyond.
+// batchBytes bounds what a batch holds of its own: the data of frames that are not mapped, and comments. Its last frame
+// may go beyond.
 const batchBytes = 4 << 20
 
 // batch is what a worker works on.
 type batch struct {
-	copied  int
+	held    int
+	flush   bool // nothing more waits: what there is goes out
 	frames  []capture.Frame
 	packets []decode.Packet
 	n       int
@@ -79,6 +84,7 @@ type batch struct {
 
 // run reads everything and returns the error that ended it, nil for the end of the file.
 func (p *pipeline) run(ctx context.Context) error {
+	p.shown = true
 	p.last = newTurn()
 	close(p.last.history)
 	close(p.last.output)
@@ -92,7 +98,7 @@ func (p *pipeline) run(ctx context.Context) error {
 }
 
 func (p *pipeline) work(ctx context.Context) {
-	debug.SetPanicOnFault(true) // a mapped file that is shortened meanwhile; see guard
+	debug.SetPanicOnFault(true) // a mapped file that is shortened meanwhile: see capture.Guard
 	w := worker{p: p, render: newRenderer(p.o, p.env, p.names), decoder: p.o.newDecoder()}
 	b := &batch{frames: make([]capture.Frame, batchFrames), packets: make([]decode.Packet, batchFrames)}
 	for p.take(ctx, b) {
@@ -109,7 +115,7 @@ func (p *pipeline) work(ctx context.Context) {
 func (p *pipeline) take(ctx context.Context, b *batch) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b.n, b.copied, b.arena = 0, 0, b.arena[:0]
+	b.n, b.held, b.flush, b.arena = 0, 0, false, b.arena[:0]
 	if p.done {
 		return false
 	}
@@ -117,28 +123,39 @@ func (p *pipeline) take(ctx context.Context, b *batch) bool {
 		p.done = true
 		return false
 	}
-	err := guard(func() error { return p.fill(b) })
+	err := capture.Guard(func() error { return p.fill(b) })
 	p.note()
-	if err != nil && ctx.Err() != nil {
-		err = io.EOF // it was told to end; what was read until then is shown
-	}
 	if err != nil {
-		p.finish(err)
+		p.finish(unlessStopped(ctx, err)) // what was read until then is shown
 	}
+	p.shown = b.flush
 	b.prev, b.turn = p.last, newTurn()
 	p.last = b.turn
 	return true
 }
 
+// fill takes frames until b is full, or until the source would wait. Before it waits, an empty batch makes those before
+// it show what they have.
 func (p *pipeline) fill(b *batch) error {
-	for b.n < len(b.frames) && b.copied < batchBytes {
+	for b.n < len(b.frames) && b.held < batchBytes {
 		f := &b.frames[b.n]
-		if err := p.src.Next(f); err != nil {
+		ok, err := p.src.TryNext(f)
+		if !ok && err == nil {
+			if b.n > 0 || !p.shown {
+				b.flush = true
+				return nil
+			}
+			err = p.src.Next(f)
+		}
+		if err != nil {
 			return err
 		}
 		p.read.Add(1)
 		if !p.window.holds(f.Time) {
 			continue
+		}
+		for _, c := range f.Comments {
+			b.held += int(unsafe.Sizeof(c)) + len(c)
 		}
 		if !p.stable {
 			b.keep(f)
@@ -172,7 +189,7 @@ func (b *batch) keep(f *capture.Frame) {
 	if len(b.arena)+len(f.Data) > cap(b.arena) {
 		b.arena = make([]byte, 0, max(2*cap(b.arena), len(f.Data), 64<<10))
 	}
-	b.copied += len(f.Data)
+	b.held += len(f.Data)
 	at := len(b.arena)
 	b.arena = append(b.arena, f.Data...)
 	f.Data = b.arena[at:len(b.arena):len(b.arena)]
@@ -207,18 +224,21 @@ type worker struct {
 // process takes b through its turns. Whatever fails, the turns are passed on.
 func (w *worker) process(b *batch) {
 	p := w.p
-	err := guard(func() error { return w.decode(b) })
+	err := capture.Guard(func() error { return w.decode(b) })
 	<-b.prev.history
 	if err == nil {
-		err = guard(func() error { return w.inOrder(b) })
+		err = capture.Guard(func() error { return w.inOrder(b) })
 	}
 	close(b.turn.history)
 	if err == nil {
-		err = guard(func() error { return w.show(b) })
+		err = capture.Guard(func() error { return w.show(b) })
 	}
 	<-b.prev.output
 	if err == nil && len(b.out) > 0 {
 		_, err = p.env.Stdout.Write(b.out)
+	}
+	if err == nil && b.flush {
+		err = p.env.Stdout.Flush()
 	}
 	if err != nil {
 		p.stop(err)
@@ -283,28 +303,10 @@ func (w *worker) show(b *batch) error {
 	return nil
 }
 
-var errShortened = errors.New("a file was shortened while it was read")
-
-// guarded runs f, which reads mapped files on this goroutine, under guard.
-func guarded(f func() error) error {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	return guard(f)
-}
-
-// guard turns the fault of reading a mapped file beyond its end, which another program may have moved, into
-// an error.
-func guard(f func() error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			if fault, ok := r.(interface {
-				runtime.Error
-				Addr() uintptr
-			}); ok && fault.Addr() != 0 {
-				err = errShortened
-				return
-			}
-			panic(r)
-		}
-	}()
-	return f()
+// unlessStopped returns err, or nil where it only says that ctx ended.
+func unlessStopped(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, cause) {
+		return nil
+	}
+	return err
 }

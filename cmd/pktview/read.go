@@ -28,11 +28,11 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 		return err
 	}
 	// What is enough ends reading too: the input may be a pipe that stays silent from then on.
-	ctx, enough := context.WithCancelCause(ctx)
+	reading, enough := context.WithCancelCause(ctx)
 	defer enough(nil)
-	readers, err := openAll(ctx, env, o)
+	readers, err := openAll(reading, env, o)
 	if err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	defer func() {
 		for _, r := range readers {
@@ -55,7 +55,7 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 	}
 	stop := env.Progress(func() string { return readProgress(p.read.Load(), p.share.Load(), start) })
 	env.OnStatus(func() string { return plural(p.read.Load(), "packet") + " read" })
-	err = p.run(ctx)
+	err = p.run(reading)
 	stop()
 	if o.stats != "" {
 		printStats(env, o, &p.stats)
@@ -90,9 +90,10 @@ func (o *options) keepInputs() error {
 }
 
 func openAll(ctx context.Context, env *cli.Env, o *options) ([]*capture.Reader, error) {
+	config := &capture.ReaderConfig{Memory: o.memory, Mapped: true}
 	var readers []*capture.Reader
 	for _, name := range o.read {
-		r, err := captures.Open(ctx, env, name)
+		r, err := captures.Open(ctx, env, name, config)
 		if err != nil {
 			for _, r := range readers {
 				r.Close()
@@ -123,7 +124,7 @@ func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.R
 	start := time.Now()
 	stop := env.Progress(func() string { return readProgress(c.progress.Load(), 0, start) })
 	defer stop()
-	err := guarded(func() error {
+	err := capture.Guard(func() error {
 		if len(readers) == 1 && !o.rotates() {
 			return c.copyBlocks(ctx, readers[0])
 		}

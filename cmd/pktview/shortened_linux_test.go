@@ -23,7 +23,7 @@ func TestShortenedFile(t *testing.T) {
 	for _, convert := range []bool{false, true} {
 		var o options
 		o.read, o.write = []string{file}, filepath.Join(t.TempDir(), "copy.pcap")
-		r, err := capture.OpenFile(file)
+		r, err := (&capture.ReaderConfig{Mapped: true}).Open(context.Background(), file)
 		must(t, err)
 		defer r.Close()
 		must(t, os.Truncate(file, 8192))
@@ -31,12 +31,12 @@ func TestShortenedFile(t *testing.T) {
 		env := &cli.Env{Stdout: cli.NewOutput(&out), Stderr: &out}
 		if convert {
 			c := &converter{o: &o, env: env, matcher: newMatcher(&o), window: window{o: &o}}
-			err = guarded(func() error { return c.copyBlocks(context.Background(), r) })
+			err = capture.Guard(func() error { return c.copyBlocks(context.Background(), r) })
 		} else {
-			p := &pipeline{o: &o, env: env, matcher: newMatcher(&o), window: window{o: &o}, readers: []*capture.Reader{r}, src: r, stable: true}
+			p := &pipeline{o: &o, env: env, matcher: newMatcher(&o), window: window{o: &o}, readers: []*capture.Reader{r}, src: r, stable: true, enough: func(error) {}}
 			err = p.run(context.Background())
 		}
-		if !errors.Is(err, errShortened) {
+		if !errors.Is(err, capture.ErrShortened) {
 			t.Errorf("converting %v: %v", convert, err)
 		}
 		write(t, file, many)

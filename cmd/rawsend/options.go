@@ -43,6 +43,7 @@ type options struct {
 	toPcap                string
 
 	read    string
+	memory  int64
 	filter  string
 	editing string
 	speed   float64
@@ -103,7 +104,8 @@ func newCommand(o *options) *cli.Command {
 	f.StringVarP(&o.toPcap, "to-pcap", "w", "", "write packets to a capture `FILE`, and send nothing")
 	f.BoolVar(&o.toGo, "to-go", false, "print the Go program that builds the packets, and send nothing")
 	f.BoolVar(&o.describe, "describe", false, "print the packets of -r as expressions, and send nothing")
-	f.StringVarP(&o.read, "read", "r", "", "take packets from a capture `FILE`, those that match FILTER")
+	f.StringVarP(&o.read, "read", "r", "", "take packets from a capture `FILE`, - for standard input, those that match FILTER")
+	cli.SizeVar(f, &o.memory, "memory", "", 0, "with -r: keep up to `SIZE` of the packets of a packed file (default 128MiB)")
 	f.StringVar(&o.editing, "edit", "", "change the packets of -r as `EXPRESSION` says")
 	f.Float64Var(&o.speed, "speed", 1, "keep the times of -r, `N` times as fast; --rate and --flood ignore them")
 	f.IntVar(&o.loop, "loop", 1, "send the packets of -r `N` times")

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"sockwire/capture"
@@ -12,9 +14,6 @@ import (
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw/packet"
 )
-
-// maxLoaded bounds the memory that the packets of -r may take.
-const maxLoaded = 2 << 30
 
 // recording is the packets of a capture file that are to be sent.
 type recording struct {
@@ -25,84 +24,157 @@ type recording struct {
 
 // load reads the packets of -r that match, and changes them.
 func load(ctx context.Context, env *cli.Env, o *options) (*recording, error) {
-	r, err := captures.Open(ctx, env, o.read)
+	in, err := openRecorded(ctx, env, o)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer in.file.Close()
+	var list recording
+	for o.count == 0 || uint64(len(list.frames)) < o.count {
+		var f capture.Frame
+		if err = in.next(ctx, &f, nil); err == nil {
+			f, err = in.file.Keep(&f)
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, moreMemory(err)
+		}
+		list.frames = append(list.frames, f)
+	}
+	list.cut, list.other = in.cut, in.other
+	return &list, in.end(ctx, env)
+}
+
+// moreMemory says what lets a file take more.
+func moreMemory(err error) error {
+	if errors.Is(err, capture.ErrMemory) {
+		return cli.WithHint(err, "choose some packets with a filter, or allow more with --memory 1GiB")
+	}
+	return err
+}
+
+// recorded reads a capture file's packets that match, and changes them.
+type recorded struct {
+	o          *options
+	file       *capture.Reader
+	expression *filter.Filter
+	programs   map[capture.LinkType]*filter.Program
+	taken      int
+	cut, other int    // as of recording
+	edited     uint64 // by --edit
+	unedited   uint64 // for want of a layer that --edit names
+}
+
+func openRecorded(ctx context.Context, env *cli.Env, o *options) (*recorded, error) {
 	expression, err := filter.Parse(o.filter)
 	if err != nil {
 		return nil, err
 	}
-	programs := map[capture.LinkType]*filter.Program{}
-	var list recording
-	size := 0
-	var edited, unedited uint64
-	for f, err := range r.Frames(ctx) {
+	config := &capture.ReaderConfig{Held: o.memory}
+	file, err := captures.Open(ctx, env, o.read, config)
+	if err != nil {
+		return nil, moreMemory(err)
+	}
+	return &recorded{o: o, file: file, expression: expression, programs: map[capture.LinkType]*filter.Program{}}, nil
+}
+
+// next reads the next packet into f, valid until the following one; io.EOF is the end of the file, or of ctx. Before it waits
+// for more to come it calls waiting, if that is not nil.
+func (r *recorded) next(ctx context.Context, f *capture.Frame, waiting func() error) error {
+	for {
+		if ctx.Err() != nil {
+			return io.EOF
+		}
+		ok, err := r.file.TryNext(f)
+		if !ok && err == nil {
+			if waiting != nil {
+				err = waiting()
+			}
+			if err == nil {
+				err = r.file.Next(f)
+			}
+		}
 		if err != nil && ctx.Err() != nil {
-			break // what was read until then is shown
+			return io.EOF
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if firstLayer(f.Link, f.Data) == nil {
-			list.other++
-			continue
+		if ok, err = r.wanted(f); err != nil {
+			return err
 		}
-		program := programs[f.Link]
-		if program == nil {
-			p, err := expression.Compile(f.Link, nil)
-			if err != nil {
-				return nil, fmt.Errorf("filter for %s: %w", f.Link, err)
-			}
-			program = &p
-			programs[f.Link] = program
-		}
-		if !program.MatchFrame(&f) {
-			continue
-		}
-		if len(f.Data) < f.Length && !o.describe {
-			list.cut++
-			continue
-		}
-		f.Data = bytes.Clone(f.Data)
-		f.Comments = nil
-		if o.edit != nil {
-			layers, all := o.edit.Apply(packet.Dissect(f.Data, firstLayer(f.Link, f.Data)), edited+unedited)
-			if all {
-				edited++
-			} else {
-				unedited++
-			}
-			if f.Data, err = packet.Append(nil, layers...); err != nil {
-				return nil, fmt.Errorf("packet %d of the file: %w", len(list.frames)+1, err)
-			}
-			f.Length = len(f.Data)
-		}
-		if size += len(f.Data); size > maxLoaded {
-			return nil, cli.WithHint(fmt.Errorf("%s holds more than 2 GiB of packets", o.read), "choose some with a filter")
-		}
-		list.frames = append(list.frames, f)
-		if o.count > 0 && uint64(len(list.frames)) == o.count {
-			break
+		if ok {
+			r.taken++
+			return r.edit(f)
 		}
 	}
-	if list.other > 0 {
-		env.Warnf("%d packets left out: their link type is neither Ethernet nor raw IP", list.other)
+}
+
+// wanted tells whether f matches and can be sent.
+func (r *recorded) wanted(f *capture.Frame) (bool, error) {
+	if firstLayer(f.Link, f.Data) == nil {
+		r.other++
+		return false, nil
 	}
-	if list.cut > 0 {
-		env.Warnf("%d packets left out: the capture did not keep them whole", list.cut)
+	program := r.programs[f.Link]
+	if program == nil {
+		p, err := r.expression.Compile(f.Link, nil)
+		if err != nil {
+			return false, fmt.Errorf("filter for %s: %w", f.Link, err)
+		}
+		program = &p
+		r.programs[f.Link] = program
 	}
-	if unedited > 0 {
-		env.Warnf("%d of %d packets lack a layer that --edit names, and keep what it would have changed there", unedited, edited+unedited)
+	if !program.MatchFrame(f) {
+		return false, nil
 	}
-	if len(list.frames) == 0 && ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+	if len(f.Data) < f.Length && !r.o.describe {
+		r.cut++
+		return false, nil
 	}
-	if len(list.frames) == 0 {
-		return nil, fmt.Errorf("no packet of %s is left to work with: %w", o.read, cli.ErrNo)
+	return true, nil
+}
+
+// edit changes f as --edit says.
+func (r *recorded) edit(f *capture.Frame) error {
+	f.Comments = nil
+	if r.o.edit == nil {
+		return nil
 	}
-	return &list, nil
+	layers, all := r.o.edit.Apply(packet.Dissect(bytes.Clone(f.Data), firstLayer(f.Link, f.Data)), r.edited+r.unedited)
+	if all {
+		r.edited++
+	} else {
+		r.unedited++
+	}
+	var err error
+	if f.Data, err = packet.Append(nil, layers...); err != nil {
+		return fmt.Errorf("packet %d of the file: %w", r.taken, err)
+	}
+	f.Length = len(f.Data)
+	return nil
+}
+
+// end says what was left out, and that nothing is left where that is so.
+func (r *recorded) end(ctx context.Context, env *cli.Env) error {
+	if r.other > 0 {
+		env.Warnf("%d packets left out: their link type is neither Ethernet nor raw IP", r.other)
+	}
+	if r.cut > 0 {
+		env.Warnf("%d packets left out: the capture did not keep them whole", r.cut)
+	}
+	if r.unedited > 0 {
+		env.Warnf("%d of %d packets lack a layer that --edit names, and keep what it would have changed there", r.unedited, r.edited+r.unedited)
+	}
+	if r.taken == 0 && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if r.taken == 0 {
+		return fmt.Errorf("no packet of %s is left to work with: %w", r.o.read, cli.ErrNo)
+	}
+	return nil
 }
 
 // firstLayer returns a new first layer of frames of a link type, nil for one that cannot be built.
@@ -128,25 +200,30 @@ type expressionRecord struct {
 	Expression string    `json:"expression"`
 }
 
-// describe prints packets as expressions.
+// describe prints packets as expressions, each as it is read.
 func describe(ctx context.Context, env *cli.Env, o *options) error {
-	list, err := load(ctx, env, o)
+	in, err := openRecorded(ctx, env, o)
 	if err != nil {
 		return err
 	}
-	for i, f := range list.frames {
-		if o.count > 0 && uint64(i) == o.count {
-			break
+	defer in.file.Close()
+	var f capture.Frame
+	for o.count == 0 || uint64(in.taken) < o.count {
+		if err := in.next(ctx, &f, env.Stdout.Flush); err != nil {
+			if err == io.EOF {
+				break
+			}
+			return moreMemory(err)
 		}
 		text := packet.Format(packet.Dissect(f.Data, firstLayer(f.Link, f.Data)))
 		if o.json {
-			env.Stdout.JSON(expressionRecord{"expression", i + 1, f.Time, text})
+			err = env.Stdout.JSON(expressionRecord{"expression", in.taken, f.Time, text})
 		} else {
-			env.Stdout.Printf("%s\n", text)
+			_, err = fmt.Fprintf(env.Stdout, "%s\n", text)
 		}
-		if err := env.Stdout.Flush(); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return in.end(ctx, env)
 }

@@ -17,6 +17,7 @@ complete -c dgsend -l json -d 'JSON Lines: sent datagrams, answers, errors and a
 complete -c dgsend -l quiet -s q -d 'print no summary line'
 complete -c dgsend -l verbose -s v -d 'say what is sent, from where, and how the socket is set up'
 complete -c dgsend -l pcap -r -d 'hold a conversation again from capture FILE: send what its client sent, compare the answers'
+complete -c dgsend -l memory -r -d 'with --pcap: keep up to SIZE of the packets of a packed file (default 128MiB)'
 complete -c dgsend -l conversation -r -d 'which UDP conversation of the capture, N from 1'
 complete -c dgsend -l speed -r -d 'FACTOR on the recorded times; 0 sends as soon as the answers are there'
 complete -c dgsend -l new-ids -d 'write fresh transaction ids into DNS and STUN requests and expect them in the answers'

@@ -46,11 +46,7 @@ func NewInput(ctx context.Context, name string, r io.Reader) *Input {
 // ctx ends this, and each read.
 func (e *Env) Open(ctx context.Context, name string) (*Input, error) {
 	if name == "-" {
-		src := e.Stdin
-		if in, ok := src.(*Input); ok {
-			src = in.src
-		}
-		return NewInput(ctx, stdinName, src), nil
+		return NewInput(ctx, stdinName, e.Source()), nil
 	}
 	type opened struct {
 		f   *os.File
@@ -101,12 +97,12 @@ func (e *Env) ReadFile(ctx context.Context, name string, limit int64) ([]byte, e
 // Name is the file's name, or "standard input".
 func (in *Input) Name() string { return in.name }
 
-// File returns the regular file that is read, such as one to be mapped into memory, or nil.
-func (in *Input) File() *os.File {
-	if f, ok := in.src.(*os.File); ok && in.direct {
-		return f
+// Source is standard input as the command was given it, for a reader that ends its reads with the context itself.
+func (e *Env) Source() io.Reader {
+	if in, ok := e.Stdin.(*Input); ok {
+		return in.src
 	}
-	return nil
+	return e.Stdin
 }
 
 // Read reads as io.Reader has it. It waits until something comes, and gives all that has come.

@@ -14,6 +14,7 @@ complete -c pktview -l linktype -s y -r -d 'with -d and --explain: compile for t
 complete -c pktview -l from -r -d 'leave out packets before WHEN: 15:04:05, 2006-01-02T15:04:05Z, seconds since 1970, or +TIME after the first packet'
 complete -c pktview -l to -r -d 'end at WHEN; +TIME counts from --from where that is given'
 complete -c pktview -l snaplen -s s -r -d 'keep N bytes of each packet; 0 keeps all'
+complete -c pktview -l memory -r -d 'with -r: let names, comments and interfaces of a file take SIZE (default 32MiB)'
 complete -c pktview -l no-promiscuous-mode -s p -d 'only take frames that are for this machine'
 complete -c pktview -l direction -s Q -r -d 'take frames that go WAY: in, out or inout'
 complete -c pktview -l buffer-size -s B -r -d 'kernel buffer of SIZE (default 16MiB); a bare number is KiB, as in tcpdump'
