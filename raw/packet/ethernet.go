@@ -3,29 +3,14 @@ package packet
 import (
 	"encoding/binary"
 	"fmt"
-	"net"
 	"net/netip"
 
 	"sockwire/raw/wire"
 )
 
-// MAC is an Ethernet address.
-type MAC [6]byte
-
-// BroadcastMAC is ff:ff:ff:ff:ff:ff.
-var BroadcastMAC = MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
-
-// ParseMAC reads an Ethernet address in any form [net.ParseMAC] knows.
-func ParseMAC(s string) (MAC, error) {
-	a, err := net.ParseMAC(s)
-	if err != nil || len(a) != 6 {
-		return MAC{}, fmt.Errorf("packet: %q is not an Ethernet address", s)
-	}
-	return MAC(a), nil
-}
-
-// String returns the address as 02:00:00:00:00:01.
-func (m MAC) String() string { return net.HardwareAddr(m[:]).String() }
+func (*Ethernet) layer() {}
+func (*VLAN) layer()     {}
+func (*ARP) layer()      {}
 
 // Ethernet is an Ethernet II header. EtherType follows from the next layer. Trailer comes after everything below, such
 // as the padding of a short frame, which Append does not add by itself.
@@ -59,11 +44,11 @@ type ARP struct {
 	TargetIP       netip.Addr  `field:"tpa"`
 }
 
-func (e *Ethernet) append(b []byte, next Layer) ([]byte, error) {
+func (e *Ethernet) append(b []byte, next following) ([]byte, error) {
 	t, known := e.EtherType.Get()
 	if !known {
-		if t, known = etherType(next); !known && next != nil {
-			return b, fmt.Errorf("no EtherType is known for %s after it: give it", name(next))
+		if t, known = next.number, next.known; !known {
+			return b, &unknownNext{number: "EtherType", give: "it"}
 		}
 	}
 	b = append(b, e.Dst[:]...)
@@ -71,11 +56,11 @@ func (e *Ethernet) append(b []byte, next Layer) ([]byte, error) {
 	return binary.BigEndian.AppendUint16(b, t), nil
 }
 
-func (v *VLAN) append(b []byte, next Layer) ([]byte, error) {
+func (v *VLAN) append(b []byte, next following) ([]byte, error) {
 	t, known := v.EtherType.Get()
 	if !known {
-		if t, known = etherType(next); !known && next != nil {
-			return b, fmt.Errorf("no EtherType is known for %s after it: give it", name(next))
+		if t, known = next.number, next.known; !known {
+			return b, &unknownNext{number: "EtherType", give: "it"}
 		}
 	}
 	if v.Priority > 7 || v.DropOK > 1 || v.ID > 0xfff {
@@ -99,26 +84,24 @@ func (a *ARP) append(b []byte) ([]byte, error) {
 	return appendAddr4(b, a.TargetIP)
 }
 
-// appendAddr4 writes an IPv4 address, zeros for none.
-func appendAddr4(b []byte, a netip.Addr) ([]byte, error) {
-	if !a.IsValid() {
-		return append(b, 0, 0, 0, 0), nil
-	}
-	if !a.Is4() {
-		return b, fmt.Errorf("%v is not an IPv4 address", a)
-	}
-	v := a.As4()
-	return append(b, v[:]...), nil
+func (e *Ethernet) read(r *reader) content {
+	e.Dst, e.Src = r.mac(), r.mac()
+	e.EtherType = U16(r.u16())
+	return content{byEtherType, e.EtherType.value}
 }
 
-// appendAddr6 writes an IPv6 address, zeros for none.
-func appendAddr6(b []byte, a netip.Addr) ([]byte, error) {
-	if a.Is4() {
-		return b, fmt.Errorf("%v is not an IPv6 address", a)
-	}
-	var v [16]byte
-	if a.IsValid() {
-		v = a.As16()
-	}
-	return append(b, v[:]...), nil
+func (v *VLAN) read(r *reader) content {
+	tci := r.u16()
+	v.Priority, v.DropOK, v.ID = uint8(tci>>13), uint8(tci>>12&1), tci&0xfff
+	v.EtherType = U16(r.u16())
+	return content{byEtherType, v.EtherType.value}
+}
+
+func (a *ARP) read(r *reader) content {
+	a.HardwareType, a.ProtocolType, a.HardwareLength, a.ProtocolLength = U16(r.u16()), U16(r.u16()), U8(r.u8()), U8(r.u8())
+	a.Operation = U16(r.u16())
+	a.SenderMAC, a.SenderIP, a.TargetMAC, a.TargetIP = r.mac(), r.addr4(), r.mac(), r.addr4()
+	r.bad = r.bad || a.HardwareLength.value != 6 || a.ProtocolLength.value != 4
+	r.end = r.pos
+	return content{}
 }

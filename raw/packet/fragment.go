@@ -3,7 +3,6 @@ package packet
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"sockwire/raw/wire"
 )
@@ -23,72 +22,6 @@ type fragmentation struct {
 type fragmentError struct{ problem string }
 
 func (e *fragmentError) Error() string { return "frag: " + e.problem }
-
-// fragmentation reads the fields of frag, whose name stands at layer, if they ask for cutting: mtu, with id, overlap and
-// order.
-func (p *parsing) fragmentation(layer int) bool {
-	start := p.pos
-	f := fragmentation{at: len(p.t.layers), column: layer, order: "forward"}
-	asked := false
-	for p.peek() != '}' {
-		at := p.pos
-		name := p.name()
-		if !slices.Contains([]string{"mtu", "overlap", "order", "id"}, name) || !p.accept('=') {
-			if asked {
-				p.fail(at, "frag with mtu has no field %q: there is mtu, overlap, order, id", name)
-			}
-			p.pos = start
-			return false
-		}
-		p.space()
-		valueAt := p.pos
-		switch name {
-		case "order":
-			if f.order = p.word(); !slices.Contains([]string{"forward", "reverse", "random"}, f.order) {
-				p.fail(valueAt, "order is forward, reverse or random")
-			}
-		case "mtu":
-			asked = true
-			f.mtu = int(p.scalar(value{name: name, bits: 16}, p.word(), valueAt).lo)
-		case "overlap":
-			if f.overlap = int(p.scalar(value{name: name, bits: 16}, p.word(), valueAt).lo); f.overlap%8 != 0 {
-				p.fail(valueAt, "fragments overlap by a multiple of 8 bytes")
-			}
-		case "id":
-			word := p.word()
-			if _, err := parseNumber(word); err != nil {
-				p.pos = start
-				return false
-			}
-			f.id, f.given = uint32(p.scalar(value{name: name, bits: 32}, word, valueAt).lo), true
-		}
-		if !p.accept(',') {
-			break
-		}
-	}
-	if !asked {
-		p.pos = start
-		return false
-	}
-	p.expect('}', "the end of frag")
-	if p.t.cut != nil {
-		p.fail(layer, "a packet is cut into fragments once")
-	}
-	switch at := len(p.t.layers) - 1; {
-	case at < 0:
-		p.fail(layer, "frag needs an ip or ip6 before it")
-	default:
-		if ip, ok := p.t.layers[at].(*IPv4); ok && f.given {
-			ip.ID = uint16(f.id)
-			p.t.nodes[at].given = append(p.t.nodes[at].given, "id")
-		}
-		if _, ok := fragmentable(p.t.layers[:at+1]); !ok {
-			p.fail(layer, "frag stands behind ip, or behind ip6 and its extension headers")
-		}
-	}
-	p.t.cut = &f
-	return true
-}
 
 // fragmentable returns the index of the IP header whose headers the layers end with.
 func fragmentable(layers []Layer) (ip int, ok bool) {

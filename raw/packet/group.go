@@ -77,26 +77,6 @@ func appendRecords(b []byte, records []GroupRecord, bits int) (_ []byte, err err
 	return b, nil
 }
 
-func (r *reader) addr(bits int) netip.Addr {
-	if bits == 32 {
-		return r.addr4()
-	}
-	return r.addr6()
-}
-
-// addrs reads n addresses, as far as there are as many.
-func (r *reader) addrs(n, bits int) []netip.Addr {
-	if r.bad || n > r.left()/(bits/8) {
-		r.bad = true
-		return nil
-	}
-	var list []netip.Addr
-	for range n {
-		list = append(list, r.addr(bits))
-	}
-	return list
-}
-
 func (r *reader) sourceQuery(bits int) (q SourceQuery) {
 	q.Flags, q.Interval, q.NumSources = U8(r.u8()), U8(r.u8()), U16(r.u16())
 	q.Sources = r.addrs(int(q.NumSources.value), bits)

@@ -84,6 +84,9 @@ type ICMPv6 struct {
 	Extension     []ICMPExtension `field:"ext"`
 }
 
+func (*ICMPv4) layer() {}
+func (*ICMPv6) layer() {}
+
 func (h *ICMPv4) append(b []byte) ([]byte, error) {
 	b = append(b, h.Type, h.Code, 0, 0)
 	rest := h.Rest | uint32(h.ID)<<16 | uint32(h.Seq) | uint32(h.MTU) | uint32(h.Pointer)<<24 | uint32(h.Length.value)<<16
@@ -171,6 +174,17 @@ func (h *ICMPv6) append(b []byte) ([]byte, error) {
 	return b, nil
 }
 
+// hopLimit is what the message must have, or may: neighbour discovery 255 (RFC 4861), listener discovery 1 (RFC 3810).
+func (h *ICMPv6) hopLimit() uint8 {
+	switch {
+	case h.Type >= wire.ICMPv6RouterSolicit && h.Type <= wire.ICMPv6Redirect:
+		return 255
+	case h.Type >= wire.ICMPv6MLDQuery && h.Type <= wire.ICMPv6MLDDone, h.Type == wire.ICMPv6MLDv2Report:
+		return 1
+	}
+	return 64
+}
+
 // query returns what MLDv2 adds to a query.
 func (h *ICMPv6) query() SourceQuery {
 	q := SourceQuery{Interval: h.Interval, NumSources: h.NumSources, Sources: h.Sources}
@@ -214,4 +228,118 @@ func appendICMPExtensions(b []byte, at int, objects []ICMPExtension) []byte {
 	}
 	binary.BigEndian.PutUint16(b[at+2:], wire.Checksum(b[at:]))
 	return b
+}
+
+func (h *ICMPv4) read(r *reader) content {
+	h.Type, h.Code, h.Checksum = r.u8(), r.u8(), U16(r.u16())
+	rest := r.u32()
+	high, low := uint16(rest>>16), uint16(rest)
+	switch h.Type {
+	case wire.ICMPv4Echo, wire.ICMPv4EchoReply, 15, 16, wire.ICMPv4ExtendedEcho, wire.ICMPv4ExtendedReply:
+		h.ID, h.Seq = high, low
+	case wire.ICMPv4Timestamp, wire.ICMPv4TimestampReply:
+		h.ID, h.Seq = high, low
+		h.Originate, h.Receive, h.Transmit = r.u32(), r.u32(), r.u32()
+	case wire.ICMPv4AddrMask, wire.ICMPv4AddrMaskReply:
+		h.ID, h.Seq, h.Mask = high, low, r.addr4()
+	case wire.ICMPv4Redirect:
+		h.Gateway = addrOf(number(uint64(rest)), 32)
+		return r.version()
+	case wire.ICMPv4Unreachable, wire.ICMPv4SourceQuench, wire.ICMPv4TimeExceeded, wire.ICMPv4ParamProblem:
+		switch h.Type {
+		case wire.ICMPv4Unreachable:
+			h.MTU, h.Rest = low, rest&0xff000000
+		case wire.ICMPv4ParamProblem:
+			h.Pointer, h.Rest = uint8(high>>8), uint32(low)
+		default:
+			h.Rest = rest &^ 0xff0000
+		}
+		if length := uint8(high); length != 0 {
+			h.Length = U8(length)
+			h.Extension = r.extensions(4 * int(length))
+		}
+		return r.version()
+	default:
+		h.Rest = rest
+	}
+	return content{}
+}
+
+func (h *ICMPv6) read(r *reader) content {
+	h.Type, h.Code, h.Checksum = r.u8(), r.u8(), U16(r.u16())
+	rest := r.u32()
+	switch h.Type {
+	case wire.ICMPv6Echo, wire.ICMPv6EchoReply, wire.ICMPv6ExtendedEcho, wire.ICMPv6ExtendedReply:
+		h.ID, h.Seq = uint16(rest>>16), uint16(rest)
+	case wire.ICMPv6PacketTooBig:
+		h.MTU = rest
+		return r.version()
+	case wire.ICMPv6ParamProblem:
+		h.Pointer = rest
+		return r.version()
+	case wire.ICMPv6Unreachable, wire.ICMPv6TimeExceeded:
+		h.Rest = rest & 0xffffff
+		if length := uint8(rest >> 24); length != 0 {
+			h.Length = U8(length)
+			h.Extension = r.extensions(8 * int(length))
+		}
+		return r.version()
+	case wire.ICMPv6RouterAdvert:
+		h.HopLimit, h.Flags, h.Lifetime = uint8(rest>>24), uint8(rest>>16), uint16(rest)
+		h.ReachableTime, h.RetransTimer = r.u32(), r.u32()
+		h.Options = readNDOptions(r)
+	case wire.ICMPv6RouterSolicit:
+		h.Rest = rest
+		h.Options = readNDOptions(r)
+	case wire.ICMPv6NeighborSolicit, wire.ICMPv6NeighborAdvert:
+		h.Flags, h.Rest = uint8(rest>>24), rest&0xffffff
+		h.Target = r.addr6()
+		h.Options = readNDOptions(r)
+	case wire.ICMPv6Redirect:
+		h.Rest, h.Target, h.Destination = rest, r.addr6(), r.addr6()
+		h.Options = readNDOptions(r)
+	case wire.ICMPv6MLDQuery, wire.ICMPv6MLDReport, wire.ICMPv6MLDDone:
+		h.ID, h.Seq, h.Group = uint16(rest>>16), uint16(rest), r.addr6()
+		if start := r.pos; h.Type == wire.ICMPv6MLDQuery && r.left() >= 4 {
+			q := r.sourceQuery(128)
+			if r.bad {
+				r.pos, r.bad = start, false
+				break
+			}
+			h.Flags, h.Interval, h.NumSources, h.Sources = q.Flags.value, q.Interval, q.NumSources, q.Sources
+		}
+	case wire.ICMPv6MLDv2Report:
+		if h.Records = r.records(int(rest&0xffff), 128); rest != uint32(len(h.Records)) {
+			h.Rest = rest
+		}
+	default:
+		h.Rest = rest
+	}
+	return content{}
+}
+
+// extensions reads the RFC 4884 structure behind a quote of n bytes, and ends the layers with the quote. It returns
+// nil, and leaves all to the quote, if there is no such structure or it would not be built the same.
+func (r *reader) extensions(n int) []ICMPExtension {
+	if r.bad || r.left() < n+8 || !r.whole && n < icmpQuoteMin {
+		return nil
+	}
+	b := r.b[r.pos+n:]
+	if b[0] != icmpExtensionVersion<<4 || b[1] != 0 || wire.Checksum(b) != 0 {
+		return nil
+	}
+	var list []ICMPExtension
+	for objects := b[4:]; len(objects) > 0; {
+		if len(objects) < 4 {
+			return nil
+		}
+		size := int(binary.BigEndian.Uint16(objects))
+		if size < 4 || size > len(objects) {
+			return nil
+		}
+		list = append(list, ICMPExtension{Class: objects[2], CType: objects[3], Data: objects[4:size]})
+		objects = objects[size:]
+	}
+	r.cut = len(b)
+	return list
 }

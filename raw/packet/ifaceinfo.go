@@ -79,36 +79,6 @@ func readInterfaceInfo(o *ICMPExtension) (i interfaceInfo, ok bool) {
 	return i, !r.bad && r.left() == 0
 }
 
-// interfaceInfo reads iface{role=2, ifindex=3, addr=192.0.2.1, name="eth0", mtu=1500}, each part as one constant.
-func (p *parsing) interfaceInfo() ICMPExtension {
-	var i interfaceInfo
-	number := func(name string, bits int) uint64 {
-		at := p.pos
-		return p.scalar(value{name: name, bits: bits}, p.word(), at).lo
-	}
-	p.braced("iface", nil, map[string]func(){
-		"role":    func() { i.role = uint8(number("role", 2)) },
-		"ifindex": func() { i.index, i.hasIndex = uint32(number("ifindex", 32)), true },
-		"mtu":     func() { i.mtu, i.hasMTU = uint32(number("mtu", 32)), true },
-		"addr": func() {
-			p.space()
-			at := p.pos
-			var err error
-			if i.addr, err = netip.ParseAddr(p.word()); err != nil || i.addr.Zone() != "" {
-				p.fail(at, "an address of IPv4 or IPv6 is needed")
-			}
-		},
-		"name": func() {
-			p.space()
-			at := p.pos
-			if i.name, i.hasName = p.text(), true; len(i.name) > maxInfoName {
-				p.fail(at, "a name has at most %d bytes", maxInfoName)
-			}
-		},
-	})
-	return i.object()
-}
-
 func (i *interfaceInfo) format() string {
 	parts := []string{fmt.Sprintf("role=%d", i.role)}
 	if i.hasIndex {

@@ -31,6 +31,8 @@ type IGMP struct {
 	Records     []GroupRecord `field:"records"`
 }
 
+func (*IGMP) layer() {}
+
 func (h *IGMP) query() SourceQuery {
 	return SourceQuery{h.Flags, h.Interval, h.NumSources, h.Sources}
 }
@@ -59,7 +61,7 @@ func (h *IGMP) finish(b []byte, start int) {
 	binary.BigEndian.PutUint16(b[start+2:], check)
 }
 
-func (h *IGMP) read(r *reader) {
+func (h *IGMP) read(r *reader) content {
 	h.Type, h.MaxResponse, h.Checksum, h.Group = r.u8(), r.u8(), U16(r.u16()), r.addr4()
 	switch h.Type {
 	case IGMPQuery:
@@ -67,7 +69,7 @@ func (h *IGMP) read(r *reader) {
 			q := r.sourceQuery(32)
 			if r.bad {
 				r.pos, r.bad = start, false
-				return
+				return content{}
 			}
 			h.Flags, h.Interval, h.NumSources, h.Sources = q.Flags, q.Interval, q.NumSources, q.Sources
 		}
@@ -77,4 +79,5 @@ func (h *IGMP) read(r *reader) {
 			h.Group = netip.Addr{}
 		}
 	}
+	return content{}
 }

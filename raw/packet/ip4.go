@@ -36,15 +36,16 @@ type IPv4 struct {
 	Options        []Option    `field:"options"`
 }
 
-func (h *IPv4) append(b []byte, next Layer) ([]byte, error) {
+func (*IPv4) layer() {}
+
+// append writes the header; ttl is what is written where none is given.
+func (h *IPv4) append(b []byte, next following, ttl uint8) ([]byte, error) {
 	proto, known := h.Protocol.Get()
 	if !known {
-		if proto, known = ipProtocol(next); !known {
-			return b, fmt.Errorf("no protocol number is known for %s after it: give Protocol", name(next))
+		if !next.known {
+			return b, &unknownNext{number: "protocol number", give: "Protocol"}
 		}
-		if next == nil {
-			proto = 0 // 59 says "none" in IPv6 only
-		}
+		proto = uint8(next.number)
 	}
 	start := len(b)
 	if h.Flags > 7 || h.FragmentOffset > 0x1fff {
@@ -52,10 +53,6 @@ func (h *IPv4) append(b []byte, next Layer) ([]byte, error) {
 	}
 	if h.Version.value > 15 || h.IHL.value > 15 {
 		return b, fmt.Errorf("version %d, header length %d do not fit in 4 bits each", h.Version.value, h.IHL.value)
-	}
-	var ttl uint8 = 64
-	if _, ok := next.(*IGMP); ok {
-		ttl = 1
 	}
 	b = append(b, h.Version.Or(4)<<4, h.TOS, 0, 0)
 	b = binary.BigEndian.AppendUint16(b, h.ID)
@@ -104,4 +101,18 @@ func (h *IPv4) final() netip.Addr {
 		}
 	}
 	return h.Dst
+}
+
+func (h *IPv4) read(r *reader) content {
+	v := r.u8()
+	h.Version, h.IHL, h.TOS, h.TotalLength, h.ID = U8(v>>4), U8(v&15), r.u8(), U16(r.u16()), r.u16()
+	f := r.u16()
+	h.Flags, h.FragmentOffset = uint8(f>>13), f&0x1fff
+	h.TTL, h.Protocol, h.Checksum, h.Src, h.Dst = U8(r.u8()), U8(r.u8()), U16(r.u16()), r.addr4(), r.addr4()
+	h.Options = readOptions4(r, r.bytes(4*int(h.IHL.value)-20))
+	r.end = int(h.TotalLength.value)
+	if h.FragmentOffset != 0 {
+		return content{}
+	}
+	return content{byProtocol, uint16(h.Protocol.value)}
 }

@@ -86,18 +86,27 @@ type ESP struct {
 	Sequence uint32 `field:"seq"`
 }
 
-func nextHeader(given Opt[uint8], next Layer) (uint8, error) {
+func (*IPv6) layer()               {}
+func (*HopByHop) layer()           {}
+func (*DestinationOptions) layer() {}
+func (*Routing) layer()            {}
+func (*Fragment) layer()           {}
+func (*IPv6Extension) layer()      {}
+func (*AH) layer()                 {}
+func (*ESP) layer()                {}
+
+func nextHeader(given Opt[uint8], next following) (uint8, error) {
 	if v, ok := given.Get(); ok {
 		return v, nil
 	}
-	v, known := ipProtocol(next)
-	if !known {
-		return 0, fmt.Errorf("no protocol number is known for %s after it: give NextHeader", name(next))
+	if !next.known {
+		return 0, &unknownNext{number: "protocol number", give: "NextHeader"}
 	}
-	return v, nil
+	return uint8(next.number), nil
 }
 
-func (h *IPv6) append(b []byte, next Layer, below []Layer) ([]byte, error) {
+// append writes the header; hopLimit is what is written where none is given.
+func (h *IPv6) append(b []byte, next following, hopLimit uint8) ([]byte, error) {
 	proto, err := nextHeader(h.NextHeader, next)
 	if err != nil {
 		return b, err
@@ -106,37 +115,19 @@ func (h *IPv6) append(b []byte, next Layer, below []Layer) ([]byte, error) {
 		return b, fmt.Errorf("version %d, flow label %d do not fit in 4 and 20 bits", h.Version.value, h.FlowLabel)
 	}
 	b = binary.BigEndian.AppendUint32(b, uint32(h.Version.Or(6))<<28|uint32(h.TrafficClass)<<20|h.FlowLabel)
-	b = append(b, 0, 0, proto, h.HopLimit.Or(hopLimit(below)))
+	b = append(b, 0, 0, proto, h.HopLimit.Or(hopLimit))
 	if b, err = appendAddr6(b, h.Src); err != nil {
 		return b, err
 	}
 	return appendAddr6(b, h.Dst)
 }
 
-// hopLimit returns the hop limit that the layers below an IPv6 header ask for.
-func hopLimit(below []Layer) uint8 {
-	for _, l := range below {
-		switch l := l.(type) {
-		case *ICMPv6:
-			switch {
-			case l.Type >= wire.ICMPv6RouterSolicit && l.Type <= wire.ICMPv6Redirect:
-				return 255
-			case l.Type >= wire.ICMPv6MLDQuery && l.Type <= wire.ICMPv6MLDDone, l.Type == wire.ICMPv6MLDv2Report:
-				return 1
-			}
-			return 64
-		case *IPv6, *IPv4:
-			return 64
-		}
-	}
-	return 64
-}
-
-func (h *IPv6) finish(b []byte, start int, next Layer) error {
+// finish writes the length; of a packet with a jumbo payload option that is 0.
+func (h *IPv6) finish(b []byte, start int, jumbo bool) error {
 	length, given := h.PayloadLength.Get()
 	if !given {
 		n := len(b) - start - 40
-		if hop, ok := next.(*HopByHop); ok && hop.jumbo() {
+		if jumbo {
 			n = 0
 		}
 		if n > 0xffff {
@@ -168,7 +159,7 @@ func (h *DestinationOptions) home() (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-func appendOptionsHeader(b []byte, nh, length Opt[uint8], options []Option, next Layer) ([]byte, error) {
+func appendOptionsHeader(b []byte, nh, length Opt[uint8], options []Option, next following) ([]byte, error) {
 	proto, err := nextHeader(nh, next)
 	if err != nil {
 		return b, err
@@ -191,7 +182,7 @@ func putLength8(b []byte, start int, given Opt[uint8]) error {
 	return nil
 }
 
-func (h *Routing) append(b []byte, next Layer) ([]byte, error) {
+func (h *Routing) append(b []byte, next following) ([]byte, error) {
 	proto, err := nextHeader(h.NextHeader, next)
 	if err != nil {
 		return b, err
@@ -231,16 +222,7 @@ func (h *Routing) final() (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// appendPadded writes data, then zeros up to a multiple of unit bytes after start.
-func appendPadded(b, data []byte, start, unit int) []byte {
-	b = append(b, data...)
-	for (len(b)-start)%unit != 0 {
-		b = append(b, 0)
-	}
-	return b
-}
-
-func (h *Fragment) append(b []byte, next Layer) ([]byte, error) {
+func (h *Fragment) append(b []byte, next following) ([]byte, error) {
 	proto, err := nextHeader(h.NextHeader, next)
 	if err != nil {
 		return b, err
@@ -257,7 +239,7 @@ func (h *Fragment) append(b []byte, next Layer) ([]byte, error) {
 	return binary.BigEndian.AppendUint32(b, h.ID), nil
 }
 
-func (h *IPv6Extension) append(b []byte, next Layer) ([]byte, error) {
+func (h *IPv6Extension) append(b []byte, next following) ([]byte, error) {
 	proto, err := nextHeader(h.NextHeader, next)
 	if err != nil {
 		return b, err
@@ -268,7 +250,7 @@ func (h *IPv6Extension) append(b []byte, next Layer) ([]byte, error) {
 	return b, putLength8(b, start, h.Length)
 }
 
-func (h *AH) append(b []byte, next Layer) ([]byte, error) {
+func (h *AH) append(b []byte, next following) ([]byte, error) {
 	proto, err := nextHeader(h.NextHeader, next)
 	if err != nil {
 		return b, err
@@ -290,4 +272,65 @@ func (h *AH) append(b []byte, next Layer) ([]byte, error) {
 func (h *ESP) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, h.SPI)
 	return binary.BigEndian.AppendUint32(b, h.Sequence)
+}
+
+func (h *IPv6) read(r *reader) content {
+	v := r.u32()
+	h.Version, h.TrafficClass, h.FlowLabel = U8(uint8(v>>28)), uint8(v>>20), v&0xfffff
+	h.PayloadLength, h.NextHeader, h.HopLimit = U16(r.u16()), U8(r.u8()), U8(r.u8())
+	h.Src, h.Dst = r.addr6(), r.addr6()
+	if h.PayloadLength.value != 0 {
+		r.end = 40 + int(h.PayloadLength.value)
+	}
+	return content{byProtocol, uint16(h.NextHeader.value)}
+}
+
+func (h *Routing) read(r *reader) content {
+	h.NextHeader, h.Length = U8(r.u8()), U8(r.u8())
+	h.Type, h.SegmentsLeft, h.Reserved = r.u8(), U8(r.u8()), U32(r.u32())
+	data := r.bytes(8 * int(h.Length.value))
+	if h.Type == 0 || h.Type == 2 || h.Type == 4 {
+		for n := routingAddresses(h, len(data)); n > 0; n-- {
+			h.Addresses = append(h.Addresses, netip.AddrFrom16([16]byte(data)))
+			data = data[16:]
+		}
+	}
+	h.Data = data
+	return content{byProtocol, uint16(h.NextHeader.value)}
+}
+
+func (h *Fragment) read(r *reader) content {
+	h.NextHeader, h.Reserved = U8(r.u8()), r.u8()
+	v := r.u16()
+	h.Offset, h.Reserved2, h.More, h.ID = v>>3, uint8(v>>1&3), v&1 != 0, r.u32()
+	if h.Offset == 0 {
+		return content{byProtocol, uint16(h.NextHeader.value)}
+	}
+	return content{}
+}
+
+func (h *IPv6Extension) read(r *reader) content {
+	h.NextHeader, h.Length = U8(r.u8()), U8(r.u8())
+	h.Data = r.bytes(6 + 8*int(h.Length.value))
+	return content{byProtocol, uint16(h.NextHeader.value)}
+}
+
+func (h *AH) read(r *reader) content {
+	h.NextHeader, h.Length, h.Reserved, h.SPI, h.Sequence = U8(r.u8()), U8(r.u8()), r.u16(), r.u32(), r.u32()
+	h.ICV = r.bytes(4*int(h.Length.value) - 4)
+	return content{byProtocol, uint16(h.NextHeader.value)}
+}
+
+func (h *ESP) read(r *reader) content {
+	h.SPI, h.Sequence = r.u32(), r.u32()
+	return content{}
+}
+
+// routingAddresses returns how many addresses the data of a routing header hold.
+func routingAddresses(l *Routing, size int) int {
+	n := size / 16
+	if l.Type == 4 {
+		n = min(n, int(l.Reserved.value>>24)+1)
+	}
+	return n
 }

@@ -3,6 +3,8 @@ package packet
 import (
 	"encoding/binary"
 	"fmt"
+
+	"sockwire/raw/wire"
 )
 
 // MPLS is one entry of a label stack (RFC 3032). Bottom is computed from whether another entry follows.
@@ -23,9 +25,13 @@ type PPPoE struct {
 	Protocol  Opt[uint16] `field:"proto"` // of PPP; not written when Code is not 0
 }
 
-func (h *MPLS) append(b []byte, next Layer) ([]byte, error) {
+func (*MPLS) layer()  {}
+func (*PPPoE) layer() {}
+
+// append writes the entry; more says that another follows.
+func (h *MPLS) append(b []byte, more bool) ([]byte, error) {
 	var bottom uint8 = 1
-	if _, more := next.(*MPLS); more {
+	if more {
 		bottom = 0
 	}
 	if h.Label > 0xfffff || h.TC > 7 || h.Bottom.value > 1 {
@@ -34,7 +40,7 @@ func (h *MPLS) append(b []byte, next Layer) ([]byte, error) {
 	return binary.BigEndian.AppendUint32(b, h.Label<<12|uint32(h.TC)<<9|uint32(h.Bottom.Or(bottom))<<8|uint32(h.TTL.Or(64))), nil
 }
 
-func (h *PPPoE) append(b []byte, next Layer) ([]byte, error) {
+func (h *PPPoE) append(b []byte, next following) ([]byte, error) {
 	if h.Version.value > 15 || h.Type.value > 15 {
 		return b, fmt.Errorf("version %d, type %d do not fit in 4 bits each", h.Version.value, h.Type.value)
 	}
@@ -46,17 +52,10 @@ func (h *PPPoE) append(b []byte, next Layer) ([]byte, error) {
 	}
 	proto, known := h.Protocol.Get()
 	if !known {
-		switch next.(type) {
-		case *IPv4:
-			proto = 0x0021
-		case *IPv6:
-			proto = 0x0057
-		case *MPLS:
-			proto = 0x0281
-		case nil:
-		default:
-			return b, fmt.Errorf("no PPP protocol number is known for %s after it: give Protocol", name(next))
+		if !next.known {
+			return b, &unknownNext{number: "PPP protocol number", give: "Protocol"}
 		}
+		proto = next.number
 	}
 	return binary.BigEndian.AppendUint16(b, proto), nil
 }
@@ -68,4 +67,26 @@ func (h *PPPoE) finish(b []byte, start int) error {
 	}
 	binary.BigEndian.PutUint16(b[start+4:], h.Length.Or(uint16(n)))
 	return nil
+}
+
+func (h *MPLS) read(r *reader) content {
+	v := r.u32()
+	h.Label, h.TC, h.Bottom, h.TTL = v>>12, uint8(v>>9&7), U8(uint8(v>>8&1)), U8(uint8(v))
+	if h.Bottom.value == 0 {
+		return content{byEtherType, wire.EtherTypeMPLS}
+	}
+	if r.left() > 0 {
+		return r.version()
+	}
+	return content{}
+}
+
+func (h *PPPoE) read(r *reader) content {
+	v := r.u8()
+	h.Version, h.Type, h.Code, h.SessionID, h.Length = U8(v>>4), U8(v&15), r.u8(), r.u16(), U16(r.u16())
+	if r.end = 6 + int(h.Length.value); h.Code != 0 {
+		return content{}
+	}
+	h.Protocol = U16(r.u16())
+	return content{byPPP, h.Protocol.value}
 }

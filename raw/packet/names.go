@@ -9,12 +9,6 @@ import (
 // scapy and tshark have for them, in any case, with or without underscores, and with tshark's prefix: total_length,
 // hwsrc, tcp.srcport.
 
-var layerSynonyms = map[string]string{
-	"ether": "eth", "ethernet": "eth", "dot1q": "vlan", "dot1ad": "qinq", "ipv4": "ip", "ipv6": "ip6", "icmpv4": "icmp", "icmpv6": "icmp6",
-	"hopbyhop": "hopopts", "hbh": "hopopts", "destopts": "dstopts", "destinationoptions": "dstopts", "routing": "rh", "srh": "rh", "fragment": "frag",
-	"mobilityheader": "mobility", "raw": "hex", "payload": "hex",
-}
-
 // commonSynonyms hold wherever the layer has a field of the short name, and none of the long one.
 var commonSynonyms = map[string]string{
 	"checksum": "chksum", "cksum": "chksum", "headerchecksum": "chksum", "length": "len", "sequence": "seq", "sequencenumber": "seq", "seqnum": "seq",
@@ -23,35 +17,6 @@ var commonSynonyms = map[string]string{
 	"identification": "id", "identifier": "id", "ident": "id", "ethertype": "type", "etype": "type", "ver": "version", "opts": "options", "opt": "options", "pointer": "ptr",
 	"hoplimit": "hlim", "securityparametersindex": "spi", "hdrextlen": "len", "headerextensionlength": "len", "payloadlen": "len", "reserved": "res",
 	"reserved1": "res1", "reserved2": "res2", "classoftraffic": "tc", "trafficclass": "tc", "integritycheckvalue": "icv",
-}
-
-var fieldSynonyms = map[string]map[string]string{
-	"vlan":  {"prio": "pcp", "priority": "pcp", "cfi": "dei", "vlan": "id", "vid": "id"},
-	"qinq":  {"prio": "pcp", "priority": "pcp", "cfi": "dei", "vlan": "id", "vid": "id"},
-	"mpls":  {"exp": "tc", "cos": "tc", "bottom": "s", "bos": "s", "bottomofstack": "s", "timetolive": "ttl"},
-	"pppoe": {"sessionid": "session"},
-	"arp": {"hwtype": "htype", "hrd": "htype", "hardwaretype": "htype", "pro": "ptype", "protocoltype": "ptype", "prototype": "ptype", "hwlen": "hlen", "hln": "hlen",
-		"pln": "plen", "opcode": "op", "oper": "op", "operation": "op", "hwsrc": "sha", "srchwmac": "sha", "psrc": "spa", "srcprotoipv4": "spa",
-		"hwdst": "tha", "dsthwmac": "tha", "pdst": "tpa", "dstprotoipv4": "tpa"},
-	"ip": {"typeofservice": "tos", "dsfield": "tos", "internetheaderlength": "ihl", "hdrlen": "ihl", "totallength": "len", "fragmentoffset": "off", "fragoffset": "off",
-		"frag": "off", "offset": "off", "timetolive": "ttl", "addr": "dst"},
-	"ip6":  {"tclass": "tc", "flowlabel": "flow", "fl": "flow", "payloadlength": "plen", "length": "plen"},
-	"rh":   {"routingtype": "type", "segmentsleft": "left", "segleft": "left", "addresses": "addrs", "segments": "addrs", "reserved": "rest"},
-	"frag": {"fragmentoffset": "off", "offset": "off", "m": "more", "mflag": "more", "res1": "res"},
-	"icmp": {"nexthopmtu": "mtu", "gateway": "gw", "gatewayaddress": "gw", "gatewayinternetaddress": "gw", "tsori": "orig", "originate": "orig",
-		"originatetimestamp": "orig", "tsrx": "recv", "receive": "recv", "receivetimestamp": "recv", "tstx": "xmit", "transmit": "xmit", "transmittimestamp": "xmit",
-		"addrmask": "mask", "addressmask": "mask", "unused": "rest", "reserved": "rest", "extensions": "ext"},
-	"icmp6": {"tgt": "target", "targetaddress": "target", "destination": "dest", "destinationaddress": "dest", "dst": "dest", "mladdr": "group",
-		"multicastaddress": "group", "chlim": "hlim", "curhoplimit": "hlim", "routerlifetime": "lifetime", "reachabletime": "reachable", "retranstimer": "retrans",
-		"mrd": "id", "maximumresponsedelay": "id", "res": "rest", "unused": "rest", "reserved": "rest", "extensions": "ext"},
-	"igmp":    {"mrcode": "maxresp", "mrtime": "maxresp", "maxresptime": "maxresp", "maxrespcode": "maxresp", "gaddr": "group", "maddr": "group", "groupaddress": "group"},
-	"udplite": {"coverage": "cov", "checksumcoverage": "cov"},
-	"tcp": {"acknowledgmentnumber": "ack", "acknowledgementnumber": "ack", "dataoffset": "doff", "dataofs": "doff", "hdrlen": "doff", "window": "win", "windowsize": "win",
-		"windowsizevalue": "win", "urgentpointer": "urp", "urgptr": "urp"},
-	"sctp":   {"verificationtag": "tag"},
-	"chunk":  {"data": "value", "chunkvalue": "value"},
-	"vxlan":  {"vxlannetworkidentifier": "vni", "reserved1": "res"},
-	"geneve": {"optionlen": "optlen", "optionslength": "optlen", "virtualnetworkidentifier": "vni", "reserved2": "res"},
 }
 
 var optionSynonyms = map[string]string{
@@ -81,6 +46,17 @@ func shortName(name string, known func(string) bool, synonyms ...map[string]stri
 	return name
 }
 
+// layerSynonyms are the names that others have for layers.
+var layerSynonyms = func() map[string]string {
+	m := map[string]string{"raw": "hex", "payload": "hex"}
+	for _, k := range layerKinds {
+		for _, also := range k.also {
+			m[also] = k.name
+		}
+	}
+	return m
+}()
+
 func isLayer(name string) bool { return slices.Contains(payloadKinds, name) || kindByName(name) != nil }
 
 func (k *layerKind) hasField(name string) bool {
@@ -93,7 +69,7 @@ func (k *layerKind) hasField(name string) bool {
 
 // fieldName returns the name of the field of k that is meant.
 func (k *layerKind) fieldName(name string) string {
-	return shortName(name, k.hasField, fieldSynonyms[k.name], commonSynonyms)
+	return shortName(name, k.hasField, k.synonyms, commonSynonyms)
 }
 
 // didYouMean proposes the candidates that are written much like name, else those that start as it does, else all.

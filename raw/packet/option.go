@@ -1,6 +1,7 @@
 package packet
 
 import (
+	"bytes"
 	"fmt"
 
 	"sockwire/raw/wire"
@@ -102,4 +103,75 @@ func appendPad6(b []byte, n int) []byte {
 		b = append(b, 0)
 	}
 	return b
+}
+
+// readOptions4 reads the options of IPv4 or TCP. Zeros that only fill the last four bytes are padding.
+func readOptions4(r *reader, b []byte) []Option {
+	if r.bad {
+		return nil
+	}
+	var list []Option
+	for off := 0; off < len(b); {
+		if len(b)-off < 4 && len(bytes.Trim(b[off:], "\x00")) == 0 {
+			break
+		}
+		w := wire.OptionAt(b, off)
+		if w.Cut && w.Length == 1 {
+			r.bad = true
+			return nil
+		}
+		list = append(list, optionOf(w, b))
+		off += w.Length
+	}
+	return list
+}
+
+// optionOf returns an option of b as it is built. One that is cut has what is there as data, and its length as it stands.
+func optionOf(w wire.Option, b []byte) Option {
+	o := Option{Type: w.Kind, Data: w.Data}
+	if w.Cut {
+		o.Length, o.Data = U8(b[w.Offset+1]), b[w.Offset+2:w.Offset+w.Length:w.Offset+w.Length]
+	}
+	return o
+}
+
+// readOptionsHeader reads a header of IPv6 options, padding that is computed left out.
+func readOptionsHeader(r *reader, nh, length *Opt[uint8], options *[]Option) content {
+	*nh, *length = U8(r.u8()), U8(r.u8())
+	whole := r.bytes(6 + 8*int(length.value))
+	if r.bad {
+		return content{}
+	}
+	var all, plain []Option
+	for w := range wire.IPv6Options(whole) {
+		if w.Cut && w.Length == 1 {
+			r.bad = true
+			return content{}
+		}
+		o := optionOf(w, whole)
+		all = append(all, o)
+		if o.Type != wire.IPv6OptionPad1 && o.Type != wire.IPv6OptionPadN {
+			plain = append(plain, o)
+		}
+	}
+	*options = all
+	if got, err := appendOptions6(make([]byte, 2), plain, 0); err == nil && bytes.Equal(got[2:], whole) {
+		*options = plain
+	}
+	return content{byProtocol, uint16(nh.value)}
+}
+
+func readNDOptions(r *reader) []Option {
+	var list []Option
+	if r.bad {
+		return nil
+	}
+	for o := range wire.NDOptions(r.b[r.pos:]) {
+		if o.Cut {
+			break
+		}
+		list = append(list, Option{Type: o.Kind, Data: o.Data})
+		r.pos += o.Length
+	}
+	return list
 }

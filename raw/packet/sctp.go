@@ -26,6 +26,9 @@ type SCTPChunk struct {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+func (*SCTP) layer()      {}
+func (*SCTPChunk) layer() {}
+
 func (h *SCTP) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint16(b, h.SrcPort)
 	b = binary.BigEndian.AppendUint16(b, h.DstPort)
@@ -49,4 +52,24 @@ func (h *SCTPChunk) append(b []byte) ([]byte, error) {
 	b = append(b, h.Type, h.Flags)
 	b = binary.BigEndian.AppendUint16(b, h.Length.Or(uint16(4+len(h.Value))))
 	return appendPadded(b, h.Value, start, 4), nil
+}
+
+func (h *SCTP) read(r *reader) content {
+	h.SrcPort, h.DstPort, h.Tag, h.Checksum = r.u16(), r.u16(), r.u32(), U32(r.u32())
+	return r.chunk()
+}
+
+func (h *SCTPChunk) read(r *reader) content {
+	h.Type, h.Flags, h.Length = r.u8(), r.u8(), U16(r.u16())
+	h.Value = r.bytes(int(h.Length.value) - 4)
+	r.bytes((4 - r.pos%4) % 4)
+	return r.chunk()
+}
+
+// chunk says that a chunk follows, if one can.
+func (r *reader) chunk() content {
+	if r.left() >= 4 {
+		return content{by: byChunk}
+	}
+	return content{}
 }

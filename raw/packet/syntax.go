@@ -1,168 +1,12 @@
 package packet
 
 import (
-	"encoding/hex"
-	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
-	"strconv"
-	"strings"
 
 	"sockwire/raw/wire"
 )
-
-// Bounds on expressions, so that one from outside costs little.
-const (
-	maxSpec     = 1 << 20 // bytes
-	maxLayers   = 64
-	maxElements = 256     // options in one list
-	maxValues   = 1 << 20 // lines of all files
-	maxPayload  = 1 << 18 // bytes
-	maxFiles    = 1 << 26 // bytes of all files
-)
-
-// SyntaxError says where an expression is wrong and how.
-type SyntaxError struct {
-	Column  int // of the first wrong character, from 1, in characters
-	Problem string
-}
-
-func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("packet: column %d: %s", e.Column, e.Problem)
-}
-
-// Parser reads packet expressions. The zero Parser is ready; it refuses what needs the world outside the expression.
-type Parser struct {
-	// ReadFile reads the files that "from FILE", file{} and lines{} name; nil refuses them.
-	ReadFile func(name string) ([]byte, error)
-	// Lookup finds the address of a host name, of IPv4 when family is 4, of IPv6 when it is 6; nil refuses names.
-	Lookup func(host string, family int) (netip.Addr, error)
-}
-
-// parsing is one run of the parser over one expression.
-type parsing struct {
-	*Parser
-	spec string
-	pos  int
-	t    *Template
-
-	listed, files int // so far: lines and bytes of files
-}
-
-// failure carries a SyntaxError up through the recursive descent.
-type failure struct{ err *SyntaxError }
-
-// fail ends the parsing with a problem at byte position pos.
-func (p *parsing) fail(pos int, format string, a ...any) {
-	column := len([]rune(p.spec[:min(pos, len(p.spec))])) + 1
-	panic(failure{&SyntaxError{Column: column, Problem: fmt.Sprintf(format, a...)}})
-}
-
-// run calls parse and turns a failure into an error.
-func (p *parsing) run(parse func()) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			f, ok := r.(failure)
-			if !ok {
-				panic(r)
-			}
-			err = f.err
-		}
-	}()
-	if len(p.spec) > maxSpec {
-		p.fail(0, "the expression has %d bytes, at most %d are read", len(p.spec), maxSpec)
-	}
-	parse()
-	return nil
-}
-
-func (p *parsing) space() {
-	for p.pos < len(p.spec) && strings.IndexByte(" \t\r\n", p.spec[p.pos]) >= 0 {
-		p.pos++
-	}
-}
-
-// peek returns the next byte that is not space, 0 at the end.
-func (p *parsing) peek() byte {
-	p.space()
-	if p.pos == len(p.spec) {
-		return 0
-	}
-	return p.spec[p.pos]
-}
-
-func (p *parsing) accept(c byte) bool {
-	if p.peek() == c {
-		p.pos++
-		return true
-	}
-	return false
-}
-
-func (p *parsing) expect(c byte, where string) {
-	if !p.accept(c) {
-		if p.pos == len(p.spec) {
-			p.fail(p.pos, "the expression ends where %s needs %q", where, c)
-		}
-		p.fail(p.pos, "%q where %s needs %q", p.rune(), where, c)
-	}
-}
-
-// rune returns the character at pos, for an error.
-func (p *parsing) rune() string {
-	for _, r := range p.spec[p.pos:] {
-		return string(r)
-	}
-	return ""
-}
-
-func isNameByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.'
-}
-
-// name reads a name; "" if there is none.
-func (p *parsing) name() string {
-	p.space()
-	start := p.pos
-	for p.pos < len(p.spec) && isNameByte(p.spec[p.pos]) {
-		p.pos++
-	}
-	return p.spec[start:p.pos]
-}
-
-// word reads a constant as it is written, up to a delimiter or "..".
-func (p *parsing) word() string {
-	p.space()
-	start := p.pos
-	for p.pos < len(p.spec) && strings.IndexByte(",{}[]@= \t\r\n\"", p.spec[p.pos]) < 0 && !strings.HasPrefix(p.spec[p.pos:], "..") {
-		p.pos++
-	}
-	if p.pos == start {
-		if p.pos == len(p.spec) {
-			p.fail(p.pos, "the expression ends where a value is needed")
-		}
-		p.fail(p.pos, "%q where a value is needed", p.rune())
-	}
-	return p.spec[start:p.pos]
-}
-
-// text reads a quoted string, or a word.
-func (p *parsing) text() string {
-	if p.peek() != '"' {
-		return p.word()
-	}
-	start := p.pos
-	quoted, err := strconv.QuotedPrefix(p.spec[start:])
-	if err == nil {
-		if s, err := strconv.Unquote(quoted); err == nil {
-			p.pos += len(quoted)
-			return s
-		}
-	}
-	p.fail(start, "a string that starts here has no end, or an escape that Go does not know")
-	return ""
-}
 
 // expression reads the whole of it.
 func (p *parsing) expression() {
@@ -302,19 +146,6 @@ func (p *parsing) compound(n *node, name string, ptr any) {
 	case *[]GroupRecord:
 		*f = p.records(n.kind.family)
 	}
-}
-
-// bytes reads hex digits, or a quoted string.
-func (p *parsing) bytes() []byte {
-	if p.peek() == '"' {
-		return []byte(p.text())
-	}
-	start := p.pos
-	b, err := hex.DecodeString(strings.TrimPrefix(p.word(), "0x"))
-	if err != nil {
-		p.fail(start, "bytes are written as pairs of hex digits or as a quoted string")
-	}
-	return b
 }
 
 func (p *parsing) addresses(family int) []netip.Addr {
@@ -545,314 +376,213 @@ func exampleOf(name string, k optionKind) string {
 	return name + "{" + k.fields[0].name + "=…}"
 }
 
-// fieldAhead returns the name of the field that starts here, "" if none does. It reads nothing.
-func (p *parsing) fieldAhead() string {
+// fragmentation reads the fields of frag, whose name stands at layer, if they ask for cutting: mtu, with id, overlap and
+// order.
+func (p *parsing) fragmentation(layer int) bool {
 	start := p.pos
-	name := p.name()
-	found := name != "" && p.peek() == '='
-	p.pos = start
-	if !found {
-		return ""
-	}
-	return name
-}
-
-// value is what the parser needs to know of a field to read its values.
-type value struct {
-	name      string
-	bits      int
-	addr, mac bool
-	flags     bool
-	names     map[string]uint64
-}
-
-// subnetBits is how many bits the smallest prefix leaves free that counts as a whole network when a range goes through
-// it: a /24 of IPv4, a /120 of IPv6.
-const subnetBits = 8
-
-// values reads what a field is to hold, up to the next field.
-func (p *parsing) values(f value) values {
-	v := values{width: f.bits}
-	for {
-		start := p.pos
-		p.space()
-		if p.special(f, &v, start) {
-			break
+	f := fragmentation{at: len(p.t.layers), column: layer, order: "forward"}
+	asked := false
+	for p.peek() != '}' {
+		at := p.pos
+		name := p.name()
+		if !slices.Contains([]string{"mtu", "overlap", "order", "id"}, name) || !p.accept('=') {
+			if asked {
+				p.fail(at, "frag with mtu has no field %q: there is mtu, overlap, order, id", name)
+			}
+			p.pos = start
+			return false
 		}
-		p.span(f, &v)
-		comma := p.pos
+		p.space()
+		valueAt := p.pos
+		switch name {
+		case "order":
+			if f.order = p.word(); !slices.Contains([]string{"forward", "reverse", "random"}, f.order) {
+				p.fail(valueAt, "order is forward, reverse or random")
+			}
+		case "mtu":
+			asked = true
+			f.mtu = int(p.scalar(value{name: name, bits: 16}, p.word(), valueAt).lo)
+		case "overlap":
+			if f.overlap = int(p.scalar(value{name: name, bits: 16}, p.word(), valueAt).lo); f.overlap%8 != 0 {
+				p.fail(valueAt, "fragments overlap by a multiple of 8 bytes")
+			}
+		case "id":
+			word := p.word()
+			if _, err := parseNumber(word); err != nil {
+				p.pos = start
+				return false
+			}
+			f.id, f.given = uint32(p.scalar(value{name: name, bits: 32}, word, valueAt).lo), true
+		}
 		if !p.accept(',') {
 			break
 		}
-		if c := p.peek(); c == '}' || c == ']' || p.fieldAhead() != "" {
-			p.pos = comma
-			break
-		}
 	}
-	if f.addr && !v.subnet {
-		v.subnet = v.progress == sequence || v.cover(subnetBits)
-	}
-	if p.accept('@') {
-		if v.group = p.name(); v.group == "" {
-			p.fail(p.pos, "a name is needed after @")
-		}
-		if v.progress != finite {
-			p.fail(p.pos, "only lists, ranges and files can go in step")
-		}
-	}
-	return v
-}
-
-// special reads rand, seq, from and auto, which stand alone.
-func (p *parsing) special(f value, v *values, start int) bool {
-	at := p.pos
-	name := p.name()
-	next := p.pos
-	rangeAhead := func() bool { c := p.peek(); return c != ',' && c != '}' && c != ']' && c != '@' && c != 0 }
-	switch {
-	case next < len(p.spec) && strings.IndexByte(",{}[]@ \t\r\n", p.spec[next]) < 0:
-		p.pos = at
+	if !asked {
+		p.pos = start
 		return false
-	case name == "rand":
-		v.progress = random
-		if rangeAhead() {
-			p.choice(f, v)
-		}
-	case name == "seq":
-		v.progress = sequence
-		s := span{step: 1}
-		if rangeAhead() { // which goes past the space
-			at := p.pos
-			s.first = p.scalar(f, p.word(), at)
-		}
-		if rangeAhead() {
-			at := p.pos
-			s.step = p.scalar(value{name: "step", bits: 64}, p.word(), at).lo
-		}
-		v.spans = []span{s}
-	case name == "from":
-		p.file(f, v)
-	case name == "auto":
-		v.progress = automatic
+	}
+	p.expect('}', "the end of frag")
+	if p.t.cut != nil {
+		p.fail(layer, "a packet is cut into fragments once")
+	}
+	switch at := len(p.t.layers) - 1; {
+	case at < 0:
+		p.fail(layer, "frag needs an ip or ip6 before it")
 	default:
-		p.pos = at
-		return false
+		if ip, ok := p.t.layers[at].(*IPv4); ok && f.given {
+			ip.ID = uint16(f.id)
+			p.t.nodes[at].given = append(p.t.nodes[at].given, "id")
+		}
+		if _, ok := fragmentable(p.t.layers[:at+1]); !ok {
+			p.fail(layer, "frag stands behind ip, or behind ip6 and its extension headers")
+		}
 	}
-	if len(v.spans) > 1 && v.progress != finite {
-		p.fail(start, "%s cannot be part of a list", name)
-	}
+	p.t.cut = &f
 	return true
 }
 
-// choice reads what rand is to choose from: a range or a prefix.
-func (p *parsing) choice(f value, v *values) {
-	start := p.pos
-	if prefix, ok := p.prefix(f); ok {
-		v.subnet = true
-		first := scalarOf(prefix.Masked().Addr())
-		free := f.bits - prefix.Bits()
-		if free >= 64 {
-			v.spans = []span{{first: first, step: uint64(free)}}
-			return
-		}
-		v.spans = []span{{first: first, step: 1, count: 1 << free}}
-		return
-	}
-	var r values
-	p.span(f, &r)
-	if r.count == 0 || len(r.spans) != 1 || r.spans[0].step != 1 {
-		p.fail(start, "rand chooses from one range or prefix")
-	}
-	v.spans = r.spans
-}
-
-// prefix reads an address prefix if one stands here.
-func (p *parsing) prefix(f value) (netip.Prefix, bool) {
-	start := p.pos
-	if !f.addr {
-		return netip.Prefix{}, false
-	}
-	prefix, err := netip.ParsePrefix(p.word())
-	if err != nil {
-		p.pos = start
-		return netip.Prefix{}, false
-	}
-	if prefix.Addr().BitLen() != f.bits {
-		p.fail(start, "%s is not a prefix of %s", prefix, familyName(f.bits))
-	}
-	return prefix, true
-}
-
-// span reads a constant, a range, or a prefix.
-func (p *parsing) span(f value, v *values) {
-	start := p.pos
-	if prefix, ok := p.prefix(f); ok {
-		free := f.bits - prefix.Bits()
-		if free >= 64 {
-			p.fail(start, "%s has 2^%d addresses: choose from them with rand", prefix, free)
-		}
-		v.addSpan(span{first: scalarOf(prefix.Masked().Addr()), step: 1, count: 1 << free})
-		v.subnet = v.subnet || free > 0
-		return
-	}
-	first := p.scalar(f, p.word(), start)
-	if !strings.HasPrefix(p.spec[p.pos:], "..") {
-		v.addSpan(span{first: first, step: 1, count: 1})
-		return
-	}
-	p.pos += 2
-	end := p.pos
-	last := p.scalar(f, p.word(), end)
-	step := uint64(1)
-	before := p.pos
-	if p.name() == "by" {
-		p.space()
+// interfaceInfo reads iface{role=2, ifindex=3, addr=192.0.2.1, name="eth0", mtu=1500}, each part as one constant.
+func (p *parsing) interfaceInfo() ICMPExtension {
+	var i interfaceInfo
+	number := func(name string, bits int) uint64 {
 		at := p.pos
-		if step = p.scalar(value{name: "step", bits: 64}, p.word(), at).lo; step == 0 {
-			p.fail(at, "a step of 0 goes nowhere")
-		}
-	} else {
-		p.pos = before
+		return p.scalar(value{name: name, bits: bits}, p.word(), at).lo
 	}
-	if last.less(first) {
-		p.fail(start, "the range ends before it starts")
-	}
-	distance := last.sub(first)
-	if distance.hi != 0 || distance.lo/step == 1<<64-1 {
-		p.fail(start, "the range has 2^64 values or more")
-	}
-	v.addSpan(span{first: first, step: step, count: distance.lo/step + 1})
+	p.braced("iface", nil, map[string]func(){
+		"role":    func() { i.role = uint8(number("role", 2)) },
+		"ifindex": func() { i.index, i.hasIndex = uint32(number("ifindex", 32)), true },
+		"mtu":     func() { i.mtu, i.hasMTU = uint32(number("mtu", 32)), true },
+		"addr": func() {
+			p.space()
+			at := p.pos
+			var err error
+			if i.addr, err = netip.ParseAddr(p.word()); err != nil || i.addr.Zone() != "" {
+				p.fail(at, "an address of IPv4 or IPv6 is needed")
+			}
+		},
+		"name": func() {
+			p.space()
+			at := p.pos
+			if i.name, i.hasName = p.text(), true; len(i.name) > maxInfoName {
+				p.fail(at, "a name has at most %d bytes", maxInfoName)
+			}
+		},
+	})
+	return i.object()
 }
 
-// file reads the values of a file, one on each line. Empty lines and those that start with # are left out.
-func (p *parsing) file(f value, v *values) {
-	p.space()
-	start := p.pos
-	lines := p.lines(p.text(), start)
-	for i, line := range lines {
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		s, problem := p.convert(f, line)
-		if problem != "" {
-			p.fail(start, "line %d of the file: %s", i+1, problem)
-		}
-		v.addSpan(span{first: s, step: 1, count: 1})
+// Parse reads a packet expression, such as
+//
+//	ip{dst=192.0.2.1, ttl=1..30} / udp{sport=rand, dport=53,123} / hex{0001 0203}
+//
+// Files and host names are refused; see [Parser]. The error is a [*SyntaxError]. The language is described in the
+// README of cmd/rawsend.
+func Parse(spec string) (*Template, error) { return new(Parser).Parse(spec) }
+
+// Parse reads a packet expression.
+func (p *Parser) Parse(spec string) (*Template, error) {
+	t := &Template{spec: spec}
+	run := &parsing{Parser: p, spec: spec, t: t}
+	if err := run.run(run.expression); err != nil {
+		return nil, err
 	}
-	if len(v.spans) == 0 {
-		p.fail(start, "the file has no values")
+	if err := run.run(run.complete); err != nil {
+		return nil, err
+	}
+	t.SetSeed(0)
+	return t, nil
+}
+
+// complete adds what an expression leaves to the template, and lays out the combinations.
+func (p *parsing) complete() {
+	for i := range p.t.nodes {
+		p.defaults(i)
+	}
+	p.layOut()
+}
+
+// layOut makes the axes of the combinations.
+func (p *parsing) layOut() {
+	t := p.t
+	for i := range t.variables {
+		t.variables[i].values.dim = t.dimension(&t.variables[i].values)
+	}
+	for i := range t.payloads {
+		v := &t.payloads[i]
+		v.size.dim, v.choice.dim = t.dimension(&v.size), t.dimension(&v.choice)
+	}
+	t.count = 1
+	for i := len(t.dims) - 1; i >= 0; i-- { // the last one written changes fastest
+		t.dims[i].stride = t.count
+		t.count = saturatingMul(t.count, t.dims[i].count)
 	}
 }
 
-func (p *parsing) read(name string, start int) []byte {
-	if p.ReadFile == nil {
-		p.fail(start, "files are not read here")
+// defaults fills fields that were not written and whose value is the template's business, not [Append]'s: message
+// types, well-known ports, and the identifiers that keep one run's packets apart from another's.
+func (p *parsing) defaults(i int) {
+	n := &p.t.nodes[i]
+	var next Layer
+	if i+1 < len(p.t.layers) {
+		next = p.t.layers[i+1]
 	}
-	b, err := p.ReadFile(name)
-	if err != nil {
-		p.fail(start, "%v", err)
+	given := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return slices.Contains(n.given, name) })
 	}
-	if p.files += len(b); p.files > maxFiles {
-		p.fail(start, "the files of the expression have more than %d bytes in all", maxFiles)
-	}
-	return b
-}
-
-func (p *parsing) lines(name string, start int) []string {
-	lines := strings.Split(strings.TrimSuffix(string(p.read(name, start)), "\n"), "\n")
-	if p.listed += len(lines); p.listed > maxValues {
-		p.fail(start, "the files of the expression have %d lines, at most %d are read", p.listed, maxValues)
-	}
-	return lines
-}
-
-// scalar reads one constant from a word that starts at start.
-func (p *parsing) scalar(f value, word string, start int) scalar {
-	s, problem := p.convert(f, word)
-	if problem != "" {
-		for start < len(p.spec) && strings.IndexByte(" \t\r\n", p.spec[start]) >= 0 {
-			start++
-		}
-		p.fail(start, "%s", problem)
-	}
-	return s
-}
-
-func (p *parsing) convert(f value, word string) (s scalar, problem string) {
-	switch {
-	case f.addr:
-		return p.address(f, word)
-	case f.mac:
-		if word == "broadcast" {
-			word = "ff:ff:ff:ff:ff:ff"
-		}
-		mac, err := ParseMAC(word)
-		if err != nil {
-			return s, fmt.Sprintf("%q is not an Ethernet address", word)
-		}
-		t := target{ptr: &mac}
-		return t.get(), ""
-	}
-	if v, ok := f.names[word]; ok {
-		return number(v), ""
-	}
-	if f.flags {
-		if v, ok := wire.ParseTCPFlags(word); ok {
-			return number(uint64(v)), ""
+	once := func(field string, spans ...span) {
+		if f, _ := n.kind.field(field); !given(field) {
+			v := values{progress: perRun, width: f.bits, spans: spans}
+			p.bind(target{ptr: fieldPtr(n.layer, f.index), bits: f.bits}, v, n.column)
 		}
 	}
-	if f.bits == 1 && (word == "true" || word == "false") {
-		return number(map[string]uint64{"true": 1}[word]), ""
-	}
-	v, err := parseNumber(word)
-	switch {
-	case err != nil && len(f.names) > 0:
-		var names []string
-		for n := range f.names {
-			names = append(names, n)
-		}
-		return s, fmt.Sprintf("%q is not a number, nor a name for %s%s", word, f.name, didYouMean(word, names))
-	case err != nil && f.flags:
-		return s, fmt.Sprintf("%q is neither a number nor letters of FSRPAUECN", word)
-	case err != nil:
-		return s, fmt.Sprintf("%q is not a number", word)
-	case f.bits < 64 && v>>f.bits != 0:
-		return s, fmt.Sprintf("%s has %d bits: %s does not fit", f.name, f.bits, word)
-	}
-	return number(v), ""
-}
-
-// parseNumber reads decimal, 0x, 0b and 0o numbers. A leading zero changes nothing.
-func parseNumber(word string) (uint64, error) {
-	if len(word) > 2 && word[0] == '0' && strings.IndexByte("xXbBoO", word[1]) >= 0 {
-		return strconv.ParseUint(word, 0, 64)
-	}
-	return strconv.ParseUint(word, 10, 64)
-}
-
-func familyName(bits int) string {
-	if bits == 32 {
-		return "IPv4"
-	}
-	return "IPv6"
-}
-
-func (p *parsing) address(f value, word string) (s scalar, problem string) {
-	a, err := netip.ParseAddr(word)
-	if err != nil {
-		if p.Lookup == nil || strings.ContainsAny(word, ":/") || strings.Trim(word, "0123456789.") == "" {
-			return s, fmt.Sprintf("%q is not an address of %s", word, familyName(f.bits))
-		}
-		if a, err = p.Lookup(word, map[int]int{32: 4, 128: 6}[f.bits]); err != nil {
-			return s, err.Error()
+	count := func(field string) {
+		if f, _ := n.kind.field(field); !given(field) {
+			v := values{progress: sequence, width: f.bits, spans: []span{{step: 1}}}
+			p.bind(target{ptr: fieldPtr(n.layer, f.index), bits: f.bits}, v, n.column)
 		}
 	}
-	if a.Zone() != "" {
-		return s, fmt.Sprintf("%s: a zone is no part of a packet", word)
+	ephemeral := span{first: number(49152), step: 1, count: 16384}
+	switch l := n.layer.(type) {
+	case *IPv4:
+		once("id", span{first: number(1), step: 1, count: 65535}) // a raw socket's kernel replaces 0
+	case *Fragment:
+		once("id")
+	case *UDP:
+		once("sport", ephemeral)
+		if !given("dport") {
+			switch next.(type) {
+			case *VXLAN:
+				l.DstPort = wire.PortVXLAN
+			case *Geneve:
+				l.DstPort = wire.PortGeneve
+			}
+		}
+	case *UDPLite:
+		once("sport", ephemeral)
+	case *SCTP:
+		once("sport", ephemeral)
+	case *TCP:
+		once("sport", ephemeral)
+		once("seq")
+		if !given("flags") {
+			l.Flags = wire.SYN
+		}
+	case *ICMPv4:
+		if !given("type") {
+			l.Type = wire.ICMPv4Echo
+		}
+		if l.Type == wire.ICMPv4Echo && !given("rest") {
+			once("id")
+			count("seq")
+		}
+	case *ICMPv6:
+		if !given("type") {
+			l.Type = wire.ICMPv6Echo
+		}
+		if l.Type == wire.ICMPv6Echo && !given("rest") {
+			once("id")
+			count("seq")
+		}
 	}
-	if a.BitLen() != f.bits {
-		return s, fmt.Sprintf("%s is not an address of %s", word, familyName(f.bits))
-	}
-	return scalarOf(a), ""
 }

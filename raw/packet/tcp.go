@@ -22,6 +22,8 @@ type TCP struct {
 	Options    []Option      `field:"options"`
 }
 
+func (*TCP) layer() {}
+
 func (h *TCP) append(b []byte) ([]byte, error) {
 	start := len(b)
 	if h.Flags > 0xfff || h.DataOffset.value > 15 {
@@ -59,4 +61,12 @@ func (h *TCP) finish(b []byte, start int, outer []Layer) error {
 	}
 	binary.BigEndian.PutUint16(data[16:], check)
 	return nil
+}
+
+func (h *TCP) read(r *reader) content {
+	h.SrcPort, h.DstPort, h.Seq, h.Ack = r.u16(), r.u16(), r.u32(), r.u32()
+	v := r.u16()
+	h.DataOffset, h.Flags, h.Window, h.Checksum, h.Urgent = U8(uint8(v>>12)), wire.TCPFlags(v&0xfff), U16(r.u16()), U16(r.u16()), r.u16()
+	h.Options = readOptions4(r, r.bytes(4*int(h.DataOffset.value)-20))
+	return content{}
 }

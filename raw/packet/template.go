@@ -1,14 +1,13 @@
 package packet
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"net/netip"
 	"slices"
 	"unicode/utf8"
-
-	"sockwire/raw/wire"
 )
 
 // Template is a packet with holes: what [Parse] makes of an expression. Packet number n of it is a pure function of
@@ -49,121 +48,6 @@ type variable struct {
 type dimension struct {
 	group         string
 	count, stride uint64
-}
-
-// Parse reads a packet expression, such as
-//
-//	ip{dst=192.0.2.1, ttl=1..30} / udp{sport=rand, dport=53,123} / hex{0001 0203}
-//
-// Files and host names are refused; see [Parser]. The error is a [*SyntaxError]. The language is described in the
-// README of cmd/rawsend.
-func Parse(spec string) (*Template, error) { return new(Parser).Parse(spec) }
-
-// Parse reads a packet expression.
-func (p *Parser) Parse(spec string) (*Template, error) {
-	t := &Template{spec: spec}
-	run := &parsing{Parser: p, spec: spec, t: t}
-	if err := run.run(run.expression); err != nil {
-		return nil, err
-	}
-	if err := run.run(run.complete); err != nil {
-		return nil, err
-	}
-	t.SetSeed(0)
-	return t, nil
-}
-
-// complete adds what an expression leaves to the template, and lays out the combinations.
-func (p *parsing) complete() {
-	for i := range p.t.nodes {
-		p.defaults(i)
-	}
-	p.layOut()
-}
-
-// layOut makes the axes of the combinations.
-func (p *parsing) layOut() {
-	t := p.t
-	for i := range t.variables {
-		t.variables[i].values.dim = t.dimension(&t.variables[i].values)
-	}
-	for i := range t.payloads {
-		v := &t.payloads[i]
-		v.size.dim, v.choice.dim = t.dimension(&v.size), t.dimension(&v.choice)
-	}
-	t.count = 1
-	for i := len(t.dims) - 1; i >= 0; i-- { // the last one written changes fastest
-		t.dims[i].stride = t.count
-		t.count = saturatingMul(t.count, t.dims[i].count)
-	}
-}
-
-// defaults fills fields that were not written and whose value is the template's business, not [Append]'s: message
-// types, well-known ports, and the identifiers that keep one run's packets apart from another's.
-func (p *parsing) defaults(i int) {
-	n := &p.t.nodes[i]
-	var next Layer
-	if i+1 < len(p.t.layers) {
-		next = p.t.layers[i+1]
-	}
-	given := func(names ...string) bool {
-		return slices.ContainsFunc(names, func(name string) bool { return slices.Contains(n.given, name) })
-	}
-	once := func(field string, spans ...span) {
-		if f, _ := n.kind.field(field); !given(field) {
-			v := values{progress: perRun, width: f.bits, spans: spans}
-			p.bind(target{ptr: fieldPtr(n.layer, f.index), bits: f.bits}, v, n.column)
-		}
-	}
-	count := func(field string) {
-		if f, _ := n.kind.field(field); !given(field) {
-			v := values{progress: sequence, width: f.bits, spans: []span{{step: 1}}}
-			p.bind(target{ptr: fieldPtr(n.layer, f.index), bits: f.bits}, v, n.column)
-		}
-	}
-	ephemeral := span{first: number(49152), step: 1, count: 16384}
-	switch l := n.layer.(type) {
-	case *IPv4:
-		once("id", span{first: number(1), step: 1, count: 65535}) // a raw socket's kernel replaces 0
-	case *Fragment:
-		once("id")
-	case *UDP:
-		once("sport", ephemeral)
-		if !given("dport") {
-			switch next.(type) {
-			case *VXLAN:
-				l.DstPort = wire.PortVXLAN
-			case *Geneve:
-				l.DstPort = wire.PortGeneve
-			}
-		}
-	case *UDPLite:
-		once("sport", ephemeral)
-	case *SCTP:
-		once("sport", ephemeral)
-	case *TCP:
-		once("sport", ephemeral)
-		once("seq")
-		if !given("flags") {
-			l.Flags = wire.SYN
-		}
-	case *ICMPv4:
-		if !given("type") {
-			l.Type = wire.ICMPv4Echo
-		}
-		if l.Type == wire.ICMPv4Echo && !given("rest") {
-			once("id")
-			count("seq")
-		}
-	case *ICMPv6:
-		if !given("type") {
-			l.Type = wire.ICMPv6Echo
-		}
-		if l.Type == wire.ICMPv6Echo && !given("rest") {
-			once("id")
-			count("seq")
-		}
-	}
 }
 
 // dimension returns the index of the axis that the values go along, -1 for none.
@@ -321,4 +205,27 @@ func (t *Template) Build(b []byte, ends []int, layers []Layer, n uint64) ([]byte
 		ends = append(ends, len(b))
 	}
 	return b, ends, err
+}
+
+// set fills the payload for packet n. It allocates only until its buffer has grown.
+func (p *payload) set(t *Template, n uint64) {
+	b := (*p.layer)[:0]
+	switch p.filling {
+	case fillLines:
+		b = append(b, p.lines[p.choice.at(n, t.index(p.choice.dim, n), t.seed).lo]...)
+	case fillRepeat:
+		size := int(p.size.at(n, t.index(p.size.dim, n), t.seed).lo)
+		b = appendPattern(b, p.pattern, size)
+	case fillRandom:
+		size := int(p.size.at(n, t.index(p.size.dim, n), t.seed).lo)
+		state := mix(t.seed, p.place, n)
+		for len(b)+8 <= size {
+			state += 0x9e3779b97f4a7c15
+			b = binary.LittleEndian.AppendUint64(b, splitmix(state))
+		}
+		for last := splitmix(state + 0x9e3779b97f4a7c15); len(b) < size; last >>= 8 {
+			b = append(b, byte(last))
+		}
+	}
+	*p.layer = b
 }

@@ -38,22 +38,22 @@ type Geneve struct {
 	Options      []byte      `field:"options"`
 }
 
+func (*GRE) layer()    {}
+func (*VXLAN) layer()  {}
+func (*Geneve) layer() {}
+
 // tunnelType returns the given EtherType, or that of the next layer as tunnels have it.
-func tunnelType(given Opt[uint16], next Layer) (uint16, error) {
+func tunnelType(given Opt[uint16], next following) (uint16, error) {
 	if t, ok := given.Get(); ok {
 		return t, nil
 	}
-	if _, ok := next.(*Ethernet); ok {
-		return wire.EtherTypeTEB, nil
+	if !next.known {
+		return 0, &unknownNext{number: "EtherType", give: "Protocol"}
 	}
-	t, known := etherType(next)
-	if !known && next != nil {
-		return 0, fmt.Errorf("no EtherType is known for %s after it: give Protocol", name(next))
-	}
-	return t, nil
+	return next.number, nil
 }
 
-func (h *GRE) append(b []byte, next Layer) ([]byte, error) {
+func (h *GRE) append(b []byte, next following) ([]byte, error) {
 	proto, err := tunnelType(h.Protocol, next)
 	if err != nil {
 		return b, err
@@ -103,7 +103,7 @@ func (h *VXLAN) append(b []byte) ([]byte, error) {
 	return binary.BigEndian.AppendUint32(b, h.VNI<<8|uint32(h.Reserved2)), nil
 }
 
-func (h *Geneve) append(b []byte, next Layer) ([]byte, error) {
+func (h *Geneve) append(b []byte, next following) ([]byte, error) {
 	proto, err := tunnelType(h.Protocol, next)
 	if err != nil {
 		return b, err
@@ -119,4 +119,40 @@ func (h *Geneve) append(b []byte, next Layer) ([]byte, error) {
 	b = binary.BigEndian.AppendUint16(b, proto)
 	b = binary.BigEndian.AppendUint32(b, h.VNI<<8|uint32(h.Reserved))
 	return appendPadded(b, h.Options, len(b), 4), nil
+}
+
+func (h *GRE) read(r *reader) content {
+	flags := r.u16()
+	h.Flags, h.Protocol = U16(flags), U16(r.u16())
+	if flags&wire.GREChecksum != 0 {
+		h.Checksum, h.Reserved1 = U16(r.u16()), r.u16()
+	}
+	if flags&wire.GREKey != 0 {
+		h.Key = U32(r.u32())
+	}
+	if flags&wire.GRESequence != 0 {
+		h.Sequence = U32(r.u32())
+	}
+	if flags&0x4007 != 0 { // routing (RFC 1701) or another version: other fields follow
+		return content{}
+	}
+	return content{byTunnelType, h.Protocol.value}
+}
+
+func (h *VXLAN) read(r *reader) content {
+	v, w := r.u32(), r.u32()
+	h.Flags, h.Reserved, h.VNI, h.Reserved2 = U8(uint8(v>>24)), v&0xffffff, w>>8, uint8(w)
+	if r.left() >= 14 {
+		return content{byTunnelType, wire.EtherTypeTEB}
+	}
+	return content{}
+}
+
+func (h *Geneve) read(r *reader) content {
+	v := r.u8()
+	h.Version, h.OptionLength, h.Flags, h.Protocol = v>>6, U8(v&63), r.u8(), U16(r.u16())
+	w := r.u32()
+	h.VNI, h.Reserved = w>>8, uint8(w)
+	h.Options = r.bytes(4 * int(h.OptionLength.value))
+	return content{byTunnelType, h.Protocol.value}
 }

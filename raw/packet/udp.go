@@ -15,6 +15,9 @@ type UDP struct {
 	Checksum Opt[uint16] `field:"chksum"`
 }
 
+func (*UDP) layer()     {}
+func (*UDPLite) layer() {}
+
 func (h *UDP) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint16(b, h.SrcPort)
 	b = binary.BigEndian.AppendUint16(b, h.DstPort)
@@ -45,16 +48,6 @@ func (h *UDP) finish(b []byte, start int, outer []Layer) error {
 	}
 	binary.BigEndian.PutUint16(data[6:], check)
 	return nil
-}
-
-// jumbo reports whether the enclosing IP packet is an IPv6 jumbogram, in which a long UDP length is 0 (RFC 2675).
-func jumbo(outer []Layer) bool {
-	for _, l := range outer {
-		if h, ok := l.(*HopByHop); ok && h.jumbo() {
-			return true
-		}
-	}
-	return false
 }
 
 // UDPLite is a UDP-Lite header (RFC 3828). Coverage is how many bytes from the header's first the checksum covers,
@@ -91,4 +84,17 @@ func (h *UDPLite) finish(b []byte, start int, outer []Layer) error {
 	}
 	binary.BigEndian.PutUint16(data[6:], check)
 	return nil
+}
+
+func (h *UDP) read(r *reader) content {
+	h.SrcPort, h.DstPort, h.Length, h.Checksum = r.u16(), r.u16(), U16(r.u16()), U16(r.u16())
+	if r.left() >= 8 && (wire.IsVXLANPort(h.DstPort) || h.DstPort == wire.PortGeneve) {
+		return content{byPort, h.DstPort}
+	}
+	return content{}
+}
+
+func (h *UDPLite) read(r *reader) content {
+	h.SrcPort, h.DstPort, h.Coverage, h.Checksum = r.u16(), r.u16(), r.u16(), U16(r.u16())
+	return content{}
 }
