@@ -1,6 +1,9 @@
 package filter
 
-import "sockwire/capture"
+import (
+	"sockwire/capture"
+	"sockwire/raw/wire"
+)
 
 // "anywhere:" looks for the expression at every network header of a frame: the outermost, and those
 // inside tunnels. A program has no loops, so the walk is written out for some layers.
@@ -51,7 +54,7 @@ func (t *tunnels) refuse(l *lowerer, n interface{ where() span }, word string) {
 }
 
 func (t *tunnels) etherType(l *lowerer, n interface{ where() span }, v uint32) *cond {
-	if v <= etherMaxLength {
+	if v <= wire.EtherMaxLength {
 		l.fail(n, "'anywhere:' knows EtherTypes, not LLC service access points")
 	}
 	l.atMost(n, "EtherType", v, 0xffff)
@@ -64,7 +67,7 @@ func (t *tunnels) hasTransport(l *lowerer, n *load) *cond {
 }
 
 func (t *tunnels) notLaterFragment(l *lowerer) *cond {
-	return or(l.ne(l.variable(t.typ), etherIPv4), l.firstFragment())
+	return or(l.ne(l.variable(t.typ), wire.EtherTypeIPv4), l.firstFragment())
 }
 
 // anywhere lowers the expression once for every layer.
@@ -91,9 +94,9 @@ func (l *lowerer) firstHeader() func(t *tunnels) *cond {
 	}
 	switch lay.link {
 	case capture.LinkIPv4:
-		return func(t *tunnels) *cond { return set(t, l.constant(etherIPv4), 0) }
+		return func(t *tunnels) *cond { return set(t, l.constant(wire.EtherTypeIPv4), 0) }
 	case capture.LinkIPv6:
-		return func(t *tunnels) *cond { return set(t, l.constant(etherIPv6), 0) }
+		return func(t *tunnels) *cond { return set(t, l.constant(wire.EtherTypeIPv6), 0) }
 	case capture.LinkRaw, capture.LinkNull, capture.LinkLoop:
 		// The version says more than the loopback families, which differ between systems.
 		return version
@@ -117,14 +120,14 @@ func (l *lowerer) firstHeader() func(t *tunnels) *cond {
 // byVersion sets the type from the first byte of an IP header.
 func (t *tunnels) byVersion(l *lowerer, first *expr) []step {
 	return []step{
-		{when: l.masked(first, 0x40, 0xf0), then: []step{{v: t.typ, e: l.constant(etherIPv4)}}},
-		{when: l.masked(first, 0x60, 0xf0), then: []step{{v: t.typ, e: l.constant(etherIPv6)}}},
+		{when: l.masked(first, 0x40, 0xf0), then: []step{{v: t.typ, e: l.constant(wire.EtherTypeIPv4)}}},
+		{when: l.masked(first, 0x60, 0xf0), then: []step{{v: t.typ, e: l.constant(wire.EtherTypeIPv6)}}},
 	}
 }
 
 func (t *tunnels) byPPP(l *lowerer, ppp *expr) []step {
 	var steps []step
-	for _, p := range [][2]uint32{{pppIPv4, etherIPv4}, {pppIPv6, etherIPv6}, {pppMPLS, etherMPLS}} {
+	for _, p := range [][2]uint32{{wire.PPPIPv4, wire.EtherTypeIPv4}, {wire.PPPIPv6, wire.EtherTypeIPv6}, {wire.PPPMPLS, wire.EtherTypeMPLS}} {
 		steps = append(steps, step{when: l.eq(ppp, p[0]), then: []step{{v: t.typ, e: l.constant(p[1])}}})
 	}
 	return steps
@@ -152,13 +155,13 @@ func (t *tunnels) shim(l *lowerer) []step {
 		return step{v: varHeader, e: l.alu(exAdd, l.variable(varHeader), l.constant(k))}
 	}
 	typ := func(e *expr) step { return step{v: t.typ, e: e} }
-	vlan := or(or(t.is(l, etherVLAN), t.is(l, etherVLANad)), t.is(l, etherQinQ))
+	vlan := or(or(t.is(l, wire.EtherTypeVLAN), t.is(l, wire.EtherTypeQinQ)), t.is(l, wire.EtherTypeQinQOld))
 	pppoe := append([]step{typ(l.constant(0))}, t.byPPP(l, l.network(6, 2))...)
 	bottom := append([]step{typ(l.constant(0))}, t.byVersion(l, l.network(4, 1))...)
 	return []step{
 		{when: vlan, then: []step{typ(l.network(2, 2)), advance(4)}},
-		{when: t.is(l, etherPPPoES), then: append(pppoe, advance(8))},
-		{when: or(t.is(l, etherMPLS), t.is(l, etherMPLSmc)), then: []step{
+		{when: t.is(l, wire.EtherTypePPPoE), then: append(pppoe, advance(8))},
+		{when: or(t.is(l, wire.EtherTypeMPLS), t.is(l, wire.EtherTypeMPLSMC)), then: []step{
 			{when: l.set(l.network(2, 1), 1), then: bottom},
 			advance(4),
 		}},
@@ -171,8 +174,8 @@ func (t *tunnels) transportHeader(l *lowerer) []step {
 	ihl := l.alu(exLsh, l.alu(exAnd, l.network(0, 1), l.constant(0xf)), l.constant(2))
 	steps := []step{
 		{v: varProtocol, e: l.constant(noProtocol)},
-		{when: t.is(l, etherIPv4), then: []step{{v: varProtocol, e: l.network(9, 1)}, header(ihl)}},
-		{when: t.is(l, etherIPv6), then: []step{{v: varProtocol, e: l.network(6, 1)}, header(l.constant(40))}},
+		{when: t.is(l, wire.EtherTypeIPv4), then: []step{{v: varProtocol, e: l.network(9, 1)}, header(ihl)}},
+		{when: t.is(l, wire.EtherTypeIPv6), then: []step{{v: varProtocol, e: l.network(6, 1)}, header(l.constant(40))}},
 	}
 	proto := func(v uint32) *cond { return l.eq(l.variable(varProtocol), v) }
 	at := func(k uint32, size int) *expr { return l.load(l.variable(t.transport), uint64(k), size) }
@@ -189,9 +192,9 @@ func (t *tunnels) transportHeader(l *lowerer) []step {
 	}
 	for range maxExtensions {
 		steps = append(steps,
-			step{when: and(t.is(l, etherIPv6), or(or(proto(0), proto(43)), proto(60))), then: skip(units(1, 8))},
-			step{when: and(and(t.is(l, etherIPv6), proto(protoFragment)), negate(l.set(at(2, 2), 0xfff8))), then: skip(l.constant(8))},
-			step{when: and(proto(protoAH), t.notLaterFragment(l)), then: skip(units(2, 4))})
+			step{when: and(t.is(l, wire.EtherTypeIPv6), or(or(proto(0), proto(43)), proto(60))), then: skip(units(1, 8))},
+			step{when: and(and(t.is(l, wire.EtherTypeIPv6), proto(wire.ProtoFragment)), negate(l.set(at(2, 2), 0xfff8))), then: skip(l.constant(8))},
+			step{when: and(proto(wire.ProtoAH), t.notLaterFragment(l)), then: skip(units(2, 4))})
 	}
 	return steps
 }
@@ -207,7 +210,7 @@ func (t *tunnels) inside(l *lowerer) *cond {
 	more := func(k uint32) step {
 		return step{v: varHeader, e: l.alu(exAdd, l.variable(varHeader), l.constant(k))}
 	}
-	ethernet := step{when: t.is(l, etherTEB), then: []step{{v: t.typ, e: l.network(12, 2)}, more(14)}}
+	ethernet := step{when: t.is(l, wire.EtherTypeTEB), then: []step{{v: t.typ, e: l.network(12, 2)}, more(14)}}
 	flags := at(0, 2)
 	gre := and(negate(l.set(flags, 0x0007)), l.do(
 		step{v: t.typ, e: at(2, 2)},
@@ -217,15 +220,19 @@ func (t *tunnels) inside(l *lowerer) *cond {
 		step{when: l.set(flags, 0x1000), then: []step{more(4)}}, // sequence number
 		ethernet,
 	))
-	vxlan := and(l.eq(at(2, 2), portVXLAN), and(l.set(at(8, 1), 0x08),
+	port := never
+	for _, known := range wire.VXLANPorts() {
+		port = or(port, l.eq(at(2, 2), uint32(known)))
+	}
+	vxlan := and(port, and(l.set(at(8, 1), wire.VXLANFlagVNI),
 		l.do(step{v: t.typ, e: at(16+12, 2)}, step{v: varHeader, e: to(16 + 14)})))
 	options := l.alu(exMul, l.alu(exAnd, at(8, 1), l.constant(0x3f)), l.constant(4))
-	geneve := and(l.eq(at(2, 2), portGeneve), and(negate(l.set(at(8, 1), 0xc0)), l.do(
+	geneve := and(l.eq(at(2, 2), wire.PortGeneve), and(negate(l.set(at(8, 1), 0xc0)), l.do(
 		step{v: t.typ, e: at(10, 2)},
 		step{v: varHeader, e: l.alu(exAdd, options, to(16))},
 		ethernet,
 	)))
-	c := or(and(proto(4), direct(etherIPv4)), and(proto(41), direct(etherIPv6)))
+	c := or(and(proto(4), direct(wire.EtherTypeIPv4)), and(proto(41), direct(wire.EtherTypeIPv6)))
 	c = or(c, and(proto(47), gre))
 	c = or(c, and(proto(17), or(vxlan, geneve)))
 	return and(t.notLaterFragment(l), c)
@@ -269,9 +276,9 @@ func (e *evaluation) word(what string, at, size uint32) uint32 {
 func (e *evaluation) outermost() (layer, bool) {
 	switch e.link {
 	case capture.LinkIPv4:
-		return layer{typ: etherIPv4}, true
+		return layer{typ: wire.EtherTypeIPv4}, true
 	case capture.LinkIPv6:
-		return layer{typ: etherIPv6}, true
+		return layer{typ: wire.EtherTypeIPv6}, true
 	case capture.LinkRaw, capture.LinkNull, capture.LinkLoop:
 		return layer{typ: typeByVersion(e.word("IP version", e.pl.k, 1)), header: e.pl.k}, true
 	case capture.LinkPPP, capture.LinkPPPHDLC, capture.LinkPPPEthernet:
@@ -289,21 +296,21 @@ func (e *evaluation) outermost() (layer, bool) {
 func typeByVersion(b uint32) uint32 {
 	switch b >> 4 {
 	case 4:
-		return etherIPv4
+		return wire.EtherTypeIPv4
 	case 6:
-		return etherIPv6
+		return wire.EtherTypeIPv6
 	}
 	return 0
 }
 
 func typeByPPP(p uint32) uint32 {
 	switch p {
-	case pppIPv4:
-		return etherIPv4
-	case pppIPv6:
-		return etherIPv6
-	case pppMPLS:
-		return etherMPLS
+	case wire.PPPIPv4:
+		return wire.EtherTypeIPv4
+	case wire.PPPIPv6:
+		return wire.EtherTypeIPv6
+	case wire.PPPMPLS:
+		return wire.EtherTypeMPLS
 	}
 	return 0
 }
@@ -311,15 +318,15 @@ func typeByPPP(p uint32) uint32 {
 func (y *layer) passShims(e *evaluation, rounds int) {
 	for range rounds {
 		switch y.typ {
-		case etherVLAN, etherVLANad, etherQinQ:
+		case wire.EtherTypeVLAN, wire.EtherTypeQinQ, wire.EtherTypeQinQOld:
 			y.typ = e.word("type after the VLAN tag", y.header+2, 2)
 			y.header += 4
 		}
-		if y.typ == etherPPPoES {
+		if y.typ == wire.EtherTypePPPoE {
 			y.typ = typeByPPP(e.word("PPP protocol", y.header+6, 2))
 			y.header += 8
 		}
-		if y.typ == etherMPLS || y.typ == etherMPLSmc {
+		if y.typ == wire.EtherTypeMPLS || y.typ == wire.EtherTypeMPLSMC {
 			if e.word("MPLS label", y.header+2, 1)&1 != 0 {
 				y.typ = typeByVersion(e.word("IP version", y.header+4, 1))
 			}
@@ -331,10 +338,10 @@ func (y *layer) passShims(e *evaluation, rounds int) {
 func (y *layer) findTransport(e *evaluation) {
 	y.protocol = noProtocol
 	switch y.typ {
-	case etherIPv4:
+	case wire.EtherTypeIPv4:
 		y.protocol = e.word("IP protocol", y.header+9, 1)
 		y.transport = y.header + e.word("IPv4 header length", y.header, 1)&0xf*4
-	case etherIPv6:
+	case wire.EtherTypeIPv6:
 		y.protocol = e.word("next header", y.header+6, 1)
 		y.transport = y.header + 40
 	}
@@ -344,14 +351,14 @@ func (y *layer) findTransport(e *evaluation) {
 		y.transport += n
 	}
 	for range maxExtensions {
-		if y.typ == etherIPv6 && (y.protocol == 0 || y.protocol == 43 || y.protocol == 60) {
+		if y.typ == wire.EtherTypeIPv6 && (y.protocol == 0 || y.protocol == 43 || y.protocol == 60) {
 			extension(1, 8)
 		}
-		if y.typ == etherIPv6 && y.protocol == protoFragment && e.word("fragment offset", y.transport+2, 2)&0xfff8 == 0 {
+		if y.typ == wire.EtherTypeIPv6 && y.protocol == wire.ProtoFragment && e.word("fragment offset", y.transport+2, 2)&0xfff8 == 0 {
 			y.protocol = e.word("next header", y.transport, 1)
 			y.transport += 8
 		}
-		if y.protocol == protoAH && y.isFirst(e) {
+		if y.protocol == wire.ProtoAH && y.isFirst(e) {
 			extension(2, 4)
 		}
 	}
@@ -359,7 +366,7 @@ func (y *layer) findTransport(e *evaluation) {
 
 // isFirst is false for IPv4 fragments but the first.
 func (y *layer) isFirst(e *evaluation) bool {
-	return y.typ != etherIPv4 || e.word("fragment offset", y.header+6, 2)&0x1fff == 0
+	return y.typ != wire.EtherTypeIPv4 || e.word("fragment offset", y.header+6, 2)&0x1fff == 0
 }
 
 // enter moves to the network header inside, if there is one that can be found.
@@ -370,10 +377,10 @@ func (y *layer) enter(e *evaluation) bool {
 	at := y.transport
 	switch y.protocol {
 	case 4:
-		y.typ, y.header = etherIPv4, at
+		y.typ, y.header = wire.EtherTypeIPv4, at
 		return true
 	case 41:
-		y.typ, y.header = etherIPv6, at
+		y.typ, y.header = wire.EtherTypeIPv6, at
 		return true
 	case 47:
 		flags := e.word("GRE flags", at, 2)
@@ -389,10 +396,10 @@ func (y *layer) enter(e *evaluation) bool {
 	case 17:
 		port := e.word("UDP destination port", at+2, 2)
 		switch {
-		case port == portVXLAN && e.word("VXLAN flags", at+8, 1)&0x08 != 0:
+		case (port == 4789 || port == 8472 || port == 4790) && e.word("VXLAN flags", at+8, 1)&0x08 != 0:
 			y.typ, y.header = e.word("EtherType", at+28, 2), at+30
 			return true
-		case port == portGeneve && e.word("Geneve version", at+8, 1)&0xc0 == 0:
+		case port == wire.PortGeneve && e.word("Geneve version", at+8, 1)&0xc0 == 0:
 			y.typ = e.word("Geneve protocol", at+10, 2)
 			y.header = at + 16 + e.word("Geneve options length", at+8, 1)&0x3f*4
 		default:
@@ -401,7 +408,7 @@ func (y *layer) enter(e *evaluation) bool {
 	default:
 		return false
 	}
-	if y.typ == etherTEB {
+	if y.typ == wire.EtherTypeTEB {
 		y.typ = e.word("EtherType", y.header+12, 2)
 		y.header += 14
 	}

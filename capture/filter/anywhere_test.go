@@ -58,6 +58,8 @@ var tunnelled = []struct {
 	{"GRE with key and checksum", ether(0x800, ip4(47, append([]byte{0xa0, 0, 0x86, 0xdd, 0, 0, 0, 0, 0, 0, 0, 9}, ip6(6, tcp443())...)))},
 	{"GRE with Ethernet", ether(0x800, ip4(47, append([]byte{0, 0, 0x65, 0x58}, ether(0x8100, tag(0x800, ip4(6, tcp443())))...)))},
 	{"VXLAN", ether(0x800, ip4(17, udp(4789, append([]byte{8, 0, 0, 0, 0, 0, 5, 0}, ether(0x800, ip4(6, tcp443()))...))))},
+	{"VXLAN at the port that Linux takes", ether(0x800, ip4(17, udp(8472, append([]byte{8, 0, 0, 0, 0, 0, 5, 0}, ether(0x800, ip4(6, tcp443()))...))))},
+	{"VXLAN-GPE", ether(0x800, ip4(17, udp(4790, append([]byte{8, 0, 0, 0, 0, 0, 5, 0}, ether(0x800, ip4(6, tcp443()))...))))},
 	{"VXLAN over IPv6", ether(0x86dd, ip6(17, udp(4789, append([]byte{8, 0, 0, 0, 0, 0, 5, 0}, ether(0x8100, tag(0x800, ip4(6, tcp443())))...))))},
 	{"Geneve", ether(0x800, ip4(17, udp(6081, append([]byte{1, 0, 0x65, 0x58, 0, 0, 5, 0, 1, 2, 3, 4}, ether(0x800, ip4(6, tcp443()))...))))},
 	{"Geneve with IP", ether(0x800, ip4(17, udp(6081, append([]byte{0, 0, 0x08, 0x00, 0, 0, 5, 0}, ip4(6, tcp443())...))))},

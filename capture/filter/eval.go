@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"sockwire/capture"
+	"sockwire/raw/wire"
 )
 
 // Evaluator decides on frames by walking the expression itself, without a program. It is slower than a
@@ -464,7 +465,7 @@ func (e *evaluation) special(n *special) tri {
 	case "dir":
 		return e.check("802.11 direction", e.header(1), 1, 3, "=", n.num)
 	case "pppoed":
-		return e.linkType(etherPPPoED)
+		return e.linkType(wire.EtherTypePPPoEDisc)
 	case "vlan":
 		return e.vlan(n)
 	case "mpls":
@@ -495,7 +496,7 @@ func (e *evaluation) byteTest(n *special) tri {
 func (e *evaluation) ipBroadcast() tri {
 	m := e.ev.opts.Netmask.As4()
 	host := ^binary.BigEndian.Uint32(m[:])
-	return e.all(func() tri { return e.linkType(etherIPv4) }, func() tri {
+	return e.all(func() tri { return e.linkType(wire.EtherTypeIPv4) }, func() tri {
 		if host == 0 {
 			return yes
 		}
@@ -507,10 +508,10 @@ func (e *evaluation) ipBroadcast() tri {
 func (e *evaluation) multicast(proto string) tri {
 	switch {
 	case proto == "ip":
-		return e.all(func() tri { return e.linkType(etherIPv4) },
+		return e.all(func() tri { return e.linkType(wire.EtherTypeIPv4) },
 			func() tri { return e.check("destination address", e.net(16), 1, 0xf0, "=", 0xe0) })
 	case proto == "ip6":
-		return e.all(func() tri { return e.linkType(etherIPv6) },
+		return e.all(func() tri { return e.linkType(wire.EtherTypeIPv6) },
 			func() tri { return e.is("destination address", e.net(24), 1, 0xff) })
 	case e.wlan():
 		return e.wlanEnd(false, func(k uint32) func() tri {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"sockwire/capture"
+	"sockwire/raw/wire"
 )
 
 // The evaluator's tests of addresses, ports and protocols.
@@ -104,12 +105,12 @@ func (e *evaluation) hosts(n *prim, v4 []ipv4Net, v6 []netip.Prefix, proto strin
 			})
 		}
 	}
-	add("ip", etherIPv4, 12, 16)
-	add("arp", etherARP, 14, 24)
-	add("rarp", etherRARP, 14, 24)
+	add("ip", wire.EtherTypeIPv4, 12, 16)
+	add("arp", wire.EtherTypeARP, 14, 24)
+	add("rarp", wire.EtherTypeRARP, 14, 24)
 	if len(v6) > 0 && (proto == "" || proto == "ip6") {
 		tests = append(tests, func() tri {
-			return e.all(func() tri { return e.linkType(etherIPv6) }, func() tri { return e.anyIPv6(v6, n.q.dir) })
+			return e.all(func() tri { return e.linkType(wire.EtherTypeIPv6) }, func() tri { return e.anyIPv6(v6, n.q.dir) })
 		})
 	}
 	return e.any(tests...)
@@ -170,9 +171,9 @@ func (e *evaluation) notHost(n *prim) tri {
 			})
 		}
 	}
-	add("ip", etherIPv4, 12, 16)
-	add("arp", etherARP, 14, 24)
-	add("rarp", etherRARP, 14, 24)
+	add("ip", wire.EtherTypeIPv4, 12, 16)
+	add("arp", wire.EtherTypeARP, 14, 24)
+	add("rarp", wire.EtherTypeRARP, 14, 24)
 	return e.any(tests...)
 }
 
@@ -279,7 +280,7 @@ func (e *evaluation) decnet(n *prim) tri {
 		return func() tri { return e.check("DECnet flags", e.net(2), size, mask, "=", want) }
 	}
 	pair := func(a, b func() tri) func() tri { return func() tri { return e.all(a, b) } }
-	return e.all(func() tri { return e.linkType(etherDECnet) }, func() tri {
+	return e.all(func() tri { return e.linkType(wire.EtherTypeDECnet) }, func() tri {
 		return e.way(n.q.dir, func(src bool) tri {
 			short, long := pick(src, 5, 3), pick(src, 17, 9)
 			return e.any(pair(flags(1, 7, 2), is(short)), pair(flags(2, 0xff07, 0x8102), is(short+1)),
@@ -289,7 +290,7 @@ func (e *evaluation) decnet(n *prim) tri {
 }
 
 func (e *evaluation) port4(r portRange, dir string) tri {
-	return e.all(func() tri { return e.linkType(etherIPv4) },
+	return e.all(func() tri { return e.linkType(wire.EtherTypeIPv4) },
 		func() tri { return e.portProto(r, e.net(9)) },
 		func() tri { return -e.bit("fragment offset", e.net(6), 2, 0x1fff) },
 		func() tri {
@@ -298,7 +299,7 @@ func (e *evaluation) port4(r portRange, dir string) tri {
 }
 
 func (e *evaluation) port6(r portRange, dir string) tri {
-	return e.all(func() tri { return e.linkType(etherIPv6) },
+	return e.all(func() tri { return e.linkType(wire.EtherTypeIPv6) },
 		func() tri { return e.portProto(r, e.net(6)) },
 		func() tri {
 			return e.way(dir, func(src bool) tri { return e.portIn(r, src, e.behind6) })
@@ -336,7 +337,7 @@ func (e *evaluation) portIn(r portRange, src bool, behind func(uint32) place) tr
 func (e *evaluation) proto(of string, v uint32) tri {
 	iso := func(v uint32) func() tri {
 		return func() tri {
-			return e.all(func() tri { return e.linkType(sapISO) },
+			return e.all(func() tri { return e.linkType(wire.SAPISO) },
 				func() tri { return e.is("NLPID", e.payload(e.nlNoSNAP), 1, v) })
 		}
 	}
@@ -351,10 +352,10 @@ func (e *evaluation) proto(of string, v uint32) tri {
 		})
 	}
 	ip4 := func() tri {
-		return e.all(func() tri { return e.linkType(etherIPv4) }, func() tri { return e.protocol("IP protocol", e.net(9), v) })
+		return e.all(func() tri { return e.linkType(wire.EtherTypeIPv4) }, func() tri { return e.protocol("IP protocol", e.net(9), v) })
 	}
 	ip6 := func() tri {
-		return e.all(func() tri { return e.linkType(etherIPv6) }, func() tri {
+		return e.all(func() tri { return e.linkType(wire.EtherTypeIPv6) }, func() tri {
 			return e.any(func() tri { return e.protocol("next header", e.net(6), v) }, func() tri {
 				if e.layer != nil {
 					return no
@@ -418,11 +419,11 @@ func (e *evaluation) protochain(of string, v uint32) tri {
 	}
 	switch of {
 	case "ip":
-		return follow(etherIPv4, false)()
+		return follow(wire.EtherTypeIPv4, false)()
 	case "ip6":
-		return follow(etherIPv6, true)()
+		return follow(wire.EtherTypeIPv6, true)()
 	}
-	return e.any(follow(etherIPv4, false), follow(etherIPv6, true))
+	return e.any(follow(wire.EtherTypeIPv4, false), follow(wire.EtherTypeIPv6, true))
 }
 
 // follow looks for a protocol in the chain of headers.
@@ -437,7 +438,7 @@ func (e *evaluation) follow(v uint32, six bool) tri {
 			return yes
 		}
 		isExt := six && (next == 0 || next == 60 || next == 43 || next == 44)
-		if i == maxChain || !isExt && next != protoAH {
+		if i == maxChain || !isExt && next != wire.ProtoAH {
 			return no
 		}
 		n := e.load("extension header length", at.plus(1), 1)

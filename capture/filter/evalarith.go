@@ -2,6 +2,8 @@ package filter
 
 import (
 	"strings"
+
+	"sockwire/raw/wire"
 )
 
 // The evaluator's relations between values that are read from headers.
@@ -53,9 +55,9 @@ func (e *evaluation) headers(a *load) tri {
 		return e.all(index, func() tri { return e.compare("protocol", e.layer.protocol, "=", ipProtocols[a.proto]) },
 			func() tri { return truth(e.layer.isFirst(e)) })
 	case a.proto == "icmp6":
-		return e.all(index, ethertype(etherIPv6), func() tri { return e.is("next header", e.net(6), 1, 58) })
+		return e.all(index, ethertype(wire.EtherTypeIPv6), func() tri { return e.is("next header", e.net(6), 1, 58) })
 	}
-	return e.all(ethertype(etherIPv4), index,
+	return e.all(ethertype(wire.EtherTypeIPv4), index,
 		func() tri { return e.is("IP protocol", e.net(9), 1, ipProtocols[a.proto]) },
 		func() tri { return -e.bit("fragment offset", e.net(6), 2, 0x1fff) })
 }

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"sockwire/capture"
+	"sockwire/raw/wire"
 )
 
 // The evaluator's tests of the link header: what it carries.
@@ -25,7 +26,7 @@ func (e *evaluation) linkType(v uint32) tri {
 	}
 	apple := func() tri {
 		// The organisation code's last two bytes stand before the type.
-		if v == etherAtalk {
+		if v == wire.EtherTypeAppleTalk {
 			return e.all(func() tri { return e.is("SNAP", e.payload(4), 4, 0x0007<<16|v) },
 				func() tri { return e.is("SNAP", e.payload(0), 4, 0xaaaa0308) })
 		}
@@ -42,20 +43,20 @@ func (e *evaluation) linkType(v uint32) tri {
 			return e.check("EtherType or length", e.at(e.typ, 0), 2, full, "<=", 1500)
 		}
 		switch {
-		case v == sapISO || v == sapIP || v == sapNetBEUI:
+		case v == wire.SAPISO || v == wire.SAPIP || v == wire.SAPNetBEUI:
 			return e.all(is8022, lsap(e.payload(0)))
-		case v == sapIPX:
-			sap := func() tri { return e.is("LLC DSAP", e.payload(0), 1, sapIPX) }
-			inSNAP := func() tri { return snap(0, etherIPX) }
+		case v == wire.SAPIPX:
+			sap := func() tri { return e.is("LLC DSAP", e.payload(0), 1, wire.SAPIPX) }
+			inSNAP := func() tri { return snap(0, wire.EtherTypeIPX) }
 			if cooked {
-				return e.any(func() tri { return e.is(what, e.at(e.typ, 0), 2, etherIPX) },
+				return e.any(func() tri { return e.is(what, e.at(e.typ, 0), 2, wire.EtherTypeIPX) },
 					func() tri { return e.is("cooked protocol", e.at(e.typ, 0), 2, 1) },
 					func() tri { return e.all(is8022, func() tri { return e.any(sap, inSNAP) }) })
 			}
 			raw := func() tri { return e.is("Novell raw 802.3", e.payload(0), 2, 0xffff) }
-			return e.any(func() tri { return e.is(what, e.at(e.typ, 0), 2, etherIPX) },
+			return e.any(func() tri { return e.is(what, e.at(e.typ, 0), 2, wire.EtherTypeIPX) },
 				func() tri { return e.all(is8022, func() tri { return e.any(inSNAP, sap, raw) }) })
-		case v == etherAtalk || v == etherAARP:
+		case v == wire.EtherTypeAppleTalk || v == wire.EtherTypeAARP:
 			return e.any(ethertype, func() tri { return e.all(is8022, apple) })
 		case v <= 1500 && cooked:
 			return e.all(is8022, func() tri { return e.is("LLC DSAP", e.payload(0), 1, v) })
@@ -66,9 +67,9 @@ func (e *evaluation) linkType(v uint32) tri {
 	case capture.LinkIEEE80211, capture.LinkIEEE80211Radio:
 		return e.all(func() tri { return e.check("802.11 frame type", e.header(0), 1, 0x0c, "=", 0x08) }, func() tri {
 			switch {
-			case v == sapISO || v == sapIP || v == sapNetBEUI:
+			case v == wire.SAPISO || v == wire.SAPIP || v == wire.SAPNetBEUI:
 				return lsap(e.payload(0))()
-			case v == etherAtalk:
+			case v == wire.EtherTypeAppleTalk:
 				return apple()
 			case v <= 1500:
 				return e.is("LLC DSAP", e.payload(0), 1, v)
@@ -82,9 +83,9 @@ func (e *evaluation) linkType(v uint32) tri {
 		}
 		return e.check("IP version", place{}, 1, 0xf0, "=", version<<4)
 	case capture.LinkIPv4:
-		return truth(v == etherIPv4)
+		return truth(v == wire.EtherTypeIPv4)
 	case capture.LinkIPv6:
-		return truth(v == etherIPv6)
+		return truth(v == wire.EtherTypeIPv6)
 	case capture.LinkNull, capture.LinkLoop:
 		return e.family(v)
 	case capture.LinkPPP, capture.LinkPPPHDLC, capture.LinkPPPEthernet:
@@ -100,22 +101,22 @@ func (e *evaluation) linkType(v uint32) tri {
 // ipVersion is the version nibble for an EtherType.
 func ipVersion(v uint32) uint32 {
 	switch v {
-	case etherIPv4:
+	case wire.EtherTypeIPv4:
 		return 4
-	case etherIPv6:
+	case wire.EtherTypeIPv6:
 		return 6
 	}
 	return 0
 }
 
 // pppNumbers are the PPP protocols for EtherTypes and service access points.
-var pppNumbers = map[uint32]uint32{etherIPv4: 0x21, etherIPv6: 0x57, etherDECnet: 0x27, etherAtalk: 0x29, etherNS: 0x25,
-	sapISO: 0x23, sapSTP: 0x31, sapIPX: 0x2b}
+var pppNumbers = map[uint32]uint32{wire.EtherTypeIPv4: 0x21, wire.EtherTypeIPv6: 0x57, wire.EtherTypeDECnet: 0x27, wire.EtherTypeAppleTalk: 0x29, wire.EtherTypeNS: 0x25,
+	wire.SAPISO: 0x23, wire.SAPSTP: 0x31, wire.SAPIPX: 0x2b}
 
 func (e *evaluation) at(p place, k uint32) place { e.note(p == e.pl); return p.plus(k) }
 
 func linkTypeName(v uint32) string {
-	if v <= etherMaxLength {
+	if v <= wire.EtherMaxLength {
 		return "LLC SAP"
 	}
 	return "EtherType"
@@ -125,11 +126,11 @@ func linkTypeName(v uint32) string {
 func (e *evaluation) family(v uint32) tri {
 	var families []uint32
 	switch {
-	case v == etherIPv4:
+	case v == wire.EtherTypeIPv4:
 		families = []uint32{2}
-	case v == etherIPv6 && e.ev.opts.Live:
+	case v == wire.EtherTypeIPv6 && e.ev.opts.Live:
 		families = []uint32{10}
-	case v == etherIPv6:
+	case v == wire.EtherTypeIPv6:
 		families = []uint32{24, 28, 30}
 	default:
 		return no

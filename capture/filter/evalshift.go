@@ -2,6 +2,7 @@ package filter
 
 import (
 	"sockwire/capture"
+	"sockwire/raw/wire"
 )
 
 // Headers that shift what is written after them, whether they are there or not.
@@ -50,7 +51,7 @@ func (e *evaluation) mpls(n *special) tri {
 		case e.link == capture.LinkPPP:
 			return e.linkType(0x0281)
 		}
-		return e.linkType(etherMPLS)
+		return e.linkType(wire.EtherTypeMPLS)
 	}, func() tri {
 		if !n.hasNum {
 			return yes
@@ -64,7 +65,7 @@ func (e *evaluation) mpls(n *special) tri {
 }
 
 func (e *evaluation) pppoes(n *special) tri {
-	r := e.all(func() tri { return e.linkType(etherPPPoES) }, func() tri {
+	r := e.all(func() tri { return e.linkType(wire.EtherTypePPPoE) }, func() tri {
 		if !n.hasNum {
 			return yes
 		}
@@ -80,9 +81,9 @@ func (e *evaluation) pppoes(n *special) tri {
 
 // tunnel is Geneve or VXLAN. Where it is not there, what follows looks at the start of the frame.
 func (e *evaluation) tunnel(n *special) tri {
-	port, isGeneve := uint32(portVXLAN), n.kw == "geneve"
+	port, isGeneve := uint32(wire.PortVXLAN), n.kw == "geneve"
 	if isGeneve {
-		port = portGeneve
+		port = wire.PortGeneve
 	}
 	var start place
 	try := func(ports func(portRange, string) tri, behind func(uint32) place) func() tri {
@@ -110,7 +111,7 @@ func (e *evaluation) tunnel(n *special) tri {
 		if isGeneve {
 			hdr = at + 8 + e.load("Geneve options length", start, 1)&0x3f*4
 			typ, pl = at+2, hdr
-			if e.load("Geneve protocol", start.plus(2), 2) == etherTEB {
+			if e.load("Geneve protocol", start.plus(2), 2) == wire.EtherTypeTEB {
 				typ, pl = hdr+12, hdr+14
 			}
 		} else {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sockwire/capture"
+	"sockwire/raw/wire"
 )
 
 // Explanation is what an expression means on one link type.
@@ -72,8 +73,8 @@ func (f *Filter) Explain(link capture.LinkType, opts *Options) (*Explanation, er
 	}
 	if f.anywhere {
 		x.Words = append([]string{"at one of its network headers, the outermost or one inside VLAN, QinQ, MPLS, PPPoE, IP in IP, GRE, VXLAN or Geneve,"}, x.Words...)
-		x.Warnings = append(x.Warnings, Warning{1, fmt.Sprintf("'anywhere:' looks at %d network headers, passes %d shims before the first and %d before the others, and %d extension headers; it does not see into fragments but the first, ESP, or tunnels on other UDP ports than %d and %d",
-			maxLayers, outerShims, innerShims, maxExtensions, portVXLAN, portGeneve)})
+		x.Warnings = append(x.Warnings, Warning{1, fmt.Sprintf("'anywhere:' looks at %d network headers, passes %d shims before the first and %d before the others, and %d extension headers; it does not see into fragments but the first, ESP, or tunnels on other UDP ports than %v (VXLAN) and %d (Geneve)",
+			maxLayers, outerShims, innerShims, maxExtensions, wire.VXLANPorts(), wire.PortGeneve)})
 	}
 	x.Program, err = f.Compile(link, opts)
 	switch {

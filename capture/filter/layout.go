@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"sockwire/capture"
+	"sockwire/raw/wire"
 )
 
 // offset is where a header starts: a constant and, where its place differs from packet to packet, a
@@ -86,22 +87,22 @@ func (l *layout) isPPP() bool {
 // pppType is the PPP protocol number for an EtherType or service access point.
 func pppType(v uint32) uint32 {
 	switch v {
-	case etherIPv4:
-		return pppIPv4
-	case etherIPv6:
-		return pppIPv6
-	case etherDECnet:
-		return pppDECnet
-	case etherAtalk:
-		return pppAtalk
-	case etherNS:
-		return pppNS
-	case sapISO:
-		return pppOSI
-	case sapSTP:
-		return pppBridge
-	case sapIPX:
-		return pppIPX
+	case wire.EtherTypeIPv4:
+		return wire.PPPIPv4
+	case wire.EtherTypeIPv6:
+		return wire.PPPIPv6
+	case wire.EtherTypeDECnet:
+		return wire.PPPDECnet
+	case wire.EtherTypeAppleTalk:
+		return wire.PPPAtalk
+	case wire.EtherTypeNS:
+		return wire.PPPNS
+	case wire.SAPISO:
+		return wire.PPPOSI
+	case wire.SAPSTP:
+		return wire.PPPBridge
+	case wire.SAPIPX:
+		return wire.PPPIPX
 	}
 	return v
 }

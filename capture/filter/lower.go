@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sockwire/capture"
+	"sockwire/raw/wire"
 )
 
 // lowerer turns the syntax tree into conditions. It walks the expression in the order it is written,
@@ -227,7 +228,7 @@ func (l *lowerer) special(n *special) *cond {
 	case "mpls":
 		return l.mpls(n)
 	case "pppoed":
-		return l.linkProtocol(n, etherPPPoED)
+		return l.linkProtocol(n, wire.EtherTypePPPoEDisc)
 	case "pppoes":
 		return l.pppoes(n)
 	case "geneve":
@@ -275,16 +276,16 @@ func (l *lowerer) broadcast(n *special) *cond {
 	}
 	m := l.opts.Netmask.As4()
 	host := ^(uint32(m[0])<<24 | uint32(m[1])<<16 | uint32(m[2])<<8 | uint32(m[3]))
-	is := l.linkProtocol(n, etherIPv4)
+	is := l.linkProtocol(n, wire.EtherTypeIPv4)
 	return and(is, or(l.masked(l.network(16, 4), 0, host), l.masked(l.network(16, 4), host, host)))
 }
 
 func (l *lowerer) multicast(n *special) *cond {
 	switch n.proto {
 	case "ip":
-		return and(l.linkProtocol(n, etherIPv4), l.masked(l.network(16, 1), 0xe0, 0xf0))
+		return and(l.linkProtocol(n, wire.EtherTypeIPv4), l.masked(l.network(16, 1), 0xe0, 0xf0))
 	case "ip6":
-		return and(l.linkProtocol(n, etherIPv6), l.eq(l.network(24, 1), 0xff))
+		return and(l.linkProtocol(n, wire.EtherTypeIPv6), l.eq(l.network(24, 1), 0xff))
 	}
 	group := func(k uint32) *cond { return l.set(l.linkHeader(k, 1), 1) }
 	if l.lay.isWlan() {
@@ -324,7 +325,7 @@ func (l *lowerer) llcTest(n *special) *cond {
 	switch {
 	case l.lay.link == capture.LinkEthernet:
 		// 0xffff instead of LLC is Novell's raw 802.3.
-		c = and(negate(l.gt(l.linkType(0, 2), etherMaxLength)), l.ne(l.llc(0, 2), 0xffff))
+		c = and(negate(l.gt(l.linkType(0, 2), wire.EtherMaxLength)), l.ne(l.llc(0, 2), 0xffff))
 	case l.lay.isWlan():
 		c = l.masked(l.linkHeader(0, 1), wlanData, wlanTypeMask)
 	default:

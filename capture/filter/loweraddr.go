@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"sockwire/raw/wire"
 )
 
 // The conditions on addresses, networks, ports and protocols.
@@ -61,11 +63,11 @@ func (l *lowerer) hosts4(n *prim, nets []ipv4Net, proto, dir string, inverted bo
 		}
 		return c
 	case "ip":
-		typ, src, dst = etherIPv4, 12, 16
+		typ, src, dst = wire.EtherTypeIPv4, 12, 16
 	case "arp":
-		typ, src, dst = etherARP, 14, 24
+		typ, src, dst = wire.EtherTypeARP, 14, 24
 	case "rarp":
-		typ, src, dst = etherRARP, 14, 24
+		typ, src, dst = wire.EtherTypeRARP, 14, 24
 	}
 	is := l.linkProtocol(n, typ)
 	if is.kind == condFalse {
@@ -88,7 +90,7 @@ func (l *lowerer) hosts4(n *prim, nets []ipv4Net, proto, dir string, inverted bo
 }
 
 func (l *lowerer) hosts6(n *prim, nets []netip.Prefix, dir string, inverted bool) *cond {
-	is := l.linkProtocol(n, etherIPv6)
+	is := l.linkProtocol(n, wire.EtherTypeIPv6)
 	any := never
 	for _, p := range nets {
 		any = or(any, l.either(dir, func(isSrc bool) *cond {
@@ -215,7 +217,7 @@ func (l *lowerer) decnetHost(n *prim) *cond {
 	a, _ := decnetAddress(n.text)
 	addr := uint32(a&0xff)<<8 | uint32(a>>8)
 	// The flags byte says whether the header is long or short; a padding byte 0x81 may be before it.
-	return and(l.linkProtocol(n, etherDECnet), l.either(n.q.dir, func(src bool) *cond {
+	return and(l.linkProtocol(n, wire.EtherTypeDECnet), l.either(n.q.dir, func(src bool) *cond {
 		short, long := uint32(1), uint32(7)
 		if src {
 			short, long = 3, 15
@@ -241,14 +243,14 @@ func (l *lowerer) port(n *prim) *cond {
 }
 
 func (l *lowerer) ports4(n interface{ where() span }, r portRange, dir string) *cond {
-	is := l.linkProtocol(n, etherIPv4)
+	is := l.linkProtocol(n, wire.EtherTypeIPv4)
 	c := l.portProtocols(r, l.protocol4)
 	c = and(c, l.firstFragment())
 	return and(is, and(c, l.portTest(r, dir, l.transport4)))
 }
 
 func (l *lowerer) ports6(n interface{ where() span }, r portRange, dir string) *cond {
-	is := l.linkProtocol(n, etherIPv6)
+	is := l.linkProtocol(n, wire.EtherTypeIPv6)
 	c := l.portProtocols(r, l.protocol6)
 	return and(is, and(c, l.portTest(r, dir, l.transport6)))
 }
@@ -331,20 +333,20 @@ func (l *lowerer) portNumber(n *prim, s string) (port, proto uint32) {
 func (l *lowerer) ipProtocol(n interface{ where() span }, v uint32, version string) *cond {
 	switch version {
 	case "ip":
-		return and(l.linkProtocol(n, etherIPv4), l.protocol4(v))
+		return and(l.linkProtocol(n, wire.EtherTypeIPv4), l.protocol4(v))
 	case "ip6":
-		is := l.linkProtocol(n, etherIPv6)
+		is := l.linkProtocol(n, wire.EtherTypeIPv6)
 		if l.tunnels != nil {
 			return and(is, l.protocol6(v))
 		}
-		fragment := and(l.protocol6(protoFragment), l.eq(l.network(40, 1), v))
+		fragment := and(l.protocol6(wire.ProtoFragment), l.eq(l.network(40, 1), v))
 		return and(is, or(l.protocol6(v), fragment))
 	}
 	return or(l.ipProtocol(n, v, "ip"), l.ipProtocol(n, v, "ip6"))
 }
 
 func (l *lowerer) isoProtocol(n interface{ where() span }, v uint32) *cond {
-	return and(l.linkProtocol(n, sapISO), l.eq(l.networkNoSNAP(0, 1), v))
+	return and(l.linkProtocol(n, wire.SAPISO), l.eq(l.networkNoSNAP(0, 1), v))
 }
 
 func (l *lowerer) isisType(n interface{ where() span }, v uint32) *cond {
@@ -431,8 +433,8 @@ func (l *lowerer) protochain(n *prim) *cond {
 		c := and(l.linkProtocol(n, typ), &cond{kind: condDo, steps: []step{{v: varProtocol, e: protocol}, {v: varHeader, e: length}}})
 		return and(c, l.chain(v, maxChain, ip6))
 	}
-	v4 := func() *cond { return chain(etherIPv4, l.network(9, 1), l.headerLength(), false) }
-	v6 := func() *cond { return chain(etherIPv6, l.network(6, 1), l.constant(40), true) }
+	v4 := func() *cond { return chain(wire.EtherTypeIPv4, l.network(9, 1), l.headerLength(), false) }
+	v6 := func() *cond { return chain(wire.EtherTypeIPv6, l.network(6, 1), l.constant(40), true) }
 	switch n.q.proto {
 	case "ip":
 		return v4()
@@ -459,9 +461,9 @@ func (l *lowerer) chain(v uint32, more int, ip6 bool) *cond {
 		}}
 	}
 	is := func(v uint32) *cond { return l.eq(l.variable(varProtocol), v) }
-	step := and(is(protoAH), next(4, 2))
+	step := and(is(wire.ProtoAH), next(4, 2))
 	if ip6 {
-		ext := or(or(is(0), is(60)), or(is(43), is(protoFragment)))
+		ext := or(or(is(0), is(60)), or(is(43), is(wire.ProtoFragment)))
 		step = or(and(ext, next(8, 1)), step)
 	}
 	return or(found, and(step, l.chain(v, more-1, ip6)))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"sockwire/capture"
+	"sockwire/raw/wire"
 )
 
 // Relations between values that are read from headers.
@@ -87,7 +88,7 @@ func (l *lowerer) loadBytes(n *load) value {
 			is, base = l.tunnels.hasTransport(l, n), l.headerLength()
 			break
 		}
-		is = and(l.linkProtocol(n, etherIPv6), l.eq(l.network(6, 1), ipProtocols["icmp6"]))
+		is = and(l.linkProtocol(n, wire.EtherTypeIPv6), l.eq(l.network(6, 1), ipProtocols["icmp6"]))
 		payload(40)
 	default:
 		if typ, ok := etherTypes[n.proto]; ok {
@@ -100,7 +101,7 @@ func (l *lowerer) loadBytes(n *load) value {
 			break
 		}
 		// IP is tested for before the headers that the index is read from.
-		i.is = and(l.linkProtocol(n, etherIPv4), i.is)
+		i.is = and(l.linkProtocol(n, wire.EtherTypeIPv4), i.is)
 		is = and(l.eq(l.network(9, 1), ipProtocols[n.proto]), l.firstFragment())
 		base, k = l.headerLength(), uint64(l.lay.pl.k)+uint64(l.lay.nl)
 	}

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"sockwire/capture"
+	"sockwire/raw/wire"
 )
 
 // The conditions on the link header: what it carries, and its addresses.
@@ -24,14 +25,14 @@ func (l *lowerer) linkProtocol(n interface{ where() span }, v uint32) *cond {
 		return l.cookedType(n, v)
 	case capture.LinkRaw:
 		switch v {
-		case etherIPv4:
+		case wire.EtherTypeIPv4:
 			return l.version(4)
-		case etherIPv6:
+		case wire.EtherTypeIPv6:
 			return l.version(6)
 		}
 		return never
 	case capture.LinkIPv4, capture.LinkIPv6:
-		if v == etherIPv4 && l.lay.link == capture.LinkIPv4 || v == etherIPv6 && l.lay.link == capture.LinkIPv6 {
+		if v == wire.EtherTypeIPv4 && l.lay.link == capture.LinkIPv4 || v == wire.EtherTypeIPv6 && l.lay.link == capture.LinkIPv6 {
 			return always
 		}
 		return never
@@ -55,30 +56,30 @@ func (l *lowerer) atMost(n interface{ where() span }, what string, v, most uint3
 func (l *lowerer) version(v uint32) *cond { return l.masked(l.network(0, 1), v<<4, 0xf0) }
 
 func (l *lowerer) snap(oui, typ uint32) *cond {
-	return l.bytes(l.lay.pl, 0, []byte{sapSNAP, sapSNAP, 3, byte(oui >> 16), byte(oui >> 8), byte(oui), byte(typ >> 8), byte(typ)})
+	return l.bytes(l.lay.pl, 0, []byte{wire.SAPSNAP, wire.SAPSNAP, 3, byte(oui >> 16), byte(oui >> 8), byte(oui), byte(typ >> 8), byte(typ)})
 }
 
 // appleSNAP is the SNAP form of the two AppleTalk types.
 func (l *lowerer) appleSNAP(v uint32) *cond {
-	if v == etherAtalk {
+	if v == wire.EtherTypeAppleTalk {
 		return l.snap(0x080007, v)
 	}
 	return l.snap(0, v)
 }
 
 func (l *lowerer) etherType(n interface{ where() span }, v uint32) *cond {
-	isLength := func() *cond { return negate(l.gt(l.linkType(0, 2), etherMaxLength)) }
+	isLength := func() *cond { return negate(l.gt(l.linkType(0, 2), wire.EtherMaxLength)) }
 	switch v {
-	case sapISO, sapIP, sapNetBEUI:
+	case wire.SAPISO, wire.SAPIP, wire.SAPNetBEUI:
 		return and(isLength(), l.eq(l.llc(0, 2), v<<8|v))
-	case sapIPX:
-		c := or(l.eq(l.llc(0, 1), sapIPX), l.eq(l.llc(0, 2), 0xffff))
-		c = or(l.snap(0, etherIPX), c)
-		return or(l.eq(l.linkType(0, 2), etherIPX), and(isLength(), c))
-	case etherAtalk, etherAARP:
+	case wire.SAPIPX:
+		c := or(l.eq(l.llc(0, 1), wire.SAPIPX), l.eq(l.llc(0, 2), 0xffff))
+		c = or(l.snap(0, wire.EtherTypeIPX), c)
+		return or(l.eq(l.linkType(0, 2), wire.EtherTypeIPX), and(isLength(), c))
+	case wire.EtherTypeAppleTalk, wire.EtherTypeAARP:
 		return or(l.eq(l.linkType(0, 2), v), and(isLength(), l.appleSNAP(v)))
 	}
-	if v <= etherMaxLength {
+	if v <= wire.EtherMaxLength {
 		l.atMost(n, "LLC DSAP", v, 0xff)
 		return and(isLength(), l.eq(l.linkType(2, 1), v))
 	}
@@ -91,16 +92,16 @@ func (l *lowerer) cookedType(n interface{ where() span }, v uint32) *cond {
 	const novell, llc = 1, 4
 	isLLC := func() *cond { return l.eq(l.linkType(0, 2), llc) }
 	switch v {
-	case sapISO, sapIP, sapNetBEUI:
+	case wire.SAPISO, wire.SAPIP, wire.SAPNetBEUI:
 		return and(isLLC(), l.eq(l.llc(0, 2), v<<8|v))
-	case sapIPX:
-		c := and(isLLC(), or(l.eq(l.llc(0, 1), sapIPX), l.snap(0, etherIPX)))
+	case wire.SAPIPX:
+		c := and(isLLC(), or(l.eq(l.llc(0, 1), wire.SAPIPX), l.snap(0, wire.EtherTypeIPX)))
 		c = or(l.eq(l.linkType(0, 2), novell), c)
-		return or(l.eq(l.linkType(0, 2), etherIPX), c)
-	case etherAtalk, etherAARP:
+		return or(l.eq(l.linkType(0, 2), wire.EtherTypeIPX), c)
+	case wire.EtherTypeAppleTalk, wire.EtherTypeAARP:
 		return or(l.eq(l.linkType(0, 2), v), and(isLLC(), l.appleSNAP(v)))
 	}
-	if v <= etherMaxLength {
+	if v <= wire.EtherMaxLength {
 		l.atMost(n, "LLC DSAP", v, 0xff)
 		return and(isLLC(), l.eq(l.llc(0, 1), v))
 	}
@@ -111,14 +112,14 @@ func (l *lowerer) cookedType(n interface{ where() span }, v uint32) *cond {
 // llcType is for links that always have an LLC header.
 func (l *lowerer) llcType(n interface{ where() span }, v uint32) *cond {
 	switch v {
-	case sapISO, sapIP, sapNetBEUI:
+	case wire.SAPISO, wire.SAPIP, wire.SAPNetBEUI:
 		return l.eq(l.llc(0, 2), v<<8|v)
-	case sapIPX:
+	case wire.SAPIPX:
 		return l.eq(l.llc(0, 1), v)
-	case etherAtalk:
+	case wire.EtherTypeAppleTalk:
 		return l.snap(0x080007, v)
 	}
-	if v <= etherMaxLength {
+	if v <= wire.EtherMaxLength {
 		l.atMost(n, "LLC DSAP", v, 0xff)
 		return l.eq(l.llc(0, 1), v)
 	}
@@ -132,11 +133,11 @@ func (l *lowerer) llcType(n interface{ where() span }, v uint32) *cond {
 func (l *lowerer) loopbackFamily(v uint32) *cond {
 	families := []uint32{2}
 	switch {
-	case v == etherIPv6 && l.opts.Live:
+	case v == wire.EtherTypeIPv6 && l.opts.Live:
 		families = []uint32{10}
-	case v == etherIPv6:
+	case v == wire.EtherTypeIPv6:
 		families = []uint32{30, 28, 24}
-	case v != etherIPv4:
+	case v != wire.EtherTypeIPv4:
 		return never
 	}
 	family := l.linkHeader(0, 4)
@@ -159,9 +160,9 @@ func (l *lowerer) loopbackFamily(v uint32) *cond {
 // of IP can tell.
 func (l *lowerer) afterLabels(n interface{ where() span }, v uint32) *cond {
 	switch v {
-	case etherIPv4:
+	case wire.EtherTypeIPv4:
 		return and(l.bottomOfStack(), l.version(4))
-	case etherIPv6:
+	case wire.EtherTypeIPv6:
 		return and(l.bottomOfStack(), l.version(6))
 	}
 	l.fail(n, "after 'mpls' only IPv4 and IPv6 can be told")

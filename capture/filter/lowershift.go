@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"sockwire/capture"
+	"sockwire/raw/wire"
 )
 
 // Headers that shift what is written after them, and those that vary in length.
@@ -15,7 +16,7 @@ func (l *lowerer) vlan(n *special) *cond {
 	if !l.lay.hasMAC() {
 		l.unsupported(n, "vlan")
 	}
-	inBand := or(or(l.linkProtocol(n, etherVLAN), l.linkProtocol(n, etherVLANad)), l.linkProtocol(n, etherQinQ))
+	inBand := or(or(l.linkProtocol(n, wire.EtherTypeVLAN), l.linkProtocol(n, wire.EtherTypeQinQ)), l.linkProtocol(n, wire.EtherTypeQinQOld))
 	id := always
 	if n.hasNum {
 		id = l.masked(l.network(0, 2), n.num, 0xfff)
@@ -46,9 +47,9 @@ func (l *lowerer) mpls(n *special) *cond {
 	case l.lay.labels > 0:
 		c = negate(l.bottomOfStack())
 	case l.lay.link == capture.LinkEthernet:
-		c = l.linkProtocol(n, etherMPLS)
+		c = l.linkProtocol(n, wire.EtherTypeMPLS)
 	case l.lay.link == capture.LinkPPP:
-		c = l.linkProtocol(n, pppMPLS)
+		c = l.linkProtocol(n, wire.PPPMPLS)
 	default:
 		l.unsupported(n, "mpls")
 	}
@@ -62,7 +63,7 @@ func (l *lowerer) mpls(n *special) *cond {
 }
 
 func (l *lowerer) pppoes(n *special) *cond {
-	c := l.linkProtocol(n, etherPPPoES)
+	c := l.linkProtocol(n, wire.EtherTypePPPoE)
 	if n.hasNum {
 		c = and(c, l.eq(l.network(2, 2), n.num))
 	}
@@ -104,12 +105,12 @@ func (l *lowerer) newVars(node *special, n int) int {
 }
 
 func (l *lowerer) geneve(n *special) *cond {
-	c := l.tunnel(n, portGeneve, func(e *expr) *cond { return l.masked(e, 0, 0xc0) })
+	c := l.tunnel(n, wire.PortGeneve, func(e *expr) *cond { return l.masked(e, 0, 0xc0) })
 	hdr := l.newVars(n, 3)
 	typ, pl := hdr+1, hdr+2
 	start := l.alu(exAdd, l.variable(varScratch), l.constant(l.lay.pl.k+l.lay.nl+8))
 	options := l.alu(exMul, l.alu(exAnd, l.load(start, 0, 1), l.constant(0x3f)), l.constant(4))
-	isEther := l.eq(l.load(start, 2, 2), etherTEB)
+	isEther := l.eq(l.load(start, 2, 2), wire.EtherTypeTEB)
 	plus := func(v int, k uint32) *expr { return l.alu(exAdd, l.variable(v), l.constant(k)) }
 	l.intoTunnel(hdr, typ, pl)
 	return and(c, &cond{kind: condDo, steps: []step{
@@ -121,7 +122,7 @@ func (l *lowerer) geneve(n *special) *cond {
 }
 
 func (l *lowerer) vxlan(n *special) *cond {
-	c := l.tunnel(n, portVXLAN, func(e *expr) *cond { return l.eq(e, 0x08) })
+	c := l.tunnel(n, wire.PortVXLAN, func(e *expr) *cond { return l.eq(e, 0x08) })
 	hdr := l.newVars(n, 3)
 	typ, pl := hdr+1, hdr+2
 	start := l.alu(exAdd, l.variable(varScratch), l.constant(l.lay.pl.k+l.lay.nl+16))

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"sockwire/raw/wire"
 )
 
 // Names resolves the names in an expression. Its methods are called by Compile only for names that the
@@ -84,27 +86,22 @@ func (s *Files) Port(service, transport string) (uint16, bool) {
 				}
 			}
 		})
-		if len(s.ports) == 0 {
-			for name, n := range wellKnownPorts {
-				s.ports[name] = n
-			}
-		}
 	})
+	if len(s.ports) == 0 { // no services file
+		return wellKnownPort(service, transport)
+	}
 	n, ok := s.ports[service+"/"+transport]
 	return n, ok
 }
 
-// wellKnownPorts are used where there is no services file.
-var wellKnownPorts = map[string]uint16{
-	"ftp-data/tcp": 20, "ftp/tcp": 21, "ssh/tcp": 22, "telnet/tcp": 23, "smtp/tcp": 25, "time/tcp": 37, "time/udp": 37,
-	"domain/tcp": 53, "domain/udp": 53, "bootps/udp": 67, "bootpc/udp": 68, "tftp/udp": 69, "http/tcp": 80,
-	"kerberos/tcp": 88, "kerberos/udp": 88, "pop3/tcp": 110, "sunrpc/tcp": 111, "sunrpc/udp": 111, "ntp/udp": 123,
-	"netbios-ns/udp": 137, "netbios-dgm/udp": 138, "netbios-ssn/tcp": 139, "imap2/tcp": 143, "imap/tcp": 143,
-	"snmp/udp": 161, "snmp/tcp": 161, "snmp-trap/udp": 162, "snmp-trap/tcp": 162, "bgp/tcp": 179, "ldap/tcp": 389,
-	"ldap/udp": 389, "https/tcp": 443, "https/udp": 443, "microsoft-ds/tcp": 445, "isakmp/udp": 500, "syslog/udp": 514,
-	"submission/tcp": 587, "ldaps/tcp": 636, "domain-s/tcp": 853, "imaps/tcp": 993, "pop3s/tcp": 995,
-	"radius/udp": 1812, "nfs/tcp": 2049, "nfs/udp": 2049, "mysql/tcp": 3306, "postgresql/tcp": 5432, "sip/tcp": 5060,
-	"sip/udp": 5060, "mdns/udp": 5353, "x11/tcp": 6000, "http-alt/tcp": 8080, "http-alt/udp": 8080,
+func wellKnownPort(service, transport string) (uint16, bool) {
+	switch transport {
+	case "tcp":
+		return wire.ServicePort(service, wire.ProtoTCP)
+	case "udp":
+		return wire.ServicePort(service, wire.ProtoUDP)
+	}
+	return 0, false
 }
 
 // Protocol implements Names.
@@ -122,21 +119,12 @@ func (s *Files) Protocol(name string) (uint8, bool) {
 				}
 			}
 		})
-		if len(s.protos) == 0 {
-			for name, n := range wellKnownProtocols {
-				s.protos[name] = n
-			}
-		}
 	})
+	if len(s.protos) == 0 { // no protocols file
+		return wire.ProtocolNumber(name)
+	}
 	n, ok := s.protos[name]
 	return n, ok
-}
-
-// wellKnownProtocols are used where there is no protocols file.
-var wellKnownProtocols = map[string]uint8{
-	"ip": 0, "icmp": 1, "igmp": 2, "ipencap": 4, "tcp": 6, "egp": 8, "igp": 9, "udp": 17, "ipv6": 41, "ipv6-route": 43,
-	"ipv6-frag": 44, "rsvp": 46, "gre": 47, "esp": 50, "ah": 51, "ipv6-icmp": 58, "ipv6-nonxt": 59, "ipv6-opts": 60,
-	"eigrp": 88, "ospf": 89, "ipip": 94, "pim": 103, "vrrp": 112, "l2tp": 115, "sctp": 132, "udplite": 136,
 }
 
 // Hosts implements Names. Case does not matter; the addresses are sorted and each is given once.

@@ -3,60 +3,8 @@ package filter
 import (
 	"maps"
 	"slices"
-)
 
-// EtherTypes, see IEEE 802 numbers.
-const (
-	etherNS     = 0x0600
-	etherIPv4   = 0x0800
-	etherARP    = 0x0806
-	etherMOPDL  = 0x6001
-	etherMOPRC  = 0x6002
-	etherDECnet = 0x6003
-	etherLAT    = 0x6004
-	etherSCA    = 0x6007
-	etherTEB    = 0x6558 // transparent Ethernet bridging
-	etherRARP   = 0x8035
-	etherAtalk  = 0x809b
-	etherAARP   = 0x80f3
-	etherVLAN   = 0x8100
-	etherIPX    = 0x8137
-	etherIPv6   = 0x86dd
-	etherSlow   = 0x8809
-	etherMPLS   = 0x8847
-	etherMPLSmc = 0x8848
-	etherPPPoED = 0x8863
-	etherPPPoES = 0x8864
-	etherVLANad = 0x88a8
-	etherLLDP   = 0x88cc
-	etherLoop   = 0x9000
-	etherQinQ   = 0x9100
-
-	// etherMaxLength is the largest value of the type field that is a length (IEEE 802.3).
-	etherMaxLength = 1500
-)
-
-// LLC service access points and control bytes (IEEE 802.2).
-const (
-	sapIP      = 0x06
-	sapSTP     = 0x42
-	sapSNAP    = 0xaa
-	sapIPX     = 0xe0
-	sapNetBEUI = 0xf0
-	sapISO     = 0xfe
-)
-
-// PPP protocol numbers.
-const (
-	pppIPv4   = 0x0021
-	pppOSI    = 0x0023
-	pppNS     = 0x0025
-	pppDECnet = 0x0027
-	pppAtalk  = 0x0029
-	pppIPX    = 0x002b
-	pppBridge = 0x0031
-	pppIPv6   = 0x0057
-	pppMPLS   = 0x0281
+	"sockwire/raw/wire"
 )
 
 // ISO network layer protocol identifiers (ISO/IEC TR 9577).
@@ -66,36 +14,27 @@ const (
 	nlpidISIS = 0x83
 )
 
-const (
-	protoFragment = 44
-	protoAH       = 51
-	protoNone     = 59
-
-	portGeneve = 6081
-	portVXLAN  = 4789
-)
-
 // ipProtocols are the numbers of the keywords that name an IP protocol.
 var ipProtocols = map[string]uint32{
-	"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "esp": 50, "ah": protoAH, "icmp6": 58, "igrp": 88, "pim": 103,
-	"vrrp": 112, "carp": 112, "sctp": 132,
+	"icmp": wire.ProtoICMP, "igmp": wire.ProtoIGMP, "tcp": wire.ProtoTCP, "udp": wire.ProtoUDP, "esp": wire.ProtoESP, "ah": wire.ProtoAH,
+	"icmp6": wire.ProtoICMPv6, "igrp": wire.ProtoEIGRP, "pim": wire.ProtoPIM, "vrrp": wire.ProtoVRRP, "carp": wire.ProtoVRRP, "sctp": wire.ProtoSCTP,
 }
 
 // etherTypes are the numbers of the keywords that name an EtherType.
 var etherTypes = map[string]uint32{
-	"ip": etherIPv4, "ip6": etherIPv6, "arp": etherARP, "rarp": etherRARP, "atalk": etherAtalk, "aarp": etherAARP,
-	"decnet": etherDECnet, "sca": etherSCA, "lat": etherLAT, "mopdl": etherMOPDL, "moprc": etherMOPRC,
+	"ip": wire.EtherTypeIPv4, "ip6": wire.EtherTypeIPv6, "arp": wire.EtherTypeARP, "rarp": wire.EtherTypeRARP, "atalk": wire.EtherTypeAppleTalk, "aarp": wire.EtherTypeAARP,
+	"decnet": wire.EtherTypeDECnet, "sca": wire.EtherTypeSCA, "lat": wire.EtherTypeLAT, "mopdl": wire.EtherTypeMOPDL, "moprc": wire.EtherTypeMOPRC,
 }
 
 // linkProtocols are the names that "link proto" takes, beside numbers.
 var linkProtocols = func() map[string]uint32 {
-	m := map[string]uint32{"lldp": etherLLDP, "loopback": etherLoop, "slow": etherSlow}
+	m := map[string]uint32{"lldp": wire.EtherTypeLLDP, "loopback": wire.EtherTypeLoop, "slow": wire.EtherTypeSlow}
 	maps.Copy(m, etherTypes)
 	maps.Copy(m, saps)
 	return m
 }()
 
-var saps = map[string]uint32{"iso": sapISO, "stp": sapSTP, "ipx": sapIPX, "netbeui": sapNetBEUI}
+var saps = map[string]uint32{"iso": wire.SAPISO, "stp": wire.SAPSTP, "ipx": wire.SAPIPX, "netbeui": wire.SAPNetBEUI}
 
 var nlpids = map[string]uint32{"esis": nlpidESIS, "isis": nlpidISIS, "clnp": nlpidCLNP}
 
