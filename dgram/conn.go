@@ -50,7 +50,7 @@ type Conn struct {
 		rest []Datagram
 	}
 	out  outgoing // of Send and SendAll, which wait for room
-	back outgoing // of Reply, which does not
+	back outgoing // of Reply and TrySend, which do not
 	errs struct { // for reading the error queue beside a receive
 		sync.Mutex
 		*Batch
@@ -282,6 +282,12 @@ func (c *Conn) Reply(d *Datagram, payload []byte) error {
 	if c.markReplies {
 		m.TTL = answerTTL
 	}
+	return c.TrySend(m)
+}
+
+// TrySend is Send for any message, without waiting: neither for room, without which it fails with [ErrNoRoom], nor for
+// another send that does. A deadline has no effect on it.
+func (c *Conn) TrySend(m Message) error {
 	_, err := c.sendOne(&c.back, m)
 	return err
 }

@@ -4,8 +4,10 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"syscall"
 	"time"
 
 	"sockwire/cmd/internal/cli"
@@ -20,7 +22,9 @@ func main() { cli.Main(run) }
 type options struct {
 	both, forward, backward string
 	four, six               bool
-	maxClients, head        int
+	maxClients, perAddress  int
+	head                    int
+	services                bool
 	idle, duration          time.Duration
 	json, verbose, quiet    bool
 	config                  relay.Config
@@ -67,7 +71,9 @@ func newCommand(o *options) *cli.Command {
 	f.StringVar(&o.backward, "backward", "", "`EXPRESSION` from the target to clients; it takes the place of --impair")
 	f.BoolVarP(&o.four, "ipv4", "4", false, "IPv4 only")
 	f.BoolVarP(&o.six, "ipv6", "6", false, "IPv6 only")
-	f.IntVar(&o.maxClients, "max-clients", 1024, "at most `N` clients at a time")
+	f.IntVar(&o.maxClients, "max-clients", 1024, "at most `N` clients at a time; the one silent longest makes room for a new one")
+	f.IntVar(&o.perAddress, "max-per-address", 0, "at most `N` clients of one IPv4 address or IPv6 /64, a quarter of --max-clients unless told")
+	f.BoolVar(&o.services, "answer-services", false, "take clients on ports of well-known services too, such as all below 1024")
 	cli.DurationVar(f, &o.idle, "idle", "", time.Minute, "forget a client that is silent for `TIME`")
 	cli.DurationVar(f, &o.duration, "duration", "", 0, "stop after `TIME`")
 	f.IntVar(&o.head, "head", 16, "show `N` bytes of each payload in records")
@@ -96,6 +102,8 @@ func (o *options) check(args []string) error {
 		return cli.Usagef("%s and %s are of different kinds", args[0], args[1])
 	case o.maxClients < 1:
 		return cli.Usagef("--max-clients is at least 1")
+	case o.perAddress < 0:
+		return cli.Usagef("--max-per-address cannot be negative")
 	case o.head < 0 || o.head > 65535:
 		return cli.Usagef("--head is 0 to 65535")
 	}
@@ -115,7 +123,7 @@ func (o *options) check(args []string) error {
 	}
 	o.config = relay.Config{
 		Network: ends[0].Network, Listen: ends[0].Text, Target: ends[1].Text, Forward: forward, Backward: backward,
-		MaxClients: o.maxClients, Idle: o.idle,
+		MaxClients: o.maxClients, MaxPerAddress: o.perAddress, AnswerServices: o.services, Idle: o.idle,
 	}
 	return nil
 }
@@ -146,6 +154,10 @@ type summary struct {
 	Forward    impair.Totals `json:"forward"`
 	Backward   impair.Totals `json:"backward"`
 	Refused    uint64        `json:"refused"`
+	Replaced   int           `json:"replaced"`
+	Forged     uint64        `json:"forged"`
+	NoSocket   uint64        `json:"no_socket"`
+	NoRoom     uint64        `json:"no_room"`
 	SendErrors uint64        `json:"send_errors"`
 	Overrun    uint64        `json:"overrun"`
 	Elapsed    int64         `json:"elapsed_ns"`
@@ -167,37 +179,36 @@ func relayAll(ctx context.Context, env *cli.Env, o *options) error {
 	}
 	env.Warnf("relaying %v to %s", r.Addr(), o.config.Target)
 	start := time.Now()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	if o.duration > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.duration)
-		defer cancel()
+		defer time.AfterFunc(o.duration, cancel).Stop()
 	}
 	status := func() string { return totalsText(r.Totals()) }
 	env.OnStatus(status)
 	stop := env.Progress(status)
-	flush := make(chan struct{})
+	over, watched := make(chan struct{}), make(chan struct{})
 	go func() {
-		for t := time.NewTicker(100 * time.Millisecond); ; {
-			select {
-			case <-flush:
-				t.Stop()
-				return
-			case <-t.C:
-				env.Stdout.Flush()
-			}
+		defer close(watched)
+		if watch(env, r, over) != nil {
+			cancel() // nobody reads any more
 		}
 	}()
 	err = r.Run(ctx)
-	close(flush)
+	close(over)
+	<-watched
 	stop()
 	t := r.Totals()
 	if o.json {
-		env.Stdout.JSON(summary{"summary", t.Clients, t.Forward, t.Backward, t.Refused, t.SendErrors, t.Overrun, time.Since(start).Nanoseconds()})
+		env.Stdout.JSON(summary{
+			Type: "summary", Clients: t.Clients, Forward: t.Forward, Backward: t.Backward, Refused: t.Refused, Replaced: t.Replaced, Forged: t.Forged,
+			NoSocket: t.NoSocket, NoRoom: t.NoRoom, SendErrors: t.SendErrors, Overrun: t.Overrun, Elapsed: time.Since(start).Nanoseconds(),
+		})
 	} else if !o.quiet {
 		env.Warnf("%s", totalsText(t))
-	}
-	if t.Overrun > 0 {
-		env.Warnf("the relay's own receive buffers lost %d datagrams: the records are not all", t.Overrun)
+		for _, line := range troubles(t) {
+			env.Warnf("%s", line)
+		}
 	}
 	if err == nil && t.Forward.Packets == 0 {
 		return cli.ErrNo
@@ -205,12 +216,81 @@ func relayAll(ctx context.Context, env *cli.Env, o *options) error {
 	return err
 }
 
+// watch writes out what is there to be read, and says what goes wrong when it begins to, until over or until it cannot write.
+func watch(env *cli.Env, r *relay.Relay, over <-chan struct{}) error {
+	const lookEvery = 5 // writes: to add up the totals takes a while
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	var told troublesTold
+	for n := 0; ; n++ {
+		if n%lookEvery == 0 {
+			told.tell(env, r.Totals())
+		}
+		select {
+		case <-over:
+			told.tell(env, r.Totals())
+			return nil
+		case <-tick.C:
+			if err := env.Stdout.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// troublesTold says once of each kind of trouble that it has begun.
+type troublesTold struct{ full, replaced, forged, noSocket bool }
+
+func (told *troublesTold) tell(env *cli.Env, t relay.Totals) {
+	begins := func(n uint64, told *bool) bool {
+		first := n > 0 && !*told
+		*told = n > 0
+		return first
+	}
+	if begins(t.Refused, &told.full) {
+		env.Warnf("a client is refused: there are too many, and none is silent (--max-clients, --max-per-address)")
+	}
+	if begins(uint64(t.Replaced), &told.replaced) {
+		env.Warnf("a silent client makes room for a new one: there are too many (--max-clients, --max-per-address)")
+	}
+	if begins(t.Forged, &told.forged) {
+		env.Warnf("a datagram is refused: it comes from the address of the target, the relay or a service (--answer-services)")
+	}
+	if begins(t.NoSocket, &told.noSocket) {
+		env.Warnf("a client is refused: %v", t.SocketError)
+		if errors.Is(t.SocketError, syscall.EMFILE) {
+			env.Warnf("hint: each client needs a socket; %s", cli.FilesHint)
+		}
+	}
+}
+
 func totalsText(t relay.Totals) string {
-	return fmt.Sprintf("%d clients; forward %s; backward %s", t.Clients, directionText(t.Forward), directionText(t.Backward))
+	return fmt.Sprintf("%s; forward %s; backward %s", cli.Plural(t.Clients, "client"), directionText(t.Forward), directionText(t.Backward))
+}
+
+// troubles says what did not go as it was to, a line each.
+func troubles(t relay.Totals) (lines []string) {
+	for _, part := range []struct {
+		n          uint64
+		what, text string
+	}{
+		{uint64(t.Replaced), "client", "made room for others"},
+		{t.Refused, "datagram", "refused: too many clients"},
+		{t.Forged, "datagram", "refused: from the address of the target, the relay or a service"},
+		{t.NoSocket, "datagram", "refused: no socket for the client"},
+		{t.NoRoom, "datagram", "lost: no room in this host's send buffer"},
+		{t.SendErrors, "datagram", "could not be sent, or the network said so"},
+		{t.Overrun, "datagram", "lost in the relay's own receive buffers: the records are not all"},
+	} {
+		if part.n > 0 {
+			lines = append(lines, cli.Plural(part.n, part.what)+" "+part.text)
+		}
+	}
+	return lines
 }
 
 func directionText(t impair.Totals) string {
-	text := fmt.Sprintf("%d datagrams, %d delivered", t.Packets, t.Deliveries)
+	text := fmt.Sprintf("%s, %d delivered", cli.Plural(t.Packets, "datagram"), t.Deliveries)
 	for _, part := range []struct {
 		n    uint64
 		text string
@@ -224,7 +304,8 @@ func directionText(t impair.Totals) string {
 }
 
 func describe(r *relay.Record) string {
-	text := fmt.Sprintf("%s %v %s #%d %d bytes", r.Arrival.Format("15:04:05.000000"), r.Direction, cli.Escape(r.Client.String()), r.Seq, r.Size)
+	text := fmt.Sprintf("%s %v %s #%d %s", r.Arrival.Format("15:04:05.000000"), r.Direction, cli.Escape(r.Client.String()), r.Seq,
+		cli.Plural(r.Size, "byte"))
 	if r.Drop != impair.None {
 		return text + " dropped: " + r.Drop.String()
 	}

@@ -9,7 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -26,8 +26,14 @@ type Config struct {
 	Forward  impair.Config // from clients to the target
 	Backward impair.Config // from the target to clients
 
-	MaxClients int           // more are refused and counted; 0 means 1024
-	Idle       time.Duration // a client that is silent for so long is forgotten; 0 means a minute
+	// MaxClients is how many clients there are at a time; 0 means 1024. MaxPerAddress is how many of them have one IPv4 address
+	// or are in one IPv6 network of 64 bits; 0 means a quarter of MaxClients, and this host's loopback addresses have no such limit.
+	// Beyond either, the client that has been silent longest makes room, one that has sent a single datagram first; where
+	// all have sent something within the last second, the new one is refused.
+	MaxClients, MaxPerAddress int
+	Idle                      time.Duration // a client that is silent for so long is forgotten; 0 means a minute
+	// AnswerServices allows clients on the ports of well-known services: see dgram.Conn.Unanswerable.
+	AnswerServices bool
 
 	// Record, if set, is called once for each datagram, when it is known what became of it, one call at a time.
 	// The Record is valid during the call. Head is how many bytes of the payload as it arrived it shows.
@@ -62,19 +68,26 @@ type Record struct {
 type Totals struct {
 	Forward, Backward impair.Totals
 	Clients           int    // ever
-	Refused           uint64 // datagrams of clients beyond MaxClients
-	SendErrors        uint64 // deliveries that this host refused, and errors told by the network
+	Replaced          int    // clients that made room for others
+	Refused           uint64 // datagrams of clients beyond MaxClients or MaxPerAddress
+	Forged            uint64 // datagrams that no client sends: with the relay's own address, its target's, or a service's
+	NoSocket          uint64 // datagrams of clients for which this host had no socket; SocketError says why
+	SocketError       error  // the first such
+	NoRoom            uint64 // deliveries for which this host's send buffer had no room
+	SendErrors        uint64 // other deliveries that this host refused, and errors told by the network
 	// Overrun counts datagrams that the relay's own receive buffers lost. Unless it is 0, the records are not all.
 	Overrun uint64
 }
 
 // Relay is a running relay. Make one with New, start it with Run.
 type Relay struct {
-	cfg    Config
-	listen *dgram.Conn
+	cfg     Config
+	listen  *dgram.Conn
+	targets []dgram.Addr
 
 	mu      sync.Mutex
 	clients map[dgram.Addr]*client
+	perAddr map[netip.Prefix]int
 	totals  Totals // of clients that are gone
 	closed  bool
 	wg      sync.WaitGroup
@@ -90,6 +103,9 @@ func New(ctx context.Context, cfg Config) (*Relay, error) {
 	if cfg.MaxClients <= 0 {
 		cfg.MaxClients = 1024
 	}
+	if cfg.MaxPerAddress <= 0 {
+		cfg.MaxPerAddress = max(cfg.MaxClients/4, 1)
+	}
 	if cfg.Idle <= 0 {
 		cfg.Idle = time.Minute
 	}
@@ -98,14 +114,38 @@ func New(ctx context.Context, cfg Config) (*Relay, error) {
 			return nil, fmt.Errorf("relay: %w", err)
 		}
 	}
-	if _, err := dgram.Resolve(ctx, cfg.Network, cfg.Target); err != nil {
+	targets, err := dgram.Resolve(ctx, cfg.Network, cfg.Target)
+	if err != nil {
 		return nil, fmt.Errorf("relay: target: %w", err)
 	}
-	c, err := dgram.Listen(ctx, cfg.Network, cfg.Listen, socket)
+	listening := *socket
+	listening.AnswerServices = cfg.AnswerServices
+	c, err := dgram.Listen(ctx, cfg.Network, cfg.Listen, &listening)
 	if err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
-	return &Relay{cfg: cfg, listen: c, clients: map[dgram.Addr]*client{}}, nil
+	r := &Relay{cfg: cfg, listen: c, targets: targets, clients: map[dgram.Addr]*client{}, perAddr: map[netip.Prefix]int{}}
+	if err := r.checkTarget(ctx); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("relay: %w", err)
+	}
+	return r, nil
+}
+
+// checkTarget refuses a target that is the relay itself: one datagram would go round for ever.
+func (r *Relay) checkTarget(ctx context.Context) error {
+	up, err := dgram.Dial(ctx, r.cfg.Network, r.cfg.Target, nil)
+	if err != nil {
+		return nil // told when it is needed: the target may come later
+	}
+	defer up.Close()
+	here, target := r.listen.LocalAddr(), up.RemoteAddr()
+	to := target.IP.Addr()
+	thisHost := to.IsLoopback() || to == up.LocalAddr().IP.Addr()
+	if here == target || here.IP.Addr().IsUnspecified() && here.IP.Port() == target.IP.Port() && thisHost {
+		return fmt.Errorf("the target %v is where the relay itself listens", target)
+	}
+	return nil
 }
 
 // socket is how the relay's sockets are set up: with room for bursts.
@@ -152,10 +192,10 @@ func (r *Relay) receive(ctx context.Context) error {
 	return nil
 }
 
-// unread takes what has arrived at a socket and was not read. New arrivals must not keep us here.
+// unread takes what has arrived at a socket by now and was not read. New arrivals do not keep us here.
 func unread(c *dgram.Conn, b *dgram.Batch, take func(*dgram.Datagram)) {
-	const most = 200 * time.Millisecond
-	for end := time.Now().Add(most); time.Now().Before(end); {
+	const most = 200 * time.Millisecond // of errors that keep coming in
+	for now := time.Now(); time.Since(now) < most; {
 		ds, err := c.TryReceiveBatch(b)
 		var told *dgram.NetworkError
 		if err != nil && !errors.As(err, &told) || err == nil && len(ds) == 0 {
@@ -164,12 +204,15 @@ func unread(c *dgram.Conn, b *dgram.Batch, take func(*dgram.Datagram)) {
 		for i := range ds {
 			take(&ds[i])
 		}
+		if n := len(ds); n > 0 && ds[n-1].Time.After(now) {
+			return
+		}
 	}
 }
 
 func (r *Relay) pass(ctx context.Context, d *dgram.Datagram) {
 	// A client that is forgotten at this very moment takes nothing more; the next one of its address does.
-	for c := r.client(ctx, d.From); c != nil && !c.forward.take(d); c = r.client(ctx, d.From) {
+	for c := r.client(ctx, d); c != nil && !c.forward.take(d); c = r.client(ctx, d) {
 	}
 }
 
@@ -189,99 +232,6 @@ func (r *Relay) stop() {
 	r.totals.SendErrors += reported(r.listen)
 	r.closed = true
 	r.listen.Close()
-}
-
-// client is one client and the socket that speaks to the target for it.
-type client struct {
-	addr              dgram.Addr
-	up                *dgram.Conn
-	forward, backward *stream
-	batch             *dgram.Batch
-	answered          chan struct{} // closed when its answers are read no more
-}
-
-// client returns the state of a client, new if need be; nil if there are too many.
-func (r *Relay) client(ctx context.Context, addr dgram.Addr) *client {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if c := r.clients[addr]; c != nil {
-		return c
-	}
-	if len(r.clients) >= r.cfg.MaxClients {
-		r.totals.Refused++
-		return nil
-	}
-	up, err := dgram.Dial(ctx, r.cfg.Network, r.cfg.Target, socket)
-	if err != nil {
-		r.totals.SendErrors++
-		return nil
-	}
-	c := &client{addr: addr, up: up, batch: up.NewBatch(16, 1<<16), answered: make(chan struct{})}
-	// Every client has random numbers of its own, so that one does not change what happens to another.
-	offset := uint64(r.totals.Clients) << 32
-	c.forward = r.stream(Forward, c, r.cfg.Forward, offset, func(b []byte, tos uint8) error {
-		_, err := up.SendAll([]dgram.Message{{Payload: b, TOS: tos}})
-		return err
-	})
-	back := r.listen
-	c.backward = r.stream(Backward, c, r.cfg.Backward, offset+1<<31, func(b []byte, tos uint8) error {
-		_, err := back.SendAll([]dgram.Message{{Payload: b, To: addr, TOS: tos}})
-		return err
-	})
-	r.totals.Clients++
-	r.clients[addr] = c
-	r.wg.Go(func() { r.answers(c) })
-	return c
-}
-
-// answers passes back what the target sends to a client, until its socket waits no more.
-func (r *Relay) answers(c *client) {
-	defer close(c.answered)
-	for {
-		ds, err := c.up.ReceiveBatch(c.batch)
-		var told *dgram.NetworkError
-		if err != nil && !errors.As(err, &told) {
-			return
-		}
-		for i := range ds {
-			c.backward.take(&ds[i])
-		}
-	}
-}
-
-// forget ends the clients that have been silent since before.
-func (r *Relay) forget(before time.Time) {
-	r.mu.Lock()
-	var gone []*client
-	for addr, c := range r.clients {
-		if c.forward.quietSince(before) && c.backward.quietSince(before) {
-			delete(r.clients, addr)
-			gone = append(gone, c)
-		}
-	}
-	r.mu.Unlock()
-	for _, c := range gone {
-		r.end(c)
-	}
-}
-
-// end delivers what is held back for a client, closes its socket and adds up its totals.
-func (r *Relay) end(c *client) {
-	c.forward.finish()
-	_ = c.up.SetReadDeadline(time.Unix(1, 0))
-	<-c.answered // an error that it has taken from the queue is counted by now
-	_ = c.up.SetReadDeadline(time.Time{})
-	unread(c.up, c.batch, func(d *dgram.Datagram) { c.backward.take(d) })
-	overrun := drops(c.up)
-	told := reported(c.up)
-	c.up.Close()
-	c.backward.finish()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	addTotals(&r.totals.Forward, c.forward.im.Totals())
-	addTotals(&r.totals.Backward, c.backward.im.Totals())
-	r.totals.SendErrors += c.forward.failed + c.backward.failed + told
-	r.totals.Overrun += overrun
 }
 
 // reported is how many errors the network has told a socket of.
@@ -312,6 +262,7 @@ func (r *Relay) Totals() Totals {
 				addTotals(&t.Backward, s.im.Totals())
 			}
 			t.SendErrors += s.failed
+			t.NoRoom += s.noRoom
 			s.mu.Unlock()
 		}
 		t.SendErrors += reported(c.up)
@@ -336,140 +287,6 @@ func addTotals(sum *impair.Totals, t impair.Totals) {
 	sum.Truncated += t.Truncated
 	sum.Deliveries += t.Deliveries
 	sum.Delivered += t.Delivered
-}
-
-// stream is one direction of one client: decisions, and what is not due yet.
-type stream struct {
-	relay     *Relay
-	direction Direction
-	client    *client
-	send      func(b []byte, tos uint8) error
-
-	mu       sync.Mutex
-	im       *impair.Impairer
-	queue    impair.Queue[delivery]
-	timer    *time.Timer
-	last     time.Time // of the last arrival
-	order    uint64
-	failed   uint64
-	finished bool
-}
-
-// delivery is a datagram on its way out, or its copy.
-type delivery struct {
-	*held
-	copy bool
-}
-
-// held is a datagram that is not delivered yet. The buffer holds the payload after damage.
-type held struct {
-	record  Record
-	payload []byte
-	tos     uint8
-	left    int // deliveries to go
-}
-
-func (r *Relay) stream(direction Direction, c *client, cfg impair.Config, offset uint64, send func([]byte, uint8) error) *stream {
-	if offset != 0 {
-		cfg.Seed += offset
-	}
-	im, _ := impair.New(cfg) // checked by New
-	s := &stream{relay: r, direction: direction, client: c, send: send, im: im, last: time.Now()}
-	s.timer = time.AfterFunc(time.Hour, s.tick)
-	s.timer.Stop()
-	return s
-}
-
-// take decides what becomes of an arrival and delivers what is due. It tells whether the stream still takes any.
-func (s *stream) take(d *dgram.Datagram) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.finished {
-		return false
-	}
-	now := time.Now()
-	s.last = now
-	h := &held{tos: d.TOS}
-	h.record.Direction, h.record.Client = s.direction, s.client.addr
-	h.record.Decision = s.im.Decide(now, len(d.Payload))
-	h.record.Head = append([]byte(nil), d.Payload[:min(s.relay.cfg.Head, len(d.Payload))]...)
-	decision := &h.record.Decision
-	if decision.Drop != impair.None {
-		s.relay.record(&h.record)
-		return true
-	}
-	h.payload = decision.Apply(append([]byte(nil), d.Payload...))
-	h.left = 1
-	if decision.Duplicated() {
-		h.left = 2
-		s.queue.PushCopy(decision.DueCopy, delivery{h, true})
-	}
-	if decision.Behind > 0 {
-		s.queue.Hold(decision.Due, decision.Behind, delivery{h, false})
-	} else {
-		s.queue.Push(decision.Due, delivery{h, false})
-	}
-	s.deliver(now)
-	return true
-}
-
-func (s *stream) tick() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.finished {
-		s.deliver(time.Now())
-	}
-}
-
-// deliver sends what is due and sets the timer for what is not.
-func (s *stream) deliver(now time.Time) {
-	for {
-		d, _, ok := s.queue.Pop(now)
-		if !ok {
-			break
-		}
-		s.put(d)
-	}
-	if due, ok := s.queue.Next(); ok {
-		s.timer.Reset(time.Until(due))
-	}
-}
-
-func (s *stream) put(d delivery) {
-	if err := s.send(d.payload, d.tos); err != nil && !errors.Is(err, net.ErrClosed) {
-		s.failed++
-	}
-	s.order++
-	r := &d.record
-	if d.copy {
-		r.DeliveredCopy, r.OrderCopy = time.Now(), s.order
-	} else {
-		r.Delivered, r.Order = time.Now(), s.order
-	}
-	if d.left--; d.left == 0 {
-		s.relay.record(r)
-	}
-}
-
-func (s *stream) quietSince(before time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.last.Before(before)
-}
-
-// finish delivers all that is held back, in the order in which it would have gone.
-func (s *stream) finish() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.finished = true
-	s.timer.Stop()
-	for {
-		d, _, ok := s.queue.Pop(time.Now().Add(24 * time.Hour))
-		if !ok {
-			return
-		}
-		s.put(d)
-	}
 }
 
 func (r *Relay) record(rec *Record) {

@@ -196,36 +196,6 @@ func TestManyClientsBothWays(t *testing.T) {
 	}
 }
 
-func TestClientsAreBounded(t *testing.T) {
-	target := listen(t)
-	r, stop := running(t, Config{Target: target.LocalAddr().String(), MaxClients: 2})
-	clients := []*dgram.Conn{listen(t), listen(t), listen(t)}
-	send := func(c *dgram.Conn) {
-		if err := c.Send([]byte("x"), r.Addr()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, c := range clients {
-		send(c)
-	}
-	for end := time.Now().Add(10 * time.Second); r.Totals().Refused == 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
-	}
-	if totals := r.Totals(); totals.Refused != 1 || totals.Clients != 2 || totals.Forward.Packets != 2 {
-		t.Fatalf("%+v", totals)
-	}
-	r.forget(time.Now().Add(time.Hour)) // there is room again
-	send(clients[2])
-	b := make([]byte, 10)
-	for range 3 {
-		if _, err := target.Receive(b); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if totals := stop(); totals.Refused != 1 || totals.Clients != 3 || totals.Forward.Deliveries != 3 {
-		t.Errorf("%+v", totals)
-	}
-}
-
 // Silent clients are forgotten without being asked to.
 func TestIdle(t *testing.T) {
 	target := listen(t)
@@ -292,7 +262,7 @@ func TestAnswersOfTheForgotten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone := r.client(t.Context(), c.LocalAddr())
+	gone := r.client(t.Context(), &dgram.Datagram{From: c.LocalAddr()})
 	_ = gone.up.SetReadDeadline(time.Unix(1, 0)) // its reader is held up, for ever
 	<-gone.answered
 	for range 40 {

@@ -2,13 +2,13 @@
 _dgrelay() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
 	case $previous in
-	--impair|-x|--forward|--backward|--max-clients|--idle|--duration|--head|--completion)
+	--impair|-x|--forward|--backward|--max-clients|--max-per-address|--idle|--duration|--head|--completion)
 		COMPREPLY=($(compgen -f -- "$current"))
 		return
 		;;
 	esac
 	case $current in
-	-*) COMPREPLY=($(compgen -W '--impair -x --forward --backward --ipv4 -4 --ipv6 -6 --max-clients --idle --duration --head --json --verbose -v --quiet -q --help -h --version --man --completion' -- "$current")) ;;
+	-*) COMPREPLY=($(compgen -W '--impair -x --forward --backward --ipv4 -4 --ipv6 -6 --max-clients --max-per-address --answer-services --idle --duration --head --json --verbose -v --quiet -q --help -h --version --man --completion' -- "$current")) ;;
 	*) COMPREPLY=($(compgen -f -- "$current")) ;;
 	esac
 }

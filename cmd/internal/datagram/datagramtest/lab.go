@@ -47,11 +47,17 @@ func (s scripts) Run() int {
 // Command returns the command under test, with arguments, to be run on a lab host.
 func Command(ctx context.Context, t testing.TB, h *netlab.Host, args ...string) *exec.Cmd {
 	t.Helper()
+	return CommandAfter(ctx, t, h, ":", args...)
+}
+
+// CommandAfter is Command with something that a shell does before, such as setting a limit.
+func CommandAfter(ctx context.Context, t testing.TB, h *netlab.Host, before string, args ...string) *exec.Cmd {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := h.Command(ctx, self, args...)
+	cmd := h.Command(ctx, "/bin/sh", append([]string{"-c", before + `; exec "$0" "$@"`, self}, args...)...)
 	cmd.Env = append(cmd.Environ(), asCommand+"=1")
 	return cmd
 }
