@@ -7,10 +7,13 @@ import (
 	"log"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
+	"testing"
 	"time"
 
 	"sockwire/raw"
+	"sockwire/raw/netlab"
 	"sockwire/raw/probe"
 )
 
@@ -55,5 +58,38 @@ func ExamplePinger() {
 		default:
 			fmt.Printf("%v echo %d: %v, %v\n", e.Target, e.Seq, e.Outcome, e.Cause)
 		}
+	}
+}
+
+// Is a host there, and how far away?
+func ExamplePingHost() {
+	e, err := raw.PingHost(context.Background(), netip.MustParseAddr("127.0.0.1"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(e.Outcome, e.From, e.RTT < time.Second)
+}
+
+// An example that needs a socket of its own cannot be skipped, so it has no output comment and runs here.
+func TestExamplePingHost(t *testing.T) {
+	netlab.Need(t)
+	f, err := os.Create(filepath.Join(t.TempDir(), "stdout"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	stdout := os.Stdout
+	os.Stdout = f
+	ExamplePingHost()
+	os.Stdout = stdout
+	if got, err := os.ReadFile(f.Name()); err != nil || string(got) != "answered 127.0.0.1 true\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+	// One that is not there, and one that cannot be.
+	if e, err := raw.PingHost(t.Context(), netip.MustParseAddr("203.0.113.1")); err != nil || e.Outcome != probe.Lost {
+		t.Errorf("%+v, %v", e, err)
+	}
+	if _, err := raw.PingHost(t.Context(), netip.Addr{}); err == nil {
+		t.Error("no host at all was pinged")
 	}
 }

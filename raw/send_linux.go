@@ -236,7 +236,7 @@ func (r *Run) transmit(l *link) {
 // awaitRoom waits a while for room in the send buffer, where echoes lie whose next hop is still looked for, and goes on
 // with the rest of the run meanwhile. It returns false if the run has ended.
 func (r *Run) awaitRoom(l *link, unsent []uint64) bool {
-	const most = 100 * time.Millisecond
+	const most = 50 * time.Millisecond // so that what times out meanwhile is told
 	if r.ctx.Err() != nil {
 		return false
 	}
@@ -251,10 +251,9 @@ func (r *Run) awaitRoom(l *link, unsent []uint64) bool {
 	}
 	r.lastSend = now.steady
 	r.expire(now.steady)
-	next := r.next(now.steady)
 	r.mu.Unlock()
 	r.announce()
-	l.awaitRoom(min(max(next-now.steady, time.Millisecond), most))
+	l.awaitRoom(most)
 	return true
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 
 	"sockwire/cmd/internal/cli"
@@ -70,13 +72,16 @@ func (s *session) manySummary(report *raw.Report) {
 		s.printTable()
 	}
 	t := &s.all.tally
-	w.Printf("\n%d hosts alive, %d unreachable", s.up.n, s.down.n)
+	if s.perHost() || !s.opt.quiet {
+		w.Printf("\n")
+	}
+	w.Printf("%s alive, %d unreachable", cli.Plural(s.up.n, "host"), s.down.n)
 	if failed, _ := s.hosts.problems(); failed > 0 {
 		w.Printf(", %d without an address", failed)
 	}
-	w.Printf("; %d echoes sent, %d answered", t.Sent, t.Received())
+	w.Printf("\n%s sent, %d answered", echoes(t.Sent), t.Received())
 	if t.Duplicates > 0 {
-		w.Printf(", +%d duplicates", t.Duplicates)
+		w.Printf(", +%s", cli.Plural(t.Duplicates, "duplicate"))
 	}
 	w.Printf("; %.2f s", time.Since(s.start).Seconds())
 	if report.Rate > 0 {
@@ -97,10 +102,29 @@ func (s *session) manySummary(report *raw.Report) {
 	s.printTrouble(report)
 }
 
-// printTable prints one line for each host.
+// echoes counts echoes in words.
+func echoes(n uint64) string {
+	if n == 1 {
+		return "1 echo"
+	}
+	return strconv.FormatUint(n, 10) + " echoes"
+}
+
+// printTable prints one line for each host, within 80 columns but for -v. A long name has a line of its own.
 func (s *session) printTable() {
+	const widest = 30
 	w := s.env.Stdout
-	w.Printf("%-39s %8s %8s %7s %9s %9s %9s %9s %9s %9s\n", "host", "sent", "received", "loss", "min ms", "avg ms", "p50 ms", "p99 ms", "max ms", "jitter ms")
+	width := len("host")
+	for index, a := range s.byHost {
+		if n := len(cli.Escape(s.tableName(index))); a != nil && n <= widest {
+			width = max(width, n)
+		}
+	}
+	w.Printf("%-*s %7s %7s %6s %8s %8s %8s", width, "host", "sent", "recv", "loss", "min ms", "avg ms", "max ms")
+	if s.opt.verbose {
+		w.Printf(" %8s %8s %9s", "p50 ms", "p99 ms", "jitter ms")
+	}
+	w.Printf("\n")
 	for index, a := range s.byHost {
 		if a == nil {
 			continue
@@ -112,12 +136,32 @@ func (s *session) printTable() {
 			return fmt.Sprintf("%.3f", float64(d)/1e6)
 		}
 		r := &a.rtt
-		w.Printf("%-39s %8d %8d %6s%% %9s %9s %9s %9s %9s %9s\n", cli.Escape(s.tableName(index)), a.tally.Sent, a.tally.Received(), percent(a.loss()),
-			ms(r.Min()), ms(r.Mean()), ms(r.Quantile(.5)), ms(r.Quantile(.99)), ms(r.Max()), ms(r.Jitter()))
+		name := cli.Escape(s.tableName(index))
+		if len(name) > width {
+			w.Printf("%s\n", name)
+			name = ""
+		}
+		w.Printf("%-*s %7d %7d %6s %8s %8s %8s", width, name, a.tally.Sent, a.tally.Received(), shortPercent(a.loss()), ms(r.Min()), ms(r.Mean()), ms(r.Max()))
+		if s.opt.verbose {
+			w.Printf(" %8s %8s %9s", ms(r.Quantile(.5)), ms(r.Quantile(.99)), ms(r.Jitter()))
+		}
+		w.Printf("\n")
 		if text := lossText(a); text != "" {
-			w.Printf("%-39s %s\n", "", text)
+			w.Printf("  %s\n", text)
 		}
 	}
+}
+
+// shortPercent prints a percentage in six columns. One that is not 0 or 100 does not look like it.
+func shortPercent(part float64) string {
+	text := strconv.FormatFloat(100*part, 'f', 1, 64)
+	switch {
+	case part > 0 && text == "0.0":
+		return "<0.1%"
+	case part < 1 && text == "100.0":
+		return ">99.9%"
+	}
+	return strings.TrimSuffix(text, ".0") + "%"
 }
 
 // loss is the part of the echoes ended, those stopped on the way left out, without an answer.

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -74,7 +75,7 @@ func (o *options) define(c *cli.Command) {
 	f.BoolVarP(&o.timestamp, "timestamp", "D", false, "print the time before each line, as seconds since 1970")
 	f.BoolVarP(&o.audible, "audible", "a", false, "sound the bell at each reply")
 	f.BoolVarP(&o.adaptive, "adaptive", "A", false, "send the next echo when the reply is there, or after the interval")
-	f.BoolVarP(&o.flood, "flood", "f", false, "send as fast as replies come, at least 100 a second; with --interval at that pace. Use it on your own network only")
+	f.BoolVarP(&o.flood, "flood", "f", false, "send as fast as replies come, at least 100 a second; with --interval at that pace; to many hosts once, without --rate. Use it on your own network only")
 	f.IntVarP(&o.preload, "preload", "l", 0, "send `N` echoes at once at the start")
 	f.StringVarP(&o.pattern, "pattern", "p", "", "fill the payload behind its first 16 bytes with these bytes, `HEX`")
 	f.StringVarP(&o.pmtu, "pmtudisc", "M", "", "path MTU discovery: `do`, want, dont or probe")
@@ -86,7 +87,7 @@ func (o *options) define(c *cli.Command) {
 	f.BoolVarP(&o.recordRoute, "record-route", "R", false, "have routers write down their address (IPv4)")
 	f.StringVarP(&o.timestampOption, "timestamp-option", "T", "", "have routers write down the time (IPv4): `tsonly`, tsandaddr or tsprespec:ADDR,...")
 	f.StringVarP(&o.flowLabel, "flow-label", "F", "", "IPv6 flow label `N`")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "print the split of each round trip, and damage byte by byte")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "print the split of each round trip, and all statistics at the end")
 	f.BoolVar(&o.icmpTimestamp, "icmp-timestamp", false, "send ICMP timestamp requests instead of echoes (IPv4)")
 	f.StringVar(&o.probeInterface, "probe", "", "ask after an `INTERFACE` of the host by name, index or address (extended echo, RFC 8335)")
 	f.StringVar(&o.socket, "socket", "auto", "kind of socket: `auto`, raw or ping")
@@ -94,7 +95,7 @@ func (o *options) define(c *cli.Command) {
 
 	f.BoolVar(&o.many, "many", false, "treat a single host as many are")
 	f.StringArrayVar(&o.files, "file", nil, "read hosts from `FILE`, one a line; - is standard input")
-	f.StringArrayVarP(&o.generate, "generate", "g", nil, "ping all of a `RANGE`: 192.0.2.0/24, 2001:db8::/112 or 192.0.2.1-192.0.2.9")
+	f.StringArrayVarP(&o.generate, "generate", "g", nil, "ping all of a `RANGE`: 192.0.2.0/24, 2001:db8::/112, 192.0.2.1-192.0.2.9, or FIRST LAST")
 	f.StringVar(&o.shard, "shard", "", "take part `I/N` of the generated addresses, so that N machines share a sweep")
 	f.Uint64Var(&o.seed, "seed", 0, "order of generated addresses; all shards of a sweep need the same")
 	f.BoolVar(&o.loop, "loop", false, "ping many hosts for ever, or until --deadline")
@@ -118,11 +119,17 @@ type plan struct {
 	rate    cli.Rate
 	shard   shard
 	ranges  []addressRange
+	args    []string // hosts
 	changed func(flag string) bool
 }
 
 func (o *options) plan(args []string, changed func(string) bool) (*plan, error) {
 	p := &plan{changed: changed}
+	args, err := o.takeRange(args)
+	if err != nil {
+		return nil, err
+	}
+	p.args = args
 	p.many = o.many || o.loop || o.alive || o.unreachable || len(args) > 1 || len(o.files) > 0 || len(o.generate) > 0
 	if len(args) == 0 && len(o.files) == 0 && len(o.generate) == 0 {
 		return nil, cli.Usagef("which host?")
@@ -133,13 +140,49 @@ func (o *options) plan(args []string, changed func(string) bool) (*plan, error) 
 	if o.size == 0 {
 		ping.Size = -1
 	}
-	steps := []func(*plan) error{o.check, o.planFamily, o.planNumbers, o.planPayload, o.planOptions, o.planMessage, o.planSpeed, o.planMany}
+	steps := []func(*plan) error{o.check, o.checkHosts, o.planFamily, o.planNumbers, o.planPayload, o.planOptions, o.planMessage, o.planSpeed, o.planMany}
 	for _, step := range steps {
 		if err := step(p); err != nil {
 			return nil, err
 		}
 	}
 	return p, nil
+}
+
+// takeRange makes one range of an address given to --generate and one that follows, as fping takes them.
+func (o *options) takeRange(args []string) ([]string, error) {
+	if len(o.generate) != 1 || len(args) == 0 {
+		return args, nil
+	}
+	first, err1 := netip.ParseAddr(o.generate[0])
+	last, err2 := netip.ParseAddr(args[0])
+	if err1 != nil || err2 != nil {
+		return args, nil
+	}
+	if len(args) > 1 {
+		return nil, cli.WithHint(fmt.Errorf("--generate %v %v and %d more hosts", first, last, len(args)-1), "write the range with a dash: --generate %v-%v", first, last)
+	}
+	o.generate = []string{fmt.Sprintf("%v-%v", first, last)}
+	return nil, nil
+}
+
+// checkHosts refuses what is surely meant to be a range of hosts, or a file of them.
+func (o *options) checkHosts(p *plan) error {
+	for _, arg := range p.args {
+		base, bits, slash := strings.Cut(arg, "/")
+		n, err := strconv.Atoi(bits)
+		_, rangeErr := parseRange(arg)
+		switch {
+		case slash && err == nil && n >= 0 && n <= 128 && base != "":
+			return cli.WithHint(fmt.Errorf("%s is a network, not a host", arg), "rawping --generate %s pings all of it", arg)
+		case rangeErr == nil && strings.Contains(arg, "-"):
+			return cli.WithHint(fmt.Errorf("%s is a range, not a host", arg), "rawping --generate %s pings all of it", arg)
+		}
+		if info, err := os.Stat(arg); o.flood && err == nil && info.Mode().IsRegular() {
+			return cli.WithHint(fmt.Errorf("%s is a file, and -f is --flood, as of ping", arg), "fping's -f %s is --file %s", arg, arg)
+		}
+	}
+	return nil
 }
 
 // check refuses values out of range and flags that contradict each other.
@@ -349,6 +392,8 @@ func (o *options) planSpeed(p *plan) error {
 		ping.Timeout = 500 * time.Millisecond
 	}
 	switch {
+	case o.flood && p.many && !o.loop && o.count < 2:
+		// Each host is sent one: there is no reply to wait for before the next.
 	case o.flood && (!p.changed("interval") || o.interval == 0):
 		ping.Window, ping.Interval = 256+o.preload, floodInterval
 		ping.Preload = 0
@@ -385,7 +430,7 @@ func (o *options) planMany(p *plan) (err error) {
 	case o.count == 1 && p.changed("retries"):
 		ping.Retries, ping.Backoff = o.retries, o.backoff
 	}
-	if o.rate != "max" {
+	if o.rate != "max" && (!o.flood || p.changed("rate")) {
 		if p.rate, err = cli.ParseRate(o.rate); err != nil || p.rate.Bits > 0 {
 			return cli.Usagef("--rate %q is no rate; write 1000, 50kpps or max", o.rate)
 		}

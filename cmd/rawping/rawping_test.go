@@ -136,7 +136,7 @@ func TestLossText(t *testing.T) {
 		}
 		a.add(&raw.Echo{Seq: seq + 1, Outcome: o, Cause: c}, 0)
 	}
-	if got, want := lossText(&a), "lost 3: 2 in the local queue, 1 unanswered; in 2 runs, the longest of 2"; got != want {
+	if got, want := lossText(&a), "lost 3: 2 in the local queue, 1 unanswered; up to 2 in a row"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got := lossText(&account{}); got != "" {
@@ -240,12 +240,17 @@ func FuzzOptionText(f *testing.F) {
 }
 
 func TestStrip(t *testing.T) {
+	t.Setenv("LC_ALL", "C.UTF-8")
 	var s strip
 	for _, ms := range []time.Duration{1, 2, 4, 8} {
 		s.add(ms*time.Millisecond, true)
 	}
 	s.add(0, false)
 	if got := s.text(); got != "▁▃▆█x" {
+		t.Errorf("%s", got)
+	}
+	t.Setenv("LC_ALL", "C")
+	if got := s.text(); got != "_-*@x" {
 		t.Errorf("%s", got)
 	}
 }

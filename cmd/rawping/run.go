@@ -44,7 +44,7 @@ control net.ipv4.ping_group_range allows to groups of users. All capabilities ar
 		if err != nil {
 			return err
 		}
-		return o.ping(ctx, env, p, args)
+		return o.ping(ctx, env, p, p.args)
 	})
 }
 

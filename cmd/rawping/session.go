@@ -265,12 +265,8 @@ func lossText(a *account) string {
 		return ""
 	}
 	text := fmt.Sprintf("lost %d: %s", total, strings.Join(parts, ", "))
-	if r := &a.runs; r.Count > 0 && r.Lost > 1 {
-		if r.Count == 1 {
-			text += fmt.Sprintf("; all %d in one run", r.Lost)
-		} else {
-			text += fmt.Sprintf("; in %d runs, the longest of %d", r.Count, r.Longest)
-		}
+	if r := &a.runs; r.Longest > 1 {
+		text += fmt.Sprintf("; up to %d in a row", r.Longest)
 	}
 	return text
 }

@@ -162,6 +162,13 @@ func (h *hosts) resolve(text string) (netip.Addr, error) {
 		}
 		return h.zoned(a)
 	}
+	if a, ok, err := shortAddress(text); ok {
+		if err == nil && h.family == 6 {
+			err = fmt.Errorf("%s: not an IPv6 address", text)
+		}
+		return a, err
+	}
+	text, zone, _ := strings.Cut(text, "%")
 	network := map[int]string{0: "ip", 4: "ip4", 6: "ip6"}[h.family]
 	addrs, err := h.resolver.LookupNetIP(h.ctx, network, text)
 	if err != nil {
@@ -171,7 +178,46 @@ func (h *hosts) resolve(text string) (netip.Addr, error) {
 		}
 		return netip.Addr{}, fmt.Errorf("%s: %w", text, err)
 	}
-	return h.zoned(addrs[0].Unmap())
+	a := addrs[0].Unmap()
+	if zone != "" {
+		a = a.WithZone(zone)
+		if a.Zone() == "" {
+			return a, fmt.Errorf("%s: only IPv6 addresses have a zone", text)
+		}
+	}
+	return h.zoned(a)
+}
+
+// shortAddress reads the short and the hexadecimal forms of an IPv4 address that inet_aton(3), and so ping, takes: 127.1,
+// 0x7f000001. What it would take for octal is refused: few who write 010 mean 8. ok is false for what is none of these.
+func shortAddress(text string) (a netip.Addr, ok bool, err error) {
+	parts := strings.Split(text, ".")
+	if len(parts) > 4 {
+		return a, false, nil
+	}
+	var ip uint64
+	for i, part := range parts {
+		base, digits := 10, part
+		if hex, isHex := strings.CutPrefix(strings.ToLower(part), "0x"); isHex {
+			base, digits = 16, hex
+		}
+		n, err := strconv.ParseUint(digits, base, 64)
+		if err != nil {
+			return a, false, nil
+		}
+		if base == 10 && len(part) > 1 && part[0] == '0' {
+			return a, true, fmt.Errorf("%s: a number with a leading zero is octal for some programs; write it without", text)
+		}
+		width := 8
+		if i == len(parts)-1 {
+			width = 8 * (5 - len(parts))
+		}
+		if n >= 1<<width {
+			return a, true, fmt.Errorf("%s: %s is too large in an IPv4 address", text, part)
+		}
+		ip = ip<<width | n
+	}
+	return netip.AddrFrom4([4]byte{byte(ip >> 24), byte(ip >> 16), byte(ip >> 8), byte(ip)}), true, nil
 }
 
 // zoned returns an address with its zone: a link-local one needs one, and no other has any (RFC 4007, section 11).

@@ -309,13 +309,21 @@ func (s *session) printTimes(report *raw.Report) {
 	}
 	ms := func(d time.Duration) string { return fmt.Sprintf("%.3f", float64(d)/1e6) }
 	w.Printf("rtt min/avg/max/mdev = %s/%s/%s/%s ms\n", ms(rtt.Min()), ms(rtt.Mean()), ms(rtt.Max()), ms(rtt.StdDev()))
-	if rtt.Count() > 1 {
+	if n := s.all.rtt.Count(); rtt.Count() < n {
+		w.Printf("these are the times of %d of the answers; --stamps on times all %d\n", rtt.Count(), n)
+	}
+	if s.opt.verbose && rtt.Count() > 1 {
 		w.Printf("rtt p50/p90/p99/p99.9 = %s/%s/%s/%s ms, jitter %s ms, ipdv %s ms\n", ms(rtt.Quantile(.5)), ms(rtt.Quantile(.9)),
 			ms(rtt.Quantile(.99)), ms(rtt.Quantile(.999)), ms(rtt.Jitter()), ms(rtt.IPDV()))
 	}
-	w.Printf("%s\n", s.timesText(report))
-	if report.Rate > 0 && (s.opt.flood || s.plan.pinger.Interval < 100*time.Millisecond) {
-		w.Printf("rate %.0f/s, gaps p50/p99/max = %s/%s/%s ms\n", report.Rate, ms(report.Gaps.P50), ms(report.Gaps.P99), ms(report.Gaps.Max))
+	if s.opt.verbose {
+		w.Printf("%s\n", s.timesText(report))
+	}
+	if fast := s.opt.flood || s.plan.pinger.Interval < 100*time.Millisecond; report.Rate > 0 && fast && !s.plan.many {
+		w.Printf("rate %.0f/s\n", report.Rate)
+	}
+	if report.Rate > 0 && s.opt.verbose {
+		w.Printf("gaps between sends p50/p99/max = %s/%s/%s ms\n", ms(report.Gaps.P50), ms(report.Gaps.P99), ms(report.Gaps.Max))
 	}
 	if s.opt.histogram {
 		printHistogram(w, rtt)
@@ -358,11 +366,11 @@ func (s *session) timesText(report *raw.Report) string {
 		if len(clocks) == 1 {
 			clocks[0], _, _ = strings.Cut(clocks[0], " of ")
 		}
-		return fmt.Sprintf("mean of the parts: local queue %s, network %s, receive path %s ms; timestamps: %s, error floor %v", ms(&s.queue), ms(&s.network),
+		return fmt.Sprintf("mean of the parts: local queue %s, network %s, receive path %s ms\ntimestamps: %s, error floor %v", ms(&s.queue), ms(&s.network),
 			ms(&s.receive), strings.Join(clocks, ", "), s.floor)
 	}
 	if s.receive.Count() > 0 {
-		return fmt.Sprintf("timestamps: from the call to the kernel's reception, error floor %v; then %s ms to this process", s.floor, ms(&s.receive))
+		return fmt.Sprintf("timestamps: from the call to the kernel's reception, error floor %v\nthen %s ms to this process", s.floor, ms(&s.receive))
 	}
 	return fmt.Sprintf("timestamps: of this process, error floor %v", s.floor)
 }
@@ -385,7 +393,7 @@ func (s *session) printTrouble(report *raw.Report) {
 	if report.ClockSteps > 0 {
 		w.Printf("%d round trips timed by this process's clock, because the system's clock was moved\n", report.ClockSteps)
 	}
-	if report.Slipped > 0 {
+	if report.Slipped >= time.Second || report.Slipped > 0 && s.opt.verbose {
 		w.Printf("sending fell behind by %v in all\n", report.Slipped)
 	}
 }
@@ -425,6 +433,9 @@ func (s *strip) add(rtt time.Duration, received bool) {
 // text draws the strip, its height the logarithm of the time from the least to the most; x is no answer.
 func (s *strip) text() string {
 	bars := []rune("▁▂▃▄▅▆▇█")
+	if cli.ASCII() {
+		bars = []rune("_.-:=*#@")
+	}
 	low, high := time.Duration(math.MaxInt64), time.Duration(1)
 	at := func(i int) time.Duration { return s.rtt[(s.next-s.n+i+stripLength)%stripLength] }
 	for i := range s.n {
