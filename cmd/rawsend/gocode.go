@@ -16,10 +16,14 @@ import (
 // toGo prints a program that builds the packets and prints each as a line of hex digits.
 func toGo(ctx context.Context, env *cli.Env, o *options) error {
 	t := o.template
-	fill := newFiller(ctx, env, o)
-	defer fill.close()
-	layers := t.Layers(0)
-	fill.try(t, layers)
+	var layers []packet.Layer // of the first packet, with what the system fills in
+	for p, err := range o.plan.Packets(ctx, o.pace(), func(err error) { env.Warnf("source addresses are left out: %v", err) }) {
+		if err != nil {
+			return err
+		}
+		layers = p.Layers
+		break
+	}
 	body := ""
 	if total := max(o.count, t.Count()); total == 1 && !t.Fragments() {
 		body = "b, err := packet.Append(nil,\n" + packet.GoCode(layers) + ")\nif err != nil { panic(err) }\nfmt.Printf(\"%x\\n\", b)"

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"sockwire/capture"
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw/inject"
 	"sockwire/raw/packet"
@@ -55,11 +56,8 @@ type options struct {
 	spec     string
 	template *packet.Template // of what is to be sent, or nil
 	edit     *packet.Edit
+	plan     *inject.Plan // of what is to be sent or shown
 }
-
-// variedChecked is how many packets with random or counting values are built before the first is sent; each is looked at
-// again when it is sent.
-const variedChecked = 10000
 
 // yesAbove is how many packets an expression may expand to before --yes is asked for.
 const yesAbove = 1_000_000
@@ -258,50 +256,41 @@ func (o *options) parseEdit() error {
 	return nil
 }
 
-// total returns how many packets there are to send; math.MaxUint64 for no end.
-func (o *options) total() uint64 {
-	switch {
-	case o.count > 0:
-		return o.count
-	case o.flood || o.duration > 0:
-		return math.MaxUint64
-	}
-	return o.template.Count()
-}
-
+// checkTemplate makes the plan and checks every packet of it.
 func (o *options) checkTemplate() error {
 	t := o.template
 	n := t.Count()
 	if n > yesAbove && !o.yes && (o.count == 0 || o.count > yesAbove) {
 		return cli.WithHint(fmt.Errorf("the expression makes %s packets", plural(n)), "limit it with -c, or add --yes")
 	}
-	if o.engine == "raw" {
-		switch t.Layers(0)[0].(type) {
-		case *packet.IPv4, *packet.IPv6:
-		default:
-			return cli.Usagef("--engine raw sends IP packets: the expression starts with %s", strings.FieldsFunc(o.spec, func(r rune) bool { return r == '{' || r == '/' || r == ' ' })[0])
-		}
+	if o.engine == "raw" && linkOf(t.Layers(0)[0]) != capture.LinkRaw {
+		return cli.Usagef("--engine raw sends IP packets: the expression starts with %s", strings.FieldsFunc(o.spec, func(r rune) bool { return r == '{' || r == '/' || r == ' ' })[0])
 	}
-	// Every packet is built once before one is sent.
-	var buf []byte
-	var ends []int
-	if o.count > 0 {
-		n = min(n, o.count)
+	o.makePlan()
+	o.plan.Template = t
+	if o.plan.Count = o.count; o.count == 0 && (o.flood || o.duration > 0) && o.sends() {
+		o.plan.Count = math.MaxUint64
 	}
-	if t.Varies() {
-		n = max(n, min(o.total(), variedChecked))
+	return o.explain(o.plan.Check())
+}
+
+// makePlan makes the plan of all that the flags say.
+func (o *options) makePlan() {
+	p := &inject.Plan{Interface: o.device, Engine: inject.EngineKind(o.engine), Flood: o.flood, Dry: !o.sends(),
+		Allow: inject.Allow{Broadcast: o.allowed("broadcast"), Multicast: o.allowed("multicast"), Subnet: o.allowed("subnet")}}
+	if o.engine == "auto" {
+		p.Engine = inject.AutoEngine
 	}
-	for i := range min(n, yesAbove) {
-		var err error
-		layers := t.Layers(i)
-		if err = o.checkTargets(t, layers); err != nil {
-			return err
-		}
-		if buf, ends, err = t.Build(buf[:0], ends[:0], layers, i); err != nil {
-			return explain(o.spec, t.Locate(err))
-		}
+	switch {
+	case o.wait == 0:
+		p.Listen = inject.ListenNever
+	case o.waitGiven:
+		p.Listen = inject.ListenAlways
 	}
-	return nil
+	if o.stateless {
+		p.Key = binary.LittleEndian.AppendUint64(nil, o.seed)
+	}
+	o.plan = p
 }
 
 func plural(n uint64) string {
@@ -313,98 +302,21 @@ func plural(n uint64) string {
 
 func (o *options) allowed(kind string) bool { return slices.Contains(o.allow, kind) }
 
-// checkTargets refuses destinations that must be asked for by name. It finds what the address alone shows; the routes
-// show directed broadcasts later.
-func (o *options) checkTargets(t *packet.Template, layers []packet.Layer) error {
-	if !o.sends() {
-		return nil
-	}
-	if dst := destination(layers); dst != nil {
-		if err := o.checkTarget(t, dst); err != nil {
-			return err
-		}
-	}
-	frame, ok := layers[0].(*packet.Ethernet)
-	_, isARP := layers[min(1, len(layers)-1)].(*packet.ARP)
-	if ok && !isARP { // ARP asks everyone by design
-		return o.checkFrame(frame.Dst, inject.Destination(layers))
-	}
-	return nil
-}
-
-// destination returns where the outermost IP or ARP layer has its destination, nil if there is none.
-func destination(layers []packet.Layer) *netip.Addr {
-	for _, l := range layers {
-		switch l := l.(type) {
-		case *packet.IPv4:
-			return &l.Dst
-		case *packet.IPv6:
-			return &l.Dst
-		case *packet.ARP:
-			return &l.TargetIP
-		}
-	}
-	return nil
-}
-
-// checkFrame refuses Ethernet addresses of many stations, unless the network address was looked at for the same: dst is
-// that, or not valid.
-func (o *options) checkFrame(mac packet.MAC, dst netip.Addr) error {
-	switch {
-	case mac[0]&1 == 0 || dst.IsMulticast():
-		return nil
-	case mac == packet.BroadcastMAC && !o.allowed("broadcast"):
-		return refuse(mac, "the broadcast address", "broadcast")
-	case mac != packet.BroadcastMAC && !o.allowed("multicast"):
-		return refuse(mac, "a multicast group", "multicast")
-	}
-	return nil
-}
-
-// solicitedNode are the groups that neighbour solicitations go to: each is asked for by one address.
-var solicitedNode = netip.MustParsePrefix("ff02::1:ff00:0/104")
-
-func (o *options) checkTarget(t *packet.Template, dst *netip.Addr) error {
-	switch {
-	case !dst.IsValid():
-		return cli.Usagef("where to? give the expression a dst (tpa for arp)")
-	// First, so that what is said does not depend on which of them comes by chance.
-	case t.Subnet(dst) && !o.allowed("subnet"):
-		return refuse(*dst, "one of a whole prefix, or of all there are", "subnet")
-	case *dst == netip.AddrFrom4([4]byte{255, 255, 255, 255}) && !o.allowed("broadcast"):
-		return refuse(*dst, "the broadcast address", "broadcast")
-	case dst.IsMulticast() && !o.allowed("multicast") && !solicitedNode.Contains(*dst):
-		return refuse(*dst, "a multicast group", "multicast")
-	}
-	return nil
-}
-
-func refuse(dst fmt.Stringer, what, kind string) error {
-	return cli.WithHint(fmt.Errorf("the destination %s is %s", dst, what), "if you mean it, add --allow %s", kind)
-}
-
 // schedule returns when packets leave, --rate as it was given.
 func (o *options) schedule() inject.Schedule {
 	return inject.Schedule{Packets: o.rate.Packets, Bits: o.rate.Bits, Poisson: o.poisson, Burst: o.burst, Seed: o.seed}
 }
 
-// pace is the schedule with the default rates.
-func (o *options) pace(total uint64) inject.Schedule {
+// pace is the schedule with the default rates. Recorded packets that keep their times have none.
+func (o *options) pace() inject.Schedule {
 	s := o.schedule()
-	if o.rate.IsZero() && !o.flood {
+	if o.rate.IsZero() && !o.flood && o.read == "" {
 		s.Packets = 1
-		if o.template != nil && o.template.Count() > 1 {
+		if o.template.Count() > 1 {
 			s.Packets = 1000
 		}
 	}
 	return s
-}
-
-// cookie returns a cookie of this run's own key.
-func (o *options) cookie() *inject.Cookie {
-	var key [8]byte
-	binary.LittleEndian.PutUint64(key[:], o.seed)
-	return inject.NewCookie(key[:])
 }
 
 // explain shows where an expression is wrong.

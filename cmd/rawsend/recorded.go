@@ -12,6 +12,7 @@ import (
 	"sockwire/capture/filter"
 	"sockwire/cmd/internal/captures"
 	"sockwire/cmd/internal/cli"
+	"sockwire/raw/inject"
 	"sockwire/raw/packet"
 )
 
@@ -175,6 +176,49 @@ func (r *recorded) end(ctx context.Context, env *cli.Env) error {
 		return fmt.Errorf("no packet of %s is left to work with: %w", r.o.read, cli.ErrNo)
 	}
 	return nil
+}
+
+// plan makes the plan of what is to be sent of a recording, and when.
+func (r *recording) plan(o *options) {
+	o.makePlan()
+	if o.plan.Listen == inject.ListenIfUseful {
+		o.plan.Listen = inject.ListenNever
+	}
+	recorded := &inject.Recorded{Loops: o.loop, Frames: r.frames[0].Link == capture.LinkEthernet}
+	if o.rate.IsZero() && !o.flood {
+		recorded.Due = []time.Duration{}
+	}
+	first, last := r.frames[0].Time, time.Duration(0)
+	for i := range r.frames {
+		f := &r.frames[i]
+		if recorded.Due != nil {
+			last = max(last, time.Duration(float64(f.Time.Sub(first))/o.speed))
+			recorded.Due = append(recorded.Due, last)
+		}
+		recorded.Packets = append(recorded.Packets, f.Data)
+	}
+	o.plan.Recorded = recorded
+}
+
+// replay sends the packets of a capture file.
+func replay(ctx context.Context, env *cli.Env, o *options) error {
+	if o.engine == "trains" {
+		return cli.Usagef("--engine trains makes one packet many; recorded packets differ")
+	}
+	list, err := load(ctx, env, o)
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w while the packets were read: none was sent", context.Cause(ctx))
+	}
+	for i := range list.frames {
+		if (list.frames[i].Link == capture.LinkEthernet) != (list.frames[0].Link == capture.LinkEthernet) {
+			return errors.New("the packets start some with Ethernet headers and some without: choose with a filter")
+		}
+	}
+	list.plan(o)
+	return send(ctx, env, o)
 }
 
 // firstLayer returns a new first layer of frames of a link type, nil for one that cannot be built.

@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"time"
 
 	"sockwire/capture"
 	"sockwire/capture/decode"
 	"sockwire/cmd/internal/cli"
-	"sockwire/raw/inject"
 	"sockwire/raw/packet"
 )
 
@@ -32,7 +30,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		case o.read != "":
 			return replay(ctx, env, &o)
 		}
-		return craft(ctx, env, &o)
+		return send(ctx, env, &o)
 	})
 }
 
@@ -60,22 +58,13 @@ func show(ctx context.Context, env *cli.Env, o *options) error {
 		}
 		out.w = w
 	}
-	var err error
-	if o.read != "" {
-		err = out.recorded(ctx)
-	} else {
-		err = out.crafted(ctx)
-	}
+	err := out.packets(ctx)
 	if out.w != nil {
 		if closeErr := out.w.Close(); err == nil {
 			err = closeErr
 		}
 		if err == nil {
-			written := "packets"
-			if out.n == 1 {
-				written = "packet"
-			}
-			env.Warnf("%d %s written to %s", out.n, written, o.toPcap)
+			env.Warnf("%s written to %s", many(out.n, "packet"), o.toPcap)
 		}
 	}
 	return err
@@ -93,54 +82,42 @@ type shower struct {
 	buf     []byte
 }
 
-func (s *shower) crafted(ctx context.Context) error {
-	t := s.o.template
-	total := s.o.count
-	if total == 0 {
-		if total = t.Count(); total > maxShown && !s.o.yes {
-			return cli.WithHint(fmt.Errorf("the expression makes %s packets", plural(total)), "show some of them with -c, or all with --yes")
-		}
-	}
-	fill := newFiller(ctx, s.env, s.o)
-	defer fill.close()
-	link := linkOf(t.Layers(0)[0])
-	var b []byte
-	var ends []int
+// packets shows what the plan would send, when it would be sent.
+func (s *shower) packets(ctx context.Context) error {
+	o := s.o
+	var list *recording
 	start := time.Now()
-	schedule := newClock(s.o.pace(total))
-	for n := range total {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		layers := t.Layers(n)
-		fill.try(t, layers)
+	if o.read != "" {
 		var err error
-		if b, ends, err = t.Build(b[:0], ends[:0], layers, n); err != nil {
+		if list, err = load(ctx, s.env, o); err != nil {
 			return err
 		}
-		from, at := 0, start.Add(schedule.next(len(b))) // fragments leave together
-		for _, to := range ends {
-			f := capture.Frame{Data: b[from:to:to], Length: to - from, Link: link, Time: at}
-			if err := s.frame(f, packet.Format(layers)); err != nil {
+		start = list.frames[0].Time
+		list.plan(o)
+	} else if total := o.plan.Total(); o.count == 0 && total > maxShown && !o.yes {
+		return cli.WithHint(fmt.Errorf("the expression makes %s packets", plural(total)), "show some of them with -c, or all with --yes")
+	}
+	missing := func(err error) { s.env.Warnf("source addresses are left out: %v", err) }
+	for p, err := range o.plan.Packets(ctx, o.pace(), missing) {
+		if err != nil {
+			return err
+		}
+		f := capture.Frame{Time: start.Add(p.Due)}
+		expression := ""
+		if list != nil {
+			recorded := &list.frames[p.Number%uint64(len(list.frames))]
+			f.Link = recorded.Link
+			if o.rate.IsZero() && !o.flood && o.speed == 1 && o.loop == 1 { // as they were
+				f.Time = recorded.Time
+			}
+		} else {
+			f.Link, expression = linkOf(p.Layers[0]), packet.Format(p.Layers)
+		}
+		for _, b := range p.Packets {
+			f.Data, f.Length = b, len(b)
+			if err := s.frame(f, expression); err != nil {
 				return err
 			}
-			from = to
-		}
-	}
-	return nil
-}
-
-func (s *shower) recorded(ctx context.Context) error {
-	list, err := load(ctx, s.env, s.o)
-	if err != nil {
-		return err
-	}
-	for i := range list.frames {
-		if s.o.count > 0 && uint64(i) == s.o.count {
-			break
-		}
-		if err := s.frame(list.frames[i], ""); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -175,23 +152,4 @@ func (s *shower) frame(f capture.Frame, expression string) error {
 	s.buf = decode.AppendHex(s.buf, &s.packet, true)
 	s.env.Stdout.Write(append(s.buf, '\n'))
 	return s.env.Stdout.Flush()
-}
-
-// clock gives the times that a schedule plans.
-type clock struct {
-	schedule inject.Schedule
-	at       float64
-}
-
-func newClock(s inject.Schedule) *clock { return &clock{schedule: s} }
-
-func (c *clock) next(size int) time.Duration {
-	at := time.Duration(math.Round(c.at))
-	switch {
-	case c.schedule.Packets > 0:
-		c.at += 1e9 / c.schedule.Packets
-	case c.schedule.Bits > 0:
-		c.at += 8e9 * float64(size) / c.schedule.Bits
-	}
-	return at
 }

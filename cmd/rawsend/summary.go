@@ -3,11 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 	"time"
 
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw/inject"
-	"sockwire/raw/wire"
 )
 
 // summary is the last record.
@@ -32,13 +33,18 @@ type summary struct {
 	Replies    uint64 `json:"replies"`
 	Errors     uint64 `json:"icmp_errors"`
 	Extra      uint64 `json:"extra_answers"`
+	Alike      uint64 `json:"alike_answers"`
 	Unanswered int    `json:"unanswered"`
 	Lost       uint64 `json:"capture_drops"`
+
+	Verdicts map[inject.Verdict]int `json:"verdicts,omitempty"` // ports by what is known of them
 }
 
-func summarize(r *inject.Report, o *options, e inject.Engine) summary {
-	s := summary{Type: "summary", Sent: r.Sent, Bytes: r.Bytes, Failed: r.Failed, Refusals: r.Refusals, Elapsed: int64(r.Last.Sub(r.First)),
-		Rate: r.Rate(), GapMedian: int64(r.Gap(50)), Gap99: int64(r.Gap(99)), GapLargest: int64(r.Gap(100)), Engine: e.String(), Seed: o.seed}
+func summarize(x *inject.Exchange, o *options) *summary {
+	r := &x.Report
+	s := &summary{Type: "summary", Sent: r.Sent, Bytes: r.Bytes, Failed: r.Failed, Refusals: r.Refusals, Skipped: x.Skipped, Retries: x.Retried,
+		Elapsed: int64(r.Last.Sub(r.First)), Rate: r.Rate(), GapMedian: int64(r.Gap(50)), Gap99: int64(r.Gap(99)), GapLargest: int64(r.Gap(100)),
+		Engine: x.Plan.Sender().String(), Seed: o.seed}
 	if r.Failure != nil {
 		s.Failure = r.Failure.Error()
 	}
@@ -50,17 +56,28 @@ const maxListed = 20
 
 // unansweredRecord is a packet without an answer.
 type unansweredRecord struct {
-	Type   string `json:"type"`
-	Number uint64 `json:"number"`
-	To     string `json:"to"`
+	Type    string         `json:"type"`
+	Number  uint64         `json:"number"`
+	To      string         `json:"to"`
+	Verdict inject.Verdict `json:"verdict,omitempty"`
+	Probe   *probeRecord   `json:"probe,omitempty"`
 }
 
-// print prints the summary, and what has no answer if answers were waited for.
-func (s *summary) print(env *cli.Env, o *options, l *listener) error {
-	if l != nil {
-		s.Waited = true
-		s.Replies, s.Errors, s.Extra, s.Lost = l.replies, l.errors, l.extra, l.stats.Dropped
-		s.listUnanswered(env, o, l)
+// refusedRecord is a packet that the kernel would not take.
+type refusedRecord struct {
+	Type   string `json:"type"`
+	Number uint64 `json:"number"`
+	Size   int    `json:"size"`
+	MTU    int    `json:"mtu,omitempty"`
+	Error  string `json:"error"`
+}
+
+// print prints the summary, what was refused, and what has no answer if answers were waited for.
+func (s *summary) print(env *cli.Env, o *options, x *inject.Exchange, waited bool) error {
+	s.listRefused(env, o, x)
+	if s.Waited = waited; waited {
+		s.Replies, s.Errors, s.Extra, s.Alike, s.Verdicts = x.Replies, x.Errors, x.Extra, x.Alike, x.Verdicts()
+		s.listUnanswered(env, o, x)
 	}
 	if o.json {
 		env.Stdout.JSON(s)
@@ -72,87 +89,137 @@ func (s *summary) print(env *cli.Env, o *options, l *listener) error {
 		return fmt.Errorf("nothing was sent: all %d destinations are broadcast or multicast addresses, or this host itself: %w", s.Skipped, cli.ErrNo)
 	case s.Sent == 0:
 		return errors.New("nothing was sent")
-	case l != nil && s.Replies+s.Errors == 0:
+	case waited && s.Replies+s.Errors == 0:
 		return cli.ErrNo
 	}
 	return nil
 }
 
-func (s *summary) listUnanswered(env *cli.Env, o *options, l *listener) {
-	if o.stateless {
-		return
-	}
-	numbers := l.unanswered()
-	s.Unanswered = len(numbers)
-	if o.quiet {
-		return
-	}
-	to := map[uint64]string{}
-	for i := range l.matcher.Probes {
-		p := &l.matcher.Probes[i]
-		to[p.Number] = describeProbe(&p.Header)
-	}
-	for i, n := range numbers {
-		if i == maxListed && !o.json {
-			env.Stdout.Printf("and %d more without an answer\n", len(numbers)-i)
-			break
-		}
+// listRefused names what the kernel would not take.
+func (s *summary) listRefused(env *cli.Env, o *options, x *inject.Exchange) {
+	for i := range x.Report.Failures {
+		f := &x.Report.Failures[i]
 		if o.json {
-			env.Stdout.JSON(unansweredRecord{"unanswered", n + 1, to[n]})
+			env.Stdout.JSON(refusedRecord{"refused", f.Number + 1, f.Size, f.MTU, f.Err.Error()})
 		} else {
-			env.Stdout.Printf("#%d  no answer  %s\n", n+1, to[n])
+			env.Warnf("left out: %v", f)
 		}
+	}
+	if n := uint64(len(x.Report.Failures)); s.Failed > n && !o.json {
+		env.Warnf("left out: %d more", s.Failed-n)
 	}
 }
 
-// describeProbe says where a packet went.
-func describeProbe(h *inject.Header) string {
-	switch h.Protocol {
-	case wire.ProtoTCP:
-		return fmt.Sprintf("%s tcp port %d ttl %d", h.Dst, h.DstPort, h.TTL)
-	case wire.ProtoUDP:
-		return fmt.Sprintf("%s udp port %d ttl %d", h.Dst, h.DstPort, h.TTL)
-	case wire.ProtoICMP, wire.ProtoICMPv6:
-		return fmt.Sprintf("%s icmp type %d ttl %d", h.Dst, h.Type, h.TTL)
+func (s *summary) listUnanswered(env *cli.Env, o *options, x *inject.Exchange) {
+	if o.stateless {
+		return
 	}
-	return h.Dst.String()
+	for number, h := range x.Unanswered() {
+		s.Unanswered++
+		verdict := h.Silent()
+		switch {
+		case o.quiet:
+		case o.json:
+			env.Stdout.JSON(unansweredRecord{"unanswered", number + 1, h.String(), verdict, recordOf(h)})
+		case s.Unanswered <= maxListed:
+			env.Stdout.Printf("#%d  no answer  %s", number+1, h)
+			if verdict != "" {
+				env.Stdout.Printf("  %s", verdict)
+			}
+			env.Stdout.Printf("\n")
+		}
+	}
+	if more := s.Unanswered - maxListed; more > 0 && !o.json && !o.quiet {
+		env.Stdout.Printf("and %d more without an answer\n", more)
+	}
 }
 
 func (s *summary) text(env *cli.Env, o *options) {
 	out := env.Stdout
-	out.Printf("%d sent, %d bytes", s.Sent, s.Bytes)
-	if s.Sent > 1 {
-		out.Printf(", %.6g a second, gaps %v median, %v p99", s.Rate, round(s.GapMedian), round(s.Gap99))
+	out.Printf("%d sent, %s", s.Sent, many(s.Bytes, "byte"))
+	if s.Elapsed > 0 {
+		out.Printf(" in %v", round(s.Elapsed))
+	}
+	if s.Rate > 0 {
+		out.Printf(", %s a second", plainNumber(s.Rate))
 	}
 	if s.Waited {
-		out.Printf("; %d replies, %d ICMP errors", s.Replies, s.Errors)
+		out.Printf("; %s, %s", many(s.Replies, "reply"), many(s.Errors, "ICMP error"))
 		if !o.stateless {
 			out.Printf(", %d without an answer", s.Unanswered)
 		}
 	}
 	out.Printf("\n")
+	if ports := s.ports(); ports != "" {
+		out.Printf("ports: %s\n", ports)
+	}
 	for _, line := range []struct {
 		n    uint64
 		text string
+		only bool
 	}{
-		{s.Retries, "sent again"}, {s.Refusals, "times the kernel had no room and was asked again"}, {s.Extra, "answers to packets that had one"},
-		{s.Skipped, "left out: broadcast or multicast addresses, or this host itself"}, {s.Lost, "packets lost by the capture: answers may be among them"},
+		{s.Retries, "sent again", true},
+		{s.Extra, "more answers to packets that had one", true},
+		{s.Alike, "of the answers could be to another packet that is just like it: they are counted in the order sent", true},
+		{s.Skipped, "left out: broadcast or multicast addresses, or this host itself", true},
+		{s.Failed, "left out: the kernel would not take them", true},
+		{s.Lost, "packets lost by the capture: answers may be among them", true},
+		{s.Refusals, "times the kernel had no room and was asked again", o.verbose},
 	} {
-		if line.n > 0 {
+		if line.n > 0 && line.only {
 			out.Printf("%d %s\n", line.n, line.text)
 		}
 	}
-	if s.Failed > 0 {
-		out.Printf("%d refused by the kernel, the first with: %s\n", s.Failed, s.Failure)
+	if o.verbose && s.Sent > 1 {
+		out.Printf("gaps between packets: %v median, %v for 99 of 100, %v at most\n", round(s.GapMedian), round(s.Gap99), round(s.GapLargest))
 	}
-	if o.template != nil && !o.seedGiven {
-		out.Printf("random values from --seed %d\n", s.Seed)
+	if o.template != nil && !o.seedGiven && (o.verbose || o.template.Varies()) {
+		out.Printf("the same random values again: --seed %d\n", s.Seed)
 	}
+}
+
+// ports says how many ports are what.
+func (s *summary) ports() string {
+	var list []string
+	for _, v := range []inject.Verdict{inject.Open, inject.Closed, inject.Filtered, inject.Unfiltered, inject.OpenOrFiltered} {
+		if n := s.Verdicts[v]; n > 0 {
+			list = append(list, fmt.Sprintf("%d %s", n, v))
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// many returns a number of things: 1 packet, 2 packets, 2 replies.
+func many[N uint64 | int](n N, what string) string {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(what, "y"):
+		what = strings.TrimSuffix(what, "y") + "ies"
+	default:
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+// plainNumber writes a rate as people read it: 13522200, 99.5, 0.25.
+func plainNumber(v float64) string {
+	if v >= 100 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	digits := max(0, 2-int(math.Floor(math.Log10(v))))
+	s := fmt.Sprintf("%.*f", digits, v)
+	if strings.Contains(s, ".") {
+		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	}
+	return s
 }
 
 func round(ns int64) time.Duration {
 	d := time.Duration(ns)
-	if d > time.Millisecond {
+	switch {
+	case d > time.Second:
+		return d.Round(10 * time.Millisecond)
+	case d > time.Millisecond:
 		return d.Round(10 * time.Microsecond)
 	}
 	return d.Round(100 * time.Nanosecond)

@@ -8,11 +8,11 @@ import (
 	"net/netip"
 
 	"sockwire/raw/packet"
-	"sockwire/raw/wire"
 )
 
 // Cookie marks packets so that their answers are known without remembering them: ports, sequence numbers and ids that
-// are a keyed hash of the destination, which direct answers and quotes bring back. It is for one goroutine.
+// are a keyed hash of the destination, which direct answers and quotes bring back. It is for one goroutine; one that sends and
+// one that receives have one each, of the same key.
 type Cookie struct {
 	mac hash.Hash
 	sum []byte
@@ -30,6 +30,9 @@ type mark struct {
 	id   uint16 // of IPv4
 }
 
+// word is the mark as ICMP echoes carry it.
+func (m mark) word() uint32 { return uint32(m.port)<<16 | m.seq&0xffff }
+
 func (c *Cookie) mark(dst netip.Addr, protocol uint8, port uint16) mark {
 	a := dst.As16()
 	var tail [3]byte
@@ -46,7 +49,7 @@ func (c *Cookie) mark(dst netip.Addr, protocol uint8, port uint16) mark {
 	}
 }
 
-// Stamp writes the cookie into layers: the outermost IP layer and the transport header behind it.
+// Stamp writes the cookie into layers: the first transport header and the IP layer before it.
 func (c *Cookie) Stamp(layers []packet.Layer) {
 	var ip4 *packet.IPv4
 	var dst netip.Addr
@@ -55,79 +58,52 @@ func (c *Cookie) Stamp(layers []packet.Layer) {
 		case *packet.IPv4:
 			ip4, dst = l, l.Dst
 		case *packet.IPv6:
-			dst = l.Dst
-		case *packet.UDP:
-			m := c.mark(dst, wire.ProtoUDP, l.DstPort)
-			l.SrcPort = m.port
-			stampID(ip4, m)
-			return
-		case *packet.TCP:
-			m := c.mark(dst, wire.ProtoTCP, l.DstPort)
-			l.SrcPort, l.Seq = m.port, m.seq
-			stampID(ip4, m)
-			return
-		case *packet.SCTP:
-			m := c.mark(dst, wire.ProtoSCTP, l.DstPort)
-			l.SrcPort = m.port
-			stampID(ip4, m)
-			return
-		case *packet.ICMPv4:
-			m := c.mark(dst, wire.ProtoICMP, 0)
-			l.ID, l.Seq = m.port, uint16(m.seq)
-			stampID(ip4, m)
-			return
-		case *packet.ICMPv6:
-			if l.Type == wire.ICMPv6Echo {
-				m := c.mark(dst, wire.ProtoICMPv6, 0)
-				l.ID, l.Seq = m.port, uint16(m.seq)
-			}
-			return
+			ip4, dst = nil, l.Dst
 		}
+		k := kindOfLayer(l)
+		if k == nil || k.stamp == nil {
+			continue
+		}
+		m := c.mark(dst, k.protocol, k.port(l))
+		k.stamp(l, m)
+		if ip4 != nil {
+			ip4.ID = m.id
+		}
+		return
 	}
 }
 
-func stampID(ip *packet.IPv4, m mark) {
-	if ip != nil {
-		ip.ID = m.id
+// port returns the port that a layer goes to, 0 where there are none.
+func (k *kind) port(l packet.Layer) uint16 {
+	switch l := l.(type) {
+	case *packet.UDP:
+		return l.DstPort
+	case *packet.TCP:
+		return l.DstPort
+	case *packet.SCTP:
+		return l.DstPort
 	}
+	return 0
 }
 
 // Check tells whether a packet, given without its link header, answers one that Stamp has marked, how, and the
 // destination of that one. ARP replies and neighbour advertisements carry no cookie and are believed.
-func (c *Cookie) Check(p []byte) (probed netip.AddrPort, o Outcome, ok bool) {
-	h, ok := ParseHeader(p)
-	if !ok {
+func (c *Cookie) Check(p []byte) (probed netip.AddrPort, r Role, ok bool) {
+	var room [levels]Header
+	list := parseLevels(p, &room)
+	if len(list) == 0 {
 		return probed, 0, false
 	}
+	return c.check(&list[len(list)-1])
+}
+
+func (c *Cookie) check(h *Header) (probed netip.AddrPort, r Role, ok bool) {
 	if quoted, isError := h.Quote(); isError {
-		m := c.mark(quoted.Dst, quoted.Protocol, quoted.DstPort)
-		ok := false
-		switch quoted.Protocol {
-		case wire.ProtoUDP, wire.ProtoSCTP:
-			ok = quoted.SrcPort == m.port && (!quoted.Dst.Is4() || quoted.ID == m.id)
-		case wire.ProtoTCP:
-			ok = quoted.SrcPort == m.port && quoted.Seq == m.seq
-		case wire.ProtoICMP, wire.ProtoICMPv6:
-			ok = quoted.Word == uint32(m.port)<<16|m.seq&0xffff
-		}
+		k := kindOf(quoted.Protocol)
+		ok := k.provesQuote != nil && k.provesQuote(&quoted, c.mark(quoted.Dst, quoted.Protocol, quoted.DstPort))
 		return netip.AddrPortFrom(quoted.Dst, quoted.DstPort), ICMPError, ok
 	}
-	m := c.mark(h.Src, h.Protocol, h.SrcPort)
-	switch h.Protocol {
-	case protocolARP:
-		ok = h.Type == 2
-	case wire.ProtoUDP, wire.ProtoSCTP:
-		ok = h.DstPort == m.port
-	case wire.ProtoTCP:
-		ok = h.DstPort == m.port && (h.Ack == m.seq+1 || h.Ack == m.seq)
-	case wire.ProtoICMP:
-		m = c.mark(h.Src, h.Protocol, 0)
-		ok = h.Type == wire.ICMPv4EchoReply && h.Word == uint32(m.port)<<16|m.seq&0xffff
-	case wire.ProtoICMPv6:
-		m = c.mark(h.Src, h.Protocol, 0)
-		ok = h.Type == wire.ICMPv6NeighborAdvert || h.Type == wire.ICMPv6EchoReply && h.Word == uint32(m.port)<<16|m.seq&0xffff
-	default:
-		ok = false
-	}
+	k := kindOf(h.Protocol)
+	ok = k.proves != nil && k.proves(h, c.mark(h.Src, h.Protocol, h.SrcPort))
 	return netip.AddrPortFrom(h.Src, h.SrcPort), Reply, ok
 }

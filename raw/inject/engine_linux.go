@@ -29,6 +29,7 @@ type socket struct {
 	hdrs     []mmsghdr
 	step     func(fd uintptr) bool // s.attempt, bound once: a method value made per call would be an allocation
 	refusals uint64
+	patience time.Duration // without room, before a send fails; 0 for refusalLimit
 
 	// Arguments and results of step.
 	pending []mmsghdr
@@ -55,7 +56,7 @@ func newSocket(domain, typ, proto, batch int, cfg *Config) (*socket, error) {
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, size); err != nil {
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, size) // the kernel grants what it may
 	}
-	s := &socket{file: os.NewFile(uintptr(fd), "inject"), hdrs: make([]mmsghdr, batch)}
+	s := &socket{file: os.NewFile(uintptr(fd), "inject"), hdrs: make([]mmsghdr, batch), patience: cfg.patience}
 	s.step = s.attempt
 	if s.conn, err = s.file.SyscallConn(); err != nil {
 		s.file.Close()
@@ -96,12 +97,19 @@ func (s *socket) send(n int) (int, error) {
 	}
 }
 
+func (s *socket) limit() time.Duration {
+	if s.patience == 0 {
+		return refusalLimit
+	}
+	return s.patience
+}
+
 // pause counts a refusal and waits a little. It reports whether to go on: until end, which the first refusal in a row sets.
 func (s *socket) pause(end *time.Time) bool {
 	s.refusals++
 	now := time.Now()
 	if end.IsZero() {
-		*end = now.Add(refusalLimit)
+		*end = now.Add(s.limit())
 	}
 	time.Sleep(refusalPause)
 	return now.Before(*end)
@@ -120,7 +128,7 @@ func (s *socket) attempt(fd uintptr) bool {
 		case unix.EINTR:
 		case unix.EAGAIN:
 			s.refusals++
-			if !awaitRoom(int(fd)) {
+			if !awaitRoom(int(fd), s.limit()) {
 				s.errno = errno
 				return true
 			}
@@ -133,8 +141,8 @@ func (s *socket) attempt(fd uintptr) bool {
 }
 
 // awaitRoom waits until the socket's send buffer has room, and reports whether it has.
-func awaitRoom(fd int) bool {
-	for end := time.Now().Add(refusalLimit); time.Now().Before(end); {
+func awaitRoom(fd int, patience time.Duration) bool {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
 		if n, err := unix.Poll(p[:], 100); n > 0 || err != nil && err != unix.EINTR {
 			return true // an error comes again from the send
@@ -504,10 +512,10 @@ func (e *trainEngine) build(i int, frame []byte, count int) error {
 		binary.BigEndian.PutUint16(h[16:], uint16(len(h)-14))
 		h[24], h[25] = 0, 0
 		binary.BigEndian.PutUint16(h[24:], wire.Checksum(h[14:34]))
-		pseudo = wire.Sum(17).Add(h[26:34]).Add([]byte{byte(size >> 8), byte(size)}).Fold()
+		pseudo = wire.Sum(0).Add16(wire.ProtoUDP).Add(h[26:34]).Add16(size).Fold()
 	} else {
 		binary.BigEndian.PutUint16(h[18:], size)
-		pseudo = wire.Sum(17).Add(h[22:54]).Add([]byte{byte(size >> 8), byte(size)}).Fold()
+		pseudo = wire.Sum(0).Add16(wire.ProtoUDP).Add(h[22:54]).Add16(size).Fold()
 	}
 	binary.BigEndian.PutUint16(h[l.udp+4:], size)
 	binary.BigEndian.PutUint16(h[l.udp+6:], pseudo) // whoever cuts completes it

@@ -15,6 +15,7 @@ package inject
 import (
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"sockwire/raw/wire"
 )
@@ -46,6 +47,10 @@ type Config struct {
 	Broadcast bool
 	// SendBuffer is the socket's send buffer in bytes, 0 for 1 MiB; the kernel may grant less.
 	SendBuffer int
+	// Flood says that a raw socket is to send as fast as it can, which it does by system calls of this package's own.
+	Flood bool
+
+	patience time.Duration // without room; 0 for refusalLimit
 }
 
 // RawAlters says what the kernel would do to an IPv4 packet that is sent through a raw socket, so that what arrives is
@@ -81,14 +86,7 @@ func RawAlters(p []byte, mtu int) string {
 }
 
 func goodHeaderChecksum(h []byte) bool {
-	var sum uint32
-	for i := 0; i+1 < len(h); i += 2 {
-		sum += uint32(binary.BigEndian.Uint16(h[i:]))
-	}
-	for sum > 0xffff {
-		sum = sum>>16 + sum&0xffff
-	}
-	return sum == 0xffff
+	return wire.Sum(0).Add(h).Good()
 }
 
 // TrainRefuses says why packets equal to the frame cannot go as a train; "" if they can. A train is one UDP datagram
@@ -158,5 +156,5 @@ func goodUDPChecksum(f []byte, l trainLayout) bool {
 		addresses = f[22:54]
 	}
 	size := len(f) - l.udp
-	return wire.Sum(17).Add(addresses).Add([]byte{byte(size >> 8), byte(size)}).Add(f[l.udp:]).Fold() == 0xffff
+	return wire.Sum(0).Add16(wire.ProtoUDP).Add(addresses).Add16(uint16(size)).Add(f[l.udp:]).Good()
 }

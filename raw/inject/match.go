@@ -1,145 +1,12 @@
 package inject
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"time"
 
 	"sockwire/raw/packet"
-	"sockwire/raw/wire"
 )
-
-// Header is what matching needs of an IP or ARP packet: who talks to whom, and what tells one exchange from another.
-type Header struct {
-	Src, Dst netip.Addr
-	Protocol uint8 // of the transport header; protocolARP for ARP
-	TTL, TOS uint8
-	ID       uint16 // of IPv4
-	Checksum uint16 // of the IPv4 header
-	// Ports of UDP, TCP, SCTP and UDP-Lite.
-	SrcPort, DstPort uint16
-	Seq, Ack         uint32
-	Flags            wire.TCPFlags
-	Data             int // bytes behind the TCP header
-	// ICMP: type, code, and the second word; ARP: the operation in Type.
-	Type, Code uint8
-	Word       uint32
-	Target     netip.Addr // neighbour discovery
-	Transport  []byte     // the transport header and what follows
-}
-
-const protocolARP = 255 // no IP protocol; what ARP is filed under
-
-// ParseHeader reads an IPv4, IPv6 or ARP packet without its link header. It reports false for anything else, for later
-// fragments, and for what is cut before the fields that matching needs; quoted packets, of which there may be no more
-// than 8 bytes of transport header, are read.
-func ParseHeader(p []byte) (h Header, ok bool) {
-	switch {
-	case len(p) >= 20 && p[0]>>4 == 4:
-		size := 4 * int(p[0]&15)
-		if size < 20 || size > len(p) || binary.BigEndian.Uint16(p[6:])&0x1fff != 0 {
-			return h, false
-		}
-		h.Src, h.Dst = netip.AddrFrom4([4]byte(p[12:])), netip.AddrFrom4([4]byte(p[16:]))
-		h.TOS, h.TTL, h.Protocol = p[1], p[8], p[9]
-		h.ID, h.Checksum = binary.BigEndian.Uint16(p[4:]), binary.BigEndian.Uint16(p[10:])
-		end := len(p)
-		if n := int(binary.BigEndian.Uint16(p[2:])); n >= size && n < end {
-			end = n
-		}
-		h.Transport = p[size:end]
-	case len(p) >= 40 && p[0]>>4 == 6:
-		h.Src, h.Dst = netip.AddrFrom16([16]byte(p[8:])), netip.AddrFrom16([16]byte(p[24:]))
-		h.TOS, h.TTL = p[0]<<4|p[1]>>4, p[7]
-		end := len(p)
-		if n := 40 + int(binary.BigEndian.Uint16(p[4:])); n > 40 && n < end {
-			end = n
-		}
-		if h.Protocol, h.Transport, ok = skipExtensions(p[6], p[40:end]); !ok {
-			return h, false
-		}
-	case len(p) >= 28 && p[0] == 0 && p[1] == 1 && p[4] == 6 && p[5] == 4:
-		h.Protocol, h.Type = protocolARP, p[7]
-		h.Src, h.Dst = netip.AddrFrom4([4]byte(p[14:])), netip.AddrFrom4([4]byte(p[24:]))
-		return h, true
-	default:
-		return h, false
-	}
-	return h, h.parseTransport()
-}
-
-// skipExtensions walks over IPv6 extension headers.
-func skipExtensions(next uint8, p []byte) (protocol uint8, transport []byte, ok bool) {
-	for {
-		size := 0
-		switch next {
-		case wire.ProtoHopByHop, wire.ProtoRouting, wire.ProtoDstOpts:
-			if len(p) < 8 {
-				return 0, nil, false
-			}
-			size = 8 + 8*int(p[1])
-		case wire.ProtoFragment:
-			if len(p) < 8 || binary.BigEndian.Uint16(p[2:])&^7 != 0 {
-				return 0, nil, false
-			}
-			size = 8
-		case wire.ProtoAH:
-			if len(p) < 8 {
-				return 0, nil, false
-			}
-			size = 8 + 4*int(p[1])
-		default:
-			return next, p, true
-		}
-		if size > len(p) {
-			return 0, nil, false
-		}
-		next, p = p[0], p[size:]
-	}
-}
-
-func (h *Header) parseTransport() bool {
-	t := h.Transport
-	switch h.Protocol {
-	case wire.ProtoTCP, wire.ProtoUDP, wire.ProtoUDPLite, wire.ProtoSCTP:
-		if len(t) < 8 {
-			return false
-		}
-		h.SrcPort, h.DstPort = binary.BigEndian.Uint16(t), binary.BigEndian.Uint16(t[2:])
-		if h.Protocol == wire.ProtoTCP {
-			h.Seq = binary.BigEndian.Uint32(t[4:])
-			if len(t) >= 20 {
-				h.Ack, h.Flags = binary.BigEndian.Uint32(t[8:]), wire.TCPFlags(binary.BigEndian.Uint16(t[12:])&0xfff)
-				h.Data = max(0, len(t)-4*int(t[12]>>4))
-			}
-		}
-	case wire.ProtoICMP, wire.ProtoICMPv6:
-		if len(t) < 8 {
-			return false
-		}
-		h.Type, h.Code, h.Word = t[0], t[1], binary.BigEndian.Uint32(t[4:])
-		if h.Protocol == wire.ProtoICMPv6 && (h.Type == wire.ICMPv6NeighborSolicit || h.Type == wire.ICMPv6NeighborAdvert) && len(t) >= 24 {
-			h.Target = netip.AddrFrom16([16]byte(t[8:]))
-		}
-	}
-	return true
-}
-
-// Quote returns the header of the packet that an ICMP error quotes.
-func (h *Header) Quote() (quoted Header, ok bool) {
-	isError := false
-	switch h.Protocol {
-	case wire.ProtoICMP:
-		isError = h.Type == 3 || h.Type == 4 || h.Type == 5 || h.Type == 11 || h.Type == 12
-	case wire.ProtoICMPv6:
-		isError = h.Type < 128
-	}
-	if !isError || len(h.Transport) < 8 {
-		return quoted, false
-	}
-	return ParseHeader(h.Transport[8:])
-}
 
 // key is what an exchange is known by.
 type key struct {
@@ -156,41 +23,11 @@ const (
 	useQuoteBySrc        // the packet with its destination changed on the way
 )
 
-// replyTypes are the ICMP messages that answer, by what they answer.
-var replyTypes4 = map[uint8]uint8{8: 0, 10: 9, 13: 14, 15: 16, 17: 18, 42: 43}
-var replyTypes6 = map[uint8]uint8{128: 129, 133: 134, 135: 136, 139: 140, 160: 161}
-
 // replyKey returns what a direct answer to the packet is known by. Packets to a group or broadcast address are
 // answered from any address.
 func (h *Header) replyKey(anyone bool) (k key, ok bool) {
-	k = key{use: useReply, protocol: h.Protocol, a: h.Dst, b: h.Src}
-	switch h.Protocol {
-	case protocolARP:
-		return key{use: useReply, protocol: protocolARP, a: h.Dst}, h.Type == 1
-	case wire.ProtoICMP:
-		answer, known := replyTypes4[h.Type]
-		k.x, k.y = uint32(answer), h.Word
-		if h.Type == 42 {
-			k.y &^= 0xff // the reply has its state where the request has a flag
-		}
-		ok = known
-		if h.Type == 10 {
-			k.a, k.b, k.y = netip.Addr{}, netip.Addr{}, 0
-		}
-	case wire.ProtoICMPv6:
-		answer, known := replyTypes6[h.Type]
-		k.x, k.y, ok = uint32(answer), h.Word, known
-		switch h.Type {
-		case wire.ICMPv6NeighborSolicit:
-			return key{use: useReply, protocol: h.Protocol, a: h.Target, x: uint32(answer)}, true
-		case wire.ICMPv6RouterSolicit:
-			return key{use: useReply, protocol: h.Protocol, x: uint32(answer)}, true
-		}
-	case wire.ProtoUDP, wire.ProtoUDPLite, wire.ProtoSCTP, wire.ProtoTCP:
-		k.x, ok = uint32(h.DstPort)<<16|uint32(h.SrcPort), true
-	default:
-		ok = true
-	}
+	k = key{use: useReply, protocol: h.Protocol, a: h.Final, b: h.Src}
+	ok = kindOf(h.Protocol).asks(h, &k)
 	if anyone {
 		k.a = netip.Addr{}
 	}
@@ -198,45 +35,18 @@ func (h *Header) replyKey(anyone bool) (k key, ok bool) {
 }
 
 // answerKeys returns what a packet could be filed under as a direct answer.
-func (h *Header) answerKeys() [2]key {
+func (h *Header) answerKeys() (keys [2]key, ok bool) {
 	k := key{use: useReply, protocol: h.Protocol, a: h.Src, b: h.Dst}
-	switch h.Protocol {
-	case protocolARP:
-		if h.Type != 2 {
-			return [2]key{}
-		}
-		k = key{use: useReply, protocol: protocolARP, a: h.Src}
-	case wire.ProtoICMP:
-		k.x, k.y = uint32(h.Type), h.Word
-		switch h.Type {
-		case 43:
-			k.y &^= 0xff
-		case 9:
-			k.a, k.b, k.y = netip.Addr{}, netip.Addr{}, 0
-		}
-	case wire.ProtoICMPv6:
-		k.x, k.y = uint32(h.Type), h.Word
-		switch h.Type {
-		case wire.ICMPv6NeighborAdvert:
-			k = key{use: useReply, protocol: h.Protocol, a: h.Target, x: uint32(h.Type)}
-		case wire.ICMPv6RouterAdvert:
-			k = key{use: useReply, protocol: h.Protocol, x: uint32(h.Type)}
-		}
-	case wire.ProtoUDP, wire.ProtoUDPLite, wire.ProtoSCTP, wire.ProtoTCP:
-		k.x = uint32(h.SrcPort)<<16 | uint32(h.DstPort)
-	}
+	ok = kindOf(h.Protocol).answers(h, &k)
 	anyone := k
 	anyone.a = netip.Addr{}
-	return [2]key{k, anyone}
+	return [2]key{k, anyone}, ok
 }
 
 // quoteKeys returns what the packet, quoted by an ICMP error, is known by: whole, and with either side rewritten by
 // an address translator on the way.
 func (h *Header) quoteKeys() [3]key {
-	x, y := uint32(h.SrcPort)<<16|uint32(h.DstPort), h.Seq
-	if h.Protocol == wire.ProtoICMP || h.Protocol == wire.ProtoICMPv6 {
-		x, y = h.Word, uint32(h.Type)
-	}
+	x, y := kindOf(h.Protocol).quoted(h)
 	whole := key{useQuote, h.Protocol, h.Src, h.Dst, x, y}
 	byDst := key{useQuoteByDst, h.Protocol, netip.Addr{}, h.Dst, uint32(h.DstPort), uint32(h.ID)}
 	bySrc := key{useQuoteBySrc, h.Protocol, h.Src, netip.Addr{}, uint32(h.SrcPort), uint32(h.ID)}
@@ -247,67 +57,119 @@ func (h *Header) quoteKeys() [3]key {
 type Probe struct {
 	Number uint64    // of the packet in its template
 	Sent   time.Time // when it was handed over, or by the kernel's clock when that is known
-	Header Header    // its Transport is not kept
+	Header Header    // of the outermost IP packet; its Transport is not kept
 	// Replies and Errors count what came back.
 	Replies, Errors int
-	stamped         bool
-	next            int32 // expected acknowledgement bytes: SYN, FIN and data
+	left            bool // it is on its way: until then nothing can answer it
+	stamped         bool // it was seen leaving
+	gone            bool // it was not sent after all
+	carried         []Header
 }
 
-// Outcome says what a packet from the network means to a probe.
-type Outcome uint8
+// at returns the header of the packet, or of what it carries.
+func (p *Probe) at(level uint8) *Header {
+	if level == 0 {
+		return &p.Header
+	}
+	return &p.carried[level-1]
+}
 
-// Outcomes.
+// Role is what a packet from the network is to a probe.
+type Role uint8
+
+// Roles.
 const (
-	Reply     Outcome = iota + 1 // a direct answer
-	ICMPError                    // an ICMP error that quotes it
-	Departure                    // it is the probe itself, leaving
+	Reply     Role = iota + 1 // a direct answer
+	ICMPError                 // an ICMP error that quotes it
+	Departure                 // it is the probe itself, leaving
 )
 
-func (o Outcome) String() string {
-	return [...]string{"nothing", "reply", "icmp-error", "departure"}[o]
+func (r Role) String() string {
+	return [...]string{"nothing", "reply", "icmp-error", "departure"}[r]
 }
 
 // Matcher remembers probes and tells which one a packet answers. It is for one goroutine.
 type Matcher struct {
 	Probes []Probe
-	index  map[key]*bucket
+	// Patience is how long a probe is waited for while others like it are: an answer that several could have is that of the
+	// first of them that left no longer ago than this. 0 is no limit.
+	Patience time.Duration
+
+	index map[key]*bucket
+	found match
+	taken int // probes that were not sent after all
+}
+
+// match is what the last packet that was looked at means.
+type match struct {
+	probe int
+	role  Role
+	level uint8 // of the probe's headers
+	alike bool  // another probe may have been meant
+	early bool  // it answers a probe of which it is not known that it has left
+}
+
+// entry is a probe, and which of its headers a key was made of.
+type entry struct {
+	probe int32
+	level uint8
 }
 
 // bucket is the probes of one key, in the order in which they were sent.
 type bucket struct {
-	probes   []int32
+	probes   []entry
 	departed int // those before were seen leaving
+	past     int // those before have an answer, or are not waited for
 }
 
 // Sent adds a probe: packet number n, given without its link header, handed over at the time. anyone says that its
 // answer may come from any address, as it does for groups and broadcasts. It returns the probe's place in Probes; -1
 // when the packet cannot be followed.
 func (m *Matcher) Sent(n uint64, p []byte, anyone bool, at time.Time) int {
-	h, ok := ParseHeader(p)
-	if !ok {
-		return -1
+	i := m.add(n, p, anyone, at)
+	if i >= 0 {
+		m.Probes[i].left = true
 	}
-	i := int32(len(m.Probes))
-	probe := Probe{Number: n, Sent: at, Header: h, next: int32(h.Data)}
-	if h.Flags&wire.SYN != 0 {
-		probe.next++
-	}
-	if h.Flags&wire.FIN != 0 {
-		probe.next++
-	}
-	probe.Header.Transport = nil
-	m.Probes = append(m.Probes, probe)
-	if k, ok := h.replyKey(anyone); ok {
-		m.file(k, i)
-	}
-	for _, k := range h.quoteKeys() {
-		m.file(k, i)
-	}
-	return int(i)
+	return i
 }
 
-func (m *Matcher) file(k key, i int32) {
+// add is Sent for a probe that is about to leave.
+func (m *Matcher) add(n uint64, p []byte, anyone bool, at time.Time) int {
+	var room [levels]Header
+	headers := parseLevels(p, &room)
+	if len(headers) == 0 {
+		return -1
+	}
+	i := len(m.Probes)
+	for k := range headers {
+		h := &headers[k]
+		h.Transport = nil
+		e := entry{int32(i), uint8(k)}
+		if key, ok := h.replyKey(anyone); ok && (k == len(headers)-1 || !h.tunnels()) {
+			m.file(key, e)
+		}
+		for _, key := range h.quoteKeys() {
+			m.file(key, e)
+		}
+	}
+	probe := Probe{Number: n, Sent: at, Header: headers[0]}
+	if len(headers) > 1 {
+		probe.carried = append(probe.carried, headers[1:]...)
+	}
+	m.Probes = append(m.Probes, probe)
+	return i
+}
+
+// take says that a probe was not sent after all.
+func (m *Matcher) take(i int) {
+	m.Probes[i].gone = true
+	m.taken++
+}
+
+// tunnels reports whether the packet's protocol does nothing but carry packets.
+func (h *Header) tunnels() bool { return kindOf(h.Protocol) == anyKind }
+
+func (m *Matcher) file(k key, e entry) {
 	if m.index == nil {
 		m.index = map[key]*bucket{}
 	}
@@ -316,95 +178,179 @@ func (m *Matcher) file(k key, i int32) {
 		b = new(bucket)
 		m.index[k] = b
 	}
-	b.probes = append(b.probes, i)
+	b.probes = append(b.probes, e)
 }
 
-// Match says which probe a packet, given without its link header, has to do with and how; ok is false for none. Of
-// several probes that it could answer it is the last one sent before it that has no answer yet; if all have one, the
-// last. A departure sets the probe's time of sending.
-func (m *Matcher) Match(p []byte, at time.Time, leaving bool) (i int, o Outcome, ok bool) {
-	h, ok := ParseHeader(p)
+// Match says which probe a packet, given without its link header, has to do with and how; ok is false for none. An answer
+// that several could have is that of the first of them that has none: of packets that nothing tells apart the answers are
+// taken to come in the order sent, and [Matcher.Alike] says so. If all have one, it is the last sent before it. Nothing
+// answers a probe before it has left. A departure sets the probe's time of sending.
+func (m *Matcher) Match(p []byte, at time.Time, leaving bool) (i int, r Role, ok bool) {
+	found, ok := m.match(p, at, leaving)
+	if ok && found.early {
+		ok = false
+	}
 	if !ok {
 		return 0, 0, false
 	}
+	m.count(found)
+	return found.probe, found.role, true
+}
+
+// Alike reports whether what the last packet answers was told from another by the order of sending alone.
+func (m *Matcher) Alike() bool { return m.found.alike }
+
+// count counts an answer.
+func (m *Matcher) count(found match) {
+	m.found = found
+	switch found.role {
+	case Reply:
+		m.Probes[found.probe].Replies++
+	case ICMPError:
+		m.Probes[found.probe].Errors++
+	}
+}
+
+// match is Match that counts nothing.
+func (m *Matcher) match(p []byte, at time.Time, leaving bool) (match, bool) {
+	var room [levels]Header
+	headers := parseLevels(p, &room)
 	if leaving {
-		return m.departure(&h, at)
+		if len(headers) == 0 {
+			return match{}, false
+		}
+		return m.departure(&headers[0], at)
 	}
+	for k := len(headers) - 1; k >= 0; k-- {
+		h := &headers[k]
+		if k < len(headers)-1 && h.tunnels() {
+			continue
+		}
+		if found, ok := m.answered(h, at); ok {
+			return found, true
+		}
+	}
+	return match{}, false
+}
+
+// answered returns the probe that a packet answers.
+func (m *Matcher) answered(h *Header, at time.Time) (match, bool) {
 	if quoted, ok := h.Quote(); ok {
-		keys := quoted.quoteKeys()
-		sameID := func(p *Probe) bool { return p.Header.ID == quoted.ID }
-		for _, k := range keys {
-			if i, ok := m.choose(m.index[k], at, sameID); ok {
-				m.Probes[i].Errors++
-				return i, ICMPError, true
+		for ok {
+			if found, ok := m.quotedBy(&quoted, at); ok {
+				return found, true
 			}
+			quoted, ok = quoted.Carried()
 		}
-		if i, ok := m.choose(m.index[keys[0]], at, func(*Probe) bool { return true }); ok { // the id was changed
-			m.Probes[i].Errors++
-			return i, ICMPError, true
-		}
-		return 0, 0, false
+		return match{}, false
 	}
-	for _, k := range h.answerKeys() {
-		if i, ok := m.choose(m.index[k], at, func(p *Probe) bool { return p.acknowledgedBy(&h) }); ok {
-			m.Probes[i].Replies++
-			return i, Reply, true
+	keys, ok := h.answerKeys()
+	if !ok {
+		return match{}, false
+	}
+	fits := kindOf(h.Protocol).fits
+	for _, k := range keys {
+		if found, ok := m.choose(m.index[k], at, func(sent *Header) bool { return fits == nil || fits(sent, h) }); ok {
+			found.role = Reply
+			return found, true
 		}
 	}
-	return 0, 0, false
+	return match{}, false
+}
+
+// quotedBy returns the probe that an ICMP error quotes.
+func (m *Matcher) quotedBy(quoted *Header, at time.Time) (match, bool) {
+	keys := quoted.quoteKeys()
+	sameID := func(sent *Header) bool { return sent.ID == quoted.ID }
+	for _, k := range keys {
+		if found, ok := m.choose(m.index[k], at, sameID); ok {
+			found.role = ICMPError
+			return found, true
+		}
+	}
+	found, ok := m.choose(m.index[keys[0]], at, func(*Header) bool { return true }) // the id was changed
+	found.role = ICMPError
+	return found, ok
 }
 
 // departure finds the probe that is seen leaving, the first with its key that has not been.
-func (m *Matcher) departure(h *Header, at time.Time) (int, Outcome, bool) {
+func (m *Matcher) departure(h *Header, at time.Time) (match, bool) {
 	b := m.index[h.quoteKeys()[0]]
 	if b == nil {
-		return 0, 0, false
+		return match{}, false
 	}
-	for _, i := range b.probes[b.departed:] {
-		if p := &m.Probes[i]; !p.stamped && p.Header.ID == h.ID {
-			p.stamped, p.Sent = true, at
-			for b.departed < len(b.probes) && m.Probes[b.probes[b.departed]].stamped {
+	for _, e := range b.probes[b.departed:] {
+		if p := &m.Probes[e.probe]; !p.stamped && !p.gone && e.level == 0 && p.Header.ID == h.ID {
+			p.stamped, p.left, p.Sent = true, true, at
+			for b.departed < len(b.probes) && m.Probes[b.probes[b.departed].probe].stamped {
 				b.departed++
 			}
-			return int(i), Departure, true
+			return match{probe: int(e.probe), role: Departure}, true
 		}
 	}
-	return 0, 0, false
+	return match{}, false
 }
 
-// choose returns the last probe sent before at that fits and has no answer; if all have one, the last that fits.
-func (m *Matcher) choose(b *bucket, at time.Time, fits func(*Probe) bool) (int, bool) {
+// looked is how many probes around the one chosen are looked at for another that may have been meant.
+const looked = 1024
+
+// choose returns the first probe of a bucket that left before at, fits, has no answer and is still waited for; if there is
+// none, the first that is about to leave; or else the last that fits.
+func (m *Matcher) choose(b *bucket, at time.Time, fits func(*Header) bool) (match, bool) {
 	if b == nil {
-		return 0, false
+		return match{}, false
 	}
-	best := -1
+	for b.past < len(b.probes) && m.over(&m.Probes[b.probes[b.past].probe], at) {
+		b.past++
+	}
+	alone := len(b.probes) == 1
+	early := -1
+	for k := b.past; k < len(b.probes); k++ {
+		e := b.probes[k]
+		p := &m.Probes[e.probe]
+		switch {
+		case p.gone || p.Replies+p.Errors > 0 || m.stale(p, at) || !fits(p.at(e.level)):
+		case !p.left:
+			if early < 0 {
+				early = k
+			}
+		case alone || !p.Sent.After(at):
+			return match{probe: int(e.probe), level: e.level, alike: m.another(b, k, at, fits)}, true
+		}
+	}
+	if early >= 0 {
+		e := b.probes[early]
+		return match{probe: int(e.probe), level: e.level, early: true}, true
+	}
 	for k := len(b.probes) - 1; k >= 0; k-- {
-		i := int(b.probes[k])
-		p := &m.Probes[i]
-		if !fits(p) || p.Sent.After(at) && len(b.probes) > 1 {
-			continue
-		}
-		if p.Replies+p.Errors == 0 {
-			return i, true
-		}
-		if best < 0 {
-			best = i
+		e := b.probes[k]
+		if p := &m.Probes[e.probe]; p.left && fits(p.at(e.level)) && (alone || !p.Sent.After(at)) {
+			return match{probe: int(e.probe), level: e.level, alike: m.another(b, k, at, fits)}, true
 		}
 	}
-	return best, best >= 0
+	return match{}, false
 }
 
-// acknowledgedBy reports whether a TCP segment answers the probe by its numbers (RFC 9293, section 3.10.7): it
-// acknowledges what the probe took up, or resets from where the probe acknowledged. Other protocols have no numbers.
-func (p *Probe) acknowledgedBy(h *Header) bool {
-	if h.Protocol != wire.ProtoTCP {
-		return true
+// over reports whether no answer that comes at the time is a probe's first.
+func (m *Matcher) over(p *Probe, at time.Time) bool {
+	return p.gone || p.Replies+p.Errors > 0 || m.stale(p, at)
+}
+
+// stale reports whether a probe left too long ago to be waited for while there are others like it.
+func (m *Matcher) stale(p *Probe, at time.Time) bool {
+	return m.Patience > 0 && p.left && at.Sub(p.Sent) > m.Patience
+}
+
+// another reports whether an answer that is taken to be that of the probe at k could be another's.
+func (m *Matcher) another(b *bucket, k int, at time.Time, fits func(*Header) bool) bool {
+	for i := max(0, k-looked); i < min(len(b.probes), k+looked); i++ {
+		e := b.probes[i]
+		p := &m.Probes[e.probe]
+		if i != k && p.left && !p.Sent.After(at) && p.Number != m.Probes[b.probes[k].probe].Number && fits(p.at(e.level)) {
+			return true
+		}
 	}
-	if h.Flags&wire.ACK != 0 && h.Ack == p.Header.Seq+uint32(p.next) {
-		return true
-	}
-	return p.Header.Flags&wire.ACK != 0 && h.Flags&wire.RST != 0 && h.Seq == p.Header.Ack ||
-		p.Header.Flags&wire.ACK != 0 && h.Flags&wire.ACK != 0 && h.Seq == p.Header.Ack // a challenge ACK, RFC 5961
+	return false
 }
 
 // Change is a field that a quote shows changed on the way.
@@ -442,41 +388,49 @@ func Changes(sent, quoted *Header) []Change {
 // AnswerFilter returns a pcap-filter expression that all packets matching needs pass, and as little else as can be
 // said: answers to the template's packets, ICMP errors, and the packets themselves as they leave. "" is everything.
 func AnswerFilter(t *packet.Template) string {
+	const anyIP = "ip or ip6"
 	layers := t.Layers(0)
-	host, seenIP := "", 0
 	if t.Fragments() {
-		return "ip or ip6"
+		return anyIP
 	}
+	host, seenIP, terms := "", 0, ""
 	for i, l := range layers {
 		switch l := l.(type) {
-		case *packet.Ethernet:
+		case *packet.Ethernet, packet.Payload, *packet.Payload, *packet.SCTPChunk:
+			continue
 		case *packet.VLAN, *packet.MPLS, *packet.PPPoE:
 			return ""
 		case *packet.ARP:
 			return "arp"
 		case *packet.IPv4:
-			if seenIP = seenIP + 1; seenIP > 1 {
-				return "ip or ip6"
-			}
+			seenIP++
 			if l.Protocol != (packet.Opt[uint8]{}) && i+1 == len(layers) {
 				return "ip"
 			}
+			continue
 		case *packet.IPv6:
-			if seenIP = seenIP + 1; seenIP > 1 {
-				return "ip or ip6"
-			}
+			seenIP++
 			host = hostTerm(t, &l.Dst)
-		case *packet.UDP:
-			return "icmp or icmp6 or (" + host + "udp" + portTerm(t, &l.SrcPort) + ")"
-		case *packet.TCP:
-			return "icmp or icmp6 or (" + host + "tcp" + portTerm(t, &l.SrcPort) + ")"
-		case *packet.ICMPv4, *packet.ICMPv6:
-			return "icmp or icmp6"
-		default:
-			return "ip or ip6"
+			continue
+		}
+		k := kindOfLayer(l)
+		if k == nil || k.term == nil {
+			return anyIP
+		}
+		if terms == "" {
+			terms = "icmp or icmp6"
+			if term := k.term(t, l); term != "" {
+				terms += " or (" + host + term + ")"
+			}
+		}
+		if k == icmpKind || k == icmp6Kind { // behind it is what it quotes
+			break
 		}
 	}
-	return "ip or ip6"
+	if seenIP > 1 || terms == "" {
+		return anyIP
+	}
+	return terms
 }
 
 // hostTerm narrows direct answers to those from a constant IPv6 destination that answers itself. An IPv4 destination
@@ -486,11 +440,4 @@ func hostTerm(t *packet.Template, dst *netip.Addr) string {
 		return ""
 	}
 	return "host " + dst.String() + " and "
-}
-
-func portTerm(t *packet.Template, port *uint16) string {
-	if t.VariesAt(port) {
-		return ""
-	}
-	return fmt.Sprintf(" port %d", *port)
 }

@@ -34,7 +34,7 @@ const (
 func TestMatch(t *testing.T) {
 	for _, test := range []struct {
 		sent, came string
-		want       inject.Outcome // 0: it has nothing to do with it
+		want       inject.Role // 0: it has nothing to do with it
 	}{
 		{there + "} / icmp{id=1, seq=2}", back + "} / icmp{type=0, id=1, seq=2}", inject.Reply},
 		{there + "} / icmp{id=1, seq=2}", back + "} / icmp{type=0, id=1, seq=3}", 0},
@@ -99,8 +99,8 @@ func TestMatchOfGroups(t *testing.T) {
 	}
 }
 
-// TestMatchOfEqualPackets: packets that nothing tells apart are answered the last sent first, and departures are noted
-// in order.
+// TestMatchOfEqualPackets: packets that nothing tells apart are answered in the order sent, which is said, and departures
+// are noted in order.
 func TestMatchOfEqualPackets(t *testing.T) {
 	var m inject.Matcher
 	now := time.Unix(1000, 0)
@@ -117,9 +117,77 @@ func TestMatchOfEqualPackets(t *testing.T) {
 	if _, _, ok := m.Match(question, now, true); ok {
 		t.Error("a fourth departure of three")
 	}
-	for _, want := range []int{1, 0, 1} { // before the third was sent
-		if i, _, ok := m.Match(answer, now.Add(1500*time.Millisecond), false); !ok || i != want {
-			t.Errorf("answers probe %d, want %d", i, want)
+	for _, want := range []int{0, 1, 1} { // before the third was sent
+		if i, _, ok := m.Match(answer, now.Add(1500*time.Millisecond), false); !ok || i != want || !m.Alike() {
+			t.Errorf("answers probe %d, want %d; alike %t", i, want, m.Alike())
+		}
+	}
+}
+
+// TestMatchOfEqualPacketsOfWhichOneIsLost: an answer is not that of a probe that was given up when another like it left later.
+func TestMatchOfEqualPacketsOfWhichOneIsLost(t *testing.T) {
+	m := inject.Matcher{Patience: time.Second}
+	now := time.Unix(1000, 0)
+	question, answer := built(t, there+"} / udp{sport=1, dport=2}"), built(t, back+"} / udp{sport=2, dport=1}")
+	for n := range 3 {
+		m.Sent(uint64(n), question, false, now.Add(time.Duration(n)*1100*time.Millisecond))
+	}
+	at := func(d time.Duration) int {
+		i, _, ok := m.Match(answer, now.Add(d), false)
+		if !ok {
+			t.Fatalf("at %v nothing is answered", d)
+		}
+		return i
+	}
+	if i := at(1150 * time.Millisecond); i != 1 { // the first is lost
+		t.Errorf("answers probe %d, want 1", i)
+	}
+	if i := at(2300 * time.Millisecond); i != 2 {
+		t.Errorf("answers probe %d, want 2", i)
+	}
+}
+
+// TestMatchOfWhatIsInTunnels: an answer comes from where the inner packet went, in the tunnel or outside of it, and errors quote
+// either packet; of a source route the end answers.
+func TestMatchOfWhatIsInTunnels(t *testing.T) {
+	const (
+		inner     = "ip{src=192.0.2.1, dst=203.0.113.9, id=5} / "
+		innerBack = "ip{src=203.0.113.9, dst=192.0.2.1, id=6} / "
+		tunnel    = "ip{src=198.51.100.2, dst=192.0.2.1, id=98} / "
+	)
+	for _, test := range []struct {
+		sent, came string
+		want       inject.Role
+	}{
+		{there + "} / " + inner + "icmp{id=1, seq=2}", innerBack + "icmp{type=0, id=1, seq=2}", inject.Reply},
+		{there + "} / " + inner + "icmp{id=1, seq=2}", innerBack + "icmp{type=0, id=1, seq=3}", 0},
+		{there + "} / " + inner + "icmp{id=1, seq=2}", tunnel + innerBack + "icmp{type=0, id=1, seq=2}", inject.Reply},
+		{there + "} / " + inner + "icmp{id=1, seq=2}", tunnel + innerBack + "icmp{type=0, id=1, seq=3}", 0},
+		{there + "} / gre / " + inner + "tcp{sport=1, dport=2, seq=9}", tunnel + "gre / " + innerBack + "tcp{sport=2, dport=1, flags=RA, ack=10}", inject.Reply},
+		{there + "} / gre{key=7, seq=3} / " + inner + "udp{sport=1, dport=2}", innerBack + "udp{sport=2, dport=1}", inject.Reply},
+		{there + "} / udp{sport=9} / vxlan{vni=5} / eth{dst=02:00:00:00:00:02, src=02:00:00:00:00:01} / " + inner + "icmp{id=1, seq=2}",
+			tunnel + "udp{sport=9} / vxlan{vni=5} / eth{dst=02:00:00:00:00:01, src=02:00:00:00:00:02} / " + innerBack + "icmp{type=0, id=1, seq=2}", inject.Reply},
+		{there + "} / udp{sport=9} / geneve{vni=5} / eth{dst=02:00:00:00:00:02, src=02:00:00:00:00:01} / " + inner + "icmp{id=1, seq=2}",
+			tunnel + "udp{sport=9} / geneve{vni=5} / eth{dst=02:00:00:00:00:01, src=02:00:00:00:00:02} / " + innerBack + "icmp{type=0, id=1, seq=2}", inject.Reply},
+		{there6 + "} / " + inner + "icmp{id=1, seq=2}", innerBack + "icmp{type=0, id=1, seq=2}", inject.Reply},
+		{there + "} / ip6{src=2001:db8::1, dst=2001:db8::9} / icmp6{id=1, seq=2}", "ip6{src=2001:db8::9, dst=2001:db8::1} / icmp6{type=echoreply, id=1, seq=2}", inject.Reply},
+		{there + "} / " + inner + "icmp{id=1, seq=2}", router + "} / icmp{type=timeexceeded} / " + there + "} / " + inner + "icmp{id=1, seq=2}", inject.ICMPError},
+		{there + "} / " + inner + "icmp{id=1, seq=2}", router + "} / icmp{type=unreachable, code=1} / " + inner + "icmp{id=1, seq=2}", inject.ICMPError},
+		{there + "} / " + inner + "icmp{id=1, seq=2}", router + "} / icmp{type=unreachable, code=1} / ip{src=192.0.2.1, dst=203.0.113.9, id=6} / icmp{id=1, seq=4}", 0},
+
+		{there + ", options=[lsrr{ptr=4, addrs=[203.0.113.8, 203.0.113.9]}]} / icmp{id=1, seq=2}", innerBack + "icmp{type=0, id=1, seq=2}", inject.Reply},
+		{there + ", options=[nop, ssrr{ptr=4, addrs=[203.0.113.9]}]} / tcp{sport=1, dport=2, seq=9}", innerBack + "tcp{sport=2, dport=1, flags=SA, ack=10}", inject.Reply},
+		{there + ", options=[lsrr{ptr=12, addrs=[203.0.113.8, 203.0.113.9]}]} / icmp{id=1, seq=2}", back + "} / icmp{type=0, id=1, seq=2}", inject.Reply}, // used up
+		{there + ", options=[lsrr{ptr=4, addrs=[203.0.113.9]}]} / icmp{id=1, seq=2}", router + "} / icmp{type=unreachable, code=5} / ip{src=192.0.2.1, dst=203.0.113.9, id=7} / icmp{id=1, seq=2}", inject.ICMPError},
+		{there6 + "} / rh{type=0, left=1, addrs=[2001:db8::9]} / icmp6{id=1, seq=2}", "ip6{src=2001:db8::9, dst=2001:db8::1} / icmp6{type=echoreply, id=1, seq=2}", inject.Reply},
+		{there6 + "} / rh{type=4, left=1, addrs=[2001:db8::9, 2001:db8::2]} / udp{sport=1, dport=2}", "ip6{src=2001:db8::9, dst=2001:db8::1} / udp{sport=2, dport=1}", inject.Reply},
+	} {
+		var m inject.Matcher
+		now := time.Unix(1000, 0)
+		m.Sent(5, built(t, test.sent), false, now)
+		_, got, ok := m.Match(built(t, test.came), now.Add(time.Millisecond), false)
+		if ok != (test.want != 0) || got != test.want {
+			t.Errorf("%s\n%s: %v %t, want %v", test.sent, test.came, got, ok, test.want)
 		}
 	}
 }

@@ -51,3 +51,16 @@ func GroupMAC(a netip.Addr) packet.MAC {
 	b := a.As16()
 	return packet.MAC{0x33, 0x33, b[12], b[13], b[14], b[15]}
 }
+
+// sameField reports whether src is the source field of l.
+func sameField(l packet.Layer, src *netip.Addr) bool {
+	switch l := l.(type) {
+	case *packet.IPv4:
+		return &l.Src == src
+	case *packet.IPv6:
+		return &l.Src == src
+	case *packet.ARP:
+		return &l.SenderIP == src
+	}
+	return false
+}

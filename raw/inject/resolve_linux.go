@@ -25,6 +25,7 @@ type Resolver struct {
 	device string // "" or the one that everything leaves through
 	routes map[netip.Addr]*Route
 	links  map[int]netlink.Link
+	local  map[netip.Addr]bool
 	macs   map[netip.Addr]packet.MAC
 	table  map[int]bool      // interfaces whose neighbours have been read
 	asking map[bool]*os.File // for IPv6 or not: where neighbours are asked for
@@ -40,7 +41,7 @@ func OpenResolver(device string) (*Resolver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inject: netlink: %w", err)
 	}
-	r := &Resolver{handle: handle, device: device, routes: map[netip.Addr]*Route{}, links: map[int]netlink.Link{}, macs: map[netip.Addr]packet.MAC{}, table: map[int]bool{}, asking: map[bool]*os.File{}}
+	r := &Resolver{handle: handle, device: device, routes: map[netip.Addr]*Route{}, links: map[int]netlink.Link{}, local: map[netip.Addr]bool{}, macs: map[netip.Addr]packet.MAC{}, table: map[int]bool{}, asking: map[bool]*os.File{}}
 	if device != "" {
 		if _, err := handle.LinkByName(device); err != nil {
 			handle.Close()
@@ -138,6 +139,24 @@ func (r *Resolver) lookUp(dst netip.Addr) (*Route, error) {
 	return route, nil
 }
 
+// Local reports whether an address is one of this host's own, so that what is sent to it arrives here.
+func (r *Resolver) Local(a netip.Addr) bool {
+	local, known := r.local[a]
+	if known {
+		return local
+	}
+	found, err := r.handle.RouteGetWithOptions(a.AsSlice(), &netlink.RouteGetOptions{})
+	local = err == nil && len(found) > 0 && found[0].Type == unix.RTN_LOCAL
+	if len(r.local) >= maxCached {
+		clear(r.local)
+	}
+	r.local[a] = local
+	return local
+}
+
+// Device returns the way out through the interface given to OpenResolver, to no destination in particular.
+func (r *Resolver) Device() (*Route, error) { return r.Route(netip.Addr{}) }
+
 // deviceRoute is the way to what no route knows: the interface, and its first address of the family.
 func (r *Resolver) deviceRoute(dst netip.Addr) (*Route, error) {
 	link, err := r.handle.LinkByName(r.device)
@@ -228,17 +247,6 @@ func (r *Resolver) FillSource(t *packet.Template, layers []packet.Layer) (*Route
 		}
 	}
 	return route, nil
-}
-
-// sameField reports whether src is the source field of l.
-func sameField(l packet.Layer, src *netip.Addr) bool {
-	switch l := l.(type) {
-	case *packet.IPv4:
-		return &l.Src == src
-	case *packet.IPv6:
-		return &l.Src == src
-	}
-	return false
 }
 
 func (r *Resolver) destinationMAC(ctx context.Context, layers []packet.Layer, dst netip.Addr, route *Route) (packet.MAC, error) {

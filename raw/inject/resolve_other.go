@@ -25,6 +25,16 @@ func (r *Resolver) Close() error { return nil }
 // Route fails: it needs Linux.
 func (r *Resolver) Route(dst netip.Addr) (*Route, error) { return nil, unsupported("routes") }
 
+// Local reports false: it needs Linux.
+func (r *Resolver) Local(a netip.Addr) bool { return false }
+
+// Device fails: it needs Linux.
+func (r *Resolver) Device() (*Route, error) { return nil, unsupported("routes") }
+
+func (r *Resolver) destinationMAC(ctx context.Context, layers []packet.Layer, dst netip.Addr, route *Route) (packet.MAC, error) {
+	return packet.MAC{}, unsupported("neighbours")
+}
+
 // Fill fails: it needs Linux.
 func (r *Resolver) Fill(ctx context.Context, t *packet.Template, layers []packet.Layer) (*Route, error) {
 	return nil, unsupported("routes")

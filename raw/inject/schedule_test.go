@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"sockwire/raw/probe"
 )
 
 // clockEngine notes when each packet was handed over.
@@ -106,16 +108,17 @@ func TestScheduleIsAbsolute(t *testing.T) {
 }
 
 func TestPoissonKeepsItsMean(t *testing.T) {
-	p := newPacer(Schedule{Packets: 1000, Poisson: true, Seed: 5})
+	p := probe.NewTimetable(Schedule{Packets: 1000, Poisson: true, Seed: 5})
 	const n = 100000
 	var last, squares float64
 	for range n {
-		p.sent(60, false)
-		gap := p.at - last
-		last = p.at
+		p.Take(60)
+		at := float64(p.Due())
+		gap := at - last
+		last = at
 		squares += gap * gap
 	}
-	mean, deviation := p.at/n, math.Sqrt(squares/n-(p.at/n)*(p.at/n))
+	mean, deviation := last/n, math.Sqrt(squares/n-(last/n)*(last/n))
 	if math.Abs(mean-1e6) > 2e4 || math.Abs(deviation-1e6) > 2e4 {
 		t.Fatalf("mean %.0f ns, deviation %.0f ns, want 1000000 both", mean, deviation)
 	}

@@ -3,158 +3,25 @@ package inject
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"syscall"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
-	"sockwire/raw/packet"
 	"sockwire/raw/probe"
 )
-
-// Batch is packets on their way to an engine.
-type Batch struct {
-	// Packets are borrowed until the batch has been sent.
-	Packets [][]byte
-	// Due are when the packets are to leave, from the start, one for each; empty when the schedule says.
-	Due []time.Duration
-	// follows are the places of packets that leave with the one before, as the fragments of one do.
-	follows map[int]bool
-	buf     []byte
-	ends    []int
-}
-
-// Reset empties the batch and keeps its memory.
-func (b *Batch) Reset() {
-	clear(b.Packets)
-	clear(b.follows)
-	b.Packets, b.Due, b.buf = b.Packets[:0], b.Due[:0], b.buf[:0]
-}
-
-// Source gives packets.
-type Source interface {
-	// Fill adds packets to b, about n of them and at least one; io.EOF when there are no more.
-	Fill(b *Batch, n int) error
-}
-
-// TemplateSource gives Count packets of a template from number First on, which must not be changed meanwhile. Fragments
-// of a packet count as one.
-type TemplateSource struct {
-	Template *packet.Template
-	First    uint64
-	Count    uint64 // 0 for no end
-	given    uint64
-	same     [][]byte // the packet, when all are equal
-	series   *packet.Series
-}
-
-// Fill adds packets, built when they are asked for unless all are equal.
-func (s *TemplateSource) Fill(b *Batch, n int) error {
-	if s.Count != 0 {
-		n = int(min(uint64(n), s.Count-s.given))
-	}
-	if n == 0 {
-		return io.EOF
-	}
-	if s.same == nil && !s.Template.Varies() {
-		p, ends, err := s.Template.Append(nil, nil, s.First)
-		if err != nil {
-			return err
-		}
-		from := 0
-		for _, to := range ends {
-			s.same = append(s.same, p[from:to:to])
-			from = to
-		}
-	}
-	if s.same == nil && s.series == nil {
-		s.series = packet.NewSeries(s.Template)
-	}
-	for range n {
-		if s.same != nil {
-			for i, p := range s.same {
-				if i > 0 {
-					b.follow()
-				}
-				b.Packets = append(b.Packets, p)
-			}
-		} else if err := b.add(s.series.Append(b.buf, b.ends[:0], s.First+s.given)); err != nil {
-			return err
-		}
-		s.given++
-	}
-	return nil
-}
-
-// Build adds packet n of a template.
-func (b *Batch) Build(t *packet.Template, n uint64) error {
-	return b.add(t.Append(b.buf, b.ends[:0], n))
-}
-
-// BuildLayers adds the packet of layers that t.Layers(n) returned and the program has changed.
-func (b *Batch) BuildLayers(t *packet.Template, layers []packet.Layer, n uint64) error {
-	return b.add(t.Build(b.buf, b.ends[:0], layers, n))
-}
-
-func (b *Batch) add(buf []byte, ends []int, err error) error {
-	if err != nil {
-		return err
-	}
-	from := len(b.buf)
-	b.buf, b.ends = buf, ends // where the buffer grew, earlier packets stay in the old one
-	for i, to := range ends {
-		if i > 0 {
-			b.follow()
-		}
-		b.Packets = append(b.Packets, buf[from:to:to])
-		from = to
-	}
-	return nil
-}
-
-// follow makes the next packet leave with the one before.
-func (b *Batch) follow() {
-	if b.follows == nil {
-		b.follows = map[int]bool{}
-	}
-	b.follows[len(b.Packets)] = true
-}
-
-// Recorded is a source of packets that are there already, such as those of a capture file.
-type Recorded struct {
-	Packets [][]byte
-	Due     []time.Duration // when each leaves, from the start; nil leaves it to the schedule
-	Loops   int             // how often all of it is sent; 0 is once
-	next    int
-	loop    int
-}
-
-// Fill adds the next packets, as they are.
-func (s *Recorded) Fill(b *Batch, n int) error {
-	if s.next == len(s.Packets) {
-		if s.loop++; s.loop >= s.Loops || len(s.Packets) == 0 {
-			return io.EOF
-		}
-		s.next = 0
-	}
-	end := min(s.next+n, len(s.Packets))
-	b.Packets = append(b.Packets, s.Packets[s.next:end]...)
-	if s.Due != nil {
-		for _, due := range s.Due[s.next:end] {
-			b.Due = append(b.Due, time.Duration(s.loop)*s.Due[len(s.Due)-1]+due)
-		}
-	}
-	s.next = end
-	return nil
-}
 
 // Report is what a transmission achieved.
 type Report struct {
 	Sent     uint64 // packets that the kernel took
 	Bytes    uint64
-	Refusals uint64 // times that the kernel had no room and was asked again
-	Failed   uint64 // packets that the kernel would not take, left out
-	Failure  error  // of the first of them
+	Refusals uint64    // times that the kernel had no room and was asked again
+	Failed   uint64    // packets that the kernel would not take, left out
+	Failure  error     // of the first of them, a [*Failure]
+	Failures []Failure // the first of them, at most 20
 
 	First, Last time.Time // when the first and the last packet were handed over
 
@@ -179,6 +46,31 @@ func (r *Report) Gap(q float64) time.Duration {
 	return time.Duration(r.gaps.ValueAtQuantile(q))
 }
 
+// Failure is a packet that the kernel would not take.
+type Failure struct {
+	Number uint64 // of the packet in its source
+	Size   int    // of the packet in bytes, its link header left out
+	MTU    int    // of the device, where the packet is too large for it; 0 otherwise
+	Err    error
+}
+
+const maxFailures = 20
+
+// Error names the packet, counted from 1.
+func (f *Failure) Error() string {
+	err := f.Err
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		err = call.Err
+	}
+	if f.MTU > 0 {
+		return fmt.Sprintf("packet %d of %d bytes is larger than the MTU of %d: %v", f.Number+1, f.Size, f.MTU, err)
+	}
+	return fmt.Sprintf("packet %d of %d bytes: %v", f.Number+1, f.Size, err)
+}
+
+func (f *Failure) Unwrap() error { return f.Err }
+
 // Transmission is one run of packets from a source to an engine.
 type Transmission struct {
 	Engine   Engine
@@ -186,30 +78,49 @@ type Transmission struct {
 	Schedule Schedule
 	// Duration ends the run that long after its start; 0 for no such end.
 	Duration time.Duration
+	// MTU of the device, for what is said of packets that are larger; 0 where it is not known.
+	MTU int
+	// Frames says that packets start with an Ethernet header.
+	Frames bool
 	// Progress, if set, gets the packets and bytes sent so far, from the transmitting goroutine, at most every 50 ms.
 	Progress func(sent, bytes uint64)
 
-	sleep func(ctx context.Context, d time.Duration) bool // precise unless a test has its own
+	departs departures
+	counted uint64                                          // packets of a source that does not number them
+	sleep   func(ctx context.Context, d time.Duration) bool // precise unless a test has its own
+}
+
+// departures is told of packets as they are handed over.
+type departures interface {
+	// leaving: these are about to be handed over.
+	leaving(packets [][]byte, numbers []uint64, at time.Time)
+	// left: the kernel took the next n of them; if refused, it would not take the one behind them.
+	left(n int, refused bool)
 }
 
 // Transmit sends until the source ends, the duration is over, or ctx is done, none of which is an error. A packet that
-// the kernel will not take is left out and counted, unless it is the first: then its error ends the run.
+// the kernel will not take is left out, counted and named. If it is the first and not merely too large, its error ends the
+// run; if nothing was sent at all, the first error is that of the run.
 func (t *Transmission) Transmit(ctx context.Context) (Report, error) {
 	if t.sleep == nil {
 		t.sleep = preciseSleep
 	}
 	r := Report{gaps: hdrhistogram.New(1, int64(time.Hour), 3)}
 	if err := t.Schedule.Validate(); err != nil {
-		return r, err
+		return r, fmt.Errorf("inject: %w", err)
 	}
+	before := t.Engine.Refusals()
 	err := t.run(ctx, &r)
-	r.Refusals = t.Engine.Refusals()
+	r.Refusals = t.Engine.Refusals() - before
+	if err == nil && r.Sent == 0 && r.Failed > 0 {
+		err = r.Failure
+	}
 	return r, err
 }
 
 func (t *Transmission) run(ctx context.Context, r *Report) error {
 	var batch Batch
-	pace := newPacer(t.Schedule)
+	table := probe.NewTimetable(t.Schedule)
 	start := time.Now()
 	told := start
 	for ctx.Err() == nil {
@@ -220,8 +131,12 @@ func (t *Transmission) run(ctx context.Context, r *Report) error {
 			}
 			return err
 		}
+		for len(batch.Numbers) < len(batch.Packets) {
+			batch.Numbers = append(batch.Numbers, t.counted)
+			t.counted++
+		}
 		for next := 0; next < len(batch.Packets); {
-			n, wait := t.ready(&batch, next, pace, time.Since(start))
+			n, wait := t.ready(&batch, next, table, time.Since(start))
 			if t.Duration > 0 && time.Since(start)+wait >= t.Duration {
 				t.sleep(ctx, t.Duration-time.Since(start))
 				return nil
@@ -232,7 +147,7 @@ func (t *Transmission) run(ctx context.Context, r *Report) error {
 				}
 				continue
 			}
-			if err := t.send(batch.Packets[next:next+n], r); err != nil {
+			if err := t.send(batch.Packets[next:next+n], batch.Numbers[next:next+n], r); err != nil {
 				return err
 			}
 			next += n
@@ -249,7 +164,7 @@ func (t *Transmission) run(ctx context.Context, r *Report) error {
 }
 
 // ready returns how many packets of the batch, from next on, are due, and if none is, how long the first has to wait.
-func (t *Transmission) ready(b *Batch, next int, pace *pacer, now time.Duration) (n int, wait time.Duration) {
+func (t *Transmission) ready(b *Batch, next int, table *probe.Timetable, now time.Duration) (n int, wait time.Duration) {
 	if len(b.Due) > 0 {
 		for next+n < len(b.Due) && b.Due[next+n] <= now {
 			n++
@@ -259,15 +174,21 @@ func (t *Transmission) ready(b *Batch, next int, pace *pacer, now time.Duration)
 		}
 		return n, 0
 	}
-	if t.Schedule.flood() {
+	if t.Schedule.Unlimited() {
 		return len(b.Packets) - next, 0
 	}
-	for next+n < len(b.Packets) && (pace.due() <= now || b.follows[next+n]) {
-		pace.sent(len(b.Packets[next+n]), b.follows[next+n])
-		n++
-	}
-	if n == 0 {
-		return 0, pace.due() - now
+	for ; next+n < len(b.Packets); n++ {
+		size := len(b.Packets[next+n])
+		switch {
+		case b.follows[next+n]:
+			table.Follow(size)
+		case table.Due() <= now:
+			table.Take(size)
+		case n == 0:
+			return 0, table.Due() - now
+		default:
+			return n, 0
+		}
 	}
 	return n, 0
 }
@@ -280,10 +201,20 @@ func preciseSleep(ctx context.Context, d time.Duration) bool {
 	return ctx.Err() == nil
 }
 
-func (t *Transmission) send(packets [][]byte, r *Report) error {
+// hopeless is how many packets are refused before a run that has sent none is given up.
+const hopeless = 1 << 20
+
+func (t *Transmission) send(packets [][]byte, numbers []uint64, r *Report) error {
+	if t.departs != nil {
+		t.departs.leaving(packets, numbers, time.Now())
+	}
 	for len(packets) > 0 {
 		n, err := t.Engine.Send(packets)
 		now := time.Now()
+		refused := err != nil && n < len(packets)
+		if t.departs != nil {
+			t.departs.left(n, refused)
+		}
 		if n > 0 {
 			if r.Sent == 0 {
 				r.First = now
@@ -299,18 +230,40 @@ func (t *Transmission) send(packets [][]byte, r *Report) error {
 				r.Bytes += uint64(len(p))
 			}
 		}
-		packets = packets[n:]
+		packets, numbers = packets[n:], numbers[n:]
 		if err == nil {
 			continue
 		}
-		if r.Sent == 0 || len(packets) == 0 {
+		if !refused {
 			return err
 		}
-		r.Failed++
-		if r.Failure == nil {
-			r.Failure = err
+		if r.fail(t.failure(packets[0], numbers[0], err)); r.Sent == 0 && (!errors.Is(err, syscall.EMSGSIZE) || r.Failed == hopeless) {
+			return err
 		}
-		packets = packets[1:]
+		packets, numbers = packets[1:], numbers[1:]
 	}
 	return nil
+}
+
+// failure says which packet was refused.
+func (t *Transmission) failure(p []byte, number uint64, err error) Failure {
+	f := Failure{Number: number, Size: len(p), Err: err}
+	if t.Frames {
+		f.Size -= NetworkPart(p)
+	}
+	if errors.Is(err, syscall.EMSGSIZE) {
+		f.MTU = t.MTU
+	}
+	return f
+}
+
+func (r *Report) fail(f Failure) {
+	r.Failed++
+	if r.Failure == nil {
+		first := f
+		r.Failure = &first
+	}
+	if len(r.Failures) < maxFailures {
+		r.Failures = append(r.Failures, f)
+	}
 }

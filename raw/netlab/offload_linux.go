@@ -1,36 +1,23 @@
 package netlab
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"sockwire/raw/internal/ethtool"
 )
 
 // ethtool does one request of <linux/ethtool.h> on this host and returns what the ioctl returned.
 func (h *Host) ethtool(ifname string, request unsafe.Pointer) (result int, err error) {
-	err = h.Do(func() error {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return err
+	err = h.Do(func() (err error) {
+		if result, err = ethtool.Do(ifname, request); err != nil {
+			err = fmt.Errorf("netlab: host %s: %w", h.name, err)
 		}
-		defer unix.Close(fd)
-		var ifr struct { // struct ifreq
-			name [unix.IFNAMSIZ]byte
-			data unsafe.Pointer
-			_    [24 - unsafe.Sizeof(uintptr(0))]byte
-		}
-		copy(ifr.name[:unix.IFNAMSIZ-1], ifname)
-		ifr.data = request
-		r, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&ifr)))
-		if errno != 0 {
-			return fmt.Errorf("netlab: host %s: ethtool %s: %w", h.name, ifname, errno)
-		}
-		result = int(r)
-		return nil
+		return err
 	})
 	return result, err
 }
@@ -51,19 +38,13 @@ var offloadAliases = map[string][]string{
 	"gro":         {"rx-gro"},
 }
 
-const (
-	maxFeatures   = 128 // of a device; Linux 6.18 has about half
-	ethSSFeatures = 4   // ETH_SS_FEATURES of <linux/ethtool.h>
-	ethGstringLen = 32  // ETH_GSTRING_LEN
-)
-
 // SetOffload switches something that an interface does for the network stack on or off: "tx-checksum", "rx-checksum", "tso",
 // "gso", "gro", or a name that ethtool -k prints, as "tx-udp-segmentation". Virtual Ethernet leaves checksums
 // and segmentation undone by default, as nobody will ever see the wire.
 func (h *Host) SetOffload(ifname, name string, on bool) error {
-	features, err := h.features(ifname)
-	if err != nil {
-		return err
+	var features []string
+	if err := h.Do(func() (err error) { features, err = ethtool.Features(ifname); return err }); err != nil {
+		return fmt.Errorf("netlab: host %s: %w", h.name, err)
 	}
 	names := offloadAliases[name]
 	if names == nil {
@@ -72,7 +53,7 @@ func (h *Host) SetOffload(ifname, name string, on bool) error {
 	type block struct{ valid, requested uint32 }
 	var request struct { // struct ethtool_sfeatures
 		cmd, size uint32
-		blocks    [maxFeatures / 32]block
+		blocks    [ethtool.MaxFeatures / 32]block
 	}
 	request.cmd, request.size = unix.ETHTOOL_SFEATURES, uint32(len(features)+31)/32
 	for _, n := range names {
@@ -90,34 +71,4 @@ func (h *Host) SetOffload(ifname, name string, on bool) error {
 		err = fmt.Errorf("netlab: host %s: %s: the kernel did not switch %q to %v: %w", h.name, ifname, name, on, errors.ErrUnsupported)
 	}
 	return err
-}
-
-// features returns the names of an interface's features by their bit.
-func (h *Host) features(ifname string) ([]string, error) {
-	var count struct { // struct ethtool_sset_info
-		cmd, _ uint32
-		mask   uint64
-		count  uint32
-	}
-	count.cmd, count.mask = unix.ETHTOOL_GSSET_INFO, 1<<ethSSFeatures
-	if _, err := h.ethtool(ifname, unsafe.Pointer(&count)); err != nil {
-		return nil, err
-	}
-	if count.count > maxFeatures {
-		return nil, fmt.Errorf("netlab: host %s: %s has %d features, at most %d are known", h.name, ifname, count.count, maxFeatures)
-	}
-	var request struct { // struct ethtool_gstrings
-		cmd, set, count uint32
-		names           [maxFeatures][ethGstringLen]byte
-	}
-	request.cmd, request.set, request.count = unix.ETHTOOL_GSTRINGS, ethSSFeatures, count.count
-	if _, err := h.ethtool(ifname, unsafe.Pointer(&request)); err != nil {
-		return nil, err
-	}
-	names := make([]string, count.count)
-	for i := range names {
-		name, _, _ := bytes.Cut(request.names[i][:], []byte{0})
-		names[i] = string(name)
-	}
-	return names, nil
 }

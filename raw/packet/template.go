@@ -134,6 +134,17 @@ func (t *Template) Layers(n uint64) []Layer {
 	return t.layers
 }
 
+// AddEthernet puts an Ethernet header before a template that starts with IP or ARP, as if the expression began with "eth /"; the
+// values of all other fields stay what they are.
+func (t *Template) AddEthernet() {
+	l := new(Ethernet)
+	t.layers = slices.Insert(t.layers, 0, Layer(l))
+	t.nodes = slices.Insert(t.nodes, 0, node{layer: l, kind: kindByName("eth")})
+	if t.cut != nil {
+		t.cut.at++
+	}
+}
+
 // Given reports whether the expression gives the field of the i-th layer, by its name in the language.
 func (t *Template) Given(i int, field string) bool { return slices.Contains(t.nodes[i].given, field) }
 

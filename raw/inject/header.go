@@ -1,0 +1,225 @@
+package inject
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+
+	"sockwire/raw/wire"
+)
+
+// Header is what matching needs of an IP or ARP packet: who talks to whom, and what tells one exchange from another.
+type Header struct {
+	Src, Dst netip.Addr
+	Final    netip.Addr // where a source route (RFC 791, RFC 8200, RFC 8754) ends that is not used up; otherwise Dst
+	Protocol uint8      // of the transport header; protocolARP for ARP
+	TTL, TOS uint8
+	ID       uint16 // of IPv4
+	Checksum uint16 // of the IPv4 header
+	// Ports of UDP, TCP, SCTP and UDP-Lite.
+	SrcPort, DstPort uint16
+	Seq, Ack         uint32
+	Flags            wire.TCPFlags
+	Data             int // bytes behind the TCP header
+	// ICMP: type, code, and the second word; ARP: the operation in Type; SCTP: the first chunk's type.
+	Type, Code uint8
+	Word       uint32
+	Target     netip.Addr // neighbour discovery
+	Transport  []byte     // the transport header and what follows
+}
+
+const protocolARP = 255 // no IP protocol; what ARP is filed under
+
+// ParseHeader reads an IPv4, IPv6 or ARP packet without its link header. It reports false for anything else, for later
+// fragments, and for what is cut before the fields that matching needs; quoted packets, of which there may be no more
+// than 8 bytes of transport header, are read. It does not allocate.
+func ParseHeader(p []byte) (h Header, ok bool) {
+	switch {
+	case len(p) >= 20 && p[0]>>4 == 4:
+		size := 4 * int(p[0]&15)
+		if size < 20 || size > len(p) || binary.BigEndian.Uint16(p[6:])&0x1fff != 0 {
+			return h, false
+		}
+		h.Src, h.Dst = netip.AddrFrom4([4]byte(p[12:])), netip.AddrFrom4([4]byte(p[16:]))
+		h.Final = h.Dst
+		if size > 20 {
+			if at, ok := wire.SourceRoute(p[20:size]); ok {
+				h.Final = netip.AddrFrom4([4]byte(p[20+at:]))
+			}
+		}
+		h.TOS, h.TTL, h.Protocol = p[1], p[8], p[9]
+		h.ID, h.Checksum = binary.BigEndian.Uint16(p[4:]), binary.BigEndian.Uint16(p[10:])
+		end := len(p)
+		if n := int(binary.BigEndian.Uint16(p[2:])); n >= size && n < end {
+			end = n
+		}
+		h.Transport = p[size:end]
+	case len(p) >= 40 && p[0]>>4 == 6:
+		h.Src, h.Dst = netip.AddrFrom16([16]byte(p[8:])), netip.AddrFrom16([16]byte(p[24:]))
+		h.TOS, h.TTL = p[0]<<4|p[1]>>4, p[7]
+		h.Final = h.Dst
+		end := len(p)
+		if n := 40 + int(binary.BigEndian.Uint16(p[4:])); n > 40 && n < end {
+			end = n
+		}
+		if !h.skipExtensions(p[6], p[40:end]) {
+			return h, false
+		}
+	case len(p) >= 28 && p[0] == 0 && p[1] == 1 && p[4] == 6 && p[5] == 4:
+		h.Protocol, h.Type = protocolARP, p[7]
+		h.Src, h.Dst = netip.AddrFrom4([4]byte(p[14:])), netip.AddrFrom4([4]byte(p[24:]))
+		h.Final = h.Dst
+		return h, true
+	default:
+		return h, false
+	}
+	return h, kindOf(h.Protocol).read(&h, h.Transport)
+}
+
+// skipExtensions walks over IPv6 extension headers to the transport header.
+func (h *Header) skipExtensions(next uint8, p []byte) bool {
+	w := wire.WalkExtensions(next, p)
+	for w.Next() {
+		if w.Header() == wire.ProtoRouting {
+			if at, ok := wire.Extension(w.Bytes()).FinalDestination(); ok {
+				h.Final = netip.AddrFrom16([16]byte(w.Bytes()[at:]))
+			}
+		}
+	}
+	h.Protocol, h.Transport = w.Protocol, p[w.Offset:]
+	return w.Stop == wire.StopTransport
+}
+
+// Quote returns the header of the packet that an ICMP error quotes.
+func (h *Header) Quote() (quoted Header, ok bool) {
+	isError := false
+	switch h.Protocol {
+	case wire.ProtoICMP:
+		isError = h.Type == 3 || h.Type == 4 || h.Type == 5 || h.Type == 11 || h.Type == 12
+	case wire.ProtoICMPv6:
+		isError = h.Type < 128
+	}
+	if !isError || len(h.Transport) < 8 {
+		return quoted, false
+	}
+	return ParseHeader(h.Transport[8:])
+}
+
+// Carried returns the header of the packet that a tunnel carries: IP in IP, GRE, MPLS in IP or GRE, VXLAN, Geneve.
+func (h *Header) Carried() (inner Header, ok bool) {
+	t := h.Transport
+	switch h.Protocol {
+	case wire.ProtoIPv4, wire.ProtoIPv6:
+		return ParseHeader(t)
+	case wire.ProtoMPLS:
+		return parseMPLS(t)
+	case wire.ProtoGRE:
+		return parseGRE(t)
+	case wire.ProtoEthernet:
+		return parseEthernet(t)
+	case wire.ProtoUDP:
+		switch {
+		case len(t) < 16:
+		case wire.IsVXLANPort(h.DstPort):
+			return parseEthernet(t[16:])
+		case h.DstPort == wire.PortGeneve:
+			return parseEtherType(binary.BigEndian.Uint16(t[10:]), after(t, 16+4*int(t[8]&0x3f)))
+		}
+	}
+	return inner, false
+}
+
+// after returns what stands behind the first n bytes, nil if there are fewer.
+func after(p []byte, n int) []byte {
+	if n > len(p) {
+		return nil
+	}
+	return p[n:]
+}
+
+func parseGRE(p []byte) (h Header, ok bool) {
+	if len(p) < 4 || p[1]&7 != 0 {
+		return h, false
+	}
+	size := 4
+	for _, bit := range []byte{0x80, 0x20, 0x10} { // checksum, key, sequence number (RFC 2890)
+		if p[0]&bit != 0 {
+			size += 4
+		}
+	}
+	return parseEtherType(binary.BigEndian.Uint16(p[2:]), after(p, size))
+}
+
+func parseMPLS(p []byte) (h Header, ok bool) {
+	for len(p) >= 4 {
+		bottom := p[2]&1 != 0
+		if p = p[4:]; bottom {
+			return ParseHeader(p)
+		}
+	}
+	return h, false
+}
+
+func parseEthernet(p []byte) (h Header, ok bool) {
+	if len(p) < 14 {
+		return h, false
+	}
+	return parseEtherType(binary.BigEndian.Uint16(p[12:]), p[14:])
+}
+
+func parseEtherType(t uint16, p []byte) (h Header, ok bool) {
+	for (t == wire.EtherTypeVLAN || t == wire.EtherTypeQinQ) && len(p) >= 4 {
+		t, p = binary.BigEndian.Uint16(p[2:]), p[4:]
+	}
+	switch t {
+	case wire.EtherTypeIPv4, wire.EtherTypeIPv6, wire.EtherTypeARP:
+		return ParseHeader(p)
+	case wire.EtherTypeMPLS:
+		return parseMPLS(p)
+	case wire.EtherTypeTEB:
+		return parseEthernet(p)
+	}
+	return h, false
+}
+
+// levels is how many headers of a packet are looked at: the outermost, and those of packets that tunnels carry.
+const levels = 3
+
+// parseLevels reads the header of a packet and of what it carries, the outermost first, into room.
+func parseLevels(p []byte, room *[levels]Header) []Header {
+	h, ok := ParseHeader(p)
+	n := 0
+	for ok && n < levels {
+		room[n] = h
+		n++
+		h, ok = h.Carried()
+	}
+	return room[:n]
+}
+
+// NetworkPart returns where the network packet starts in an Ethernet frame: behind its header and tags; len(b) if nowhere.
+func NetworkPart(b []byte) int {
+	for at := 12; len(b) >= at+2; at += 4 {
+		switch binary.BigEndian.Uint16(b[at:]) {
+		case wire.EtherTypeVLAN, wire.EtherTypeQinQ:
+			continue
+		}
+		return at + 2
+	}
+	return len(b)
+}
+
+// String says where the packet goes, for people.
+func (h *Header) String() string {
+	k := kindOf(h.Protocol)
+	switch {
+	case k.ports:
+		return fmt.Sprintf("%s %s port %d ttl %d", h.Dst, k.name, h.DstPort, h.TTL)
+	case k.protocol == wire.ProtoICMP || k.protocol == wire.ProtoICMPv6:
+		return fmt.Sprintf("%s icmp type %d ttl %d", h.Dst, h.Type, h.TTL)
+	}
+	return h.Dst.String()
+}
+
+// Name returns the name of the packet's protocol: tcp, udp, udplite, sctp, icmp, icmp6, igmp, arp; "" for others.
+func (h *Header) Name() string { return kindOf(h.Protocol).name }
