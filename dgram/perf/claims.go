@@ -82,7 +82,7 @@ func (l *Load) most(d time.Duration) uint64 {
 	n := maxArrivals*d.Seconds() + 1e6
 	if interval := l.interval(); interval > 0 {
 		mean := 1.001 * float64(d) / interval
-		n = min(mean+10*math.Sqrt(mean)+float64(newTimetable(l, 0).group)+100, n)
+		n = min(mean+10*math.Sqrt(mean)+float64(l.group())+100, n)
 	}
 	if l.Count > 0 {
 		return min(uint64(n), l.Count)
@@ -131,7 +131,7 @@ func (f *flow) honestData(h *header, d *dgram.Datagram) bool {
 		f.contradict("it sends what was not asked for")
 		return false
 	}
-	if h.seq == math.MaxUint64 || !f.counts(h.seq+1) {
+	if !f.counts(max(h.seq+1, h.seq)) { // the last of all numbers would wrap around
 		return false
 	}
 	transit := time.Duration(d.Time.UnixNano() - h.sent)

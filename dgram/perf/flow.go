@@ -95,20 +95,22 @@ func (f *flow) markOnly(ctx context.Context) error {
 	defer func() { f.up.end = time.Now() }()
 	defer interrupts(ctx, f.conn.SetWriteDeadline)()
 	lasts := f.cfg.Down.lasts()
-	pause := time.Duration(min(f.cfg.Down.interval()*float64(newTimetable(f.cfg.Down, 0).group), float64(time.Hour)))
+	pause := time.Duration(min(f.cfg.Down.interval()*float64(f.cfg.Down.group()), float64(time.Hour)))
 	t := time.NewTicker(markInterval / 2)
 	defer t.Stop()
 	for ctx.Err() == nil && !f.hasEnded() {
 		now := time.Now()
 		if lasts > 0 && now.Sub(f.begun) > lasts+lasts/10+2*f.roundTrip+2*time.Second {
-			return fmt.Errorf("perf: %w: its stream of %v has no end", ErrContradiction, lasts)
+			f.contradict("its stream of %v has no end", lasts)
+			return nil
 		}
 		since := f.begun
 		if data := f.data.Load(); data != 0 {
 			since = time.Unix(0, data)
 		}
 		if lasts == 0 && now.Sub(since) > 10*(pause+time.Second)+2*f.roundTrip {
-			return fmt.Errorf("perf: %w: its stream ended %v ago, and it does not say so", ErrContradiction, now.Sub(since).Round(time.Millisecond))
+			f.contradict("its stream ended %v ago, and it does not say so", now.Sub(since).Round(time.Millisecond))
+			return nil
 		}
 		if err := f.up.sendMark(0, now); err != nil && ctx.Err() == nil {
 			return err

@@ -2,6 +2,7 @@ package perf
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"time"
 
 	"sockwire/dgram"
@@ -31,28 +32,34 @@ func (f *foreign) init() {
 func (s *Server) stranger(d *dgram.Datagram, now time.Time) {
 	f := &s.foreign
 	f.out = f.out[:0]
+	answer := false
 	switch {
-	case d.Truncated || s.cfg.NoForeign:
+	case d.Truncated || s.cfg.NoForeign || s.conn.Unanswerable(d) != "":
 	case isSTAMP(d.Payload, now):
 		f.out = appendSTAMP(f.out, d, now)
+		answer = true
 	case isSockperf(d.Payload):
 		f.out = appendSockperf(f.out, d.Payload)
+		answer = len(f.out) > 0
 	case isIperf(d.Payload, now):
 		f.out = f.iperfAnswer(f.out, d, now)
 		if len(f.out) == 0 {
 			return // counted, no answer due
 		}
+		answer = true
 	case isEcho(d.Payload), s.cfg.Echo:
 		f.out = append(f.out, d.Payload...)
+		answer = true
 	}
-	if len(f.out) > len(d.Payload) || len(f.out) == 0 && !s.cfg.Echo || !s.peers.allow(d.From.IP.Addr(), now) {
+	if !answer || len(f.out) > len(d.Payload) || !s.peers.allow(d.From.IP.Addr(), now) {
 		s.ignored()
 		return
 	}
 	// Counted before it leaves: who has the answer finds it counted.
 	s.answered(1)
-	if s.conn.Reply(d, f.out) != nil {
+	if err := s.conn.Reply(d, f.out); err != nil {
 		s.answered(-1)
+		s.unsent(err)
 	}
 }
 
@@ -154,6 +161,7 @@ type iperfFlow struct {
 	jitter           float64
 	transit          float64
 	final            []byte // the report, once made; sent again for each last datagram
+	reports          int    // how often it was sent
 }
 
 // newIperfFlow starts at a first datagram. Identifiers begin with 1, with 0 in older versions.
@@ -170,7 +178,10 @@ func isIperf(b []byte, now time.Time) bool {
 
 const (
 	maxIperfFlows = 256
+	maxIperfSite  = 64      // flows of one site
 	maxIperfFirst = 1 << 16 // a flow starts below this, or bytes at random would start one now and then
+	// maxIperfReports is how often a report is sent: a client asks ten times. Two servers cannot answer each other with more.
+	maxIperfReports = 16
 )
 
 // iperfAnswer accounts for a datagram of an iperf2 client, and returns the report if it was the last.
@@ -180,10 +191,7 @@ func (f *foreign) iperfAnswer(out []byte, d *dgram.Datagram, now time.Time) []by
 	id := int64(int32(be.Uint32(b)))
 	flow := f.iperf[d.From]
 	if flow == nil {
-		if len(f.iperf) >= maxIperfFlows {
-			f.forgetIperf(now)
-		}
-		if len(f.iperf) >= maxIperfFlows || id < 0 || id > maxIperfFirst {
+		if id < 0 || id > maxIperfFirst || !f.iperfRoom(d.From.IP.Addr(), now) {
 			return out
 		}
 		flow = newIperfFlow(d.Time, id)
@@ -194,7 +202,7 @@ func (f *foreign) iperfAnswer(out []byte, d *dgram.Datagram, now time.Time) []by
 			flow.finish(-id)
 		}
 		flow.last = now
-		if len(b) < iperfHeader+iperfReport {
+		if flow.reports++; len(b) < iperfHeader+iperfReport || flow.reports > maxIperfReports {
 			return out
 		}
 		// The last datagram's header comes back, then the report.
@@ -228,13 +236,39 @@ func (f *foreign) iperfAnswer(out []byte, d *dgram.Datagram, now time.Time) []by
 	return out
 }
 
-func (f *foreign) forgetIperf(now time.Time) {
-	for a, flow := range f.iperf {
-		if now.Sub(flow.last) > 10*time.Second {
-			delete(f.iperf, a)
+// iperfRoom makes room for a flow of a site, and tells whether there is any. The protocol has no proof of address, so flows of
+// few datagrams, which anybody can forge, make room for others; of the rest, those that have fallen silent.
+func (f *foreign) iperfRoom(from netip.Addr, now time.Time) bool {
+	own := site(from)
+	for _, limit := range []struct {
+		n   int
+		all bool
+	}{{maxIperfSite, false}, {maxIperfFlows, true}} {
+		count := 0
+		var oldest dgram.Addr
+		var worst *iperfFlow
+		for a, flow := range f.iperf {
+			if !limit.all && site(a.IP.Addr()) != own {
+				continue
+			}
+			count++
+			if worst == nil || flow.proven() != worst.proven() && worst.proven() || flow.proven() == worst.proven() && flow.last.Before(worst.last) {
+				oldest, worst = a, flow
+			}
 		}
+		if count < limit.n {
+			continue
+		}
+		if worst.proven() && now.Sub(worst.last) < 10*time.Second {
+			return false
+		}
+		delete(f.iperf, oldest)
 	}
+	return true
 }
+
+// proven tells whether a flow has more than a few datagrams.
+func (w *iperfFlow) proven() bool { return w.received > 3 }
 
 // finish makes the report: flags, then total bytes, end time, error count, out of order count, datagrams, jitter.
 func (w *iperfFlow) finish(total int64) {

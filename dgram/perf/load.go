@@ -48,7 +48,7 @@ const maxSizes = 64
 
 func (l *Load) check() error {
 	switch {
-	case l.Rate < 0 || l.Bits < 0 || l.Rate > 1e9 || l.Bits > 1e12 || math.IsNaN(l.Rate) || math.IsNaN(l.Bits):
+	case !(l.Rate >= 0 && l.Rate <= 1e9 && l.Bits >= 0 && l.Bits <= 1e12):
 		return fmt.Errorf("perf: a rate of %g/s or %g bit/s is out of range", l.Rate, l.Bits)
 	case l.Rate > 0 && l.Bits > 0:
 		return fmt.Errorf("perf: a rate is in datagrams or in bits, not both")
@@ -58,7 +58,9 @@ func (l *Load) check() error {
 		return fmt.Errorf("perf: unknown pattern %q", l.Pattern)
 	case (l.Pattern == PatternBurst || l.Pattern == PatternIsochronous) && (l.Burst < 1 || l.Burst > 1e6):
 		return fmt.Errorf("perf: pattern %s needs a number from 1 to 1000000, not %d", l.Pattern, l.Burst)
-	case l.Duration <= 0 && l.Count == 0:
+	case l.Duration < 0 || l.Duration > maxDuration || l.Count > maxCount:
+		return fmt.Errorf("perf: a load of %v or %d datagrams is out of range", l.Duration, l.Count)
+	case l.Duration == 0 && l.Count == 0:
 		return fmt.Errorf("perf: a load needs a duration or a count")
 	case len(l.Sizes) > maxSizes:
 		return fmt.Errorf("perf: at most %d sizes, not %d", maxSizes, len(l.Sizes))
@@ -68,7 +70,27 @@ func (l *Load) check() error {
 			return fmt.Errorf("perf: a size of %d bytes is not within %d to %d", n, HeaderSize, dgram.MaxPayload4)
 		}
 	}
+	if l.interval() > float64(time.Hour) {
+		return fmt.Errorf("perf: less than a datagram an hour is no rate: %g/s or %g bit/s", l.Rate, l.Bits)
+	}
 	return nil
+}
+
+// Limits of a load: ten years, and what a ledger believes.
+const (
+	maxDuration = 10 * 365 * 24 * time.Hour
+	maxCount    = 1 << 60
+)
+
+// group is how many datagrams are due at once.
+func (l *Load) group() uint64 {
+	switch l.Pattern {
+	case PatternBurst:
+		return uint64(l.Burst)
+	case PatternIsochronous:
+		return max(uint64(math.Round(1e9/l.interval()/float64(l.Burst))), 1)
+	}
+	return 1
 }
 
 func (l *Load) sizes() []int {
@@ -115,14 +137,7 @@ type timetable struct {
 }
 
 func newTimetable(l *Load, seed uint64) *timetable {
-	t := &timetable{load: l, interval: l.interval(), group: 1, random: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))}
-	switch l.Pattern {
-	case PatternBurst:
-		t.group = uint64(l.Burst)
-	case PatternIsochronous:
-		t.group = max(uint64(math.Round(1e9/t.interval/float64(l.Burst))), 1)
-	}
-	return t
+	return &timetable{load: l, interval: l.interval(), group: l.group(), random: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))}
 }
 
 // next returns when the next datagram is due and moves on.

@@ -1,16 +1,17 @@
 package perf
 
 import (
+	"hash/maphash"
 	"net/netip"
 	"time"
 )
 
-// peers limits how many answers each address gets outside of sessions. Its size is bounded: where many addresses ask, those
-// that asked long ago are forgotten, and while all are busy nobody new is answered.
+// peers limits how many answers each site gets outside of sessions, see site. Its size is fixed, and nobody is locked out of
+// it: sites are spread over allowances by a hash that only this server knows, and those that fall together share one.
 type peers struct {
-	rate   float64 // answers per second, and how many may be saved up
-	known  map[netip.Addr]*allowance
-	sweeps time.Time
+	rate  float64 // answers per second, and how many may be saved up
+	seed  maphash.Seed
+	known [4096]allowance
 }
 
 type allowance struct {
@@ -18,24 +19,17 @@ type allowance struct {
 	at   time.Time
 }
 
-const maxPeers = 4096
+func newPeers(rate float64) *peers { return &peers{rate: rate, seed: maphash.MakeSeed()} }
 
-func newPeers(rate float64) *peers { return &peers{rate: rate, known: map[netip.Addr]*allowance{}} }
-
-// allow takes one answer from an address's allowance; false if there is none left. It allocates for new addresses only.
+// allow takes one answer from a site's allowance; false if there is none left. It does not allocate.
 func (p *peers) allow(a netip.Addr, now time.Time) bool {
-	w := p.known[a]
-	if w == nil {
-		if len(p.known) >= maxPeers {
-			p.sweep(now)
-		}
-		if len(p.known) >= maxPeers {
-			return false
-		}
-		w = &allowance{left: p.rate, at: now}
-		p.known[a] = w
+	who := site(a).Addr().As16()
+	w := &p.known[maphash.Bytes(p.seed, who[:])%uint64(len(p.known))]
+	if w.at.IsZero() {
+		w.left = p.rate
+	} else {
+		w.left = min(w.left+max(now.Sub(w.at), 0).Seconds()*p.rate, p.rate)
 	}
-	w.left = min(w.left+now.Sub(w.at).Seconds()*p.rate, p.rate)
 	w.at = now
 	if w.left < 1 {
 		return false
@@ -44,15 +38,22 @@ func (p *peers) allow(a netip.Addr, now time.Time) bool {
 	return true
 }
 
-// sweep forgets who has not asked for a second, at most once a second.
-func (p *peers) sweep(now time.Time) {
-	if now.Sub(p.sweeps) < time.Second {
-		return
+// site is who one user of addresses is taken for: an IPv4 address, or the 64 bits of an IPv6 prefix, behind which each has as
+// many addresses as he likes.
+func site(a netip.Addr) netip.Prefix { return prefix(a, 32, 64) }
+
+// network is the wider surroundings, in which one user may have many sites: 24 bits of IPv4, 48 of IPv6.
+func network(a netip.Addr) netip.Prefix { return prefix(a, 24, 48) }
+
+func prefix(a netip.Addr, four, six int) netip.Prefix {
+	a = a.Unmap()
+	bits := six
+	if a.Is4() {
+		bits = four
 	}
-	p.sweeps = now
-	for a, w := range p.known {
-		if now.Sub(w.at) > time.Second {
-			delete(p.known, a)
-		}
+	if a.IsLinkLocalUnicast() && a.Is6() {
+		bits = 128 // all hosts of a link have the same prefix
 	}
+	p, _ := a.WithZone("").Prefix(bits) // in range
+	return p
 }

@@ -29,6 +29,12 @@ type sender struct {
 	failed atomic.Uint64 // sends that this host refused
 	trains atomic.Bool   // several were handed to the kernel at once
 
+	// limit is how many datagrams a second leave at most, bucketDepth of them at once, whatever the load says; 0 is no limit.
+	limit   float64
+	tokens  float64
+	allowed int   // datagrams that may leave now
+	filled  int64 // when tokens were last added, in nanoseconds after the start
+
 	markFlags atomic.Uint32 // to be sent with each mark
 	late      *ledger.Histogram
 	stack     *ledger.Histogram // from this program to the device, of a sample, by the kernel's stamps
@@ -59,7 +65,7 @@ const (
 )
 
 func newSender(c *dgram.Conn, session uint64, k kind, load Load, padMark bool) *sender {
-	s := &sender{conn: c, session: session, kind: k, load: load, padMark: padMark, late: ledger.NewHistogram(), stack: ledger.NewHistogram()}
+	s := &sender{conn: c, session: session, kind: k, load: load, padMark: padMark, allowed: batchLimit, late: ledger.NewHistogram(), stack: ledger.NewHistogram()}
 	s.arena = make([]byte, arenaSize)
 	for i := range s.arena {
 		s.arena[i] = byte(i)
@@ -97,7 +103,9 @@ func (s *sender) run(ctx context.Context) error {
 		if now >= end+int64(overtime) {
 			break
 		}
+		s.refill(now)
 		s.fill(table, min(now, end-1), sizes)
+		s.tokens -= float64(len(s.messages))
 		if len(s.messages) > 0 {
 			if err := s.flush(&failures); err != nil {
 				if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -116,6 +124,9 @@ func (s *sender) run(ctx context.Context) error {
 			return nil
 		}
 		next := table.peek()
+		if s.limit > 0 && s.tokens < 1 {
+			next = max(next, now+int64((1-s.tokens)*1e9/s.limit)+1)
+		}
 		if next > int64(w.Now()) {
 			// Wake in time for the next mark too.
 			at := min(time.Duration(min(next, end)), w.Now()+markInterval)
@@ -153,12 +164,29 @@ func (s *sender) done(t *timetable, end int64, w *probe.Waiter) bool {
 	return t.peek() >= end || t.interval == 0 && int64(w.Now()) >= end
 }
 
+// bucketDepth is how many datagrams may leave at once under a limit of so many a second.
+func bucketDepth(limit float64) float64 { return max(limit/10, 1) }
+
+// refill works out how many datagrams may leave now.
+func (s *sender) refill(now int64) {
+	if s.allowed = batchLimit; s.limit <= 0 {
+		return
+	}
+	depth := bucketDepth(s.limit)
+	if s.filled == 0 && s.tokens == 0 {
+		s.tokens = depth
+	}
+	s.tokens = min(s.tokens+float64(now-s.filled)/1e9*s.limit, depth)
+	s.filled = now
+	s.allowed = min(s.allowed, int(s.tokens))
+}
+
 // fill prepares what is due, one datagram behind the other, so that they can travel as a train.
 func (s *sender) fill(t *timetable, limit int64, sizes []int) {
 	s.messages, s.dues = s.messages[:0], s.dues[:0]
 	seq := s.sent.Load()
 	used := 0
-	for len(s.messages) < batchLimit && t.peek() <= limit {
+	for len(s.messages) < s.allowed && t.peek() <= limit {
 		if s.load.Count > 0 && seq >= s.load.Count {
 			break
 		}

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"sockwire/dgram"
@@ -19,11 +21,11 @@ type ServerConfig struct {
 	Network        string        // "udp", "udp4" or "udp6"; "" is "udp"
 	Socket         *dgram.Config // of all sockets; ReadBuffer 0 asks for 4 MiB
 	MaxSessions    int           // at a time; 0 means 256
-	MaxPerPeer     int           // sessions of one address; 0 means 64
-	MaxRate        float64       // datagrams per second of a reverse stream; 0 is no limit
+	MaxPerPeer     int           // sessions of one IPv4 address or IPv6 prefix of 64 bits; 0 means 64
+	MaxRate        float64       // datagrams per second of a reverse stream, a tenth of them at once; 0 is no limit
 	MaxDuration    time.Duration // of a session; 0 means an hour
 	Echo           bool          // send every datagram back that is not understood
-	PeerRate       float64       // answers per second to one address outside sessions; 0 means 100,000
+	PeerRate       float64       // answers per second to one address, or prefix as above, outside sessions; 0 means 100,000
 	NoForeign      bool          // do not answer other tools' protocols
 	ReceiveDelay   time.Duration // wait after each batch: a slow receiver, for tests
 	ReceiveBatches int           // datagrams a batch; 0 means 32
@@ -41,7 +43,6 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[dgram.Addr]*session
-	perPeer  map[netip.Addr]int
 	wg       sync.WaitGroup
 	foreign  foreign
 	stats    ServerStats
@@ -52,12 +53,16 @@ type ServerStats struct {
 	Sessions int    // ever
 	Active   int    // now
 	Answered uint64 // datagrams of other tools answered
-	Ignored  uint64 // datagrams that were not understood, or beyond a limit
+	Ignored  uint64 // datagrams that were not understood, that are not to be answered, or beyond a limit
+	NoRoom   uint64 // answers that found no room on their way out
+	Refused  uint64 // sessions refused
+	Evicted  uint64 // silent sessions that made room for others
+	Reason   string // why the last was refused
 }
 
 // NewServer opens the listening socket.
 func NewServer(ctx context.Context, address string, cfg *ServerConfig) (*Server, error) {
-	s := &Server{clock: ownClock(), sessions: map[dgram.Addr]*session{}, perPeer: map[netip.Addr]int{}}
+	s := &Server{clock: ownClock(), sessions: map[dgram.Addr]*session{}}
 	if cfg != nil {
 		s.cfg = *cfg
 	}
@@ -153,7 +158,18 @@ func (s *Server) handle(ctx context.Context, d *dgram.Datagram) {
 		s.ignored()
 		return
 	}
-	_ = s.conn.Reply(d, answer)
+	if err := s.conn.Reply(d, answer); err != nil {
+		s.unsent(err)
+	}
+}
+
+// unsent counts an answer that did not leave.
+func (s *Server) unsent(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if errors.Is(err, dgram.ErrNoRoom) {
+		s.stats.NoRoom++
+	}
 }
 
 func (s *Server) answered(n int) {
@@ -172,27 +188,113 @@ func (s *Server) ignored() {
 func (s *Server) begin(ctx context.Context, d *dgram.Datagram, nonce uint64, p Params) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	peer := d.From.IP.Addr()
 	if old := s.sessions[d.From]; old != nil {
 		return old.accepted(nonce)
 	}
-	refuse := func(format string, a ...any) ([]byte, error) {
-		return control(header{kind: kindRefuse, seq: nonce}, refusal{fmt.Sprintf(format, a...)}, 0)
+	reason := s.cfg.refuses(&p)
+	if reason == "" {
+		reason = s.makeRoom(d.From.IP.Addr())
 	}
-	switch {
-	case len(s.sessions) >= s.cfg.MaxSessions:
-		return refuse("the server has its %d sessions already", s.cfg.MaxSessions)
-	case s.perPeer[peer] >= s.cfg.MaxPerPeer:
-		return refuse("this address has its %d sessions already", s.cfg.MaxPerPeer)
-	}
-	if p.Reverse != nil {
-		if err := p.Reverse.check(); err != nil {
-			return refuse("%v", err)
-		}
-		if s.cfg.MaxRate > 0 && (p.Reverse.interval() == 0 || 1e9/p.Reverse.interval() > s.cfg.MaxRate) {
-			return refuse("the server sends at most %g datagrams a second", s.cfg.MaxRate)
+	var c *dgram.Conn
+	if reason == "" {
+		var err error
+		if c, err = s.dial(ctx, d, &p); err != nil {
+			reason = "no socket for the session"
+			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+				reason = "the server may open no more files: see ulimit -n there"
+			}
 		}
 	}
+	if reason != "" {
+		s.stats.Refused++
+		s.stats.Reason = reason
+		return control(header{kind: kindRefuse, seq: nonce}, refusal{reason}, 0)
+	}
+	var id [8]byte
+	rand.Read(id[:])
+	n := &session{server: s, conn: c, peer: d.From, id: binary.BigEndian.Uint64(id[:]), params: p}
+	n.account = newAccount(c, n.id, &p, true, s.damaged)
+	n.lastHeard.Store(time.Now().UnixNano())
+	ctx, n.cancel = context.WithTimeout(ctx, s.cfg.MaxDuration)
+	s.sessions[d.From] = n
+	s.stats.Sessions++
+	s.wg.Go(func() { n.run(ctx) })
+	return n.accepted(nonce)
+}
+
+// refuses says why what a client asks for is not granted, or "".
+func (c *ServerConfig) refuses(p *Params) string {
+	if p.Reverse == nil {
+		return ""
+	}
+	if err := p.Reverse.check(); err != nil {
+		return err.Error()
+	}
+	if c.MaxRate <= 0 {
+		return ""
+	}
+	if interval := p.Reverse.interval(); interval == 0 || 1e9/interval > c.MaxRate {
+		return fmt.Sprintf("the server sends at most %g datagrams a second", c.MaxRate)
+	}
+	if n := p.Reverse.group(); float64(n) > bucketDepth(c.MaxRate) {
+		return fmt.Sprintf("the server sends at most %d datagrams at once, not %d", int(bucketDepth(c.MaxRate)), n)
+	}
+	return ""
+}
+
+// makeRoom says why there is no room for a session of an address, or "". Where there are too many, the one that has been
+// silent for longest goes, if it is silent at all.
+func (s *Server) makeRoom(from netip.Addr) string {
+	own, around := site(from), network(from)
+	inSite := func(n *session) bool { return site(n.peer.IP.Addr()) == own }
+	inNetwork := func(n *session) bool { return network(n.peer.IP.Addr()) == around }
+	all := func(*session) bool { return true }
+	for _, limit := range []struct {
+		n    int
+		of   func(*session) bool
+		text string
+	}{
+		{s.cfg.MaxPerPeer, inSite, "this address has its %d sessions already"},
+		{s.cfg.perNetwork(), inNetwork, "the network of this address has its %d sessions already"},
+		{s.cfg.MaxSessions, all, "the server has its %d sessions already"},
+	} {
+		count := 0
+		var oldest *session
+		for _, n := range s.sessions {
+			if !limit.of(n) {
+				continue
+			}
+			count++
+			if oldest == nil || n.lastHeard.Load() < oldest.lastHeard.Load() {
+				oldest = n
+			}
+		}
+		if count < limit.n {
+			continue
+		}
+		if time.Since(time.Unix(0, oldest.lastHeard.Load())) < silentFor {
+			return fmt.Sprintf(limit.text, limit.n)
+		}
+		oldest.cancel()
+		delete(s.sessions, oldest.peer)
+		s.stats.Evicted++
+	}
+	return ""
+}
+
+// silentFor is how long a session must have been silent to make room for another; a client sends ten times a second.
+const silentFor = 2 * time.Second
+
+// perNetwork is how many sessions a network may have, see network: three quarters, where that leaves a few for others.
+func (c *ServerConfig) perNetwork() int {
+	if c.MaxSessions < 16 {
+		return c.MaxSessions
+	}
+	return c.MaxSessions - c.MaxSessions/4
+}
+
+// dial opens a session's socket.
+func (s *Server) dial(ctx context.Context, d *dgram.Datagram, p *Params) (*dgram.Conn, error) {
 	local := s.conn.LocalAddr().IP
 	if local.Addr().IsUnspecified() {
 		local = d.To
@@ -202,29 +304,14 @@ func (s *Server) begin(ctx context.Context, d *dgram.Datagram, nonce uint64, p P
 	if p.Reverse != nil {
 		cfg.NoOffload = cfg.NoOffload || p.Reverse.NoOffload
 	}
-	c, err := dgram.Dial(ctx, "udp", d.From.IP.String(), &cfg)
-	if err != nil {
-		return refuse("no socket for the session")
-	}
-	var id [8]byte
-	rand.Read(id[:])
-	n := &session{server: s, conn: c, peer: d.From, id: binary.BigEndian.Uint64(id[:]), params: p}
-	n.account = newAccount(c, n.id, &p, true, s.damaged)
-	s.sessions[d.From] = n
-	s.perPeer[peer]++
-	s.stats.Sessions++
-	s.wg.Go(func() { n.run(ctx) })
-	return n.accepted(nonce)
+	return dgram.Dial(ctx, "udp", d.From.IP.String(), &cfg)
 }
 
 func (s *Server) remove(n *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.sessions, n.peer)
-	if a := n.peer.IP.Addr(); s.perPeer[a] > 1 {
-		s.perPeer[a]--
-	} else {
-		delete(s.perPeer, a)
+	if s.sessions[n.peer] == n {
+		delete(s.sessions, n.peer)
 	}
 }
 
@@ -241,7 +328,9 @@ type session struct {
 	cancel  context.CancelFunc
 	sending sync.WaitGroup
 	heard   time.Time
-	served  uint64
+	// lastHeard is heard for others, in nanoseconds since 1970, to the last batch.
+	lastHeard atomic.Int64
+	served    uint64
 
 	replies []dgram.Message
 	pending []pendingReply
@@ -275,12 +364,14 @@ func (n *session) accepted(nonce uint64) ([]byte, error) {
 }
 
 func (n *session) run(ctx context.Context) {
-	ctx, n.cancel = context.WithTimeout(ctx, n.server.cfg.MaxDuration)
 	defer n.server.remove(n)
 	defer n.conn.Close()
 	defer n.sending.Wait()
 	defer n.cancel()
-	stop := context.AfterFunc(ctx, func() { _ = n.conn.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() {
+		_ = n.conn.SetReadDeadline(time.Unix(1, 0))
+		_ = n.conn.SetWriteDeadline(time.Unix(1, 0))
+	})
 	defer stop()
 	b := n.conn.NewBatch(n.server.cfg.ReceiveBatches, 1<<16)
 	n.arena = make([]byte, 0, 1<<16)
@@ -309,6 +400,7 @@ func (n *session) run(ctx context.Context) {
 				return
 			}
 		}
+		n.lastHeard.Store(n.heard.UnixNano())
 		n.answer()
 		n.unasked()
 		if n.server.cfg.ReceiveDelay > 0 {
@@ -423,6 +515,7 @@ func (n *session) answer() {
 // startReverse begins the server's own stream. It ends with the session, or when the client falls silent.
 func (n *session) startReverse(ctx context.Context) {
 	n.reverse = newSender(n.conn, n.id, kindData, *n.params.Reverse, false)
+	n.reverse.limit = n.server.cfg.MaxRate
 	n.sending.Go(func() {
 		_ = n.reverse.run(ctx)
 		for ctx.Err() == nil { // until the client says goodbye
