@@ -267,10 +267,16 @@ func TestWhatCannotBe(t *testing.T) {
 			(&header{kind: kindReport, session: 5}).put(b)
 			_ = l.conn.Send(b, l.from)
 		}, "no report"},
-		"a stream not asked for": {up, func(l *liar, h *header) { l.say(header{kind: kindData}, nil); reports(Report{Sent: 50, Lost: 50})(l, h) }, "not asked for"},
-		"replies not asked for":  {up, func(l *liar, h *header) { l.say(header{kind: kindReply}, nil); reports(Report{Sent: 50, Lost: 50})(l, h) }, "was not asked"},
-		"marks":                  {down, marks(math.MaxUint64), "sent 18446744073709551615"},
-		"one too many":           {down, marks(51), "at most 50"},
+		"a stream not asked for": {up, func(l *liar, h *header) {
+			l.say(header{kind: kindData}, nil)
+			reports(Report{Sent: 50, Lost: 50})(l, h)
+		}, "not asked for"},
+		"replies not asked for": {up, func(l *liar, h *header) {
+			l.say(header{kind: kindReply}, nil)
+			reports(Report{Sent: 50, Lost: 50})(l, h)
+		}, "was not asked"},
+		"marks":        {down, marks(math.MaxUint64), "sent 18446744073709551615"},
+		"one too many": {down, marks(51), "at most 50"},
 		"numbers": {down, func(l *liar, h *header) {
 			l.say(header{kind: kindData, seq: 1 << 61}, nil)
 			marks(50)(l, h)
