@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"os"
 	"strings"
@@ -110,6 +111,12 @@ func TestUnreachablePeersEndNoServer(t *testing.T) {
 
 // What the kernel threw away for a wrong checksum is not called a loss of the receive buffer.
 func TestChecksumErrorsAreToldApart(t *testing.T) {
+	for _, size := range []int{1, dgram.SmallChecksum, dgram.SmallChecksum + 1, 200} { // the kernel looks at small ones elsewhere
+		t.Run(fmt.Sprint(size, " bytes"), func(t *testing.T) { checksumErrors(t, size) })
+	}
+}
+
+func checksumErrors(t *testing.T, size int) {
 	netlab.Need(t)
 	lab, err := netlab.New(nil)
 	if err != nil {
@@ -145,7 +152,7 @@ func TestChecksumErrorsAreToldApart(t *testing.T) {
 	// The last one arrives intact: when it is received, all before it have been looked at.
 	n, damaged, last := 0, 0, true
 	for n < 100 || last {
-		if err := client.Send(make([]byte, 100), dgram.Addr{}); err != nil {
+		if err := client.Send(make([]byte, size), dgram.Addr{}); err != nil {
 			t.Fatal(err)
 		}
 		n++

@@ -35,6 +35,7 @@ type options struct {
 	write, save string
 
 	addresses []datagram.Address
+	udp       bool // one of them at least
 	groups    []group
 	config    *dgram.Config
 	hasReply  bool
@@ -93,13 +94,12 @@ func (o *options) check(c *cli.Command, args []string) error {
 	if len(args) == 0 {
 		return cli.Usagef("at least one address is needed")
 	}
-	udp := false
 	for _, a := range args {
 		address, err := datagram.ParseAddress(a, o.socket.Four, o.socket.Six)
 		if err != nil {
 			return err
 		}
-		udp = udp || address.Network != "unixgram"
+		o.udp = o.udp || address.Network != "unixgram"
 		o.addresses = append(o.addresses, address)
 	}
 	o.hasReply = c.Flags.Changed("reply")
@@ -116,9 +116,9 @@ func (o *options) check(c *cli.Command, args []string) error {
 		return cli.Usagef("--count cannot be negative")
 	case o.size < 0 || o.size > 1<<20:
 		return cli.Usagef("--size is 0 to 1 MiB")
-	case o.write != "" && !udp:
+	case o.write != "" && !o.udp:
 		return cli.Usagef("--write holds UDP datagrams only, and no address is of that kind")
-	case len(o.joins) > 0 && !udp:
+	case len(o.joins) > 0 && !o.udp:
 		return cli.Usagef("only UDP has groups to join")
 	}
 	if o.json {

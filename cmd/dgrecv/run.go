@@ -33,7 +33,7 @@ type summary struct {
 	Bytes       int    `json:"bytes"`
 	Truncated   int    `json:"truncated"`
 	Dropped     uint64 `json:"dropped"`  // by receive buffers, to the last one
-	Checksum    uint64 `json:"checksum"` // thrown away by the kernel for a wrong checksum
+	Checksum    uint64 `json:"checksum"` // thrown away for a wrong checksum, in the whole network namespace
 	Senders     int    `json:"senders"`
 	Answers     int    `json:"answers"`
 	Failed      int    `json:"failed_answers"`
@@ -57,8 +57,7 @@ type receiver struct {
 	capture *captureFile
 	saver   *saver
 	told    map[string]struct{} // kinds of trouble that have been shown
-	damaged *dgram.ChecksumErrors
-	wrong   uint64             // its count at the start
+	lost    *dgram.ReceiveErrors
 	full    context.CancelFunc // -c is reached
 	last    atomic.Int64       // when the last datagram came, or had been dealt with
 	busy    atomic.Bool        // one is being dealt with
@@ -70,8 +69,9 @@ const maxSenders = 1 << 16
 func receive(ctx context.Context, env *cli.Env, o *options) error {
 	r := &receiver{o: o, env: env, senders: map[dgram.Addr]struct{}{}, told: map[string]struct{}{}, sum: summary{Type: "summary"}}
 	defer r.close()
-	r.damaged, _ = dgram.OpenChecksumErrors() // where that fails, such losses count as those of the buffer
-	r.wrong, _ = r.damaged.Count()
+	if o.udp {
+		r.lost, _ = dgram.OpenReceiveErrors() // where that fails, a wrong checksum counts as a loss of the buffer
+	}
 	if err := r.open(ctx); err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (r *receiver) listen(ctx context.Context, a datagram.Address) (*dgram.Conn,
 }
 
 func (r *receiver) close() {
-	r.damaged.Close()
+	r.lost.Close()
 	r.saver.close()
 	for _, c := range r.conns {
 		c.Close()
@@ -355,18 +355,21 @@ func (r *receiver) status() string {
 		cli.Plural(r.sum.Bytes, "byte"), r.sum.Truncated, full, wrong)
 }
 
-// drops is what the kernel took from the sockets: for want of room, and for a wrong checksum. It counts the second for the
-// whole network namespace, and among the drops of the socket.
+// drops is what the kernel threw away: for want of room in the sockets' buffers, and for a wrong checksum. It counts the second
+// for the whole network namespace only, for it looks at small datagrams before it looks for their socket.
 func (r *receiver) drops() (full, wrong uint64) {
+	drops := uint64(0)
 	for _, c := range r.conns {
 		if d, err := c.Drops(); err == nil {
-			full += uint64(d)
+			drops += uint64(d)
 		}
 	}
-	if n, err := r.damaged.Count(); err == nil {
-		wrong = min(n-r.wrong, full)
+	counts, err := r.lost.Count()
+	if err != nil {
+		return drops, 0
 	}
-	return full - wrong, wrong
+	full, _ = counts.Split(drops)
+	return full, counts.Checksum
 }
 
 func (r *receiver) finish() {
@@ -389,7 +392,7 @@ func (r *receiver) finish() {
 		n    uint64
 		text string
 	}{{uint64(s.Truncated), "truncated"}, {s.Dropped, "lost because the receive buffer was full"},
-		{s.Checksum, "with a wrong checksum"}, {uint64(s.Answers), "answered"},
+		{s.Checksum, "with a wrong checksum (counted for the whole network namespace)"}, {uint64(s.Answers), "answered"},
 		{uint64(s.Failed), "failed to be answered"}, {uint64(s.NoRoom), "not answered for want of room"},
 		{uint64(s.NotAnswered), "not answered because answers might go on for ever"}, {s.Errors, "reported by the network as undelivered"}} {
 		if part.n > 0 {

@@ -19,10 +19,12 @@ type Report struct {
 	Reordered uint64 `json:"reordered"`
 	Late      uint64 `json:"late"`
 	Corrupt   uint64 `json:"corrupt"`
-	// Dropped is the kernel's count of losses at the socket, to the last one: a full receive buffer, or a wrong checksum.
-	// Where datagrams arrive joined, it counts buffers of several; Overflow is how many datagrams of the stream that means.
-	// Checksum is how many of both had a wrong checksum, by the count of the receiver's network namespace.
+	// Dropped is the kernel's count of losses at the socket, to the last one: for want of room in the receive buffer, and Wrong for
+	// a wrong checksum. Where datagrams arrive joined, it counts buffers of several; Overflow is how many datagrams of the
+	// stream had no room. Checksum is how many had a wrong checksum; of small ones only the receiver's network namespace
+	// has a count.
 	Dropped   uint64   `json:"dropped"`
+	Wrong     uint64   `json:"dropped_checksum,omitempty"`
 	Overflow  uint64   `json:"overflow"`
 	Checksum  uint64   `json:"checksum"`
 	Joined    uint64   `json:"joined,omitempty"`        // of Corrupt, those that held several datagrams: trains that nobody cut
@@ -75,14 +77,15 @@ type account struct {
 	final   *Report
 
 	// What was lost at the socket.
-	damaged   *dgram.ChecksumErrors // of this network namespace; nil where that is not told
-	wrong     uint64                // its count when the flow began
-	dropped   uint32                // the kernel's count of drops when the flow began
-	seen      uint32                // losses told with datagrams so far
-	pending   uint64                // of them, since the last gap in the numbers was explained
-	next      uint64                // one past the highest number
-	overflow  uint64                // numbers in gaps that came with losses
-	coalesced bool                  // datagrams arrive joined
+	damaged   *dgram.ReceiveErrors     // of this network namespace; nil where that is not told
+	wrong     dgram.ReceiveErrorCounts // its counts when the flow began
+	smallest  int                      // payload of data, in bytes; 0 before the first
+	dropped   uint32                   // the kernel's count of drops when the flow began
+	seen      uint32                   // losses told with datagrams so far
+	pending   uint64                   // of them, since the last gap in the numbers was explained
+	next      uint64                   // one past the highest number
+	overflow  uint64                   // numbers in gaps that came with losses
+	coalesced bool                     // datagrams arrive joined
 
 	// What offload may have done.
 	joined    uint64 // arrivals that hold several datagrams
@@ -94,7 +97,7 @@ type account struct {
 // maxJoined is how many datagrams one lost buffer may have held (UDP_MAX_SEGMENTS).
 const maxJoined = 128
 
-func newAccount(c *dgram.Conn, session uint64, p *Params, same bool, damaged *dgram.ChecksumErrors) *account {
+func newAccount(c *dgram.Conn, session uint64, p *Params, same bool, damaged *dgram.ReceiveErrors) *account {
 	window := p.Window
 	if window < 0 || window > 1<<22 {
 		window = 0
@@ -132,6 +135,9 @@ func (a *account) gap(n uint64) {
 // data accounts for one intact datagram. It does not allocate.
 func (a *account) data(h *header, d *dgram.Datagram) {
 	a.last = d.Time
+	if n := len(d.Payload); a.smallest == 0 || n < a.smallest {
+		a.smallest = n
+	}
 	if d.Coalesced {
 		a.whole++
 	}
@@ -188,19 +194,7 @@ func (a *account) report(final bool) *Report {
 		ExtentMax: c.Extent.Max, ExtentSum: c.Extent.Sum,
 		Runs: c.LossRuns.Count, RunMax: c.LossRuns.Max, Jitter: a.jitter.Value(), Buffer: a.conn.ReadBuffer(), Final: final,
 	}
-	if drops, err := a.conn.Drops(); err == nil {
-		r.Dropped = uint64(drops - a.dropped)
-		if wrong, err := a.damaged.Count(); err == nil {
-			r.Checksum = min(wrong-a.wrong, r.Dropped)
-		}
-		r.Overflow = min(r.Dropped, r.Lost)
-		// Datagrams are joined after their checksums are verified, so a wrong one is lost alone.
-		if a.coalesced && r.Dropped > r.Checksum {
-			// Losses that no later datagram told of are those of the tail.
-			untold := uint64(drops-a.dropped-a.seen) + a.pending
-			r.Overflow = min(a.overflow+min(c.Tail, untold*maxJoined), r.Lost)
-		}
-	}
+	a.causes(r, c.Tail)
 	if a.bytes > 0 {
 		r.First, r.Last = a.first.UnixNano(), a.last.UnixNano()
 	}
@@ -218,6 +212,30 @@ func (a *account) report(final bool) *Report {
 	r.Waited = variation(a.waited)
 	a.final = r
 	return r
+}
+
+// causes works out what the kernel says about the losses.
+func (a *account) causes(r *Report, tail uint64) {
+	drops, err := a.conn.Drops()
+	if err != nil {
+		return
+	}
+	r.Dropped = uint64(drops - a.dropped)
+	overflow := min(r.Dropped, r.Lost)
+	if counts, err := a.damaged.Count(); err == nil {
+		counts = counts.Since(a.wrong)
+		_, r.Wrong = counts.Split(r.Dropped)
+		if r.Checksum = r.Wrong; a.smallest <= dgram.SmallChecksum {
+			r.Checksum = max(counts.Checksum, r.Wrong) // what others got wrong as well
+		}
+	}
+	// Datagrams are joined after their checksums are verified, so a wrong one is lost alone.
+	if a.coalesced && r.Dropped > r.Wrong {
+		// Losses that no later datagram told of are those of the tail.
+		untold := uint64(drops-a.dropped-a.seen) + a.pending
+		overflow = min(a.overflow+min(tail, untold*maxJoined), r.Lost)
+	}
+	r.Overflow = max(overflow, r.Wrong) - r.Wrong
 }
 
 func variation(h *ledger.Histogram) *Variation {

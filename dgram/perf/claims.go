@@ -40,7 +40,7 @@ func (r *Report) contradiction(k known) string {
 	case r.Reordered > r.Unique:
 		return fmt.Sprintf("of %d received once, %d are out of order", r.Unique, r.Reordered)
 	case r.Received > arrivals, r.Duplicate > arrivals, r.Late > arrivals, r.Corrupt > arrivals, r.Dropped > arrivals, r.Checksum > arrivals,
-		r.Overflow > arrivals, r.Joined > arrivals, r.ExtentMax > arrivals:
+		r.Overflow > arrivals, r.Wrong > r.Dropped, r.Joined > arrivals, r.ExtentMax > arrivals:
 		return fmt.Sprintf("it counts more than any host sees in %v", k.lasted.Round(time.Millisecond))
 	case r.Received != r.Unique+r.Duplicate+r.Late:
 		return fmt.Sprintf("%d arrivals are %d once, %d duplicate and %d late", r.Received, r.Unique, r.Duplicate, r.Late)

@@ -30,7 +30,7 @@ type Config struct {
 	Settle  time.Duration // quiet time after which accounts are final; 0 means 250 ms
 	Window  int           // of the ledgers; 0 is ledger.DefaultWindow
 
-	damaged *dgram.ChecksumErrors // of this host
+	damaged *dgram.ReceiveErrors // of this host
 
 	// Progress, if set, is called each Interval, 0 is a second.
 	Progress func(Interval)
@@ -64,7 +64,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	cfg.Flows = max(cfg.Flows, 1)
 	cfg.Network = defaulted(cfg.Network, "udp")
 	cfg.Settle = defaulted(cfg.Settle, 250*time.Millisecond)
-	cfg.damaged, _ = dgram.OpenChecksumErrors() // where that fails, such losses count as those of the buffer
+	cfg.damaged, _ = dgram.OpenReceiveErrors() // where that fails, such losses count as those of the buffer
 	defer cfg.damaged.Close()
 	flows, err := newFlows(ctx, &cfg)
 	if err != nil {

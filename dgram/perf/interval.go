@@ -64,7 +64,7 @@ func (f *flow) addTo(sum *Interval) {
 		c.Duplicate += r.Duplicate
 		c.Reordered += r.Reordered
 		c.Corrupt += r.Corrupt
-		c.Dropped += max(r.Dropped, r.Checksum) - r.Checksum
+		c.Dropped += max(r.Dropped, r.Wrong) - r.Wrong
 		c.Checksum += r.Checksum
 		c.Bytes += r.Bytes
 	}

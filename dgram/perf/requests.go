@@ -52,6 +52,9 @@ func (f *flow) reply(h *header, d *dgram.Datagram) {
 		return
 	}
 	f.down.last = d.Time
+	if n := len(d.Payload); f.down.smallest == 0 || n < f.down.smallest {
+		f.down.smallest = n
+	}
 	if f.down.bytes == 0 {
 		f.down.first = d.Time
 	}

@@ -26,8 +26,8 @@ type Direction struct {
 	Report
 	SendErrors  uint64 // lost before they left: the sending host refused them
 	LostDropped uint64 // lost in the receive buffer
-	// LostChecksum were thrown away by the receiving kernel for a wrong checksum. The kernel counts them for the whole
-	// network namespace, so with other traffic there this is at most that, and at most what the flow's socket lost.
+	// LostChecksum were thrown away by the receiving kernel for a wrong checksum. The kernel counts them for the whole network
+	// namespace; of datagrams above dgram.SmallChecksum this is at most what the flow's socket lost.
 	LostChecksum uint64
 	LostCorrupt  uint64 // arrived damaged
 	LostICMP     uint64 // an ICMP error told so
@@ -121,7 +121,7 @@ func direction(r Report, sent, failed, icmp uint64, known bool) *Direction {
 	}
 	d.SendErrors = claim(failed)
 	d.LostChecksum = claim(r.Checksum)
-	d.LostDropped = claim(max(r.Overflow, r.Checksum) - r.Checksum)
+	d.LostDropped = claim(r.Overflow)
 	d.LostICMP = claim(icmp)
 	d.LostCorrupt = claim(r.Corrupt)
 	d.LostNetwork = left

@@ -39,7 +39,7 @@ type Server struct {
 	clock  clock
 	peers  *peers
 
-	damaged *dgram.ChecksumErrors
+	damaged *dgram.ReceiveErrors
 
 	mu       sync.Mutex
 	sessions map[dgram.Addr]*session
@@ -77,6 +77,7 @@ func NewServer(ctx context.Context, address string, cfg *ServerConfig) (*Server,
 		socket = *s.cfg.Socket
 	}
 	socket.ReadBuffer = defaulted(socket.ReadBuffer, defaultBuffer)
+	socket.MarkReplies = true
 	s.cfg.Socket = &socket
 	s.peers = newPeers(s.cfg.PeerRate)
 	s.foreign.init()
@@ -90,7 +91,7 @@ func NewServer(ctx context.Context, address string, cfg *ServerConfig) (*Server,
 		return nil, err
 	}
 	s.conn = c
-	s.damaged, _ = dgram.OpenChecksumErrors() // where that fails, such losses count as those of the buffer
+	s.damaged, _ = dgram.OpenReceiveErrors() // where that fails, such losses count as those of the buffer
 	return s, nil
 }
 
