@@ -149,6 +149,10 @@ func Resolve(ctx context.Context, network, address string) ([]Addr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dgram: resolve %q: port: %w", address, cause(err))
 	}
+	if ip, err := netip.ParseAddr(host); err == nil && (network == "udp" || ip.Is4() == (network == "udp4")) {
+		// With its zone, which the resolver drops.
+		return []Addr{new(zones).canonical(UDP(netip.AddrPortFrom(ip, uint16(port))))}, nil
+	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip"+strings.TrimPrefix(network, "udp"), host)
 	if err != nil {
 		return nil, fmt.Errorf("dgram: resolve %q: %w", address, cause(err))
@@ -616,6 +620,18 @@ func (z *zones) index(name string) uint32 {
 	}
 	z.indexes[name] = index
 	return index
+}
+
+// canonical is an address as those of received datagrams are: with the interface's name, not its number.
+func (z *zones) canonical(a Addr) Addr {
+	ip := a.IP.Addr()
+	if ip.Zone() == "" {
+		return a
+	}
+	if index := z.index(ip.Zone()); index != 0 {
+		a.IP = netip.AddrPortFrom(ip.WithZone(z.name(index)), a.IP.Port())
+	}
+	return a
 }
 
 func unspecified(v4 bool) netip.Addr {

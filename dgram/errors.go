@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -101,6 +102,8 @@ func openError(what, network, address string, err error) error {
 		return withHint(err, "another socket has this address: find it with ss -ulpn, or choose another port")
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return withHint(err, "this host does not have that address: see ip address")
+	case errors.Is(err, syscall.EINVAL) && strings.HasPrefix(address, "[fe80:") && !strings.Contains(address, "%"):
+		return withHint(err, "a link-local address needs its interface: [ADDRESS%%IFACE]:PORT; ip link lists them")
 	case errors.Is(err, syscall.EACCES) && what == "dial" && !isUnix(network):
 		return withHint(err, "a broadcast address has to be asked for")
 	case errors.Is(err, syscall.ENOENT) && what == "dial":

@@ -48,6 +48,7 @@ func (c *Conn) Exchange(ctx context.Context, request []byte, to Addr, how *Excha
 	if to.IsZero() {
 		peer = c.remote
 	}
+	peer = c.zones.canonical(peer)
 	defer c.readUntil(ctx)()
 	start, wait := time.Now(), e.Timeout
 	for try := 1; try <= e.Tries; try++ {

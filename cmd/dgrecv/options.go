@@ -94,7 +94,10 @@ func (o *options) check(c *cli.Command, args []string) error {
 	if len(args) == 0 {
 		return cli.Usagef("at least one address is needed")
 	}
-	for _, a := range args {
+	for _, a := range datagram.JoinPorts(args) {
+		if datagram.IsPort(a) {
+			a = ":" + a // as nc takes it
+		}
 		address, err := datagram.ParseAddress(a, o.socket.Four, o.socket.Six)
 		if err != nil {
 			return err

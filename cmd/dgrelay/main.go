@@ -84,6 +84,9 @@ func newCommand(o *options) *cli.Command {
 }
 
 func (o *options) check(args []string) error {
+	if len(args) > 2 {
+		args = datagram.JoinPorts(args)
+	}
 	if len(args) != 2 {
 		return cli.Usagef("two addresses are needed, where to listen and where to relay to, not %d", len(args))
 	}

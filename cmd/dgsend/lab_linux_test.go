@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -81,4 +83,44 @@ func ask(t *testing.T, h *netlab.Host, server netip.AddrPort, q *dns.Msg) []byte
 		t.Fatal(err)
 	}
 	return a.Payload
+}
+
+// A link-local address keeps its interface, by name or number; without one it is an error that says so.
+func TestLinkLocalTarget(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	local := netip.MustParseAddr("fe80::2")
+	if err := b.AddAddr(b.Ifname(), netip.PrefixFrom(local, 64)); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.AddAddr(a.Ifname(), netip.MustParsePrefix("fe80::1/64")); err != nil {
+		t.Fatal(err)
+	}
+	var server *dgram.Conn
+	if err := b.Do(func() (err error) {
+		server, err = dgram.Listen(t.Context(), "udp6", "[::]:4000", nil)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	go func() {
+		_ = server.Serve(t.Context(), 1, func(_ context.Context, d *dgram.Datagram) { _ = server.Reply(d, d.Payload) })
+	}()
+	for _, zone := range []string{a.Ifname(), fmt.Sprint(a.Ifindex())} {
+		for _, args := range [][]string{{"[fe80::2%" + zone + "]:4000", "hello"}, {"fe80::2%" + zone, "4000", "hello"},
+			{"--unconnected", "[fe80::2%" + zone + "]:4000", "hello"}} {
+			stdout, stderr, code := datagramtest.On(t, a, append([]string{"-r", "1", "--tries", "20", "--wait", "100ms", "--backoff", "1"}, args...)...)
+			if code != 0 || stdout != "hello\n" {
+				t.Errorf("%v: exit %d, %q\n%s", args, code, stdout, stderr)
+			}
+		}
+	}
+	if _, stderr, code := datagramtest.On(t, a, "[fe80::2%"+a.Ifname()+"]:4001", "hello"); code != 1 || !strings.Contains(stderr, "port unreachable") {
+		t.Errorf("a closed port: exit %d\n%s", code, stderr)
+	}
+	for target, want := range map[string]string{"[fe80::2]:4000": "a link-local address needs its interface", "[fe80::2%none]:4000": `no interface "none"`} {
+		if _, stderr, code := datagramtest.On(t, a, target, "hello"); code != 2 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit %d\n%s", target, code, stderr)
+		}
+	}
 }

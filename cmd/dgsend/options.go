@@ -90,6 +90,9 @@ func newCommand(o *options) *cli.Command {
 
 // check validates everything and settles what follows from it.
 func (o *options) check(c *cli.Command, args []string) (err error) {
+	if len(args) > 1 {
+		args = append(datagram.JoinPorts(args[:2]), args[2:]...)
+	}
 	if len(args) == 0 || len(args) > 2 {
 		return cli.Usagef("one address and at most one text are needed, not %d arguments", len(args))
 	}

@@ -384,3 +384,17 @@ func ExampleCommand_Execute() {
 }
 
 var _ pflag.Value = (*cli.Rate)(nil)
+
+func TestParseAddr(t *testing.T) {
+	for in, want := range map[string]string{
+		"192.0.2.1": "192.0.2.1", "127.1": "127.0.0.1", "127.0.1": "127.0.0.1", "10.256": "10.0.1.0", "10.1.65535": "10.1.255.255",
+		"127.16777215": "127.255.255.255", "0.0": "0.0.0.0", "2001:db8::1": "2001:db8::1", "fe80::1%eth0": "fe80::1%eth0",
+		"1": "", "": "", "127.": "", ".1": "", "127.01": "", "127.+1": "", "127.-1": "", "256.1": "", "127.16777216": "", "127.1.65536": "",
+		"1.2.3.4.5": "", "192.0.2.256": "", "host.example": "", "127.0x1": "",
+	} {
+		a, err := cli.ParseAddr(in)
+		if got := a.String(); (err == nil) != (want != "") || err == nil && got != want {
+			t.Errorf("%q is %v, %v; want %q", in, a, err, want)
+		}
+	}
+}

@@ -3,13 +3,8 @@
 package datagram
 
 import (
-	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"net"
-	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -19,59 +14,6 @@ import (
 	"sockwire/cmd/internal/cli"
 	"sockwire/dgram"
 )
-
-// Address is an address as it is written on a command line.
-type Address struct{ Network, Text string }
-
-// ParseAddress reads "HOST:PORT", ":PORT", "unix:PATH", "unix:@NAME" or "unix:". four and six restrict the family.
-func ParseAddress(s string, four, six bool) (Address, error) {
-	if name, ok := strings.CutPrefix(s, "unix:"); ok {
-		if four || six {
-			return Address{}, cli.Usagef("%q is no IP address, so -4 and -6 do not go with it", s)
-		}
-		return Address{"unixgram", name}, nil
-	}
-	host, port, err := net.SplitHostPort(s)
-	if err != nil {
-		hint := "write HOST:PORT, [IPV6]:PORT, unix:PATH or unix:@NAME"
-		if a, err := netip.ParseAddr(s); err == nil && a.Is6() {
-			hint = "write the port too, and brackets: [" + s + "]:PORT"
-		}
-		return Address{}, cli.WithHint(fmt.Errorf("%q is no address: %s", s, reason(err)), "%s", hint)
-	}
-	if n, err := strconv.Atoi(port); err == nil && (n < 0 || n > 65535) {
-		return Address{}, cli.WithHint(fmt.Errorf("%q: there is no port %d", s, n), "ports are 0 to 65535")
-	}
-	network := "udp"
-	if four {
-		network = "udp4"
-	} else if six {
-		network = "udp6"
-	}
-	if a, err := netip.ParseAddr(host); err == nil {
-		if four && a.Is6() || six && a.Is4() {
-			return Address{}, cli.Usagef("%s is not of the family asked for", host)
-		}
-	}
-	return Address{network, net.JoinHostPort(host, port)}, nil
-}
-
-func reason(err error) string {
-	var addr *net.AddrError
-	if errors.As(err, &addr) {
-		return addr.Err
-	}
-	return err.Error()
-}
-
-// Resolve returns the first address that a stands for.
-func (a Address) Resolve(ctx context.Context) (dgram.Addr, error) {
-	list, err := dgram.Resolve(ctx, a.Network, a.Text)
-	if err != nil {
-		return dgram.Addr{}, err
-	}
-	return list[0], nil
-}
 
 // Socket holds the flags of a socket.
 type Socket struct {
