@@ -17,7 +17,7 @@ func (r *Run) complete(now time.Duration) bool {
 		r.drained = true
 		r.expire(now)
 	}
-	return r.open == 0 && r.doubts == 0 && (!r.several || now >= r.gathered())
+	return r.open == 0 && r.doubts == 0 && now >= r.settledAt()
 }
 
 // skipFinished takes targets off the timetable whose answer came before their retry was due.
@@ -25,6 +25,14 @@ func (r *Run) skipFinished() {
 	for r.regular.len() > 0 && r.regular.front().finished {
 		r.regular.pop()
 	}
+}
+
+// settledAt returns until when the run goes on for answers to echoes that have ended.
+func (r *Run) settledAt() time.Duration {
+	if !r.several {
+		return r.contested
+	}
+	return max(r.contested, r.gathered())
 }
 
 // gathered returns until when further answers to the last echo are waited for, if several hosts may answer it.
@@ -65,8 +73,8 @@ func (r *Run) next(now time.Duration) time.Duration {
 	if sendable && r.stuck() {
 		next = now + time.Hour
 	}
-	if r.several && r.drained && r.open == 0 {
-		next = r.gathered()
+	if r.drained && r.open == 0 && r.settledAt() > now {
+		next = min(next, r.settledAt())
 	}
 	for level := range r.levels {
 		if s := r.firstTimed(level); s != nil {

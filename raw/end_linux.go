@@ -18,9 +18,13 @@ func (r *Run) end(s *slot, e *Echo) {
 	if answers(e.Outcome) {
 		s.host.answered(s, e)
 	}
-	if e.Unproven && !s.over {
+	switch refused := e.Outcome == probe.Refused || e.Outcome == probe.Corrupt; {
+	case !refused || s.over:
+	case e.Unproven:
 		s.doubt = true
 		r.doubts++
+	default:
+		r.contested = r.clock.Now() + min(r.p.Timeout, quickLeast)
 	}
 	if !s.over {
 		r.again(s, e)

@@ -62,9 +62,10 @@ type Run struct {
 	timeouts  [maxLevels]queue[uint64]
 	finals    [maxLevels]queue[uint64]
 	levels    int
-	waiting   int // echoes neither ended nor overdue
-	open      int // echoes that have not ended
-	doubts    int // echoes that have, without a proof, before their timeout
+	waiting   int           // echoes neither ended nor overdue
+	open      int           // echoes that have not ended
+	doubts    int           // echoes that have, without a proof, before their timeout
+	contested time.Duration // until when an answer may still contradict the latest error that is proven
 	firstSend time.Duration
 	lastSend  time.Duration
 	handed    time.Duration // when the last call that sends returned

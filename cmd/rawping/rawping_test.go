@@ -144,6 +144,88 @@ func TestLossText(t *testing.T) {
 	}
 }
 
+// TestRevised has answers come after other ends, and expects the counts to be as if those had not been.
+func TestRevised(t *testing.T) {
+	target := netip.MustParseAddr("192.0.2.1")
+	lost := raw.Echo{Target: target, Outcome: probe.Lost, Cause: probe.Unanswered, Done: true}
+	refused := raw.Echo{Target: target, Outcome: probe.Refused, Cause: probe.NetworkError, Unproven: true, Done: true}
+	late := raw.Echo{Target: target, Outcome: probe.Late, RTT: time.Second, Total: 2 * time.Second, Revised: true, Was: probe.Lost, WasCause: probe.Unanswered, Done: true, Alive: true}
+	answer := late
+	answer.Outcome, answer.Was, answer.WasCause = probe.Answered, probe.Refused, probe.NetworkError
+	numbered := func(e raw.Echo, seq int) *raw.Echo { e.Seq = seq; return &e }
+	for _, many := range []bool{false, true} {
+		s, _ := testSession(&options{userTime: true})
+		s.plan.many, s.plan.pinger.Count = many, 1
+		m, _, err := serveMetrics("127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.close()
+		s.metrics = m
+		for _, e := range []*raw.Echo{numbered(lost, 1), numbered(refused, 2), numbered(late, 1), numbered(answer, 2)} {
+			s.count(e)
+		}
+		a := &s.all
+		if a.tally.Sent != 2 || a.tally.Received() != 2 || a.tally.Count(probe.Late) != 1 || a.tally.CausedBy(probe.Unanswered)+a.tally.CausedBy(probe.NetworkError) != 0 ||
+			a.runs.Lost != 0 || a.runs.Longest != 0 || a.contradicted != 1 || lossText(a) != "" || s.errors() != 0 || s.no != 0 {
+			t.Errorf("%+v", a)
+		}
+		if a.rtt.Count() != 2 || a.rtt.Max() != 2*time.Second {
+			t.Errorf("with -U the statistics are of %v, not of what is shown", a.rtt.Max())
+		}
+		if s.up.n != 1 || s.down.n != 0 {
+			t.Errorf("%d hosts up, %d down", s.up.n, s.down.n)
+		}
+	}
+}
+
+// TestTableWidth prints hosts with long names and large numbers.
+func TestTableWidth(t *testing.T) {
+	s, b := testSession(&options{})
+	s.plan.many = true
+	for i, target := range []string{"192.0.2.1", "2001:db8:1111:2222:3333:4444:5555:6666"} {
+		for seq := range 3 {
+			s.count(&raw.Echo{Target: netip.MustParseAddr(target), Index: 2 * i, Seq: seq + 1, Outcome: probe.Answered, RTT: 12345 * time.Millisecond})
+		}
+		s.count(&raw.Echo{Target: netip.MustParseAddr(target), Index: 2 * i, Seq: 4, Outcome: probe.Lost, Cause: probe.Unresolved})
+	}
+	s.byHost[0].tally.Sent = 1234567
+	s.manySummary(&raw.Report{Rate: 123456})
+	s.env.Stdout.Flush()
+	for line := range strings.Lines(b.String()) {
+		if len(line) > 81 {
+			t.Errorf("%d columns: %s", len(line)-1, line)
+		}
+	}
+	if !strings.Contains(b.String(), "\n2001:db8:1111:2222:3333:4444:5555:6666\n") || !strings.Contains(b.String(), "12345.000") {
+		t.Error(b.String())
+	}
+	for part, want := range map[float64]string{0: "0%", 1: "100%", 0.5: "50%", 1.0 / 3: "33.3%", 1e-6: "<0.1%", 1 - 1e-6: ">99.9%"} {
+		if got := shortPercent(part); got != want {
+			t.Errorf("%v: %s, want %s", part, got, want)
+		}
+	}
+}
+
+func TestShortAddress(t *testing.T) {
+	for text, want := range map[string]string{"127.1": "127.0.0.1", "0x7f000001": "127.0.0.1", "2130706433": "127.0.0.1", "10.258": "10.0.1.2", "1.2.65535": "1.2.255.255",
+		"0": "0.0.0.0", "0xA.0xb.0xC.0xd": "10.11.12.13"} {
+		if a, ok, err := shortAddress(text); !ok || err != nil || a.String() != want {
+			t.Errorf("%s: %v, %v, %v", text, a, ok, err)
+		}
+	}
+	for _, text := range []string{"1.2.3.4.5", "host", "1.x", "", "0x", "1..2", "host.1", "-1", "1.2.3.4%eth0"} {
+		if a, ok, _ := shortAddress(text); ok {
+			t.Errorf("%q is taken for %v", text, a)
+		}
+	}
+	for _, text := range []string{"010.0.0.1", "1.256.1.1", "4294967296", "1.16777216", "1.2.3.256", "00"} {
+		if a, ok, err := shortAddress(text); !ok || err == nil {
+			t.Errorf("%q is taken for %v", text, a)
+		}
+	}
+}
+
 func TestRanges(t *testing.T) {
 	for _, tc := range []struct {
 		text  string

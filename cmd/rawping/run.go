@@ -151,13 +151,12 @@ func (s *session) verdict() error {
 }
 
 // enough tells whether a run of one host with a deadline need not wait for it: as with ping, when --count echoes are
-// answered or refused, or when one was refused by the network.
+// answered or refused, or when one was refused by the network, and that is proven.
 func (s *session) enough() bool {
 	if s.plan.many || s.opt.deadline == 0 {
 		return false
 	}
-	t := &s.all.tally
-	return s.opt.count > 0 && t.Received()+s.errors() >= uint64(s.opt.count) || s.errors() > 0
+	return s.opt.count > 0 && s.all.tally.Received()+s.no >= uint64(s.opt.count) || s.no > 0
 }
 
 // wayless returns why the only host cannot be reached from here at all, if that is why its first echo was not sent.

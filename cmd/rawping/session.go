@@ -75,6 +75,7 @@ type session struct {
 	byHost                  []*account
 	targets                 []netip.Addr // of byHost
 	up, down                hostSet
+	no                      uint64 // errors that prove to be about an echo
 	strip                   strip
 	metrics                 *metrics
 	floor                   time.Duration
@@ -143,6 +144,9 @@ func (s *session) count(e *raw.Echo) {
 		s.metrics.echo(s.hosts.name(e.Index, e.Target), e)
 	}
 	received := answered(e)
+	if !e.Duplicate && !e.Unproven && (e.Outcome == probe.Refused || e.Cause == probe.SendFailed || e.Cause == probe.Unresolved) {
+		s.no++
+	}
 	if received {
 		s.sources[e.Source]++
 		if e.Source >= raw.TimeKernel {

@@ -385,7 +385,7 @@ func (s *session) printTrouble(report *raw.Report) {
 		w.Printf("%d spoofed replies: right numbers, from an address that was not asked\n", n)
 	}
 	if n := s.all.contradicted; n > 0 {
-		w.Printf("%d errors or damaged copies came before the answer, and do not count\n", n)
+		w.Printf("%d of those received had been reported as an error or damaged before\n", n)
 	}
 	if extra := report.Drops - report.Claimed; extra > 0 {
 		w.Printf("%d more packets lost in the receive buffer of %d bytes\n", extra, report.ReadBuffer)
