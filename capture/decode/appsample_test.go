@@ -54,6 +54,14 @@ var appSamples = []appSample{
 	{decode.TypeTLS, true, unhex(clientHello), `TLS ClientHello TLS 1.3 SNI "example.com" ALPN "h2" ALPN "http/1.1"`},
 	{decode.TypeTLS, true, unhex("15 0303 0002 02 28  17 0303 0003 000000"), "TLS Alert 40, Application Data 3"},
 	{decode.TypeQUIC, false, unhex("c3 00000001 04 01020304 02 0506 00"), "quic, Initial, version 1, dcid 01020304, scid 0506"},
+	{decode.TypeHTTP, true, []byte("GET /images/box.gif HTT"), "HTTP: GET /images/box.gif HTT"},
+	{decode.TypeHTTP, true, []byte("HTTP/1.1 2000 ok\r\n\r\n"), "HTTP: HTTP/1.1 2000 ok"},
+	{decode.TypeDNS, true, unhex("001d 0001 0100 0001 0000 0000 0000 03 6f6e65 07 6578616d706c65 00 0001 0001" +
+		"001d 0002 0100 0001 0000 0000 0000 03 74776f 07 6578616d706c65 00 0001 0001 001d 0003"), "1+ A? one.example.; 2+ A? two.example."},
+	{decode.TypeTLS, true, unhex("16 0303 0035 02 000026 0303" + strings.Repeat("11", 32) + "00 002f 00 0b 000003 000000 0e 000000" + "15 0303 0002 02 28"),
+		"TLS ServerHello TLS 1.2 cipher 0x002f, Certificate, ServerHelloDone, Alert 40"},
+	{decode.TypeQUIC, false, unhex("c3 00000001 04 01020304 00 01 aa 04 00000000 e3 00000001 04 01020304 00 02 0000"),
+		"quic, Initial, version 1, dcid 01020304; Handshake"},
 	{decode.TypeQUIC, false, unhex("80 00000000 00 02 0506 00000001 6b3343cf"), "quic, version negotiation, dcid , scid 0506"},
 	{decode.TypeTFTP, false, []byte("\x00\x01a\x1bb\x00octet\x00"), `TFTP, RRQ "a\x1bb" octet`},
 	{decode.TypeTFTP, false, unhex("0003 0007 00"), "TFTP, DATA block 7"},
@@ -92,5 +100,52 @@ func TestAppSamples(t *testing.T) {
 			t.Errorf("%v:\n got %s\nwant %s", s.kind, got, s.line)
 		}
 		decode.RenderAll(t, &r, nil, &p)
+	}
+}
+
+// TestAppFields looks at single fields of JSON.
+func TestAppFields(t *testing.T) {
+	for _, c := range []struct {
+		kind decode.Type
+		tcp  bool
+		data []byte
+		want string
+		not  string
+	}{
+		{decode.TypeHTTP, true, []byte("GET /images/box.gif HTT"), `"uri":"/images/box.gif"`, "box.gif HTT"},
+		{decode.TypeHTTP, true, []byte("GET /a b"), `"uri":"/a b"`, `"version":"`},
+		{decode.TypeHTTP, true, []byte("HTTP/1.1 2000 ok\r\n\r\n"), `"version":"HTTP/1.1"`, `"status"`},
+		{decode.TypeHTTP, true, []byte("HTTP/1.1 204 ok\r\n\r\n"), `"status":204`, "\x00"},
+		{decode.TypeDNS, true, unhex("000c 0001 0100 0000 0000 0000 0000 000c 0002 0100 0000 0000 0000 0000"), `"messages":[{"length":12,"id":2,`, "\x00"},
+		{decode.TypeTLS, true, unhex("16 0303 0035 02 000026 0303" + strings.Repeat("11", 32) + "00 002f 00 0b 000003 000000 0e 000000"),
+			`"messages":[{"handshake_type":11,"handshake_length":3},{"handshake_type":14,"handshake_length":0}]`, "\x00"},
+		{decode.TypeQUIC, false, unhex("c3 00000001 04 01020304 00 01 aa 04 00000000 e3 00000001 04 01020304 00 02 0000"),
+			`"token_length":1,"token":"aa","length":4,"packets":[{"packet_type":2,"length":2}]`, "\x00"},
+	} {
+		d := decode.Decoder{SkipChecksums: true, Ports: map[uint16]decode.Type{9: c.kind}}
+		r := decode.Printer{Applications: app.Renderer{}}
+		var p decode.Packet
+		_ = d.Decode(carry(c.kind, c.tcp, c.data), &p)
+		if got := string(r.AppendJSON(nil, &p)); !strings.Contains(got, c.want) || strings.Contains(got, c.not) {
+			t.Errorf("%v: want %s and not %s in\n%s", c.kind, c.want, c.not, got)
+		}
+	}
+}
+
+// TestNotQUIC: on port 443 only versions that QUIC has are taken for it.
+func TestNotQUIC(t *testing.T) {
+	for version, want := range map[string]bool{
+		"00000001": true, "6b3343cf": true, "ff00001d": true, "1a2a3a4a": true, "51303530": true, "00000000": true,
+		"8e818000": false, "10010000": false, "00000002": false, "deadbeef": false,
+	} {
+		f := carry(decode.TypePayload, false, unhex("c3"+version+"04 01020304 00 01 aa 04 00000000"))
+		binary.BigEndian.PutUint16(f.Data[20:], 443)
+		d := decode.Decoder{SkipChecksums: true}
+		var p decode.Packet
+		_ = d.Decode(f, &p)
+		layers := p.Layers()
+		if got := layers[len(layers)-1].Type == decode.TypeQUIC; got != want {
+			t.Errorf("version %s: QUIC %v", version, got)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"sockwire/capture"
+	"sockwire/raw/wire"
 )
 
 // Decoder decodes frames. The zero value is ready: it verifies checksums and tells application layers by
@@ -44,8 +45,9 @@ type cursor struct {
 	off  int    // where the next layer starts
 	end  int    // where the layer around it ends on the wire; may lie past the captured bytes
 
-	ip     int  // index of the innermost IP layer, for pseudo headers; -1 for none
-	final  int  // offset of the destination that an IPv6 routing header names, 0 for that of the IP header
+	ip     int // index of the innermost IP layer, for pseudo headers; -1 for none
+	src    int // offsets of the addresses that transport checksums cover: of the IP header, or of a source route
+	dst    int
 	part   bool // the IP packet is a fragment
 	short  bool // a length field claims bytes that the frame never had
 	quoted bool // inside the quotation of an ICMP error
@@ -250,7 +252,7 @@ func (c *cursor) verifyLength(l *Layer, stored uint16, to, length int, proto uin
 		l.Checksum = ChecksumOffloaded
 		return
 	}
-	var start uint64
+	var start wire.Sum
 	if pseudo {
 		if c.ip < 0 {
 			l.Checksum = ChecksumUnverified
@@ -259,11 +261,11 @@ func (c *cursor) verifyLength(l *Layer, stored uint16, to, length int, proto uin
 		start = c.pseudo(length, proto)
 	}
 	switch {
-	case fold(sum(c.data[l.Offset:to], start)) == 0xffff, pseudo && !c.quoted && c.p.Frame.Offload.ChecksumValid:
+	case start.Add(c.data[l.Offset:to]).Good(), pseudo && !c.quoted && c.p.Frame.Offload.ChecksumValid:
 		l.Checksum = ChecksumGood
 	case c.quoted: // what is quoted may have been changed on its way
 		l.Checksum = ChecksumUnverified
-	case pseudo && (c.unsaid() || stored == fold(start)):
+	case pseudo && (c.unsaid() || stored == start.Fold()):
 		// A Linux sender leaves the sum of the pseudo header for the device to complete.
 		l.Checksum = ChecksumOffloaded
 	default:
@@ -278,15 +280,11 @@ func (c *cursor) unsaid() bool {
 }
 
 // pseudo sums the pseudo header of the innermost IP layer (RFC 9293 section 3.1, RFC 8200 section 8.1).
-func (c *cursor) pseudo(length int, proto uint8) uint64 {
-	s := uint64(length) + uint64(proto)
-	ip := &c.p.layers[c.ip]
-	h := c.data[ip.Offset:]
-	if ip.Type == TypeIPv4 {
-		return sum(h[12:20], s)
+func (c *cursor) pseudo(length int, proto uint8) wire.Sum {
+	n := 16
+	if c.p.layers[c.ip].Type == TypeIPv4 {
+		n = 4
 	}
-	if c.final == 0 {
-		return sum(h[8:40], s)
-	}
-	return sum(c.data[c.final:c.final+16], sum(h[8:24], s))
+	s := wire.Sum(0).Add(c.data[c.src : c.src+n]).Add(c.data[c.dst : c.dst+n])
+	return s.Add32(uint32(length)).Add16(uint16(proto))
 }

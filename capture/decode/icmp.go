@@ -1,5 +1,7 @@
 package decode
 
+import "sockwire/raw/wire"
+
 // ICMP is the view of an ICMPv4 or ICMPv6 message (RFC 792, RFC 4443): the 8 bytes of its fixed part, all of a
 // message that carries no payload such as those of neighbor discovery, or at least 4 bytes of one that is cut.
 type ICMP []byte
@@ -147,7 +149,7 @@ func (c *cursor) compatible(off int) bool {
 		return false
 	}
 	h := c.data[off:c.end]
-	return h[0]>>4 == 2 && be16(h[2:]) != 0 && fold(sum(h, 0)) == 0xffff
+	return h[0]>>4 == 2 && be16(h[2:]) != 0 && wire.Sum(0).Add(h).Good()
 }
 
 // icmpExtension adds the extension structure that followed the quotation.
@@ -165,7 +167,7 @@ func (c *cursor) icmpExtension() {
 		l.Checksum = ChecksumZero
 	case !c.captured() || c.d.SkipChecksums:
 		l.Checksum = ChecksumUnverified
-	case fold(sum(h, 0)) == 0xffff:
+	case wire.Sum(0).Add(h).Good():
 		l.Checksum = ChecksumGood
 	default:
 		l.Checksum = ChecksumBad

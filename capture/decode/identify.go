@@ -79,7 +79,7 @@ func overUDP(src, dst uint16, b []byte) Type {
 				return TypeSyslog
 			}
 		case 443:
-			if isQUIC(b) {
+			if isQUIC(b) && (knownQUIC(be32(b[1:])) || offeredQUIC(be32(b[1:]))) {
 				return TypeQUIC
 			}
 		}
@@ -108,6 +108,12 @@ func isQUIC(b []byte) bool {
 
 func knownQUIC(version uint32) bool {
 	return version == 1 || version == 0x6b3343cf || version>>8 == 0xff0000
+}
+
+// offeredQUIC tells a version that is none but belongs to QUIC: that of a version negotiation, those that are reserved to
+// force one (RFC 9000 section 15), and Google's, such as Q050.
+func offeredQUIC(version uint32) bool {
+	return version == 0 || version&0x0f0f0f0f == 0x0a0a0a0a || (version>>16 == 'Q'<<8|'0' || version>>16 == 'T'<<8|'0')
 }
 
 func overTCP(src, dst uint16, b []byte) Type {

@@ -1,6 +1,10 @@
 package decode
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"sockwire/raw/wire"
+)
 
 // IP protocol numbers, https://www.iana.org/assignments/protocol-numbers.
 const (
@@ -129,7 +133,13 @@ func (c *cursor) ipv4() Type {
 	if h = c.need(TypeIPv4, n); h == nil {
 		return TypeNone
 	}
-	c.ip, c.final, c.short = c.p.n, 0, false
+	c.ip, c.short = c.p.n, false
+	c.src, c.dst = c.off+wire.IPv4SourceAt, c.off+wire.IPv4DestinationAt
+	if n > wire.IPv4Len {
+		if at, ok := wire.SourceRoute(h[wire.IPv4Len:]); ok {
+			c.dst = c.off + wire.IPv4Len + at
+		}
+	}
 	l := c.add(TypeIPv4, n)
 	if total == 0 {
 		l.Flags |= Superpacket
@@ -154,7 +164,7 @@ func (c *cursor) ipv4Checksum(h []byte) Checksum {
 	switch {
 	case c.d.SkipChecksums:
 		return ChecksumUnverified
-	case fold(sum(h, 0)) == 0xffff:
+	case wire.Sum(0).Add(h).Good():
 		return ChecksumGood
 	case c.quoted:
 		return ChecksumUnverified // routers and hosts change the header they quote
@@ -189,7 +199,8 @@ func (c *cursor) ipv6() Type {
 	if h[0]>>4 != 6 {
 		return c.malformed(TypeIPv6, "the version is not 6")
 	}
-	c.ip, c.final, c.part, c.short = c.p.n, 0, false, false
+	c.ip, c.part, c.short = c.p.n, false, false
+	c.src, c.dst = c.off+wire.IPv6SourceAt, c.off+wire.IPv6DestinationAt
 	l := c.add(TypeIPv6, 40)
 	length := int(be16(h[4:]))
 	switch {
@@ -248,8 +259,15 @@ func (c *cursor) ipv6Extension(t Type) Type {
 		c.off -= n
 		return c.malformed(t, "neither a payload length nor a jumbo payload option")
 	}
-	if t == TypeIPv6Routing && h[3] > 0 {
-		c.finalDestination(h)
+	switch start := c.off - n; t {
+	case TypeIPv6Routing:
+		if at, ok := wire.Extension(h).FinalDestination(); ok {
+			c.dst = start + at
+		}
+	case TypeIPv6Destination:
+		if at, ok := wire.Extension(h).HomeAddress(); ok {
+			c.src = start + at
+		}
 	}
 	return ipProtocol(h[0])
 }
@@ -273,18 +291,6 @@ func (c *cursor) jumbo(h []byte) bool {
 		}
 	}
 	return ip.Flags&Superpacket != 0
-}
-
-// finalDestination notes the destination that the pseudo header of a source-routed packet has: the last
-// address of a type 0 or 2 routing header, the first of a segment routing header (RFC 8754).
-func (c *cursor) finalDestination(h []byte) {
-	start := c.off - len(h)
-	switch {
-	case (h[2] == 0 || h[2] == 2) && len(h) >= 24:
-		c.final = start + 8 + (len(h)-24)/16*16
-	case h[2] == 4 && len(h) >= 24:
-		c.final = start + 8
-	}
 }
 
 // IPv6Fragment is the view of a fragment header, 8 bytes.

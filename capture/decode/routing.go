@@ -1,5 +1,7 @@
 package decode
 
+import "sockwire/raw/wire"
+
 // VRRP is the view of a VRRP message (RFC 3768, RFC 5798).
 type VRRP []byte
 
@@ -131,7 +133,7 @@ func (c *cursor) ospfChecksum(h OSPF, off, end int) Checksum {
 		return ChecksumZero
 	case end > len(c.data) || end > c.end || c.part || c.quoted || c.d.SkipChecksums:
 		return ChecksumUnverified
-	case fold(sum(c.data[off+24:end], sum(h[:16], 0))) == 0xffff:
+	case wire.Sum(0).Add(h[:16]).Add(c.data[off+24 : end]).Good():
 		return ChecksumGood
 	}
 	return ChecksumBad

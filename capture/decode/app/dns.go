@@ -12,6 +12,7 @@ import (
 )
 
 var (
+	fDNSMessage = decode.Define("dns.message", "Further message", decode.KindGroup).As("messages").Several()
 	fDNSLength  = decode.Define("dns.length", "Length", decode.KindUint)
 	fDNSID      = decode.Define("dns.id", "Transaction ID", decode.KindHex)
 	fDNSQR      = decode.Define("dns.flags.response", "QR", decode.KindBool).As("response")
@@ -92,22 +93,41 @@ func nextRecord(msg []byte, off int) (record, bool) {
 	return r, r.end <= len(msg)
 }
 
-// message returns the first DNS message and where it starts.
-func message(data []byte, tcp bool) ([]byte, int) {
-	if !tcp {
-		return data, 0
+// maxMessages is how many messages of a segment are shown.
+const maxMessages = 16
+
+// nextMessage returns the message in a segment whose length field is at off, and where the next one's is (RFC 1035, section
+// 4.2.2). A message may be cut.
+func nextMessage(data []byte, off int) (msg []byte, next int) {
+	if off+2 > len(data) {
+		return nil, len(data)
 	}
-	if len(data) < 2 {
-		return nil, 0
-	}
-	return data[2:min(len(data), 2+int(binary.BigEndian.Uint16(data)))], 2
+	next = min(len(data), off+2+int(binary.BigEndian.Uint16(data[off:])))
+	return data[off+2 : next], next
 }
 
 func dnsFields(w *decode.FieldWriter, tcp, multicast bool) {
-	msg, at := message(w.Data(), tcp)
-	if tcp {
-		w.Uint(fDNSLength, 0, 2)
+	data := w.Data()
+	if !tcp {
+		messageFields(w, data, 0, multicast)
+		return
 	}
+	for off, n := 0, 0; off < len(data) && n < maxMessages; n++ {
+		msg, next := nextMessage(data, off)
+		if n > 0 {
+			w.Group(fDNSMessage, off, next-off)
+		}
+		w.Uint(fDNSLength, off, 2)
+		messageFields(w, msg, off+2, multicast)
+		if n > 0 {
+			w.End()
+		}
+		off = next
+	}
+}
+
+// messageFields adds the fields of the message msg, which starts at a place of the layer.
+func messageFields(w *decode.FieldWriter, msg []byte, at int, multicast bool) {
 	if len(msg) < 12 {
 		return
 	}
@@ -276,9 +296,33 @@ func appendType(b []byte, t uint16) []byte {
 // maxAnswers is how many answers a line shows.
 const maxAnswers = 6
 
-// dnsLine writes a message as tcpdump does: 12345+ A? example.com. or 12345 1/0/0 A 192.0.2.1.
+// maxShown is how many messages a line shows.
+const maxShown = 4
+
+// dnsLine writes the messages of a datagram or segment.
 func dnsLine(b, data []byte, tcp bool) ([]byte, bool) {
-	msg, _ := message(data, tcp)
+	if !tcp {
+		return messageLine(b, data)
+	}
+	for off, n := 0, 0; off < len(data); n++ {
+		msg, next := nextMessage(data, off)
+		if n == maxShown {
+			return append(b, "; ..."...), true
+		}
+		if len(msg) < 12 {
+			return b, n > 0
+		}
+		if n > 0 {
+			b = append(b, "; "...)
+		}
+		b, _ = messageLine(b, msg)
+		off = next
+	}
+	return b, true
+}
+
+// messageLine writes a message as tcpdump does: 12345+ A? example.com. or 12345 1/0/0 A 192.0.2.1.
+func messageLine(b, msg []byte) ([]byte, bool) {
 	if len(msg) < 12 {
 		return b, false
 	}

@@ -53,15 +53,17 @@ func httpFields(w *decode.FieldWriter) {
 		if i := bytes.IndexByte(code, ' '); i >= 0 {
 			code, phrase = code[:i], a+2+i
 		}
-		if n, err := strconv.ParseUint(string(code[:min(len(code), 4)]), 10, 16); err == nil {
-			w.Value(fHTTPCode, a+1, len(code), n)
+		n, err := strconv.ParseUint(string(code[:min(len(code), 4)]), 10, 16)
+		if len(code) != 3 || err != nil { // RFC 9112 section 4; what else stands there is in the line
+			return
 		}
+		w.Value(fHTTPCode, a+1, len(code), n)
 		if phrase < len(line) {
 			w.Bytes(fHTTPPhrase, phrase, len(line)-phrase)
 		}
 	} else {
 		w.Bytes(fHTTPMethod, 0, a)
-		if z > a && ok {
+		if z > a && (ok || versionStart(line[z+1:])) {
 			w.Bytes(fHTTPURI, a+1, z-a-1)
 			w.Bytes(fHTTPReqVer, z+1, len(line)-z-1)
 		} else {
@@ -87,6 +89,12 @@ func httpFields(w *decode.FieldWriter) {
 			}
 		}
 	}
+}
+
+// versionStart tells the start of a version: all that is here of the line's last word, where the line is cut.
+func versionStart(b []byte) bool {
+	const name = "HTTP/1."
+	return len(b) > 0 && string(b[:min(len(b), len(name))]) == name[:min(len(b), len(name))]
 }
 
 func httpLine(b, data []byte) ([]byte, bool) {

@@ -16,6 +16,11 @@ var (
 	fQUICDCID    = decode.Define("quic.dcid", "Destination Connection ID", decode.KindBytes).As("dcid")
 	fQUICSCIL    = decode.Define("quic.scil", "Source Connection ID Length", decode.KindUint).As("scid_length")
 	fQUICSCID    = decode.Define("quic.scid", "Source Connection ID", decode.KindBytes).As("scid")
+	fQUICTokenN  = decode.Define("quic.token_length", "Token Length", decode.KindUint).As("token_length")
+	fQUICToken   = decode.Define("quic.token", "Token", decode.KindBytes).As("token")
+	fQUICLength  = decode.Define("quic.length", "Length", decode.KindUint)
+	fQUICServer  = decode.Define("quic.server_name", "Server name", decode.KindText)
+	fQUICPacket  = decode.Define("quic.packet", "Further packet", decode.KindGroup).As("packets").Several()
 	fQUICOffered = decode.Define("quic.supported_version", "Supported Version", decode.KindHex).As("supported_versions").Several()
 )
 
@@ -64,8 +69,39 @@ func quicFields(w *decode.FieldWriter) {
 		for off := end; off+4 <= len(data) && off < end+64; off += 4 {
 			w.Enum(fQUICOffered, off, 4, quicVersionName)
 		}
+		return
+	}
+	h := readLongHeader(data)
+	if h.kind == quicInitial {
+		w.Value(fQUICTokenN, end, h.token-end, uint64(h.tokenN))
+		if h.tokenN > 0 {
+			w.Bytes(fQUICToken, h.token, h.tokenN)
+		}
+	}
+	if h.end > 0 {
+		w.Value(fQUICLength, h.length, h.number-h.length, uint64(h.end-h.number))
+	}
+	if name := initialServerName(data[:h.end], h); name != nil {
+		w.Text(fQUICServer, h.number, h.end-h.number, name)
+	}
+	for at, n := h.end, 0; h.end > 0 && at < len(data) && n < maxCoalesced; n++ {
+		if h = readLongHeader(data[at:]); h.end == 0 {
+			return // a short header, or padding
+		}
+		w.Group(fQUICPacket, at, h.end)
+		if version == quicVersion2 {
+			w.Bits(fQUICType2, at*8+2, 2, quicType2Name)
+		} else {
+			w.Bits(fQUICType, at*8+2, 2, quicTypeName)
+		}
+		w.Value(fQUICLength, at+h.length, h.number-h.length, uint64(h.end-h.number))
+		w.End()
+		at += h.end
 	}
 }
+
+// maxCoalesced is how many packets in a datagram are shown behind the first.
+const maxCoalesced = 8
 
 func quicTypeName(n uint64) string { return [...]string{"Initial", "0-RTT", "Handshake", "Retry"}[n&3] }
 
@@ -110,5 +146,22 @@ func quicLine(b, data []byte) ([]byte, bool) {
 		}
 	}
 	b = appendHex(append(b, ", dcid "...), data[dcid:scid-1])
-	return appendHex(append(b, ", scid "...), data[scid:end]), true
+	if end > scid {
+		b = appendHex(append(b, ", scid "...), data[scid:end])
+	}
+	if version == 0 {
+		return b, true
+	}
+	h := readLongHeader(data)
+	if name := initialServerName(data[:h.end], h); name != nil {
+		b = decode.AppendQuoted(append(b, ", SNI "...), name, maxText)
+	}
+	for at, n := h.end, 0; h.end > 0 && at < len(data) && n < maxCoalesced; n++ {
+		if h = readLongHeader(data[at:]); h.end == 0 {
+			break
+		}
+		b = append(append(b, "; "...), quicKindName(h.kind)...)
+		at += h.end
+	}
+	return b, true
 }

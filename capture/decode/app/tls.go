@@ -12,6 +12,7 @@ var (
 	fTLSType    = decode.Define("tls.record.content_type", "Content type", decode.KindUint).As("content_type")
 	fTLSVersion = decode.Define("tls.record.version", "Legacy record version", decode.KindHex).As("version")
 	fTLSLength  = decode.Define("tls.record.length", "Length", decode.KindUint).As("length")
+	fTLSMessage = decode.Define("tls.handshake", "Further message", decode.KindGroup).As("messages").Several()
 	fTLSHandTyp = decode.Define("tls.handshake.type", "Handshake type", decode.KindUint).As("handshake_type")
 	fTLSHandLen = decode.Define("tls.handshake.length", "Handshake length", decode.KindUint).As("handshake_length")
 	fTLSHandVer = decode.Define("tls.handshake.version", "Legacy version", decode.KindHex).As("handshake_version")
@@ -148,6 +149,12 @@ func tlsFields(w *decode.FieldWriter) {
 		switch {
 		case t == tlsHandshake && off+9 <= len(data) && plainHandshake(data, off, size):
 			tlsHandshakeFields(w, off+5)
+			for at, n := nextHandshake(data, off, size, off+5), 0; at > 0 && n < tlsRecords; n++ {
+				w.Group(fTLSMessage, at, 4+handshakeLength(data, at))
+				tlsHandshakeFields(w, at)
+				w.End()
+				at = nextHandshake(data, off, size, at)
+			}
 		case t == tlsAlert && size == 2:
 			w.Uint(fTLSLevel, off+5, 1)
 			w.Uint(fTLSAlert, off+6, 1)
@@ -160,8 +167,22 @@ func tlsFields(w *decode.FieldWriter) {
 // plainHandshake tells a handshake message from an encrypted one by its type and length.
 func plainHandshake(data []byte, off, size int) bool {
 	t := data[off+5]
-	n := int(data[off+6])<<16 | int(data[off+7])<<8 | int(data[off+8])
+	n := handshakeLength(data, off+5)
 	return (t <= 4 || t >= 11 && t <= 16 || t >= 20 && t <= 24) && n <= max(size, 1<<17) && size >= 4
+}
+
+func handshakeLength(data []byte, at int) int {
+	return int(data[at+1])<<16 | int(data[at+2])<<8 | int(data[at+3])
+}
+
+// nextHandshake returns where the message behind the one at a place starts, in the record at off; 0 where there is none, or
+// what follows is encrypted.
+func nextHandshake(data []byte, off, size, at int) int {
+	next, end := at+4+handshakeLength(data, at), min(off+5+size, len(data))
+	if next+4 > end || tlsHandshakeName(uint64(data[next])) == "" || next+4+handshakeLength(data, next) > off+5+size {
+		return 0
+	}
+	return next
 }
 
 func tlsHandshakeFields(w *decode.FieldWriter, off int) {
@@ -270,6 +291,10 @@ func tlsLine(b, data []byte) ([]byte, bool) {
 		switch t := data[off]; {
 		case t == tlsHandshake && off+9 <= len(data) && plainHandshake(data, off, size):
 			b = appendHandshake(b, data, off+5)
+			for at, n := nextHandshake(data, off, size, off+5), 0; at > 0 && n < 8; n++ {
+				b = appendHandshake(append(b, ", "...), data, at)
+				at = nextHandshake(data, off, size, at)
+			}
 		case t == tlsAlert && size == 2 && off+7 <= len(data):
 			b = strconv.AppendUint(append(b, "Alert "...), uint64(data[off+6]), 10)
 		default:
