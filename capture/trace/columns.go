@@ -126,7 +126,7 @@ func (w *text) columnPacket(p *PacketRecord) {
 	s := joined(what+" "+strings.Join(strings.Fields(carries), " "), w.packetNotes(p)...)
 	switch {
 	case p.From == nil && p.To == nil:
-		w.across(p.Time, s, cyan)
+		w.across(p.Time, s, w.packetColor(p))
 	default:
 		// Both places first: giving one may take the other's column away when only one fits.
 		cells := map[int]string{}
@@ -136,7 +136,7 @@ func (w *text) columnPacket(p *PacketRecord) {
 		if p.From != nil {
 			cells[w.place(p.From, p.Time)] = "> " + s
 		}
-		w.row(p.Time, cells, cyan)
+		w.row(p.Time, cells, w.packetColor(p))
 	}
 	w.raw(p)
 	if w.Detail != nil {

@@ -308,8 +308,9 @@ func (k *Comparison) KernelWrote() string {
 	return s
 }
 
-// AppendComparison appends the table: a row for each question, a column for each kind.
-func AppendComparison(b []byte, kinds []*Comparison) []byte {
+// AppendComparison appends the table: a row for each question, a column for each kind. Cells are broken so that its lines
+// have at most so many characters, if that can be; 0 is no limit.
+func AppendComparison(b []byte, kinds []*Comparison, width int) []byte {
 	rows := []struct {
 		name  string
 		value func(k *Comparison) string
@@ -327,16 +328,25 @@ func AppendComparison(b []byte, kinds []*Comparison) []byte {
 		{"privilege needed", (*Comparison).Privilege},
 		{"kernel put before, bytes", (*Comparison).KernelWrote},
 	}
+	const narrow, wide, between = 10, 27, 2
+	names := 0
+	for _, r := range rows {
+		names = max(names, len(r.name))
+	}
+	cell := wide
+	if width > 0 && len(kinds) > 0 {
+		cell = max(narrow, min(wide, (width-names-between*len(kinds))/len(kinds)))
+	}
 	cells := make([][][]string, len(rows))
-	width := make([]int, len(kinds)+1)
+	widths := make([]int, len(kinds)+1)
+	widths[0] = names
 	for i, r := range rows {
 		cells[i] = append(cells[i], []string{r.name})
-		width[0] = max(width[0], len(r.name))
 		for j, k := range kinds {
-			lines := wrapCell(r.value(k), 27)
+			lines := wrapCell(r.value(k), cell)
 			cells[i] = append(cells[i], lines)
 			for _, l := range lines {
-				width[j+1] = max(width[j+1], len(l))
+				widths[j+1] = max(widths[j+1], len(l))
 			}
 		}
 	}
@@ -352,7 +362,7 @@ func AppendComparison(b []byte, kinds []*Comparison) []byte {
 				if n < len(c) {
 					text = c[n]
 				}
-				fmt.Fprintf(&line, "%-*s  ", width[j], text)
+				fmt.Fprintf(&line, "%-*s  ", widths[j], text)
 			}
 			b = append(append(b, strings.TrimRight(line.String(), " ")...), '\n')
 		}

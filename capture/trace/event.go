@@ -23,7 +23,7 @@ import (
 	"time"
 )
 
-// Event is a *Call, *Packet, *State or *Host.
+// Event is a *Call, *Packet, *State, *Host or *Caption.
 type Event interface{ event() }
 
 func (*Call) event()   {}

@@ -130,7 +130,7 @@ func FuzzCorrelate(f *testing.F) {
 		timeline.AppendText(nil, trace.TextOptions{Color: true, Actors: true})
 		timeline.Records("x", time.Unix(0, 0))
 		timeline.Summarize().AppendText(nil)
-		trace.AppendComparison(nil, trace.Compare(timeline))
+		trace.AppendComparison(nil, trace.Compare(timeline), 80)
 	})
 }
 

@@ -18,6 +18,7 @@ func (t *Timeline) Records(scene string, start time.Time) []any {
 	}
 	for _, e := range t.entries() {
 		switch {
+		case e.caption != nil: // it is for people
 		case e.packet != nil:
 			all = append(all, e.packet.record(scene, start))
 		case !e.leave:

@@ -12,6 +12,8 @@ import (
 // later events is said as it is known then. The zero value is ready.
 type Live struct {
 	entered, left, packets map[int]bool
+	captions               map[*Caption]bool
+	actors                 []string             // that were seen, in their order
 	sockets                map[string]socketKey // as they were last returned by Records
 	last                   *PacketRecord
 	columns                *columns
@@ -20,7 +22,7 @@ type Live struct {
 
 func (l *Live) begin() {
 	if l.entered == nil {
-		l.entered, l.left, l.packets = map[int]bool{}, map[int]bool{}, map[int]bool{}
+		l.entered, l.left, l.packets, l.captions = map[int]bool{}, map[int]bool{}, map[int]bool{}, map[*Caption]bool{}
 	}
 }
 
@@ -31,7 +33,7 @@ func (l *Live) Append(b []byte, t *Timeline, until time.Duration, o TextOptions)
 	for _, c := range t.Calls {
 		l.width = max(l.width, utf8.RuneCountInString(c.Actor))
 	}
-	w := &text{Timeline: t, TextOptions: o, b: b, last: l.last, columns: l.columns, width: l.width, ended: until == math.MaxInt64}
+	w := &text{Timeline: t, TextOptions: o, b: b, last: l.last, columns: l.columns, width: l.width, ended: until == math.MaxInt64, actors: &l.actors}
 	if o.Columns > 0 && w.columns == nil {
 		w.columns = &columns{width: o.Columns}
 	}
@@ -43,6 +45,8 @@ func (l *Live) Append(b []byte, t *Timeline, until time.Duration, o TextOptions)
 		e := all[i]
 		whole := i+1 < len(all) && !e.leave && e.call != nil && all[i+1].leave && all[i+1].call == e.call
 		switch {
+		case e.caption != nil:
+			l.captions[e.caption] = true
 		case e.packet != nil:
 			l.packets[e.packet.Number] = true
 		case e.leave:
@@ -62,6 +66,8 @@ func (l *Live) Append(b []byte, t *Timeline, until time.Duration, o TextOptions)
 // entry writes a call as it is entered, as it is left, or whole, or a packet.
 func (w *text) entry(e entry, whole bool) {
 	switch {
+	case e.caption != nil:
+		w.caption(e.caption)
 	case w.columns != nil:
 		w.column(e, whole)
 	case e.packet != nil:
@@ -81,7 +87,7 @@ func (w *text) entry(e entry, whole bool) {
 // rest are the entries up to a time that were not written.
 func (l *Live) rest(t *Timeline, until time.Duration) []entry {
 	return slices.DeleteFunc(t.entries(), func(e entry) bool {
-		return e.at > until || e.packet != nil && l.packets[e.packet.Number] || e.call != nil && (e.leave && l.left[e.call.Number] || !e.leave && l.entered[e.call.Number])
+		return e.at > until || e.caption != nil && l.captions[e.caption] || e.packet != nil && l.packets[e.packet.Number] || e.call != nil && (e.leave && l.left[e.call.Number] || !e.leave && l.entered[e.call.Number])
 	})
 }
 
@@ -106,6 +112,7 @@ func (l *Live) Records(t *Timeline, until time.Duration, start time.Time) []any 
 	l.sockets = known
 	for _, e := range l.rest(t, until) {
 		switch {
+		case e.caption != nil: // it is for people
 		case e.packet != nil:
 			l.packets[e.packet.Number] = true
 			all = append(all, e.packet.record("", start))

@@ -24,6 +24,14 @@ type Note struct {
 
 func (*Note) event() {}
 
+// Caption is what whoever makes the calls says about those that follow, for the reader of a timeline as text.
+type Caption struct {
+	Time time.Duration
+	Text string
+}
+
+func (*Caption) event() {}
+
 // Log collects events from several goroutines. A call that has returned takes the place of the same call
 // as it was entered. The zero value is ready.
 type Log struct {

@@ -229,7 +229,10 @@ func (s *Summary) AppendText(b []byte) []byte {
 		rows = append(rows, []string{k.Socket, k.Kind, fmt.Sprint(k.Calls), fmt.Sprint(k.Sent), fmt.Sprint(k.Received), fmt.Sprint(k.Packets),
 			fmt.Sprint(k.Retransmits), milliseconds(k.Blocked), escape(k.BlockedOn), escape(k.Local), escape(k.Remote)})
 	}
-	return s.appendWaits(appendTable(append(b, '\n'), rows))
+	b = appendTable(append(b, '\n'), rows)
+	b = append(b, "sent, received: bytes; packets: sent; again: of these, sent again (retransmissions);\n"+
+		"in calls: from entering calls to returning; most in: the call that took most of it\n"...)
+	return s.appendWaits(b)
 }
 
 func milliseconds(d time.Duration) string { return fmt.Sprintf("%.3f", float64(d.Nanoseconds())/1e6) }

@@ -19,17 +19,33 @@ type TextOptions struct {
 	Data   int  // bytes of data to show, 0 for 32
 	// Columns is the width in characters in which each socket gets a column of its own; 0 is no columns.
 	Columns int
+	// Width is the width in characters at which lines are broken; 0 leaves them as long as they are.
+	Width int
 	// Detail returns lines to write below a packet, nil for none. Each ends with a newline.
 	Detail func(p *PacketRecord) []byte
 }
 
+// Legend says in a few lines how a timeline as text is read.
+const Legend = `How to read this: the first column is the time in milliseconds (ms).
+  #5 client    call number 5, made by the program client; its first argument is
+               mostly a descriptor, the number by which a program knows a socket
+  … and └      what stands between them happened before the call returned
+  s1, s1→s2    sockets, in the order they were made; a packet from one to another
+  P. 1:7(6)    TCP flags (S SYN, F FIN, R RST, P PSH, . ACK), and which bytes of
+               the stream: from number 1 up to 7, which is 6
+  all of #5    whose bytes a packet carries, or a call receives: all of call 5;
+               #5[0:2] is the first two of them
+`
+
 // entry is one line to be: a call entered, a call left, or a packet.
 type entry struct {
 	at     time.Duration
-	order  int // at the same time: entering, then packets, then leaving
+	order  int // at the same time: captions, entering, packets, leaving
 	call   *CallRecord
 	packet *PacketRecord
 	leave  bool
+	// caption is nil unless the line is one.
+	caption *Caption
 }
 
 func (t *Timeline) entries() []entry {
@@ -42,6 +58,9 @@ func (t *Timeline) entries() []entry {
 	}
 	for _, p := range t.Packets {
 		all = append(all, entry{at: p.Time, order: 1, packet: p})
+	}
+	for _, c := range t.Captions {
+		all = append(all, entry{at: c.Time, order: -1, caption: c})
 	}
 	slices.SortStableFunc(all, func(a, b entry) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.order, b.order)) })
 	return all
@@ -56,6 +75,7 @@ type text struct {
 	width   int      // of the actors' names
 	ended   bool     // nothing is to follow
 	columns *columns // nil without
+	actors  *[]string
 }
 
 // AppendText appends the timeline in its notation: one line per call or two when something happened
@@ -73,6 +93,33 @@ const (
 	reset  = "\x1b[0m"
 )
 
+// actorColors are given to those who call, in the order in which they come.
+var actorColors = []string{cyan, "\x1b[32m", "\x1b[35m", "\x1b[34m"}
+
+// actor is the colour of who calls, and of the packets of its sockets. What comes from elsewhere is as the first.
+func (w *text) actor(name string) string {
+	name, _, _ = strings.Cut(name, "/") // the threads of a program have one
+	if i := slices.Index(*w.actors, name); i >= 0 {
+		return actorColors[i%len(actorColors)]
+	}
+	if name == "" {
+		return cyan
+	}
+	*w.actors = append(*w.actors, name)
+	return actorColors[(len(*w.actors)-1)%len(actorColors)]
+}
+
+// packetColor is that of who sent it, or red for what says that something failed.
+func (w *text) packetColor(p *PacketRecord) string {
+	switch {
+	case p.TCP != nil && p.TCP.Flags&RST != 0, p.ICMP != nil && p.ICMP.Quote != nil:
+		return red
+	case p.From != nil:
+		return w.actor(p.From.Actor)
+	}
+	return cyan
+}
+
 func (w *text) paint(color, s string) string {
 	if !w.Color || s == "" {
 		return s
@@ -81,8 +128,69 @@ func (w *text) paint(color, s string) string {
 }
 
 func (w *text) line(format string, args ...any) {
-	line := fmt.Sprintf(format, args...)
-	w.b = append(append(w.b, strings.TrimRight(line, " ")...), '\n')
+	line := strings.TrimRight(fmt.Sprintf(format, args...), " ")
+	w.b = appendBroken(w.b, line, w.Width)
+}
+
+const continuation = 16 // by which the rest of a broken line is indented
+
+// appendBroken appends a line, or several of a width, broken at spaces where there are any. Colours do not count, and go on.
+func appendBroken(b []byte, line string, width int) []byte {
+	type place struct {
+		at    int // in b
+		color string
+	}
+	var space place // the last at which the line can be broken
+	column, color := 0, ""
+	for i := 0; i < len(line); {
+		if n := strings.IndexByte(line[i:], 'm') + 1; line[i] == '\x1b' && n > 0 {
+			if color = line[i : i+n]; color == reset {
+				color = ""
+			}
+			b = append(b, line[i:i+n]...)
+			i += n
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(line[i:])
+		i += n
+		if width > 0 && column >= max(width, continuation+20) {
+			cut := place{len(b), color}
+			if space.at > 0 {
+				cut = space
+			}
+			rest := bytes.TrimLeft(slices.Clone(b[cut.at:]), " ")
+			b = bytes.TrimRight(b[:cut.at], " ")
+			if cut.color != "" {
+				b = append(b, reset...)
+			}
+			b = append(append(b, '\n'), strings.Repeat(" ", continuation)...)
+			b = append(append(b, cut.color...), rest...)
+			column, space = continuation+visible(rest), place{}
+			if r == ' ' && len(rest) == 0 {
+				continue
+			}
+		}
+		if r == ' ' && column > continuation {
+			space = place{len(b), color}
+		}
+		b = utf8.AppendRune(b, r)
+		column++
+	}
+	return append(b, '\n')
+}
+
+// visible is how many characters are shown of a text that may have colours.
+func visible(b []byte) (n int) {
+	for len(b) > 0 {
+		if end := bytes.IndexByte(b, 'm') + 1; b[0] == '\x1b' && end > 0 {
+			b = b[end:]
+			continue
+		}
+		_, size := utf8.DecodeRune(b)
+		b = b[size:]
+		n++
+	}
+	return n
 }
 
 func (w *text) time(t time.Duration) string {
@@ -92,9 +200,21 @@ func (w *text) time(t time.Duration) string {
 func (w *text) number(c *CallRecord) string {
 	s := fmt.Sprintf("#%-2d ", c.Number)
 	if w.Actors {
-		s += fmt.Sprintf("%-*s  ", w.width, escape(c.Actor))
+		s += w.paint(w.actor(c.Actor), fmt.Sprintf("%-*s", w.width, escape(c.Actor))) + "  "
 	}
 	return s
+}
+
+// caption writes what is said about what follows.
+func (w *text) caption(c *Caption) {
+	if w.columns != nil {
+		w.across(-1, c.Text, bold)
+		return
+	}
+	const indent, width = 9, 80
+	for _, l := range wrap(escape(c.Text), width-indent) {
+		w.line("%*s%s", indent, "", w.paint(bold, strings.TrimSpace(l)))
+	}
 }
 
 func (w *text) entered(c *CallRecord) {
@@ -413,7 +533,11 @@ func (w *text) packet(p *PacketRecord) {
 		}
 		note = "  " + w.paint(yellow, note)
 	}
-	w.line("%s       %s  %s%s%s", w.time(p.Time), w.paint(cyan, fmt.Sprintf("%-5s", arrow(p))), w.paint(cyan, what), carries, note)
+	color := w.packetColor(p)
+	if p.Retransmit {
+		carries = strings.Replace(carries, "RETRANSMIT", w.paint(red, "RETRANSMIT"), 1)
+	}
+	w.line("%s       %s  %s%s%s", w.time(p.Time), w.paint(color, fmt.Sprintf("%-5s", arrow(p))), w.paint(color, what), carries, note)
 	w.raw(p)
 	if w.Detail != nil {
 		w.b = append(w.b, w.Detail(p)...)

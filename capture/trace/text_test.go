@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -83,7 +84,14 @@ func TestComparison(t *testing.T) {
 	for _, s := range scripts {
 		all = append(all, trace.Correlate(s.script().events))
 	}
-	golden(t, "comparison.txt", string(trace.AppendComparison(nil, trace.Compare(all...))))
+	golden(t, "comparison.txt", string(trace.AppendComparison(nil, trace.Compare(all...), 0)))
+	narrow := string(trace.AppendComparison(nil, trace.Compare(all...), 80))
+	golden(t, "comparison.80.txt", narrow)
+	for line := range strings.Lines(narrow) {
+		if utf8.RuneCountInString(line) > 80+1 {
+			t.Errorf("a line of more than 80 characters: %q", line)
+		}
+	}
 }
 
 // TestHostileText checks that nothing from outside reaches a terminal as it is.

@@ -14,6 +14,8 @@ type Timeline struct {
 	Sockets []*Socket
 	Calls   []*CallRecord   // in the order of entering
 	Packets []*PacketRecord // in the order of capture time
+	// Captions are shown between them.
+	Captions []*Caption
 
 	seen        map[string]bool
 	calls       map[int]*CallRecord
@@ -191,6 +193,8 @@ func (c *correlator) sort(events []Event) (states []*State) {
 			c.Packets = append(c.Packets, &PacketRecord{Packet: e.sane(), Segments: e.Segments, SegmentSize: e.SegmentSize})
 		case *State:
 			states = append(states, e)
+		case *Caption:
+			c.Captions = append(c.Captions, e)
 		case *Host:
 			host(e)
 		}
@@ -204,6 +208,7 @@ func (c *correlator) sort(events []Event) (states []*State) {
 	slices.SortStableFunc(states, func(a, b *State) int {
 		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Call, b.Call), cmp.Compare(a.Change, b.Change), cmp.Compare(a.Socket, b.Socket))
 	})
+	slices.SortStableFunc(c.Captions, func(a, b *Caption) int { return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Text, b.Text)) })
 	for _, call := range c.Calls {
 		c.calls[call.Number] = call
 	}

@@ -67,7 +67,7 @@ type Window struct {
 func (w *Window) Add(e Event) {
 	w.timeline = nil
 	switch e := e.(type) {
-	case *Note:
+	case *Note, *Caption:
 		return
 	case *Host:
 		w.past.hosts = append(w.past.hosts, e)

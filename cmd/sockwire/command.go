@@ -255,6 +255,14 @@ func (o *options) width(to any) int {
 	return 120
 }
 
+// lineWidth is the width at which lines are broken: that of the terminal. In files and pipes they stay whole.
+func lineWidth(o *cli.Output) int {
+	if cli.IsTerminal(o.Unwrapped()) {
+		return cli.Width(o.Unwrapped())
+	}
+	return 0
+}
+
 // createFile makes the file that -w names, before anything is played.
 func (o *options) createFile() (*os.File, error) {
 	if o.file == "" {

@@ -414,8 +414,8 @@ func (r *tracing) write(until time.Duration) error {
 		return r.out.Flush()
 	}
 	t = r.lookups.leaveOut(&r.o.trace, t, until)
-	b := r.written.Append(nil, t, until, trace.TextOptions{Color: r.env.Color, Actors: len(r.actors) > 1, Data: r.o.trace.data, Columns: r.o.width(r.out.Unwrapped())})
-	if _, err := r.out.Write(b); err != nil {
+	b := r.written.Append(nil, t, until, trace.TextOptions{Color: r.env.Color, Actors: len(r.actors) > 1, Data: r.o.trace.data, Columns: r.o.width(r.out.Unwrapped()), Width: lineWidth(r.out)})
+	if err := r.out.Text(b); err != nil {
 		return err
 	}
 	return r.out.Flush()
@@ -437,8 +437,7 @@ func (r *tracing) finish() error {
 	}
 	err := r.write(math.MaxInt64)
 	if note := r.lookups.note(); note != "" && r.shown() && !r.o.json {
-		_, werr := r.out.Write([]byte(note))
-		err = cli.Join(err, werr)
+		err = cli.Join(err, r.out.Text([]byte(note)))
 	}
 	t := r.o.trace.filter(all)
 	r.count(t)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -634,5 +635,54 @@ func TestOrderOfTime(t *testing.T) {
 	}
 	if lines < 50 {
 		t.Errorf("only %d lines:\n%s", lines, stdout)
+	}
+}
+
+// TestReadme compares the samples of the READMEs with what is written: but for numbers and names of sockets, each line of a sample
+// is one of the output. How calls of two programs fall between each other is another at every run.
+func TestReadme(t *testing.T) {
+	if !labAvailable(t) {
+		t.Skip("no lab can be made on this machine")
+	}
+	number := regexp.MustCompile(`\d+(\.\d+)?`)
+	form := func(line string) string {
+		return strings.Join(strings.Fields(number.ReplaceAllString(regexp.MustCompile(`0x[0-9a-f]+`).ReplaceAllString(line, "0"), "0")), " ")
+	}
+	took := regexp.MustCompile(` \(0 (µs|ms)\)`)
+	for file, scene := range map[string]string{"../../README.md": "datagram", "README.md": "stream"} {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := strings.Split(string(b), "```\n")
+		var sample []string
+		for i := 1; i < len(blocks) && sample == nil; i += 2 {
+			if strings.Contains(blocks[i], "#5  client  send") || strings.Contains(blocks[i], "client  send(14") {
+				sample = strings.Split(strings.TrimSpace(blocks[i]), "\n")
+			}
+		}
+		if sample == nil {
+			t.Fatalf("%s has no sample", file)
+		}
+		written := map[string]bool{}
+		var missing []string
+		for range 30 {
+			out, err := command(t, scene).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(string(out)) {
+				written[took.ReplaceAllString(form(line), "")] = true
+			}
+			missing = slices.DeleteFunc(slices.Clone(sample), func(line string) bool {
+				return strings.HasPrefix(line, "$") || written[took.ReplaceAllString(form(line), "")]
+			})
+			if len(missing) == 0 {
+				break
+			}
+		}
+		if len(missing) > 0 {
+			t.Errorf("%s has lines that sockwire %s does not write:\n%s", file, scene, strings.Join(missing, "\n"))
+		}
 	}
 }

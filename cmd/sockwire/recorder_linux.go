@@ -118,6 +118,9 @@ func (p *proc) expect(e unix.Errno) *proc {
 	return &q
 }
 
+// say puts a caption before the calls that follow.
+func (r *recorder) say(text string) { r.add(&trace.Caption{Time: r.clock.Now(), Text: text}) }
+
 // call starts the record of a system call. fd is -1 when it acts on none.
 func (p *proc) call(name string, fd int, args ...trace.Arg) *trace.Call {
 	c := &trace.Call{

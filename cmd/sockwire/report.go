@@ -83,16 +83,16 @@ func (r *report) act(a *act) error {
 	if r.o.json {
 		return r.records(a)
 	}
-	if len(r.acts) > 1 {
-		r.env.Stdout.Printf("\n")
+	if len(r.acts) == 1 {
+		r.env.Stdout.Printf("%s", trace.Legend)
 	}
+	r.env.Stdout.Printf("\n")
 	r.env.Stdout.Printf("%s\n", a.timeline.Title(strings.ToUpper(a.name)))
-	o := trace.TextOptions{Color: r.env.Color, Actors: true, Columns: r.o.width(r.env.Stdout.Unwrapped())}
+	o := trace.TextOptions{Color: r.env.Color, Actors: true, Columns: r.o.width(r.env.Stdout.Unwrapped()), Width: lineWidth(r.env.Stdout)}
 	if r.o.verbose {
 		o.Detail = func(p *trace.PacketRecord) []byte { return r.detail(a, p) }
 	}
-	_, err := r.env.Stdout.Write(a.timeline.AppendText(nil, o))
-	return err
+	return r.env.Stdout.Text(a.timeline.AppendText(nil, o))
 }
 
 // detail is the field tree of a packet and its bytes, layer by layer.
@@ -176,8 +176,7 @@ func (r *report) end() error {
 	}
 	if len(s.Kinds) > 0 {
 		r.env.Stdout.Printf("\nCOMPARED  counted in this run: %d calls, %d packets\n", s.Calls, s.Total)
-		_, werr := r.env.Stdout.Write(trace.AppendComparison(nil, s.Kinds))
-		err = cli.Join(err, werr)
+		err = cli.Join(err, r.env.Stdout.Text(trace.AppendComparison(nil, s.Kinds, cli.Width(r.env.Stdout.Unwrapped()))))
 	}
 	if r.lost > 0 {
 		r.env.Warnf("the capture missed %d packets", r.lost)

@@ -20,6 +20,8 @@ func datagram(ctx context.Context, s *stage) error {
 		big = big[:maxUDP4]
 	}
 
+	s.say("Each message travels in a packet of its own, without a connection. The server answers each.")
+
 	server := func(p *proc) {
 		u := p.socket(s.family(), unix.SOCK_DGRAM, 0)
 		bound <- p.bind(u, s.at(s.server, 19000))
@@ -39,7 +41,9 @@ func datagram(ctx context.Context, s *stage) error {
 			p.sendto(u, m, "", to) // the first one gives the socket its port
 			p.recvfrom(u, maxUDP6)
 		}
+		p.say("What is too large for one packet is cut into fragments, and put together again before it is received.")
 		p.sendto(u, big, "", to)
+		p.say("A message may be empty: its receive returns 0.")
 		p.sendto(u, nil, "", to)
 		p.close(u)
 	}

@@ -15,6 +15,8 @@ import (
 func failures(ctx context.Context, s *stage) error {
 	free := make(chan netip.AddrPort, 2)
 
+	s.say("An address that is in use, and a port that needs a privilege.")
+
 	server := func(p *proc) {
 		a, b := p.socket(s.family(), unix.SOCK_STREAM, 0), p.socket(s.family(), unix.SOCK_STREAM, 0)
 		addr := p.bind(a, s.at(s.server, 18082))
@@ -34,12 +36,12 @@ func failures(ctx context.Context, s *stage) error {
 	client := func(p *proc) {
 		stream, dgram := wait(p, free), wait(p, free)
 
-		// A stream's connect waits for the answer, and the answer is a reset.
+		p.say("Nobody listens. A stream's connect waits for the answer, and that is a reset.")
 		c := p.socket(s.family(), unix.SOCK_STREAM, 0)
 		p.expect(unix.ECONNREFUSED).connect(c, stream)
 		p.close(c)
 
-		// A datagram's send does not wait. The ICMP error comes later, and fails the next call.
+		p.say("A datagram's send does not wait. The ICMP error comes later, and the next call reports it.")
 		u := p.socket(s.family(), unix.SOCK_DGRAM, 0)
 		p.connect(u, dgram)
 		p.send(u, []byte("nobody"))
@@ -47,7 +49,7 @@ func failures(ctx context.Context, s *stage) error {
 		p.expect(unix.ECONNREFUSED).send(u, []byte("again"))
 		p.close(u)
 
-		// What does not fit is refused before anything is sent.
+		p.say("What cannot be sent is refused at once: a message that is too large, an address without a route.")
 		t := p.socket(s.family(), unix.SOCK_DGRAM, 0)
 		limit := maxUDP4
 		if s.v6 {
@@ -59,8 +61,8 @@ func failures(ctx context.Context, s *stage) error {
 		}
 		p.close(t)
 
-		// A host that nobody knows: the kernel asks for it, and gives up.
 		if s.lab {
+			p.say("A host that is not there: the kernel asks for it, and gives up.")
 			h := p.socket(s.family(), unix.SOCK_STREAM, 0)
 			p.expect(unix.EHOSTUNREACH).connect(h, s.absent())
 			p.close(h)

@@ -12,6 +12,8 @@ import (
 func asFile(ctx context.Context, s *stage) error {
 	listening := make(chan netip.AddrPort, 1)
 
+	s.say("A socket is a file: it has a descriptor, and read and write do what recv and send do.")
+
 	server := func(p *proc) {
 		l := p.socket(s.family(), unix.SOCK_STREAM, 0)
 		addr := p.bind(l, s.at(s.server, 18082))

@@ -15,6 +15,8 @@ func limits(ctx context.Context, s *stage) error {
 	stalled := make(chan bool, 1)
 	message := []byte("fifteen letters")
 
+	s.say("The server asks for less than the client sends: the stream keeps the rest for the next receive.")
+
 	server := func(p *proc) {
 		l := p.socket(s.family(), unix.SOCK_STREAM, 0)
 		addr := p.bind(l, s.at(s.server, 18082))
@@ -28,6 +30,7 @@ func limits(ctx context.Context, s *stage) error {
 
 		u := p.socket(s.family(), unix.SOCK_DGRAM, 0)
 		bound <- p.bind(u, s.at(s.server, 19000))
+		p.say("The same with datagrams: what does not fit is lost, and only a flag tells.")
 		p.recv(u, 5)                      // the rest of the datagram is gone, silently
 		p.recvmsg(u, 5)                   // it is gone too, and a flag says so
 		p.recvFlags(u, 5, unix.MSG_TRUNC) // the result is the length it had
@@ -63,6 +66,7 @@ func limits(ctx context.Context, s *stage) error {
 
 		first, second := p.socket(s.family(), unix.SOCK_STREAM, 0), p.socket(s.family(), unix.SOCK_STREAM, 0)
 		to = wait(p, full)
+		p.say("The server has room for one connection that it has not accepted. The second one must wait until there is room.")
 		p.connect(first, to) // fills the queue
 		stalled <- true
 		p.connect(second, to) // its SYN is dropped; the next one comes after a second

@@ -20,6 +20,8 @@ func rawSockets(ctx context.Context, s *stage) error {
 	bound := make(chan netip.AddrPort, 1)
 	ready := make(chan bool, 1)
 
+	s.say("A raw socket needs a privilege: the client is refused without it.")
+
 	server := func(p *proc) {
 		u := p.socket(s.family(), unix.SOCK_DGRAM, 0)
 		bound <- p.bind(u, s.at(s.server, 19000))
@@ -43,7 +45,7 @@ func rawSockets(ctx context.Context, s *stage) error {
 		p.capset(capNetRaw, "CAP_NET_RAW")
 		wait(p, ready)
 
-		// Behind the header: the kernel prepends IP.
+		p.say("The client writes an ICMP message itself. The kernel puts the IP header before it.")
 		r := p.socket(s.family(), unix.SOCK_RAW, proto)
 		for i, m := range s.messages {
 			p.sendto(r, s.echo(i+1, m), "echo request", netip.AddrPortFrom(s.server.addr, 0))
@@ -52,7 +54,7 @@ func rawSockets(ctx context.Context, s *stage) error {
 		}
 		p.close(r)
 
-		// With the header: some of its fields the kernel fills in or corrects.
+		p.say("The client writes the IP header too. Some of its fields the kernel fills in or corrects.")
 		to := wait(p, bound)
 		h := p.socket(s.family(), unix.SOCK_RAW, unix.IPPROTO_UDP)
 		if s.v6 {
@@ -63,7 +65,7 @@ func rawSockets(ctx context.Context, s *stage) error {
 		p.sendto(h, s.crafted(to), `[IP|UDP|"craft"]`, netip.AddrPortFrom(to.Addr(), 0))
 		p.close(h)
 
-		// A protocol that has no header of its own.
+		p.say("A protocol without a header of its own: only IP.")
 		x := p.socket(s.family(), unix.SOCK_RAW, experiment)
 		p.sendto(x, s.messages[0], "", netip.AddrPortFrom(s.server.addr, 0))
 		p.close(x)

@@ -16,6 +16,8 @@ func stream(ctx context.Context, s *stage) error {
 	listening := make(chan netip.AddrPort, 1)
 	sent := make(chan int, 1)
 
+	s.say("The server waits for a connection, and the client makes one.")
+
 	server := func(p *proc) {
 		l := p.socket(s.family(), unix.SOCK_STREAM, 0) // 1
 		addr := p.bind(l, s.at(s.server, 18082))       // 2
@@ -29,6 +31,7 @@ func stream(ctx context.Context, s *stage) error {
 		for len(got) < total { // … so one receive takes them: a stream has no borders
 			got = append(got, p.recv(c, total-len(got))...) // 5
 		}
+		p.say("The server answers.")
 		p.send(c, bytes.ToUpper(got[:min(len(got), 100)]))
 		p.recv(c, 100) // 0 bytes: the client has finished sending
 		p.send(c, []byte("goodbye"))
@@ -44,12 +47,14 @@ func stream(ctx context.Context, s *stage) error {
 			total += len(m)
 		}
 		sent <- total
+		p.say("The client sends its messages. A stream has no borders: one receive may take all of them.")
 		for _, m := range s.messages {
 			for len(m) > 0 { // a send may take a part
 				m = m[p.send(c, m):] // 3
 			}
 		}
 		p.recv(c, 100)
+		p.say("The client says that it has no more to send, and still receives. Then both close.")
 		p.shutdown(c, unix.SHUT_WR) // half-close: no more to send, still receiving
 		for len(p.recv(c, 100)) > 0 {
 		}

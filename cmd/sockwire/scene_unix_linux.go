@@ -21,6 +21,8 @@ func unixSockets(ctx context.Context, s *stage) error {
 	listening, bound := make(chan bool, 1), make(chan bool, 1)
 	sent := make(chan int, 1)
 
+	s.say("The same calls between two programs of one machine. A name stands for the address, and nothing is on the wire.")
+
 	server := func(p *proc) {
 		l := p.socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 		p.bindUnix(l, path)
@@ -63,12 +65,14 @@ func unixSockets(ctx context.Context, s *stage) error {
 				m = m[p.send(c, m):]
 			}
 		}
+		p.say("The client opens a file and hands its descriptor over. The server can then read the file.")
 		f := p.openFile(file)
 		p.sendmsg(c, []byte("a descriptor"), f)
 		p.close(f) // the server's descriptor keeps the file open
 		p.close(c)
 
 		wait(p, bound)
+		p.say("Datagrams: each is received as it was sent.")
 		u := p.socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
 		for _, m := range s.messages {
 			p.sendtoUnix(u, m, abstract)

@@ -98,7 +98,7 @@ func (r *tracing) open() error {
 	case name == "-", name == "" && r.o.trace.pid != 0:
 		r.out = r.env.Stdout
 	case name == "":
-		r.out = cli.NewOutput(r.env.Stderr)
+		r.out = cli.NewOutput(r.env.Stderr).InLocale()
 		r.env.Color = r.env.Color && cli.IsTerminal(os.Stderr)
 	default:
 		f, err := os.Create(name)

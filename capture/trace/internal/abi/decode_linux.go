@@ -279,10 +279,6 @@ func (d *Decoder) enterFcntl(c *trace.Call, a [6]uint64) {
 			text = "FD_CLOEXEC"
 		}
 		c.Args = append(c.Args, word("arg", text))
-	case unix.F_SETSIG:
-		c.Args = append(c.Args, trace.Arg{Name: "arg", Int: int64(int32(a[2])), Text: unix.SignalName(unix.Signal(int32(a[2])))})
-	case unix.F_SETLEASE:
-		c.Args = append(c.Args, word("arg", nameOr(leases, int(int32(a[2])))))
 	case unix.F_GETFD, unix.F_GETFL, unix.F_GETOWN, unix.F_GETSIG, unix.F_GETLEASE, unix.F_GETPIPE_SZ, unix.F_GET_SEALS:
 	default:
 		c.Args = append(c.Args, number("arg", int64(int32(a[2]))))
