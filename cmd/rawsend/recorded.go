@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -66,6 +65,8 @@ type recorded struct {
 	cut, other int    // as of recording
 	edited     uint64 // by --edit
 	unedited   uint64 // for want of a layer that --edit names
+	completed  uint64 // whose checksums were left to a device
+	buf        []byte
 }
 
 func openRecorded(ctx context.Context, env *cli.Env, o *options) (*recorded, error) {
@@ -138,13 +139,21 @@ func (r *recorded) wanted(f *capture.Frame) (bool, error) {
 	return true, nil
 }
 
-// edit changes f as --edit says.
+// edit makes f what is sent: with the checksums that its device was to write, and changed as --edit says.
 func (r *recorded) edit(f *capture.Frame) error {
 	f.Comments = nil
+	if r.o.describe && r.o.edit == nil {
+		return nil
+	}
+	r.buf = append(r.buf[:0], f.Data...)
+	f.Data = r.buf
+	if !r.o.describe && inject.CompleteChecksums(f.Data[networkAt(f.Link, f.Data):], f.Offload.ChecksumPending) {
+		r.completed++
+	}
 	if r.o.edit == nil {
 		return nil
 	}
-	layers, all := r.o.edit.Apply(packet.Dissect(bytes.Clone(f.Data), firstLayer(f.Link, f.Data)), r.edited+r.unedited)
+	layers, all := r.o.edit.Apply(packet.Dissect(f.Data, firstLayer(f.Link, f.Data)), r.edited+r.unedited)
 	if all {
 		r.edited++
 	} else {
@@ -160,11 +169,14 @@ func (r *recorded) edit(f *capture.Frame) error {
 
 // end says what was left out, and that nothing is left where that is so.
 func (r *recorded) end(ctx context.Context, env *cli.Env) error {
+	if r.completed > 0 {
+		env.Warnf("%s captured without checksums, which were left to the device: they are completed", many(r.completed, "packet"))
+	}
 	if r.other > 0 {
-		env.Warnf("%d packets left out: their link type is neither Ethernet nor raw IP", r.other)
+		env.Warnf("%s left out: their link type is neither Ethernet nor raw IP", many(r.other, "packet"))
 	}
 	if r.cut > 0 {
-		env.Warnf("%d packets left out: the capture did not keep them whole", r.cut)
+		env.Warnf("%s left out: the capture did not keep all of their bytes", many(r.cut, "packet"))
 	}
 	if r.unedited > 0 {
 		env.Warnf("%d of %d packets lack a layer that --edit names, and keep what it would have changed there", r.unedited, r.edited+r.unedited)

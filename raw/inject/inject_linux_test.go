@@ -17,6 +17,7 @@ import (
 	"sockwire/raw/inject"
 	"sockwire/raw/netlab"
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // open opens something on a host.
@@ -132,6 +133,44 @@ func TestRawPacketsArriveAsBuilt(t *testing.T) {
 		if err != nil || !bytes.Equal(got[n][14:], want) {
 			t.Fatalf("packet %d\n got %x\nwant %x (%v)", n, got[n][14:], want, err)
 		}
+	}
+}
+
+// TestSourceByDefault: a template that names no source gets the one that the kernel would send from, and checksums over it.
+func TestSourceByDefault(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	live := listen(t, b)
+	for _, spec := range []string{
+		"ip{dst=%s, id=1} / udp{sport=1, dport=9} / text{x}", "ip{dst=%s,%[1]s, id=1} / udp{sport=1, dport=9} / text{x}", "ip{dst=%s, id=1, ttl=7..8} / udp{sport=1, dport=9}",
+	} {
+		e := open(t, a, func() (inject.Engine, error) { return inject.OpenRaw(nil) })
+		template := parse(t, fmt.Sprintf(spec, b.Addr4()))
+		err := a.Do(func() error {
+			report, err := (&inject.Transmission{Engine: e, Source: &inject.TemplateSource{Template: template, Count: 2}}).Transmit(context.Background())
+			if err == nil && report.Sent != 2 {
+				err = fmt.Errorf("sent %d", report.Sent)
+			}
+			return err
+		})
+		e.Close()
+		if err != nil {
+			t.Fatalf("%s: %v", spec, err)
+		}
+		for _, got := range collect(t, live, 2, isUDPTo(9)) {
+			h, ok := inject.ParseHeader(got[14:])
+			if !ok || h.Src != a.Addr4() || !wire.PseudoHeader(h.Src, h.Dst, wire.ProtoUDP, len(h.Transport)).Add(h.Transport).Good() {
+				t.Errorf("%s: %x", spec, got)
+			}
+		}
+	}
+	// One that says that it has none has none.
+	template := parse(t, fmt.Sprintf("ip{src=0.0.0.0, dst=%s, id=1} / udp{sport=1, dport=9, chksum=7}", b.Addr4()))
+	var batch inject.Batch
+	if err := a.Do(func() error { return (&inject.TemplateSource{Template: template, Count: 1}).Fill(&batch, 1) }); err != nil {
+		t.Fatal(err)
+	}
+	if h, _ := inject.ParseHeader(batch.Packets[0]); !h.Src.IsUnspecified() {
+		t.Errorf("from %s", h.Src)
 	}
 }
 

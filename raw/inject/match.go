@@ -236,13 +236,7 @@ func (m *Matcher) match(p []byte, at time.Time, leaving bool) (match, bool) {
 // answered returns the probe that a packet answers.
 func (m *Matcher) answered(h *Header, at time.Time) (match, bool) {
 	if quoted, ok := h.Quote(); ok {
-		for ok {
-			if found, ok := m.quotedBy(&quoted, at); ok {
-				return found, true
-			}
-			quoted, ok = quoted.Carried()
-		}
-		return match{}, false
+		return m.quotedIn(&quoted, at, levels)
 	}
 	keys, ok := h.answerKeys()
 	if !ok {
@@ -258,7 +252,17 @@ func (m *Matcher) answered(h *Header, at time.Time) (match, bool) {
 	return match{}, false
 }
 
-// quotedBy returns the probe that an ICMP error quotes.
+// quotedIn returns the probe that an ICMP error quotes, by the innermost packet of those that tunnels carry, which tells most.
+func (m *Matcher) quotedIn(quoted *Header, at time.Time, deep int) (match, bool) {
+	if inner, ok := quoted.Carried(); ok && deep > 1 {
+		if found, ok := m.quotedIn(&inner, at, deep-1); ok {
+			return found, true
+		}
+	}
+	return m.quotedBy(quoted, at)
+}
+
+// quotedBy returns the probe whose packet an ICMP error quotes.
 func (m *Matcher) quotedBy(quoted *Header, at time.Time) (match, bool) {
 	keys := quoted.quoteKeys()
 	sameID := func(sent *Header) bool { return sent.ID == quoted.ID }
