@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"github.com/miekg/dns"
 
 	"sockwire/capture"
+	"sockwire/cmd/internal/cli"
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/cmd/internal/datagram/datagramtest"
 	"sockwire/dgram"
@@ -229,4 +232,41 @@ func FuzzDifferences(f *testing.F) {
 			t.Fatal("the differences do not make one of the other")
 		}
 	})
+}
+
+// Told to stop while it waits for standard input, it says what it has sent, unasked.
+func TestInterruptedInput(t *testing.T) {
+	server, err := dgram.Listen(t.Context(), "udp4", "127.0.0.1:0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	for _, quiet := range []bool{false, true} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		stdin, w := io.Pipe()
+		var stderr bytes.Buffer
+		args := []string{"--line", server.LocalAddr().String()}
+		if quiet {
+			args = append(args, "--quiet")
+		}
+		code := make(chan int)
+		go func() { code <- run(ctx, args, stdin, io.Discard, &stderr) }()
+		if _, err := w.Write([]byte("one\n")); err != nil {
+			t.Fatal(err)
+		}
+		_ = server.SetReadDeadline(time.Now().Add(20 * time.Second))
+		if d, err := server.Receive(make([]byte, 100)); err != nil || string(d.Payload) != "one" {
+			t.Fatalf("received %q, %v", d.Payload, err)
+		}
+		cancel(cli.ErrInterrupted)
+		select {
+		case got := <-code:
+			if got != 1 || strings.Contains(stderr.String(), "1 datagram (3 bytes) sent\n") == quiet {
+				t.Errorf("quiet %v: exit %d\n%s", quiet, got, stderr.String())
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("it goes on waiting for its input")
+		}
+		w.Close()
+	}
 }

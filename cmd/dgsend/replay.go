@@ -111,10 +111,10 @@ func conversation(r *capture.Reader, n int) (pair, []recorded, error) {
 		list = append(list, recorded{client, frame.Time.Sub(start), bytes.Clone(payload)})
 	}
 	if n > len(known) {
-		return pair{}, nil, fmt.Errorf("the capture holds %d UDP conversations, not %d", len(known), n)
+		return pair{}, nil, fmt.Errorf("there is no conversation %d: the capture holds %s over UDP", n, cli.Plural(len(known), "conversation"))
 	}
 	if cut > 0 {
-		return pair{}, nil, fmt.Errorf("%d datagrams of the conversation are cut or fragmented in the capture", cut)
+		return pair{}, nil, fmt.Errorf("the conversation is not whole: the capture has cut or fragmented %s of it", cli.Plural(cut, "datagram"))
 	}
 	return ends, list, nil
 }
@@ -230,7 +230,7 @@ func (s *sender) replay(ctx context.Context) error {
 		}
 	}
 	if s.o.verbose {
-		s.env.Warnf("replaying %v to %v: %d datagrams", ends.client, ends.server, len(list))
+		s.env.Warnf("replaying %v to %v: %s", ends.client, ends.server, cli.Plural(len(list), "datagram"))
 	}
 	p := &replayer{sender: s, port: ends.server.Port(), fresh: map[string]string{}, asked: map[string]moment{}}
 	start := time.Now()
@@ -393,10 +393,10 @@ func (p *replayer) show(c *compared, got *dgram.Datagram) {
 		return
 	}
 	if c.Outcome == "missing" {
-		out.Printf("answer %d: missing (%d bytes recorded)\n", c.Number, c.RecordedSize)
+		out.Printf("answer %d: missing (%s recorded)\n", c.Number, cli.Plural(c.RecordedSize, "byte"))
 		return
 	}
-	out.Printf("answer %d: %s, %d bytes", c.Number, c.Outcome, c.Size)
+	out.Printf("answer %d: %s, %s", c.Number, c.Outcome, cli.Plural(c.Size, "byte"))
 	if c.Size != c.RecordedSize {
 		out.Printf(" (%d recorded)", c.RecordedSize)
 	}

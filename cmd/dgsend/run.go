@@ -70,7 +70,7 @@ func send(ctx context.Context, env *cli.Env, o *options) error {
 		s.linger(ctx)
 	}
 	s.sum.Elapsed = time.Since(start).Nanoseconds()
-	s.finish()
+	s.finish(ctx)
 	if err != nil && !errors.Is(err, errStopped) && ctx.Err() == nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func (s *sender) sent(b []byte) {
 		s.env.Stdout.JSON(sentRecord{"sent", time.Now(), s.peer.String(), len(b), hex.EncodeToString(b)})
 	}
 	if s.o.verbose {
-		s.env.Warnf("sent %d bytes to %v", len(b), s.peer)
+		s.env.Warnf("sent %s to %v", cli.Plural(len(b), "byte"), s.peer)
 	}
 }
 
@@ -361,12 +361,30 @@ func (s *sender) answer(d *dgram.Datagram, rtt time.Duration, tries int) {
 	}
 }
 
-func (s *sender) finish() {
+// finish says what was done, to whoever asked to be told and whoever ended it early.
+func (s *sender) finish(ctx context.Context) {
 	switch {
 	case s.o.json:
 		s.env.Stdout.JSON(s.sum)
-	case s.o.verbose && !s.o.quiet:
-		s.env.Warnf("%d sent (%d bytes), %d answers, %d unanswered, %d retries, %d errors", s.sum.Sent, s.sum.Bytes, s.sum.Answers,
-			s.sum.Unanswered, s.sum.Retries, s.sum.Errors)
+	case s.o.quiet:
+	case s.o.verbose, ctx.Err() != nil:
+		s.env.Warnf("%s", s.sum)
 	}
+}
+
+// String leaves out what did not happen.
+func (s summary) String() string {
+	text := fmt.Sprintf("%s (%s) sent", cli.Plural(s.Sent, "datagram"), cli.Plural(s.Bytes, "byte"))
+	for _, part := range []struct {
+		n    int
+		what string
+	}{{s.Answers, "answer"}, {s.Retries, "retransmission"}, {s.Errors, "error"}} {
+		if part.n > 0 {
+			text += ", " + cli.Plural(part.n, part.what)
+		}
+	}
+	if s.Unanswered > 0 {
+		text += fmt.Sprintf(", %d unanswered", s.Unanswered)
+	}
+	return text
 }
