@@ -100,3 +100,73 @@ func TestChecksumErrorsBesideAFullBuffer(t *testing.T) {
 		t.Errorf("exit %d, lost %d: checksum %d, buffer %d, network %d\n%s", code, r.Lost, r.LostCheck, r.LostDropped, r.LostNetwork, stderr)
 	}
 }
+
+// The path MTU is right to the byte: on a link, through routers that say so, through one that says nothing, on paths that do not
+// take the handshake whole, and for both families.
+func TestPathMTU(t *testing.T) {
+	netlab.Need(t)
+	for name, tt := range map[string]struct {
+		links []int // MTU of each, with a router between
+		end   int   // of the server's interface alone, which throws away what is longer, in silence
+		want  int
+		four  bool // IPv6 needs more
+	}{
+		"a link":           {links: []int{1500}, want: 1500},
+		"a narrow link":    {links: []int{1280}, want: 1280},
+		"a wide link":      {links: []int{9000}, want: 9000},
+		"a router":         {links: []int{1500, 1400}, want: 1400},
+		"two routers":      {links: []int{1500, 1450, 1300}, want: 1300},
+		"narrower":         {links: []int{1500, 600}, want: 600, four: true},
+		"a black hole":     {links: []int{1500, 1500}, end: 1400, want: 1400 + vlanRoom},
+		"a narrow hole":    {links: []int{1500, 1500}, end: 300, want: 300 + vlanRoom, four: true},
+		"a hole behind it": {links: []int{1500, 1450, 1450}, end: 1300, want: 1300 + vlanRoom},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lab, err := netlab.New(&netlab.Config{IPv4Only: tt.four})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { lab.Close() })
+			a, err := lab.Host("a")
+			at := a
+			var b *netlab.Host
+			for i, mtu := range tt.links {
+				if i == len(tt.links)-1 {
+					b, err = lab.Host("b")
+				} else {
+					b, err = lab.Router(fmt.Sprint("r", i))
+				}
+				if err == nil {
+					_, err = lab.Link(at, b, netlab.LinkConfig{MTU: mtu})
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				at = b
+			}
+			if tt.end != 0 {
+				if err := b.SetMTU(b.Ifname(), tt.end); err != nil {
+					t.Fatal(err)
+				}
+			}
+			serveOn(t, b, "-q")
+			targets := []string{b.Addr4().String()}
+			if !tt.four && tt.end == 0 || tt.end >= 1280 {
+				targets = append(targets, b.Addr6().String())
+			}
+			for _, target := range targets {
+				out, stderr, code := datagramtest.On(t, a, "--mtu", "--json", net.JoinHostPort(target, defaultPort))
+				var r mtuRecord
+				if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 {
+					t.Fatalf("%s: exit %d, %v: %s%s", target, code, err, out, stderr)
+				}
+				if r.MTU != tt.want || r.Probes > 60 || (tt.end == 0 && len(tt.links) > 1) != (r.HopMTU == tt.want) {
+					t.Errorf("%s: want %d: %s", target, tt.want, out)
+				}
+			}
+		})
+	}
+}
+
+// vlanRoom is what a veth takes beyond its MTU: a VLAN tag (is_skb_forwardable).
+const vlanRoom = 4

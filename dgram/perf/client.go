@@ -31,6 +31,7 @@ type Config struct {
 	Window  int           // of the ledgers; 0 is ledger.DefaultWindow
 
 	damaged *dgram.ReceiveErrors // of this host
+	narrow  bool                 // the path may not take control datagrams of full size
 
 	// Progress, if set, is called each Interval, 0 is a second.
 	Progress func(Interval)

@@ -73,7 +73,7 @@ func newFlow(ctx context.Context, cfg *Config) (*flow, error) {
 }
 
 func (f *flow) close() {
-	if b, err := control(header{kind: kindBye, session: f.session}, nil, controlSize); err == nil {
+	if b, err := control(header{kind: kindBye, session: f.session}, nil, 0); err == nil { // it has no answer
 		_ = f.conn.Send(b, dgram.Addr{})
 	}
 	f.conn.Close()
@@ -88,7 +88,7 @@ func (f *flow) handshake(ctx context.Context) error {
 	if f.cfg.Requests != nil {
 		p.Silence = 2 * max(f.cfg.Timeout, 10*time.Second) // one at a time, nothing is sent while a reply is waited for
 	}
-	hello, err := control(header{kind: kindHello, seq: nonce}, p, controlSize)
+	hello, err := control(header{kind: kindHello, seq: nonce}, p, f.cfg.padding())
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (f *flow) handshake(ctx context.Context) error {
 	if _, err := f.ask(ctx, hello, nonce, kindCookie, &ck); err != nil {
 		return err
 	}
-	begin, err := control(header{kind: kindStart, seq: nonce}, start{ck.Cookie, p}, controlSize)
+	begin, err := control(header{kind: kindStart, seq: nonce}, start{ck.Cookie, p}, f.cfg.padding())
 	if err != nil {
 		return err
 	}
@@ -128,6 +128,14 @@ func (f *flow) prepare() {
 	}
 	f.up = newSender(f.conn, f.session, k, *load, true)
 	f.up.asked, f.begun = f.asked, time.Now()
+}
+
+// padding is what the questions of the handshake are padded to.
+func (c *Config) padding() int {
+	if c.narrow {
+		return handshakeSize
+	}
+	return controlSize
 }
 
 // ask sends a control datagram until the answer of the wanted kind comes.

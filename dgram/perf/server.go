@@ -139,7 +139,7 @@ func (s *Server) handle(ctx context.Context, d *dgram.Datagram) {
 		s.stranger(d, now)
 		return
 	}
-	if len(d.Payload) < controlSize || !s.peers.allow(d.From.IP.Addr(), now) {
+	if len(d.Payload) < handshakeSize || !s.peers.allow(d.From.IP.Addr(), now) {
 		s.ignored()
 		return
 	}
@@ -155,7 +155,7 @@ func (s *Server) handle(ctx context.Context, d *dgram.Datagram) {
 			answer, err = s.begin(ctx, d, h.seq, st.Params)
 		}
 	}
-	if err != nil || answer == nil {
+	if err != nil || answer == nil || len(answer) > len(d.Payload) {
 		s.ignored()
 		return
 	}

@@ -40,3 +40,21 @@ func shareAddress(c *dgram.Conn) error {
 
 // timesSends: this system can tell when a datagram leaves.
 const timesSends = true
+
+// probePath has a connected socket set DF on all it sends, and ignore what the system knows of the path.
+func probePath(c *dgram.Conn) error {
+	rc, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	level, option, value := unix.SOL_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE
+	if c.RemoteAddr().IP.Addr().Is6() {
+		level, option, value = unix.SOL_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE
+	}
+	if ctl := rc.Control(func(fd uintptr) {
+		err = os.NewSyscallError("setsockopt IP_MTU_DISCOVER", unix.SetsockoptInt(int(fd), level, option, value))
+	}); ctl != nil {
+		return ctl
+	}
+	return err
+}

@@ -17,3 +17,7 @@ func shareAddress(*dgram.Conn) error {
 
 // timesSends: this system can tell when a datagram leaves.
 const timesSends = false
+
+func probePath(*dgram.Conn) error {
+	return fmt.Errorf("ignoring what the system knows of the path: %w", errors.ErrUnsupported)
+}

@@ -17,6 +17,10 @@ const HeaderSize = 48
 // controlSize is what a client pads its control datagrams to, so that no answer to one is larger than it.
 const controlSize = 1200
 
+// handshakeSize is what a hello and a start have at least; their answers have less. A search for the path MTU has no more, for it is
+// to begin on narrow paths too.
+const handshakeSize = 256
+
 const magic = 0x64677031 // "dgp1"
 
 // kind is the type of a datagram.
