@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net"
 	"net/netip"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +27,7 @@ type options struct {
 	count     uint64
 	duration  time.Duration
 	rate      cli.Rate
+	interval  interval
 	flood     bool
 	poisson   bool
 	burst     int
@@ -82,11 +85,13 @@ func newCommand(o *options) *cli.Command {
 		{Line: "rawsend --describe -r capture.pcapng", Text: "Write packets as expressions that build the same bytes."},
 	}
 	c.Privilege = "cap_net_raw to send; it is given up once the sockets are open. --print, --to-pcap, --to-go and --describe need none."
+	c.Elsewhere = elsewhere
 	c.ExitStatus = "answers were waited for and none came"
 	f := c.Flags
 	f.Uint64VarP(&o.count, "count", "c", 0, "send `N` packets; 0 is each combination once")
 	cli.DurationVar(f, &o.duration, "duration", "", 0, "stop sending after `TIME`")
-	f.VarP(&o.rate, "rate", "i", "packets or bits a second: `RATE` such as 100, 50kpps, 10Mbps")
+	f.Var(&o.rate, "rate", "packets or bits a second: `RATE` such as 100, 50kpps, 10Mbps")
+	f.VarP(&o.interval, "interval", "i", "send a packet each `TIME`: 10ms, 0.5 (seconds), or u1000 (microseconds)")
 	f.BoolVar(&o.flood, "flood", false, "send as fast as it goes, until --count, --duration or an interrupt")
 	f.BoolVar(&o.poisson, "poisson", false, "random gaps around the rate, exponentially distributed")
 	f.IntVar(&o.burst, "burst", 1, "send `N` packets at once, at the same mean rate")
@@ -111,6 +116,61 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no line for each answer")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show answers as field trees")
 	return c
+}
+
+// elsewhere is what users of other tools know things by.
+var elsewhere = map[string]string{
+	"S": "hping3's -S and nmap's -sS are tcp{flags=S}: rawsend 'ip{dst=HOST} / tcp{dport=PORT, flags=S}'", "s": "nmap's -sS is tcp{flags=S}, -sU is udp: rawsend 'ip{dst=HOST} / tcp{dport=1..1024}'; hping3's -s is sport=",
+	"p": "a port is a field: 'ip{dst=HOST} / tcp{dport=PORT}'", "1": "hping3's -1 is a layer: 'ip{dst=HOST} / icmp'", "2": "hping3's -2 is a layer: 'ip{dst=HOST} / udp{dport=PORT}'",
+	"0": "hping3's -0 is 'ip{dst=HOST, proto=N} / hex{…}'", "8": "hping3's -8 is a range: 'ip{dst=HOST} / tcp{dport=1..1024}'",
+	"a": "hping3's -a is a field: 'ip{src=ADDRESS, dst=HOST} / …'", "t": "a TTL is a field: 'ip{dst=HOST, ttl=N} / …'", "d": "hping3's -d is a layer: '… / random{SIZE}'",
+	"E": "hping3's -E is a layer: '… / file{PATH}'", "A": "TCP flags are a field: tcp{flags=A}", "F": "TCP flags are a field: tcp{flags=F}", "R": "TCP flags are a field: tcp{flags=R}",
+	"P": "TCP flags are a field: tcp{flags=P}", "U": "TCP flags are a field: tcp{flags=U}", "V": "hping3's -V is --verbose", "T": "hping3's -T is a range: 'ip{dst=HOST, ttl=1..30} / udp{dport=33434}'",
+	"fast": "hping3's --fast is --rate 10pps", "faster": "hping3's --faster is --rate 1000000pps", "rand-source": "hping3's --rand-source is a field: 'ip{src=rand, dst=HOST} / …'",
+	"rand-dest": "hping3's --rand-dest is a field: 'ip{dst=rand}', with --allow subnet", "scan": "hping3's --scan is a range: 'ip{dst=HOST} / tcp{dport=1..1024, flags=S}'",
+	"traceroute": "a trace is a range: 'ip{dst=HOST, ttl=1..30} / udp{dport=33434}'", "ttl": "a TTL is a field: 'ip{dst=HOST, ttl=N} / …'", "data": "data are a layer: '… / hex{…}', or random{SIZE}",
+	"spoof": "a source is a field: 'ip{src=ADDRESS, dst=HOST} / …'", "syn": "TCP flags are a field: tcp{flags=S}", "destport": "a port is a field: tcp{dport=PORT}", "baseport": "a port is a field: tcp{sport=PORT}",
+	"tcp": "nping's --tcp is a layer: 'ip{dst=HOST} / tcp{dport=PORT}'", "udp": "nping's --udp is a layer: 'ip{dst=HOST} / udp{dport=PORT}'", "icmp": "nping's --icmp is a layer: 'ip{dst=HOST} / icmp'",
+	"arp": "nping's --arp is a layer: 'arp{tpa=HOST}'", "flags": "nping's --flags is a field: tcp{flags=SA}", "source-ip": "a source is a field: 'ip{src=ADDRESS, dst=HOST} / …'",
+	"dest-ip": "a destination is a field: 'ip{dst=HOST} / …'", "source-port": "a port is a field: tcp{sport=PORT}", "dest-port": "a port is a field: tcp{dport=PORT}",
+	"data-length": "nping's --data-length is a layer: '… / random{SIZE}'", "data-string": "nping's --data-string is a layer: '… / text{…}'", "delay": "nping's --delay is --interval",
+	"pps": "tcpreplay's --pps is --rate Npps", "mbps": "tcpreplay's --mbps is --rate NMbps", "topspeed": "tcpreplay's --topspeed is --flood", "multiplier": "tcpreplay's --multiplier is --speed",
+	"intf1": "tcpreplay's --intf1 is --interface", "n": "names are looked up once, in expressions; answers are never named", "num": "trafgen's --num is --count", "dev": "trafgen's --dev is --interface",
+}
+
+// interval is the time between packets, as ping and hping3 take it.
+type interval time.Duration
+
+func (v *interval) Set(s string) error {
+	if _, err := cli.ParseRate(s); err == nil && strings.HasSuffix(s, "s") && strings.ContainsAny(s, "p/b") {
+		return fmt.Errorf("%q is a rate, and this is the time between packets: say --rate %s", s, s)
+	}
+	text := s
+	if digits, ok := strings.CutPrefix(s, "u"); ok && isNumber(digits) {
+		text = digits + "us"
+	}
+	d, err := cli.ParseDuration(text)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q is no time between packets; write 10ms, 0.5 or u1000. An interface is -I NAME, a rate --rate 100pps", s)
+	case d == 0:
+		return errors.New("as fast as it goes is --flood")
+	}
+	*v = interval(d)
+	return nil
+}
+
+func (v *interval) String() string {
+	if *v == 0 {
+		return ""
+	}
+	return time.Duration(*v).String()
+}
+
+func (v *interval) Type() string { return "time" }
+
+func isNumber(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
 // sends reports whether packets go out.
@@ -157,8 +217,12 @@ func (o *options) checkFlags(c *cli.Command) error {
 		return cli.Usagef("--describe needs packets: -r FILE")
 	case o.read == "" && (o.editing != "" || c.Flags.Changed("speed") || c.Flags.Changed("loop")):
 		return cli.Usagef("--edit, --speed and --loop need packets: -r FILE")
-	case o.flood && !o.rate.IsZero():
-		return cli.Usagef("--flood and --rate exclude each other")
+	case o.interval > 0 && !o.rate.IsZero():
+		return cli.Usagef("--interval and --rate exclude each other")
+	case o.flood && (!o.rate.IsZero() || o.interval > 0):
+		return cli.Usagef("--flood excludes --rate and --interval: they exclude each other")
+	case isNumber(o.toPcap):
+		return cli.WithHint(fmt.Errorf("-w writes a capture file, and %s is a number", o.toPcap), "hping3's -w %s is a field: tcp{win=%s}; for a file of that name say -w ./%s", o.toPcap, o.toPcap, o.toPcap)
 	case !slices.Contains([]string{"auto", "raw", "packet", "xdp", "trains"}, o.engine):
 		return cli.Usagef("--engine is auto, raw, packet, xdp or trains, not %q", o.engine)
 	case !(o.speed > 0 && o.speed <= 1e6):
@@ -175,6 +239,9 @@ func (o *options) checkFlags(c *cli.Command) error {
 		return cli.Usagef("--to-go takes an expression; --describe makes one of each packet")
 	case o.read != "" && (o.retry > 0 || o.stateless):
 		return cli.Usagef("--retry and --stateless go with an expression, not with -r")
+	}
+	if o.interval > 0 {
+		o.rate.Packets = 1e9 / float64(o.interval)
 	}
 	for _, a := range o.allow {
 		if !slices.Contains([]string{"broadcast", "multicast", "subnet"}, a) {
@@ -319,11 +386,24 @@ func (o *options) pace() inject.Schedule {
 	return s
 }
 
-// explain shows where an expression is wrong.
+// scapyLike matches what scapy's users write.
+var scapyLike = regexp.MustCompile(`^\s*[A-Za-z][A-Za-z0-9]*\(`)
+
+// explain shows where an expression is wrong, and how it would be right where it is plain what was meant.
 func explain(spec string, err error) error {
 	syntax, ok := err.(*packet.SyntaxError)
 	if !ok {
 		return err
+	}
+	if a, addrErr := netip.ParseAddr(spec); addrErr == nil {
+		layers := "ip{dst=%s} / icmp"
+		if a.Is6() {
+			layers = "ip6{dst=%s} / icmp6"
+		}
+		return cli.WithHint(fmt.Errorf("%s is an address, and no expression", cli.Escape(spec)), "an echo request to it is '"+layers+"'; rawping pings", a)
+	}
+	if scapyLike.MatchString(spec) {
+		return cli.WithHint(syntax, "scapy's IP(dst=\"192.0.2.1\")/TCP(dport=80) is 'ip{dst=192.0.2.1} / tcp{dport=80}' here")
 	}
 	runes := []rune(spec)
 	at := min(syntax.Column-1, len(runes))

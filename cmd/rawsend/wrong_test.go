@@ -81,6 +81,55 @@ func TestWrongInputIsRefusedBeforeAnythingIsSent(t *testing.T) {
 	}
 }
 
+// TestWhatOtherToolsMean: what a user of another tool types is not taken to mean something else without a word.
+func TestWhatOtherToolsMean(t *testing.T) {
+	const spec = "ip{dst=192.0.2.1} / udp{dport=9}"
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--rate", "10M", spec}, "write 10Mpps (packets a second) or 10Mbps (bits a second)"},
+		{[]string{"-i", "50kpps", spec}, "--rate 50kpps"},
+		{[]string{"-i", "eth0", spec}, "-I NAME"},
+		{[]string{"-i", "0", spec}, "--flood"},
+		{[]string{"-i", "1ms", "--rate", "5", spec}, "exclude each other"},
+		{[]string{"-w", "64", spec}, "tcp{win=64}"},
+		{[]string{"-S", "-p", "80", "192.0.2.1"}, "flags=S"},
+		{[]string{"-p", "80", "192.0.2.1"}, "dport=PORT"},
+		{[]string{"-1", "192.0.2.1"}, "icmp"},
+		{[]string{"--tcp", "-p", "80", "192.0.2.1"}, "tcp{dport=PORT}"},
+		{[]string{"--rand-source", "192.0.2.1"}, "src=rand"},
+		{[]string{"--topspeed", "-r", "file.pcap"}, "--flood"},
+		{[]string{"192.0.2.1"}, "'ip{dst=192.0.2.1} / icmp'"},
+		{[]string{"2001:db8::1"}, "'ip6{dst=2001:db8::1} / icmp6'"},
+		{[]string{`IP(dst="192.0.2.1")/TCP(dport=80)`}, "'ip{dst=192.0.2.1} / tcp{dport=80}'"},
+	} {
+		r := local(test.args...)
+		if r.code != 2 || r.stdout != "" || !strings.Contains(r.stderr, test.want) {
+			t.Errorf("%q: exit %d, %q, want %q", test.args, r.code, r.stderr, test.want)
+		}
+	}
+	for text, want := range map[string]time.Duration{"10ms": 10 * time.Millisecond, "0.5": time.Second / 2, "u1000": time.Millisecond, "2": 2 * time.Second} {
+		var v interval
+		if err := v.Set(text); err != nil || time.Duration(v) != want {
+			t.Errorf("-i %s: %v, %v, want %v", text, time.Duration(v), err, want)
+		}
+	}
+}
+
+func TestPlainNumbers(t *testing.T) {
+	for v, want := range map[float64]string{13522200: "13522200", 1e9: "1000000000", 102264.3: "102264", 100: "100", 99.5: "99.5", 10: "10", 1: "1", 0.999999: "1", 0.25: "0.25", 0.0123: "0.0123"} {
+		if got := plainNumber(v); got != want {
+			t.Errorf("%v is written %s, want %s", v, got, want)
+		}
+	}
+	for text, want := range map[string]string{many(uint64(1), "packet"): "1 packet", many(0, "reply"): "0 replies", many(1, "reply"): "1 reply", many(2, "byte"): "2 bytes"} {
+		if text != want {
+			t.Errorf("%q, want %q", text, want)
+		}
+	}
+}
+
 func TestPrint(t *testing.T) {
 	r := local("--print", "--seed", "1", "ip{src=192.0.2.1, dst=198.51.100.2, id=1} / udp{sport=5000, dport=9} / hex{0001}")
 	for _, want := range []string{

@@ -296,7 +296,7 @@ func TestParseRate(t *testing.T) {
 			t.Errorf("%q prints as %q, which reads as %+v, %v", in, got.String(), again, err)
 		}
 	}
-	for _, in := range []string{"", "0", "-1", "NaN", "Infpps", "fast", "10Xpps", "1e13", "pps", "10 M bps"} {
+	for _, in := range []string{"", "0", "-1", "NaN", "Infpps", "fast", "10Xpps", "1e13", "pps", "10 M bps", "10M", "50k", "1G", "2.5M"} {
 		if got, err := cli.ParseRate(in); err == nil {
 			t.Errorf("ParseRate(%q) = %+v, want an error", in, got)
 		}

@@ -27,6 +27,9 @@ type Command struct {
 	ExitStatus string
 	// PassThrough ends flag parsing at the first argument, as a command that runs another one needs.
 	PassThrough bool
+	// Elsewhere has flags of the tools that this one takes the place of, by name without dashes, and what to say instead, such
+	// as "nping's --tcp is a layer of the expression: ip / tcp".
+	Elsewhere map[string]string
 	// Color adds --color. Env.Color then says whether to use it.
 	Color bool
 }
@@ -117,6 +120,13 @@ func (c *Command) flagError(err error) error {
 	var missing *pflag.NotExistError
 	if errors.As(err, &missing) {
 		name := missing.GetSpecifiedName()
+		if instead := c.Elsewhere[name]; instead != "" {
+			dashes := "--"
+			if missing.GetSpecifiedShortnames() != "" {
+				dashes = "-"
+			}
+			return WithHint(fmt.Errorf("unknown flag %s%s", dashes, name), "%s", instead)
+		}
 		if missing.GetSpecifiedShortnames() == "" {
 			var names []string
 			c.Flags.VisitAll(func(f *pflag.Flag) {

@@ -92,15 +92,17 @@ func (r *Rate) Set(s string) error {
 // Type names the kind of value, for pflag.
 func (r *Rate) Type() string { return "rate" }
 
-// ParseRate reads a rate above 0: 1000, 50kpps, 2.5Mpps, 10Mbps, 1Gbit/s. A bare number is packets per second.
+// ParseRate reads a rate above 0: 1000, 50kpps, 2.5Mpps, 10Mbps, 1Gbit/s. A bare number is packets per second; one with k, M
+// or G needs a unit, for what is 10M to one tool is packets and to another bits.
 func ParseRate(s string) (Rate, error) {
 	number, bits, ok := s, false, false
+	unit := false
 	for _, u := range []struct {
 		suffix string
 		bits   bool
 	}{{"pps", false}, {"/s", false}, {"bps", true}, {"bit/s", true}, {"bit", true}} {
 		if rest, found := strings.CutSuffix(s, u.suffix); found && (u.suffix != "/s" || !strings.HasSuffix(s, "bit/s")) {
-			number, bits = rest, u.bits
+			number, bits, unit = rest, u.bits, true
 			break
 		}
 	}
@@ -115,6 +117,9 @@ func ParseRate(s string) (Rate, error) {
 	ok = err == nil && v > 0 && v <= 1e12
 	if !ok {
 		return Rate{}, fmt.Errorf("%q is no rate; write 1000, 50kpps or 10Mbps", s)
+	}
+	if scale > 1 && !unit {
+		return Rate{}, fmt.Errorf("%q of what? write %spps (packets a second) or %sbps (bits a second)", s, s, s)
 	}
 	if bits {
 		return Rate{Bits: v}, nil

@@ -1,7 +1,8 @@
 # fish completion for rawsend
 complete -c rawsend -l count -s c -r -d 'send N packets; 0 is each combination once'
 complete -c rawsend -l duration -r -d 'stop sending after TIME'
-complete -c rawsend -l rate -s i -r -d 'packets or bits a second: RATE such as 100, 50kpps, 10Mbps'
+complete -c rawsend -l rate -r -d 'packets or bits a second: RATE such as 100, 50kpps, 10Mbps'
+complete -c rawsend -l interval -s i -r -d 'send a packet each TIME: 10ms, 0.5 (seconds), or u1000 (microseconds)'
 complete -c rawsend -l flood -d 'send as fast as it goes, until --count, --duration or an interrupt'
 complete -c rawsend -l poisson -d 'random gaps around the rate, exponentially distributed'
 complete -c rawsend -l burst -r -d 'send N packets at once, at the same mean rate'
