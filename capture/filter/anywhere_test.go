@@ -75,7 +75,7 @@ func TestAnywhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ev, err := f.Evaluator(capture.LinkEthernet, nil)
+		ev, err := newEvaluator(f, capture.LinkEthernet, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

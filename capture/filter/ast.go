@@ -31,9 +31,6 @@ func (f *Filter) String() string {
 	return b.String()
 }
 
-// Anywhere tells whether the expression starts with "anywhere:".
-func (f *Filter) Anywhere() bool { return f.anywhere }
-
 // span is where a node stands in the expression.
 type span struct{ pos, end int }
 
@@ -278,4 +275,11 @@ func writeOperand(b *strings.Builder, a arith) {
 
 func ipv4(v uint32) netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)})
+}
+
+// textOf writes a node or a number as the language has it.
+func textOf(n interface{ write(b *strings.Builder) }) string {
+	var b strings.Builder
+	n.write(&b)
+	return b.String()
 }

@@ -85,17 +85,17 @@ func ExampleFilter_Explain() {
 	// column 11: 'udp' in IPv6 is seen right behind the IPv6 header or a fragment header only
 }
 
-func ExampleEvaluator_Why() {
-	ev, err := filter.MustParse("ip and (tcp port 80 or udp)").Evaluator(capture.LinkEthernet, nil)
+func ExampleTrace_Why() {
+	trace, err := filter.MustParse("ip and (tcp port 80 or udp)").Trace(capture.LinkEthernet, nil)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Print(ev.Why(syn, nil))
+	fmt.Print(trace.Why(syn, nil))
 	// Output:
 	// no       ip and (tcp port 80 or udp)
 	//   yes      ip: EtherType is 0x800
 	//   no       tcp port 80 or udp
 	//     no       tcp port 80: destination port is 443, not 80  <- here
-	//     no       udp: EtherType is 0x800, not 0x86dd
+	//     no       udp: IP protocol is 6, not 17
 }

@@ -59,7 +59,7 @@ func (f *Filter) Explain(link capture.LinkType, opts *Options) (*Explanation, er
 	if opts == nil {
 		opts = &Options{}
 	}
-	ev, err := f.Evaluator(link, opts)
+	t, err := f.Trace(link, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (f *Filter) Explain(link capture.LinkType, opts *Options) (*Explanation, er
 		x.Words = []string{"it is a frame: the empty expression matches everything"}
 	} else {
 		x.Words = words(nil, f.root, 0)
-		x.Reads = ev.reading()
+		x.Reads = t.reading()
 		x.Warnings = (&advisor{seen: map[string]bool{}}).walk(f)
 	}
 	if f.anywhere {
@@ -79,7 +79,11 @@ func (f *Filter) Explain(link capture.LinkType, opts *Options) (*Explanation, er
 	x.Program, err = f.Compile(link, opts)
 	switch {
 	case errors.Is(err, ErrNeverMatches):
-		x.Warnings = append(x.Warnings, Warning{1, "no packet can match"})
+		warning := Warning{1, "no packet can match"}
+		if e := (*NeverError)(nil); errors.As(err, &e) && len(e.Parts) > 0 {
+			warning = Warning{e.Parts[len(e.Parts)-1].Col, "no packet can match: " + e.because()}
+		}
+		x.Warnings = append(x.Warnings, warning)
 		plain := *opts
 		plain.NoOptimize = true
 		if x.Program, err = f.Compile(link, &plain); err != nil {
@@ -89,39 +93,86 @@ func (f *Filter) Explain(link capture.LinkType, opts *Options) (*Explanation, er
 		return nil, err
 	case len(x.Program.raw) == 1 && f.root != nil:
 		x.Warnings = append(x.Warnings, Warning{1, "every packet matches"})
+	default:
+		if b, c := f.blamer(link, opts); b != nil {
+			x.Warnings = append(x.Warnings, b.useless(c)...)
+		}
 	}
 	return x, nil
 }
 
-// reading lists the fields and bytes that the evaluator can look at, in the order of the expression.
-func (ev *Evaluator) reading() []string {
-	if ev.f.anywhere {
-		return nil
+// reading lists the fields and bytes that the conditions look at, in the order of the expression.
+func (t *Trace) reading() []string {
+	if t.f.anywhere {
+		return nil // it looks all over the frame
 	}
-	var out []string
-	seen := map[string]bool{}
-	e := ev.start(nil, nil)
-	e.dry = true
-	e.field = func(what string, p place, size int) {
-		if line := what + ": " + p.bytes(size); !seen[line] {
-			seen[line] = true
-			out = append(out, line)
-		}
-	}
-	e.walk(ev.f.root)
-	return out
+	r := reading{text: t.text, seen: map[string]bool{}}
+	r.cond(t.c)
+	return r.out
 }
 
-// bytes says where a field is.
-func (p place) bytes(size int) string {
-	s := fmt.Sprintf("byte %d", p.k)
-	if size > 1 {
-		s = fmt.Sprintf("bytes %d to %d", p.k, uint64(p.k)+uint64(size)-1)
+type reading struct {
+	text map[*expr]string // of values with a name of their own
+	out  []string
+	seen map[string]bool
+}
+
+func (r *reading) cond(c *cond) {
+	switch c.kind {
+	case condTest:
+		r.value(c.left, mainLoad(c.left), c.what)
+		r.value(c.right, mainLoad(c.right), c.what)
+	case condNot, condPart:
+		r.cond(c.x)
+	case condAnd, condOr:
+		r.cond(c.x)
+		r.cond(c.y)
 	}
-	if p.after != "" {
-		s += " after " + p.after
+}
+
+// value lists the loads of a value that have a name; main is the one that is called as the test is.
+func (r *reading) value(e, main *expr, what string) {
+	if e == nil {
+		return
 	}
-	return s
+	r.value(e.a, main, what)
+	r.value(e.b, main, what)
+	name := r.text[e]
+	if name == "" && e == main {
+		name = what
+	}
+	if e.op != exLoad || name == "" || e.a == nil && e.k >= extBase {
+		return
+	}
+	line := name + ": " + byteRange(uint64(e.k), int(e.size))
+	if after := r.place(e.a); after != "" {
+		line += " after " + after
+	}
+	if !r.seen[line] {
+		r.seen[line] = true
+		r.out = append(r.out, line)
+	}
+}
+
+// place says what an offset that differs from packet to packet measures.
+func (r *reading) place(e *expr) string {
+	switch {
+	case e == nil:
+		return ""
+	case r.text[e] != "":
+		return r.text[e]
+	case headerLengthOf(e) != nil, e.op == exLsh && e.a.op == exAnd && e.a.a.op == exLoad:
+		return "the IPv4 header's length"
+	case e.op == exVar:
+		return variableNames[e.k]
+	case e.op == exAdd:
+		a, b := r.place(e.b), r.place(e.a)
+		if a == "" || b == "" {
+			return a + b
+		}
+		return a + " and " + b
+	}
+	return ""
 }
 
 // words describes a condition; what belongs to it is indented below it.

@@ -139,8 +139,7 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%s: %d instructions", name, p.Len())
 		}
 		if f != nil {
-			if ev, err := f.Evaluator(capture.LinkEthernet, nil); err == nil {
-				ev.Match(tunnelled[0].data, nil)
+			if ev, err := f.Trace(capture.LinkEthernet, nil); err == nil {
 				_ = ev.Why(tunnelled[0].data, nil).String()
 			}
 			if x, err := f.Explain(capture.LinkEthernet, nil); err == nil {
@@ -248,7 +247,7 @@ func TestLive(t *testing.T) {
 		if p.Match(c.data, c.m) != c.want {
 			t.Errorf("%s: %v on %x with %+v", c.expr, !c.want, c.data, c.m)
 		}
-		ev, err := MustParse(c.expr).Evaluator(capture.LinkEthernet, live)
+		ev, err := newEvaluator(MustParse(c.expr), capture.LinkEthernet, live)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -395,7 +394,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestWhy(t *testing.T) {
-	ev, err := MustParse("ip and tcp port 80 or arp").Evaluator(capture.LinkEthernet, nil)
+	ev, err := MustParse("ip and tcp port 80 or arp").Trace(capture.LinkEthernet, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -410,7 +409,7 @@ func TestWhy(t *testing.T) {
 	if f := s.FirstFailed(); s.Outcome != Failed || f == nil || !strings.Contains(f.Because, "outside the 37 captured") {
 		t.Errorf("on a short frame: %s %+v\n%s", s.Outcome, f, s)
 	}
-	ev, err = MustParse("ip and tcp port 443 or arp").Evaluator(capture.LinkEthernet, nil)
+	ev, err = MustParse("ip and tcp port 443 or arp").Trace(capture.LinkEthernet, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -495,4 +494,129 @@ func BenchmarkMatch(b *testing.B) {
 			vm.vm.Run(data)
 		}
 	})
+}
+
+// TestWhyNamesWhatDecided: the reason is the test that decided, of alternatives the one that came furthest.
+func TestWhyNamesWhatDecided(t *testing.T) {
+	segment := tunnelled[0].data // TCP, a SYN from port 50000 or so to 443, from 192.0.2.1 to 198.51.100.7
+	datagram := ether(0x800, ip4(17, udp(53, []byte("query"))))
+	arp := ether(0x806, make([]byte, 28))
+	for _, c := range []struct {
+		expr string
+		data []byte
+		want string
+	}{
+		{"tcp[13] & 16 != 0", segment, "tcp[13] & 16 is 0"},
+		{"tcp[13] & 2 != 0", segment, "tcp[13] & 2 is 2"},
+		{"tcp[13] & 2 != 0", datagram, "IP protocol is 17, not 6"},
+		{"tcp[13] & 2 != 0", arp, "EtherType is 0x806, not 0x800"},
+		{"tcp[13] = 16", segment, "tcp[13] is 2, not 16"},
+		{"16 != tcp[13] + 14", segment, "tcp[13] + 14 is 16"},
+		{"5 > tcp[13]", segment, "tcp[13] is 2, less than 5"},
+		{"tcp[13] > 2", segment, "tcp[13] is 2, not more than 2"},
+		{"ip[8] <= 3", segment, "ip[8] is 64, more than 3"},
+		{"host 203.0.113.9", segment, "destination address is 198.51.100.7, not 203.0.113.9"},
+		{"host 203.0.113.9", ether(0x86dd, ip6(6, tcp443())), "EtherType is 0x86dd, not 0x800, 0x806 or 0x8035"},
+		{"tcp", arp, "EtherType is 0x806, not 0x800 or 0x86dd"},
+		{"udp", segment, "IP protocol is 6, not 17"},
+		{"port 443", segment, "destination port is 443"},
+		{"portrange 1-10", segment, "destination port is 443, more than 10"},
+		{"vlan 5", segment, "EtherType is 0x800, not 0x8100, 0x88a8 or 0x9100"},
+		{"len > 2000", segment, "len is 58, not more than 2000"},
+		{"greater 2000", segment, "length is 58, less than 2000"},
+		{"ip6 host 2001:db8::1", segment, "EtherType is 0x800, not 0x86dd"},
+		{"1 = 2", segment, "never on link type EN10MB"},
+	} {
+		tr, err := MustParse(c.expr).Trace(capture.LinkEthernet, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", c.expr, err)
+		}
+		if s := tr.Why(c.data, nil); s.Because != c.want {
+			t.Errorf("%s: %q, want %q", c.expr, s.Because, c.want)
+		}
+	}
+}
+
+// TestWhyAgreesWithTheProgram: what the conditions give is what the program gives, at every length of a frame.
+func TestWhyAgreesWithTheProgram(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	for range 300 {
+		link := supportedLinks[rng.IntN(len(supportedLinks))]
+		g := &generator{rng, link}
+		expr := g.expr(3)
+		opts := &Options{Live: rng.IntN(4) == 0}
+		f, err := Parse(expr)
+		if err != nil {
+			continue
+		}
+		p, err := f.Compile(link, opts)
+		if err != nil {
+			continue
+		}
+		tr, err := f.Trace(link, opts)
+		if err != nil {
+			t.Fatalf("%s: %v", expr, err)
+		}
+		for _, data := range seedPackets(rng) {
+			for _, size := range []int{len(data), rng.IntN(len(data) + 1)} {
+				m := &Meta{Length: len(data), VLANPresent: rng.IntN(2) == 0, VLANTCI: 5}
+				s := tr.Why(data[:size], m)
+				if got := p.Match(data[:size], m); got != (s.Outcome == Matched) {
+					t.Fatalf("%s: %s: the program says %v of %x\n%s", link, expr, got, data[:size], s)
+				}
+			}
+		}
+	}
+}
+
+func TestNeverSaysWhatExcludesWhat(t *testing.T) {
+	for _, c := range []struct {
+		expr string
+		link capture.LinkType
+		want string
+	}{
+		{"ip and ip6", capture.LinkEthernet, "'ip' and 'ip6' exclude each other"},
+		{"port 80 and tcp and len > 40 and udp and host 192.0.2.1", capture.LinkEthernet, "'tcp' and 'udp' exclude each other"},
+		{"arp", capture.LinkRaw, "'arp' does not hold on any frame"},
+		{"tcp and arp", capture.LinkIPv4, "'arp' does not hold on any frame"},
+		{"ip and tcp and (udp or arp)", capture.LinkEthernet, "'tcp' and 'udp or arp' exclude each other"},
+		{"(tcp and udp) or (ip and arp)", capture.LinkEthernet, "'tcp' and 'udp' exclude each other"},
+		{"less 10 and tcp and greater 20", capture.LinkEthernet, "'less 10' and 'greater 20' exclude each other"},
+		{"ip[8] > 5 and tcp and ip[8] < 7 and ip[8] != 6", capture.LinkEthernet, "'ip[8] > 5', 'ip[8] < 7' and 'ip[8] != 6' do not hold together"},
+		{"ip and not ip", capture.LinkEthernet, "'ip' and 'not ip' exclude each other"},
+	} {
+		never := MustParse(c.expr).Contradiction(c.link, nil)
+		if never == nil || never.because() != c.want {
+			t.Errorf("%s: %v, want %s", c.expr, never, c.want)
+		}
+		if _, err := MustParse(c.expr).Compile(c.link, nil); err != nil && (!errors.As(err, &never) || !errors.Is(err, ErrNeverMatches) || never.because() != c.want) {
+			t.Errorf("%s: %v, want %s", c.expr, err, c.want)
+		}
+	}
+	for _, expr := range []string{"tcp or udp", "port 80 and port 90 and host 192.0.2.1", "vlan 5 and vlan 6 and ip", "udp and geneve and tcp", "not (ip and ip6)"} {
+		if never := MustParse(expr).Contradiction(capture.LinkEthernet, nil); never != nil {
+			t.Errorf("%s: %v", expr, never)
+		}
+	}
+	for expr, want := range map[string]string{
+		"icmp or (tcp and udp)":                  "column 10: this alternative never holds: 'tcp' and 'udp' exclude each other",
+		"ip and (arp or tcp)":                    "column 9: this alternative never holds: 'ip' and 'arp' exclude each other",
+		"ip and (tcp or (udp and ip6) or 1 = 2)": "column 17: this alternative never holds: 'ip' and 'ip6' exclude each other column 33: this alternative never holds: '1 = 2' does not hold on any frame",
+		"tcp or udp":                             "",
+		"not (tcp or ip and ip6)":                "",
+	} {
+		x, err := MustParse(expr).Explain(capture.LinkEthernet, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, w := range x.Warnings {
+			if strings.Contains(w.Msg, "never") {
+				got = append(got, fmt.Sprintf("column %d: %s", w.Col, w.Msg))
+			}
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("%s: %q, want %q", expr, s, want)
+		}
+	}
 }

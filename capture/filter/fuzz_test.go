@@ -59,7 +59,7 @@ func FuzzCompile(f *testing.F) {
 		if err != nil {
 			return
 		}
-		ev, err := x.Evaluator(link, opts)
+		ev, err := newEvaluator(x, link, opts)
 		if err != nil {
 			t.Fatalf("%q compiles but cannot be evaluated: %v", expr, err)
 		}
@@ -80,6 +80,14 @@ func FuzzCompile(f *testing.F) {
 		if _, err := x.Explain(link, opts); err != nil {
 			t.Errorf("%q: Explain: %v", expr, err)
 		}
-		_ = ev.Why(data, nil).String()
+		tr, err := x.Trace(link, opts)
+		if err != nil {
+			t.Fatalf("%q compiles but cannot be traced: %v", expr, err)
+		}
+		for _, m := range []*Meta{nil, {VLANPresent: true, VLANTCI: 5, PacketType: 4, Ifindex: 7}} {
+			if s := tr.Why(data, m); (s.Outcome == Matched) != p.Match(data, m) {
+				t.Errorf("%s: %q: the program says %v on %x with %+v, the trace\n%s", link, expr, p.Match(data, m), data, m, s)
+			}
+		}
 	})
 }

@@ -73,6 +73,8 @@ func (g *graph) link(c *cond, yes, no *block) *block {
 		return g.link(c.x, yes, g.link(c.y, yes, no))
 	case condDo:
 		return g.assign(c.steps, yes)
+	case condPart:
+		return g.link(c.x, yes, no)
 	}
 	g.count++
 	return &block{kind: blockTest, jump: c.jump, a: c.a, b: c.b, next: [2]*block{no, yes}}

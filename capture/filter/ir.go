@@ -254,7 +254,8 @@ const (
 	condNot
 	condAnd
 	condOr
-	condDo // true, after its assignments
+	condDo   // true, after its assignments
+	condPart // what a part of the expression came to: x; see lowerer.parts
 )
 
 // cond is a condition on the packet, evaluated from left to right and no further than needed. A load
@@ -265,6 +266,28 @@ type cond struct {
 	a, b  *expr
 	x, y  *cond
 	steps []step
+
+	// For people: what is tested, and the comparison as it was asked for, before it was simplified to a and b.
+	what        string
+	asked       jump
+	left, right *expr
+	node        node // condPart
+}
+
+// of says what the tests of a condition look at, where that was not said yet.
+func (c *cond) of(what string) *cond {
+	switch c.kind {
+	case condTest, condFail, condDo:
+		if c.what == "" {
+			c.what = what
+		}
+	case condNot:
+		c.x.of(what)
+	case condAnd, condOr:
+		c.x.of(what)
+		c.y.of(what)
+	}
+	return c
 }
 
 // step assigns to a variable or, where when is set, takes the steps only if it holds.
@@ -314,6 +337,18 @@ func negate(x *cond) *cond {
 
 // test compares two values.
 func (p pool) test(j jump, a, b *expr) *cond {
+	c := p.compare(j, a, b)
+	t := c
+	if t.kind == condNot {
+		t = t.x
+	}
+	if t.kind == condTest {
+		t.asked, t.left, t.right = j, a, b
+	}
+	return c
+}
+
+func (p pool) compare(j jump, a, b *expr) *cond {
 	if a.op == exNone || b.op == exNone {
 		return &cond{kind: condFail}
 	}
@@ -322,9 +357,9 @@ func (p pool) test(j jump, a, b *expr) *cond {
 		case jumpEq, jumpSet:
 			a, b = b, a
 		case jumpGt: // a > b is not b >= a
-			return negate(p.test(jumpGe, b, a))
+			return negate(p.compare(jumpGe, b, a))
 		case jumpGe:
-			return negate(p.test(jumpGt, b, a))
+			return negate(p.compare(jumpGt, b, a))
 		}
 	}
 	if a.op == exConst && b.op == exConst {

@@ -25,6 +25,9 @@ type lowerer struct {
 	guards *cond
 	// tunnels is set for "anywhere:".
 	tunnels *tunnels
+	// parts keeps apart what each part of the expression came to, for people; called are names of values for them.
+	parts  bool
+	called map[*expr]string
 }
 
 // bailout carries an error out of the recursion.
@@ -41,11 +44,22 @@ func (l *lowerer) unsupported(n interface{ where() span }, what string) {
 
 // lower compiles the expression to one condition.
 func lower(f *Filter, link capture.LinkType, opts *Options) (c *cond, l *lowerer, err error) {
-	lay, err := newLayout(link)
-	if err != nil {
-		return nil, nil, err
+	l = &lowerer{pool: pool{}, src: f.src, opts: opts, outermost: link, nvars: firstFreeVar}
+	c, err = l.lower(f)
+	return c, l, err
+}
+
+// lowerParts is lower for people: every part of the expression is a condition of its own, and values have names.
+func lowerParts(f *Filter, link capture.LinkType, opts *Options) (c *cond, l *lowerer, err error) {
+	l = &lowerer{pool: pool{}, src: f.src, opts: opts, outermost: link, nvars: firstFreeVar, parts: true, called: map[*expr]string{}}
+	c, err = l.lower(f)
+	return c, l, err
+}
+
+func (l *lowerer) lower(f *Filter) (c *cond, err error) {
+	if l.lay, err = newLayout(l.outermost); err != nil {
+		return nil, err
 	}
-	l = &lowerer{pool: pool{}, src: f.src, opts: opts, lay: lay, outermost: link, nvars: firstFreeVar}
 	defer func() {
 		if r := recover(); r != nil {
 			b, ok := r.(bailout)
@@ -56,7 +70,7 @@ func lower(f *Filter, link capture.LinkType, opts *Options) (c *cond, l *lowerer
 		}
 	}()
 	if f.root == nil {
-		return always, l, nil
+		return always, nil
 	}
 	if f.anywhere {
 		c = l.anywhere(f.root)
@@ -64,12 +78,28 @@ func lower(f *Filter, link capture.LinkType, opts *Options) (c *cond, l *lowerer
 		c = l.node(f.root)
 	}
 	if pro := l.prologue(); len(pro) > 0 {
-		c = &cond{kind: condAnd, x: &cond{kind: condDo, steps: pro}, y: c}
+		c = &cond{kind: condAnd, x: &cond{kind: condDo, steps: pro, what: "the end of the 802.11 header"}, y: c}
 	}
-	return c, l, nil
+	return c, nil
 }
 
 func (l *lowerer) node(n node) *cond {
+	c := l.condition(n)
+	if l.parts {
+		return &cond{kind: condPart, x: c, node: n}
+	}
+	return c
+}
+
+// call names a value for people.
+func (l *lowerer) call(e *expr, name string) *expr {
+	if l.parts && e != nil && e.op != exConst && l.called[e] == "" {
+		l.called[e] = name
+	}
+	return e
+}
+
+func (l *lowerer) condition(n node) *cond {
 	switch n := n.(type) {
 	case *junction:
 		x := l.node(n.left)
@@ -139,15 +169,20 @@ func (l *lowerer) transport6(k uint32, size int) *expr {
 }
 
 // protocol4 and protocol6 are what follows the IPv4 header and the fixed IPv6 header.
-func (l *lowerer) protocol4(v uint32) *cond { return or(l.lastProtocol(v), l.eq(l.network(9, 1), v)) }
-func (l *lowerer) protocol6(v uint32) *cond { return or(l.lastProtocol(v), l.eq(l.network(6, 1), v)) }
+func (l *lowerer) protocol4(v uint32) *cond {
+	return or(l.lastProtocol(v), l.eq(l.network(9, 1), v).of("IP protocol"))
+}
+
+func (l *lowerer) protocol6(v uint32) *cond {
+	return or(l.lastProtocol(v), l.eq(l.network(6, 1), v).of("next header"))
+}
 
 // lastProtocol is what follows the extension headers, which only "anywhere:" passes by.
 func (l *lowerer) lastProtocol(v uint32) *cond {
 	if l.tunnels == nil {
 		return never
 	}
-	return l.eq(l.variable(varProtocol), v)
+	return l.eq(l.variable(varProtocol), v).of("protocol behind the extension headers")
 }
 
 // Comparisons with constants.
@@ -206,9 +241,9 @@ func (l *lowerer) special(n *special) *cond {
 	}
 	switch n.kw {
 	case "less":
-		return negate(l.gt(l.pool.length(), n.num))
+		return negate(l.gt(l.pool.length(), n.num)).of("length")
 	case "greater":
-		return l.ge(l.pool.length(), n.num)
+		return l.ge(l.pool.length(), n.num).of("length")
 	case "byte":
 		return l.byteTest(n)
 	case "broadcast":
@@ -219,10 +254,10 @@ func (l *lowerer) special(n *special) *cond {
 		return l.direction(n)
 	case "ifindex":
 		if l.lay.link == capture.LinkLinuxSLL2 {
-			return l.eq(l.linkHeader(4, 4), n.num)
+			return l.eq(l.linkHeader(4, 4), n.num).of("interface index")
 		}
 		l.needLive(n)
-		return l.eq(l.extension(extIfindex, 4), n.num)
+		return l.eq(l.extension(extIfindex, 4), n.num).of("interface index")
 	case "vlan":
 		return l.vlan(n)
 	case "mpls":
@@ -243,17 +278,20 @@ func (l *lowerer) special(n *special) *cond {
 	}
 	switch n.kw {
 	case "type":
-		return l.masked(l.linkHeader(0, 1), n.num, wlanTypeMask)
+		return l.masked(l.linkHeader(0, 1), n.num, wlanTypeMask).of("802.11 frame type")
 	case "subtype":
-		return l.masked(l.linkHeader(0, 1), n.num, wlanTypeMask|wlanSubtypeMask)
+		return l.masked(l.linkHeader(0, 1), n.num, wlanTypeMask|wlanSubtypeMask).of("802.11 frame type")
 	case "dir":
-		return l.masked(l.linkHeader(1, 1), n.num, wlanDirMask)
+		return l.masked(l.linkHeader(1, 1), n.num, wlanDirMask).of("802.11 direction")
 	}
 	panic("filter: unknown primitive " + n.kw)
 }
 
 func (l *lowerer) byteTest(n *special) *cond {
-	b := l.linkHeader(n.num, 1)
+	return l.compareByte(n, l.linkHeader(n.num, 1)).of(fmt.Sprintf("byte %d", n.num))
+}
+
+func (l *lowerer) compareByte(n *special, b *expr) *cond {
 	switch n.op {
 	case "=":
 		return l.eq(b, n.num2)
@@ -277,17 +315,17 @@ func (l *lowerer) broadcast(n *special) *cond {
 	m := l.opts.Netmask.As4()
 	host := ^(uint32(m[0])<<24 | uint32(m[1])<<16 | uint32(m[2])<<8 | uint32(m[3]))
 	is := l.linkProtocol(n, wire.EtherTypeIPv4)
-	return and(is, or(l.masked(l.network(16, 4), 0, host), l.masked(l.network(16, 4), host, host)))
+	return and(is, or(l.masked(l.network(16, 4), 0, host), l.masked(l.network(16, 4), host, host)).of("host part of the destination"))
 }
 
 func (l *lowerer) multicast(n *special) *cond {
 	switch n.proto {
 	case "ip":
-		return and(l.linkProtocol(n, wire.EtherTypeIPv4), l.masked(l.network(16, 1), 0xe0, 0xf0))
+		return and(l.linkProtocol(n, wire.EtherTypeIPv4), l.masked(l.network(16, 1), 0xe0, 0xf0).of("first byte of the destination address"))
 	case "ip6":
-		return and(l.linkProtocol(n, wire.EtherTypeIPv6), l.eq(l.network(24, 1), 0xff))
+		return and(l.linkProtocol(n, wire.EtherTypeIPv6), l.eq(l.network(24, 1), 0xff).of("first byte of the destination address"))
 	}
-	group := func(k uint32) *cond { return l.set(l.linkHeader(k, 1), 1) }
+	group := func(k uint32) *cond { return l.set(l.linkHeader(k, 1), 1).of("group bit of the destination") }
 	if l.lay.isWlan() {
 		return l.wlanByType(l.choose(1, wlanToDS, group(16), group(4)), group(4))
 	}
@@ -314,6 +352,7 @@ func (l *lowerer) direction(n *special) *cond {
 		l.needLive(n)
 		out = l.eq(l.extension(extPktType, 2), packetOutgoing)
 	}
+	out.of("packet type")
 	if n.kw == "inbound" {
 		return negate(out)
 	}
@@ -325,15 +364,15 @@ func (l *lowerer) llcTest(n *special) *cond {
 	switch {
 	case l.lay.link == capture.LinkEthernet:
 		// 0xffff instead of LLC is Novell's raw 802.3.
-		c = and(negate(l.gt(l.linkType(0, 2), wire.EtherMaxLength)), l.ne(l.llc(0, 2), 0xffff))
+		c = and(negate(l.gt(l.linkType(0, 2), wire.EtherMaxLength)).of("EtherType or length"), l.ne(l.llc(0, 2), 0xffff).of("Novell raw 802.3"))
 	case l.lay.isWlan():
-		c = l.masked(l.linkHeader(0, 1), wlanData, wlanTypeMask)
+		c = l.masked(l.linkHeader(0, 1), wlanData, wlanTypeMask).of("802.11 frame type")
 	default:
 		l.unsupported(n, "llc")
 	}
 	if n.op != "" {
 		t := llcTypes[n.op]
-		c = and(c, l.masked(l.llc(2, 1), t.value, t.mask))
+		c = and(c, l.masked(l.llc(2, 1), t.value, t.mask).of("LLC control"))
 	}
 	return c
 }

@@ -80,7 +80,7 @@ func (l *lowerer) hosts4(n *prim, nets []ipv4Net, proto, dir string, inverted bo
 			if isSrc {
 				k = src
 			}
-			return l.masked(l.network(k, 4), a.addr, a.mask)
+			return l.masked(l.network(k, 4), a.addr, a.mask).of(side(isSrc, "address"))
 		}))
 	}
 	if inverted {
@@ -98,7 +98,7 @@ func (l *lowerer) hosts6(n *prim, nets []netip.Prefix, dir string, inverted bool
 			if isSrc {
 				k = 8
 			}
-			return l.prefix6(k, p)
+			return l.prefix6(k, p).of(side(isSrc, "IPv6 address"))
 		}))
 	}
 	if inverted {
@@ -223,7 +223,7 @@ func (l *lowerer) decnetHost(n *prim) *cond {
 			short, long = 3, 15
 		}
 		after := func(size int, flags, mask, k uint32) *cond {
-			return and(l.masked(l.network(2, size), flags, mask), l.eq(l.network(k, 2), addr))
+			return and(l.masked(l.network(2, size), flags, mask).of("DECnet flags"), l.eq(l.network(k, 2), addr).of("DECnet address"))
 		}
 		c := or(after(1, 0x06, 0x07, 2+long), after(2, 0x8106, 0xff07, 3+long))
 		c = or(after(2, 0x8102, 0xff07, 3+short), c)
@@ -269,13 +269,22 @@ func (l *lowerer) portTest(r portRange, dir string, port func(uint32, int) *expr
 			k = 0
 		}
 		if r.low == r.high {
-			return l.eq(port(k, 2), r.low)
+			return l.eq(port(k, 2), r.low).of(side(src, "port"))
 		}
-		return and(l.ge(port(k, 2), r.low), negate(l.gt(port(k, 2), r.high)))
+		return and(l.ge(port(k, 2), r.low), negate(l.gt(port(k, 2), r.high))).of(side(src, "port"))
 	})
 }
 
-func (l *lowerer) firstFragment() *cond { return negate(l.set(l.network(6, 2), 0x1fff)) }
+func (l *lowerer) firstFragment() *cond {
+	return negate(l.set(l.network(6, 2), 0x1fff)).of("fragment offset")
+}
+
+func side(src bool, what string) string {
+	if src {
+		return "source " + what
+	}
+	return "destination " + what
+}
 
 // portNumbers resolves the port or range. A service that exists for one transport only means that one.
 func (l *lowerer) portNumbers(n *prim) portRange {
@@ -339,18 +348,18 @@ func (l *lowerer) ipProtocol(n interface{ where() span }, v uint32, version stri
 		if l.tunnels != nil {
 			return and(is, l.protocol6(v))
 		}
-		fragment := and(l.protocol6(wire.ProtoFragment), l.eq(l.network(40, 1), v))
+		fragment := and(l.protocol6(wire.ProtoFragment), l.eq(l.network(40, 1), v).of("next header of the fragment"))
 		return and(is, or(l.protocol6(v), fragment))
 	}
 	return or(l.ipProtocol(n, v, "ip"), l.ipProtocol(n, v, "ip6"))
 }
 
 func (l *lowerer) isoProtocol(n interface{ where() span }, v uint32) *cond {
-	return and(l.linkProtocol(n, wire.SAPISO), l.eq(l.networkNoSNAP(0, 1), v))
+	return and(l.linkProtocol(n, wire.SAPISO), l.eq(l.networkNoSNAP(0, 1), v).of("NLPID"))
 }
 
 func (l *lowerer) isisType(n interface{ where() span }, v uint32) *cond {
-	return and(l.isoProtocol(n, nlpidISIS), l.masked(l.networkNoSNAP(4, 1), v, isisTypeMask))
+	return and(l.isoProtocol(n, nlpidISIS), l.masked(l.networkNoSNAP(4, 1), v, isisTypeMask).of("IS-IS PDU type"))
 }
 
 // protocolNumber resolves the name after "proto" or "protochain".
@@ -430,7 +439,7 @@ func (l *lowerer) protochain(n *prim) *cond {
 		l.fail(n, "'protochain' cannot be used where the headers before IP vary in length")
 	}
 	chain := func(typ uint32, protocol, length *expr, ip6 bool) *cond {
-		c := and(l.linkProtocol(n, typ), &cond{kind: condDo, steps: []step{{v: varProtocol, e: protocol}, {v: varHeader, e: length}}})
+		c := and(l.linkProtocol(n, typ), &cond{kind: condDo, what: "the end of the IP header", steps: []step{{v: varProtocol, e: protocol}, {v: varHeader, e: length}}})
 		return and(c, l.chain(v, maxChain, ip6))
 	}
 	v4 := func() *cond { return chain(wire.EtherTypeIPv4, l.network(9, 1), l.headerLength(), false) }
@@ -445,7 +454,7 @@ func (l *lowerer) protochain(n *prim) *cond {
 }
 
 func (l *lowerer) chain(v uint32, more int, ip6 bool) *cond {
-	found := l.eq(l.variable(varProtocol), v)
+	found := l.eq(l.variable(varProtocol), v).of("protocol in the chain")
 	if more == 0 {
 		return found
 	}
@@ -454,13 +463,13 @@ func (l *lowerer) chain(v uint32, more int, ip6 bool) *cond {
 	}
 	next := func(unit, plus uint32) *cond {
 		size := l.alu(exMul, l.alu(exAdd, header(1), l.constant(plus)), l.constant(unit))
-		return &cond{kind: condDo, steps: []step{
+		return &cond{kind: condDo, what: "the next header", steps: []step{
 			{v: varScratch, e: l.alu(exAdd, l.variable(varHeader), size)},
 			{v: varProtocol, e: header(0)},
 			{v: varHeader, e: l.variable(varScratch)},
 		}}
 	}
-	is := func(v uint32) *cond { return l.eq(l.variable(varProtocol), v) }
+	is := func(v uint32) *cond { return l.eq(l.variable(varProtocol), v).of("protocol in the chain") }
 	step := and(is(wire.ProtoAH), next(4, 2))
 	if ip6 {
 		ext := or(or(is(0), is(60)), or(is(43), is(wire.ProtoFragment)))

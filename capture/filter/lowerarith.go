@@ -18,7 +18,7 @@ type value struct {
 func (l *lowerer) relation(n *relation) *cond {
 	l.guards = always
 	a, b := l.arith(n.left), l.arith(n.right)
-	guards := l.guards
+	guards := l.guards.of("the index")
 	var c *cond
 	switch n.op {
 	case "=":
@@ -33,6 +33,13 @@ func (l *lowerer) relation(n *relation) *cond {
 		c = l.test(jumpGe, a.e, b.e)
 	case "<":
 		c = negate(l.test(jumpGe, a.e, b.e))
+	}
+	if l.parts {
+		what := textOf(n.left)
+		if a.e.op == exConst && b.e.op != exConst {
+			what = textOf(n.right)
+		}
+		c.of(what)
 	}
 	return and(a.is, and(b.is, and(guards, c)))
 }
@@ -88,7 +95,7 @@ func (l *lowerer) loadBytes(n *load) value {
 			is, base = l.tunnels.hasTransport(l, n), l.headerLength()
 			break
 		}
-		is = and(l.linkProtocol(n, wire.EtherTypeIPv6), l.eq(l.network(6, 1), ipProtocols["icmp6"]))
+		is = and(l.linkProtocol(n, wire.EtherTypeIPv6), l.eq(l.network(6, 1), ipProtocols["icmp6"]).of("next header"))
 		payload(40)
 	default:
 		if typ, ok := etherTypes[n.proto]; ok {
@@ -102,10 +109,14 @@ func (l *lowerer) loadBytes(n *load) value {
 		}
 		// IP is tested for before the headers that the index is read from.
 		i.is = and(l.linkProtocol(n, wire.EtherTypeIPv4), i.is)
-		is = and(l.eq(l.network(9, 1), ipProtocols[n.proto]), l.firstFragment())
+		is = and(l.eq(l.network(9, 1), ipProtocols[n.proto]).of("IP protocol"), l.firstFragment())
 		base, k = l.headerLength(), uint64(l.lay.pl.k)+uint64(l.lay.nl)
 	}
-	return value{l.loadIndexed(base, k, i.e, int(n.size)), and(i.is, is)}
+	e := l.loadIndexed(base, k, i.e, int(n.size))
+	if l.parts {
+		l.call(e, textOf(n))
+	}
+	return value{e, and(i.is, is)}
 }
 
 func (l *lowerer) loadIndexed(base *expr, k uint64, i *expr, size int) *expr {

@@ -19,7 +19,7 @@ func (l *lowerer) linkProtocol(n interface{ where() span }, v uint32) *cond {
 	case capture.LinkEthernet:
 		return l.etherType(n, v)
 	case capture.LinkIEEE80211, capture.LinkIEEE80211Radio:
-		data := l.masked(l.linkHeader(0, 1), wlanData, wlanTypeMask)
+		data := l.masked(l.linkHeader(0, 1), wlanData, wlanTypeMask).of("802.11 frame type")
 		return and(data, l.llcType(n, v))
 	case capture.LinkLinuxSLL:
 		return l.cookedType(n, v)
@@ -44,7 +44,7 @@ func (l *lowerer) linkProtocol(n interface{ where() span }, v uint32) *cond {
 		v, what = pppType(v), "PPP protocol"
 	}
 	l.atMost(n, what, v, 0xffff)
-	return l.eq(l.linkType(0, 2), v)
+	return l.eq(l.linkType(0, 2), v).of(what)
 }
 
 func (l *lowerer) atMost(n interface{ where() span }, what string, v, most uint32) {
@@ -53,10 +53,12 @@ func (l *lowerer) atMost(n interface{ where() span }, what string, v, most uint3
 	}
 }
 
-func (l *lowerer) version(v uint32) *cond { return l.masked(l.network(0, 1), v<<4, 0xf0) }
+func (l *lowerer) version(v uint32) *cond {
+	return l.masked(l.network(0, 1), v<<4, 0xf0).of("IP version")
+}
 
 func (l *lowerer) snap(oui, typ uint32) *cond {
-	return l.bytes(l.lay.pl, 0, []byte{wire.SAPSNAP, wire.SAPSNAP, 3, byte(oui >> 16), byte(oui >> 8), byte(oui), byte(typ >> 8), byte(typ)})
+	return l.bytes(l.lay.pl, 0, []byte{wire.SAPSNAP, wire.SAPSNAP, 3, byte(oui >> 16), byte(oui >> 8), byte(oui), byte(typ >> 8), byte(typ)}).of("SNAP")
 }
 
 // appleSNAP is the SNAP form of the two AppleTalk types.
@@ -68,63 +70,63 @@ func (l *lowerer) appleSNAP(v uint32) *cond {
 }
 
 func (l *lowerer) etherType(n interface{ where() span }, v uint32) *cond {
-	isLength := func() *cond { return negate(l.gt(l.linkType(0, 2), wire.EtherMaxLength)) }
+	isLength := func() *cond { return negate(l.gt(l.linkType(0, 2), wire.EtherMaxLength)).of("EtherType or length") }
 	switch v {
 	case wire.SAPISO, wire.SAPIP, wire.SAPNetBEUI:
-		return and(isLength(), l.eq(l.llc(0, 2), v<<8|v))
+		return and(isLength(), l.eq(l.llc(0, 2), v<<8|v).of("LLC SAPs"))
 	case wire.SAPIPX:
-		c := or(l.eq(l.llc(0, 1), wire.SAPIPX), l.eq(l.llc(0, 2), 0xffff))
+		c := or(l.eq(l.llc(0, 1), wire.SAPIPX).of("LLC DSAP"), l.eq(l.llc(0, 2), 0xffff).of("Novell raw 802.3"))
 		c = or(l.snap(0, wire.EtherTypeIPX), c)
-		return or(l.eq(l.linkType(0, 2), wire.EtherTypeIPX), and(isLength(), c))
+		return or(l.eq(l.linkType(0, 2), wire.EtherTypeIPX).of("EtherType"), and(isLength(), c))
 	case wire.EtherTypeAppleTalk, wire.EtherTypeAARP:
-		return or(l.eq(l.linkType(0, 2), v), and(isLength(), l.appleSNAP(v)))
+		return or(l.eq(l.linkType(0, 2), v).of("EtherType"), and(isLength(), l.appleSNAP(v)))
 	}
 	if v <= wire.EtherMaxLength {
 		l.atMost(n, "LLC DSAP", v, 0xff)
-		return and(isLength(), l.eq(l.linkType(2, 1), v))
+		return and(isLength(), l.eq(l.linkType(2, 1), v).of("LLC DSAP"))
 	}
 	l.atMost(n, "EtherType", v, 0xffff)
-	return l.eq(l.linkType(0, 2), v)
+	return l.eq(l.linkType(0, 2), v).of("EtherType")
 }
 
 // cookedType is for the Linux cooked header, where 1 and 4 stand for Novell's and for 802.2 frames.
 func (l *lowerer) cookedType(n interface{ where() span }, v uint32) *cond {
 	const novell, llc = 1, 4
-	isLLC := func() *cond { return l.eq(l.linkType(0, 2), llc) }
+	isLLC := func() *cond { return l.eq(l.linkType(0, 2), llc).of("cooked protocol") }
 	switch v {
 	case wire.SAPISO, wire.SAPIP, wire.SAPNetBEUI:
-		return and(isLLC(), l.eq(l.llc(0, 2), v<<8|v))
+		return and(isLLC(), l.eq(l.llc(0, 2), v<<8|v).of("LLC SAPs"))
 	case wire.SAPIPX:
-		c := and(isLLC(), or(l.eq(l.llc(0, 1), wire.SAPIPX), l.snap(0, wire.EtherTypeIPX)))
-		c = or(l.eq(l.linkType(0, 2), novell), c)
-		return or(l.eq(l.linkType(0, 2), wire.EtherTypeIPX), c)
+		c := and(isLLC(), or(l.eq(l.llc(0, 1), wire.SAPIPX).of("LLC DSAP"), l.snap(0, wire.EtherTypeIPX)))
+		c = or(l.eq(l.linkType(0, 2), novell).of("cooked protocol"), c)
+		return or(l.eq(l.linkType(0, 2), wire.EtherTypeIPX).of("EtherType"), c)
 	case wire.EtherTypeAppleTalk, wire.EtherTypeAARP:
-		return or(l.eq(l.linkType(0, 2), v), and(isLLC(), l.appleSNAP(v)))
+		return or(l.eq(l.linkType(0, 2), v).of("EtherType"), and(isLLC(), l.appleSNAP(v)))
 	}
 	if v <= wire.EtherMaxLength {
 		l.atMost(n, "LLC DSAP", v, 0xff)
-		return and(isLLC(), l.eq(l.llc(0, 1), v))
+		return and(isLLC(), l.eq(l.llc(0, 1), v).of("LLC DSAP"))
 	}
 	l.atMost(n, "EtherType", v, 0xffff)
-	return l.eq(l.linkType(0, 2), v)
+	return l.eq(l.linkType(0, 2), v).of("EtherType")
 }
 
 // llcType is for links that always have an LLC header.
 func (l *lowerer) llcType(n interface{ where() span }, v uint32) *cond {
 	switch v {
 	case wire.SAPISO, wire.SAPIP, wire.SAPNetBEUI:
-		return l.eq(l.llc(0, 2), v<<8|v)
+		return l.eq(l.llc(0, 2), v<<8|v).of("LLC SAPs")
 	case wire.SAPIPX:
-		return l.eq(l.llc(0, 1), v)
+		return l.eq(l.llc(0, 1), v).of("LLC DSAP")
 	case wire.EtherTypeAppleTalk:
 		return l.snap(0x080007, v)
 	}
 	if v <= wire.EtherMaxLength {
 		l.atMost(n, "LLC DSAP", v, 0xff)
-		return l.eq(l.llc(0, 1), v)
+		return l.eq(l.llc(0, 1), v).of("LLC DSAP")
 	}
 	l.atMost(n, "EtherType", v, 0xffff)
-	return l.eq(l.llc(6, 2), v)
+	return l.eq(l.llc(6, 2), v).of("EtherType")
 }
 
 // loopbackFamily tests the address family of BSD loopback headers. A live capture has this system's
@@ -153,7 +155,7 @@ func (l *lowerer) loopbackFamily(v uint32) *cond {
 			c = or(c, l.eq(family, f<<24))
 		}
 	}
-	return c
+	return c.of("address family")
 }
 
 // afterLabels tests what follows an MPLS stack, which says nothing about it: only the version nibble
@@ -171,7 +173,7 @@ func (l *lowerer) afterLabels(n interface{ where() span }, v uint32) *cond {
 
 // bottomOfStack tests the last label read.
 func (l *lowerer) bottomOfStack() *cond {
-	return l.set(l.at(l.lay.pl, l.lay.nl-4+2, 1), 1)
+	return l.set(l.at(l.lay.pl, l.lay.nl-4+2, 1), 1).of("bottom of the MPLS stack")
 }
 
 // haveMAC is false for a Geneve or VXLAN payload without Ethernet header.
@@ -179,7 +181,7 @@ func (l *lowerer) haveMAC() *cond {
 	if !l.lay.encap || l.lay.link != capture.LinkEthernet {
 		return always
 	}
-	return negate(l.test(jumpEq, l.varAt(l.lay.hdr.v), l.varAt(l.lay.pl.v)))
+	return negate(l.test(jumpEq, l.varAt(l.lay.hdr.v), l.varAt(l.lay.pl.v))).of("length of the inner Ethernet header")
 }
 
 func (l *lowerer) macHost(n interface{ where() span }, mac []byte, dir, what string) *cond {
@@ -196,21 +198,21 @@ func (l *lowerer) macHost(n interface{ where() span }, mac []byte, dir, what str
 	}
 	return and(l.haveMAC(), l.either(dir, func(src bool) *cond {
 		if src {
-			return l.bytes(l.lay.hdr, 6, mac)
+			return l.bytes(l.lay.hdr, 6, mac).of("source Ethernet address")
 		}
-		return l.bytes(l.lay.hdr, 0, mac)
+		return l.bytes(l.lay.hdr, 0, mac).of("destination Ethernet address")
 	}))
 }
 
 // wlanHost compares an address of an 802.11 header, whose places depend on the frame's type and way.
 func (l *lowerer) wlanHost(mac []byte, dir string) *cond {
-	addr := func(k uint32) *cond { return l.bytes(l.lay.hdr, k, mac) }
+	addr := func(k uint32) *cond { return l.bytes(l.lay.hdr, k, mac).of("802.11 address") }
 	control := func() *expr { return l.linkHeader(0, 1) }
-	isControl := func() *cond { return l.masked(control(), wlanControl, wlanTypeMask) }
+	isControl := func() *cond { return l.masked(control(), wlanControl, wlanTypeMask).of("802.11 frame type") }
 	// hasAddr2 is false for CTS and ACK.
 	hasAddr2 := func() *cond {
-		cts := l.masked(control(), wlanCTS, wlanSubtypeMask)
-		ack := l.masked(control(), wlanACK, wlanSubtypeMask)
+		cts := l.masked(control(), wlanCTS, wlanSubtypeMask).of("802.11 subtype")
+		ack := l.masked(control(), wlanACK, wlanSubtypeMask).of("802.11 subtype")
 		return or(negate(isControl()), and(negate(cts), negate(ack)))
 	}
 	switch dir {
@@ -221,11 +223,11 @@ func (l *lowerer) wlanHost(mac []byte, dir string) *cond {
 	case "addr3":
 		return and(negate(isControl()), addr(16))
 	case "addr4":
-		return and(l.masked(l.linkHeader(1, 1), wlanToDS|wlanFromDS, wlanDirMask), addr(24))
+		return and(l.masked(l.linkHeader(1, 1), wlanToDS|wlanFromDS, wlanDirMask).of("802.11 direction"), addr(24))
 	case "ra":
-		return and(l.set(control(), wlanData), addr(4))
+		return and(l.set(control(), wlanData).of("802.11 data type"), addr(4))
 	case "ta":
-		return and(and(l.set(control(), wlanData), hasAddr2()), addr(10))
+		return and(and(l.set(control(), wlanData).of("802.11 data type"), hasAddr2()), addr(10))
 	}
 	return l.either(dir, func(src bool) *cond {
 		if !src {
@@ -238,10 +240,11 @@ func (l *lowerer) wlanHost(mac []byte, dir string) *cond {
 
 // choose tests one bit of an 802.11 header byte; the condition for its absence comes first.
 func (l *lowerer) choose(k, bit uint32, set, clear *cond) *cond {
-	return or(and(negate(l.set(l.linkHeader(k, 1), bit)), clear), and(l.set(l.linkHeader(k, 1), bit), set))
+	is := func() *cond { return l.set(l.linkHeader(k, 1), bit).of("802.11 frame control") }
+	return or(and(negate(is()), clear), and(is(), set))
 }
 
 // wlanByType is false for control frames.
 func (l *lowerer) wlanByType(data, management *cond) *cond {
-	return and(negate(l.set(l.linkHeader(0, 1), wlanControl)), l.choose(0, wlanData, data, management))
+	return and(negate(l.set(l.linkHeader(0, 1), wlanControl)).of("802.11 control type"), l.choose(0, wlanData, data, management))
 }

@@ -19,7 +19,7 @@ func (l *lowerer) vlan(n *special) *cond {
 	inBand := or(or(l.linkProtocol(n, wire.EtherTypeVLAN), l.linkProtocol(n, wire.EtherTypeQinQ)), l.linkProtocol(n, wire.EtherTypeQinQOld))
 	id := always
 	if n.hasNum {
-		id = l.masked(l.network(0, 2), n.num, 0xfff)
+		id = l.masked(l.network(0, 2), n.num, 0xfff).of("VLAN identifier")
 	}
 	outer := l.lay.vlans == 0 && l.lay.hdr == at(0)
 	l.lay.vlans++
@@ -31,13 +31,13 @@ func (l *lowerer) vlan(n *special) *cond {
 	// The kernel may have taken the outermost tag out of the frame: then it stands in the metadata and
 	// the rest of the frame is where it would be without it. A shift in varVLAN covers both.
 	l.lay.pl.v, l.lay.typ.v = varVLAN, varVLAN
-	present := func() *cond { return l.eq(l.extension(extVLANPresent, 1), 1) }
+	present := func() *cond { return l.eq(l.extension(extVLANPresent, 1), 1).of("VLAN tag taken by the kernel") }
 	shift := &cond{kind: condDo, steps: []step{{v: varVLAN, e: l.constant(4)}}}
 	tagged := or(present(), and(shift, inBand))
 	if !n.hasNum {
 		return tagged
 	}
-	metaID := l.masked(l.extension(extVLANTag, 2), n.num, 0xfff)
+	metaID := l.masked(l.extension(extVLANTag, 2), n.num, 0xfff).of("VLAN identifier taken by the kernel")
 	return and(tagged, or(and(present(), metaID), and(negate(present()), id)))
 }
 
@@ -54,7 +54,7 @@ func (l *lowerer) mpls(n *special) *cond {
 		l.unsupported(n, "mpls")
 	}
 	if n.hasNum {
-		c = and(c, l.masked(l.network(0, 4), n.num<<12, 0xfffff000))
+		c = and(c, l.masked(l.network(0, 4), n.num<<12, 0xfffff000).of("MPLS label"))
 	}
 	l.lay.nl += 4
 	l.lay.nlNoSNAP += 4
@@ -65,7 +65,7 @@ func (l *lowerer) mpls(n *special) *cond {
 func (l *lowerer) pppoes(n *special) *cond {
 	c := l.linkProtocol(n, wire.EtherTypePPPoE)
 	if n.hasNum {
-		c = and(c, l.eq(l.network(2, 2), n.num))
+		c = and(c, l.eq(l.network(2, 2), n.num).of("PPPoE session"))
 	}
 	// The PPP header starts behind the 6 bytes of PPPoE with the protocol number.
 	hdr := offset{l.lay.pl.v, l.lay.pl.k + l.lay.nl + 6}
@@ -82,7 +82,7 @@ func (l *lowerer) tunnel(n *special, port uint32, flags func(*expr) *cond) *cond
 		c := ports(n, portRange{port, port, ipProtocols["udp"]}, "dst")
 		c = and(c, flags(transport(8, 1)))
 		if n.hasNum {
-			c = and(c, l.masked(transport(12, 4), n.num<<8, 0xffffff00))
+			c = and(c, l.masked(transport(12, 4), n.num<<8, 0xffffff00).of("VNI"))
 		}
 		return and(c, &cond{kind: condDo, steps: []step{{v: varScratch, e: start}}})
 	}
@@ -95,6 +95,17 @@ func (l *lowerer) tunnel(n *special, port uint32, flags func(*expr) *cond) *cond
 	return or(c4, c6)
 }
 
+// newHeader takes the variables for where the header inside a tunnel, its type and its payload start.
+func (l *lowerer) newHeader(n *special) (hdr, typ, pl int) {
+	hdr = l.newVars(n, 3)
+	typ, pl = hdr+1, hdr+2
+	inner := "where " + n.kw + " starts its frame"
+	l.call(l.variable(hdr), inner)
+	l.call(l.variable(typ), inner+"'s type")
+	l.call(l.variable(pl), inner+"'s payload")
+	return hdr, typ, pl
+}
+
 // newVars takes n variables.
 func (l *lowerer) newVars(node *special, n int) int {
 	first := l.nvars
@@ -105,15 +116,14 @@ func (l *lowerer) newVars(node *special, n int) int {
 }
 
 func (l *lowerer) geneve(n *special) *cond {
-	c := l.tunnel(n, wire.PortGeneve, func(e *expr) *cond { return l.masked(e, 0, 0xc0) })
-	hdr := l.newVars(n, 3)
-	typ, pl := hdr+1, hdr+2
+	c := l.tunnel(n, wire.PortGeneve, func(e *expr) *cond { return l.masked(e, 0, 0xc0).of("Geneve version") })
+	hdr, typ, pl := l.newHeader(n)
 	start := l.alu(exAdd, l.variable(varScratch), l.constant(l.lay.pl.k+l.lay.nl+8))
 	options := l.alu(exMul, l.alu(exAnd, l.load(start, 0, 1), l.constant(0x3f)), l.constant(4))
 	isEther := l.eq(l.load(start, 2, 2), wire.EtherTypeTEB)
 	plus := func(v int, k uint32) *expr { return l.alu(exAdd, l.variable(v), l.constant(k)) }
 	l.intoTunnel(hdr, typ, pl)
-	return and(c, &cond{kind: condDo, steps: []step{
+	return and(c, &cond{kind: condDo, what: "the header inside " + n.kw, steps: []step{
 		{v: typ, e: l.alu(exAdd, start, l.constant(2))},
 		{v: hdr, e: l.alu(exAdd, l.alu(exAdd, options, l.constant(8)), start)},
 		{v: pl, e: l.variable(hdr)},
@@ -122,12 +132,11 @@ func (l *lowerer) geneve(n *special) *cond {
 }
 
 func (l *lowerer) vxlan(n *special) *cond {
-	c := l.tunnel(n, wire.PortVXLAN, func(e *expr) *cond { return l.eq(e, 0x08) })
-	hdr := l.newVars(n, 3)
-	typ, pl := hdr+1, hdr+2
+	c := l.tunnel(n, wire.PortVXLAN, func(e *expr) *cond { return l.eq(e, 0x08).of("VXLAN flags") })
+	hdr, typ, pl := l.newHeader(n)
 	start := l.alu(exAdd, l.variable(varScratch), l.constant(l.lay.pl.k+l.lay.nl+16))
 	l.intoTunnel(hdr, typ, pl)
-	return and(c, &cond{kind: condDo, steps: []step{
+	return and(c, &cond{kind: condDo, what: "the header inside " + n.kw, steps: []step{
 		{v: hdr, e: start},
 		{v: typ, e: l.alu(exAdd, l.variable(hdr), l.constant(12))},
 		{v: pl, e: l.alu(exAdd, l.variable(hdr), l.constant(14))},

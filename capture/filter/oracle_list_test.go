@@ -259,7 +259,7 @@ type judges struct {
 	expr        string
 	link        capture.LinkType
 	opt, plain  Program
-	ev          *Evaluator
+	ev          *evaluator
 	theirs      Program // optimized by libpcap
 	theirsPlain Program
 	haveOracle  bool
@@ -364,7 +364,7 @@ func judgesFor(o *tcpdump, expr string, link capture.LinkType, opts Options) (*j
 		}
 		j.opt = rejectAll
 	}
-	if j.ev, err = f.Evaluator(link, &opts); err != nil {
+	if j.ev, err = newEvaluator(f, link, &opts); err != nil {
 		return nil, err
 	}
 	if o == nil {

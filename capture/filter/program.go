@@ -42,7 +42,7 @@ func (o *Options) names() Names {
 
 // Compile makes a classic BPF program for a link type. What the link type cannot carry is refused, with a
 // *SyntaxError that says where; so is, unless Options.NoOptimize is set, what provably matches no packet
-// (ErrNeverMatches). opts may be nil. The program has at most MaxInstructions and is accepted by the
+// (a *NeverError, which says what excludes what). opts may be nil. The program has at most MaxInstructions and is accepted by the
 // Linux kernel.
 func (f *Filter) Compile(link capture.LinkType, opts *Options) (Program, error) {
 	if opts == nil {
@@ -59,7 +59,7 @@ func (f *Filter) Compile(link capture.LinkType, opts *Options) (Program, error) 
 	if !opts.NoOptimize {
 		g.optimize(l.pool)
 		if g.entry == g.reject {
-			return Program{}, fmt.Errorf("filter: %w (link type %s)", ErrNeverMatches, link)
+			return Program{}, f.never(link, opts)
 		}
 	}
 	snap := uint32(DefaultSnaplen)
@@ -224,11 +224,16 @@ func (p Program) Match(data []byte, m *Meta) bool { return p.Run(data, m) != 0 }
 
 // MatchFrame runs the program on a captured frame.
 func (p Program) MatchFrame(f *capture.Frame) bool {
+	m := frameMeta(f)
+	return p.Run(f.Data, &m) != 0
+}
+
+func frameMeta(f *capture.Frame) Meta {
 	m := Meta{Length: f.Length, Ifindex: uint32(f.Ifindex)}
 	if f.Direction == capture.DirectionOut {
 		m.PacketType = packetOutgoing
 	}
-	return p.Run(f.Data, &m) != 0
+	return m
 }
 
 // Run runs the program on a frame and returns how many bytes of it are accepted, 0 for none. A load

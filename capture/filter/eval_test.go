@@ -10,10 +10,9 @@ import (
 	"sockwire/raw/wire"
 )
 
-// Evaluator decides on frames by walking the expression itself, without a program. It is slower than a
-// Program, and written apart from the compiler so that the two check each other; it can also say why
-// (see Why). It is safe for concurrent use.
-type Evaluator struct {
+// evaluator decides on frames by walking the expression itself: an independent judge, written apart from the compiler, so
+// that the two check each other.
+type evaluator struct {
 	f    *Filter
 	link capture.LinkType
 	opts Options
@@ -31,13 +30,13 @@ type nameResults struct {
 	macs     map[*prim][6]byte
 }
 
-// Evaluator prepares the expression for a link type. It refuses what Compile refuses, except that a
+// newEvaluator prepares the expression for a link type. It refuses what Compile refuses, except that a
 // filter that matches nothing is evaluated too. opts may be nil.
-func (f *Filter) Evaluator(link capture.LinkType, opts *Options) (*Evaluator, error) {
+func newEvaluator(f *Filter, link capture.LinkType, opts *Options) (*evaluator, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	ev := &Evaluator{f: f, link: link, opts: *opts}
+	ev := &evaluator{f: f, link: link, opts: *opts}
 	if _, _, err := lower(f, link, &ev.opts); err != nil {
 		return nil, err
 	}
@@ -55,22 +54,13 @@ func (f *Filter) Evaluator(link capture.LinkType, opts *Options) (*Evaluator, er
 	return ev, nil
 }
 
-// Eval decides on one frame by walking the expression; see Evaluator for many frames.
-func (f *Filter) Eval(link capture.LinkType, opts *Options, data []byte, m *Meta) (bool, error) {
-	ev, err := f.Evaluator(link, opts)
-	if err != nil {
-		return false, err
-	}
-	return ev.Match(data, m), nil
-}
-
 // Match decides on a frame. m may be nil.
-func (ev *Evaluator) Match(data []byte, m *Meta) bool {
+func (ev *evaluator) Match(data []byte, m *Meta) bool {
 	return ev.start(data, m).run() == yes
 }
 
 // resolve looks up the names once. The lowerer has checked that they are known.
-func (ev *Evaluator) resolve(n node) {
+func (ev *evaluator) resolve(n node) {
 	switch n := n.(type) {
 	case *junction:
 		ev.resolve(n.left)
@@ -82,7 +72,7 @@ func (ev *Evaluator) resolve(n node) {
 	}
 }
 
-func (ev *Evaluator) resolvePrim(n *prim) {
+func (ev *evaluator) resolvePrim(n *prim) {
 	// The lowerer's look-ups are used, but nothing of what it compiles.
 	l := &lowerer{pool: pool{}, opts: &ev.opts, lay: layout{link: capture.LinkEthernet}}
 	switch n.q.typ {
@@ -146,9 +136,9 @@ func (p place) plus(k uint32) place { p.k += k; return p }
 // evaluation is one walk over the expression. A dry walk reads no packet: it only follows how the places
 // of headers shift.
 type evaluation struct {
-	ev  *Evaluator
+	ev  *evaluator
 	dry bool
-	// prepare is set on the one walk that fills in what the Evaluator keeps.
+	// prepare is set on the one walk that fills in what the evaluator keeps.
 	prepare bool
 
 	data []byte
@@ -162,15 +152,12 @@ type evaluation struct {
 	encap        bool
 	layer        *layer // of "anywhere:"
 
-	trace *tracer
-	// field is told of every field on a dry walk, where it is set.
-	field func(what string, p place, size int)
 }
 
 // shortFrame is thrown when a load leaves the captured bytes or a division is by zero.
 type shortFrame struct{ what string }
 
-func (ev *Evaluator) start(data []byte, m *Meta) *evaluation {
+func (ev *evaluator) start(data []byte, m *Meta) *evaluation {
 	e := &evaluation{ev: ev, data: data, link: ev.link}
 	if m != nil {
 		e.meta = *m
@@ -208,12 +195,10 @@ func (e *evaluation) run() (result tri) {
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			s, ok := r.(shortFrame)
-			if !ok {
+			if _, ok := r.(shortFrame); !ok {
 				panic(r)
 			}
 			result = no
-			e.trace.failed(s.what)
 		}
 	}()
 	if e.ev.f.anywhere {
@@ -280,17 +265,10 @@ func (e *evaluation) load(what string, p place, size int) uint32 {
 // check compares a field under a mask: "=" or "<=" or ">=".
 func (e *evaluation) check(what string, p place, size int, mask uint32, op string, want uint32) tri {
 	if e.dry {
-		e.mention(what, p, size)
 		return unknown
 	}
 	got := e.load(what, p, size)
 	return e.compare(what, got&mask, op, want)
-}
-
-func (e *evaluation) mention(what string, p place, size int) {
-	if e.field != nil {
-		e.field(what, p, size)
-	}
 }
 
 func (e *evaluation) compare(what string, got uint32, op string, want uint32) tri {
@@ -310,7 +288,6 @@ func (e *evaluation) compare(what string, got uint32, op string, want uint32) tr
 	default:
 		r = got >= want
 	}
-	e.trace.compared(what, got, op, want, r)
 	return truth(r)
 }
 
@@ -323,11 +300,9 @@ func (e *evaluation) is(what string, p place, size int, want uint32) tri {
 // bit tests whether any bit of the mask is set.
 func (e *evaluation) bit(what string, p place, size int, mask uint32) tri {
 	if e.dry {
-		e.mention(what, p, size)
 		return unknown
 	}
 	got := e.load(what, p, size) & mask
-	e.trace.compared(what, got, "!=", 0, got != 0)
 	return truth(got != 0)
 }
 
@@ -356,7 +331,6 @@ func (e *evaluation) any(conds ...func() tri) tri {
 
 // walk evaluates a node.
 func (e *evaluation) walk(n node) tri {
-	e.trace.enter(n)
 	var r tri
 	switch n := n.(type) {
 	case *junction:
@@ -372,7 +346,6 @@ func (e *evaluation) walk(n node) tri {
 	case *special:
 		r = e.special(n)
 	}
-	e.trace.leave(r)
 	return r
 }
 
@@ -388,11 +361,10 @@ func (e *evaluation) junction(n *junction) tri {
 
 // skip passes a node by: only the shifts it makes count.
 func (e *evaluation) skip(n node) {
-	tr, dry := e.trace, e.dry
-	e.trace.skipped(n)
-	e.trace, e.dry = nil, true
+	dry := e.dry
+	e.dry = true
 	e.walk(n)
-	e.trace, e.dry = tr, dry
+	e.dry = dry
 }
 
 func (e *evaluation) wlan() bool {
@@ -480,7 +452,6 @@ func (e *evaluation) byteTest(n *special) tri {
 	at := e.header(n.num)
 	what := fmt.Sprintf("byte %d", n.num)
 	if e.dry {
-		e.mention(what, at, 1)
 		return unknown
 	}
 	got := e.load(what, at, 1)

@@ -136,7 +136,6 @@ func (e *evaluation) family(v uint32) tri {
 		return no
 	}
 	if e.dry {
-		e.mention("address family", place{}, 4)
 		return unknown
 	}
 	got := e.load("address family", place{}, 4)
@@ -152,6 +151,5 @@ func (e *evaluation) family(v uint32) tri {
 			match = match || got == f || got == swapped
 		}
 	}
-	e.trace.compared("address family", got, "=", families[0], match)
 	return truth(match)
 }

@@ -72,16 +72,7 @@ func (e *evaluation) touch(a arith) {
 		e.touch(a.right)
 	case *load:
 		e.touch(a.index)
-		p := e.base(a)
-		if i, ok := constant(a.index); ok {
-			e.mention(text(a), p.plus(i), int(a.size))
-			return
-		}
-		if p.after != "" {
-			p.after += " and "
-		}
-		p.after += text(a.index)
-		e.mention(text(a), p, int(a.size))
+		e.base(a)
 	}
 }
 

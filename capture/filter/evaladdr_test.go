@@ -81,13 +81,6 @@ func (e *evaluation) way(dir string, test func(src bool) tri) tri {
 	return e.any(src, dst)
 }
 
-func side(src bool, what string) string {
-	if src {
-		return "source " + what
-	}
-	return "destination " + what
-}
-
 func pick(src bool, s, d uint32) uint32 {
 	if src {
 		return s
@@ -236,7 +229,6 @@ func (e *evaluation) wlanMAC(mac [6]byte, dir string) tri {
 // wlanEnd finds the address of one end of the transmission; addr makes the test of an address by its place.
 func (e *evaluation) wlanEnd(src bool, addr func(uint32) func() tri) tri {
 	if e.dry {
-		e.mention("802.11 frame control", e.header(0), 2)
 		for _, k := range []uint32{4, 10, 16, 24} {
 			if src || k != 10 && k != 24 {
 				addr(k)()
@@ -311,7 +303,6 @@ func (e *evaluation) portProto(r portRange, at place) tri {
 		return e.protocol("IP protocol", at, r.proto)
 	}
 	if e.dry {
-		e.mention("IP protocol", at, 1)
 		return unknown
 	}
 	got := e.load("IP protocol", at, 1)
@@ -319,18 +310,15 @@ func (e *evaluation) portProto(r portRange, at place) tri {
 		got = e.layer.protocol
 	}
 	ok := got == 6 || got == 17 || got == 132
-	e.trace.compared("IP protocol", got, "=", 6, ok)
 	return truth(ok)
 }
 
 func (e *evaluation) portIn(r portRange, src bool, behind func(uint32) place) tri {
 	if e.dry {
-		e.mention(side(src, "port"), behind(pick(src, 0, 2)), 2)
 		return unknown
 	}
 	got := e.load(side(src, "port"), behind(pick(src, 0, 2)), 2)
 	ok := got >= r.low && got <= r.high
-	e.trace.compared(side(src, "port"), got, "=", r.low, ok)
 	return truth(ok)
 }
 
