@@ -81,7 +81,7 @@ func (f *Filter) Explain(link capture.LinkType, opts *Options) (*Explanation, er
 	case errors.Is(err, ErrNeverMatches):
 		warning := Warning{1, "no packet can match"}
 		if e := (*NeverError)(nil); errors.As(err, &e) && len(e.Parts) > 0 {
-			warning = Warning{e.Parts[len(e.Parts)-1].Col, "no packet can match: " + e.because()}
+			warning = Warning{e.Parts[len(e.Parts)-1].Col, "no packet can match: " + e.Because()}
 		}
 		x.Warnings = append(x.Warnings, warning)
 		plain := *opts

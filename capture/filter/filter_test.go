@@ -586,10 +586,10 @@ func TestNeverSaysWhatExcludesWhat(t *testing.T) {
 		{"ip and not ip", capture.LinkEthernet, "'ip' and 'not ip' exclude each other"},
 	} {
 		never := MustParse(c.expr).Contradiction(c.link, nil)
-		if never == nil || never.because() != c.want {
+		if never == nil || never.Because() != c.want {
 			t.Errorf("%s: %v, want %s", c.expr, never, c.want)
 		}
-		if _, err := MustParse(c.expr).Compile(c.link, nil); err != nil && (!errors.As(err, &never) || !errors.Is(err, ErrNeverMatches) || never.because() != c.want) {
+		if _, err := MustParse(c.expr).Compile(c.link, nil); err != nil && (!errors.As(err, &never) || !errors.Is(err, ErrNeverMatches) || never.Because() != c.want) {
 			t.Errorf("%s: %v, want %s", c.expr, err, c.want)
 		}
 	}

@@ -22,7 +22,7 @@ type NeverError struct {
 
 func (e *NeverError) Error() string {
 	s := fmt.Sprintf("filter: %v (link type %s)", ErrNeverMatches, e.Link)
-	if because := e.because(); because != "" {
+	if because := e.Because(); because != "" {
 		s += ": " + because
 	}
 	return s
@@ -31,7 +31,8 @@ func (e *NeverError) Error() string {
 // Unwrap returns ErrNeverMatches.
 func (e *NeverError) Unwrap() error { return ErrNeverMatches }
 
-func (e *NeverError) because() string {
+// Because says which parts are to blame, in a few words; it is empty where that is not known.
+func (e *NeverError) Because() string {
 	texts := make([]string, len(e.Parts))
 	for i, p := range e.Parts {
 		texts[i] = "'" + p.Text + "'"
@@ -197,7 +198,7 @@ func (b *blamer) useless(c *cond) []Warning {
 	var out []Warning
 	b.alternatives(c, nil, func(alternative *cond, blamed []*cond) {
 		e := NeverError{Parts: b.parts(blamed)}
-		out = append(out, Warning{alternative.node.where().pos + 1, "this alternative never holds: " + e.because()})
+		out = append(out, Warning{alternative.node.where().pos + 1, "this alternative never holds: " + e.Because()})
 	})
 	return out
 }

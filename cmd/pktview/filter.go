@@ -19,17 +19,18 @@ import (
 // matcher runs the expression on frames of files, which may be of several link types.
 type matcher struct {
 	filter   *filter.Filter
+	warn     func(format string, a ...any) // of what can match nothing; nil says nothing
 	programs sync.Map // capture.LinkType to compiled
 }
 
 type compiled struct {
 	program filter.Program
-	why     *filter.Evaluator
+	why     *filter.Trace
 	never   bool // no frame of this link type can match
 	err     error
 }
 
-func newMatcher(o *options) *matcher { return &matcher{filter: o.filter} }
+func newMatcher(env *cli.Env, o *options) *matcher { return &matcher{filter: o.filter, warn: env.Warnf} }
 
 func (m *matcher) match(f *capture.Frame) (bool, error) {
 	if m.filter == nil {
@@ -52,12 +53,19 @@ func (m *matcher) compile(link capture.LinkType) *compiled {
 		c.never, c.err = true, nil // the file may have frames of other link types
 	}
 	if c.err == nil {
-		c.why, c.err = m.filter.Evaluator(link, nil)
+		c.why, c.err = m.filter.Trace(link, nil)
 	}
 	if c.err != nil {
 		c.err = filterError(c.err)
 	}
-	kept, _ := m.programs.LoadOrStore(link, c)
+	kept, known := m.programs.LoadOrStore(link, c)
+	if !known && c.err == nil && m.warn != nil {
+		if never := m.filter.Contradiction(link, nil); never != nil {
+			m.warn("no packet of link type %v can match: %s", link, never.Because())
+		} else if c.never {
+			m.warn("no packet of link type %v can match", link)
+		}
+	}
 	return kept.(*compiled)
 }
 
@@ -67,7 +75,7 @@ func (m *matcher) appendWhy(b []byte, f *capture.Frame) []byte {
 	if c.err != nil {
 		return b
 	}
-	for line := range strings.Lines(c.why.Why(f.Data, &filter.Meta{Length: f.Length}).String()) {
+	for line := range strings.Lines(c.why.WhyFrame(f).String()) {
 		b = append(append(b, "    "...), line...)
 	}
 	return b
@@ -110,9 +118,13 @@ func liveProgram(o *options, ifname string) (filter.Program, error) {
 	if o.filter == nil {
 		return filter.Program{}, nil
 	}
-	p, err := o.filter.Compile(link, &filter.Options{Live: true, Netmask: netmask(ifname), Snaplen: o.snaplen})
+	opts := &filter.Options{Live: true, Netmask: netmask(ifname), Snaplen: o.snaplen}
+	p, err := o.filter.Compile(link, opts)
 	if err != nil {
 		return p, filterError(err)
+	}
+	if never := o.filter.Contradiction(link, opts); never != nil {
+		return p, filterError(never)
 	}
 	return p, nil
 }

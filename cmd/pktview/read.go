@@ -43,7 +43,7 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 		return convert(ctx, env, o, readers)
 	}
 	start := time.Now()
-	p := &pipeline{o: o, env: env, matcher: newMatcher(o), window: window{o: o}, readers: readers, named: make([]int, len(readers)), src: readers[0], stable: true, enough: enough}
+	p := &pipeline{o: o, env: env, matcher: newMatcher(env, o), window: window{o: o}, readers: readers, named: make([]int, len(readers)), src: readers[0], stable: true, enough: enough}
 	if o.resolve {
 		p.names = newNames(ctx)
 	}
@@ -120,7 +120,7 @@ func readProgress(n uint64, share int64, start time.Time) string {
 
 // convert copies what matches to a file.
 func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.Reader) error {
-	c := &converter{o: o, env: env, matcher: newMatcher(o), window: window{o: o}}
+	c := &converter{o: o, env: env, matcher: newMatcher(env, o), window: window{o: o}}
 	start := time.Now()
 	stop := env.Progress(func() string { return readProgress(c.progress.Load(), 0, start) })
 	defer stop()
