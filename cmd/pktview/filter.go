@@ -20,7 +20,7 @@ import (
 type matcher struct {
 	filter   *filter.Filter
 	warn     func(format string, a ...any) // of what can match nothing; nil says nothing
-	programs sync.Map // capture.LinkType to compiled
+	programs sync.Map                      // capture.LinkType to compiled
 }
 
 type compiled struct {
@@ -30,7 +30,9 @@ type compiled struct {
 	err     error
 }
 
-func newMatcher(env *cli.Env, o *options) *matcher { return &matcher{filter: o.filter, warn: env.Warnf} }
+func newMatcher(env *cli.Env, o *options) *matcher {
+	return &matcher{filter: o.filter, warn: env.Warnf}
+}
 
 func (m *matcher) match(f *capture.Frame) (bool, error) {
 	if m.filter == nil {
