@@ -114,6 +114,9 @@ func TestProofWins(t *testing.T) {
 			[]end{answered}, nil},
 		{"an error that quotes 8 bytes, then one that quotes all", func(q []byte) [][]packet.Layer { return [][]packet.Layer{hostUnreachable(q[:28]), hostUnreachable(q)} },
 			[]end{unproven, {outcome: probe.Refused, cause: probe.NetworkError, revised: true, was: probe.Refused}}, nil},
+		{"an error that says that the echo was too large for what it fits", func(q []byte) [][]packet.Layer {
+			return [][]packet.Layer{{&packet.ICMPv4{Type: wire.ICMPv4Unreachable, Code: 4, MTU: 84}, packet.Payload(slices.Clone(q))}, echoReply(q)}
+		}, []end{unproven, revised(probe.Refused)}, nil},
 		{"a damaged copy without the cookie", func(q []byte) [][]packet.Layer { return [][]packet.Layer{damagedCopy(q, 10), echoReply(q)} },
 			[]end{corruptUnproven, revised(probe.Corrupt)}, []end{answered}},
 		{"a damaged copy with the cookie", func(q []byte) [][]packet.Layer { return [][]packet.Layer{damagedCopy(q, 40), echoReply(q)} },
@@ -362,6 +365,36 @@ func TestOneAddressOneName(t *testing.T) {
 		}
 		if ours != 5 || report.ClockSteps != 0 {
 			t.Errorf("%d answers of this host, %d clock steps", ours, report.ClockSteps)
+		}
+	})
+}
+
+// TestUnknownErrorSix has a host send an ICMPv6 error of a type that nobody has defined and no answer: it ends nothing.
+func TestUnknownErrorSix(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	allowPing(t, a)
+	const unassigned = 5
+	var c *Conn
+	answerEchoes(t, b, func(request []byte, m Meta) []packet.Layer {
+		message, err := packet.Append(nil, &packet.ICMPv6{Type: unassigned}, packet.Payload(slices.Clone(request)))
+		if err == nil {
+			err = c.WritePacket(message, m.From)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		return nil
+	})
+	c = open(t, b, ICMPv6, nil)
+	sockets(t, func(t *testing.T, kind SocketKind) {
+		echoes, _ := ping(t, a, &Pinger{Count: 3, Interval: time.Millisecond, Timeout: 200 * time.Millisecond, Socket: kind}, one(b.Addr6()))
+		if len(echoes) != 3 {
+			t.Errorf("%+v", echoes)
+		}
+		for _, e := range echoes {
+			if e.Outcome != probe.Lost {
+				t.Errorf("%+v", e)
+			}
 		}
 	})
 }

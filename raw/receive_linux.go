@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 
 	"sockwire/raw/cmsg"
@@ -229,7 +231,9 @@ func (c *codec) contents(f *found, e *Echo) {
 func (r *Run) refused(n uint64, s *slot, about Echo) {
 	e := r.echo(n, s)
 	e.From, e.Type, e.Code, e.MTU, e.Err, e.Local, e.TTL, e.TOS = about.From, about.Type, about.Code, about.MTU, about.Err, about.Local, about.TTL, about.TOS
-	e.Outcome, e.Cause, e.Unproven = probe.Refused, probe.NetworkError, about.Unproven
+	e.Outcome, e.Cause = probe.Refused, probe.NetworkError
+	// An error contradicts itself if it says that the echo was too large for an MTU that it fits.
+	e.Unproven = about.Unproven || about.MTU >= r.packetSize(s)
 	if r.unresolved(s, &e) {
 		e.Outcome, e.Cause = probe.Lost, probe.Unresolved
 	}
@@ -240,6 +244,15 @@ func (r *Run) refused(n uint64, s *slot, about Echo) {
 		r.revise(s, &e)
 	}
 	// Else it is known: the error queue and the raw socket both tell.
+}
+
+// packetSize is the length of the IP packet of an echo.
+func (r *Run) packetSize(s *slot) int {
+	header := ipv4.HeaderLen + len(r.p.Options)
+	if s.target.Is6() {
+		header = ipv6.HeaderLen
+	}
+	return header + len(r.link(s.target).codec.template)
 }
 
 // unresolved tells whether an ICMP error is this host's own word that it has not found the link-layer address of the next
@@ -307,7 +320,7 @@ func (r *Run) takeError(l *link, m *cmsg.Message) {
 	if i.Error.OffenderScope != 0 {
 		e.From = e.From.WithZone(r.local.zone(i.Error.OffenderScope, s.target))
 	}
-	if !l.codec.six && !e.Local && !l.codec.isError(e.Type) {
+	if !e.Local && !l.codec.isError(e.Type) {
 		return
 	}
 	r.refused(f.n, s, e)
