@@ -486,16 +486,25 @@ func (c *Conn) Datagrams(ctx context.Context) iter.Seq2[Datagram, error] {
 
 // readUntil has ctx end waiting receives. The function it returns undoes that.
 func (c *Conn) readUntil(ctx context.Context) (stop func()) {
+	return until(ctx, c.nc.SetReadDeadline)
+}
+
+// writeUntil has ctx end sends that wait for room.
+func (c *Conn) writeUntil(ctx context.Context) (stop func()) {
+	return until(ctx, c.nc.SetWriteDeadline)
+}
+
+func until(ctx context.Context, setDeadline func(time.Time) error) (stop func()) {
 	done := make(chan struct{})
 	off := context.AfterFunc(ctx, func() {
-		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+		_ = setDeadline(time.Unix(1, 0))
 		close(done)
 	})
 	return func() {
 		if !off() {
 			<-done
 		}
-		_ = c.nc.SetReadDeadline(time.Time{})
+		_ = setDeadline(time.Time{})
 	}
 }
 

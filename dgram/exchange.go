@@ -50,10 +50,11 @@ func (c *Conn) Exchange(ctx context.Context, request []byte, to Addr, how *Excha
 	}
 	peer = c.zones.canonical(peer)
 	defer c.readUntil(ctx)()
+	defer c.writeUntil(ctx)()
 	start, wait := time.Now(), e.Timeout
 	for try := 1; try <= e.Tries; try++ {
 		sent := time.Now()
-		if err := c.Send(request, to); err != nil {
+		if err := c.Send(request, to); err != nil && ctx.Err() == nil {
 			return Answer{}, err
 		}
 		_ = c.nc.SetReadDeadline(sent.Add(wait))

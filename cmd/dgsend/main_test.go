@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -269,4 +271,100 @@ func TestInterruptedInput(t *testing.T) {
 		}
 		w.Close()
 	}
+}
+
+// The same where it waits for a peer that does not read, and for answers that do not come.
+func TestInterruptedWaits(t *testing.T) {
+	deaf, err := dgram.Listen(t.Context(), "unixgram", filepath.Join(t.TempDir(), "deaf"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deaf.Close()
+	for name, tt := range map[string]struct {
+		args []string
+		full bool
+	}{
+		"for room":            {[]string{"-c", "100000", deaf.LocalAddr().String(), "x"}, true},
+		"for room to ask":     {[]string{"-c", "100000", "-r", "1", "--wait", "1ms", "--tries", "1", deaf.LocalAddr().String(), "x"}, true},
+		"for a second answer": {[]string{"-r", "2", "--wait", "1h", echoServer(t), "x"}, false},
+		"for the answer":      {[]string{"-r", "1", "--wait", "1h", deaf.LocalAddr().String(), "x"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			var out syncBuffer
+			code := make(chan int)
+			go func() {
+				code <- run(ctx, append([]string{"--json"}, tt.args...), strings.NewReader(""), &out, io.Discard)
+			}()
+			if tt.full {
+				fillUp(t, deaf)
+			} else {
+				time.Sleep(50 * time.Millisecond) // to be well into the wait; any moment must do
+			}
+			cancel(cli.ErrInterrupted)
+			select {
+			case got := <-code:
+				if got != 1 || !strings.Contains(out.String(), `"type":"summary"`) {
+					t.Errorf("exit %d\n%.2000s", got, out.String())
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatal("it goes on waiting")
+			}
+			for b := deaf.NewBatch(64, 10); ; {
+				if ds, err := deaf.TryReceiveBatch(b); err != nil || len(ds) == 0 {
+					break
+				}
+			}
+		})
+	}
+}
+
+// fillUp waits until a Unix socket's queue is full.
+func fillUp(t *testing.T, c *dgram.Conn) {
+	t.Helper()
+	probe, err := dgram.Dial(t.Context(), "unixgram", c.LocalAddr().Unix, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer probe.Close()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		if errors.Is(probe.TrySend(dgram.Message{Payload: []byte("y")}), dgram.ErrNoRoom) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("there is always room")
+		}
+	}
+}
+
+func echoServer(t *testing.T) string {
+	t.Helper()
+	c, err := dgram.Listen(t.Context(), "udp4", "127.0.0.1:0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() { c.Close(); <-done })
+	go func() {
+		defer close(done)
+		_ = c.Serve(t.Context(), 1, func(_ context.Context, d *dgram.Datagram) { _ = c.Reply(d, d.Payload) })
+	}()
+	return c.LocalAddr().String()
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
 }

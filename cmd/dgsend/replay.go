@@ -242,7 +242,7 @@ func (s *sender) replay(ctx context.Context) error {
 			err = p.expect(ctx, d)
 		} else {
 			p.pause(ctx, start, d.at)
-			err = p.request(d)
+			err = p.request(ctx, d)
 		}
 		if err != nil {
 			return err
@@ -281,7 +281,7 @@ func (p *replayer) pause(ctx context.Context, start time.Time, at time.Duration)
 	}
 }
 
-func (p *replayer) request(d recorded) error {
+func (p *replayer) request(ctx context.Context, d recorded) error {
 	payload := d.payload
 	if offset, size := transactionID(payload, p.port); size > 0 && p.o.replay.newIDs {
 		old := idOf(payload, p.port)
@@ -294,7 +294,7 @@ func (p *replayer) request(d recorded) error {
 		copy(payload[offset:], p.fresh[old])
 	}
 	p.asked[idOf(payload, p.port)] = moment{d.at, time.Now()}
-	if err := p.transmit(payload); err != nil {
+	if err := p.transmit(ctx, payload); err != nil {
 		return err
 	}
 	return p.told()
@@ -312,7 +312,7 @@ func (p *replayer) expect(ctx context.Context, d recorded) error {
 	if ok {
 		c.RecordedRTT = (d.at - asked.recorded).Nanoseconds()
 	}
-	got, err := p.await(want)
+	got, err := p.await(ctx, want)
 	switch {
 	case err == nil:
 		p.sum.Answers++
@@ -328,6 +328,8 @@ func (p *replayer) expect(ctx context.Context, d recorded) error {
 				p.failure = fmt.Errorf("answer %d differs from the recorded one: %w", c.Number, cli.ErrNo)
 			}
 		}
+	case ctx.Err() != nil:
+		return errStopped
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		p.unanswered(fmt.Errorf("answer %d did not come", c.Number))
 	default:
@@ -351,7 +353,7 @@ func (p *replayer) restore(got, want []byte) {
 }
 
 // await returns the answer with a transaction id, or the next one where there is no id.
-func (p *replayer) await(id string) (dgram.Datagram, error) {
+func (p *replayer) await(ctx context.Context, id string) (dgram.Datagram, error) {
 	for i, d := range p.waiting {
 		if idOf(d.Payload, p.port) == id {
 			p.waiting = append(p.waiting[:i], p.waiting[i+1:]...)
@@ -362,7 +364,7 @@ func (p *replayer) await(id string) (dgram.Datagram, error) {
 	if p.o.waitSet {
 		wait = p.o.wait
 	}
-	_ = p.conn.SetReadDeadline(time.Now().Add(wait))
+	p.waitUntil(ctx, time.Now().Add(wait))
 	defer p.conn.SetReadDeadline(time.Time{})
 	for {
 		d, err := p.conn.Receive(p.buf)

@@ -59,6 +59,11 @@ func send(ctx context.Context, env *cli.Env, o *options) error {
 		return err
 	}
 	defer s.conn.Close()
+	// The end of ctx ends a wait for room, which a peer that does not read may make long, and one for answers.
+	defer context.AfterFunc(ctx, func() {
+		past := time.Unix(1, 0)
+		_, _ = s.conn.SetWriteDeadline(past), s.conn.SetReadDeadline(past)
+	})()
 	start := time.Now()
 	var err error
 	if o.replay.file != "" {
@@ -183,19 +188,30 @@ func (s *sender) one(ctx context.Context, b []byte) error {
 	if s.o.reply > 0 {
 		return s.ask(ctx, b)
 	}
-	if err := s.transmit(b); err != nil {
+	if err := s.transmit(ctx, b); err != nil {
 		return err
 	}
 	return s.told()
 }
 
+// waitUntil has receives wait until t, or until ctx ends.
+func (s *sender) waitUntil(ctx context.Context, t time.Time) {
+	_ = s.conn.SetReadDeadline(t)
+	if ctx.Err() != nil {
+		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // as was done before, perhaps
+	}
+}
+
 // transmit sends b and accounts for it.
-func (s *sender) transmit(b []byte) error {
+func (s *sender) transmit(ctx context.Context, b []byte) error {
 	var err error
 	if len(s.files) > 0 {
 		_, err = s.conn.SendAll([]dgram.Message{{Payload: b, To: s.to, Files: s.files}})
 	} else {
 		err = s.conn.Send(b, s.to)
+	}
+	if err != nil && ctx.Err() != nil {
+		return errStopped
 	}
 	if err != nil {
 		return err
@@ -281,12 +297,12 @@ func (s *sender) ask(ctx context.Context, b []byte) error {
 	case errors.As(err, &told):
 		s.report(told)
 		return errStopped
+	case ctx.Err() != nil:
+		return errStopped
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.sum.Retries += o.tries - 1
 		s.unanswered(err)
 		return nil
-	case ctx.Err() != nil:
-		return errStopped
 	default:
 		return err
 	}
@@ -307,7 +323,7 @@ func (s *sender) unanswered(err error) {
 // more waits for n further answers, for as long as a first try waits.
 func (s *sender) more(ctx context.Context, how *dgram.Exchange, n int) error {
 	start := time.Now()
-	_ = s.conn.SetReadDeadline(start.Add(how.Timeout))
+	s.waitUntil(ctx, start.Add(how.Timeout))
 	defer s.conn.SetReadDeadline(time.Time{})
 	for n > 0 && ctx.Err() == nil {
 		d, err := s.conn.Receive(s.buf)
@@ -315,6 +331,8 @@ func (s *sender) more(ctx context.Context, how *dgram.Exchange, n int) error {
 		switch {
 		case errors.As(err, &told):
 			s.report(told)
+			return errStopped
+		case ctx.Err() != nil:
 			return errStopped
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			s.unanswered(fmt.Errorf("%d of %d answers did not come within %v", n, s.o.reply, how.Timeout))
