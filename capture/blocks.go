@@ -165,7 +165,7 @@ func (r *Reader) describe(b *Block, body []byte) error {
 			c.offset = int64(b.order.Uint64(v))
 		}
 	}
-	i.Resolution = c.resolution()
+	i.Resolution, i.TimeOffset = c.resolution(), c.offset
 	size := costInterface + len(i.Name) + len(i.Description) + len(i.Filter) + cost(i.Comments)
 	if err := r.charge(b.Offset, size, "interfaces"); err != nil {
 		return err
@@ -193,11 +193,20 @@ func (r *Reader) enhanced(b *Block, body []byte, little bool) error {
 	}
 	f := &b.Frame
 	f.Length = int(length)
-	f.Time = r.state[f.Interface].clock.time(uint64(high)<<32 | uint64(low))
+	f.Time = r.time(b, uint64(high)<<32|uint64(low))
 	if len(b.options) >= 4 {
 		return r.packetOptions(b)
 	}
 	return nil
+}
+
+// time is the time of a packet that has the stamp ts.
+func (r *Reader) time(b *Block, ts uint64) time.Time {
+	t := r.state[b.Frame.Interface].clock.time(ts)
+	if sec := t.Unix(); sec > lastSecond || sec < -lastSecond {
+		r.oddTime(b.Offset)
+	}
+	return t
 }
 
 // oldPacket reads the obsolete Packet Block.
@@ -210,7 +219,7 @@ func (r *Reader) oldPacket(b *Block, body []byte) error {
 	}
 	f := &b.Frame
 	f.Length = int(b.order.Uint32(body[16:]))
-	f.Time = r.state[f.Interface].clock.time(uint64(b.order.Uint32(body[4:]))<<32 | uint64(b.order.Uint32(body[8:])))
+	f.Time = r.time(b, uint64(b.order.Uint32(body[4:]))<<32|uint64(b.order.Uint32(body[8:])))
 	if drops := b.order.Uint16(body[2:]); drops != 0xffff { // which means unknown
 		f.Drops = uint64(drops)
 	}

@@ -73,6 +73,7 @@ type Interface struct {
 	Link        LinkType // of every frame of this interface
 	Snaplen     int      // the longest Data, 0 for no limit
 	Resolution  time.Duration
+	TimeOffset  int64    // seconds: the format counts times from here, 0 for 1970; they cannot be earlier
 	Filter      string   // the filter expression that was in force, if known; outside text
 	Comments    []string // that a file carries on the interface; outside text
 }

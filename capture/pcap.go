@@ -51,7 +51,7 @@ func (w *Writer) record(f *Frame) error {
 	if !f.Time.IsZero() {
 		s := f.Time.Unix()
 		if s < 0 {
-			return errTooEarly
+			return fmt.Errorf("pcap cannot hold a time before 1970, %v: write pcapng", f.Time.UTC())
 		}
 		if s > math.MaxUint32 {
 			return fmt.Errorf("time %v is beyond what pcap holds: write pcapng", f.Time)

@@ -154,6 +154,9 @@ func (c clock) split(ts uint64) (sec, nsec uint64) {
 	return 0, 0
 }
 
+// lastSecond is the end of the year 9999, beyond which nobody writes times.
+const lastSecond = 253402300799
+
 // resolution returns the length of a unit, at least a nanosecond.
 func (c clock) resolution() time.Duration {
 	_, nsec := c.split(1)

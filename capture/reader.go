@@ -29,6 +29,9 @@ type Reader struct {
 	cancel  context.CancelCauseFunc // ends a read that waits; nil where none does
 	err     error                   // that ends the file, returned from then on
 
+	oddTimes uint64
+	firstOdd int64 // offset of the first
+
 	memory budget
 	held   budget
 	onDisk int64 // length of a regular file when it was opened
@@ -84,6 +87,9 @@ func (b *Block) Options() iter.Seq2[uint16, []byte] { return options(b.options, 
 
 // Order returns the byte order of the block's section.
 func (b *Block) Order() binary.ByteOrder { return b.order }
+
+// Name returns the file's name, empty for New.
+func (r *Reader) Name() string { return r.name }
 
 // Format returns the file's format.
 func (r *Reader) Format() Format { return r.format }
@@ -373,6 +379,24 @@ func linkFromFile(l LinkType) LinkType {
 	return l
 }
 
+// oddFraction returns the nanoseconds that a fraction of a second means that is no fraction in the file's unit: one that fits
+// nanoseconds is that, in a file whose header says microseconds, and no other moves the time into another second.
+func (r *Reader) oddFraction(offset int64, frac uint32) (nsec uint32) {
+	r.oddTime(offset)
+	return min(frac, 999_999_999)
+}
+
+func (r *Reader) oddTime(offset int64) {
+	if r.oddTimes++; r.oddTimes == 1 {
+		r.firstOdd = offset
+	}
+}
+
+// OddTimes returns how many packets so far had a time that cannot be meant as it stands: a fraction of a second that is more
+// than one, or a time later than any clock tells. It also returns where the first of them is. The fraction of a file of
+// microseconds is then taken for nanoseconds if it can be, else as the end of its second.
+func (r *Reader) OddTimes() (n uint64, first int64) { return r.oddTimes, r.firstOdd }
+
 // nextRecord reads a pcap record and returns its bytes.
 func (r *Reader) nextRecord(f *Frame) ([]byte, error) {
 	if r.err != nil {
@@ -409,11 +433,14 @@ func (r *Reader) nextRecord(f *Frame) ([]byte, error) {
 	if r.in.src == nil {
 		r.forget()
 	}
-	if h.nano {
-		f.Time = time.Unix(int64(sec), int64(frac))
-	} else {
-		f.Time = time.Unix(int64(sec), int64(frac)*1000)
+	nsec := frac
+	switch {
+	case !h.nano && frac < 1_000_000:
+		nsec *= 1000
+	case !h.nano || frac >= 1_000_000_000:
+		nsec = r.oddFraction(r.in.offset()-int64(len(b)), frac)
 	}
+	f.Time = time.Unix(int64(sec), int64(nsec))
 	f.Data = b[head:]
 	f.Length = int(length)
 	f.Interface = 0

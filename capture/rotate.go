@@ -20,9 +20,10 @@ type Rotation struct {
 
 // Rotator writes frames to a row of files. Each is a whole capture: every file begins with the interfaces.
 // The names are made of the given one, the time at which the file was begun and a running number, such as
-// dump-20260102T150405-00001.pcapng.zst for dump.pcapng.zst, so they sort by time. A file that exists is
-// never written over, also after a crash and a new start; a finished file is on the disk before the next
-// one is begun. It is not safe for concurrent use.
+// dump-20260102T150405-00001.pcapng.zst for dump.pcapng.zst, so they sort by time. With Rotation.Every, a name that
+// holds conversions of strftime(3), such as dump-%H%M.pcap, gets the local time instead, and a number only where such a
+// file exists. A file that exists is never written over, also after a crash and a new start; a finished file is on the
+// disk before the next one is begun. It is not safe for concurrent use.
 type Rotator struct {
 	name     string
 	config   WriterConfig
@@ -84,7 +85,11 @@ func (r *Rotator) begin() error {
 
 // create makes a file that was not there before.
 func (r *Rotator) create() (*os.File, error) {
-	dir, base := filepath.Split(r.name)
+	name := r.name
+	if r.rotation.Every > 0 {
+		name = strftime(name, r.now())
+	}
+	dir, base := filepath.Split(name)
 	stem, ext := base, ""
 	for {
 		e := strings.ToLower(filepath.Ext(stem))
@@ -94,9 +99,18 @@ func (r *Rotator) create() (*os.File, error) {
 		ext = stem[len(stem)-len(e):] + ext
 		stem = stem[:len(stem)-len(e)]
 	}
-	for {
+	timed := name != r.name
+	if !timed {
+		stem += "-" + r.now().UTC().Format("20060102T150405")
+	}
+	for again := 0; ; again++ {
 		r.number++
-		name := fmt.Sprintf("%s%s-%s-%05d%s", dir, stem, r.now().UTC().Format("20060102T150405"), r.number, ext)
+		switch {
+		case !timed:
+			name = fmt.Sprintf("%s%s-%05d%s", dir, stem, r.number, ext)
+		case again > 0:
+			name = fmt.Sprintf("%s%s-%05d%s", dir, stem, again, ext)
+		}
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if errors.Is(err, fs.ErrExist) {
 			continue

@@ -77,6 +77,7 @@ type Writer struct {
 	started bool
 	buf     []byte
 	err     error
+	broken  bool // the output has failed, not a frame
 	written int64
 	ifs     []writerInterface
 	copied  copiedSection
@@ -149,7 +150,7 @@ func (w *Writer) addInterface(i *Interface) error {
 		return nil
 	}
 	w.start()
-	c := clock{power: 9}
+	c := clock{power: 9, offset: i.TimeOffset}
 	if i.Resolution == time.Microsecond {
 		c.power = 6
 	}
@@ -161,6 +162,9 @@ func (w *Writer) addInterface(i *Interface) error {
 	w.textOption(OptionName, i.Name)
 	w.textOption(OptionDescription, i.Description)
 	w.option(OptionResolution, []byte{c.power})
+	if c.offset != 0 {
+		w.uint64Option(OptionTimeOffset, uint64(c.offset))
+	}
 	if i.Filter != "" {
 		w.option(OptionFilter, append([]byte{0}, i.Filter[:min(len(i.Filter), math.MaxUint16-1)]...)) // 0: a libpcap expression
 	}
@@ -283,7 +287,7 @@ func (w *Writer) Write(f *Frame) error {
 	return w.room()
 }
 
-var errTooEarly = errors.New("a time before 1970 cannot be written")
+var errTooEarly = errors.New("a time before the first that its interface counts from (Interface.TimeOffset) cannot be written")
 
 // packet writes f as a packet block of the section's interface i. Options, if not nil, are those of the
 // block it was read from and are kept as they are.
@@ -456,6 +460,7 @@ func (w *Writer) emit(b []byte) error {
 	}
 	n, err := out.Write(b)
 	if err != nil {
+		w.broken = true
 		// A full disk: the file is to end with a whole frame.
 		if whole := w.whole(b[:n]); w.file != nil && w.packer == nil && w.file.Truncate(w.written+int64(whole)) == nil {
 			n = whole
@@ -510,6 +515,7 @@ func (w *Writer) Flush() error {
 	}
 	if w.packer != nil {
 		if err := w.packer.Flush(); err != nil {
+			w.broken = true
 			return w.fail(err)
 		}
 	}
@@ -520,6 +526,11 @@ func (w *Writer) Flush() error {
 // is still a valid one.
 func (w *Writer) Close() error {
 	err := w.Flush()
+	if err != nil && !w.broken { // a frame that cannot be written; those before it can
+		if w.err = nil; w.Flush() == nil {
+			w.err = err
+		}
+	}
 	if w.packer != nil {
 		if cerr := w.packer.Close(); err == nil && cerr != nil {
 			err = w.fail(cerr)

@@ -266,6 +266,77 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+// TestTimesBefore1970: the digits below a second count away from 0, as the number does.
+func TestTimesBefore1970(t *testing.T) {
+	var p Packet
+	var d Decoder
+	for _, c := range []struct {
+		at                  time.Time
+		epoch, clock, stamp string
+	}{
+		{time.Unix(0, -100_000_000), "-0.100000000", "23:59:59.900000000", "1969-12-31T23:59:59.900000000Z"},
+		{time.Unix(-1, 0), "-1.000000000", "23:59:59.000000000", "1969-12-31T23:59:59.000000000Z"},
+		{time.Unix(-2, 1), "-1.999999999", "23:59:58.000000001", "1969-12-31T23:59:58.000000001Z"},
+		{time.Unix(-86400, 500_000_000), "-86399.500000000", "00:00:00.500000000", "1969-12-31T00:00:00.500000000Z"},
+		{time.Unix(0, 0), "0.000000000", "00:00:00.000000000", "1970-01-01T00:00:00.000000000Z"},
+		{time.Unix(0, 1), "0.000000001", "00:00:00.000000001", "1970-01-01T00:00:00.000000001Z"},
+	} {
+		f := tcpFrame(t)
+		f.Time = c.at
+		d.Decode(f, &p)
+		for format, want := range map[TimeFormat]string{TimeEpoch: c.epoch, TimeClock: c.clock, TimeDate: c.stamp[:10] + " " + c.clock} {
+			r := Printer{Time: format, Location: time.UTC, Nanoseconds: true}
+			for range 2 { // the second is remembered
+				if got := string(r.AppendLine(nil, &p)); !strings.HasPrefix(got, want+" ") {
+					t.Errorf("%v in format %d: %s", c.at, format, got)
+				}
+			}
+		}
+		var r Printer
+		if got := string(r.AppendJSON(nil, &p)); !strings.Contains(got, c.stamp) {
+			t.Errorf("%v: %s", c.at, got)
+		}
+	}
+	// Times that only a file can hold are printed, whatever they are.
+	var h History
+	for _, at := range []time.Time{time.Unix(1<<61, 0), time.Unix(-1<<61, 999), time.Unix(1<<61, 1)} {
+		f := tcpFrame(t)
+		f.Time = at
+		d.Decode(f, &p)
+		h.Add(&p)
+		for format := TimeClock; format <= TimeFirst; format++ {
+			r := Printer{Time: format, Location: time.UTC}
+			if got := string(r.AppendLine(nil, &p)); strings.ContainsFunc(got, func(c rune) bool { return c < ' ' || c > '~' }) {
+				t.Errorf("%v in format %d: %q", at, format, got)
+			}
+			r.AppendJSON(nil, &p)
+		}
+	}
+}
+
+// TestCookedLine: a line names interface and direction once.
+func TestCookedLine(t *testing.T) {
+	ip := strings.ReplaceAll(echo, " ", "")
+	for kind, word := range []string{"In", "B", "M", "P", "Out"} {
+		f := frame(t, capture.LinkLinuxSLL2, fmt.Sprintf("0800 0000 00000002 0001 %02x 06 0200000000010000", kind)+ip)
+		f.Direction = capture.DirectionIn
+		if word == "Out" {
+			f.Direction = capture.DirectionOut
+		}
+		var d Decoder
+		var p Packet
+		d.Decode(f, &p)
+		r := Printer{Time: TimeNone, Names: []string{"va"}}
+		if got := string(r.AppendLine(nil, &p)); !strings.HasPrefix(got, "va "+word+" IP 10.0.0.1 > ") {
+			t.Errorf("named: %s", got)
+		}
+		r.Names = nil
+		if got := string(r.AppendLine(nil, &p)); !strings.HasPrefix(got, "ifindex 2 "+word+" IP 10.0.0.1 > ") {
+			t.Errorf("not named: %s", got)
+		}
+	}
+}
+
 // TestBatches decodes and renders batches on several goroutines with the one step in between that needs order,
 // and expects what a single goroutine prints.
 func TestBatches(t *testing.T) {

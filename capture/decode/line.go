@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"math"
 	"time"
 
 	"sockwire/capture"
@@ -120,6 +121,10 @@ func (r *Printer) appendTime(b []byte, p *Packet) []byte {
 		return append(b, "(no time) "...)
 	}
 	sec := t.Unix()
+	if r.Time == TimeEpoch && sec < 0 && t.Nanosecond() > 0 { // the fraction of a negative number goes away from 0
+		b = appendInt(append(b, '-'), int(-(sec + 1)))
+		return append(r.appendFraction(b, int(time.Second)-t.Nanosecond()), ' ')
+	}
 	if c := &r.clock; c.n == 0 || sec != c.at {
 		c.at, c.n = sec, len(r.appendSecond(c.text[:0], t, sec))
 	}
@@ -157,7 +162,7 @@ func (r *Printer) appendFraction(b []byte, ns int) []byte {
 
 func (r *Printer) appendDuration(b []byte, d time.Duration) []byte {
 	if d < 0 {
-		b, d = append(b, '-'), -d
+		b, d = append(b, '-'), -max(d, -math.MaxInt64)
 	}
 	s := int64(d / time.Second)
 	h, m := s/3600, s/60%60
@@ -172,6 +177,9 @@ func (r *Printer) appendInterface(b []byte, p *Packet) []byte {
 	if i := p.Frame.Interface; uint(i) < uint(len(r.Names)) {
 		b = AppendEscaped(b, []byte(r.Names[i]))
 		b = append(b, ' ')
+	}
+	if p.n > 0 && (p.layers[0].Type == TypeSLL || p.layers[0].Type == TypeSLL2) {
+		return b // appendCooked tells the direction
 	}
 	switch p.Frame.Direction {
 	case capture.DirectionIn:
@@ -306,8 +314,10 @@ func (r *Printer) appendCooked(b []byte, p *Packet, i int) []byte {
 	var addr []byte
 	if h := p.SLL2(i); h != nil {
 		kind, protocol, addr = uint16(h.PacketType()), h.Protocol(), h.Address()
-		b = append(b, "ifindex "...)
-		b = append(appendUint(b, uint64(h.Ifindex())), ' ')
+		if r.Names == nil {
+			b = append(b, "ifindex "...)
+			b = append(appendUint(b, uint64(h.Ifindex())), ' ')
+		}
 	} else {
 		h := p.SLL(i)
 		kind, protocol, addr = h.PacketType(), h.Protocol(), h.Address()

@@ -108,7 +108,7 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVar(&o.immediate, "immediate-mode", false, "hand over each packet at once; the default when packets are printed")
 	f.BoolVar(&o.deviceTime, "device-time", false, "use the time stamps of the device's own clock")
 	f.StringVarP(&o.sizeFlag, "rotate-size", "C", "", "begin a new file after `SIZE`; a bare number is millions of bytes, as in tcpdump")
-	cli.DurationVar(f, &o.rotation.Every, "rotate-time", "G", 0, "begin a new file every `TIME`")
+	cli.DurationVar(f, &o.rotation.Every, "rotate-time", "G", 0, "begin a new file every `TIME`; conversions of strftime(3) in the name, such as %H%M, get the time")
 	f.Int64Var(&o.rotation.Count, "rotate-count", 0, "begin a new file after `N` packets")
 	f.IntVarP(&o.rotation.Keep, "keep-files", "W", 0, "keep the newest `N` files of -C, -G and --rotate-count")
 	f.CountVarP(&o.timeCount, "time", "t", "how times are printed: -t not, -tt since 1970, -ttt since the packet before, -tttt with the date, -ttttt since the first")

@@ -60,6 +60,7 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 	if o.stats != "" {
 		printStats(env, o, &p.stats)
 	}
+	warnTimes(env, readers)
 	if o.json {
 		env.Stdout.JSON(fileSummary{"summary", p.matched, p.read.Load(), p.bytes, p.drops, time.Since(start).Nanoseconds()})
 	}
@@ -70,6 +71,16 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 		return cli.ErrNo
 	}
 	return nil
+}
+
+// warnTimes says of times that cannot be meant as they stand.
+func warnTimes(env *cli.Env, readers []*capture.Reader) {
+	for _, r := range readers {
+		if n, at := r.OddTimes(); n > 0 {
+			env.Warnf("%s: the time of %s cannot be as it stands, first at byte %d: a fraction beyond a second is read as nanoseconds",
+				r.Name(), plural(n, "packet"), at)
+		}
+	}
 }
 
 // keepInputs refuses to write over a file that is read.
@@ -131,6 +142,7 @@ func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.R
 		return c.copyFrames(ctx, readers)
 	})
 	stop()
+	warnTimes(env, readers)
 	if err == nil || c.closed {
 		c.summary(start)
 	}

@@ -181,6 +181,9 @@ func (r *recorded) end(ctx context.Context, env *cli.Env) error {
 	if r.unedited > 0 {
 		env.Warnf("%d of %d packets lack a layer that --edit names, and keep what it would have changed there", r.unedited, r.edited+r.unedited)
 	}
+	if n, at := r.file.OddTimes(); n > 0 {
+		env.Warnf("the time of %d packets cannot be as it stands, first at byte %d: a fraction beyond a second is read as nanoseconds", n, at)
+	}
 	if r.taken == 0 && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -21,7 +21,7 @@ complete -c pktview -l buffer-size -s B -r -d 'kernel buffer of SIZE (default 16
 complete -c pktview -l immediate-mode -d 'hand over each packet at once; the default when packets are printed'
 complete -c pktview -l device-time -d 'use the time stamps of the device\'s own clock'
 complete -c pktview -l rotate-size -s C -r -d 'begin a new file after SIZE; a bare number is millions of bytes, as in tcpdump'
-complete -c pktview -l rotate-time -s G -r -d 'begin a new file every TIME'
+complete -c pktview -l rotate-time -s G -r -d 'begin a new file every TIME; conversions of strftime(3) in the name, such as %H%M, get the time'
 complete -c pktview -l rotate-count -r -d 'begin a new file after N packets'
 complete -c pktview -l keep-files -s W -r -d 'keep the newest N files of -C, -G and --rotate-count'
 complete -c pktview -l time -s t -d 'how times are printed: -t not, -tt since 1970, -ttt since the packet before, -tttt with the date, -ttttt since the first'
