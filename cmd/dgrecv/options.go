@@ -63,6 +63,11 @@ func newCommand(o *options) *cli.Command {
 	}
 	c.Privilege = "None, but for ports below 1024 (cap_net_bind_service) and buffers above net.core.rmem_max (cap_net_admin)."
 	c.ExitStatus = "fewer than -c datagrams, or none at all, before the time was up"
+	c.Elsewhere = map[string]string{
+		"i": "nc's -i has no meaning here; -I is the interface", "W": "nc's -W is -c, --count", "m": "ncat's -m has no meaning here: datagrams have no connections",
+		"listen": "dgrecv always listens", "keep-open": "dgrecv takes any number of senders", "udp": "an address is UDP unless unix: says otherwise",
+		"recv-only": "dgrecv sends only what --echo, --reply or --exec ask for", "sh-exec": "ncat's --sh-exec is --exec", "output": "ncat's --output is > FILE; --save makes a file of each datagram",
+	}
 	f := c.Flags
 	f.IntVarP(&o.count, "count", "c", 0, "stop after `N` datagrams")
 	cli.DurationVar(f, &o.idle, "idle", "", 0, "stop when nothing has arrived for `TIME`")
@@ -87,6 +92,7 @@ func newCommand(o *options) *cli.Command {
 	f.StringVarP(&o.write, "write", "w", "", "write UDP datagrams to the capture `FILE`, IP headers rebuilt from what the kernel told")
 	f.StringVar(&o.save, "save", "", "write each payload to a new file in `DIR`: 00000001.bin and so on, after those that are there")
 	o.socket.AddFlags(f)
+	datagram.Ignore(f, "l", "u", "k", "n")
 	return c
 }
 
@@ -99,6 +105,9 @@ func (o *options) check(c *cli.Command, args []string) error {
 			a = ":" + a // as nc takes it
 		}
 		address, err := datagram.ParseAddress(a, o.socket.Four, o.socket.Six)
+		if err != nil && o.echo && strings.HasPrefix(a, "/") {
+			return cli.WithHint(err, "-e sends every datagram back; a command to run is -x, --exec %s", a)
+		}
 		if err != nil {
 			return err
 		}
@@ -119,6 +128,8 @@ func (o *options) check(c *cli.Command, args []string) error {
 		return cli.Usagef("--count cannot be negative")
 	case o.size < 0 || o.size > 1<<20:
 		return cli.Usagef("--size is 0 to 1 MiB")
+	case datagram.IsPort(o.write):
+		return cli.WithHint(cli.Usagef("-w %s would be a capture file of that name", o.write), "nc's -w %s is --idle %[1]ss; a file of that name is -w ./%[1]s", o.write)
 	case o.write != "" && !o.udp:
 		return cli.Usagef("--write holds UDP datagrams only, and no address is of that kind")
 	case len(o.joins) > 0 && !o.udp:

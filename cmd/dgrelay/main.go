@@ -65,6 +65,13 @@ func newCommand(o *options) *cli.Command {
 	}
 	c.Privilege = "None. With cap_net_admin its buffers may exceed net.core.rmem_max; it says when they overflowed."
 	c.ExitStatus = "nothing was relayed"
+	c.Elsewhere = map[string]string{}
+	for netem, setting := range map[string]string{
+		"loss": "loss=5%", "delay": "delay=20ms,jitter=5ms", "jitter": "delay=20ms,jitter=5ms", "duplicate": "dup=1%", "dup": "dup=1%", "reorder": "reorder=2%,gap=3",
+		"corrupt": "corrupt=1%", "rate": "rate=10Mbps", "seed": "seed=7", "truncate": "truncate=1%",
+	} {
+		c.Elsewhere[netem] = "it is a setting: -x " + setting
+	}
 	f := c.Flags
 	f.StringVarP(&o.both, "impair", "x", "", "`EXPRESSION` for both directions")
 	f.StringVar(&o.forward, "forward", "", "`EXPRESSION` from clients to the target; it takes the place of --impair")

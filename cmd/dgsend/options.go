@@ -64,6 +64,12 @@ func newCommand(o *options) *cli.Command {
 	c.Privilege = "None, but for source ports below 1024 (cap_net_bind_service) and buffers above net.core.rmem_max (cap_net_admin)."
 	c.ExitStatus = "no answer, an answer that differs (--pcap), or the network said that the datagram could not be delivered"
 	c.Color = false
+	c.Elsewhere = map[string]string{
+		"w": "nc's -w is -W, --wait", "s": "nc's -s is --from ADDRESS:0", "T": "nc's -T is --tos", "z": "an empty datagram asks a port as well: dgsend HOST:PORT ''",
+		"k": "what listens is dgrecv, which takes any number of senders", "e": "what runs a command is dgrecv --exec", "N": "UDP has no end to tell of",
+		"source": "ncat's --source is --from ADDRESS:0", "source-port": "ncat's --source-port is --from :PORT", "listen": "what listens is dgrecv",
+		"ttl-multicast": "it is --ttl",
+	}
 	f := c.Flags
 	f.StringVar(&o.hex, "hex", "", "send these `BYTES`, in hexadecimal; spaces and colons do not matter")
 	f.StringVarP(&o.file, "file", "f", "", "send the contents of `FILE` (- is standard input)")
@@ -85,6 +91,7 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "say what is sent, from where, and how the socket is set up")
 	o.replay.addFlags(f)
 	o.socket.AddFlags(f)
+	datagram.Ignore(f, "n")
 	return c
 }
 
@@ -95,6 +102,9 @@ func (o *options) check(c *cli.Command, args []string) (err error) {
 	}
 	if len(args) == 0 || len(args) > 2 {
 		return cli.Usagef("one address and at most one text are needed, not %d arguments", len(args))
+	}
+	if datagram.IsPort(args[0]) {
+		return cli.WithHint(cli.Usagef("%s is a port, and no host to send to", args[0]), "to receive there: dgrecv :%s", args[0])
 	}
 	if o.to, err = datagram.ParseAddress(args[0], o.socket.Four, o.socket.Six); err != nil {
 		return err

@@ -41,6 +41,14 @@ func (s *Socket) AddFlags(f *pflag.FlagSet) {
 	cli.SizeVar(f, &s.writeBuf, "sndbuf", "", 0, "ask for a send buffer of `SIZE`")
 }
 
+// Ignore takes flags of nc that ask for what is so anyway, by their letters.
+func Ignore(f *pflag.FlagSet, letters ...string) {
+	for _, letter := range letters {
+		f.BoolP("nc-"+letter, letter, false, "")
+		_ = f.MarkHidden("nc-" + letter)
+	}
+}
+
 // Config is the configuration that the flags ask for.
 func (s *Socket) Config() (*dgram.Config, error) {
 	if s.Four && s.Six {
@@ -153,6 +161,9 @@ func (f *Format) Set(s string) error {
 	case Text, Hex, Raw, JSON, None:
 		*f = v
 		return nil
+	}
+	if IsPort(s) {
+		return fmt.Errorf("%q is none of text, hex, raw, json, none; a port is a part of an address: dgrecv :%[1]s, dgsend --from :%[1]s", s)
 	}
 	return fmt.Errorf("%q is none of text, hex, raw, json, none", s)
 }
