@@ -53,6 +53,11 @@ func (c *ReaderConfig) Open(ctx context.Context, name string) (*Reader, error) {
 	return c.file(ctx, f, true)
 }
 
+// FromFile is Open for a file that is open, which Close closes.
+func (c *ReaderConfig) FromFile(ctx context.Context, f *os.File) (*Reader, error) {
+	return c.file(ctx, f, true)
+}
+
 // openFile is os.Open, which waits for the writer of a FIFO, until ctx ends.
 func openFile(ctx context.Context, name string) (*os.File, error) {
 	if info, err := os.Stat(name); ctx.Done() == nil || err != nil || info.Mode()&os.ModeNamedPipe == 0 {

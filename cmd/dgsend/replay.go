@@ -253,7 +253,7 @@ func (s *sender) replay(ctx context.Context) error {
 
 // load reads the conversation.
 func (o *replayOptions) load(ctx context.Context, env *cli.Env) (ends pair, list []recorded, err error) {
-	r, err := captures.Open(ctx, env, o.file, &capture.ReaderConfig{Held: o.memory})
+	r, err := captures.Open(ctx, env, nil, o.file, &capture.ReaderConfig{Held: o.memory})
 	if err == nil {
 		ends, list, err = conversation(r, o.conversation)
 		r.Close()

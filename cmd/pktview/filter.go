@@ -184,7 +184,7 @@ func (o *options) target(ctx context.Context, env *cli.Env) (capture.LinkType, *
 	case o.linkFlag != "":
 		return o.link, opts, nil
 	case len(o.read) > 0:
-		r, err := captures.Open(ctx, env, o.read[0], &capture.ReaderConfig{Memory: o.memory})
+		r, err := captures.Open(ctx, env, nil, o.read[0], &capture.ReaderConfig{Memory: o.memory})
 		if err != nil {
 			return 0, nil, fileError(err)
 		}

@@ -70,8 +70,14 @@ func captureLive(ctx context.Context, env *cli.Env, o *options) error {
 	if err := c.open(ctx); err != nil {
 		return err
 	}
-	if err := cli.DropPrivilege(); err != nil {
-		env.Warnf("%v", err)
+	if o.write != "" {
+		var err error
+		if c.sink, err = newSink(env, o); err != nil {
+			return err
+		}
+	}
+	if err := giveUp(env, o.rotates()); err != nil {
+		return err
 	}
 	if err := c.prepare(ctx); err != nil {
 		return err
@@ -108,17 +114,13 @@ func (c *capturer) open(ctx context.Context) error {
 // prints tells whether packets are shown as they come.
 func (o *options) prints() bool { return o.stats == "" && (o.write == "" || o.print) }
 
-// prepare opens what frames go to, without the rights that the sockets needed.
+// prepare readies what frames go to, without the rights that the sockets needed.
 func (c *capturer) prepare(ctx context.Context) error {
 	o := c.o
 	for _, d := range c.devices {
 		c.learn(d)
 	}
 	if o.write != "" {
-		var err error
-		if c.sink, err = newSink(c.env, o); err != nil {
-			return err
-		}
 		if err := c.sink.describe(c.ifs); err != nil {
 			return err
 		}

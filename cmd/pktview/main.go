@@ -15,7 +15,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	c := newCommand(&o)
 	return c.Execute(ctx, args, stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
 		o.readFile = func(name string) ([]byte, error) { return env.ReadFile(ctx, name, maxFilterFile) }
-		err := o.check(args)
+		var err error
+		cli.Unprivileged(func() { err = o.check(args) })
 		if err == nil {
 			err = perform(ctx, env, &o)
 		}
@@ -34,6 +35,9 @@ func perform(ctx context.Context, env *cli.Env, o *options) error {
 	case o.list:
 		return listInterfaces(env, o)
 	case o.dump > 0 || o.explain:
+		if err := giveUp(env, false); err != nil {
+			return err
+		}
 		return listProgram(ctx, env, o)
 	case len(o.read) > 0:
 		return readFiles(ctx, env, o)

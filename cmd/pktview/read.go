@@ -102,18 +102,8 @@ func (o *options) keepInputs() error {
 
 func openAll(ctx context.Context, env *cli.Env, o *options) ([]*capture.Reader, error) {
 	config := &capture.ReaderConfig{Memory: o.memory, Mapped: true}
-	var readers []*capture.Reader
-	for _, name := range o.read {
-		r, err := captures.Open(ctx, env, name, config)
-		if err != nil {
-			for _, r := range readers {
-				r.Close()
-			}
-			return nil, fileError(err)
-		}
-		readers = append(readers, r)
-	}
-	return readers, nil
+	readers, err := captures.OpenAll(ctx, env, func() error { return giveUp(env, o.write != "") }, o.read, config)
+	return readers, fileError(err)
 }
 
 // readProgress is shown once reading takes a second.

@@ -1,6 +1,10 @@
 package main
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"sockwire/cmd/internal/cli"
+)
 
 // system names the operating system for capture files.
 func system() string {
@@ -9,4 +13,12 @@ func system() string {
 		return "Linux"
 	}
 	return unix.ByteSliceToString(u.Sysname[:]) + " " + unix.ByteSliceToString(u.Release[:])
+}
+
+// giveUp lets go of all rights, but root's to write files if some are yet to be opened.
+func giveUp(env *cli.Env, opens bool) error {
+	if !opens {
+		return env.DropPrivilege()
+	}
+	return env.KeepPrivilege(unix.CAP_DAC_OVERRIDE) // which the program that setcap(8) gave cap_net_raw has not
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -103,7 +102,7 @@ func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string
 	if err != nil {
 		return err
 	}
-	if err := cli.DropPrivilege(); err != nil && !errors.Is(err, cli.ErrKeptPrivilege) {
+	if err := env.DropPrivilege(); err != nil {
 		return err
 	}
 	s := newSession(o, p, env, h, r, start)

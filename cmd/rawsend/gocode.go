@@ -15,6 +15,9 @@ import (
 
 // toGo prints a program that builds the packets and prints each as a line of hex digits.
 func toGo(ctx context.Context, env *cli.Env, o *options) error {
+	if err := env.DropPrivilege(); err != nil {
+		return err
+	}
 	t := o.template
 	var layers []packet.Layer // of the first packet, with what the system fills in
 	for p, err := range o.plan.Packets(ctx, o.pace(), func(err error) { env.Warnf("source addresses are left out: %v", err) }) {

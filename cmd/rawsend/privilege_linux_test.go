@@ -1,5 +1,3 @@
-//go:build !cgo
-
 package main
 
 import (
@@ -13,8 +11,6 @@ import (
 	"sockwire/capture"
 	"sockwire/raw/netlab"
 )
-
-// With cgo linked in, as in go test's usual build, Go cannot give up capabilities on every thread.
 
 func TestCapabilitiesAreGivenUp(t *testing.T) {
 	_, a, b := netlab.Two(t)

@@ -75,7 +75,11 @@ func openRecorded(ctx context.Context, env *cli.Env, o *options) (*recorded, err
 		return nil, err
 	}
 	config := &capture.ReaderConfig{Held: o.memory}
-	file, err := captures.Open(ctx, env, o.read, config)
+	var giveUp func() error
+	if !o.sends() {
+		giveUp = env.DropPrivilege
+	}
+	file, err := captures.Open(ctx, env, giveUp, o.read, config)
 	if err != nil {
 		return nil, moreMemory(err)
 	}
@@ -220,7 +224,9 @@ func replay(ctx context.Context, env *cli.Env, o *options) error {
 	if o.engine == "trains" {
 		return cli.Usagef("--engine trains makes one packet many; recorded packets differ")
 	}
-	list, err := load(ctx, env, o)
+	var list *recording
+	var err error
+	cli.Unprivileged(func() { list, err = load(ctx, env, o) })
 	if err != nil {
 		return err
 	}

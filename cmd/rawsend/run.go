@@ -17,7 +17,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	c := newCommand(&o)
 	return c.Execute(ctx, args, stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
 		o.ctx = ctx
-		if err := o.check(c, args); err != nil {
+		var err error
+		cli.Unprivileged(func() { err = o.check(c, args) })
+		if err != nil {
 			return err
 		}
 		switch {
@@ -57,6 +59,11 @@ func show(ctx context.Context, env *cli.Env, o *options) error {
 			return err
 		}
 		out.w = w
+	}
+	if o.read == "" { // else it is given up when the file is open
+		if err := env.DropPrivilege(); err != nil {
+			return err
+		}
 	}
 	err := out.packets(ctx)
 	if out.w != nil {

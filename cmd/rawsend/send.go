@@ -41,7 +41,7 @@ func send(ctx context.Context, env *cli.Env, o *options) error {
 		defer received.Close()
 		x.Receiver = received
 	}
-	if err := cli.DropPrivilege(); err != nil && !errors.Is(err, cli.ErrKeptPrivilege) {
+	if err := env.DropPrivilege(); err != nil {
 		return err
 	}
 	stop := showProgress(env, x)

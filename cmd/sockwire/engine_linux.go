@@ -80,7 +80,7 @@ func (r *tracing) giveUp() {
 	} else if r.o.trace.pid == 0 {
 		giveWay()
 	}
-	if err := cli.KeepPrivilege(keep...); err != nil && !errors.Is(err, cli.ErrKeptPrivilege) {
+	if err := r.env.KeepPrivilege(keep...); err != nil {
 		r.env.Warnf("%v", err)
 	}
 }

@@ -48,6 +48,17 @@ func (e *Env) Open(ctx context.Context, name string) (*Input, error) {
 	if name == "-" {
 		return NewInput(ctx, stdinName, e.Source()), nil
 	}
+	f, err := OpenFile(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	in := NewInput(ctx, name, f)
+	in.closer = f
+	return in, nil
+}
+
+// OpenFile is os.Open until ctx ends.
+func OpenFile(ctx context.Context, name string) (*os.File, error) {
 	type opened struct {
 		f   *os.File
 		err error
@@ -59,12 +70,7 @@ func (e *Env) Open(ctx context.Context, name string) (*Input, error) {
 	}()
 	select {
 	case o := <-came:
-		if o.err != nil {
-			return nil, o.err
-		}
-		in := NewInput(ctx, name, o.f)
-		in.closer = o.f
-		return in, nil
+		return o.f, o.err
 	case <-ctx.Done():
 		go func() {
 			if o := <-came; o.err == nil {

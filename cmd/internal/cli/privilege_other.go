@@ -9,3 +9,6 @@ var ErrKeptPrivilege = errors.New("capabilities kept")
 
 // DropPrivilege does nothing: capabilities are Linux's.
 func DropPrivilege() error { return nil }
+
+// Unprivileged runs f.
+func Unprivileged(f func()) { f() }

@@ -1,0 +1,205 @@
+package whole
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"sockwire/raw/netlab"
+)
+
+// commands are those of the project.
+var commands = []string{"dgperf", "dgrecv", "dgrelay", "dgsend", "pktview", "rawping", "rawsend", "sockwire"}
+
+func TestMain(m *testing.M) { netlab.Run(tidy{m}) }
+
+// tidy removes the programs that were built once the tests are done.
+type tidy struct{ m *testing.M }
+
+func (t tidy) Run() int {
+	defer func() {
+		if built != "" {
+			os.RemoveAll(built)
+		}
+	}()
+	return t.m.Run()
+}
+
+var (
+	built string // the directory of the programs
+	build = sync.OnceValue(func() error {
+		var err error
+		if built, err = os.MkdirTemp("", "sockwire-whole-"); err != nil {
+			return err
+		}
+		if err := os.Chmod(built, 0o755); err != nil {
+			return err
+		}
+		cmd := exec.Command("go", "build", "-o", built+"/", "../../...")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%v: %v\n%s", cmd, err, out)
+		}
+		return nil
+	})
+)
+
+// program returns the path of a built command.
+func program(t testing.TB, name string) string {
+	t.Helper()
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(built, name)
+}
+
+// running is a command that runs, on a host of a lab or, when that is nil, here.
+type running struct {
+	t      testing.TB
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	stdout capturedPipe
+	stderr capturedPipe
+	ended  chan struct{}
+}
+
+// capturedPipe keeps what came, and lets a test wait for a text in it.
+type capturedPipe struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	more chan struct{} // closed and made anew when something came
+}
+
+func (c *capturedPipe) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.text.Write(p)
+	if c.more != nil {
+		close(c.more)
+		c.more = nil
+	}
+	return len(p), nil
+}
+
+func (c *capturedPipe) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.text.String()
+}
+
+// holds returns whether text has come, and what is closed when more has.
+func (c *capturedPipe) holds(text string) (bool, <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.more == nil {
+		c.more = make(chan struct{})
+	}
+	return strings.Contains(c.text.String(), text), c.more
+}
+
+// patience is how long a test waits for what must come.
+const patience = 60 * time.Second
+
+func start(t testing.TB, h *netlab.Host, name string, args ...string) *running {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
+	t.Cleanup(cancel)
+	path := name
+	if !strings.Contains(name, "/") {
+		path = program(t, name)
+	}
+	r := &running{t: t, ended: make(chan struct{})}
+	if h == nil {
+		r.cmd = exec.CommandContext(ctx, path, args...)
+	} else {
+		r.cmd = h.Command(ctx, path, args...)
+	}
+	in, err := r.cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.stdin, r.cmd.Stdout, r.cmd.Stderr = in, &r.stdout, &r.stderr
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		r.cmd.Wait()
+		close(r.ended)
+	}()
+	t.Cleanup(func() {
+		r.cmd.Process.Kill()
+		<-r.ended
+	})
+	return r
+}
+
+// await waits until a text has come on one of the outputs.
+func (r *running) await(text string) {
+	r.t.Helper()
+	deadline := time.After(patience)
+	for {
+		out, moreOut := r.stdout.holds(text)
+		err, moreErr := r.stderr.holds(text)
+		if out || err {
+			return
+		}
+		select {
+		case <-moreOut:
+		case <-moreErr:
+		case <-r.ended:
+			r.t.Fatalf("%v ended without %q: %v", r.cmd.Args, text, r)
+		case <-deadline:
+			r.t.Fatalf("%v: no %q: %v", r.cmd.Args, text, r)
+		}
+	}
+}
+
+func (r *running) signal(s ...syscall.Signal) {
+	for _, s := range s {
+		r.cmd.Process.Signal(s)
+	}
+}
+
+// wait waits for the end and returns the exit status.
+func (r *running) wait() int {
+	r.t.Helper()
+	select {
+	case <-r.ended:
+	case <-time.After(patience):
+		r.t.Fatalf("%v does not end: %v", r.cmd.Args, r)
+	}
+	return r.cmd.ProcessState.ExitCode()
+}
+
+func (r *running) String() string {
+	state := "running"
+	if r.cmd.ProcessState != nil {
+		state = r.cmd.ProcessState.String()
+	}
+	return fmt.Sprintf("%s\nstdout %q\nstderr %q", state, tail(r.stdout.String()), tail(r.stderr.String()))
+}
+
+func tail(s string) string {
+	if len(s) > 2000 {
+		return "…" + s[len(s)-2000:]
+	}
+	return s
+}
+
+// run runs a command to its end.
+func run(t testing.TB, h *netlab.Host, name string, args ...string) *running {
+	t.Helper()
+	r := start(t, h, name, args...)
+	r.stdin.Close()
+	r.wait()
+	return r
+}
