@@ -27,61 +27,14 @@ func shims(more int) int {
 	return innerShims
 }
 
-// tunnels are the variables of the walk, beside varHeader, where the network header is, and varProtocol,
-// what follows its extension headers (noProtocol where it is no IP).
-type tunnels struct {
-	typ       int // EtherType of the network header
-	transport int // where the extension headers end
-}
-
-const noProtocol = 255
-
-// noAnywhere are words that do not go with "anywhere:", because they name one place of the frame.
-var noAnywhere = map[string]string{
-	"link": "the link header", "radio": "the radiotap header", "byte": "the link header", "broadcast": "the link header",
-	"link broadcast": "the link header", "multicast": "the link header", "link multicast": "the link header",
-	"type": "the link header", "subtype": "the link header", "dir": "the link header", "llc": "the link header",
-	"pppoed": "the link header",
-	"vlan":   "a header that 'anywhere:' passes by", "mpls": "a header that 'anywhere:' passes by",
-	"pppoes": "a header that 'anywhere:' passes by", "geneve": "a header that 'anywhere:' passes by",
-	"vxlan": "a header that 'anywhere:' passes by",
-}
-
-func (t *tunnels) refuse(l *lowerer, n interface{ where() span }, word string) {
-	if what := noAnywhere[word]; what != "" {
-		l.fail(n, "'%s' is about %s, and 'anywhere:' is about network and transport headers", word, what)
-	}
-}
-
-func (t *tunnels) etherType(l *lowerer, n interface{ where() span }, v uint32) *cond {
-	if v <= wire.EtherMaxLength {
-		l.fail(n, "'anywhere:' knows EtherTypes, not LLC service access points")
-	}
-	l.atMost(n, "EtherType", v, 0xffff)
-	return l.eq(l.variable(t.typ), v).of("EtherType")
-}
-
-// hasTransport tests that the header is there whose bytes are read, in IPv4 or IPv6.
-func (t *tunnels) hasTransport(l *lowerer, n *load) *cond {
-	return and(l.eq(l.variable(varProtocol), ipProtocols[n.proto]).of("protocol"), t.notLaterFragment(l))
-}
-
-func (t *tunnels) notLaterFragment(l *lowerer) *cond {
-	return or(l.ne(l.variable(t.typ), wire.EtherTypeIPv4), l.firstFragment())
-}
-
 // anywhere lowers the expression once for every layer.
-func (l *lowerer) anywhere(n node) *cond {
+func (l *lowerer) anywhere(lower func() *cond) *cond {
 	start := l.firstHeader()
 	t := &tunnels{typ: l.nvars, transport: l.nvars + 1}
 	l.nvars += 2
 	l.lay.pl, l.lay.nl = offset{varHeader, 0}, 0
 	l.tunnels = t
-	return and(start(t), t.layer(l, n, maxLayers))
-}
-
-func (l *lowerer) do(steps ...step) *cond {
-	return &cond{kind: condDo, steps: steps, what: "the way to the next header"}
+	return and(start(t), t.layer(l, lower, maxLayers))
 }
 
 // firstHeader finds the outermost network header.
@@ -136,17 +89,17 @@ func (t *tunnels) byPPP(l *lowerer, ppp *expr) []step {
 }
 
 // layer looks at one network header and, if the expression does not hold there, goes inside.
-func (t *tunnels) layer(l *lowerer, n node, more int) *cond {
+func (t *tunnels) layer(l *lowerer, lower func() *cond, more int) *cond {
 	var steps []step
 	for range shims(more) {
 		steps = append(steps, t.shim(l)...)
 	}
 	steps = append(steps, t.transportHeader(l)...)
-	here := l.node(n)
+	here := lower()
 	if more == 1 {
 		return and(l.do(steps...), here)
 	}
-	return and(l.do(steps...), or(here, and(t.inside(l), t.layer(l, n, more-1))))
+	return and(l.do(steps...), or(here, and(t.inside(l), t.layer(l, lower, more-1))))
 }
 
 func (t *tunnels) is(l *lowerer, v uint32) *cond { return l.eq(l.variable(t.typ), v) }

@@ -26,9 +26,6 @@ const (
 	miscTAX, miscTXA = 0x00, 0x80
 )
 
-// MaxInstructions is the longest program that the Linux kernel takes.
-const MaxInstructions = 4096
-
 // memWords is how many scratch words a program has.
 const memWords = 16
 

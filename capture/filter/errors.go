@@ -112,3 +112,9 @@ func editDistance(a, b string) int {
 	}
 	return prev[len(b)]
 }
+
+// Warning is something that often is not what was meant.
+type Warning struct {
+	Col int // 1-based byte column
+	Msg string
+}

@@ -385,7 +385,7 @@ func (e *evaluation) abbreviation(n *abbrev) tri {
 		return e.linkType(v)
 	}
 	var tests []func() tri
-	for _, v := range isisTypes[n.proto] {
+	for _, v := range protocolWords[n.proto].pdus {
 		tests = append(tests, func() tri { return e.proto("isis", v) })
 	}
 	return e.any(tests...)

@@ -24,12 +24,6 @@ type Explanation struct {
 	Program Program
 }
 
-// Warning is something that often is not what was meant.
-type Warning struct {
-	Col int // 1-based byte column
-	Msg string
-}
-
 // String renders the explanation for people: words, fields, warnings and the program as a listing.
 func (x *Explanation) String() string {
 	var b strings.Builder
@@ -249,19 +243,15 @@ func loadsOf(a arith, protos map[string]bool) {
 }
 
 func describeProtocol(p string) string {
-	switch p {
-	case "tcp", "udp", "sctp", "ah", "esp", "pim":
-		return fmt.Sprintf("it is IPv4 or IPv6 carrying %s", strings.ToUpper(p))
-	case "icmp", "igmp", "igrp", "vrrp", "carp":
-		return fmt.Sprintf("it is IPv4 carrying %s", strings.ToUpper(p))
-	case "icmp6":
-		return "it is IPv6 carrying ICMPv6"
-	case "ip":
-		return "it is IPv4"
-	case "ip6":
-		return "it is IPv6"
+	w := protocolWords[p]
+	title := w.title
+	if title == "" {
+		title = strings.ToUpper(p)
 	}
-	return "it is " + strings.ToUpper(p)
+	if w.proto == 0 {
+		return "it is " + title
+	}
+	return "it is " + map[string]string{"": "IPv4 or IPv6", "ip": "IPv4", "ip6": "IPv6"}[w.version] + " carrying " + title
 }
 
 // sides says which of two ends a direction means.
@@ -325,23 +315,20 @@ func describePrim(n *prim) string {
 }
 
 func describeSpecial(n *special) string {
-	num := ""
-	if n.hasNum {
-		num = fmt.Sprintf(" %d", n.num)
-	}
-	switch n.kw {
-	case "less":
-		return fmt.Sprintf("it is at most %d bytes long", n.num)
-	case "greater":
-		return fmt.Sprintf("it is at least %d bytes long", n.num)
-	case "vlan", "mpls", "pppoes", "geneve", "vxlan":
-		what := map[string]string{"vlan": "a VLAN tag", "mpls": "an MPLS label", "pppoes": "a PPPoE session", "geneve": "Geneve",
-			"vxlan": "VXLAN"}[n.kw]
-		return fmt.Sprintf("it has %s%s; what is written after this is looked for behind it", what, num)
-	case "broadcast", "multicast":
-		return strings.TrimSpace("it is " + strings.TrimSpace(n.proto+" "+n.kw))
-	case "inbound", "outbound":
-		return "it is " + n.kw
+	w := specialWords[n.kw]
+	switch {
+	case w.shifts:
+		says := w.says
+		if n.hasNum {
+			says += fmt.Sprintf(" %d", n.num)
+		}
+		return says + "; what is written after this is looked for behind it"
+	case w.number == mustNumber:
+		return fmt.Sprintf(w.says, n.num)
+	case w.says != "":
+		return w.says
+	case w.protocols != nil:
+		return "it is " + strings.TrimSpace(n.proto+" "+n.kw)
 	}
 	return "it is " + textOf(n)
 }
@@ -386,8 +373,7 @@ func (a *advisor) node(n node, anywhere bool) (shifts string) {
 		}
 		return shifts
 	case *special:
-		switch n.kw {
-		case "vlan", "mpls", "pppoes", "geneve", "vxlan":
+		if specialWords[n.kw].shifts {
 			return n.kw
 		}
 	case *prim:
@@ -398,11 +384,8 @@ func (a *advisor) node(n node, anywhere bool) (shifts string) {
 			a.warn(n.span, "'ip6 proto' looks at the first next-header field, and behind a fragment header; 'ip6 protochain' follows them all")
 		}
 	case *abbrev:
-		switch n.proto {
-		case "tcp", "udp", "sctp", "icmp6":
-			if !anywhere {
-				a.warn(n.span, "'%s' in IPv6 is seen right behind the IPv6 header or a fragment header only", n.proto)
-			}
+		if w := protocolWords[n.proto]; w.proto != 0 && w.version != "ip" && !anywhere {
+			a.warn(n.span, "'%s' in IPv6 is seen right behind the IPv6 header or a fragment header only", n.proto)
 		}
 	case *relation:
 		a.arith(n.left, anywhere)
@@ -450,11 +433,6 @@ func (a *advisor) arith(x arith, anywhere bool) {
 
 // readsHeaders is false for tests of the length and the like.
 func readsHeaders(n node) bool {
-	if s, ok := n.(*special); ok {
-		switch s.kw {
-		case "less", "greater", "inbound", "outbound", "ifindex":
-			return false
-		}
-	}
-	return true
+	s, ok := n.(*special)
+	return !ok || !specialWords[s.kw].noHeader
 }

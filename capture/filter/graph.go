@@ -1,6 +1,8 @@
 package filter
 
-import "fmt"
+import (
+	"fmt"
+)
 
 // block is one node of the program's graph: assignments, then a test. Edges lead forward only.
 type block struct {
@@ -118,4 +120,20 @@ func (g *graph) order() []*block {
 		b.id = i
 	}
 	return out
+}
+
+// fact is the outcome of a test made before, or with kind blockProbe just that a was computed.
+type fact struct {
+	a, b  *expr
+	jump  jump
+	yes   bool
+	probe bool
+}
+
+// facts are what holds on every path to a block.
+type facts struct {
+	list []fact
+	// length is how many bytes the packet has at least.
+	length uint32
+	valid  bool
 }

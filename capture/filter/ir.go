@@ -392,3 +392,6 @@ func holds(j jump, a, b uint32) bool {
 		return a&b != 0
 	}
 }
+
+// MaxInstructions is the longest program that the Linux kernel takes.
+const MaxInstructions = 4096

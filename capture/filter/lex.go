@@ -37,11 +37,13 @@ var keywords = func() map[string]string {
 		"es-is": "esis", "is-is": "isis", "not": "!", "length": "len", "on": "ifname", "ruleset": "rset",
 		"rulenum": "rnr", "subrulenum": "srnr", "lsu": "lssu",
 	}
-	for _, w := range strings.Fields(`dst src link dir addr1 addr2 addr3 addr4 ra ta and or len
-		arp rarp ip sctp tcp udp icmp igmp igrp pim vrrp carp radio ip6 icmp6 ah esp
-		atalk aarp decnet lat sca moprc mopdl iso esis isis l1 l2 iih lsp snp csnp psnp clnp stp ipx netbeui
-		host net mask port portrange proto protochain gateway type subtype less greater byte broadcast multicast
-		inbound outbound ifindex vlan mpls pppoed pppoes geneve vxlan llc`) {
+	for _, w := range strings.Fields(`dst src addr1 addr2 addr3 addr4 ra ta and or len host net mask port portrange proto protochain gateway`) {
+		m[w] = w
+	}
+	for w := range protocolWords {
+		m[w] = w
+	}
+	for w := range specialWords {
 		m[w] = w
 	}
 	for w := range otherLinks {

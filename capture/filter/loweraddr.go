@@ -12,7 +12,7 @@ import (
 
 func (l *lowerer) prim(n *prim) *cond {
 	if l.tunnels != nil && (n.q.proto == "link" && n.q.typ != "proto" || n.q.typ == "gateway") {
-		l.tunnels.refuse(l, n, "link")
+		l.tunnels.refuse(l, n, "link", aboutLink)
 	}
 	if n.q.proto == "decnet" {
 		return l.decnetHost(n)
@@ -275,17 +275,6 @@ func (l *lowerer) portTest(r portRange, dir string, port func(uint32, int) *expr
 	})
 }
 
-func (l *lowerer) firstFragment() *cond {
-	return negate(l.set(l.network(6, 2), 0x1fff)).of("fragment offset")
-}
-
-func side(src bool, what string) string {
-	if src {
-		return "source " + what
-	}
-	return "destination " + what
-}
-
 // portNumbers resolves the port or range. A service that exists for one transport only means that one.
 func (l *lowerer) portNumbers(n *prim) portRange {
 	want := ipProtocols[n.q.proto]
@@ -402,27 +391,20 @@ func (l *lowerer) proto(n *prim) *cond {
 }
 
 func (l *lowerer) abbreviation(n *abbrev) *cond {
-	switch n.proto {
-	case "sctp", "tcp", "udp", "ah", "esp", "pim":
-		return l.ipProtocol(n, ipProtocols[n.proto], "")
-	case "icmp", "igmp", "igrp", "vrrp", "carp":
-		return l.ipProtocol(n, ipProtocols[n.proto], "ip")
-	case "icmp6":
-		return l.ipProtocol(n, ipProtocols[n.proto], "ip6")
-	case "esis", "isis", "clnp":
-		return l.isoProtocol(n, nlpids[n.proto])
+	switch w := protocolWords[n.proto]; {
+	case w.proto != 0:
+		return l.ipProtocol(n, w.proto, w.version)
+	case w.nlpid != 0:
+		return l.isoProtocol(n, w.nlpid)
+	case w.pdus != nil:
+		c := never
+		for _, v := range w.pdus {
+			c = or(c, l.isisType(n, v))
+		}
+		return c
+	default:
+		return l.linkProtocol(n, w.etherType+w.sap) // it has one of the two
 	}
-	if v, ok := etherTypes[n.proto]; ok {
-		return l.linkProtocol(n, v)
-	}
-	if v, ok := saps[n.proto]; ok {
-		return l.linkProtocol(n, v)
-	}
-	c := never
-	for _, v := range isisTypes[n.proto] {
-		c = or(c, l.isisType(n, v))
-	}
-	return c
 }
 
 // maxChain is how many headers protochain follows. A classic BPF program has no loops, so each is written

@@ -74,7 +74,12 @@ func (l *lowerer) arithmetic(a arith) value {
 // loadBytes reads a header's bytes at an index that may itself be read from the packet.
 func (l *lowerer) loadBytes(n *load) value {
 	if l.tunnels != nil {
-		l.tunnels.refuse(l, n, n.proto)
+		switch n.proto {
+		case "link":
+			l.tunnels.refuse(l, n, n.proto, aboutLink)
+		case "radio":
+			l.tunnels.refuse(l, n, n.proto, "the radiotap header")
+		}
 	}
 	i := l.arith(n.index)
 	var base *expr

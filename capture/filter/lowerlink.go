@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"fmt"
+
 	"sockwire/capture"
 	"sockwire/raw/wire"
 )
@@ -45,12 +47,6 @@ func (l *lowerer) linkProtocol(n interface{ where() span }, v uint32) *cond {
 	}
 	l.atMost(n, what, v, 0xffff)
 	return l.eq(l.linkType(0, 2), v).of(what)
-}
-
-func (l *lowerer) atMost(n interface{ where() span }, what string, v, most uint32) {
-	if v > most {
-		l.fail(n, "%s %d is more than %d", what, v, most)
-	}
 }
 
 func (l *lowerer) version(v uint32) *cond {
@@ -247,4 +243,94 @@ func (l *lowerer) choose(k, bit uint32, set, clear *cond) *cond {
 // wlanByType is false for control frames.
 func (l *lowerer) wlanByType(data, management *cond) *cond {
 	return and(negate(l.set(l.linkHeader(0, 1), wlanControl)).of("802.11 control type"), l.choose(0, wlanData, data, management))
+}
+
+func (l *lowerer) byteTest(n *special) *cond {
+	return l.compareByte(n, l.linkHeader(n.num, 1)).of(fmt.Sprintf("byte %d", n.num))
+}
+
+func (l *lowerer) compareByte(n *special, b *expr) *cond {
+	switch n.op {
+	case "=":
+		return l.eq(b, n.num2)
+	case "<":
+		return negate(l.ge(b, n.num2))
+	case ">":
+		return l.gt(b, n.num2)
+	case "&":
+		return l.ne(l.alu(exAnd, b, l.constant(n.num2)), 0)
+	}
+	return l.ne(l.alu(exOr, b, l.constant(n.num2)), 0)
+}
+
+func (l *lowerer) broadcast(n *special) *cond {
+	if n.proto != "ip" {
+		return l.macHost(n, []byte{255, 255, 255, 255, 255, 255}, "dst", "broadcast")
+	}
+	if !l.opts.Netmask.Is4() {
+		l.fail(n, "'ip broadcast' needs the network mask, which is not known")
+	}
+	m := l.opts.Netmask.As4()
+	host := ^(uint32(m[0])<<24 | uint32(m[1])<<16 | uint32(m[2])<<8 | uint32(m[3]))
+	is := l.linkProtocol(n, wire.EtherTypeIPv4)
+	return and(is, or(l.masked(l.network(16, 4), 0, host), l.masked(l.network(16, 4), host, host)).of("host part of the destination"))
+}
+
+func (l *lowerer) multicast(n *special) *cond {
+	switch n.proto {
+	case "ip":
+		return and(l.linkProtocol(n, wire.EtherTypeIPv4), l.masked(l.network(16, 1), 0xe0, 0xf0).of("first byte of the destination address"))
+	case "ip6":
+		return and(l.linkProtocol(n, wire.EtherTypeIPv6), l.eq(l.network(24, 1), 0xff).of("first byte of the destination address"))
+	}
+	group := func(k uint32) *cond { return l.set(l.linkHeader(k, 1), 1).of("group bit of the destination") }
+	if l.lay.isWlan() {
+		return l.wlanByType(l.choose(1, wlanToDS, group(16), group(4)), group(4))
+	}
+	if l.lay.link != capture.LinkEthernet {
+		l.unsupported(n, "multicast")
+	}
+	return and(l.haveMAC(), group(0))
+}
+
+func (l *lowerer) needLive(n *special) {
+	if !l.opts.Live {
+		l.fail(n, "'%s' is known on a live capture only, and in files of link type LINUX_SLL2", n.kw)
+	}
+}
+
+func (l *lowerer) direction(n *special) *cond {
+	var out *cond
+	switch l.lay.link {
+	case capture.LinkLinuxSLL:
+		out = l.eq(l.linkHeader(0, 2), packetOutgoing)
+	case capture.LinkLinuxSLL2:
+		out = l.eq(l.linkHeader(10, 1), packetOutgoing)
+	default:
+		l.needLive(n)
+		out = l.eq(l.extension(extPktType, 2), packetOutgoing)
+	}
+	out.of("packet type")
+	if n.kw == "inbound" {
+		return negate(out)
+	}
+	return out
+}
+
+func (l *lowerer) llcTest(n *special) *cond {
+	var c *cond
+	switch {
+	case l.lay.link == capture.LinkEthernet:
+		// 0xffff instead of LLC is Novell's raw 802.3.
+		c = and(negate(l.gt(l.linkType(0, 2), wire.EtherMaxLength)).of("EtherType or length"), l.ne(l.llc(0, 2), 0xffff).of("Novell raw 802.3"))
+	case l.lay.isWlan():
+		c = l.masked(l.linkHeader(0, 1), wlanData, wlanTypeMask).of("802.11 frame type")
+	default:
+		l.unsupported(n, "llc")
+	}
+	if n.op != "" {
+		t := llcTypes[n.op]
+		c = and(c, l.masked(l.llc(2, 1), t.value, t.mask).of("LLC control"))
+	}
+	return c
 }

@@ -1,25 +1,11 @@
 package filter
 
-import "slices"
+import (
+	"slices"
+)
 
 // The optimizer keeps what libpcap's language means for short packets too: a load outside the packet
 // rejects it, so a load may be left out only where the same or a longer one was made before on every path.
-
-// fact is the outcome of a test made before, or with kind blockProbe just that a was computed.
-type fact struct {
-	a, b  *expr
-	jump  jump
-	yes   bool
-	probe bool
-}
-
-// facts are what holds on every path to a block.
-type facts struct {
-	list []fact
-	// length is how many bytes the packet has at least.
-	length uint32
-	valid  bool
-}
 
 // maxFacts bounds the work on long expressions; forgetting a fact is always right.
 const maxFacts = 64

@@ -523,16 +523,7 @@ func (p *parser) index(proto token) (arith, error) {
 	return &load{span{proto.pos, end.end}, proto.text, i, size}, nil
 }
 
-var protoWords = func() map[string]bool {
-	m := map[string]bool{}
-	for _, w := range strings.Fields(`link ip arp rarp sctp tcp udp icmp igmp igrp pim vrrp carp atalk aarp decnet lat sca
-		mopdl moprc ip6 icmp6 ah esp iso esis isis l1 l2 iih lsp snp psnp csnp clnp stp ipx netbeui radio`) {
-		m[w] = true
-	}
-	return m
-}()
-
-func isProto(w string) bool { return protoWords[w] }
+func isProto(w string) bool { _, ok := protocolWords[w]; return ok }
 
 // primitive reads a condition that starts with a keyword.
 func (p *parser) primitive() (item, error) {
@@ -1006,62 +997,56 @@ func (p *parser) number() (uint32, error) {
 	return t.num, nil
 }
 
-// numberMax are the limits of the numbers after these keywords.
-var numberMax = map[string]struct {
-	what string
-	most uint32
-}{
-	"vlan": {"VLAN identifier", 0xfff}, "mpls": {"MPLS label", 0xfffff}, "pppoes": {"PPPoE session", 0xffff},
-	"geneve": {"Geneve VNI", 0xffffff}, "vxlan": {"VXLAN VNI", 0xffffff},
-}
-
 // special reads the primitive that starts with the word t.
 func (p *parser) special(t token, proto string, pos int) (node, error) {
 	n := &special{span: span{pos, t.end}, kw: t.text, proto: proto}
-	var err error
-	switch t.text {
-	case "broadcast":
-		if proto != "" && proto != "link" && proto != "ip" {
-			return nil, p.errorAt(n.span, "'%s' does not go with 'broadcast'", proto)
-		}
-	case "multicast":
-		if proto != "" && proto != "link" && proto != "ip" && proto != "ip6" {
-			return nil, p.errorAt(n.span, "'%s' does not go with 'multicast'", proto)
-		}
-	case "inbound", "outbound", "pppoed":
-	case "less", "greater", "ifindex":
-		num := p.next()
-		if num.kind != tokNumber {
-			return nil, p.unexpected(num)
-		}
-		n.num, n.hasNum, n.end = num.num, true, num.end
-	case "vlan", "mpls", "pppoes", "geneve", "vxlan":
-		if p.peek().kind == tokNumber || p.isAt(0, "(") {
-			at := p.peek()
-			if n.num, err = p.number(); err != nil {
-				return nil, err
-			}
-			n.hasNum, n.end = true, p.toks[p.at-1].end
-			if m := numberMax[t.text]; n.num > m.most {
-				return nil, p.errorAt(span{at.pos, n.end}, "%s %d is more than %d", m.what, n.num, m.most)
-			}
-		}
-	case "byte":
-		err = p.byteTest(n)
-	case "llc":
-		err = p.llcType(n)
-	case "type", "subtype", "dir":
-		err = p.wlan(n)
-	default:
+	w, ok := specialWords[t.text]
+	if !ok {
 		if link := otherLinks[t.text]; link != "" {
 			return nil, p.errorAt(span{t.pos, t.end}, "'%s' is for the link type %s only, which this package does not filter", p.src[t.pos:t.end], link)
 		}
 		return nil, p.unexpected(t)
 	}
-	if err != nil {
+	if w.protocols != nil && proto != "" && !slices.Contains(w.protocols, proto) {
+		return nil, p.errorAt(n.span, "'%s' does not go with '%s'", proto, t.text)
+	}
+	if err := p.specialNumber(n, w); err != nil {
 		return nil, err
 	}
 	return n, nil
+}
+
+// specialNumber reads what follows the keyword.
+func (p *parser) specialNumber(n *special, w specialWord) (err error) {
+	switch w.number {
+	case mustNumber:
+		num := p.next()
+		if num.kind != tokNumber {
+			return p.unexpected(num)
+		}
+		n.num, n.hasNum, n.end = num.num, true, num.end
+	case mayNumber:
+		if p.peek().kind != tokNumber && !p.isAt(0, "(") {
+			return nil
+		}
+		at := p.peek()
+		if n.num, err = p.number(); err != nil {
+			return err
+		}
+		n.hasNum, n.end = true, p.toks[p.at-1].end
+		if n.num > w.limit {
+			return p.errorAt(span{at.pos, n.end}, "%s %d is more than %d", w.limitOf, n.num, w.limit)
+		}
+	case ownSyntax:
+		switch n.kw {
+		case "byte":
+			return p.byteTest(n)
+		case "llc":
+			return p.llcType(n)
+		}
+		return p.wlan(n)
+	}
+	return nil
 }
 
 func (p *parser) byteTest(n *special) error {

@@ -3,75 +3,12 @@ package filter
 import (
 	"encoding/binary"
 	"fmt"
-	"net/netip"
 	"sync/atomic"
 
 	"golang.org/x/net/bpf"
 
 	"sockwire/capture"
 )
-
-// Options say what an expression is compiled for. The zero value is for reading files.
-type Options struct {
-	// Live compiles for a Linux socket or a live capture: VLAN tags are looked for in the metadata too,
-	// where the kernel puts the outermost, and inbound, outbound and ifindex are known.
-	Live bool
-	// Snaplen is how many bytes of a match the program asks for, 262,144 when zero.
-	Snaplen int
-	// Netmask is the IPv4 mask of the captured network, needed by "ip broadcast"; the zero Addr means
-	// that it is not known.
-	Netmask netip.Addr
-	// Names resolves names; the system's files when nil.
-	Names Names
-	// Lookup finds the addresses of a host that Names does not know, such as net.Resolver's
-	// LookupNetIP. When nil, no network is used.
-	Lookup func(host string) ([]netip.Addr, error)
-	// NoOptimize leaves the program as the expression has it, and compiles also what matches nothing.
-	NoOptimize bool
-}
-
-// DefaultSnaplen is what a matching program returns where Options do not say.
-const DefaultSnaplen = 262144
-
-func (o *Options) names() Names {
-	if o.Names != nil {
-		return o.Names
-	}
-	return systemNames
-}
-
-// Compile makes a classic BPF program for a link type. What the link type cannot carry is refused, with a
-// *SyntaxError that says where; so is, unless Options.NoOptimize is set, what provably matches no packet
-// (a *NeverError, which says what excludes what). opts may be nil. The program has at most MaxInstructions and is accepted by the
-// Linux kernel.
-func (f *Filter) Compile(link capture.LinkType, opts *Options) (Program, error) {
-	if opts == nil {
-		opts = &Options{}
-	}
-	c, l, err := lower(f, link, opts)
-	if err != nil {
-		return Program{}, err
-	}
-	g, err := build(c)
-	if err != nil {
-		return Program{}, err
-	}
-	if !opts.NoOptimize {
-		g.optimize(l.pool)
-		if g.entry == g.reject {
-			return Program{}, f.never(link, opts)
-		}
-	}
-	snap := uint32(DefaultSnaplen)
-	if opts.Snaplen > 0 {
-		snap = uint32(opts.Snaplen)
-	}
-	raw, err := g.assemble(l.pool, snap)
-	if err != nil {
-		return Program{}, err
-	}
-	return NewProgram(raw)
-}
 
 // Program is a classic BPF program. The zero Program matches everything. It is immutable and safe for
 // concurrent use.

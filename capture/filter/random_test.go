@@ -167,7 +167,7 @@ func randomSeed(t *testing.T) uint64 {
 // unlikeLibpcap tells why libpcap's program cannot be the judge of an expression.
 func unlikeLibpcap(expr string, link capture.LinkType) bool {
 	for _, w := range strings.FieldsFunc(expr, func(r rune) bool { return r == ' ' || r == '(' || r == ')' }) {
-		if isisTypes[w] != nil || w == "isis" {
+		if protocolWords[w].pdus != nil || w == "isis" {
 			return true // 1.10 compares the three reserved bits before the PDU type too
 		}
 	}

@@ -3,46 +3,7 @@ package filter
 import (
 	"maps"
 	"slices"
-
-	"sockwire/raw/wire"
 )
-
-// ISO network layer protocol identifiers (ISO/IEC TR 9577).
-const (
-	nlpidCLNP = 0x81
-	nlpidESIS = 0x82
-	nlpidISIS = 0x83
-)
-
-// ipProtocols are the numbers of the keywords that name an IP protocol.
-var ipProtocols = map[string]uint32{
-	"icmp": wire.ProtoICMP, "igmp": wire.ProtoIGMP, "tcp": wire.ProtoTCP, "udp": wire.ProtoUDP, "esp": wire.ProtoESP, "ah": wire.ProtoAH,
-	"icmp6": wire.ProtoICMPv6, "igrp": wire.ProtoEIGRP, "pim": wire.ProtoPIM, "vrrp": wire.ProtoVRRP, "carp": wire.ProtoVRRP, "sctp": wire.ProtoSCTP,
-}
-
-// etherTypes are the numbers of the keywords that name an EtherType.
-var etherTypes = map[string]uint32{
-	"ip": wire.EtherTypeIPv4, "ip6": wire.EtherTypeIPv6, "arp": wire.EtherTypeARP, "rarp": wire.EtherTypeRARP, "atalk": wire.EtherTypeAppleTalk, "aarp": wire.EtherTypeAARP,
-	"decnet": wire.EtherTypeDECnet, "sca": wire.EtherTypeSCA, "lat": wire.EtherTypeLAT, "mopdl": wire.EtherTypeMOPDL, "moprc": wire.EtherTypeMOPRC,
-}
-
-// linkProtocols are the names that "link proto" takes, beside numbers.
-var linkProtocols = func() map[string]uint32 {
-	m := map[string]uint32{"lldp": wire.EtherTypeLLDP, "loopback": wire.EtherTypeLoop, "slow": wire.EtherTypeSlow}
-	maps.Copy(m, etherTypes)
-	maps.Copy(m, saps)
-	return m
-}()
-
-var saps = map[string]uint32{"iso": wire.SAPISO, "stp": wire.SAPSTP, "ipx": wire.SAPIPX, "netbeui": wire.SAPNetBEUI}
-
-var nlpids = map[string]uint32{"esis": nlpidESIS, "isis": nlpidISIS, "clnp": nlpidCLNP}
-
-// isisTypes are the PDU types (ISO/IEC 10589) of the keywords, in the order in which they are tested.
-var isisTypes = map[string][]uint32{
-	"l1": {15, 17, 18, 24, 26}, "l2": {16, 17, 20, 25, 27}, "iih": {15, 16, 17}, "lsp": {18, 20},
-	"snp": {24, 25, 26, 27}, "csnp": {24, 25}, "psnp": {26, 27},
-}
 
 const isisTypeMask = 0x1f
 

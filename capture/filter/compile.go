@@ -1,0 +1,38 @@
+package filter
+
+import (
+	"sockwire/capture"
+)
+
+// Compile makes a classic BPF program for a link type. What the link type cannot carry is refused, with a
+// *SyntaxError that says where; so is, unless Options.NoOptimize is set, what provably matches no packet
+// (a *NeverError, which says what excludes what). opts may be nil. The program has at most MaxInstructions and is accepted by the
+// Linux kernel.
+func (f *Filter) Compile(link capture.LinkType, opts *Options) (Program, error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	c, l, err := lower(f, link, opts)
+	if err != nil {
+		return Program{}, err
+	}
+	g, err := build(c)
+	if err != nil {
+		return Program{}, err
+	}
+	if !opts.NoOptimize {
+		g.optimize(l.pool)
+		if g.entry == g.reject {
+			return Program{}, f.never(link, opts)
+		}
+	}
+	snap := uint32(DefaultSnaplen)
+	if opts.Snaplen > 0 {
+		snap = uint32(opts.Snaplen)
+	}
+	raw, err := g.assemble(l.pool, snap)
+	if err != nil {
+		return Program{}, err
+	}
+	return NewProgram(raw)
+}
