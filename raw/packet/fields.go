@@ -73,7 +73,8 @@ func (k *layerKind) field(name string) (field, bool) {
 type target struct {
 	ptr         any // to the field, or a *[]byte: big-endian bytes
 	bits        int
-	shift, part int // part is the number of bits from shift that are meant, 0 for all
+	shift, part int          // part is the number of bits from shift that are meant, 0 for all
+	texts       []DomainName // of a *DomainName, which holds the one of the number that is set
 }
 
 // fieldPtr returns the pointer to a field of a layer.
@@ -111,6 +112,8 @@ func (t *target) set(s scalar) {
 		}
 	case *netip.Addr:
 		*p = addrOf(s, t.bits)
+	case *DomainName:
+		*p = t.texts[v]
 	case *[]byte:
 		for i := range *p {
 			shift := 8 * (len(*p) - 1 - i)

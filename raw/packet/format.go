@@ -35,7 +35,7 @@ func Format(layers []Layer) string {
 // alwaysWritten are the fields that the parser would otherwise choose itself: see [parsing.defaults].
 var alwaysWritten = map[string][]string{
 	"ip": {"id"}, "frag": {"id"}, "udp": {"sport", "dport"}, "udplite": {"sport", "dport"}, "sctp": {"sport", "dport"},
-	"tcp": {"sport", "dport", "seq", "flags"}, "icmp": {"type"}, "icmp6": {"type"},
+	"tcp": {"sport", "dport", "seq", "flags"}, "icmp": {"type"}, "icmp6": {"type"}, "dns": {"id", "flags"}, "dhcp": {"op", "xid"},
 }
 
 func formatLayer(s *strings.Builder, l Layer) {
@@ -97,6 +97,14 @@ func formatField(kind *layerKind, f field, ptr any) string {
 			list = append(list, formatRecord(&(*p)[i]))
 		}
 		return bracketed(list)
+	case *[]DNSRecord:
+		var list []string
+		for i := range *p {
+			list = append(list, formatDNSRecord(&(*p)[i], f.name == "qd"))
+		}
+		return bracketed(list)
+	case *DomainName:
+		return string(*p)
 	case *netip.Addr:
 		if !p.IsValid() {
 			return ""

@@ -54,6 +54,8 @@ func goValue(v reflect.Value) string {
 		return "packet.MAC{" + strings.Join(octets, ", ") + "}"
 	case []byte:
 		return "[]byte(" + strconv.Quote(string(x)) + ")"
+	case DomainName:
+		return strconv.Quote(string(x))
 	case bool:
 		return strconv.FormatBool(x)
 	case wire.TCPFlags:

@@ -121,12 +121,24 @@ var (
 		names:    map[string]map[string]uint64{"proto": etherTypeNames},
 		aliases:  map[string]alias{"oam": {"flags", 7, 1}, "critical": {"flags", 6, 1}},
 		synonyms: map[string]string{"optionlen": "optlen", "optionslength": "optlen", "virtualnetworkidentifier": "vni", "reserved2": "res"}}
+	dnsKind = &layerKind{name: "dns", title: "DNS", make: func() Layer { return new(DNS) },
+		names: map[string]map[string]uint64{"qtype": dnsTypeNames, "qclass": dnsClassNames,
+			"opcode": {"query": 0, "iquery": 1, "status": 2, "notify": 4, "update": 5}, "rcode": {"noerror": 0, "formerr": 1, "servfail": 2,
+				"nxdomain": 3, "notimp": 4, "refused": 5}},
+		aliases: map[string]alias{"qr": {"flags", 15, 1}, "opcode": {"flags", 11, 4}, "aa": {"flags", 10, 1}, "tc": {"flags", 9, 1}, "rd": {"flags", 8, 1},
+			"ra": {"flags", 7, 1}, "z": {"flags", 6, 1}, "ad": {"flags", 5, 1}, "cd": {"flags", 4, 1}, "rcode": {"flags", 0, 4}},
+		synonyms: map[string]string{"name": "qname", "type": "qtype", "class": "qclass", "questions": "qd", "answers": "an", "authority": "ns", "additional": "ar"}}
+	dhcpKind = &layerKind{name: "dhcp", title: "DHCP", make: func() Layer { return new(DHCP) },
+		also:   []string{"bootp"},
+		family: 32, options: dhcpOptions, names: map[string]map[string]uint64{"op": {"request": 1, "reply": 2}},
+		aliases:  map[string]alias{"broadcast": {"flags", 15, 1}},
+		synonyms: map[string]string{"opcode": "op", "hwtype": "htype", "hwlen": "hlen", "transactionid": "xid", "clientmac": "chaddr", "magic": "cookie"}}
 )
 
 // layerKinds are the layers with fields, in the order that help shows them.
 var layerKinds = []*layerKind{
 	ethKind, vlanKind, qinqKind, mplsKind, pppoeKind, arpKind, ipKind, ip6Kind, hopoptsKind, dstoptsKind, rhKind, fragKind, extKind, mobilityKind, hipKind,
-	shim6Kind, ahKind, espKind, icmpKind, icmp6Kind, igmpKind, udpKind, udpliteKind, tcpKind, sctpKind, chunkKind, greKind, vxlanKind, geneveKind,
+	shim6Kind, ahKind, espKind, icmpKind, icmp6Kind, igmpKind, udpKind, udpliteKind, tcpKind, sctpKind, chunkKind, greKind, vxlanKind, geneveKind, dnsKind, dhcpKind,
 }
 
 // kindOf returns the kind that a layer is written as, nil for a payload.
@@ -193,6 +205,10 @@ func kindOf(l Layer) *layerKind {
 		return vxlanKind
 	case *Geneve:
 		return geneveKind
+	case *DNS:
+		return dnsKind
+	case *DHCP:
+		return dhcpKind
 	}
 	return nil
 }
@@ -262,6 +278,10 @@ func appendLayer(b []byte, l Layer, below []Layer) ([]byte, error) {
 		return l.append(b)
 	case *Geneve:
 		return l.append(b, tunnelTypeOf(next))
+	case *DNS:
+		return l.append(b)
+	case *DHCP:
+		return l.append(b)
 	case Payload:
 		return append(b, l...), nil
 	case *Payload:
@@ -359,6 +379,10 @@ func readLayer(l Layer, r *reader) content {
 	case *VXLAN:
 		return l.read(r)
 	case *Geneve:
+		return l.read(r)
+	case *DNS:
+		return l.read(r)
+	case *DHCP:
 		return l.read(r)
 	}
 	r.bad = true
@@ -473,6 +497,10 @@ func layerOf(c content) Layer {
 			return new(VXLAN)
 		case c.number == wire.PortGeneve:
 			return new(Geneve)
+		case c.number == wire.PortDNS:
+			return new(DNS)
+		case c.number == wire.PortDHCPServer:
+			return new(DHCP)
 		}
 	case byChunk:
 		return new(SCTPChunk)

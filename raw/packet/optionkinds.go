@@ -19,6 +19,7 @@ type optionField struct {
 	shift, bits int // of a field smaller than its bytes
 	addr        bool
 	mac         bool
+	names       map[string]uint64
 }
 
 var ip4Options = map[string]optionKind{

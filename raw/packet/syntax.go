@@ -145,6 +145,10 @@ func (p *parsing) compound(n *node, name string, ptr any) {
 		*f = p.objects()
 	case *[]GroupRecord:
 		*f = p.records(n.kind.family)
+	case *[]DNSRecord:
+		*f = p.dnsRecords(name == "qd")
+	case *DomainName:
+		p.domainNames(f)
 	}
 }
 
@@ -172,7 +176,7 @@ func (p *parsing) options(kind *layerKind) []Option {
 		list = list[:len(list)+1]
 		o := &list[len(list)-1]
 		if name == "opt" {
-			p.generic("opt", []genericField{{"type", target{ptr: &o.Type, bits: 8}}, {"len", target{ptr: &o.Length, bits: 8}}}, &o.Data)
+			p.generic("opt", []genericField{{name: "type", target: target{ptr: &o.Type, bits: 8}}, {name: "len", target: target{ptr: &o.Length, bits: 8}}}, &o.Data)
 			return
 		}
 		k, ok := kind.options[shortName(name, func(s string) bool { return hasKey(kind.options, s) }, optionSynonyms)]
@@ -194,8 +198,8 @@ func (p *parsing) records(family int) []GroupRecord {
 		}
 		list = list[:len(list)+1]
 		r := &list[len(list)-1]
-		fields := []genericField{{"type", target{ptr: &r.Type, bits: 8}}, {"auxlen", target{ptr: &r.AuxLength, bits: 8}}, {"nsrc", target{ptr: &r.NumSources, bits: 16}},
-			{"group", target{ptr: &r.Group, bits: family}}}
+		fields := []genericField{{name: "type", target: target{ptr: &r.Type, bits: 8}}, {name: "auxlen", target: target{ptr: &r.AuxLength, bits: 8}}, {name: "nsrc", target: target{ptr: &r.NumSources, bits: 16}},
+			{name: "group", target: target{ptr: &r.Group, bits: family}}}
 		p.braced("rec", fields, map[string]func(){
 			"sources": func() { r.Sources = p.addresses(family) },
 			"aux":     func() { r.Aux = p.bytes() },
@@ -211,8 +215,8 @@ func (p *parsing) objects() []ICMPExtension {
 		list = list[:len(list)+1]
 		o := &list[len(list)-1]
 		if name == "obj" {
-			p.generic("obj", []genericField{{"class", target{ptr: &o.Class, bits: 8}}, {"ctype", target{ptr: &o.CType, bits: 8}},
-				{"len", target{ptr: &o.Length, bits: 16}}}, &o.Data)
+			p.generic("obj", []genericField{{name: "class", target: target{ptr: &o.Class, bits: 8}}, {name: "ctype", target: target{ptr: &o.CType, bits: 8}},
+				{name: "len", target: target{ptr: &o.Length, bits: 16}}}, &o.Data)
 			return
 		}
 		if plain(name) == "iface" {
@@ -261,6 +265,7 @@ func (p *parsing) elements(read func(name string, start int)) {
 type genericField struct {
 	name   string
 	target target
+	names  map[string]uint64
 }
 
 // generic reads an element that is given by numbers and bytes.
@@ -291,7 +296,7 @@ func (p *parsing) braced(name string, fields []genericField, others map[string]f
 			other()
 		} else {
 			_, addr := fields[i].target.ptr.(*netip.Addr)
-			p.bind(fields[i].target, p.values(value{name: f, bits: fields[i].target.bits, addr: addr}), at)
+			p.bind(fields[i].target, p.values(value{name: f, bits: fields[i].target.bits, addr: addr, names: fields[i].names}), at)
 		}
 		if !p.accept(',') {
 			break
@@ -343,7 +348,7 @@ func (p *parsing) element(name string, k optionKind, length target) []byte {
 					if field.bits != 0 {
 						bits = field.bits
 					}
-					v := p.values(value{name: field.name, bits: bits, addr: field.addr, mac: field.mac})
+					v := p.values(value{name: field.name, bits: bits, addr: field.addr, mac: field.mac, names: field.names})
 					pieces = append(pieces, piece{field, v, start})
 					size = max(size, field.offset+field.bytes)
 				}
@@ -549,14 +554,16 @@ func (p *parsing) defaults(i int) {
 	case *Fragment:
 		once("id")
 	case *UDP:
-		once("sport", ephemeral)
+		sport, dport := wellKnownPorts(next)
+		switch {
+		case given("sport"):
+		case sport != 0:
+			l.SrcPort = sport
+		default:
+			once("sport", ephemeral)
+		}
 		if !given("dport") {
-			switch next.(type) {
-			case *VXLAN:
-				l.DstPort = wire.PortVXLAN
-			case *Geneve:
-				l.DstPort = wire.PortGeneve
-			}
+			l.DstPort = dport
 		}
 	case *UDPLite:
 		once("sport", ephemeral)
@@ -584,5 +591,37 @@ func (p *parsing) defaults(i int) {
 			once("id")
 			count("seq")
 		}
+	case *DNS:
+		once("id")
+		if !given("flags", "qr", "rd") {
+			l.Flags |= dnsRecurse
+		}
+	case *DHCP:
+		once("xid")
+		if !given("op") {
+			l.Op = 1
+		}
 	}
+}
+
+// wellKnownPorts returns the ports between which the layer behind a UDP header goes, 0 for one of the sender's choice. (A port
+// that is not known and not written is 0.)
+func wellKnownPorts(l Layer) (sport, dport uint16) {
+	switch l := l.(type) {
+	case *VXLAN:
+		return 0, wire.PortVXLAN
+	case *Geneve:
+		return 0, wire.PortGeneve
+	case *DNS:
+		if l.Flags&dnsResponse != 0 {
+			return wire.PortDNS, 0
+		}
+		return 0, wire.PortDNS
+	case *DHCP:
+		if l.Op == dhcpReply {
+			return wire.PortDHCPServer, wire.PortDHCPClient
+		}
+		return wire.PortDHCPClient, wire.PortDHCPServer
+	}
+	return 0, 0
 }

@@ -88,7 +88,18 @@ func (h *UDPLite) finish(b []byte, start int, outer []Layer) error {
 
 func (h *UDP) read(r *reader) content {
 	h.SrcPort, h.DstPort, h.Length, h.Checksum = r.u16(), r.u16(), U16(r.u16()), U16(r.u16())
-	if r.left() >= 8 && (wire.IsVXLANPort(h.DstPort) || h.DstPort == wire.PortGeneve) {
+	if r.left() < 8 {
+		return content{}
+	}
+	for _, port := range [...]uint16{h.DstPort, h.SrcPort} {
+		switch port {
+		case wire.PortDNS, wire.PortMDNS, wire.PortLLMNR:
+			return content{byPort, wire.PortDNS}
+		case wire.PortDHCPServer, wire.PortDHCPClient:
+			return content{byPort, wire.PortDHCPServer}
+		}
+	}
+	if wire.IsVXLANPort(h.DstPort) || h.DstPort == wire.PortGeneve { // tunnels have a port of the sender's choice as source
 		return content{byPort, h.DstPort}
 	}
 	return content{}
