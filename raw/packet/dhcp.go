@@ -131,7 +131,11 @@ func isSingleDHCP(option uint8) bool { return option == dhcpPad || option == dhc
 func (h *DHCP) read(r *reader) content {
 	h.Op, h.HardwareType, h.HardwareLen, h.Hops = r.u8(), U8(r.u8()), U8(r.u8()), r.u8()
 	h.XID, h.Seconds, h.Flags = r.u32(), r.u16(), r.u16()
-	h.Client, h.Your, h.Server, h.Gateway = r.addr4(), r.addr4(), r.addr4(), r.addr4()
+	for _, a := range [...]*netip.Addr{&h.Client, &h.Your, &h.Server, &h.Gateway} {
+		if v := r.addr4(); !v.IsUnspecified() { // which is what leaving it out means
+			*a = v
+		}
+	}
 	h.Hardware = r.mac()
 	h.HardwareRest, h.ServerName, h.File = r.unpadded(10), r.unpadded(64), r.unpadded(128)
 	if r.left() < 5 || binary.BigEndian.Uint32(r.b[r.pos:]) != dhcpCookie {

@@ -104,8 +104,15 @@ func (h *DNS) append(b []byte) ([]byte, error) {
 // dnsMessage is a message that is being written: where it starts, and the labels in it that a later name may point to.
 type dnsMessage struct {
 	start  int
-	labels [64]uint16 // from the start
+	labels [64]label
 	count  int
+}
+
+// label is where a label starts, and how many bytes the name from there on takes when it is not compressed: so names of
+// other lengths need no comparison.
+type label struct {
+	offset uint16
+	size   uint8
 }
 
 func (m *dnsMessage) question(b []byte, name DomainName, qtype, class uint16) ([]byte, error) {
@@ -139,13 +146,14 @@ func (m *dnsMessage) name(b []byte, name DomainName) ([]byte, error) {
 	}
 	end, known := at, m.labels[:m.count]
 	for ; b[end] != 0; end += 1 + int(b[end]) {
+		size, offset := uint8(len(b)-end), end-m.start
 		for _, earlier := range known {
-			if sameName(b[m.start:], int(earlier), end-m.start) {
-				return binary.BigEndian.AppendUint16(b[:end], 0xc000|earlier), nil
+			if earlier.size == size && sameName(b[m.start:], int(earlier.offset), offset) {
+				return binary.BigEndian.AppendUint16(b[:end], 0xc000|earlier.offset), nil
 			}
 		}
-		if offset := end - m.start; m.count < len(m.labels) && offset <= maxPointer {
-			m.labels[m.count] = uint16(offset)
+		if m.count < len(m.labels) && offset <= maxPointer {
+			m.labels[m.count] = label{uint16(offset), size}
 			m.count++
 		}
 	}

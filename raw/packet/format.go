@@ -132,9 +132,11 @@ func formatField(kind *layerKind, f field, ptr any) string {
 	t := target{ptr: ptr}
 	v := t.get().lo
 	switch {
+	case f.name == "qtype":
+		return nameOf(dnsTypeNames, v)
 	case f.bits == 32 || f.name == "chksum" || strings.HasSuffix(f.name, "type") && f.bits == 16:
 		return fmt.Sprintf("%#x", v)
-	case f.name == "tos" || f.name == "tc":
+	case f.name == "tos" || f.name == "tc" || f.name == "flags" && f.bits == 16:
 		return fmt.Sprintf("%#x", v)
 	}
 	return fmt.Sprint(v)

@@ -22,6 +22,8 @@ func FuzzParse(f *testing.F) {
 		`ip{ttl=1..3@a, id=5,6,7@a} / sctp / chunk{type=init, value=00} / chunk{value="hi"}`,
 		"ip{proto=253} / pattern{ab, 1..9} / text{a\\x41\\}} / zero{3}",
 		"ip / frag{mtu=68, order=random, overlap=8} / udp / random{100..200}",
+		"ip / udp / dns{qr=1, qname=a.example,b.example, qtype=rand, an=[rr{name=a.example, addr=192.0.2.1}, rr{name=b, target=a.example}]}",
+		`ip / udp / dhcp{chaddr=02:00:00:00:00:01, options=[msgtype{discover}, hostname{"a"}, pad]}`,
 	} {
 		f.Add(spec)
 	}
@@ -69,6 +71,8 @@ func FuzzDissect(f *testing.F) {
 	f.Add(byte(0), build0("eth / ip / tcp{options=[mss{1},nop]} / text{x}"))
 	f.Add(byte(1), build0("ip{options=[rr{ptr=4, addrs=[192.0.2.1]}]} / icmp{type=11, ext=[mpls{label=1}]} / ip / udp"))
 	f.Add(byte(2), build0("ip6 / hopopts{options=[ra{0}]} / dstopts / rh{type=4, addrs=[::1]} / icmp6{type=ra}"))
+	f.Add(byte(1), build0("ip / udp / dns{qr=1, qname=a.example, an=[rr{name=b.a.example, addr=192.0.2.1}]}"))
+	f.Add(byte(1), build0("ip / udp / dhcp{options=[msgtype{1}, hostname{00}]}"))
 	f.Add(byte(1), build0("ip / udp{dport=6081} / geneve{options=00} / eth / mpls / mpls / ip / sctp / chunk{value=0102}"))
 	f.Fuzz(func(t *testing.T, link byte, b []byte) {
 		if len(b) > 2048 {
