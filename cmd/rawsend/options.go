@@ -72,9 +72,10 @@ func newCommand(o *options) *cli.Command {
 		"source addresses, Ethernet addresses. What is given is sent as it is, wrong values included; if a raw socket's kernel would overwrite it, " +
 		"rawsend moves to a packet socket and says so.\n\n" +
 		"A value is a constant, a list (53,123), a range (1..30, 0..100 by 10), a prefix, rand, seq, or from FILE; several make all combinations, or go " +
-		"in step when marked with the same @name. rawsend's README describes the language.\n\n" +
+		"in step when marked with the same @name. 'rawsend --help layers' has the language in full.\n\n" +
 		"One packet is sent unless the expression has several values or -c says more; 1 per second, or 1000 per second for the combinations of an expression, " +
 		"unless --rate or --flood says otherwise. Then it waits for answers."
+	c.Topics = []cli.Topic{languageTopic()}
 	c.Examples = []cli.Example{
 		{Line: "rawsend 'ip{dst=192.0.2.1} / icmp'", Text: "One echo request."},
 		{Line: "rawsend 'ip{dst=192.0.2.1, ttl=1..30} / udp{dport=33434}'", Text: "Who answers at each hop, and what was changed on the way."},

@@ -2,6 +2,9 @@ package packet
 
 import (
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 
 	"sockwire/raw/wire"
 )
@@ -530,6 +533,42 @@ func hopLimit(below []Layer) uint8 {
 	return 64
 }
 
+// Layers returns the names of the layers with fields, as an expression has them, from the link up.
+func Layers() []string {
+	var names []string
+	for _, k := range layerKinds {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+// Options returns what the option lists of each layer may hold, the parts of an option in braces: "ts{val ecr}". Sorted.
+func Options() map[string][]string {
+	all := map[string][]string{}
+	for _, k := range layerKinds {
+		if k.options != nil {
+			all[k.name] = describeOptions(k.options)
+		}
+	}
+	return all
+}
+
+func describeOptions(kinds map[string]optionKind) []string {
+	list := []string{"opt{type len data}"}
+	for name, k := range kinds {
+		if len(k.fields) > 1 {
+			var parts []string
+			for _, f := range k.fields {
+				parts = append(parts, f.name)
+			}
+			name += "{" + strings.Join(parts, " ") + "}"
+		}
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list
+}
+
 // Fields returns the layers of the expression language that have fields, and the names of these. It is for help texts
 // and their tests.
 func Fields() map[string][]string {
@@ -538,9 +577,7 @@ func Fields() map[string][]string {
 		for _, f := range k.fields() {
 			all[k.name] = append(all[k.name], f.name)
 		}
-		for a := range k.aliases {
-			all[k.name] = append(all[k.name], a)
-		}
+		all[k.name] = append(all[k.name], slices.Sorted(maps.Keys(k.aliases))...)
 	}
 	return all
 }

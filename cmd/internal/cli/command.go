@@ -19,6 +19,8 @@ type Command struct {
 	Long  string         // more, in paragraphs; optional
 	Flags *pflag.FlagSet // unsorted: the order they are defined in is the order people read
 	Words []Word         // what the first argument can be, where that is a fixed set
+	// Topics are what --help NAME shows and the manual page has in full, where the help has no room for it.
+	Topics []Topic
 	// Examples are shown in the help and the manual page. Use RFC 5737 and RFC 3849 addresses.
 	Examples []Example
 	// Privilege says which right the command needs and how to get it, one paragraph for the manual page.
@@ -36,6 +38,9 @@ type Command struct {
 
 // Word is an argument with a fixed meaning, such as a subcommand or a scene.
 type Word struct{ Name, Short string }
+
+// Topic is a longer text on one matter: paragraphs, and lines that start with a space and stand as they are.
+type Topic struct{ Name, Short, Text string }
 
 // Example is a command line and what it does.
 type Example struct{ Line, Text string }
@@ -70,6 +75,12 @@ func (c *Command) execute(ctx context.Context, args []string, stdin io.Reader, s
 	}
 	switch {
 	case std.help:
+		for _, t := range c.Topics {
+			if c.Flags.Arg(0) == t.Name {
+				_, err := fmt.Fprintf(stdout, "%s\n", wrap(t.Text, helpWidth))
+				return err
+			}
+		}
 		return c.WriteHelp(stdout)
 	case std.version:
 		_, err := fmt.Fprintf(stdout, "%s %s\n", c.Name, Version())

@@ -22,6 +22,9 @@ func (c *Command) WriteHelp(w io.Writer) error {
 	if c.Long != "" {
 		fmt.Fprintf(&b, "\n%s\n", wrap(c.Long, helpWidth))
 	}
+	for _, t := range c.Topics {
+		fmt.Fprintf(&b, "\n%s: %s --help %s\n", t.Short, c.Name, t.Name)
+	}
 	if len(c.Words) > 0 {
 		b.WriteString("\nArguments:\n")
 		width := 0

@@ -30,6 +30,10 @@ func (c *Command) WriteMan(w io.Writer) error {
 			fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(word.Name), roff(word.Short))
 		}
 	}
+	for _, t := range c.Topics {
+		fmt.Fprintf(&b, ".SH %s\n", roff(strings.ToUpper(t.Name)))
+		writeManText(&b, t.Text)
+	}
 	b.WriteString(".SH OPTIONS\n")
 	c.visibleFlags(func(f *pflag.Flag) { writeManFlag(&b, f) })
 	fmt.Fprintf(&b, ".SH EXIT STATUS\n.TP\n.B 0\n%s.\n.TP\n.B 1\n%s.\n.TP\n.B 2\nUsage or operation error.\n",
