@@ -184,3 +184,13 @@ func checksumErrors(t *testing.T, size int) {
 		t.Errorf("the link damaged %d of %d; %+v", damaged, n, s)
 	}
 }
+
+// What the help and the README show is right.
+func TestExamples(t *testing.T) {
+	_, _, b := netlab.Two(t)
+	datagramtest.Examples(t, b, "dgrecv", newCommand(new(options)).Examples, "--duration 50ms", func(string) {}, func(line, stdout, stderr string, code int) {
+		if code != 1 || !strings.Contains(stderr, "0 datagrams") && !strings.Contains(stdout, `"received":0`) {
+			t.Errorf("%s: exit %d, want 1: nothing came\n%s%s", line, code, stdout, stderr)
+		}
+	})
+}

@@ -180,3 +180,13 @@ func TestForgedTargetStartsNoLoop(t *testing.T) {
 		t.Errorf("%+v\n%s", s, stderr)
 	}
 }
+
+// What the help and the README show is right.
+func TestExamples(t *testing.T) {
+	_, a, _ := netlab.Two(t)
+	datagramtest.Examples(t, a, "dgrelay", newCommand(new(options)).Examples, "--duration 50ms", func(string) {}, func(line, _, stderr string, code int) {
+		if code != 1 || !strings.Contains(stderr, "relaying") {
+			t.Errorf("%s: exit %d, want 1: nothing came\n%s", line, code, stderr)
+		}
+	})
+}

@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -123,4 +127,65 @@ func TestLinkLocalTarget(t *testing.T) {
 			t.Errorf("%s: exit %d\n%s", target, code, stderr)
 		}
 	}
+}
+
+// What the help and the README show is right.
+func TestExamples(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	for _, address := range []string{"192.0.2.7", "192.0.2.53"} {
+		ip := netip.MustParseAddr(address)
+		if err := errors.Join(b.AddAddr(b.Ifname(), netip.PrefixFrom(ip, 32)), a.AddRoute(netlab.Route{Dst: netip.PrefixFrom(ip, 32), Via: b.Addr4()})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.AddRoute(netlab.Route{Dst: netip.MustParsePrefix("224.0.0.0/4"), Ifname: a.Ifname()}); err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var got []int // sizes of datagrams
+	for _, port := range []string{"514", "9000", "123", "53"} {
+		var c *dgram.Conn
+		if err := b.Do(func() (err error) {
+			c, err = dgram.Listen(t.Context(), "udp4", ":"+port, nil)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		go func() {
+			_ = c.Serve(t.Context(), 1, func(_ context.Context, d *dgram.Datagram) {
+				mu.Lock()
+				got = append(got, len(d.Payload))
+				mu.Unlock()
+				_ = c.Reply(d, d.Payload)
+			})
+		}()
+	}
+	prepare := func(dir string) {
+		recorded, err := os.ReadFile(record(t, "192.0.2.77"))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "dns.pcap"), recorded, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "request.bin"), []byte("request"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	datagramtest.Examples(t, a, "dgsend", newCommand(new(options)).Examples, "--wait 300ms", prepare, func(line, stdout, stderr string, code int) {
+		mu.Lock()
+		sizes := fmt.Sprint(got)
+		got = nil
+		mu.Unlock()
+		want := map[string]string{":514": "[9]", ":9000": "[1 1 1]", ":123": "[48]", ":53": "[27 27 27]", "239.1": "[]", " 9000": "[7]"}
+		for where, list := range want {
+			if strings.Contains(line, where) && sizes != list {
+				t.Errorf("%s: the server got datagrams of %s bytes, want %s", line, sizes, list)
+			}
+		}
+		if code != 0 || stderr != "" {
+			t.Errorf("%s: exit %d\n%s%s", line, code, stdout, stderr)
+		}
+	})
 }

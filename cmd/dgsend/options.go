@@ -56,7 +56,7 @@ func newCommand(o *options) *cli.Command {
 		"With --reply it waits for answers from the address it asked, and asks again with growing patience."
 	c.Examples = []cli.Example{
 		{Line: "dgsend 192.0.2.7:514 '<13>hello'", Text: "Send one line to a syslog server."},
-		{Line: "dgsend --hex '1b' --record 48 --reply 1 --print hex ntp.example:123", Text: "Ask and print the answer in hex."},
+		{Line: "{ printf '\\033'; head -c 47 /dev/zero; } | dgsend --reply 1 --print hex 192.0.2.7:123", Text: "Ask an NTP server, and print the answer in hex."},
 		{Line: "seq 3 | dgsend --line 192.0.2.7:9000", Text: "Three datagrams, not one."},
 		{Line: "dgsend -I eth0 -t 4 239.1.2.3:5000 hello", Text: "Multicast through eth0, over at most three routers."},
 		{Line: "dgsend --pcap dns.pcap --speed 2 192.0.2.53:53", Text: "Hold a recorded conversation again, twice as fast, and show how the answers differ."},
