@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sockwire/raw/cmsg"
 	"sockwire/raw/wire"
 )
 
@@ -49,13 +50,7 @@ func newSocket(domain, typ, proto, batch int, cfg *Config) (*socket, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	size := cfg.SendBuffer
-	if size == 0 {
-		size = 1 << 20
-	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, size); err != nil {
-		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, size) // the kernel grants what it may
-	}
+	setSendBuffer(fd, cfg)
 	s := &socket{file: os.NewFile(uintptr(fd), "inject"), hdrs: make([]mmsghdr, batch), patience: cfg.patience}
 	s.step = s.attempt
 	if s.conn, err = s.file.SyscallConn(); err != nil {
@@ -63,6 +58,15 @@ func newSocket(domain, typ, proto, batch int, cfg *Config) (*socket, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// setSendBuffer asks for a send buffer; the kernel grants what it may.
+func setSendBuffer(fd int, cfg *Config) {
+	size := cfg.SendBuffer
+	if size == 0 {
+		size = 1 << 20
+	}
+	cmsg.SetWriteBuffer(fd, size)
 }
 
 func (s *socket) control(f func(fd int) error) error {
@@ -156,147 +160,6 @@ func interfaceByName(name string) (*net.Interface, error) {
 		return nil, errors.New("an interface is needed")
 	}
 	return net.InterfaceByName(name)
-}
-
-// rawEngine sends IP packets through raw sockets, one for each family.
-type rawEngine struct {
-	v4, v6 *socket
-	iovs   []unix.Iovec
-	name4  []unix.RawSockaddrInet4
-	name6  []unix.RawSockaddrInet6
-	scope  uint32
-}
-
-const rawBatch = 256
-
-// OpenRaw returns an engine for IPv4 and IPv6 packets with their headers (IP_HDRINCL, IPV6_HDRINCL). The kernel routes
-// each by its destination. It overwrites some fields of IPv4: see [RawAlters].
-func OpenRaw(cfg *Config) (Engine, error) {
-	if cfg == nil {
-		cfg = &Config{}
-	}
-	e := &rawEngine{iovs: make([]unix.Iovec, rawBatch), name4: make([]unix.RawSockaddrInet4, rawBatch), name6: make([]unix.RawSockaddrInet6, rawBatch)}
-	if err := e.open(cfg); err != nil {
-		e.Close()
-		return nil, fmt.Errorf("inject: raw socket: %w", err)
-	}
-	return e, nil
-}
-
-func (e *rawEngine) open(cfg *Config) (err error) {
-	if cfg.Interface != "" {
-		i, err := interfaceByName(cfg.Interface)
-		if err != nil {
-			return err
-		}
-		e.scope = uint32(i.Index)
-	}
-	if e.v4, err = newSocket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW, rawBatch, cfg); err != nil {
-		return err
-	}
-	if e.v6, err = newSocket(unix.AF_INET6, unix.SOCK_RAW, unix.IPPROTO_RAW, rawBatch, cfg); err != nil && !errors.Is(err, unix.EAFNOSUPPORT) {
-		return err
-	}
-	for _, s := range []*socket{e.v4, e.v6} {
-		if s == nil {
-			continue
-		}
-		err := s.control(func(fd int) error {
-			if cfg.Interface != "" {
-				if err := unix.BindToDevice(fd, cfg.Interface); err != nil {
-					return os.NewSyscallError("bind to device", err)
-				}
-			}
-			if cfg.Broadcast {
-				return os.NewSyscallError("SO_BROADCAST", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BROADCAST, 1))
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	// Without IP_RECVERR a full queue drops packets and reports success (udp(7), "transmit queue full").
-	return e.v4.control(func(fd int) error {
-		return os.NewSyscallError("IP_RECVERR", unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1))
-	})
-}
-
-func (e *rawEngine) Send(packets [][]byte) (int, error) {
-	total := 0
-	for total < len(packets) {
-		n, s := e.fill(packets[total:])
-		if s == nil {
-			return total, os.NewSyscallError("sendmmsg", unix.EINVAL)
-		}
-		sent, err := s.send(n)
-		total += sent
-		if err != nil {
-			return total, err
-		}
-	}
-	return total, nil
-}
-
-// fill prepares messages for packets of one family and returns how many, and their socket; nil for no family.
-func (e *rawEngine) fill(packets [][]byte) (int, *socket) {
-	var s *socket
-	for i, p := range packets {
-		if i == rawBatch {
-			return i, s
-		}
-		var want *socket
-		switch {
-		case len(p) >= 40 && p[0]>>4 == 6:
-			want = e.v6
-		case len(p) >= 20 && p[0]>>4 != 6:
-			want = e.v4
-		}
-		if want == nil || s != nil && want != s {
-			return i, s
-		}
-		s = want
-		h := &s.hdrs[i].hdr
-		e.iovs[i].Base = unsafe.SliceData(p)
-		e.iovs[i].SetLen(len(p))
-		h.Iov = &e.iovs[i]
-		h.SetIovlen(1)
-		if s == e.v4 {
-			e.name4[i] = unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: [4]byte(p[16:20])}
-			h.Name, h.Namelen = (*byte)(unsafe.Pointer(&e.name4[i])), unix.SizeofSockaddrInet4
-		} else {
-			e.name6[i] = unix.RawSockaddrInet6{Family: unix.AF_INET6, Addr: [16]byte(p[24:40])}
-			if p[24] == 0xfe || p[24] == 0xff { // link-local and multicast addresses need their link
-				e.name6[i].Scope_id = e.scope
-			}
-			h.Name, h.Namelen = (*byte)(unsafe.Pointer(&e.name6[i])), unix.SizeofSockaddrInet6
-		}
-	}
-	return len(packets), s
-}
-
-func (e *rawEngine) Batch() int { return rawBatch }
-
-func (e *rawEngine) Refusals() uint64 {
-	n := e.v4.refusals
-	if e.v6 != nil {
-		n += e.v6.refusals
-	}
-	return n
-}
-
-func (e *rawEngine) String() string {
-	return "raw socket, header included, batches of " + fmt.Sprint(rawBatch)
-}
-
-func (e *rawEngine) Close() error {
-	var err error
-	for _, s := range []*socket{e.v4, e.v6} {
-		if s != nil {
-			err = errors.Join(err, s.file.Close())
-		}
-	}
-	return err
 }
 
 // frameEngine sends frames through a packet socket.

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"syscall"
 	"testing"
@@ -112,9 +113,15 @@ func TestFramesArriveAsBuilt(t *testing.T) {
 }
 
 func TestRawPacketsArriveAsBuilt(t *testing.T) {
+	for _, flood := range []bool{false, true} {
+		t.Run(fmt.Sprint("flood ", flood), func(t *testing.T) { rawPacketsArriveAsBuilt(t, flood) })
+	}
+}
+
+func rawPacketsArriveAsBuilt(t *testing.T, flood bool) {
 	_, a, b := netlab.Two(t)
 	live := listen(t, b)
-	e := open(t, a, func() (inject.Engine, error) { return inject.OpenRaw(nil) })
+	e := open(t, a, func() (inject.Engine, error) { return inject.OpenRaw(&inject.Config{Flood: flood}) })
 	defer e.Close()
 	template := parse(t, fmt.Sprintf("ip{src=%s, dst=%s, id=1..100, ttl=7, tos=0x1c} / udp{sport=5000, dport=9} / random{18}", a.Addr4(), b.Addr4()))
 	transmit(t, e, &inject.TemplateSource{Template: template, Count: 100}, inject.Schedule{})
@@ -225,6 +232,35 @@ func (r *repeat) Fill(b *inject.Batch, n int) error {
 	return nil
 }
 
+// TestRawRefusesAsSystemCallsDo: both ways of the raw engine fail with the system call's error, broadcast without leave too, and
+// mixed families go out in their order.
+func TestRawRefusesAsSystemCallsDo(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	live := listen(t, b)
+	v4 := build(t, fmt.Sprintf("ip{dst=%s, src=%s, id=1} / udp{dport=9}", b.Addr4(), a.Addr4()))
+	v6 := build(t, fmt.Sprintf("ip6{dst=%s, src=%s} / udp{dport=9}", b.Addr6(), a.Addr6()))
+	last := b.Addr4().As4()
+	last[3] = 255
+	everyone := build(t, fmt.Sprintf("ip{dst=%s, src=%s, id=1} / udp{dport=9}", netip.AddrFrom4(last), a.Addr4()))
+	for _, flood := range []bool{false, true} {
+		e := open(t, a, func() (inject.Engine, error) { return inject.OpenRaw(&inject.Config{Flood: flood}) })
+		var call *os.SyscallError
+		if n, err := e.Send([][]byte{v4, v6, v4, everyone, v4}); n != 3 || !errors.Is(err, syscall.EACCES) || !errors.As(err, &call) {
+			t.Errorf("flood %t: %d, %v", flood, n, err)
+		}
+		if n, err := e.Send([][]byte{v6, make([]byte, 3)}); n != 1 || !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("flood %t: %d, %v", flood, n, err)
+		}
+		want := [][]byte{v4, v6, v4, v6}
+		for i, got := range collect(t, live, 4, func(b []byte) bool { return len(b) > 40 && (b[12] == 8 && b[13] == 0 || b[12] == 0x86 && b[20] == 17) }) {
+			if !bytes.Equal(got[14:14+len(want[i])], want[i]) {
+				t.Errorf("flood %t: packet %d is %x", flood, i, got)
+			}
+		}
+		e.Close()
+	}
+}
+
 func TestRefusedPacketIsCountedAndLeftOut(t *testing.T) {
 	_, a, b := netlab.Two(t)
 	live := listen(t, b)
@@ -271,13 +307,14 @@ func TestSendAllocatesNothing(t *testing.T) {
 	}
 	cfg := &inject.Config{Interface: a.Ends()[0].Ifname}
 	raw := open(t, a, func() (inject.Engine, error) { return inject.OpenRaw(nil) })
+	flood := open(t, a, func() (inject.Engine, error) { return inject.OpenRaw(&inject.Config{Flood: true}) })
 	frames := open(t, a, func() (inject.Engine, error) { return inject.OpenFrames(cfg) })
 	trains := open(t, a, func() (inject.Engine, error) { return inject.OpenTrains(cfg) })
 	xdp := openXDP(t, a)
 	for _, test := range []struct {
 		e       inject.Engine
 		packets [][]byte
-	}{{raw, trimmed}, {frames, packets}, {trains, packets}, {xdp, packets}} {
+	}{{raw, trimmed}, {flood, trimmed}, {frames, packets}, {trains, packets}, {xdp, packets}} {
 		defer test.e.Close()
 		allocs := testing.AllocsPerRun(20, func() {
 			if n, err := test.e.Send(test.packets); n != len(test.packets) || err != nil {
