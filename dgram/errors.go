@@ -100,6 +100,10 @@ func openError(what, network, address string, err error) error {
 		return withHint(err, "another program listens on %s: stop it or choose another name", address)
 	case errors.Is(err, syscall.EADDRINUSE):
 		return withHint(err, "another socket has this address: find it with ss -ulpn, or choose another port")
+	case errors.Is(err, syscall.EMFILE):
+		return withHint(err, "this process has as many files open as it may: raise that with ulimit -n")
+	case errors.Is(err, syscall.ENFILE):
+		return withHint(err, "this system has as many files open as it may: see fs.file-max, proc_sys_fs(5)")
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return withHint(err, "this host does not have that address: see ip address")
 	case errors.Is(err, syscall.EINVAL) && strings.HasPrefix(address, "[fe80:") && !strings.Contains(address, "%"):

@@ -5,8 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/netip"
+	"os"
 	"regexp"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"sockwire/cmd/internal/datagram/datagramtest"
 	"sockwire/raw/impair"
@@ -128,6 +133,9 @@ func TestPathMTU(t *testing.T) {
 			}
 			t.Cleanup(func() { lab.Close() })
 			a, err := lab.Host("a")
+			if err != nil {
+				t.Fatal(err)
+			}
 			at := a
 			var b *netlab.Host
 			for i, mtu := range tt.links {
@@ -170,3 +178,80 @@ func TestPathMTU(t *testing.T) {
 
 // vlanRoom is what a veth takes beyond its MTU: a VLAN tag (is_skb_forwardable).
 const vlanRoom = 4
+
+// Thousands of questions from forged addresses of the server's own link, where nobody is found to take the answers, end no server
+// and keep nobody else from an answer.
+func TestForgedNeighbours(t *testing.T) {
+	netlab.Need(t)
+	lab, err := netlab.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { lab.Close() })
+	a, _ := lab.Host("a")
+	b, err := lab.Host("b")
+	if err == nil {
+		_, err = lab.Link(a, b, netlab.LinkConfig{Resolve: true})
+	}
+	if err == nil {
+		err = b.AddAddr(b.Ifname(), netip.MustParsePrefix("10.77.0.1/16"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	serveOn(t, b, "-q", "--echo", "--sndbuf", "8KiB")
+	// The server's address is resolved before the flood.
+	if out, stderr, code := datagramtest.On(t, a, "--requests", "-c", "10", "-q", b.Addr4().String()); code != 0 {
+		t.Fatalf("exit %d: %s%s", code, out, stderr)
+	}
+	if err := a.Do(func() error { return forge(b.Addr4(), 3000) }); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	out, stderr, code := datagramtest.On(t, a, "--requests", "-c", "100", "-q", "--json", b.Addr4().String())
+	if r := flowRecord(t, out); code != 0 || r.Unique != 100 {
+		t.Errorf("exit %d: %s%s", code, out, stderr)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("others wait for %v", took)
+	}
+}
+
+// forge sends questions to a server from n addresses that nobody has.
+func forge(to netip.Addr, n int) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	defer unix.Close(fd)
+	payload := "echo this"
+	b := make([]byte, 28+len(payload))
+	b[0], b[8], b[9] = 0x45, 64, unix.IPPROTO_UDP // the kernel fills in length, identification and checksum
+	copy(b[16:], to.AsSlice())
+	copy(b[20:], []byte{0x9c, 0x40, 7207 >> 8, 7207 & 255, 0, byte(8 + len(payload)), 0, 0}) // no checksum
+	copy(b[28:], payload)
+	for i := range n {
+		copy(b[12:], []byte{10, 77, byte(1 + i>>8), byte(i)})
+		if err := unix.Sendto(fd, b, 0, &unix.SockaddrInet4{Addr: to.As4()}); err != nil {
+			return os.NewSyscallError("sendto", err)
+		}
+	}
+	return nil
+}
+
+// The time of a run ends it where the device is so slow that the send buffer is full for minutes.
+func TestTheTimeEndsARunOnASlowLink(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	if err := a.LimitRate(a.Ifname(), 400_000, 20_000, 100_000); err != nil {
+		t.Fatal(err)
+	}
+	serveOn(t, b, "-q")
+	for _, mode := range [][]string{{"--rate", "10Mbps"}, {"--rate", "0"}, {"--requests", "--rate", "10kpps", "-s", "1000"}} {
+		start := time.Now()
+		out, stderr, code := datagramtest.On(t, a, append(mode, "-T", "1", "-q", "--json", "--sndbuf", "64KiB", b.Addr4().String())...)
+		r := flowRecord(t, out)
+		if took := time.Since(start); took > 20*time.Second || r.Sent == 0 || r.Sent != r.Unique+r.Lost+r.Unheard {
+			t.Errorf("%v: exit %d after %v: %s%s", mode, code, took, out, stderr)
+		}
+	}
+}

@@ -12,7 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
+	"sockwire/cmd/internal/cli"
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/cmd/internal/datagram/datagramtest"
 	"sockwire/dgram/perf"
@@ -81,8 +83,8 @@ func TestSchema(t *testing.T) {
 func TestIntervalsAndText(t *testing.T) {
 	addr := server(t)
 	out, stderr, code := clitest.Run(t, run, "", "--rate", "500pps", "-T", "1200ms", "--settle", "30ms", addr)
-	for _, want := range []string{`(?m)^ +1\.\ds  up +sent .* received .* lost \d+`, `\nup\n  sent        \d{3}\n  received    \d{3} once`, `lost        0 \(0 %\)`,
-		`delay       .* at least \(clocks: same\)`, `jitter`} {
+	for _, want := range []string{`(?m)^ +1\.\ds  up +sent .* received .* lost \d+`, `(?m)^sending to 127.0.0.1:\d+: 1400 bytes, 500 datagrams/s, 1.2s$`, `\nup\n  sent        \d{3}\n  received    \d{3}, `, `lost        0 \(0 %\)`,
+		`delay       \S+ at least, half within`, `jitter`} {
 		if !regexp.MustCompile(want).MatchString(out) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -90,10 +92,58 @@ func TestIntervalsAndText(t *testing.T) {
 	if code != 0 {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
-	out, _, _ = clitest.Run(t, run, "", "--requests", "-c", "50", "--histogram", addr)
+	narrow(t, out)
+	out, _, _ = clitest.Run(t, run, "", "--rate", "500pps", "-T", "600ms", "-i", "200ms", "--both", "-v", addr)
+	for _, want := range []string{`(?m)^ +0\.4s  down`, `\d once, `, `duplicate   0, reordered 0`, `clocks: same`, `left late`, `read late`} {
+		if !regexp.MustCompile(want).MatchString(out) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	narrow(t, out)
+	out, _, _ = clitest.Run(t, run, "", "--requests", "-c", "50", addr)
+	if !regexp.MustCompile(`(?m)^asking .*, one request at a time, 50 datagrams$`).MatchString(out) || !strings.Contains(out, "round trip  ") || strings.Contains(out, "queue") {
+		t.Error(out)
+	}
+	narrow(t, out)
+	out, _, _ = clitest.Run(t, run, "", "--requests", "-c", "50", "--histogram", "-v", addr)
+	narrow(t, out)
 	for _, want := range []string{`rtt +\S+`, `network +\S+`, `server +\S+`, `below +\S+ +\d+ #`} {
 		if !regexp.MustCompile(want).MatchString(out) {
 			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+// narrow fails the test where a line is longer than a terminal is wide.
+func narrow(t *testing.T, out string) {
+	t.Helper()
+	for line := range strings.Lines(out) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > columns {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}
+
+// Whatever there is to say fits, and nothing of it is lost.
+func TestSummaryIsNarrow(t *testing.T) {
+	d := &directionRecord{Direction: "up", Flow: 1, Clock: "independent", Sent: 1 << 40, Unique: 1 << 39, Lost: 1 << 39, SendErrors: 1 << 30, LostDropped: 1 << 30,
+		LostCheck: 1 << 30, LostICMP: 1 << 30, LostCorrupt: 1 << 30, LostNetwork: 1 << 30, Unheard: 1 << 30, Unsent: 1 << 40, Runs: 1 << 39, RunMax: 1 << 39, Tail: 1 << 39,
+		Duplicate: 1 << 39, Reordered: 1 << 39, Late: 1 << 39, Corrupt: 1 << 39, ExtentMax: 1 << 39, Bytes: 1 << 50, Mangled: "most of what arrives has a wrong checksum",
+		Split: true, OneWay: &perf.Variation{Min: time.Hour, Max: time.Hour}, Queued: &perf.Variation{}, Stack: &perf.Variation{}, Waited: &perf.Variation{},
+		Contradiction: "of 50 it received 20 and lost 18446744073709551615, which is a long story", Error: strings.Repeat("the server said no ", 9)}
+	for _, verbose := range []bool{false, true} {
+		var b bytes.Buffer
+		r := &renderer{env: &cli.Env{Stdout: cli.NewOutput(&b)}, o: &options{verbose: verbose, rate: cli.Rate{Packets: 1}}}
+		r.show(d)
+		r.env.Stdout.Flush()
+		narrow(t, b.String())
+		words := strings.Join(strings.Fields(b.String()), " ")
+		for _, want := range []string{"1073741824 refused by the sending host, 1073741824 because the receive buffer was full, 1073741824 with a wrong checksum, 1073741824 told by ICMP, " +
+			"1073741824 damaged, 1073741824 in the network", "1099511627776: this host does not reach the rate that was asked for", "switched off at the receiver: joined datagrams were damaged",
+			"and lost 18446744073709551615, which is a long story", strings.TrimSpace(d.Error), "549755813888"} {
+			if !strings.Contains(words, want) {
+				t.Errorf("no %q in\n%s", want, &b)
+			}
 		}
 	}
 }

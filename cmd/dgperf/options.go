@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ type options struct {
 	socket datagram.Socket
 
 	rate      cli.Rate
+	interval  time.Duration
 	duration  time.Duration
 	count     uint64
 	size      string
@@ -36,6 +38,7 @@ type options struct {
 	histogram bool
 	json      bool
 	quiet     bool
+	verbose   bool
 
 	maxSessions, maxPerPeer int
 	maxRate                 cli.Rate
@@ -71,7 +74,7 @@ func newCommand(o *options) *cli.Command {
 	c.ExitStatus = "no server answered, it went away in the middle, or nothing arrived"
 	f := c.Flags
 	o.rate = cli.Rate{Bits: 1e6}
-	f.VarP(rateFlag{&o.rate}, "rate", "r", "send at `RATE` for each flow: 10Mbps of payload or 50kpps; 0 is as fast as possible")
+	f.VarP(rateFlag{&o.rate}, "rate", "r", "send at `RATE` for each flow: 10Mbps of payload, or 50kpps (datagrams); 0 is as fast as possible")
 	cli.DurationVar(f, &o.duration, "time", "T", 10*time.Second, "send for `TIME`")
 	f.Uint64VarP(&o.count, "count", "c", 0, "send `N` datagrams on each flow, however long it takes")
 	f.StringVarP(&o.size, "size", "s", "1400", "bytes of payload: `N`, a list N,N,…, a sweep N..N/STEP, or imix")
@@ -80,7 +83,7 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVarP(&o.down, "down", "R", false, "the server sends, not the client")
 	f.BoolVar(&o.both, "both", false, "both send at once")
 	f.BoolVar(&o.requests, "requests", false, "ask and be answered: round-trip times; without --rate, one at a time")
-	cli.DurationVar(f, &o.timeout, "timeout", "W", time.Second, "one request at a time: wait `TIME` for its reply")
+	cli.DurationVar(f, &o.timeout, "timeout", "W", 0, "one request at a time: wait `TIME` for its reply; 0 is a second, or two round trips")
 	f.BoolVar(&o.mtu, "mtu", false, "find the largest datagram that passes unfragmented")
 	f.StringVar(&o.protocol, "protocol", "dgperf", "speak `NAME`: dgperf or iperf2 (to a real iperf2 server)")
 	f.BoolVar(&o.noOffload, "no-offload", false, "do not have the kernel or device cut trains (UDP_SEGMENT)")
@@ -88,17 +91,20 @@ func newCommand(o *options) *cli.Command {
 	f.IntVar(&o.window, "window", 0, "look back over `N` numbers for late ones; 0 is about a million")
 	f.BoolVar(&o.histogram, "histogram", false, "with --requests: show the distribution of round-trip times")
 	f.BoolVar(&o.json, "json", false, "JSON Lines: a record each second, one for each flow, a summary")
-	f.BoolVarP(&o.quiet, "quiet", "q", false, "no line each second")
+	cli.DurationVar(f, &o.interval, "interval", "i", time.Second, "a line each `TIME`")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "the summary only")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "everything that was measured")
 	f.IntVar(&o.maxSessions, "max-sessions", 256, "serve: at most `N` flows at a time")
-	f.IntVar(&o.maxPerPeer, "max-per-peer", 64, "serve: at most `N` flows of one address")
-	f.Var(&o.maxRate, "max-rate", "serve: send streams of at most `RATE` datagrams a second")
+	f.IntVar(&o.maxPerPeer, "max-per-peer", 64, "serve: at most `N` flows of one IPv4 address or IPv6 prefix of 64 bits")
+	f.Var(&o.maxRate, "max-rate", "serve: send streams of at most `RATE` datagrams a second, a tenth of them at once")
 	f.BoolVar(&o.echo, "echo", false, "serve: send everything back that is not understood")
 	f.BoolVar(&o.noForeign, "no-foreign", false, "serve: answer dgperf only")
-	o.socket.AddFlags(f)
+	o.socket.AddLongFlags(f)
 	return c
 }
 
-// rateFlag is a rate that may be 0, for no limit.
+// rateFlag is a rate that may be 0, for no limit. It needs a unit: who is used to iperf means bits by a bare number, others
+// datagrams.
 type rateFlag struct{ *cli.Rate }
 
 func (r rateFlag) Set(s string) error {
@@ -106,7 +112,15 @@ func (r rateFlag) Set(s string) error {
 		*r.Rate = cli.Rate{}
 		return nil
 	}
-	return r.Rate.Set(s)
+	v, err := cli.ParseRate(s)
+	if err != nil {
+		return err
+	}
+	if strings.Trim(s[len(s)-1:], "0123456789.kKMG") == "" {
+		return fmt.Errorf("%q has no unit; write %sbps for bits a second, %spps for datagrams", s, s, s)
+	}
+	*r.Rate = v
+	return nil
 }
 
 func (o *options) check(c *cli.Command, args []string) (err error) {
@@ -117,6 +131,7 @@ func (o *options) check(c *cli.Command, args []string) (err error) {
 			args = []string{":" + defaultPort}
 		}
 	}
+	args = datagram.JoinPorts(args)
 	if len(args) != 1 {
 		return cli.Usagef("one server is needed, or serve, not %d arguments", len(args))
 	}
@@ -146,6 +161,8 @@ func (o *options) check(c *cli.Command, args []string) (err error) {
 		return cli.Usagef("--flows is 1 to 1024, not %d", o.flows)
 	case o.duration <= 0:
 		return cli.Usagef("--time must be above 0")
+	case o.interval < 10*time.Millisecond:
+		return cli.Usagef("--interval is at least 10ms; -q is for no lines at all")
 	case o.maxRate.Bits > 0:
 		return cli.Usagef("--max-rate is in datagrams a second")
 	case o.maxSessions < 1 || o.maxPerPeer < 1:
@@ -181,6 +198,15 @@ func withPort(s string) string {
 		return "[" + s + "]:" + defaultPort
 	}
 	return s
+}
+
+// sizes says how large datagrams are.
+func (o *options) sizes() string {
+	low, high := slices.Min(o.load.Sizes), slices.Max(o.load.Sizes)
+	if low == high {
+		return strconv.Itoa(low)
+	}
+	return fmt.Sprintf("%d to %d", low, high)
 }
 
 func (o *options) parsePattern() error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -45,6 +46,44 @@ func toCounts(c perf.Counts) *counts {
 	return &counts{c.Sent, c.Unique, c.Bytes, c.Lost, c.Dropped, c.Checksum, c.Duplicate, c.Reordered, c.Corrupt}
 }
 
+// begin says what will be done.
+func (r *renderer) begin() {
+	if r.o.json {
+		return
+	}
+	what, load := "sending to", r.cfg.Up
+	switch {
+	case r.cfg.Requests != nil:
+		what, load = "asking", r.cfg.Requests
+	case r.cfg.Up != nil && r.cfg.Down != nil:
+		what = "sending to and receiving from"
+	case r.cfg.Down != nil:
+		what, load = "receiving from", r.cfg.Down
+	}
+	parts := []string{what + " " + r.cfg.Target + ": " + r.o.sizes() + " bytes"}
+	switch {
+	case load.Bits > 0:
+		parts = append(parts, scaled(load.Bits, "bit/s"))
+	case load.Rate > 0:
+		parts = append(parts, scaled(load.Rate, " datagrams/s"))
+	case r.cfg.Requests != nil:
+		parts = append(parts, "one request at a time")
+	default:
+		parts = append(parts, "as fast as possible")
+	}
+	if r.o.flows > 1 {
+		parts = append(parts, fmt.Sprintf("%d flows", r.o.flows))
+	}
+	if load.Count > 0 {
+		parts = append(parts, cli.Plural(load.Count, "datagram"))
+	}
+	if load.Duration > 0 {
+		parts = append(parts, load.Duration.String())
+	}
+	r.wrapped("", ", ", parts)
+	r.env.Stdout.Flush()
+}
+
 // interval shows the last second.
 func (r *renderer) interval(i perf.Interval) {
 	out := r.env.Stdout
@@ -64,17 +103,16 @@ func (r *renderer) interval(i perf.Interval) {
 		return
 	}
 	line := func(what string, c perf.Counts) {
-		out.Printf("%6.1fs  %-4s  sent %s  received %s  %s  lost %d", i.At.Seconds(), what, perSecond(c.Sent, i.Length),
-			perSecond(c.Unique, i.Length), bits(c.Bytes, i.Length), c.Lost)
+		parts := []string{"sent " + perSecond(c.Sent, i.Length), "received " + perSecond(c.Unique, i.Length), bits(c.Bytes, i.Length), fmt.Sprintf("lost %d", c.Lost)}
 		for _, p := range []struct {
 			n    uint64
 			name string
-		}{{c.Dropped, "dropped"}, {c.Checksum, "bad checksum"}, {c.Duplicate, "duplicate"}, {c.Reordered, "reordered"}, {c.Corrupt, "corrupt"}} {
+		}{{c.Dropped, "buffer full"}, {c.Checksum, "bad checksum"}, {c.Duplicate, "duplicate"}, {c.Reordered, "reordered"}, {c.Corrupt, "damaged"}} {
 			if p.n > 0 {
-				out.Printf("  %s %d", p.name, p.n)
+				parts = append(parts, fmt.Sprintf("%s %d", p.name, p.n))
 			}
 		}
-		out.Printf("\n")
+		r.wrapped(fmt.Sprintf("%6.1fs  %-4s  ", i.At.Seconds(), what), "  ", parts)
 	}
 	switch {
 	case r.cfg.Requests != nil:
@@ -106,7 +144,7 @@ func scaled(v float64, unit string) string {
 			return fmt.Sprintf("%.3g %s%s", v/u.size, u.name, unit)
 		}
 	}
-	return fmt.Sprintf("%.3g %s", v, unit)
+	return fmt.Sprintf("%.3g %s", v, strings.TrimSpace(unit))
 }
 
 // directionRecord is the account of one direction of one flow, or of all flows.
@@ -150,7 +188,10 @@ type directionRecord struct {
 	Mangled     string          `json:"mangled,omitempty"`       // why trains were given up
 	Split       bool            `json:"receive_split,omitempty"` // the receiver gave up joining
 	Buffer      int             `json:"receive_buffer"`
-	Error       string          `json:"error,omitempty"`
+	Unsent      uint64          `json:"unsent,omitempty"` // due before the end, and not sent
+	// Contradiction is the first thing that the server said and that cannot be true.
+	Contradiction string `json:"contradiction,omitempty"`
+	Error         string `json:"error,omitempty"`
 }
 
 func newRecord(direction string, flow int, f *perf.FlowResult, d *perf.Direction) directionRecord {
@@ -160,7 +201,7 @@ func newRecord(direction string, flow int, f *perf.FlowResult, d *perf.Direction
 		LostNetwork: d.LostNetwork, Unheard: d.Unheard, Tail: d.Tail, Duplicate: d.Duplicate, Reordered: d.Reordered, ExtentMax: d.ExtentMax, Late: d.Late,
 		Corrupt: d.Corrupt, Dropped: d.Dropped, Runs: d.Runs, RunMax: d.RunMax, RunSizes: d.RunSizes, Bytes: d.Bytes, Span: d.Last - d.First,
 		Jitter: d.Jitter.Nanoseconds(), OneWay: d.OneWay, Queued: d.Queued, Stack: d.Stack, Waited: d.Waited, Buffer: d.Buffer,
-		Mangled: d.Mangled, Split: d.Split,
+		Mangled: d.Mangled, Split: d.Split, Unsent: d.Unsent, Contradiction: f.Contradiction,
 	}
 	if direction == "up" {
 		r.Offload = &d.Offload
@@ -186,9 +227,7 @@ func (r *directionRecord) rates() {
 func (r *directionRecord) add(o *directionRecord) {
 	r.Final = r.Final && o.Final
 	r.Split = r.Split || o.Split
-	if r.Mangled == "" {
-		r.Mangled = o.Mangled
-	}
+	r.Mangled, r.Contradiction = cmp.Or(r.Mangled, o.Mangled), cmp.Or(r.Contradiction, o.Contradiction)
 	if r.Offload != nil && !*o.Offload {
 		r.Offload = o.Offload
 	}
@@ -196,7 +235,7 @@ func (r *directionRecord) add(o *directionRecord) {
 		{&r.Sent, &o.Sent}, {&r.Unique, &o.Unique}, {&r.Lost, &o.Lost}, {&r.SendErrors, &o.SendErrors}, {&r.LostDropped, &o.LostDropped},
 		{&r.LostCheck, &o.LostCheck}, {&r.LostICMP, &o.LostICMP}, {&r.LostCorrupt, &o.LostCorrupt}, {&r.LostNetwork, &o.LostNetwork}, {&r.Tail, &o.Tail}, {&r.Unheard, &o.Unheard},
 		{&r.Duplicate, &o.Duplicate}, {&r.Reordered, &o.Reordered}, {&r.Late, &o.Late}, {&r.Corrupt, &o.Corrupt}, {&r.Dropped, &o.Dropped},
-		{&r.Runs, &o.Runs}, {&r.Bytes, &o.Bytes},
+		{&r.Runs, &o.Runs}, {&r.Bytes, &o.Bytes}, {&r.Unsent, &o.Unsent},
 	} {
 		*p.to += *p.from
 	}
@@ -247,87 +286,205 @@ func (r *renderer) result(res *perf.Result) {
 	r.roundTrips(res)
 }
 
+// show shows the account of one direction: what most people ask, and with -v everything.
 func (r *renderer) show(d *directionRecord) {
 	out := r.env.Stdout
 	if r.o.json {
 		out.JSON(d)
 		return
 	}
-	share := func(n uint64) string {
-		if d.Sent == 0 {
-			return ""
-		}
-		return fmt.Sprintf(" (%.4g %%)", 100*float64(n)/float64(d.Sent))
-	}
-	out.Printf("\n%s", d.Direction)
+	all := ""
 	if d.Flow == 0 {
-		out.Printf(", all flows")
+		all = ", all flows"
 	}
 	if !d.Final {
-		out.Printf(", NOT FINAL: as last heard from the server")
+		all += ", NOT FINAL: as last heard from the server"
 	}
-	out.Printf("\n  sent        %d\n  received    %d once, %s, %s, %d bytes\n", d.Sent, d.Unique, scaled(d.Rate, "/s"), scaled(d.Bits, "bit/s"), d.Bytes)
-	out.Printf("  lost        %d%s", d.Lost, share(d.Lost))
-	var causes []string
-	for _, c := range []struct {
-		n    uint64
-		name string
-	}{{d.SendErrors, "refused by the sending host"}, {d.LostDropped, "in the receive buffer"}, {d.LostCheck, "with a wrong checksum"}, {d.LostICMP, "told by ICMP"},
-		{d.LostCorrupt, "damaged"}, {d.LostNetwork, "in the network"}} {
-		if c.n > 0 {
-			causes = append(causes, fmt.Sprintf("%d %s", c.n, c.name))
-		}
+	out.Printf("\n%s%s\n", d.Direction, all)
+	r.row("sent", fmt.Sprint(d.Sent))
+	if d.Unsent > 0 {
+		r.row("not sent", fmt.Sprintf("%d: this host does not reach the rate that was asked for", d.Unsent))
 	}
-	if len(causes) > 0 {
-		out.Printf(": %s", strings.Join(causes, ", "))
+	if r.o.verbose {
+		r.row("received", fmt.Sprintf("%d once", d.Unique), scaled(d.Rate, "/s"), scaled(d.Bits, "bit/s"), cli.Plural(d.Bytes, "byte"))
+	} else {
+		r.row("received", fmt.Sprint(d.Unique), scaled(d.Rate, "/s"), scaled(d.Bits, "bit/s"))
 	}
-	out.Printf("\n")
-	if d.Unheard > 0 {
-		out.Printf("  unknown     %d, sent after the server was last heard\n", d.Unheard)
-	}
-	if d.Runs > 0 {
-		out.Printf("  loss runs   %d, the longest of %d; %d at the end\n", d.Runs, d.RunMax, d.Tail)
-	}
-	out.Printf("  duplicate   %d, reordered %d%s (extent up to %d), late %d, corrupt %d\n", d.Duplicate, d.Reordered, share(d.Reordered), d.ExtentMax, d.Late, d.Corrupt)
+	r.losses(d)
+	r.oddities(d)
 	if d.Direction != "requests" {
-		out.Printf("  jitter      %v (RFC 3550)\n", time.Duration(d.Jitter).Round(100*time.Nanosecond))
+		if r.o.verbose {
+			r.row("jitter", fmt.Sprintf("%v (RFC 3550)", time.Duration(d.Jitter).Round(100*time.Nanosecond)))
+		} else {
+			r.row("jitter", short(time.Duration(d.Jitter)))
+		}
+		r.oneWay(d)
 	}
 	r.delays(d)
-	switch {
-	case d.Mangled != "":
-		out.Printf("  offload     switched off, the path mangles it: %s\n", d.Mangled)
-	case d.Offload != nil && !*d.Offload && !r.o.noOffload:
-		out.Printf("  offload     off: this path does not take trains\n")
-	}
-	if d.Split {
-		out.Printf("  offload     switched off at the receiver: joined datagrams were damaged\n")
+	r.offload(d)
+	if d.Contradiction != "" {
+		r.row("the server", "says what cannot be true: "+cli.Escape(d.Contradiction))
 	}
 	if d.Error != "" {
-		out.Printf("  ended       %s\n", cli.Escape(d.Error))
+		r.row("ended", cli.Escape(d.Error))
 	}
 }
 
-// delays shows one-way delays as far as the clocks allow, and where they arose.
-func (r *renderer) delays(d *directionRecord) {
-	out := r.env.Stdout
-	if v := d.OneWay; v != nil && d.Direction != "requests" {
-		switch perf.Relation(d.Clock) {
-		case perf.ClockIndependent:
-			out.Printf("  delay       unknown, the clocks are independent; its variation, skew of %.2f ppm removed:\n", v.Skew*1e6)
-		default:
-			out.Printf("  delay       %v at least (clocks: %s); above that:\n", v.Min, d.Clock)
+// row shows one line of a summary; what does not fit in 80 columns goes on below.
+func (r *renderer) row(name string, parts ...string) {
+	r.wrapped(fmt.Sprintf("  %-10s  ", name), ", ", parts)
+}
+
+// columns is how wide a line may be.
+const columns = 80
+
+// wrapped shows parts, or where they are longer than a line their words, behind a first column.
+func (r *renderer) wrapped(first, between string, parts []string) {
+	line := first
+	indent := strings.Repeat(" ", len(first))
+	empty := true
+	for i, p := range parts {
+		if i < len(parts)-1 {
+			p += between
 		}
-		out.Printf("              median %v, p90 %v, p99 %v, p99.9 %v, most %v\n", v.P50, v.P90, v.P99, v.P999, v.Max)
+		for p != "" {
+			if len(line)+len(strings.TrimRight(p, " ")) <= columns {
+				line += p
+				empty = false
+				break
+			}
+			if cut := strings.LastIndexByte(p[:min(max(columns-len(line)+1, 0), len(p))], ' '); cut > 0 && (empty || len(indent)+len(p) > columns) {
+				line += p[:cut]
+				p = p[cut+1:]
+			} else if empty {
+				line += p
+				p = ""
+			}
+			r.env.Stdout.Printf("%s\n", strings.TrimRight(line, " "))
+			line, empty = indent, true
+		}
 	}
-	if v := d.Queued; v != nil && v.P50 >= 0 && !r.o.rate.IsZero() {
-		out.Printf("  left late   by median %v, p99 %v, most %v: the sender's own delay\n", v.P50, v.P99, v.Max)
+	if !empty || line == first {
+		r.env.Stdout.Printf("%s\n", strings.TrimRight(line, " "))
 	}
-	if v := d.Stack; v != nil {
-		out.Printf("  sent in     median %v, p99 %v, most %v: this host's stack and queue, of a sample\n", v.P50, v.P99, v.Max)
+}
+
+func (d *directionRecord) share(n uint64) string {
+	if d.Sent == 0 {
+		return ""
 	}
-	if v := d.Waited; v != nil && d.Direction != "requests" {
-		out.Printf("  read late   by median %v, p99 %v, most %v: the receiver's own delay, in its buffer\n", v.P50, v.P99, v.Max)
+	return fmt.Sprintf(" (%.4g %%)", 100*float64(n)/float64(d.Sent))
+}
+
+// losses shows how many were lost, and where.
+func (r *renderer) losses(d *directionRecord) {
+	var parts []string
+	for _, c := range []struct {
+		n    uint64
+		name string
+	}{{d.SendErrors, "refused by the sending host"}, {d.LostDropped, "because the receive buffer was full"}, {d.LostCheck, "with a wrong checksum"},
+		{d.LostICMP, "told by ICMP"}, {d.LostCorrupt, "damaged"}, {d.LostNetwork, "in the network"}} {
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.name))
+		}
 	}
+	lost := fmt.Sprintf("%d%s", d.Lost, d.share(d.Lost))
+	switch len(parts) {
+	case 0:
+		r.row("lost", lost)
+	case 1:
+		_, cause, _ := strings.Cut(parts[0], " ")
+		r.row("lost", lost, cause)
+	default:
+		parts[0] = lost + ": " + parts[0]
+		r.row("lost", parts...)
+	}
+	if d.Unheard > 0 {
+		r.row("unknown", fmt.Sprintf("%d, sent after the server was last heard", d.Unheard))
+	}
+	if d.Runs > 0 && r.o.verbose {
+		r.row("loss runs", fmt.Sprint(d.Runs), fmt.Sprintf("the longest of %d", d.RunMax), fmt.Sprintf("%d at the end", d.Tail))
+	}
+}
+
+// oddities shows what came twice, in another order, late or damaged.
+func (r *renderer) oddities(d *directionRecord) {
+	if r.o.verbose {
+		r.row("duplicate", fmt.Sprint(d.Duplicate), fmt.Sprintf("reordered %d%s (extent up to %d)", d.Reordered, d.share(d.Reordered), d.ExtentMax),
+			fmt.Sprintf("late %d", d.Late), fmt.Sprintf("corrupt %d", d.Corrupt))
+		return
+	}
+	for _, p := range []struct {
+		name string
+		n    uint64
+	}{{"duplicate", d.Duplicate}, {"reordered", d.Reordered}, {"too late", d.Late}, {"damaged", d.Corrupt}} {
+		if p.n > 0 {
+			r.row(p.name, fmt.Sprintf("%d%s", p.n, d.share(p.n)))
+		}
+	}
+}
+
+// oneWay shows one-way delays as far as the clocks allow.
+func (r *renderer) oneWay(d *directionRecord) {
+	v := d.OneWay
+	if v == nil {
+		return
+	}
+	alone := perf.Relation(d.Clock) == perf.ClockIndependent
+	switch {
+	case r.o.verbose && alone:
+		r.row("delay", "unknown", "the clocks are independent; its variation", fmt.Sprintf("skew of %.2f ppm removed:", v.Skew*1e6))
+	case r.o.verbose:
+		r.row("delay", fmt.Sprintf("%v at least (clocks: %s); above that:", v.Min, d.Clock))
+	case alone:
+		r.row("delay", "varies by up to "+short(v.Max), "half of it by less than "+short(v.P50), "unknown itself: the clocks differ")
+	default:
+		r.row("delay", short(v.Min)+" at least", "half within "+short(v.Min+v.P50), "99 % within "+short(v.Min+v.P99), "at most "+short(v.Min+v.Max))
+	}
+	if r.o.verbose {
+		r.row("", "median "+short(v.P50), "p90 "+short(v.P90), "p99 "+short(v.P99), "p99.9 "+short(v.P999), "most "+short(v.Max))
+	}
+}
+
+// delays shows where delays arose.
+func (r *renderer) delays(d *directionRecord) {
+	if !r.o.verbose {
+		return
+	}
+	for _, p := range []struct {
+		name, about string
+		v           *perf.Variation
+	}{
+		{"left late", "the sender's own delay", d.Queued}, {"sent in", "this host's stack and queue, of a sample", d.Stack},
+		{"read late", "the receiver's own delay, in its buffer", d.Waited},
+	} {
+		if p.v == nil || p.v == d.Queued && (p.v.P50 < 0 || r.o.rate.IsZero()) || p.v == d.Waited && d.Direction == "requests" {
+			continue
+		}
+		r.row(p.name, "median "+short(p.v.P50), "p99 "+short(p.v.P99), "most "+short(p.v.Max)+": "+p.about)
+	}
+}
+
+// offload says what became of trains.
+func (r *renderer) offload(d *directionRecord) {
+	switch {
+	case d.Mangled != "":
+		r.row("offload", "switched off", "the path mangles it: "+d.Mangled)
+	case d.Offload != nil && !*d.Offload && !r.o.noOffload && r.o.verbose:
+		r.row("offload", "off: this path does not take trains")
+	}
+	if d.Split {
+		r.row("offload", "switched off at the receiver: joined datagrams were damaged")
+	}
+}
+
+// short is a duration with three digits.
+func short(d time.Duration) string {
+	unit := time.Duration(1)
+	for max(d, -d)/unit >= 1000 {
+		unit *= 10
+	}
+	return d.Round(unit).String()
 }
 
 // roundTrips shows the distributions of requests, over all flows.
@@ -356,17 +513,30 @@ func (r *renderer) roundTrips(res *perf.Result) {
 		}
 		return
 	}
-	about := []string{"from when it was due to its reply", "from when it left, less the server's time", "from due to left", "at the server"}
-	out.Printf("  %-12s %10s %10s %10s %10s %10s %10s\n", "", "min", "median", "p90", "p99", "p99.9", "max")
-	for i, h := range sums {
-		out.Printf("  %-12s %10v %10v %10v %10v %10v %10v  %s\n", strings.ReplaceAll(names[i], "_", " "), h.Min(), h.Quantile(0.5), h.Quantile(0.9),
-			h.Quantile(0.99), h.Quantile(0.999), h.Max(), about[i])
-	}
 	if timeouts > 0 {
-		out.Printf("  %d were not answered in time\n", timeouts)
+		r.row("too late", fmt.Sprintf("%d were not answered in time", timeouts))
+	}
+	switch h := sums[0]; {
+	case r.o.verbose:
+		r.table(names, sums)
+	case h.Count() > 0:
+		r.row("round trip", short(h.Min())+" at least", "half within "+short(h.Quantile(0.5)), "99 % within "+short(h.Quantile(0.99)), "at most "+short(h.Max()))
 	}
 	if r.o.histogram {
 		r.histogram(sums[0])
+	}
+}
+
+// table shows where the time of requests went.
+func (r *renderer) table(names []string, sums []*ledger.Histogram) {
+	out := r.env.Stdout
+	out.Printf("  %-12s %10s %10s %10s %10s %10s %10s\n", "", "min", "median", "p90", "p99", "p99.9", "max")
+	for i, h := range sums {
+		out.Printf("  %-12s %10v %10v %10v %10v %10v %10v\n", strings.ReplaceAll(names[i], "_", " "), short(h.Min()), short(h.Quantile(0.5)), short(h.Quantile(0.9)),
+			short(h.Quantile(0.99)), short(h.Quantile(0.999)), short(h.Max()))
+	}
+	for i, about := range []string{"from when it was due to its reply", "from when it left, less the server's time", "from due to left", "at the server"} {
+		out.Printf("  %s: %s\n", strings.ReplaceAll(names[i], "_", " "), about)
 	}
 }
 

@@ -43,7 +43,18 @@ func serve(ctx context.Context, env *cli.Env, o *options) error {
 	env.Warnf("serving on %v, receive buffer granted: %d bytes", s.Addr(), s.ReadBuffer())
 	status := func() string {
 		st := s.Stats()
-		return fmt.Sprintf("%d flows now, %d in all; other tools: %d answers; %d datagrams ignored", st.Active, st.Sessions, st.Answered, st.Ignored)
+		text := fmt.Sprintf("%s now, %d in all; %s to other tools; %s ignored", cli.Plural(uint64(st.Active), "flow"), st.Sessions,
+			cli.Plural(st.Answered, "answer"), cli.Plural(st.Ignored, "datagram"))
+		if st.NoRoom > 0 {
+			text += fmt.Sprintf("; %s found no room", cli.Plural(st.NoRoom, "answer"))
+		}
+		if st.Evicted > 0 {
+			text += fmt.Sprintf("; %s made room for others", cli.Plural(st.Evicted, "silent flow"))
+		}
+		if st.Refused > 0 {
+			text += fmt.Sprintf("; %s refused, the last because %s", cli.Plural(st.Refused, "flow"), st.Reason)
+		}
+		return text
 	}
 	env.OnStatus(status)
 	stop := env.Progress(status)
@@ -58,7 +69,7 @@ func serve(ctx context.Context, env *cli.Env, o *options) error {
 // measure runs the client and shows what it found.
 func measure(ctx context.Context, env *cli.Env, o *options) error {
 	cfg := perf.Config{Network: o.address.Network, Target: o.address.Text, Socket: o.config, Flows: o.flows, Timeout: o.timeout,
-		Settle: o.settle, Window: o.window}
+		Settle: o.settle, Window: o.window, Interval: o.interval}
 	load := o.load
 	switch {
 	case o.requests:
@@ -73,14 +84,15 @@ func measure(ctx context.Context, env *cli.Env, o *options) error {
 	show := &renderer{env: env, o: o, cfg: &cfg}
 	if !o.quiet {
 		cfg.Progress = show.interval
+		show.begin()
 	}
 	result, err := perf.Run(ctx, cfg)
 	if result == nil {
-		return explain(err)
+		return explain(ctx, err)
 	}
 	show.result(result)
 	if err != nil {
-		return explain(err)
+		return explain(ctx, err)
 	}
 	if show.arrived == 0 {
 		return fmt.Errorf("nothing arrived: %w", cli.ErrNo)
@@ -92,10 +104,12 @@ func measure(ctx context.Context, env *cli.Env, o *options) error {
 }
 
 // explain makes what the network said an answer of exit status 1.
-func explain(err error) error {
+func explain(ctx context.Context, err error) error {
 	var told *dgram.NetworkError
 	switch {
-	case errors.Is(err, perf.ErrServerGone):
+	case ctx.Err() != nil && cli.Interrupted(ctx):
+		return fmt.Errorf("interrupted before the server answered: %w", cli.ErrNo)
+	case errors.Is(err, perf.ErrServerGone), errors.Is(err, perf.ErrContradiction):
 		return fmt.Errorf("%w: %w", err, cli.ErrNo)
 	case errors.As(err, &told), errors.Is(err, os.ErrDeadlineExceeded):
 		return cli.WithHint(fmt.Errorf("%w: %w", err, cli.ErrNo), "is dgperf serve running there, and does a firewall pass UDP?")
@@ -104,20 +118,34 @@ func explain(err error) error {
 }
 
 func searchMTU(ctx context.Context, env *cli.Env, o *options) error {
-	r, err := perf.SearchMTU(ctx, perf.Config{Network: o.address.Network, Target: o.address.Text, Socket: o.config, Timeout: min(o.timeout, 200*time.Millisecond)})
-	if err != nil {
-		return explain(err)
+	if !o.quiet && !o.json {
+		env.Stdout.Printf("looking for the path MTU to %s\n", o.address.Text)
+		env.Stdout.Flush()
+	}
+	r, err := perf.SearchMTU(ctx, perf.Config{Network: o.address.Network, Target: o.address.Text, Socket: o.config, Timeout: o.timeout})
+	if err != nil && (r == nil || r.MTU == 0) {
+		return explain(ctx, err)
 	}
 	if o.json {
 		hop := ""
 		if r.Hop.IsValid() {
 			hop = r.Hop.String()
 		}
-		return env.Stdout.JSON(mtuRecord{"mtu", r.MTU, r.Payload, r.Probes, hop, r.HopMTU})
+		if written := env.Stdout.JSON(mtuRecord{"mtu", r.MTU, r.Payload, r.Probes, hop, r.HopMTU}); err == nil {
+			return written
+		}
+		return explain(ctx, err)
 	}
-	env.Stdout.Printf("path MTU %d bytes: a payload of %d bytes passes unfragmented, %d probes\n", r.MTU, r.Payload, r.Probes)
+	atLeast := ""
+	if err != nil {
+		atLeast = "at least "
+	}
+	env.Stdout.Printf("path MTU %s%d bytes: a payload of %d bytes passes unfragmented, %s\n", atLeast, r.MTU, r.Payload, cli.Plural(r.Probes, "probe"))
 	if r.Hop.IsValid() {
-		env.Stdout.Printf("%v says its next hop's MTU is %d\n", r.Hop, r.HopMTU)
+		env.Stdout.Printf("%v says that its next hop takes %d\n", r.Hop, r.HopMTU)
+	}
+	if err != nil {
+		return explain(ctx, err)
 	}
 	return nil
 }
@@ -134,13 +162,13 @@ type mtuRecord struct {
 func iperf2(ctx context.Context, env *cli.Env, o *options) error {
 	r, err := perf.RunIperf2(ctx, perf.Config{Network: o.address.Network, Target: o.address.Text, Socket: o.config, Up: &o.load})
 	if err != nil {
-		return explain(err)
+		return explain(ctx, err)
 	}
 	if o.json {
 		return env.Stdout.JSON(iperfRecord{"iperf2", r.Sent, r.Bytes, r.Elapsed.Nanoseconds(), r.Reported.Datagrams, r.Reported.Lost, r.Reported.OutOfOrder,
 			r.Reported.Bytes, r.Reported.Jitter.Nanoseconds()})
 	}
-	env.Stdout.Printf("sent      %d datagrams, %d bytes in %v\n", r.Sent, r.Bytes, r.Elapsed.Round(time.Millisecond))
+	env.Stdout.Printf("sent      %s, %s in %v\n", cli.Plural(r.Sent, "datagram"), cli.Plural(r.Bytes, "byte"), r.Elapsed.Round(time.Millisecond))
 	env.Stdout.Printf("reported  %d lost of %d, %d out of order, %d bytes, jitter %v\n", r.Reported.Lost, r.Reported.Datagrams, r.Reported.OutOfOrder,
 		r.Reported.Bytes, r.Reported.Jitter)
 	return nil

@@ -111,7 +111,6 @@ func TestRoomForSessions(t *testing.T) {
 // A real session that is silent makes room, and its end does not touch its successor.
 func TestSilentSessionsMakeRoom(t *testing.T) {
 	s, _ := server(t, &ServerConfig{MaxSessions: 2})
-	var clients []*flow
 	for range 2 {
 		cfg := &Config{Network: "udp", Target: s.Addr().String(), Up: &Load{Count: 1}}
 		f, err := newFlow(t.Context(), cfg)
@@ -119,7 +118,6 @@ func TestSilentSessionsMakeRoom(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.close()
-		clients = append(clients, f)
 	}
 	s.mu.Lock()
 	for _, n := range s.sessions {
@@ -171,8 +169,6 @@ type liar struct {
 	t    *testing.T
 	conn *dgram.Conn
 	from dgram.Addr
-	kind kind // of what it was asked
-	seq  uint64
 }
 
 func (l *liar) say(h header, body any) {

@@ -51,6 +51,10 @@ func RunIperf2(ctx context.Context, cfg Config) (*Iperf2Result, error) {
 		return nil, fmt.Errorf("perf: %w", err)
 	}
 	defer c.Close()
+	stop := interrupts(ctx, c.SetWriteDeadline)
+	if load.Duration > 0 {
+		_ = c.SetWriteDeadline(time.Now().Add(load.Duration + iperfPause + overtime))
+	}
 	r := &Iperf2Result{}
 	w := probe.NewWaiter()
 	table := newTimetable(&load, 1)
@@ -62,7 +66,9 @@ func RunIperf2(ctx context.Context, cfg Config) (*Iperf2Result, error) {
 		}
 		p := b[:sizes[r.Sent%uint64(len(sizes))]]
 		putIperf(p, int32(r.Sent))
-		if err := c.Send(p, dgram.Addr{}); err != nil {
+		if err := c.Send(p, dgram.Addr{}); errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		} else if err != nil {
 			return nil, fmt.Errorf("perf: iperf2: %w", err)
 		}
 		r.Sent++
@@ -75,14 +81,19 @@ func RunIperf2(ctx context.Context, cfg Config) (*Iperf2Result, error) {
 			w, table = probe.NewWaiter(), newTimetable(&load, 1)
 		}
 	}
+	stop()
 	r.Elapsed = w.Now()
 	// The last datagram carries the negative of its number, again and again until the report comes.
 	last := b[:max(sizes[0], iperfHeader+4+iperfReport)]
 	answer := make([]byte, 1<<16)
-	for range 10 {
+	for try := range 10 {
 		putIperf(last, -int32(r.Sent))
-		a, err := c.Exchange(context.WithoutCancel(ctx), last, dgram.Addr{}, &dgram.Exchange{Timeout: 250 * time.Millisecond, Tries: 1, Buffer: answer})
+		a, err := c.Exchange(context.WithoutCancel(ctx), last, dgram.Addr{}, &dgram.Exchange{Timeout: time.Duration(try+1) * 250 * time.Millisecond, Tries: 1, Buffer: answer})
 		if err == nil && r.Reported.read(a.Payload) {
+			if r.Reported.Datagrams > r.Sent+1 || r.Reported.Lost > r.Sent || r.Reported.OutOfOrder > r.Sent {
+				return r, fmt.Errorf("perf: iperf2: %w: of %d sent it counts %d, %d lost and %d out of order", ErrContradiction, r.Sent, r.Reported.Datagrams,
+					r.Reported.Lost, r.Reported.OutOfOrder)
+			}
 			return r, nil
 		}
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
