@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"sockwire/raw/wire"
 )
 
 // NetworkError is what the network, or this host on its behalf, said about a datagram sent earlier: an ICMP error or
@@ -41,21 +43,10 @@ func (e *NetworkError) Unreachable() bool {
 	return e.From == e.To.Addr().WithZone("") && errors.Is(e.Err, syscall.ECONNREFUSED)
 }
 
+// meaning is what the ICMP message says, or without one, or of a type without a name, what the system does.
 func (e *NetworkError) meaning() string {
-	type message struct {
-		v6         bool
-		kind, code uint8
-	}
-	if s := map[message]string{
-		{false, 3, 0}: "network unreachable", {false, 3, 1}: "host unreachable", {false, 3, 2}: "protocol unreachable",
-		{false, 3, 3}: "port unreachable", {false, 3, 4}: "too big and DF set", {false, 3, 5}: "source route failed",
-		{false, 3, 9}: "network prohibited", {false, 3, 10}: "host prohibited", {false, 3, 13}: "prohibited by filter",
-		{false, 11, 0}: "TTL exceeded", {false, 11, 1}: "reassembly time exceeded", {false, 12, 0}: "parameter problem",
-		{true, 1, 0}: "no route", {true, 1, 1}: "prohibited", {true, 1, 2}: "beyond scope", {true, 1, 3}: "address unreachable",
-		{true, 1, 4}: "port unreachable", {true, 1, 5}: "source address failed policy", {true, 1, 6}: "route rejected",
-		{true, 2, 0}: "too big", {true, 3, 0}: "hop limit exceeded", {true, 3, 1}: "reassembly time exceeded",
-	}[message{e.From.Is6(), e.Type, e.Code}]; s != "" && e.From.IsValid() {
-		return s
+	if six := e.From.Is6(); e.From.IsValid() && wire.IsICMPError(six, e.Type) && wire.ICMPTypeName(six, e.Type) != "" {
+		return wire.ICMPName(six, e.Type, e.Code)
 	}
 	return e.Err.Error()
 }

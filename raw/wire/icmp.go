@@ -85,11 +85,11 @@ type icmpType struct {
 
 var icmpv4Types = [256]icmpType{
 	0: {"echo reply", "ICMP_ECHOREPLY", nil},
-	3: {"destination unreachable", "ICMP_DEST_UNREACH", []string{"net unreachable", "host unreachable", "protocol unreachable", "port unreachable",
-		"fragmentation needed", "source route failed", "net unknown", "host unknown", "source host isolated", "net prohibited", "host prohibited",
-		"net unreachable for TOS", "host unreachable for TOS", "administratively prohibited", "host precedence violation", "precedence cutoff"}},
+	3: {"destination unreachable", "ICMP_DEST_UNREACH", []string{"network unreachable", "host unreachable", "protocol unreachable", "port unreachable",
+		"fragmentation needed", "source route failed", "network unknown", "host unknown", "source host isolated", "network prohibited", "host prohibited",
+		"network unreachable for TOS", "host unreachable for TOS", "administratively prohibited", "host precedence violation", "precedence cutoff"}},
 	4: {"source quench", "ICMP_SOURCE_QUENCH", nil},
-	5: {"redirect", "ICMP_REDIRECT", []string{"redirect for net", "redirect for host", "redirect for TOS and net", "redirect for TOS and host"}},
+	5: {"redirect", "ICMP_REDIRECT", []string{"redirect for network", "redirect for host", "redirect for TOS and network", "redirect for TOS and host"}},
 	8: {"echo request", "ICMP_ECHO", nil},
 	9: {"router advertisement", "", nil}, 10: {"router solicitation", "", nil},
 	11: {"time exceeded", "ICMP_TIME_EXCEEDED", []string{"TTL exceeded", "reassembly time exceeded"}},
