@@ -109,10 +109,10 @@ func (f *flow) acting(p *PacketRecord) *CallRecord {
 		}
 		// A send that begins the connection (MSG_FASTOPEN, TCP_FASTOPEN_CONNECT) has its data in the SYN only with a cookie,
 		// RFC 7413 section 4.2.
-		if c.sends() && flags&(SYN|ACK) == SYN && !p.Retransmit {
+		if c.Sends() && flags&(SYN|ACK) == SYN && !p.Retransmit {
 			return c
 		}
-		if c.sends() && p.PayloadLength > 0 {
+		if c.Sends() && p.PayloadLength > 0 {
 			for _, s := range p.Carries {
 				if s.Call == c.Number && !p.Retransmit {
 					return c
@@ -125,7 +125,7 @@ func (f *flow) acting(p *PacketRecord) *CallRecord {
 
 // releases tells whether the call sets an option that lets data leave which was held back: TCP_NODELAY on, TCP_CORK off.
 func (c *Call) releases() bool {
-	name, value, ok := c.option()
+	name, value, ok := c.Option()
 	return ok && (name == "TCP_CORK" && value == 0 || name == "TCP_NODELAY" && value != 0)
 }
 
@@ -178,7 +178,7 @@ func (f *flow) explainSilence(seen map[string]bool, carried map[int][]int) {
 		return
 	}
 	for _, c := range f.from.during(f.from.stretch(f.conn.start)) {
-		if !c.sends() || !c.ok() || c.Result <= 0 || carried[c.Number] != nil || f.sentDuring(c) {
+		if !c.Sends() || !c.Succeeded() || c.Result <= 0 || carried[c.Number] != nil || f.sentDuring(c) {
 			continue
 		}
 		c.Silent = true
@@ -187,7 +187,7 @@ func (f *flow) explainSilence(seen map[string]bool, carried map[int][]int) {
 		switch {
 		case f.from.option("TCP_CORK", c.Entered) != 0:
 			c.Because = "TCP_CORK"
-		case c.flag("MSG_MORE"):
+		case c.HasFlag("MSG_MORE"):
 			c.Because = "MSG_MORE"
 		case f.from.option("TCP_NODELAY", c.Entered) == 0 && unacked > 0 && small && c.Offset >= 0 && pending < max(f.mss(), 1):
 			// RFC 896, with the variant of net/ipv4/tcp_output.c: only a small segment in flight holds back the next.
@@ -260,7 +260,7 @@ func (c *correlator) datagramCause(p *PacketRecord) int {
 	}
 	if p.From != nil {
 		for _, call := range p.From.since(p.Time, p.Time) {
-			if name, _, _ := call.option(); call.activeAt(p.Time) && (call.sends() || name == "UDP_CORK") {
+			if name, _, _ := call.Option(); call.activeAt(p.Time) && (call.Sends() || name == "UDP_CORK") {
 				return call.Number
 			}
 		}
@@ -272,7 +272,7 @@ func (c *correlator) datagramCause(p *PacketRecord) int {
 func (c *correlator) datagramSilence() {
 	for _, call := range c.Calls {
 		s := call.On
-		if s == nil || !s.internet() || !c.seen[s.Host] || s.Kind == KindStream || !call.sends() || !call.ok() {
+		if s == nil || !s.Internet() || !c.seen[s.Host] || s.Kind == KindStream || !call.Sends() || !call.Succeeded() {
 			continue
 		}
 		var first *PacketRecord
@@ -280,7 +280,7 @@ func (c *correlator) datagramSilence() {
 			first = c.packets[call.Packets[0]] // nil when it is forgotten
 		}
 		switch {
-		case call.flag("MSG_MORE"):
+		case call.HasFlag("MSG_MORE"):
 			call.Silent, call.Because = true, "MSG_MORE"
 		case len(call.Packets) == 0:
 			call.Silent = true

@@ -43,7 +43,7 @@ func (c *CallRecord) sentSize(message int) int {
 	switch {
 	case message < len(c.Messages):
 		return c.Messages[message].Size
-	case c.ok():
+	case c.Succeeded():
 		return int(c.Result)
 	}
 	return c.Size

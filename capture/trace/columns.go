@@ -32,7 +32,7 @@ const (
 func (c *columns) room(sockets []*Socket) {
 	n := 0
 	for _, s := range sockets {
-		if len(s.calls) > 0 {
+		if len(s.Calls) > 0 {
 			n++
 		}
 	}
@@ -130,7 +130,7 @@ func (w *text) columnPacket(p *PacketRecord) {
 	default:
 		// Both places first: giving one may take the other's column away when only one fits.
 		cells := map[int]string{}
-		for _, s := range p.receivedBy() {
+		for _, s := range p.ReceivedBy() {
 			cells[w.place(s, p.Time)] = "< " + what
 		}
 		if p.From != nil {

@@ -66,7 +66,7 @@ func Compare(timelines ...*Timeline) []*Comparison {
 		for _, s := range t.Sockets {
 			if c := by[s.group()]; c != nil {
 				used[s.group()] = true
-				c.Captured = c.Captured || t.seen[s.Host] || s.Family == FamilyUnix
+				c.Captured = c.Captured || t.Captured(s.Host) || s.Family == FamilyUnix
 				c.socket(t, s)
 			}
 		}
@@ -84,9 +84,9 @@ func Compare(timelines ...*Timeline) []*Comparison {
 				c.packet(p)
 			}
 		}
-		for _, f := range t.flows {
-			if f.from != nil {
-				by["stream"].Acknowledged += int(f.acked)
+		for s := range t.Streams() {
+			if s.From != nil {
+				by["stream"].Acknowledged += int(s.Acknowledged)
 			}
 		}
 	}
@@ -109,9 +109,9 @@ func (s *Socket) group() string {
 		return ""
 	case s.Family == FamilyUnix:
 		return "unix"
-	case s.passesHeaders():
+	case s.PassesHeaders():
 		return "raw"
-	case s.internet():
+	case s.Internet():
 		return s.Kind.String()
 	}
 	return "" // netlink and others that have no network behind them
@@ -134,7 +134,7 @@ func deniedGroup(c *CallRecord) string {
 }
 
 func (k *Comparison) socket(t *Timeline, s *Socket) {
-	if made := t.Call(s.madeBy); made != nil && made.CapsKnown && made.Name == "socket" {
+	if made := t.Call(s.MadeBy); made != nil && made.CapsKnown && made.Name == "socket" {
 		if made.Caps == 0 {
 			k.Unprivileged++
 		} else {
@@ -142,13 +142,13 @@ func (k *Comparison) socket(t *Timeline, s *Socket) {
 			k.Needs = capabilityName(made.Caps)
 		}
 	}
-	for _, c := range s.calls {
+	for _, c := range s.Calls {
 		switch {
-		case !c.ok():
-		case c.sends():
+		case !c.Succeeded():
+		case c.Sends():
 			k.Sends++
 			k.Payload += int(c.Call.Result)
-		case c.receives():
+		case c.Receives():
 			k.receive(s, c)
 		}
 	}

@@ -10,7 +10,7 @@ type corking struct {
 
 // option notes what a call does to UDP_CORK. Taking it off sends what there is.
 func (k *corking) option(c *CallRecord) {
-	if name, value, ok := c.option(); ok && name == "UDP_CORK" && c.ok() {
+	if name, value, ok := c.Option(); ok && name == "UDP_CORK" && c.Succeeded() {
 		if k.corked = value != 0; !k.corked {
 			k.open = nil
 		}
@@ -20,10 +20,10 @@ func (k *corking) option(c *CallRecord) {
 // add appends a unit to all, or to the datagram that is not complete.
 func (k *corking) add(all []*unit, u *unit) []*unit {
 	s := k.socket
-	if s.Kind != KindDatagram || !s.internet() || s.ping() {
+	if s.Kind != KindDatagram || !s.Internet() || s.Ping() {
 		return append(all, u)
 	}
-	more := k.corked || u.call.flag("MSG_MORE")
+	more := k.corked || u.call.HasFlag("MSG_MORE")
 	switch {
 	case k.open != nil:
 		k.open.join(u)

@@ -95,7 +95,7 @@ func (c *correlator) datagramReceivers(p *PacketRecord) []*Socket {
 			all = []*Socket{s}
 		}
 	}
-	all = slices.DeleteFunc(all, func(s *Socket) bool { return s.passesHeaders() })
+	all = slices.DeleteFunc(all, func(s *Socket) bool { return s.PassesHeaders() })
 	for _, s := range slices.Backward(all) {
 		p.own(s)
 	}
@@ -195,8 +195,8 @@ func (s *Socket) take(queue []*message) {
 	slices.SortStableFunc(queue, func(a, b *message) int { return cmp.Compare(a.at, b.at) })
 	taken := map[*message]bool{}
 	last := -1 // the last message that was taken
-	for _, c := range s.calls {
-		if !c.receives() || !c.ok() {
+	for _, c := range s.Calls {
+		if !c.Receives() || !c.Succeeded() {
 			continue
 		}
 		for _, r := range c.receipts() {
@@ -213,7 +213,7 @@ func (s *Socket) take(queue []*message) {
 				if taken[m] || !m.fits(r) {
 					continue
 				}
-				if taken[m] = !c.flag("MSG_PEEK"); taken[m] {
+				if taken[m] = !c.HasFlag("MSG_PEEK"); taken[m] {
 					last = max(last, i)
 				}
 				m.receive(c, r)
@@ -274,7 +274,7 @@ func (m *message) fits(r receipt) bool {
 // receive notes on the call what it took.
 func (m *message) receive(c *CallRecord, r receipt) {
 	n := min(m.size, r.size, r.room)
-	if !c.flag("MSG_PEEK") {
+	if !c.HasFlag("MSG_PEEK") {
 		c.Lost += m.size - n
 	}
 	if len(m.parts) > 0 && c.Message == 0 {

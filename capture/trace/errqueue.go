@@ -1,15 +1,11 @@
 package trace
 
-import (
-	"fmt"
-	"strings"
-	"time"
-)
+import "time"
 
 // joinQueues finds, for what was read from error queues, the ICMP errors that put it there.
 func (c *correlator) joinQueues(errors []*PacketRecord) {
 	for _, call := range c.Calls {
-		if call.On == nil || !call.ok() {
+		if call.On == nil || !call.Succeeded() {
 			continue
 		}
 		for i := range call.Queued {
@@ -52,41 +48,4 @@ func (c *CallRecord) returns(q *QueuedError, quote *Quote) bool {
 // queues tells whether errors go to the socket's error queue too (IP_RECVERR).
 func (s *Socket) queues(t time.Duration) bool {
 	return s.option("IP_RECVERR", t) != 0 || s.option("IPV6_RECVERR", t) != 0
-}
-
-// queueNotes say what was read from the error queue.
-func (w *text) queueNotes(c *CallRecord) []string {
-	var n []string
-	for _, q := range c.Queued {
-		switch q.Origin {
-		case "icmp", "icmp6":
-			s := "an ICMP error, of a packet that is not known"
-			if p := w.Packet(c.Error); p != nil {
-				s = "the ICMP error above"
-				if sent := w.Packet(p.Quotes); sent != nil && len(sent.Carries) > 0 {
-					s += ", about " + spans(sent.Carries)
-				}
-			}
-			n = append(n, s)
-		case "local":
-			n = append(n, "an error that this host found itself")
-		case "timestamping":
-			n = append(n, "a time stamp of a send")
-		case "zerocopy":
-			s := "zero-copy send " + fmt.Sprint(q.Info)
-			if q.Data != q.Info {
-				s = fmt.Sprintf("zero-copy sends %d to %d", q.Info, q.Data)
-			}
-			if q.Code == 1 { // SO_EE_CODE_ZEROCOPY_COPIED
-				s += ", copied after all"
-			}
-			n = append(n, "the end of "+s)
-		case "txtime":
-			n = append(n, "a send whose time had passed")
-		}
-	}
-	if len(n) == 0 {
-		return nil
-	}
-	return []string{"from the error queue: " + strings.Join(n, ", ")}
 }

@@ -181,14 +181,14 @@ func (c *Call) op() Op {
 	return OpOther
 }
 
-func (c *Call) sends() bool { return c.op() == OpSend }
+func (c *Call) Sends() bool { return c.op() == OpSend }
 
 // reads tells whether the call returns data, receives whether that was received: what the error queue returns was sent.
-func (c *Call) reads() bool    { return c.op() == OpReceive }
-func (c *Call) receives() bool { return c.reads() && !c.flag("MSG_ERRQUEUE") }
+func (c *Call) Reads() bool    { return c.op() == OpReceive }
+func (c *Call) Receives() bool { return c.Reads() && !c.HasFlag("MSG_ERRQUEUE") }
 
 // ok tells whether the call returned and succeeded.
-func (c *Call) ok() bool { return !c.Pending && c.Errno == "" }
+func (c *Call) Succeeded() bool { return !c.Pending && c.Errno == "" }
 
 // activeAt tells whether the call had been entered and not left at t.
 func (c *Call) activeAt(t time.Duration) bool {
@@ -209,7 +209,7 @@ func (c *Call) Arg(name string) (Arg, bool) {
 }
 
 // option returns what a setsockopt sets, and whether it is one that sets an int.
-func (c *Call) option() (name string, value int64, ok bool) {
+func (c *Call) Option() (name string, value int64, ok bool) {
 	if c.Name != "setsockopt" {
 		return "", 0, false
 	}
@@ -224,8 +224,8 @@ func (c *Call) dissolves() bool {
 	return c.Name == "connect" && a.Text == "AF_UNSPEC"
 }
 
-func (c *Call) flag(name string) bool     { return slices.Contains(c.Flags, name) }
-func (c *Call) returned(name string) bool { return slices.Contains(c.Returned, name) }
+func (c *Call) HasFlag(name string) bool     { return slices.Contains(c.Flags, name) }
+func (c *Call) HasReturned(name string) bool { return slices.Contains(c.Returned, name) }
 
 // StateChange is what became of a socket.
 type StateChange uint8

@@ -63,7 +63,7 @@ func (r *reader) line() string {
 }
 
 // summary is the packet in a line. Few are asked for it: most belong to a socket.
-func (p *Packet) summary() string {
+func (p *Packet) Line() string {
 	if p.Summary != "" || len(p.Network) == 0 {
 		return p.Summary
 	}
@@ -169,7 +169,7 @@ func (out *Packet) icmp(p *decode.Packet, i int) {
 		h = p.ICMPv6(i)
 	}
 	out.ICMP = &ICMP{Type: h.Type(), Code: h.Code(), Name: icmpName(v6, h.Type(), h.Code())}
-	if out.ICMP.echoRequest(v6) || out.ICMP.echoReply(v6) {
+	if out.ICMP.EchoRequest(v6) || out.ICMP.EchoReply(v6) {
 		out.ICMP.ID, out.ICMP.Seq = h.ID(), h.Sequence()
 	}
 	t, ok := p.Quote()

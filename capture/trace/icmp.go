@@ -25,10 +25,10 @@ func (c *correlator) joinICMP() {
 			}
 			continue
 		}
-		if p.ICMP.echoReply(v6) {
+		if p.ICMP.EchoReply(v6) {
 			for j := i - 1; j >= 0; j-- {
 				r := c.Packets[j]
-				if r.ICMP != nil && r.ICMP.echoRequest(v6) && r.Protocol == p.Protocol && r.Src == p.Dst && r.Dst == p.Src &&
+				if r.ICMP != nil && r.ICMP.EchoRequest(v6) && r.Protocol == p.Protocol && r.Src == p.Dst && r.Dst == p.Src &&
 					r.ICMP.ID == p.ICMP.ID && r.ICMP.Seq == p.ICMP.Seq {
 					p.Replies = r.Number
 					if p.To == nil || slices.Contains(p.Also, r.From) {
@@ -50,17 +50,17 @@ func (c *correlator) joinICMP() {
 	}
 }
 
-func (i *ICMP) echoRequest(v6 bool) bool {
+func (i *ICMP) EchoRequest(v6 bool) bool {
 	return v6 && i.Type == 128 || !v6 && i.Type == 8
 }
 
-func (i *ICMP) echoReply(v6 bool) bool {
+func (i *ICMP) EchoReply(v6 bool) bool {
 	return v6 && i.Type == 129 || !v6 && i.Type == 0
 }
 
 // kernels tells whether it is what a kernel says of its own accord or to its neighbours, without a socket: multicast
 // listener reports (RFC 3810, RFC 2710), router and neighbour discovery (RFC 4861).
-func (i *ICMP) kernels(v6 bool) bool {
+func (i *ICMP) FromKernel(v6 bool) bool {
 	return v6 && (i.Type >= 130 && i.Type <= 137 || i.Type == 143)
 }
 

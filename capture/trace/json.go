@@ -222,7 +222,7 @@ var familyNames = [...]string{"unknown", "ipv4", "ipv6", "unix", "packet"}
 func (s *Socket) record(scene string) socketJSON {
 	r := socketJSON{
 		Type: "socket", Scene: scene, Name: s.Name, Actor: s.Actor, Host: s.Host, FD: s.FD, Family: familyNames[min(int(s.Family), len(familyNames)-1)],
-		Kind: s.Kind.String(), Protocol: s.transport(), Local: s.Local.text(), Remote: s.Remote.text(), Cookie: s.Cookie, CreatedNS: int64(s.Created),
+		Kind: s.Kind.String(), Protocol: s.Transport(), Local: s.Local.text(), Remote: s.Remote.text(), Cookie: s.Cookie, CreatedNS: int64(s.Created),
 	}
 	if s.Family == FamilyUnix {
 		r.Protocol = 0
@@ -282,7 +282,7 @@ func (t *Timeline) record(c *CallRecord, scene string, start time.Time) callJSON
 	if !c.Pending {
 		r.LeftNS, r.DurationNS = nanoseconds(c.Left), nanoseconds(c.Left-c.Entered)
 		r.Result = &c.Result
-		if c.reads() {
+		if c.Reads() {
 			r.Data = hex.EncodeToString(c.Data)
 		}
 	}
@@ -303,7 +303,7 @@ func (t *Timeline) record(c *CallRecord, scene string, start time.Time) callJSON
 		}
 		r.Queued = append(r.Queued, j)
 	}
-	if c.waits() && !c.Pending {
+	if c.Waiting() && !c.Pending {
 		r.Wake = &wakeJSON{Kind: c.Wake.Kind.String(), Packet: c.Wake.Packet, Call: c.Wake.Call}
 		if c.Wake.Socket != nil {
 			r.Wake.Socket = c.Wake.Socket.Name
@@ -321,7 +321,7 @@ func (t *Timeline) waitRecords(c *CallRecord, all []Wait) []waitJSON {
 		if w.FD >= 0 {
 			r.FD = &w.FD
 		}
-		if s := t.Socket(w.Socket, w.since(c.Call)); s != nil {
+		if s := t.Socket(w.Socket, w.Began(c.Call)); s != nil {
 			r.Socket = s.Name
 		}
 		if strings.HasPrefix(c.Name, "epoll") {
@@ -366,7 +366,7 @@ func (p *PacketRecord) record(scene string, start time.Time) packetJSON {
 		Cause: causeJSON{p.Cause.Kind.String(), p.Cause.Call, p.Cause.Packet}, Segments: max(p.Segments, 1),
 	}
 	if p.From == nil && p.To == nil {
-		r.Summary = p.summary()
+		r.Summary = p.Line()
 	}
 	if p.From != nil {
 		r.From = p.From.Name

@@ -134,35 +134,3 @@ func (l *Live) Forget(gone *Timeline) {
 		delete(l.packets, p.Number)
 	}
 }
-
-// Only returns the timeline with only those calls and packets for which the functions return true; a nil
-// function keeps all. What the others are to them stays known.
-func (t *Timeline) Only(call func(*CallRecord) bool, packet func(*PacketRecord) bool) *Timeline {
-	t.Takers(0) // known of all calls, not only of those that are kept
-	t.Made(0)
-	out := *t
-	out.Calls, out.Packets = nil, nil
-	for _, c := range t.Calls {
-		if call == nil || call(c) {
-			out.Calls = append(out.Calls, c)
-		}
-	}
-	for _, p := range t.Packets {
-		if packet == nil || packet(p) {
-			out.Packets = append(out.Packets, p)
-		}
-	}
-	return &out
-}
-
-// Made returns the first socket that the call with that number created, or nil.
-func (t *Timeline) Made(call int) *Socket {
-	if t.made == nil {
-		t.made = map[int]*Socket{}
-		for _, s := range slices.Backward(t.Sockets) {
-			t.made[s.madeBy] = s
-		}
-		delete(t.made, 0)
-	}
-	return t.made[call]
-}

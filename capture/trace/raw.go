@@ -14,14 +14,14 @@ const ipv4Header = 20
 func (c *correlator) joinRaw() {
 	fragments := map[fragmentKey]*unit{}
 	for _, s := range c.Sockets {
-		if !s.passesHeaders() {
+		if !s.PassesHeaders() {
 			continue
 		}
 		for _, u := range s.units() {
 			if u.data == nil || len(u.data) < u.size {
 				continue // without all of the bytes a packet cannot be told from another
 			}
-			included := s.headerIncluded(u.call)
+			included := s.HeaderIncluded(u.call)
 			for _, p := range c.Packets[firstAfter(c.Packets, u.call.Entered):] {
 				c.matchRaw(s, u, p, included, fragments)
 			}
@@ -30,13 +30,13 @@ func (c *correlator) joinRaw() {
 	for _, p := range c.Packets { // also what nobody has read
 		all, _ := c.net.receivers(p)
 		for _, s := range all {
-			if s.passesHeaders() {
+			if s.PassesHeaders() {
 				p.deliver(s)
 			}
 		}
 	}
 	for _, s := range c.Sockets {
-		if s.passesHeaders() {
+		if s.PassesHeaders() {
 			c.takeRaw(s)
 		}
 	}
@@ -44,19 +44,19 @@ func (c *correlator) joinRaw() {
 
 // passesHeaders tells whether callers of the socket pass bytes from the transport header (or from the
 // IP header) on: raw sockets, and datagram sockets of ICMP.
-func (s *Socket) passesHeaders() bool {
-	if !s.internet() {
+func (s *Socket) PassesHeaders() bool {
+	if !s.Internet() {
 		return false
 	}
-	return s.Kind == KindRaw || s.ping()
+	return s.Kind == KindRaw || s.Ping()
 }
 
-func (s *Socket) ping() bool {
+func (s *Socket) Ping() bool {
 	return s.Kind == KindDatagram && (s.Protocol == ProtoICMP || s.Protocol == ProtoICMPv6)
 }
 
 // headerIncluded tells whether sends on s pass the IP header, for the call c.
-func (s *Socket) headerIncluded(c *CallRecord) bool {
+func (s *Socket) HeaderIncluded(c *CallRecord) bool {
 	const protoRaw = 255 // IPPROTO_RAW implies the option, raw(7)
 	included := s.Kind == KindRaw && s.Protocol == protoRaw
 	for _, name := range []string{"IP_HDRINCL", "IPV6_HDRINCL"} {
@@ -152,14 +152,14 @@ func (s *Socket) differences(passed, left []byte, at int) (changes, bool) {
 				c = append(c, Change{name, hexadecimal(a), hexadecimal(b)})
 			}
 		}
-		mayChecksum := s.Protocol == ProtoICMPv6 || s.ping()
+		mayChecksum := s.Protocol == ProtoICMPv6 || s.Ping()
 		field("icmp checksum", 2, mayChecksum)
-		field("icmp id", 4, s.ping())
+		field("icmp id", 4, s.Ping())
 		fixed := append([]byte(nil), passed...)
 		if mayChecksum {
 			copy(fixed[2:4], left[2:4])
 		}
-		if s.ping() {
+		if s.Ping() {
 			copy(fixed[4:6], left[4:6])
 		}
 		return c, bytes.Equal(fixed, left)
@@ -272,8 +272,8 @@ func compareHeaders(passed, left []byte) []Change {
 func (c *correlator) takeRaw(s *Socket) {
 	taken := map[*PacketRecord]bool{}
 	packets := c.Packets
-	for _, call := range s.calls {
-		if !call.receives() || !call.ok() || call.Result == 0 || len(call.Data) == 0 {
+	for _, call := range s.Calls {
+		if !call.Receives() || !call.Succeeded() || call.Result == 0 || len(call.Data) == 0 {
 			continue
 		}
 		for len(packets) > 0 && (taken[packets[0]] || packets[0].Protocol != s.Protocol) {
@@ -287,19 +287,19 @@ func (c *correlator) takeRaw(s *Socket) {
 				continue
 			}
 			data := p.Network
-			if (s.Family == FamilyIPv6 || s.ping()) && len(data) >= p.NetworkHeader {
+			if (s.Family == FamilyIPv6 || s.Ping()) && len(data) >= p.NetworkHeader {
 				data = data[p.NetworkHeader:]
 			}
 			n := min(int(call.Result), call.Size)
 			if len(data) < n || !samePrefix(call.Data[:min(len(call.Data), n)], data) {
 				continue
 			}
-			taken[p] = !call.flag("MSG_PEEK")
+			taken[p] = !call.HasFlag("MSG_PEEK")
 			p.deliver(s)
 			p.taken = append(p.taken, call)
 			call.Message = p.Number
 			call.Lost = p.TransportHeader + p.PayloadLength + p.NetworkHeader - n
-			if s.Family == FamilyIPv6 || s.ping() {
+			if s.Family == FamilyIPv6 || s.Ping() {
 				call.Lost -= p.NetworkHeader
 			}
 			call.Received = append(call.Received, p.Carries...)

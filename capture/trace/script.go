@@ -51,7 +51,7 @@ func (s *Script) Add(t *Timeline) {
 }
 
 func (s *Socket) scriptable() bool {
-	return s != nil && s.internet() && (s.Kind == KindStream || s.Kind == KindDatagram && !s.ping())
+	return s != nil && s.Internet() && (s.Kind == KindStream || s.Kind == KindDatagram && !s.Ping())
 }
 
 // choose finds the socket to show: the one with that name, or the one that sent the first packet, a stream before
@@ -60,7 +60,7 @@ func (s *Script) choose(name string) *Socket {
 	var found *Socket
 	look := func(k *Socket) {
 		switch {
-		case !k.scriptable() || name != "" && k.Name != name || k.listens >= 0 && name == "":
+		case !k.scriptable() || name != "" && k.Name != name || k.Listens >= 0 && name == "":
 		case found == nil, found.Kind != KindStream && k.Kind == KindStream:
 			found = k
 		}
@@ -179,13 +179,13 @@ func (p *PacketRecord) script(direction string) []string {
 	case p.TCP != nil && p.Relative:
 		return p.scriptSegments(direction)
 	case p.UDP != nil:
-		return []string{fmt.Sprintf("%s udp (%d)", direction, max(p.UDP.Length-udpHeader, 0))}
+		return []string{fmt.Sprintf("%s udp (%d)", direction, max(p.UDP.Length-8, 0))}
 	case p.ICMP != nil && p.ICMP.Quote != nil:
 		if text := p.ICMP.script(p.Protocol == ProtoICMPv6); text != "" {
 			return []string{direction + " icmp " + text}
 		}
 	}
-	return []string{"// " + direction + " " + comment(p.summary())}
+	return []string{"// " + direction + " " + comment(p.Line())}
 }
 
 // script names an ICMP error and what it quotes; "" for those that packetdrill has no name for.
@@ -200,7 +200,7 @@ func (i *ICMP) script(v6 bool) string {
 	}
 	s := "unreachable " + names[i.Code]
 	if i.Quote.Protocol == ProtoUDP {
-		s += fmt.Sprintf(" [udp (%d)]", max(i.Quote.Length-udpHeader, 0))
+		s += fmt.Sprintf(" [udp (%d)]", max(i.Quote.Length-8, 0))
 	}
 	return s
 }
@@ -327,7 +327,7 @@ func (w *scriptWriter) calls(all []*CallRecord) {
 
 // blocked tells whether a call waited: it took long, or is one that waits and something came to the host meanwhile.
 func (w *scriptWriter) blocked(c *CallRecord) bool {
-	waits := c.receives() || c.Name == "connect" || c.Name == "accept" || c.Name == "accept4"
+	waits := c.Receives() || c.Name == "connect" || c.Name == "accept" || c.Name == "accept4"
 	if !waits || c.Left-c.Entered >= 10*time.Millisecond {
 		return c.Left-c.Entered >= 10*time.Millisecond
 	}
@@ -403,7 +403,7 @@ func (c *CallRecord) scriptValue() string {
 	if n, ok := c.Arg("optlen"); ok {
 		size = n.Int
 	}
-	switch name, value, ok := c.option(); {
+	switch name, value, ok := c.Option(); {
 	case ok:
 		return fmt.Sprintf("[%d], %d", value, cmp.Or(size, 4))
 	case name == "SO_LINGER" && strings.HasPrefix(v.Text, "{"):

@@ -11,10 +11,10 @@ import (
 // since returns the socket's calls, in order, that were entered up to `to` and of which none before had
 // returned later than from. All calls that were active in that time are among them.
 func (s *Socket) since(from, to time.Duration) []*CallRecord {
-	if len(s.until) != len(s.calls) {
-		s.until = make([]time.Duration, len(s.calls))
+	if len(s.until) != len(s.Calls) {
+		s.until = make([]time.Duration, len(s.Calls))
 		last := time.Duration(math.MinInt64)
-		for i, c := range s.calls {
+		for i, c := range s.Calls {
 			left := c.Left
 			if c.goesOn() {
 				left = math.MaxInt64
@@ -23,9 +23,9 @@ func (s *Socket) since(from, to time.Duration) []*CallRecord {
 			s.until[i] = last
 		}
 	}
-	begin := sort.Search(len(s.calls), func(i int) bool { return s.until[i] >= from })
-	end := sort.Search(len(s.calls), func(i int) bool { return s.calls[i].Entered > to })
-	return s.calls[min(begin, end):end]
+	begin := sort.Search(len(s.Calls), func(i int) bool { return s.until[i] >= from })
+	end := sort.Search(len(s.Calls), func(i int) bool { return s.Calls[i].Entered > to })
+	return s.Calls[min(begin, end):end]
 }
 
 // firstEntered is the index of the first call that was entered at t or later.

@@ -1,8 +1,5 @@
 package trace
 
-// QuoteData shows the start of data as a timeline does: as text when it is text, else in hex, escaped.
-func QuoteData(data []byte, size int) string { return quoteData(data, size) }
-
 // train is the units of a socket; the datagrams that UDP_SEGMENT makes of one send follow each other.
 type train []*unit
 

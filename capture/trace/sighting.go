@@ -366,7 +366,7 @@ func headerKey(b []byte) (k sightingKey, ok bool) {
 	case (k.proto == ProtoICMP || k.proto == ProtoICMPv6) && len(rest) >= 8:
 		m := ICMP{Type: rest[0], Code: rest[1]}
 		k.a = uint32(m.Type)<<8 | uint32(m.Code)
-		if v6 := k.proto == ProtoICMPv6; m.echoRequest(v6) || m.echoReply(v6) {
+		if v6 := k.proto == ProtoICMPv6; m.EchoRequest(v6) || m.EchoReply(v6) {
 			k.b = binary.BigEndian.Uint32(rest[4:])
 		}
 		return k, true

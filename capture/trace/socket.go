@@ -28,11 +28,11 @@ type Socket struct {
 	Created time.Duration
 	Closed  time.Duration // -1 while it is open
 
-	madeBy   int    // the call that created it, 0 if not known
+	MadeBy   int    // the call that created it, 0 if not known
 	names    []name // every pair of addresses it had, in time
-	calls    []*CallRecord
+	Calls    []*CallRecord
 	until    []time.Duration      // when the last of the calls up to each had returned, made by since
-	listens  time.Duration        // since when it listens, -1 for never
+	Listens  time.Duration        // since when it listens, -1 for never
 	settings map[string][]setting // values of its integer options, in time
 	// dissolved is when each of its connections but the last was dissolved. Offsets count from the last time before, see stretch.
 	dissolved []time.Duration
@@ -69,7 +69,7 @@ func buildSockets(before []*Socket, made int, states []*State, calls map[int]*Ca
 		s := byID[st.Socket]
 		// An identity is used again after a close: a second creation is a second socket.
 		if s == nil || (st.Change == Created || st.Change == Accepted) && s.Closed >= 0 {
-			s = &Socket{ID: st.Socket, FD: -1, Created: st.Time, Closed: -1, listens: -1}
+			s = &Socket{ID: st.Socket, FD: -1, Created: st.Time, Closed: -1, Listens: -1}
 			made++
 			s.Name = fmt.Sprintf("s%d", made)
 			all = append(all, s)
@@ -89,7 +89,7 @@ func (s *Socket) learn(st *State, calls map[int]*CallRecord, byID map[SocketID]*
 	set(&s.Protocol, st.Protocol)
 	set(&s.Cookie, st.Cookie)
 	if st.Change == Created || st.Change == Accepted {
-		s.FD, s.madeBy = st.FD, st.Call
+		s.FD, s.MadeBy = st.FD, st.Call
 	}
 	if p := byID[st.Parent]; st.Parent != 0 && p != s {
 		s.Parent = p
@@ -138,14 +138,14 @@ func (s *Socket) stretch(t time.Duration) int {
 
 // during returns the calls that were entered in a stretch.
 func (s *Socket) during(stretch int) []*CallRecord {
-	from, to := 0, len(s.calls)
+	from, to := 0, len(s.Calls)
 	if stretch > 0 {
-		from = firstEntered(s.calls, s.dissolved[stretch-1])
+		from = firstEntered(s.Calls, s.dissolved[stretch-1])
 	}
 	if stretch < len(s.dissolved) {
-		to = firstEntered(s.calls, s.dissolved[stretch])
+		to = firstEntered(s.Calls, s.dissolved[stretch])
 	}
-	return s.calls[from:to]
+	return s.Calls[from:to]
 }
 
 // before is how many bytes of its stream in a stretch calls had sent and received that are no longer among the events.
@@ -172,7 +172,7 @@ func (s *Socket) openAt(t time.Duration) bool {
 }
 
 // transport is the IP protocol number that the socket's packets have, 0 for any.
-func (s *Socket) transport() uint8 {
+func (s *Socket) Transport() uint8 {
 	switch {
 	case s.Protocol != 0:
 		return s.Protocol
@@ -184,7 +184,7 @@ func (s *Socket) transport() uint8 {
 	return 0
 }
 
-func (s *Socket) internet() bool { return s.Family == FamilyIPv4 || s.Family == FamilyIPv6 }
+func (s *Socket) Internet() bool { return s.Family == FamilyIPv4 || s.Family == FamilyIPv6 }
 
 // network finds sockets by address.
 type network struct {
@@ -204,14 +204,14 @@ type network struct {
 func (n *network) index(sockets []*Socket, calls []*CallRecord) {
 	n.streams, n.datagrams, n.unix, n.connects = map[flowKey][]*Socket{}, map[uint16][]*Socket{}, map[string][]*Socket{}, map[netip.AddrPort][]*CallRecord{}
 	for _, s := range sockets {
-		if s.internet() && s.Kind == KindStream && s.listens >= 0 {
+		if s.Internet() && s.Kind == KindStream && s.Listens >= 0 {
 			n.listeners = append(n.listeners, s)
 		}
 		for _, x := range s.names {
 			switch {
 			case s.Family == FamilyUnix && s.Kind != KindStream:
 				add(n.unix, x.local.Unix, s)
-			case !s.internet():
+			case !s.Internet():
 			case s.Kind == KindStream:
 				add(n.streams, flowKey{plain(x.local.IP), plain(x.remote.IP)}, s)
 			case s.Kind == KindDatagram:
@@ -302,7 +302,7 @@ func (n *network) connecting(local, remote netip.AddrPort, t time.Duration) *Soc
 func (n *network) datagram(proto uint8, local, remote netip.AddrPort, t time.Duration) *Socket {
 	var connected, open *Socket
 	for _, s := range n.datagrams[local.Port()] {
-		if s.transport() != proto || !s.openAt(t) {
+		if s.Transport() != proto || !s.openAt(t) {
 			continue
 		}
 		x := s.at(t)
@@ -325,7 +325,7 @@ func (n *network) datagram(proto uint8, local, remote netip.AddrPort, t time.Dur
 // listening finds the listener that an incoming connection goes to.
 func (n *network) listening(local netip.AddrPort, t time.Duration) *Socket {
 	for _, s := range n.listeners {
-		if s.listens <= t && s.openAt(t) && n.is(s.Host, s.at(t).local.IP, local) {
+		if s.Listens <= t && s.openAt(t) && n.is(s.Host, s.at(t).local.IP, local) {
 			return s
 		}
 	}

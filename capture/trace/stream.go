@@ -106,7 +106,7 @@ func (c *correlator) joinStreams() {
 // resume takes up a connection that began before the events.
 func (c *correlator) resume(k *conn) {
 	for _, f := range k.flows {
-		if f.from == nil || f.from.listens >= 0 { // it may have been accepted since
+		if f.from == nil || f.from.Listens >= 0 { // it may have been accepted since
 			f.from = c.net.end(f.src, f.dst, k.start)
 		}
 	}
@@ -171,7 +171,7 @@ func (s *Socket) intervals(stretch int) []interval {
 	first, until := 0, time.Duration(0) // of the calls that ran at once
 	for _, u := range s.unitsOf(s.during(stretch)) {
 		c := u.call
-		if u.size <= 0 || c.flag("MSG_OOB") && !s.internet() {
+		if u.size <= 0 || c.HasFlag("MSG_OOB") && !s.Internet() {
 			continue
 		}
 		if len(all) > first && c.Entered > until {
@@ -240,7 +240,7 @@ func simultaneous(sends []interval, base int64) int64 {
 			unsure = true
 		}
 	}
-	marked := slices.ContainsFunc(sends, func(iv interval) bool { return iv.call.flag("MSG_OOB") })
+	marked := slices.ContainsFunc(sends, func(iv interval) bool { return iv.call.HasFlag("MSG_OOB") })
 	for i := range sends {
 		sends[i].urgent = unsure && marked
 		switch iv := &sends[i]; {
@@ -414,7 +414,7 @@ func (s *Socket) consume(sent []interval, stretch int, fin int64) {
 	_, at, blind := s.before(stretch)
 	var last *CallRecord
 	for _, c := range s.during(stretch) {
-		if !c.receives() || !c.ok() || c.flag("MSG_OOB") {
+		if !c.Receives() || !c.Succeeded() || c.HasFlag("MSG_OOB") {
 			continue
 		}
 		together := last != nil && last.activeAt(c.Entered) && last.Left > c.Entered && last.Result > 0 && c.Result > 0
@@ -439,13 +439,13 @@ func (s *Socket) consume(sent []interval, stretch int, fin int64) {
 		}
 		// What stands at the mark is passed over, or read when a later mark has taken its place (tcp_recvmsg_locked,
 		// net/ipv4/tcp.c).
-		if peek := c.flag("MSG_PEEK"); (peek || !c.OffsetKnown) && urgent(sent, at) && s.option("SO_OOBINLINE", c.Entered) == 0 {
+		if peek := c.HasFlag("MSG_PEEK"); (peek || !c.OffsetKnown) && urgent(sent, at) && s.option("SO_OOBINLINE", c.Entered) == 0 {
 			c.unplaced = !peek
 			blind = blind || c.unplaced
 			continue
 		}
 		c.consume(sent, at)
-		if !c.flag("MSG_PEEK") {
+		if !c.HasFlag("MSG_PEEK") {
 			at += c.Result
 		}
 	}
@@ -453,7 +453,7 @@ func (s *Socket) consume(sent []interval, stretch int, fin int64) {
 
 // urgent tells whether the byte at an offset may have been sent as urgent: the last one of a send with MSG_OOB.
 func urgent(sent []interval, at int64) bool {
-	return slices.ContainsFunc(overlapping(sent, at, at+1), func(iv interval) bool { return iv.urgent || iv.to == at+1 && iv.call.flag("MSG_OOB") })
+	return slices.ContainsFunc(overlapping(sent, at, at+1), func(iv interval) bool { return iv.urgent || iv.to == at+1 && iv.call.HasFlag("MSG_OOB") })
 }
 
 // consume attributes what the receive took from an offset of the stream on.

@@ -53,7 +53,7 @@ type Summary struct {
 
 // moved is how many bytes a call sent or received.
 func (c *CallRecord) moved() int64 {
-	if !c.ok() || !c.sends() && !c.receives() {
+	if !c.Succeeded() || !c.Sends() && !c.Receives() {
 		return 0
 	}
 	if len(c.Messages) == 0 {
@@ -167,9 +167,9 @@ func (r *socketTotal) name(k *Socket) {
 func (r *socketTotal) call(c *CallRecord) {
 	r.Calls++
 	switch {
-	case c.sends():
+	case c.Sends():
 		r.Sent += c.moved()
-	case c.receives() && !c.flag("MSG_PEEK"):
+	case c.Receives() && !c.HasFlag("MSG_PEEK"):
 		r.Received += c.moved()
 	}
 	if !c.Pending {

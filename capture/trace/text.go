@@ -360,7 +360,7 @@ func (c *CallRecord) outcome(shown int) string {
 	if c.Meaning != "" {
 		s += " " + escape(c.Meaning)
 	}
-	if c.reads() && c.Result > 0 && len(c.Data) > 0 {
+	if c.Reads() && c.Result > 0 && len(c.Data) > 0 {
 		n := min(int(c.Result), c.Size)
 		s += " " + quoteUpTo(c.Data[:min(len(c.Data), n)], n, shown)
 	}
@@ -372,8 +372,8 @@ func (c *CallRecord) outcome(shown int) string {
 
 // headerNote says something of the call itself.
 func (c *CallRecord) headerNote() string {
-	if c.sends() && c.On != nil && c.On.Kind == KindRaw && c.On.internet() && c.Errno == "" {
-		if c.On.headerIncluded(c) {
+	if c.Sends() && c.On != nil && c.On.Kind == KindRaw && c.On.Internet() && c.Errno == "" {
+		if c.On.HeaderIncluded(c) {
 			return "header included"
 		}
 		return "no header included"
@@ -404,9 +404,9 @@ func (w *text) notes(c *CallRecord) string {
 		add("%s", w.unixNote(c))
 	}
 	switch {
-	case c.receives() && c.ok():
+	case c.Receives() && c.Succeeded():
 		n = append(n, w.receiveNotes(c)...)
-	case c.reads() && c.ok():
+	case c.Reads() && c.Succeeded():
 		n = append(n, w.queueNotes(c)...)
 	}
 	return strings.Join(n, "; ")
@@ -417,7 +417,7 @@ func (w *text) made(c *CallRecord) *Socket {
 	if c.Took != nil {
 		return c.Took
 	}
-	if c.Name == "socket" && c.ok() {
+	if c.Name == "socket" && c.Succeeded() {
 		return w.Made(c.Number)
 	}
 	return nil
@@ -431,7 +431,7 @@ func (w *text) receiveNotes(c *CallRecord) []string {
 		n = append(n, "end of stream: the peer has finished sending")
 	case c.Result == 0 && (c.Message != 0 || len(c.Received) > 0):
 		n = append(n, "an empty datagram: data, not the end")
-	case c.Message != 0 && c.On.Kind == KindRaw && c.On.internet():
+	case c.Message != 0 && c.On.Kind == KindRaw && c.On.Internet():
 		header := "with its IP header"
 		if c.On.Family == FamilyIPv6 {
 			header = "without its IP header"
@@ -446,12 +446,12 @@ func (w *text) receiveNotes(c *CallRecord) []string {
 	}
 	if c.Lost > 0 {
 		said := ", and nothing says so"
-		if c.returned("MSG_TRUNC") || c.Result > int64(c.Size) {
+		if c.HasReturned("MSG_TRUNC") || c.Result > int64(c.Size) {
 			said = ", as MSG_TRUNC tells"
 		}
 		n = append(n, fmt.Sprintf("the other %s of the message are lost%s", count(c.Lost, "byte"), said))
 	}
-	if c.flag("MSG_PEEK") {
+	if c.HasFlag("MSG_PEEK") {
 		n = append(n, "and left in the queue")
 	}
 	return n
@@ -557,7 +557,7 @@ func arrow(p *PacketRecord) string {
 // receivers names the sockets that were given a packet, not all of many.
 func receivers(p *PacketRecord) string {
 	const most = 4
-	s, to := "", p.receivedBy()
+	s, to := "", p.ReceivedBy()
 	for i, k := range to {
 		if i == most {
 			return s + fmt.Sprintf(",+%d", len(to)-most)
@@ -580,8 +580,8 @@ func (w *text) describe(p *PacketRecord) (what, carries string) {
 		carried = strings.TrimPrefix(carried+"  RETRANSMIT", "  ")
 	}
 	switch {
-	case p.From == nil && p.To == nil && p.summary() != "":
-		return escape(p.summary()), ""
+	case p.From == nil && p.To == nil && p.Line() != "":
+		return escape(p.Line()), ""
 	case p.Fragment.Is && (p.Raw == nil || !p.Raw.HeaderIncluded):
 		return w.fragment(p)
 	case p.TCP != nil && p.Raw == nil:
@@ -666,7 +666,7 @@ func (w *text) icmp(p *PacketRecord) string {
 		s += fmt.Sprintf("type %d code %d", p.ICMP.Type, p.ICMP.Code)
 	}
 	switch v6 := p.Protocol == ProtoICMPv6; {
-	case p.ICMP.echoRequest(v6) || p.ICMP.echoReply(v6):
+	case p.ICMP.EchoRequest(v6) || p.ICMP.EchoReply(v6):
 		s += fmt.Sprintf(" seq %d", p.ICMP.Seq)
 	case p.Quotes != 0 && w.last != nil && w.last.Number == p.Quotes:
 		s += ", quoting it"
@@ -686,7 +686,7 @@ func (w *text) packetNotes(p *PacketRecord) []string {
 	}
 	switch {
 	case p.From != nil || p.To != nil:
-	case p.ICMP != nil && p.ICMP.kernels(p.Protocol == ProtoICMPv6):
+	case p.ICMP != nil && p.ICMP.FromKernel(p.Protocol == ProtoICMPv6):
 		n = append(n, "of the kernel itself")
 	default:
 		n = append(n, "of no socket seen here")
@@ -711,7 +711,7 @@ func (w *text) causeNote(p *PacketRecord) string {
 		if p.PayloadLength == 0 || slices.ContainsFunc(p.Carries, func(s Span) bool { return s.Call == c.Number }) {
 			return ""
 		}
-		if name, value, ok := c.option(); ok {
+		if name, value, ok := c.Option(); ok {
 			return fmt.Sprintf("caused by #%d setsockopt(%s, %d)", c.Number, escape(name), value)
 		}
 		return fmt.Sprintf("caused by #%d %s", c.Number, escape(c.Name))
@@ -780,10 +780,10 @@ func (t *Timeline) Title(name string) string {
 	describe := func(s *Socket, address Addr) string {
 		return strings.Join(nonEmpty(s.Name, escape(s.Actor), address.String()), " ")
 	}
-	for _, f := range t.flows {
-		if f.from != nil && f.to != nil && f == f.conn.flows[0] && f.to.Remote.IsValid() && !done[f.from] {
-			done[f.from], done[f.to] = true, true
-			lines = append(lines, describe(f.from, Addr{IP: f.src})+" → "+describe(f.to, Addr{IP: f.dst}))
+	for s := range t.Streams() {
+		if s.From != nil && s.To != nil && s.Opens && s.To.Remote.IsValid() && !done[s.From] {
+			done[s.From], done[s.To] = true, true
+			lines = append(lines, describe(s.From, Addr{IP: s.Src})+" → "+describe(s.To, Addr{IP: s.Dst}))
 		}
 	}
 	for _, s := range t.Sockets {
@@ -793,10 +793,47 @@ func (t *Timeline) Title(name string) string {
 		}
 	}
 	for _, s := range t.Sockets {
-		listens := slices.ContainsFunc(s.calls, func(c *CallRecord) bool { return c.Name == "listen" })
+		listens := slices.ContainsFunc(s.Calls, func(c *CallRecord) bool { return c.Name == "listen" })
 		if !done[s] && !listens {
 			lines = append(lines, describe(s, s.Local))
 		}
 	}
 	return strings.TrimRight(name+"  "+strings.Join(lines, "\n"+strings.Repeat(" ", utf8.RuneCountInString(name)+2)), " ")
+}
+
+// queueNotes say what was read from the error queue.
+func (w *text) queueNotes(c *CallRecord) []string {
+	var n []string
+	for _, q := range c.Queued {
+		switch q.Origin {
+		case "icmp", "icmp6":
+			s := "an ICMP error, of a packet that is not known"
+			if p := w.Packet(c.Error); p != nil {
+				s = "the ICMP error above"
+				if sent := w.Packet(p.Quotes); sent != nil && len(sent.Carries) > 0 {
+					s += ", about " + spans(sent.Carries)
+				}
+			}
+			n = append(n, s)
+		case "local":
+			n = append(n, "an error that this host found itself")
+		case "timestamping":
+			n = append(n, "a time stamp of a send")
+		case "zerocopy":
+			s := "zero-copy send " + fmt.Sprint(q.Info)
+			if q.Data != q.Info {
+				s = fmt.Sprintf("zero-copy sends %d to %d", q.Info, q.Data)
+			}
+			if q.Code == 1 { // SO_EE_CODE_ZEROCOPY_COPIED
+				s += ", copied after all"
+			}
+			n = append(n, "the end of "+s)
+		case "txtime":
+			n = append(n, "a send whose time had passed")
+		}
+	}
+	if len(n) == 0 {
+		return nil
+	}
+	return []string{"from the error queue: " + strings.Join(n, ", ")}
 }

@@ -221,7 +221,7 @@ func (c *correlator) sort(events []Event) (states []*State) {
 // sane returns the call, or a copy without the lengths and times that cannot be. Most calls have none, and a window
 // joins each many times.
 func (c *Call) sane() *Call {
-	sent := c.Errno != "" || c.Result >= 0 || !c.sends() && !c.reads()
+	sent := c.Errno != "" || c.Result >= 0 || !c.Sends() && !c.Reads()
 	if sent && c.Size >= 0 && c.Left >= c.Entered && !slices.ContainsFunc(c.Args, Arg.insane) && !slices.ContainsFunc(c.Messages, Message.insane) {
 		return c
 	}
@@ -273,7 +273,7 @@ func (c *correlator) attachCalls() {
 		call.Packets = slices.Clone(c.past.carried[call.Number])
 	}
 	for _, s := range c.Sockets {
-		if call := c.calls[s.madeBy]; call != nil && s.Parent != nil {
+		if call := c.calls[s.MadeBy]; call != nil && s.Parent != nil {
 			call.Took = s
 		}
 	}
@@ -295,15 +295,15 @@ func (t *Timeline) Socket(id SocketID, at time.Duration) *Socket {
 
 // attach gives the socket a call, in the order of entering.
 func (s *Socket) attach(call *CallRecord) {
-	s.calls = append(s.calls, call)
-	if !call.ok() {
+	s.Calls = append(s.Calls, call)
+	if !call.Succeeded() {
 		return
 	}
-	if name, value, ok := call.option(); ok {
+	if name, value, ok := call.Option(); ok {
 		s.set(name, setting{call, value})
 	}
-	if call.Name == "listen" && s.listens < 0 {
-		s.listens = call.Entered
+	if call.Name == "listen" && s.Listens < 0 {
+		s.Listens = call.Entered
 	}
 }
 
@@ -346,7 +346,7 @@ type unit struct {
 }
 
 // units lists the messages that the calls of s sent, in order.
-func (s *Socket) units() []*unit { return s.unitsOf(s.calls) }
+func (s *Socket) units() []*unit { return s.unitsOf(s.Calls) }
 
 func (s *Socket) unitsOf(calls []*CallRecord) []*unit {
 	var all []*unit
@@ -356,12 +356,12 @@ func (s *Socket) unitsOf(calls []*CallRecord) []*unit {
 	}
 	for _, c := range calls {
 		cork.option(c)
-		if !c.sends() || c.Errno != "" {
+		if !c.Sends() || c.Errno != "" {
 			continue
 		}
 		if len(c.Messages) == 0 {
 			size := c.Size
-			if c.ok() {
+			if c.Succeeded() {
 				size = int(c.Result)
 			}
 			for _, u := range c.segments(&unit{call: c, data: c.Data, size: size, to: c.destination()}) {
@@ -369,7 +369,7 @@ func (s *Socket) unitsOf(calls []*CallRecord) []*unit {
 			}
 		}
 		for i, m := range c.Messages {
-			if c.ok() && i >= int(c.Result) {
+			if c.Succeeded() && i >= int(c.Result) {
 				break
 			}
 			to := m.Addr
@@ -416,4 +416,58 @@ func (u *unit) span(from, to int) Span {
 func (p *PacketRecord) carry(c *CallRecord, s Span) {
 	p.Carries = append(p.Carries, s)
 	c.Packets = append(c.Packets, p.Number)
+}
+
+// Captured tells whether the packets of a host are among the events.
+func (t *Timeline) Captured(host string) bool { return t.seen[host] }
+
+// Stream is one direction of a TCP connection.
+type Stream struct {
+	From, To     *Socket // nil where no socket is known
+	Src, Dst     netip.AddrPort
+	Opens        bool  // it is that of the first packet
+	Acknowledged int64 // bytes that the other end has acknowledged
+}
+
+// Streams yields the directions of all connections, in the order in which they began.
+func (t *Timeline) Streams() iter.Seq[Stream] {
+	return func(yield func(Stream) bool) {
+		for _, f := range t.flows {
+			if !yield(Stream{From: f.from, To: f.to, Src: f.src, Dst: f.dst, Opens: f == f.conn.flows[0], Acknowledged: f.acked}) {
+				return
+			}
+		}
+	}
+}
+
+// Only returns the timeline with only those calls and packets for which the functions return true; a nil
+// function keeps all. What the others are to them stays known.
+func (t *Timeline) Only(call func(*CallRecord) bool, packet func(*PacketRecord) bool) *Timeline {
+	t.Takers(0) // known of all calls, not only of those that are kept
+	t.Made(0)
+	out := *t
+	out.Calls, out.Packets = nil, nil
+	for _, c := range t.Calls {
+		if call == nil || call(c) {
+			out.Calls = append(out.Calls, c)
+		}
+	}
+	for _, p := range t.Packets {
+		if packet == nil || packet(p) {
+			out.Packets = append(out.Packets, p)
+		}
+	}
+	return &out
+}
+
+// Made returns the first socket that the call with that number created, or nil.
+func (t *Timeline) Made(call int) *Socket {
+	if t.made == nil {
+		t.made = map[int]*Socket{}
+		for _, s := range slices.Backward(t.Sockets) {
+			t.made[s.MadeBy] = s
+		}
+		delete(t.made, 0)
+	}
+	return t.made[call]
 }

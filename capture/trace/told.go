@@ -51,7 +51,7 @@ func (n *network) told(local, remote netip.AddrPort, t time.Duration) (end, list
 	for _, e := range n.ends[flowKey{local, remote}] {
 		switch {
 		case e.at < t:
-		case e.listens < 0:
+		case e.Listens < 0:
 			return e.Socket, listener
 		case listener == nil:
 			listener = e.Socket
@@ -107,7 +107,7 @@ func (p *PacketRecord) own(s *Socket) {
 }
 
 // receivedBy are all sockets that were given the packet.
-func (p *PacketRecord) receivedBy() []*Socket {
+func (p *PacketRecord) ReceivedBy() []*Socket {
 	if p.To == nil {
 		return nil
 	}

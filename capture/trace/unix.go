@@ -45,8 +45,8 @@ func (c *correlator) joinUnix() {
 		if s.Family != FamilyUnix {
 			continue
 		}
-		for _, call := range s.calls {
-			call.NoWire = call.sends() && call.Errno == ""
+		for _, call := range s.Calls {
+			call.NoWire = call.Sends() && call.Errno == ""
 		}
 		if s.Kind == KindStream {
 			if s.Peer != nil {
@@ -87,7 +87,7 @@ func (s *Socket) written(stretch int) (sent []interval, end int64) {
 // SoughtCache tells whether the socket was for a name service cache that is not there: the C library looks for one before it
 // asks for names otherwise, nscd(8).
 func (s *Socket) SoughtCache() bool {
-	return s.Family == FamilyUnix && slices.ContainsFunc(s.calls, func(c *CallRecord) bool {
+	return s.Family == FamilyUnix && slices.ContainsFunc(s.Calls, func(c *CallRecord) bool {
 		return c.Name == "connect" && (c.Addr.Unix == "/var/run/nscd/socket" || c.Addr.Unix == "/run/nscd/socket") && c.Errno != "" && c.Errno != "EINPROGRESS"
 	})
 }

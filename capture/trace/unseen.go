@@ -5,7 +5,7 @@ package trace
 func (c *correlator) joinUnseen() {
 	queues := map[*Socket][]*message{}
 	for _, s := range c.Sockets {
-		if !s.internet() || c.seen[s.Host] || s.passesHeaders() {
+		if !s.Internet() || c.seen[s.Host] || s.PassesHeaders() {
 			continue
 		}
 		switch s.Kind {

@@ -48,13 +48,13 @@ type arrival struct {
 }
 
 // waits tells whether the call waits for descriptors.
-func (c *Call) waits() bool { return len(c.Waits) > 0 || len(c.Ready) > 0 }
+func (c *Call) Waiting() bool { return len(c.Waits) > 0 || len(c.Ready) > 0 }
 
 // joinWaits finds what ended the calls that wait.
 func (c *correlator) joinWaits() {
 	var waits []*CallRecord
 	for _, call := range c.Calls {
-		if call.waits() {
+		if call.Waiting() {
 			waits = append(waits, call)
 		}
 	}
@@ -169,7 +169,7 @@ func (t *Timeline) lastRoom(s *Socket, from, to time.Duration) (arrival, bool) {
 // unread is what had arrived last at the socket at a time, if nothing was received since.
 func (t *Timeline) unread(s *Socket, at time.Duration) (arrival, bool) {
 	a := t.lastArrival(s, at, s.awaited.unread, func(a arrival) bool { return a.in })
-	return a, a.in && a.at <= at && !slices.ContainsFunc(s.since(a.at, at), func(r *CallRecord) bool { return r.receives() && r.ok() && r.Left <= at })
+	return a, a.in && a.at <= at && !slices.ContainsFunc(s.since(a.at, at), func(r *CallRecord) bool { return r.Receives() && r.Succeeded() && r.Left <= at })
 }
 
 // gatherArrivals lists what made each socket ready.
@@ -191,12 +191,12 @@ func (c *correlator) gatherArrivals() {
 			}
 			a.in = p.PayloadLength > 0 || flags&(FIN|RST) != 0
 			a.out = flags&(ACK|RST) != 0
-			if to.listens < 0 {
+			if to.Listens < 0 {
 				add(to, a)
 			}
 		default:
 			a.in, a.out = true, p.Quotes != 0
-			for _, s := range p.receivedBy() {
+			for _, s := range p.ReceivedBy() {
 				add(s, a)
 			}
 		}
@@ -213,7 +213,7 @@ func (p *PacketRecord) completes() *Socket {
 	switch {
 	case !first:
 		return nil
-	case p.To.listens >= 0:
+	case p.To.Listens >= 0:
 		return p.To
 	case p.Time <= p.To.Created:
 		return p.To.Parent
@@ -225,7 +225,7 @@ func (p *PacketRecord) completes() *Socket {
 func (c *correlator) gatherUnix(add func(*Socket, arrival)) {
 	listeners := map[string][]*Socket{}
 	for _, s := range c.Sockets {
-		if s.Family == FamilyUnix && s.listens >= 0 {
+		if s.Family == FamilyUnix && s.Listens >= 0 {
 			listeners[s.Local.Unix] = append(listeners[s.Local.Unix], s)
 		}
 	}
@@ -236,13 +236,13 @@ func (c *correlator) gatherUnix(add func(*Socket, arrival)) {
 		}
 		a := arrival{at: call.Entered, call: call.Number, in: true}
 		switch {
-		case call.sends():
+		case call.Sends():
 			to := s.Peer
 			if name := call.Addr.Unix; name != "" {
 				to = c.named(name, call)
 			}
 			add(to, a)
-		case call.receives() && call.ok():
+		case call.Receives() && call.Succeeded():
 			a.at, a.in, a.out = call.Left, false, true
 			add(s.Peer, a)
 		case call.Name == "close" || call.Name == "shutdown":
@@ -266,7 +266,7 @@ type awaited struct {
 }
 
 // waits keeps what is said of calls that have not returned.
-func (g *forgetting) waits() {
+func (g *forgetting) Waiting() {
 	if g.arrivals == nil {
 		return
 	}
@@ -292,7 +292,7 @@ func (g *forgetting) waits() {
 			continue
 		}
 		for i := range c.Waits {
-			if s := g.Socket(c.Waits[i].Socket, c.Waits[i].since(c.Call)); s != nil {
+			if s := g.Socket(c.Waits[i].Socket, c.Waits[i].Began(c.Call)); s != nil {
 				if a, ok := g.firstArrival(s, max(c.Entered, s.awaited.reported), g.until); ok && !slices.Contains(first[s], a) {
 					first[s] = append(first[s], a)
 				}

@@ -132,7 +132,7 @@ func (w *Window) Forget(until time.Duration, all bool) *Timeline {
 	g.datagrams()
 	g.options()
 	g.streams()
-	g.waits()
+	g.Waiting()
 	gone := t.Only(func(c *CallRecord) bool { return !g.keep[c] }, func(p *PacketRecord) bool { return !g.hold[p] })
 	w.past = g.remember(w.past)
 	w.rest(g)
@@ -282,7 +282,7 @@ func (g *forgetting) datagrams() {
 		if p.head != nil {
 			parts[p.head] = append(parts[p.head], p)
 		}
-		if p.Time > g.until || p.waiting && slices.ContainsFunc(p.receivedBy(), g.wait) {
+		if p.Time > g.until || p.waiting && slices.ContainsFunc(p.ReceivedBy(), g.wait) {
 			i.packet(p)
 		}
 	}
@@ -317,9 +317,9 @@ func (g *forgetting) options() {
 			continue
 		}
 		keeps := false
-		for _, c := range s.calls {
-			keeps = keeps || g.keep[c] && c.sends()
-			if _, _, ok := c.option(); ok && keeps {
+		for _, c := range s.Calls {
+			keeps = keeps || g.keep[c] && c.Sends()
+			if _, _, ok := c.Option(); ok && keeps {
 				g.keep[c] = true
 			}
 		}
@@ -382,8 +382,8 @@ func (g *forgetting) receives(s *Socket) {
 	keeps := false
 	now := s.stretch(g.until)
 	_, s.received, s.blind = s.before(now)
-	for _, c := range s.calls {
-		if !c.receives() {
+	for _, c := range s.Calls {
+		if !c.Receives() {
 			continue
 		}
 		if !g.over(c) {
@@ -394,13 +394,13 @@ func (g *forgetting) receives(s *Socket) {
 		if s.stretch(c.Entered) != now {
 			continue
 		}
-		if c.ok() && c.Result > 0 && !c.flag("MSG_OOB") {
+		if c.Succeeded() && c.Result > 0 && !c.HasFlag("MSG_OOB") {
 			// One that was entered before and has not returned may have taken bytes before these.
 			s.blind = s.blind && !c.OffsetKnown || keeps || c.together || c.unplaced
 			if c.OffsetKnown {
 				s.received = c.Call.Offset
 			}
-			if !c.flag("MSG_PEEK") {
+			if !c.HasFlag("MSG_PEEK") {
 				s.received += c.Result
 			}
 		}
@@ -423,7 +423,7 @@ func (g *forgetting) settledTo(s *Socket, f *flow) int64 {
 	if to != nil && !g.gone(to, since) && !to.blind {
 		settled = min(settled, to.received)
 	}
-	if to == nil && slices.ContainsFunc(s.calls, func(c *CallRecord) bool { return c.waiting }) {
+	if to == nil && slices.ContainsFunc(s.Calls, func(c *CallRecord) bool { return c.waiting }) {
 		settled = 0 // nobody has accepted it yet
 	}
 	return settled
@@ -455,8 +455,8 @@ func (g *forgetting) sends(s *Socket, settled int64) {
 		g.keep[iv.call] = true
 	}
 	// Options that were set after the first of them explain it no more than they would have.
-	for _, c := range s.calls {
-		if _, _, ok := c.option(); ok && c.Entered >= all[cut].call.Entered {
+	for _, c := range s.Calls {
+		if _, _, ok := c.Option(); ok && c.Entered >= all[cut].call.Entered {
 			g.keep[c] = true
 		}
 	}
@@ -507,7 +507,7 @@ func (g *forgetting) remember(before past) past {
 	for c := range g.keep {
 		needed[c.On], needed[c.Took] = true, true
 		for i := range c.Waits {
-			needed[g.Socket(c.Waits[i].Socket, c.Waits[i].since(c.Call))] = true
+			needed[g.Socket(c.Waits[i].Socket, c.Waits[i].Began(c.Call))] = true
 		}
 		for _, n := range c.Packets {
 			if p := g.Packet(n); p == nil || !g.hold[p] {
@@ -517,7 +517,7 @@ func (g *forgetting) remember(before past) past {
 	}
 	for p := range g.hold {
 		needed[p.From] = true
-		for _, s := range p.receivedBy() {
+		for _, s := range p.ReceivedBy() {
 			needed[s] = true
 		}
 	}
@@ -526,7 +526,7 @@ func (g *forgetting) remember(before past) past {
 		if g.closed(s) && !needed[s] {
 			continue
 		}
-		s.calls, s.until = nil, nil
+		s.Calls, s.until = nil, nil
 		for len(s.names) > 1 && s.names[1].since <= g.until {
 			s.names = s.names[1:]
 		}

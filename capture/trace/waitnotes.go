@@ -1,0 +1,198 @@
+package trace
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+const shownWaits = 8
+
+// readyText shows what a call found to be ready.
+func (c *Call) readyText() string {
+	if len(c.Ready) == 0 {
+		return ""
+	}
+	var all []string
+	for i := range c.Ready {
+		if i == shownWaits {
+			all = append(all, "…")
+			break
+		}
+		all = append(all, c.Ready[i].text(c.Name))
+	}
+	return " [" + strings.Join(all, ", ") + "]"
+}
+
+func (w *Wait) text(call string) string {
+	s := fmt.Sprint(w.FD)
+	if w.FD < 0 {
+		s = fmt.Sprintf("data %#x", w.Data)
+	}
+	return s + " " + strings.Join(w.Events.Names(call), "|")
+}
+
+// waited writes what a call has waited for and what ended that, where it is worth saying.
+func (w *text) waited(c *CallRecord) {
+	s := w.waitNote(c)
+	switch {
+	case s == "":
+	case w.columns != nil:
+		w.across(-1, s, dim)
+	default:
+		w.line("%16s%s", "", w.paint(dim, s))
+	}
+}
+
+func (w *text) waitNote(c *CallRecord) string {
+	var names []string
+	others := c.Unlisted
+	for i := range c.Waits {
+		s := w.Socket(c.Waits[i].Socket, c.Waits[i].Began(c.Call))
+		switch {
+		case s == nil || slices.Contains(names, s.Name):
+		case len(names) < shownWaits:
+			names = append(names, s.Name)
+		default:
+			others++
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	if others > 0 {
+		names = append(names, fmt.Sprintf("%d more", others))
+	}
+	if c.Pending {
+		return "waits for " + strings.Join(names, ", ")
+	}
+	s := "waited for " + strings.Join(names, ", ")
+	short := c.Left-c.Entered < atOnce // there was nothing to wait for, or no time given
+	switch wake := &c.Wake; wake.Kind {
+	case WakePacket:
+		packet := fmt.Sprintf("the packet at %.3f", float64(wake.At.Nanoseconds())/1e6)
+		if w.last != nil && w.last.Number == wake.Packet {
+			packet = "the packet above"
+		}
+		return s + " until " + packet + " made " + wake.became(c)
+	case WakeCall:
+		return s + fmt.Sprintf(" until #%d made ", wake.Call) + wake.became(c)
+	case WakeTimeout:
+		if !short {
+			return s + " until the time was over"
+		}
+	case WakeSignal:
+		return s + " until a signal came"
+	case WakeUnknown:
+		if c.Errno == "" && wake.Socket != nil {
+			return s + " until " + wake.Socket.Name + " was ready: why is unknown"
+		}
+	case WakeReady:
+		if !short {
+			return s + ": " + wake.Socket.Name + " was ready before"
+		}
+	case WakeDescriptor:
+		if !short {
+			return s + " until a descriptor was ready that is no socket"
+		}
+	}
+	return ""
+}
+
+// became says which socket became what.
+func (w *Wake) became(c *CallRecord) string {
+	var got Readiness
+	for i := range c.wakes {
+		if c.wakes[i].Socket == w.Socket {
+			got |= c.Ready[i].Events
+		}
+	}
+	what := "ready"
+	switch {
+	case got&(Failed|HungUp) != 0:
+	case got&(Readable|Writable) == Readable|Writable:
+		what = "readable and writable"
+	case got&Readable != 0:
+		what = "readable"
+	case got&Writable != 0:
+		what = "writable"
+	}
+	return w.Socket.Name + " " + what
+}
+
+// wait counts a call that waits at each socket that it waits for.
+func (s *Totals) wait(t *Timeline, c *CallRecord) {
+	if c.Pending || !c.Waiting() {
+		return
+	}
+	if c.Unlisted > 0 {
+		s.unlisted++
+	}
+	for i := range c.Waits {
+		w := &c.Waits[i]
+		k := t.Socket(w.Socket, w.Began(c.Call))
+		if k == nil {
+			continue
+		}
+		if r := s.sockets[k.Name]; r != nil && r.lastWait != c.Number { // not one that is left out
+			r.lastWait = c.Number
+			r.wait(c, k, w.Began(c.Call))
+		}
+	}
+}
+
+func (r *socketTotal) wait(c *CallRecord, k *Socket, since time.Duration) {
+	until := c.Left
+	if k.Closed >= 0 {
+		until = min(until, k.Closed)
+	}
+	if r.waited == nil {
+		r.waited, r.WaitsEndedBy = map[string]time.Duration{}, map[string]int{}
+	}
+	d := max(until-since, 0)
+	r.Waited += d
+	r.waited[c.Name] += d
+	r.Waits++
+	r.WaitsEndedBy[c.ended(k)]++
+}
+
+// ended says in a word what ended the wait for a socket.
+func (c *CallRecord) ended(k *Socket) string {
+	for i := range c.wakes {
+		if c.wakes[i].Socket == k {
+			return c.wakes[i].Kind.String()
+		}
+	}
+	if len(c.wakes) > 0 {
+		return "another"
+	}
+	return c.Wake.Kind.String()
+}
+
+// appendWaits appends a table of the sockets that calls waited for, if there are any.
+func (s *Summary) appendWaits(b []byte) []byte {
+	rows := [][]string{{"SOCKET", "waits", "waited ms", "most in", "ended by"}}
+	for _, k := range s.Sockets {
+		if k.Waits == 0 {
+			continue
+		}
+		kinds := slices.Sorted(maps.Keys(k.WaitsEndedBy))
+		slices.SortStableFunc(kinds, func(a, b string) int { return cmp.Compare(k.WaitsEndedBy[b], k.WaitsEndedBy[a]) })
+		for i, kind := range kinds {
+			kinds[i] = fmt.Sprintf("%s %d", kind, k.WaitsEndedBy[kind])
+		}
+		rows = append(rows, []string{k.Socket, fmt.Sprint(k.Waits), milliseconds(k.Waited), escape(k.WaitedIn), strings.Join(kinds, ", ")})
+	}
+	if len(rows) == 1 {
+		return b
+	}
+	b = appendTable(append(b, '\n'), rows)
+	b = append(b, "a wait for several sockets is counted at each of them"...)
+	if s.Unlisted > 0 {
+		b = fmt.Appendf(b, "; calls that waited for more than are listed: %d, not counted at the others", s.Unlisted)
+	}
+	return append(b, '\n')
+}
