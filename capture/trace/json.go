@@ -14,15 +14,15 @@ import (
 func (t *Timeline) Records(scene string, start time.Time) []any {
 	var all []any
 	for _, s := range t.Sockets {
-		all = append(all, s.record(scene))
+		all = append(all, s.socketRecord(scene))
 	}
 	for _, e := range t.entries() {
 		switch {
 		case e.caption != nil: // it is for people
 		case e.packet != nil:
-			all = append(all, e.packet.record(scene, start))
+			all = append(all, e.packet.packetRecord(scene, start))
 		case !e.leave:
-			all = append(all, t.record(e.call, scene, start))
+			all = append(all, t.callRecord(e.call, scene, start))
 		}
 	}
 	return all
@@ -219,10 +219,10 @@ type changeJSON struct {
 
 var familyNames = [...]string{"unknown", "ipv4", "ipv6", "unix", "packet"}
 
-func (s *Socket) record(scene string) socketJSON {
+func (s *Socket) socketRecord(scene string) socketJSON {
 	r := socketJSON{
 		Type: "socket", Scene: scene, Name: s.Name, Actor: s.Actor, Host: s.Host, FD: s.FD, Family: familyNames[min(int(s.Family), len(familyNames)-1)],
-		Kind: s.Kind.String(), Protocol: s.Transport(), Local: s.Local.text(), Remote: s.Remote.text(), Cookie: s.Cookie, CreatedNS: int64(s.Created),
+		Kind: s.Kind.String(), Protocol: s.Transport(), Local: s.Local.addressText(), Remote: s.Remote.addressText(), Cookie: s.Cookie, CreatedNS: int64(s.Created),
 	}
 	if s.Family == FamilyUnix {
 		r.Protocol = 0
@@ -254,7 +254,7 @@ func (r socketJSON) key() socketKey {
 }
 
 // text is the address without the quotes that String puts around names.
-func (a Addr) text() string {
+func (a Addr) addressText() string {
 	if a.Unix != "" {
 		return a.Unix
 	}
@@ -266,7 +266,7 @@ func nanoseconds(d time.Duration) *int64 {
 	return &n
 }
 
-func (t *Timeline) record(c *CallRecord, scene string, start time.Time) callJSON {
+func (t *Timeline) callRecord(c *CallRecord, scene string, start time.Time) callJSON {
 	r := callJSON{
 		Type: "call", Scene: scene, Number: c.Number, Actor: c.Actor, Process: c.Process, Thread: c.Thread, Host: c.Host, Name: c.Name,
 		Args: []argJSON{}, Time: start.Add(c.Entered).UTC().Format(time.RFC3339Nano), EnteredNS: int64(c.Entered),
@@ -287,14 +287,14 @@ func (t *Timeline) record(c *CallRecord, scene string, start time.Time) callJSON
 		}
 	}
 	for _, m := range c.Messages {
-		j := messageJSON{Data: hex.EncodeToString(m.Data), Length: m.Size, Room: m.Room, Addr: m.Addr.text(), Flags: m.Returned}
+		j := messageJSON{Data: hex.EncodeToString(m.Data), Length: m.Size, Room: m.Room, Addr: m.Addr.addressText(), Flags: m.Returned}
 		if m.Control.Size > 0 {
-			j.Control = m.Control.value()
+			j.Control = m.Control.argumentValue()
 		}
 		r.Messages = append(r.Messages, j)
 	}
 	for _, a := range c.Args {
-		r.Args = append(r.Args, argJSON{a.Name, a.value(), a.Returned})
+		r.Args = append(r.Args, argJSON{a.Name, a.argumentValue(), a.Returned})
 	}
 	for _, q := range c.Queued {
 		j := queuedJSON{Errno: q.Errno, Origin: q.Origin, Type: q.Type, Code: q.Code, Info: q.Info, Data: q.Data, Message: q.Message}
@@ -334,12 +334,12 @@ func (t *Timeline) waitRecords(c *CallRecord, all []Wait) []waitJSON {
 
 // value is the argument for JSON: a number, a name, an address, or data in hex with its length, and its meaning where that is
 // known.
-func (a Arg) value() any {
+func (a Arg) argumentValue() any {
 	switch a.Kind {
 	case ArgName:
 		return a.Text
 	case ArgAddr:
-		return a.Addr.text()
+		return a.Addr.addressText()
 	case ArgData:
 		return dataJSON{hex.EncodeToString(a.Data), a.Size, a.Text}
 	}
@@ -357,7 +357,7 @@ func spanRecords(all []Span) []spanJSON {
 	return out
 }
 
-func (p *PacketRecord) record(scene string, start time.Time) packetJSON {
+func (p *PacketRecord) packetRecord(scene string, start time.Time) packetJSON {
 	r := packetJSON{
 		Type: "packet", Scene: scene, Number: p.Number, Time: start.Add(p.Time).UTC().Format(time.RFC3339Nano), AtNS: int64(p.Time),
 		Host: p.Host, Interface: p.Interface, Direction: [...]string{"unknown", "in", "out"}[min(p.Direction, Out)],

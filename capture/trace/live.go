@@ -102,7 +102,7 @@ func (l *Live) Records(t *Timeline, until time.Duration, start time.Time) []any 
 		if s.Created > until {
 			continue
 		}
-		r := s.record("")
+		r := s.socketRecord("")
 		key := r.key()
 		if l.sockets[s.Name] != key {
 			all = append(all, r)
@@ -115,10 +115,10 @@ func (l *Live) Records(t *Timeline, until time.Duration, start time.Time) []any 
 		case e.caption != nil: // it is for people
 		case e.packet != nil:
 			l.packets[e.packet.Number] = true
-			all = append(all, e.packet.record("", start))
+			all = append(all, e.packet.packetRecord("", start))
 		case e.leave || e.call.Ended || e.call.Pending && until == math.MaxInt64:
 			l.entered[e.call.Number], l.left[e.call.Number] = true, true
-			all = append(all, t.record(e.call, "", start))
+			all = append(all, t.callRecord(e.call, "", start))
 		}
 	}
 	return all

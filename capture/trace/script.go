@@ -165,14 +165,14 @@ func (w *scriptWriter) packets(all []*PacketRecord) {
 		default:
 			w.came = append(w.came, p.Time)
 		}
-		for _, text := range p.script(direction) {
+		for _, text := range p.packetScript(direction) {
 			w.add(line{p.Time, -1, 1, text})
 		}
 	}
 }
 
 // script is the packet in packetdrill's notation; a super-packet as the segments it stands for.
-func (p *PacketRecord) script(direction string) []string {
+func (p *PacketRecord) packetScript(direction string) []string {
 	switch {
 	case p.Fragment.Is && p.Fragment.Offset > 0:
 		return []string{fmt.Sprintf("// %s fragment %d+%d of it", direction, p.Fragment.Offset, p.PayloadLength)}
@@ -181,7 +181,7 @@ func (p *PacketRecord) script(direction string) []string {
 	case p.UDP != nil:
 		return []string{fmt.Sprintf("%s udp (%d)", direction, max(p.UDP.Length-8, 0))}
 	case p.ICMP != nil && p.ICMP.Quote != nil:
-		if text := p.ICMP.script(p.Protocol == ProtoICMPv6); text != "" {
+		if text := p.ICMP.icmpScript(p.Protocol == ProtoICMPv6); text != "" {
 			return []string{direction + " icmp " + text}
 		}
 	}
@@ -189,7 +189,7 @@ func (p *PacketRecord) script(direction string) []string {
 }
 
 // script names an ICMP error and what it quotes; "" for those that packetdrill has no name for.
-func (i *ICMP) script(v6 bool) string {
+func (i *ICMP) icmpScript(v6 bool) string {
 	names := []string{"net_unreachable", "host_unreachable", "protocol_unreachable", "port_unreachable"}
 	of := i.Type == 3
 	if v6 {
@@ -220,7 +220,7 @@ func (p *PacketRecord) scriptSegments(direction string) []string {
 			flags &^= PSH | FIN
 		}
 		from := uint32(p.FromSeq + int64(at))
-		s := fmt.Sprintf("%s %s %d:%d(%d)", direction, flags.script(), from, from+uint32(n), n)
+		s := fmt.Sprintf("%s %s %d:%d(%d)", direction, flags.flagsScript(), from, from+uint32(n), n)
 		if p.TCP.Flags&ACK != 0 && p.AckRelative {
 			s += fmt.Sprintf(" ack %d", uint32(p.AckSeq))
 		}
@@ -235,7 +235,7 @@ func (p *PacketRecord) scriptSegments(direction string) []string {
 }
 
 // script has the acknowledgement's dot last.
-func (f TCPFlags) script() string {
+func (f TCPFlags) flagsScript() string {
 	s := (f &^ ACK).String()
 	switch {
 	case f&ACK != 0:
@@ -304,7 +304,7 @@ func (w *scriptWriter) calls(all []*CallRecord) {
 		if !w.is(c.On) && !listener || listener && c.Took != nil && !w.is(c.Took) {
 			continue
 		}
-		text := c.script()
+		text := c.callScript()
 		switch {
 		case text == "":
 			text = "// " + c.signature(0)
@@ -335,7 +335,7 @@ func (w *scriptWriter) blocked(c *CallRecord) bool {
 }
 
 // script is the call as packetdrill has it, "" for one that it does not know.
-func (c *CallRecord) script() string {
+func (c *CallRecord) callScript() string {
 	var args string
 	flags := "0"
 	if len(c.Flags) > 0 {
@@ -343,7 +343,7 @@ func (c *CallRecord) script() string {
 	}
 	arg := func(name string) string {
 		a, _ := c.Arg(name)
-		return a.text(0)
+		return a.argument(0)
 	}
 	name := c.Name
 	switch name {
@@ -380,7 +380,7 @@ func (c *CallRecord) script() string {
 			return ""
 		}
 		if args = fmt.Sprintf("%d, %s", c.FD, arg("cmd")); len(c.Args) > 2 {
-			args += ", " + c.Args[2].text(0)
+			args += ", " + c.Args[2].argument(0)
 		}
 	default:
 		return ""
@@ -408,7 +408,7 @@ func (c *CallRecord) scriptValue() string {
 		return fmt.Sprintf("[%d], %d", value, cmp.Or(size, 4))
 	case name == "SO_LINGER" && strings.HasPrefix(v.Text, "{"):
 		return fmt.Sprintf("%s, %d", strings.ReplaceAll(v.Text, "l_", ""), size)
-	case strings.HasPrefix(v.Text, `"`) && !strings.Contains(v.text(0), `\`):
+	case strings.HasPrefix(v.Text, `"`) && !strings.Contains(v.argument(0), `\`):
 		return fmt.Sprintf("%s, %d", v.Text, size)
 	}
 	return ""

@@ -158,7 +158,7 @@ func (r *socketTotal) name(k *Socket) {
 	if r.Socket != k.Name {
 		return
 	}
-	r.Kind, r.Local, r.Remote = k.Kind.String(), k.Local.text(), k.Remote.text()
+	r.Kind, r.Local, r.Remote = k.Kind.String(), k.Local.addressText(), k.Remote.addressText()
 	if k.Family == FamilyUnix {
 		r.Kind = "unix " + r.Kind
 	}

@@ -286,17 +286,14 @@ func (c *CallRecord) arguments(returned bool, shown int) string {
 	var all []string
 	for _, a := range c.Args {
 		if a.Returned == returned {
-			all = append(all, a.text(shown))
+			all = append(all, a.argument(shown))
 		}
 	}
 	return strings.Join(all, ", ")
 }
 
-// String returns the argument as a timeline shows it.
-func (a Arg) String() string { return a.text(0) }
-
-// text is String with so many bytes of data, 0 for the usual number.
-func (a Arg) text(shown int) string {
+// argument shows so many bytes of data, 0 for the usual number.
+func (a Arg) argument(shown int) string {
 	switch a.Kind {
 	case ArgName:
 		return escape(a.Text)
@@ -481,18 +478,6 @@ func spans(all []Span) string {
 		s[i] = x.String()
 	}
 	return strings.Join(s, ", ")
-}
-
-// String returns "all of #10" or "#107[0:2000]".
-func (s Span) String() string {
-	message := ""
-	if s.Message > 0 {
-		message = fmt.Sprintf(" message %d", s.Message+1)
-	}
-	if s.All {
-		return fmt.Sprintf("all of #%d%s", s.Call, message)
-	}
-	return fmt.Sprintf("#%d%s[%d:%d]", s.Call, message, s.From, s.To)
 }
 
 // unixNote says who received what a Unix socket sent.

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"cmp"
+	"fmt"
 	"iter"
 	"net/netip"
 	"slices"
@@ -37,6 +38,18 @@ type Span struct {
 	From    int // the first byte
 	To      int // the byte after the last
 	All     bool
+}
+
+// String returns "all of #10" or "#107[0:2000]".
+func (s Span) String() string {
+	message := ""
+	if s.Message > 0 {
+		message = fmt.Sprintf(" message %d", s.Message+1)
+	}
+	if s.All {
+		return fmt.Sprintf("all of #%d%s", s.Call, message)
+	}
+	return fmt.Sprintf("#%d%s[%d:%d]", s.Call, message, s.From, s.To)
 }
 
 // CauseKind says what made a packet leave.
@@ -92,7 +105,7 @@ type CallRecord struct {
 	together bool   // it is a receive that ran at the same time as one entered before
 	partly   bool   // it took bytes of sends that ran at once, of which it is not known which are whose
 	unplaced bool   // it is a receive of which it is not known whether it passed over an urgent byte
-	wakes    []Wake // what made each of Ready so
+	Wakes    []Wake // what made each of Ready so
 }
 
 // PacketRecord is a packet and what it carries.

@@ -9,7 +9,10 @@ import (
 	"time"
 )
 
-const shownWaits = 8
+const (
+	shownWaits = 8
+	short      = time.Millisecond // a wait that is not worth a word
+)
 
 // readyText shows what a call found to be ready.
 func (c *Call) readyText() string {
@@ -22,12 +25,12 @@ func (c *Call) readyText() string {
 			all = append(all, "…")
 			break
 		}
-		all = append(all, c.Ready[i].text(c.Name))
+		all = append(all, c.Ready[i].waitText(c.Name))
 	}
 	return " [" + strings.Join(all, ", ") + "]"
 }
 
-func (w *Wait) text(call string) string {
+func (w *Wait) waitText(call string) string {
 	s := fmt.Sprint(w.FD)
 	if w.FD < 0 {
 		s = fmt.Sprintf("data %#x", w.Data)
@@ -70,7 +73,7 @@ func (w *text) waitNote(c *CallRecord) string {
 		return "waits for " + strings.Join(names, ", ")
 	}
 	s := "waited for " + strings.Join(names, ", ")
-	short := c.Left-c.Entered < atOnce // there was nothing to wait for, or no time given
+	brief := c.Left-c.Entered < short // there was nothing to wait for, or no time given
 	switch wake := &c.Wake; wake.Kind {
 	case WakePacket:
 		packet := fmt.Sprintf("the packet at %.3f", float64(wake.At.Nanoseconds())/1e6)
@@ -81,7 +84,7 @@ func (w *text) waitNote(c *CallRecord) string {
 	case WakeCall:
 		return s + fmt.Sprintf(" until #%d made ", wake.Call) + wake.became(c)
 	case WakeTimeout:
-		if !short {
+		if !brief {
 			return s + " until the time was over"
 		}
 	case WakeSignal:
@@ -91,11 +94,11 @@ func (w *text) waitNote(c *CallRecord) string {
 			return s + " until " + wake.Socket.Name + " was ready: why is unknown"
 		}
 	case WakeReady:
-		if !short {
+		if !brief {
 			return s + ": " + wake.Socket.Name + " was ready before"
 		}
 	case WakeDescriptor:
-		if !short {
+		if !brief {
 			return s + " until a descriptor was ready that is no socket"
 		}
 	}
@@ -105,8 +108,8 @@ func (w *text) waitNote(c *CallRecord) string {
 // became says which socket became what.
 func (w *Wake) became(c *CallRecord) string {
 	var got Readiness
-	for i := range c.wakes {
-		if c.wakes[i].Socket == w.Socket {
+	for i := range c.Wakes {
+		if c.Wakes[i].Socket == w.Socket {
 			got |= c.Ready[i].Events
 		}
 	}
@@ -161,12 +164,12 @@ func (r *socketTotal) wait(c *CallRecord, k *Socket, since time.Duration) {
 
 // ended says in a word what ended the wait for a socket.
 func (c *CallRecord) ended(k *Socket) string {
-	for i := range c.wakes {
-		if c.wakes[i].Socket == k {
-			return c.wakes[i].Kind.String()
+	for i := range c.Wakes {
+		if c.Wakes[i].Socket == k {
+			return c.Wakes[i].Kind.String()
 		}
 	}
-	if len(c.wakes) > 0 {
+	if len(c.Wakes) > 0 {
 		return "another"
 	}
 	return c.Wake.Kind.String()

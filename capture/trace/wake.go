@@ -73,8 +73,8 @@ func (c *correlator) joinWaits() {
 
 // report notes which sockets the call reported to be ready.
 func (c *CallRecord) report(reported map[*Socket]time.Duration) {
-	for i := range c.wakes {
-		if s := c.wakes[i].Socket; s != nil {
+	for i := range c.Wakes {
+		if s := c.Wakes[i].Socket; s != nil {
 			reported[s] = max(reported[s], c.Left)
 		}
 	}
@@ -92,9 +92,9 @@ func (c *correlator) wake(call *CallRecord, reported map[*Socket]time.Duration) 
 		call.Wake.Kind = WakeTimeout
 		return
 	}
-	call.wakes = make([]Wake, len(call.Ready))
+	call.Wakes = make([]Wake, len(call.Ready))
 	for i := range call.Ready {
-		w := &call.wakes[i]
+		w := &call.Wakes[i]
 		*w = c.woken(call, &call.Ready[i], reported)
 		first := &call.Wake
 		if first.Kind == WakeUnknown || w.Packet+w.Call > 0 && (first.Packet+first.Call == 0 || w.At < first.At) {
