@@ -8,11 +8,12 @@ import (
 	"unicode/utf8"
 
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/show"
 )
 
 func TestColumns(t *testing.T) {
 	for _, s := range scripts {
-		got := string(trace.Correlate(s.script().events).AppendText(nil, trace.TextOptions{Columns: 110}))
+		got := string(show.Append(nil, trace.Correlate(s.script().events), show.Options{Columns: 110}))
 		golden(t, s.name+".columns.txt", got)
 	}
 }
@@ -22,7 +23,7 @@ func TestColumns(t *testing.T) {
 func TestManyColumns(t *testing.T) {
 	tl := trace.Correlate(traffic(rand.New(rand.NewPCG(1, 1)), 8, true).events)
 	for _, width := range []int{1, 40, 80, 200, 500} {
-		text := string(tl.AppendText(nil, trace.TextOptions{Columns: width}))
+		text := string(show.Append(nil, tl, show.Options{Columns: width}))
 		for l := range strings.Lines(text) {
 			if n := utf8.RuneCountInString(strings.TrimSuffix(l, "\n")); n > max(width, 30) {
 				t.Fatalf("width %d: a line of %d: %q", width, n, l)

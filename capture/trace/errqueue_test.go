@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/show"
 )
 
 // TestErrorQueue reads the ICMP error of a datagram from the error queue, before or after a call that fails with it.
@@ -67,7 +68,7 @@ func TestErrorQueue(t *testing.T) {
 		if read.Error != c.read || failed.Error != c.failed || len(read.Received) > 0 || read.Message != 0 || read.End {
 			t.Errorf("%s: read %+v, failed by packet %d", c.name, read, failed.Error)
 		}
-		text := string(tl.AppendText(nil, trace.TextOptions{}))
+		text := string(show.Append(nil, tl, show.Options{}))
 		if !strings.Contains(text, c.note) {
 			t.Errorf("%s: not said: %s\n%s", c.name, c.note, text)
 		}
@@ -80,7 +81,7 @@ func TestErrorQueue(t *testing.T) {
 		if got := w.Timeline().Call(3); got == nil || got.Error != c.read {
 			t.Errorf("%s: after forgetting %+v", c.name, got)
 		}
-		var totals trace.Totals
+		var totals show.Totals
 		totals.Add(tl)
 		if sum := totals.Summary(); sum.Sockets[0].Received != 0 {
 			t.Errorf("%s: counted as received: %+v", c.name, sum.Sockets[0])
@@ -105,7 +106,7 @@ func TestScriptOption(t *testing.T) {
 		s.state(1, trace.State{Socket: 1, Change: trace.Created, FD: 4, Family: trace.FamilyIPv4, Kind: trace.KindStream})
 		c.Name, c.FD, c.Socket = "setsockopt", 4, 1
 		s.call(1, 2, 2.1, c)
-		var p trace.Script
+		var p show.Script
 		p.Add(trace.Correlate(s.events))
 		got, err := p.Append(nil, "")
 		if err != nil || !strings.Contains(string(got), want) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/show"
 )
 
 // A datagram is sent, and seen leaving: the timeline says which call it came from.
@@ -23,7 +24,7 @@ func ExampleCorrelate() {
 			UDP: &trace.UDP{Length: 13}, Payload: []byte("hello"), PayloadLength: 5,
 		},
 	}
-	fmt.Printf("%s", trace.Correlate(events).AppendText(nil, trace.TextOptions{}))
+	fmt.Printf("%s", show.Append(nil, trace.Correlate(events), show.Options{}))
 	// Output:
 	//    1.000 #1  sendto(3, "hello") …
 	//    1.500       s1→    UDP :40000 → :53 length 5   all of #1

@@ -8,6 +8,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/show"
 )
 
 // bits takes values from fuzzed bytes.
@@ -122,15 +123,15 @@ func FuzzCorrelate(f *testing.F) {
 					t.Fatalf("packet %d at %v carries #%d, entered at %v", p.Number, p.Time, s.Call, c.Entered)
 				}
 			}
-			timeline.Comment(p, 0)
+			show.Comment(timeline, p, 0)
 		}
 		timeline.Check()
 		timeline.Settled()
-		timeline.Title("x")
-		timeline.AppendText(nil, trace.TextOptions{Color: true, Actors: true})
-		timeline.Records("x", time.Unix(0, 0))
-		timeline.Summarize().AppendText(nil)
-		trace.AppendComparison(nil, trace.Compare(timeline), 80)
+		show.Title(timeline, "x")
+		show.Append(nil, timeline, show.Options{Color: true, Actors: true})
+		show.Records(timeline, "x", time.Unix(0, 0))
+		show.Summarize(timeline).AppendText(nil)
+		show.AppendComparison(nil, show.Compare(timeline), 80)
 	})
 }
 
@@ -157,6 +158,6 @@ func FuzzFromFrame(f *testing.F) {
 		if len(p.Network) > len(b) || len(p.Payload) > len(b) || p.PayloadLength < 0 {
 			t.Fatalf("a frame of %d bytes has %d of network and %d of payload", len(b), len(p.Network), len(p.Payload))
 		}
-		trace.Correlate([]trace.Event{p}).AppendText(nil, trace.TextOptions{})
+		show.Append(nil, trace.Correlate([]trace.Event{p}), show.Options{})
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/show"
 )
 
 // scriptLine is what a line of a packetdrill script may be, after packetdrill's grammar (parser.y and lexer.l of
@@ -56,11 +57,11 @@ func checkScript(t *testing.T, script string) {
 
 func TestScript(t *testing.T) {
 	for _, s := range scripts {
-		var script trace.Script
+		var script show.Script
 		script.Add(trace.Correlate(s.script().events))
 		b, err := script.Append(nil, "")
 		if s.name == "unix" || s.name == "raw" {
-			if !errors.Is(err, trace.ErrNoScript) {
+			if !errors.Is(err, show.ErrNoScript) {
 				t.Errorf("%s: %v", s.name, err)
 			}
 			continue
@@ -91,7 +92,7 @@ func TestScriptParts(t *testing.T) {
 	left, right := isn+2001, isn+2501
 	sack.TCP.Options = []byte{1, 1, 5, 10, byte(left >> 24), byte(left >> 16), byte(left >> 8), byte(left), byte(right >> 24), byte(right >> 16), byte(right >> 8), byte(right)}
 	s.segment(118, true, trace.ACK, 2501, 1, "").TCP.Options = []byte{200, 2}
-	var out trace.Script
+	var out show.Script
 	out.Add(trace.Correlate(s.events))
 	b, err := out.Append(nil, "s2")
 	if err != nil {
@@ -106,12 +107,12 @@ func TestScriptParts(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, b)
 		}
 	}
-	few := trace.Script{Limit: 2}
+	few := show.Script{Limit: 2}
 	few.Add(trace.Correlate(s.events))
 	if b, err = few.Append(nil, "s2"); err != nil || !strings.Contains(string(b), "// 4 calls and packets after these are left out.\n") {
 		t.Errorf("%v\n%s", err, b)
 	}
-	if _, err = few.Append(nil, "s9"); !errors.Is(err, trace.ErrNoScript) {
+	if _, err = few.Append(nil, "s9"); !errors.Is(err, show.ErrNoScript) {
 		t.Errorf("a socket that is not there: %v", err)
 	}
 }

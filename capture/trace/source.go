@@ -3,7 +3,6 @@ package trace
 import (
 	"context"
 	"iter"
-	"sync"
 	"time"
 )
 
@@ -31,59 +30,3 @@ type Caption struct {
 }
 
 func (*Caption) event() {}
-
-// Log collects events from several goroutines. A call that has returned takes the place of the same call
-// as it was entered. The zero value is ready.
-type Log struct {
-	mu     sync.Mutex
-	events []Event
-	calls  map[int]int // where the pending call of a number stands
-	notes  []*Note
-}
-
-// Add adds an event, which must not change any more.
-func (l *Log) Add(e Event) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch e := e.(type) {
-	case *Note:
-		l.notes = append(l.notes, e)
-		return
-	case *Call:
-		if at, ok := l.calls[e.Number]; ok {
-			l.events[at] = e
-			delete(l.calls, e.Number)
-			return
-		}
-		if e.Pending {
-			if l.calls == nil {
-				l.calls = map[int]int{}
-			}
-			l.calls[e.Number] = len(l.events)
-		}
-	}
-	l.events = append(l.events, e)
-}
-
-// Events returns what was added so far, without the notes.
-func (l *Log) Events() []Event {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return append([]Event(nil), l.events...)
-}
-
-// Len returns the number of events so far.
-func (l *Log) Len() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.events)
-}
-
-// Notes returns the notes that were not returned before.
-func (l *Log) Notes() []*Note {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	notes := l.notes
-	l.notes = nil
-	return notes
-}

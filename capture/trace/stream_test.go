@@ -10,6 +10,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/show"
 )
 
 // sent is a random stream: calls, and the bytes of all of them.
@@ -101,11 +102,11 @@ func TestOrderOfEventsDoesNotMatter(t *testing.T) {
 			r.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
 			got := trace.Correlate(events)
 			// Pointers differ; what is said must not.
-			if diff := gocmp.Diff(string(want.AppendText(nil, trace.TextOptions{})), string(got.AppendText(nil, trace.TextOptions{}))); diff != "" {
+			if diff := gocmp.Diff(string(show.Append(nil, want, show.Options{})), string(show.Append(nil, got, show.Options{}))); diff != "" {
 				t.Fatalf("%s, seed %d:\n%s", s.name, seed, diff)
 			}
-			if want.Title("x") != got.Title("x") {
-				t.Fatalf("%s: title %q, want %q", s.name, got.Title("x"), want.Title("x"))
+			if show.Title(want, "x") != show.Title(got, "x") {
+				t.Fatalf("%s: title %q, want %q", s.name, show.Title(got, "x"), show.Title(want, "x"))
 			}
 		}
 	}
@@ -270,7 +271,7 @@ func TestSuperPacket(t *testing.T) {
 	s.send(107, 146, 146.6, "send", 4, clientID, string(make([]byte, 2500)))
 	p := s.segment(146.460, true, trace.PSH|trace.ACK, 1, 1, string(make([]byte, 2000)))
 	p.Segments, p.SegmentSize = 2, 1000
-	got := string(trace.Correlate(s.events).AppendText(nil, trace.TextOptions{}))
+	got := string(show.Append(nil, trace.Correlate(s.events), show.Options{}))
 	want := " 146.460       s2→s3  P. 1:2001(2000) = #107[0:2000]                offload: 2 segments of ≤ 1000 on the wire\n"
 	if !bytes.Contains([]byte(got), []byte(want)) {
 		t.Errorf("no line %q in\n%s", want, got)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/show"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -50,11 +51,11 @@ func TestText(t *testing.T) {
 		if err := timeline.Check(); err != nil {
 			t.Errorf("%s: %v", s.name, err)
 		}
-		got := timeline.Title(strings.ToUpper(s.name)) + "\n"
-		got += string(timeline.AppendText(nil, trace.TextOptions{}))
+		got := show.Title(timeline, strings.ToUpper(s.name)) + "\n"
+		got += string(show.Append(nil, timeline, show.Options{}))
 		got += "\ncomments\n"
 		for _, p := range timeline.Packets {
-			got += timeline.Comment(p, 0) + "\n"
+			got += show.Comment(timeline, p, 0) + "\n"
 		}
 		golden(t, s.name+".txt", got)
 	}
@@ -65,7 +66,7 @@ func TestJSON(t *testing.T) {
 	var b strings.Builder
 	for _, s := range scripts {
 		timeline := trace.Correlate(s.script().events)
-		for _, r := range timeline.Records(s.name, time.Unix(1700000000, 0)) {
+		for _, r := range show.Records(timeline, s.name, time.Unix(1700000000, 0)) {
 			line, err := json.Marshal(r)
 			if err != nil {
 				t.Fatal(err)
@@ -84,8 +85,8 @@ func TestComparison(t *testing.T) {
 	for _, s := range scripts {
 		all = append(all, trace.Correlate(s.script().events))
 	}
-	golden(t, "comparison.txt", string(trace.AppendComparison(nil, trace.Compare(all...), 0)))
-	narrow := string(trace.AppendComparison(nil, trace.Compare(all...), 80))
+	golden(t, "comparison.txt", string(show.AppendComparison(nil, show.Compare(all...), 0)))
+	narrow := string(show.AppendComparison(nil, show.Compare(all...), 80))
 	golden(t, "comparison.80.txt", narrow)
 	for line := range strings.Lines(narrow) {
 		if utf8.RuneCountInString(line) > 80+1 {
@@ -103,7 +104,7 @@ func TestHostileText(t *testing.T) {
 		{Kind: trace.ArgAddr, Addr: trace.Addr{Unix: evil}}}, Errno: evil, Returned: []string{evil}})
 	s.add(&trace.Packet{Number: 1, Time: 2, Summary: evil})
 	timeline := trace.Correlate(s.events)
-	got := timeline.Title("X") + string(timeline.AppendText(nil, trace.TextOptions{Actors: true})) + timeline.Comment(timeline.Packets[0], 0)
+	got := show.Title(timeline, "X") + string(show.Append(nil, timeline, show.Options{Actors: true})) + show.Comment(timeline, timeline.Packets[0], 0)
 	for _, r := range got {
 		if r != '\n' && (r < 0x20 || r == 0x7f || r == '\u202e') {
 			t.Fatalf("control character %q in %q", r, got)
@@ -116,7 +117,7 @@ func TestCompareSenders(t *testing.T) {
 	s := rawScript()
 	s.state(2.5, trace.State{Socket: 9, Change: trace.Created, Actor: "server", Host: "client", FD: 9, Family: trace.FamilyIPv4, Kind: trace.KindDatagram})
 	s.call(40, 90, 90.1, trace.Call{Name: "recvfrom", FD: 9, Socket: 9, Size: 100, Result: 5, Data: []byte("craft")})
-	all := trace.Compare(trace.Correlate(s.events))
+	all := show.Compare(trace.Correlate(s.events))
 	if len(all) != 1 || all[0].Kind != "raw" {
 		t.Errorf("%+v", all)
 	}
@@ -125,7 +126,7 @@ func TestCompareSenders(t *testing.T) {
 func TestKernelsOwn(t *testing.T) {
 	report := &trace.Packet{Number: 1, Protocol: trace.ProtoICMPv6, ICMP: &trace.ICMP{Type: 143, Name: "multicast listener report"}, Summary: "MLD"}
 	other := &trace.Packet{Number: 2, Protocol: trace.ProtoICMP, ICMP: &trace.ICMP{Type: 13}, Summary: "timestamp"}
-	got := string(trace.Correlate([]trace.Event{report, other}).AppendText(nil, trace.TextOptions{}))
+	got := string(show.Append(nil, trace.Correlate([]trace.Event{report, other}), show.Options{}))
 	if !strings.Contains(got, "MLD  of the kernel itself\n") || !strings.Contains(got, "timestamp  of no socket seen here\n") {
 		t.Errorf("%s", got)
 	}

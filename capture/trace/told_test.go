@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/show"
 )
 
 // sharing makes sockets that share an address, with a cookie each: 101 and so on.
@@ -78,7 +79,7 @@ func TestToldDatagram(t *testing.T) {
 				t.Errorf("%s: receive #%d took message %d", tt.name, n, line.Call(n).Message)
 			}
 		}
-		if text := string(line.AppendText(nil, trace.TextOptions{})); tt.to != "" && !strings.Contains(text, "→"+strings.ReplaceAll(tt.to, " ", ",")+" ") {
+		if text := string(show.Append(nil, line, show.Options{})); tt.to != "" && !strings.Contains(text, "→"+strings.ReplaceAll(tt.to, " ", ",")+" ") {
 			t.Errorf("%s:\n%s", tt.name, text)
 		}
 	}

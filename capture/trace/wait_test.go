@@ -10,6 +10,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/show"
 )
 
 // polls adds a call that waits for sockets to be readable, the descriptor of each being its identity and 10, and that
@@ -113,13 +114,13 @@ func TestWaits(t *testing.T) {
 
 // TestWaitsSummary: at which sockets the time of a wait is counted.
 func TestWaitsSummary(t *testing.T) {
-	sum := trace.Correlate(waitScript().events).Summarize()
+	sum := show.Summarize(trace.Correlate(waitScript().events))
 	want := map[string]string{
 		"s1": "1 16.200 poll map[packet:1]",
 		"s2": "4 11.600 poll map[another:1 packet:1 signal:1 timeout:1]",
 		"s3": "2 10.600 poll map[packet:1 timeout:1]",
 	}
-	rows := map[string]*trace.SocketSummary{}
+	rows := map[string]*show.SocketSummary{}
 	for i := range sum.Sockets {
 		rows[sum.Sockets[i].Socket] = &sum.Sockets[i]
 	}
@@ -141,12 +142,12 @@ func TestWaitsSummary(t *testing.T) {
 		}
 	}
 	// Without such calls nothing is said of waiting.
-	if b := string(trace.Correlate(streamScript().events).Summarize().AppendText(nil)); strings.Contains(b, "wait") {
+	if b := string(show.Summarize(trace.Correlate(streamScript().events)).AppendText(nil)); strings.Contains(b, "wait") {
 		t.Errorf("%s", b)
 	}
 }
 
-func waitText(k *trace.SocketSummary) string {
+func waitText(k *show.SocketSummary) string {
 	if k == nil {
 		return "no row"
 	}
@@ -176,7 +177,7 @@ func TestBlockedIn(t *testing.T) {
 		if c.name == "close" {
 			s.state(10+c.length, trace.State{Socket: 1, Change: trace.Closed, Call: 2})
 		}
-		k := trace.Correlate(s.events).Summarize().Sockets[0]
+		k := show.Summarize(trace.Correlate(s.events)).Sockets[0]
 		if k.Blocked != ms(1+c.length) || k.BlockedOn != c.name || k.Waits != 0 {
 			t.Errorf("%s: %+v", c.name, k)
 		}
@@ -207,13 +208,13 @@ func TestWaitForgotten(t *testing.T) {
 	s := waitScript()
 	all := arrivals(s.events)
 	var w trace.Window
-	var totals trace.Totals
+	var totals show.Totals
 	for _, a := range all {
 		w.Add(a.e)
 		totals.Add(w.Forget(a.at, false)) // whatever has happened is forgotten at once
 	}
 	totals.Add(w.Forget(ms(1e6), false))
-	got, want := totals.Summary(), trace.Correlate(s.events).Summarize()
+	got, want := totals.Summary(), show.Summarize(trace.Correlate(s.events))
 	for i, k := range want.Sockets {
 		// What was there before a wait is known as long as something waits.
 		if i >= len(got.Sockets) || waitText(&got.Sockets[i]) != waitText(&k) {
@@ -228,7 +229,7 @@ func TestWaitForgotten(t *testing.T) {
 // TestWaitColumns: what was waited for stands below the call across all columns.
 func TestWaitColumns(t *testing.T) {
 	tl := trace.Correlate(waitScript().events)
-	b := string(tl.AppendText(nil, trace.TextOptions{Columns: 100}))
+	b := string(show.Append(nil, tl, show.Options{Columns: 100}))
 	lines := strings.Split(b, "\n")
 	i := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "waited for s2, s3 until the packet") })
 	if i < 1 || !strings.Contains(lines[i-1], "= 1 [13 EPOLLIN]") {

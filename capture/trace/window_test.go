@@ -13,6 +13,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/internal/tracetest"
+	"sockwire/capture/trace/show"
 )
 
 // arrival is an event and when a reader hears of it.
@@ -201,15 +203,15 @@ func TestWindow(t *testing.T) {
 		all := arrivals(traffic(r, 12, seed%2 == 1).events)
 		// What is known only later is not said by either: both write at the same times.
 		const delay, lag = 20 * time.Millisecond, 50 * time.Millisecond
-		var whole, pieces trace.Live
-		var log trace.Log
+		var whole, pieces show.Live
+		var log tracetest.Log
 		var w trace.Window
 		var want, got []byte
 		largest, counted := 0, 0
 		next := time.Duration(0)
 		flush := func(until time.Duration) {
-			want = whole.Append(want, trace.Correlate(log.Events()), until, trace.TextOptions{})
-			got = pieces.Append(got, w.Timeline(), until, trace.TextOptions{})
+			want = whole.Append(want, trace.Correlate(log.Events()), until, show.Options{})
+			got = pieces.Append(got, w.Timeline(), until, show.Options{})
 			gone := w.Forget(until-lag, false)
 			pieces.Forget(gone)
 			counted += len(gone.Calls)
@@ -256,13 +258,13 @@ func BenchmarkWindow(b *testing.B) {
 	all := arrivals(traffic(rand.New(rand.NewPCG(1, 1)), 400, false).events)
 	b.ReportAllocs()
 	for b.Loop() {
-		var live trace.Live
+		var live show.Live
 		var w trace.Window
 		var out []byte
 		for i, a := range all {
 			w.Add(a.e)
 			if i%8192 == 8191 {
-				out = live.Append(out[:0], w.Timeline(), a.at-10*time.Millisecond, trace.TextOptions{})
+				out = live.Append(out[:0], w.Timeline(), a.at-10*time.Millisecond, show.Options{})
 				live.Forget(w.Forget(a.at-20*time.Millisecond, false))
 			}
 		}

@@ -14,6 +14,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/show"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -414,7 +415,7 @@ func (r *tracing) write(until time.Duration) error {
 		return r.out.Flush()
 	}
 	t = r.lookups.leaveOut(&r.o.trace, t, until)
-	b := r.written.Append(nil, t, until, trace.TextOptions{Color: r.env.Color, Actors: len(r.actors) > 1, Data: r.o.trace.data, Columns: r.o.width(r.out.Unwrapped()), Width: lineWidth(r.out)})
+	b := r.written.Append(nil, t, until, show.Options{Color: r.env.Color, Actors: len(r.actors) > 1, Data: r.o.trace.data, Columns: r.o.width(r.out.Unwrapped()), Width: lineWidth(r.out)})
 	if err := r.out.Text(b); err != nil {
 		return err
 	}
@@ -531,7 +532,7 @@ func (s *packetFile) append(t *trace.Timeline, until time.Duration) error {
 		if q.Cause.Kind == trace.CausePacket && q.Cause.Packet == 0 {
 			q.Cause = trace.Cause{}
 		}
-		f.Comments = []string{t.Comment(&q, 0)}
+		f.Comments = []string{show.Comment(t, &q, 0)}
 		if err := s.w.Write(&f); err != nil {
 			return err
 		}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"sockwire/capture/trace"
+	"sockwire/capture/trace/show"
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw/netlab"
 )
@@ -81,13 +81,13 @@ func jsonLines(ts *testscript.TestScript, neg bool, args []string) {
 func TestSchema(t *testing.T) {
 	var b strings.Builder
 	encode := json.NewEncoder(&b)
-	kind := &trace.Comparison{Kind: "raw", Needs: "CAP_NET_RAW", Headers: []trace.HeaderBytes{{Header: "IP", Min: 20, Max: 40}}, Changed: []string{"id"}}
+	kind := &show.Comparison{Kind: "raw", Needs: "CAP_NET_RAW", Headers: []show.HeaderBytes{{Header: "IP", Min: 20, Max: 40}}, Changed: []string{"id"}}
 	for _, r := range []any{
 		sceneRecord{Type: "scene", Scene: "raw", Family: "ipv4", Start: "2006-01-02T15:04:05.123456789Z", Lab: true, Packets: true, MTU: 1500},
-		summaryRecord{Type: "summary", Scenes: 1, Calls: 2, Total: 3, Kinds: []*trace.Comparison{kind}},
-		traceSummary{"summary", 1, 2, true, 3, 4, 5, &trace.Summary{
-			Calls:   []trace.CallSummary{{Name: "send", Calls: 1, Errors: 2, Bytes: 3, Time: 4}},
-			Sockets: []trace.SocketSummary{{Socket: "s1", Kind: "stream", Local: "192.0.2.1:80", Remote: "192.0.2.2:81", Calls: 1, BlockedOn: "send"}},
+		summaryRecord{Type: "summary", Scenes: 1, Calls: 2, Total: 3, Kinds: []*show.Comparison{kind}},
+		traceSummary{"summary", 1, 2, true, 3, 4, 5, &show.Summary{
+			Calls:   []show.CallSummary{{Name: "send", Calls: 1, Errors: 2, Bytes: 3, Time: 4}},
+			Sockets: []show.SocketSummary{{Socket: "s1", Kind: "stream", Local: "192.0.2.1:80", Remote: "192.0.2.2:81", Calls: 1, BlockedOn: "send"}},
 		}},
 	} {
 		if err := encode.Encode(r); err != nil {

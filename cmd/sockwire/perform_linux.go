@@ -26,11 +26,11 @@ func perform(ctx context.Context, env *cli.Env, o options, chosen []about) (stat
 			return 0, err
 		}
 	}
-	return 0, show(ctx, env, o, chosen, inside)
+	return 0, playAll(ctx, env, o, chosen, inside)
 }
 
-// show plays and reports.
-func show(ctx context.Context, env *cli.Env, o options, chosen []about, inside bool) error {
+// playAll plays and reports.
+func playAll(ctx context.Context, env *cli.Env, o options, chosen []about, inside bool) error {
 	file, err := o.createFile()
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/show"
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw/netlab"
 )
@@ -52,7 +53,7 @@ func playScene(t *testing.T, o options, lab bool, name string, v6 bool) *act {
 	defer theatre.close()
 	a, err := theatre.play(ctx, findScene(name), v6)
 	if err != nil {
-		t.Fatalf("%v\n%s", err, a.timeline.AppendText(nil, trace.TextOptions{Actors: true}))
+		t.Fatalf("%v\n%s", err, show.Append(nil, a.timeline, show.Options{Actors: true}))
 	}
 	return a
 }
@@ -62,7 +63,7 @@ func verify(t *testing.T, a *act) {
 	t.Helper()
 	tl := a.timeline
 	if err := tl.Check(); err != nil {
-		t.Errorf("%v\n%s", err, tl.AppendText(nil, trace.TextOptions{Actors: true}))
+		t.Errorf("%v\n%s", err, show.Append(nil, tl, show.Options{Actors: true}))
 	}
 	if a.lost > 0 {
 		t.Errorf("the capture missed %d packets", a.lost)

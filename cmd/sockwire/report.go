@@ -9,6 +9,7 @@ import (
 	"sockwire/capture"
 	"sockwire/capture/decode"
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/show"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -73,7 +74,7 @@ func (r *report) act(a *act) error {
 		for _, p := range a.timeline.Packets {
 			f := a.frames[p.Number]
 			f.Interface = 0
-			f.Comments = []string{a.name + ": " + a.timeline.Comment(p, r.written)}
+			f.Comments = []string{a.name + ": " + show.Comment(a.timeline, p, r.written)}
 			if err := r.writer.Write(&f); err != nil {
 				return err
 			}
@@ -84,15 +85,15 @@ func (r *report) act(a *act) error {
 		return r.records(a)
 	}
 	if len(r.acts) == 1 {
-		r.env.Stdout.Printf("%s", trace.Legend)
+		r.env.Stdout.Printf("%s", show.Legend)
 	}
 	r.env.Stdout.Printf("\n")
-	r.env.Stdout.Printf("%s\n", a.timeline.Title(strings.ToUpper(a.name)))
-	o := trace.TextOptions{Color: r.env.Color, Actors: true, Columns: r.o.width(r.env.Stdout.Unwrapped()), Width: lineWidth(r.env.Stdout)}
+	r.env.Stdout.Printf("%s\n", show.Title(a.timeline, strings.ToUpper(a.name)))
+	o := show.Options{Color: r.env.Color, Actors: true, Columns: r.o.width(r.env.Stdout.Unwrapped()), Width: lineWidth(r.env.Stdout)}
 	if r.o.verbose {
 		o.Detail = func(p *trace.PacketRecord) []byte { return r.detail(a, p) }
 	}
-	return r.env.Stdout.Text(a.timeline.AppendText(nil, o))
+	return r.env.Stdout.Text(show.Append(nil, a.timeline, o))
 }
 
 // detail is the field tree of a packet and its bytes, layer by layer.
@@ -117,12 +118,12 @@ type sceneRecord struct {
 }
 
 type summaryRecord struct {
-	Type   string              `json:"type"`
-	Scenes int                 `json:"scenes"`
-	Calls  int                 `json:"calls"`
-	Total  int                 `json:"packets"`
-	Lost   uint64              `json:"packets_lost"`
-	Kinds  []*trace.Comparison `json:"kinds"`
+	Type   string             `json:"type"`
+	Scenes int                `json:"scenes"`
+	Calls  int                `json:"calls"`
+	Total  int                `json:"packets"`
+	Lost   uint64             `json:"packets_lost"`
+	Kinds  []*show.Comparison `json:"kinds"`
 }
 
 type traceSummary struct {
@@ -133,7 +134,7 @@ type traceSummary struct {
 	Lost    uint64 `json:"packets_lost"`
 	Forced  int    `json:"forgotten_early"`
 	Exit    int    `json:"exit_status"`
-	*trace.Summary
+	*show.Summary
 }
 
 func (r *report) records(a *act) error {
@@ -148,7 +149,7 @@ func (r *report) records(a *act) error {
 		s.MTU = r.o.mtu
 	}
 	err := r.env.Stdout.JSON(s)
-	for _, record := range a.timeline.Records(a.name, a.clock.Start()) {
+	for _, record := range show.Records(a.timeline, a.name, a.clock.Start()) {
 		err = cli.Join(err, r.env.Stdout.JSON(record))
 	}
 	return err
@@ -170,13 +171,13 @@ func (r *report) end() error {
 		s.Calls += len(a.timeline.Calls)
 		s.Total += len(a.timeline.Packets)
 	}
-	s.Kinds = trace.Compare(timelines...)
+	s.Kinds = show.Compare(timelines...)
 	if r.o.json {
 		return cli.Join(err, r.env.Stdout.JSON(s))
 	}
 	if len(s.Kinds) > 0 {
 		r.env.Stdout.Printf("\nCOMPARED  counted in this run: %d calls, %d packets\n", s.Calls, s.Total)
-		err = cli.Join(err, r.env.Stdout.Text(trace.AppendComparison(nil, s.Kinds, cli.Width(r.env.Stdout.Unwrapped()))))
+		err = cli.Join(err, r.env.Stdout.Text(show.AppendComparison(nil, s.Kinds, cli.Width(r.env.Stdout.Unwrapped()))))
 	}
 	if r.lost > 0 {
 		r.env.Warnf("the capture missed %d packets", r.lost)

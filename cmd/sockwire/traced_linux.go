@@ -17,6 +17,7 @@ import (
 	"sockwire/capture"
 	"sockwire/capture/filter"
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/show"
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw/cmsg"
 	"sockwire/raw/netlab"
@@ -77,12 +78,12 @@ type tracing struct {
 
 	matcher trace.Matcher
 	window  trace.Window
-	held    int          // bytes of data in the window
-	written trace.Live   // which records were
-	totals  trace.Totals // of what the window has forgotten
-	script  trace.Script // the same, for -o FILE.pkt
-	forced  int          // calls and packets that it had to forget too early
-	unknown int          // packets it has forgotten that carried bytes of unknown calls
+	held    int         // bytes of data in the window
+	written show.Live   // which records were
+	totals  show.Totals // of what the window has forgotten
+	script  show.Script // the same, for -o FILE.pkt
+	forced  int         // calls and packets that it had to forget too early
+	unknown int         // packets it has forgotten that carried bytes of unknown calls
 	actors  map[string]bool
 	lookups lookups
 

@@ -26,6 +26,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/internal/tracetest"
 	"sockwire/capture/trace/ptrace"
 	"sockwire/raw/cmsg"
 )
@@ -55,7 +56,7 @@ func run(t *testing.T, e trace.Engine) ([]trace.Event, []*trace.Note) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	var log trace.Log
+	var log tracetest.Log
 	for event, err := range e.Events(ctx) {
 		if err != nil {
 			t.Fatal(err)
@@ -110,7 +111,7 @@ func timeline(t *testing.T, engine string, c trace.Command) *trace.Timeline {
 	if err := cmsg.AwaitStamps(); err != nil {
 		t.Fatal(err)
 	}
-	var packets trace.Log
+	var packets tracetest.Log
 	packets.Add(&trace.Host{Addrs: []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()}, Captured: true})
 	var reading sync.WaitGroup
 	reading.Go(func() {
@@ -485,7 +486,7 @@ func TestAttach(t *testing.T) {
 	ask("during")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var log trace.Log
+	var log tracetest.Log
 	for e, err := range tr.Events(ctx) {
 		if err != nil {
 			t.Fatal(err)

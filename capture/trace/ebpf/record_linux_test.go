@@ -8,6 +8,7 @@ import (
 
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/internal/abi"
+	"sockwire/capture/trace/show"
 )
 
 // aRecord has a part of each kind.
@@ -92,6 +93,6 @@ func FuzzRecord(f *testing.F) {
 			r.kind = kind
 			tr.take(&r)
 		}
-		trace.Correlate(tr.events).AppendText(nil, trace.TextOptions{})
+		show.Append(nil, trace.Correlate(tr.events), show.Options{})
 	})
 }

@@ -22,6 +22,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/internal/tracetest"
+	"sockwire/capture/trace/show"
 )
 
 // needTracing skips where the system forbids a process to trace its own children.
@@ -44,7 +46,7 @@ func traceProgram(t *testing.T, name string, cfg *Config) ([]trace.Event, Status
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	var log trace.Log
+	var log tracetest.Log
 	for e, err := range tr.Events(ctx) {
 		if err != nil {
 			needTracing(t, err)
@@ -83,7 +85,7 @@ func TestCalls(t *testing.T) {
 		if err := tl.Check(); err != nil {
 			t.Error(err)
 		}
-		text := string(tl.AppendText(nil, trace.TextOptions{}))
+		text := string(show.Append(nil, tl, show.Options{}))
 		for _, want := range []string{
 			`socket\(AF_INET, SOCK_DGRAM, IPPROTO_IP\) = \d+.*s1\n`,
 			`bind\(\d+, 127\.0\.0\.1:0\) = 0`,
@@ -244,7 +246,7 @@ func TestAttach(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var log trace.Log
+	var log tracetest.Log
 	ended, seen := make(chan error, 1), make(chan bool, 1)
 	go func() {
 		var failed error

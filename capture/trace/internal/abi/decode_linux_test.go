@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/show"
 )
 
 // pages is a memory that starts at an address and has nothing else.
@@ -89,6 +90,6 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("%+v", m)
 			}
 		}
-		trace.Correlate([]trace.Event{&left}).AppendText(nil, trace.TextOptions{})
+		show.Append(nil, trace.Correlate([]trace.Event{&left}), show.Options{})
 	})
 }

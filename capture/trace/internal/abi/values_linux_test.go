@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sockwire/capture/trace/show"
+
 	"sockwire/capture/trace"
 )
 
@@ -91,12 +93,12 @@ func TestOptionValues(t *testing.T) {
 		}
 		d := Decoder{Memory: pages{0x1000, c.value}}
 		a := d.optionValue(c.level, c.name, 0x1000, length)
-		if got := a.String(); got != c.want {
+		if got := show.Argument(a); got != c.want {
 			t.Errorf("%s %d: %s, want %s", optionText("setsockopt", c.level, c.name), length, got, c.want)
 		}
 	}
 	d := Decoder{Memory: pages{}}
-	if a := d.optionValue(1, 2, 0, 4); a.String() != "NULL" {
+	if a := d.optionValue(1, 2, 0, 4); show.Argument(a) != "NULL" {
 		t.Errorf("no value: %v", a)
 	}
 }
@@ -117,7 +119,7 @@ func TestOtherAddress(t *testing.T) {
 		{[]byte{1}, "no address"},
 	} {
 		d := Decoder{Memory: pages{0x1000, c.b}}
-		if got := d.addressArg(0x1000, len(c.b)).String(); got != c.want {
+		if got := show.Argument(d.addressArg(0x1000, len(c.b))); got != c.want {
 			t.Errorf("%x: %s, want %s", c.b, got, c.want)
 		}
 	}
@@ -176,7 +178,7 @@ func TestControl(t *testing.T) {
 	} {
 		d := Decoder{Memory: pages{0x1000, c.b}}
 		got := d.control(header{control: 0x1000, controlLen: len(c.b)})
-		if s := got.arg.String(); s != "["+c.want+"]" {
+		if s := show.Argument(got.arg); s != "["+c.want+"]" {
 			t.Errorf("%s, want [%s]", s, c.want)
 		}
 	}
@@ -220,9 +222,9 @@ func FuzzControl(f *testing.F) {
 // checkEscaped verifies that nothing in an argument reaches a terminal.
 func checkEscaped(t *testing.T, a trace.Arg) {
 	t.Helper()
-	for _, r := range a.String() {
+	for _, r := range show.Argument(a) {
 		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			t.Fatalf("%q", a.String())
+			t.Fatalf("%q", show.Argument(a))
 		}
 	}
 }

@@ -11,13 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/show"
 )
 
 // waitText is a call with what it waits for, as a test wants it.
 func waitText(c *trace.Call) string {
 	var b strings.Builder
 	for _, a := range c.Args {
-		fmt.Fprintf(&b, " %s", a)
+		fmt.Fprintf(&b, " %s", show.Argument(a))
 	}
 	for i, all := range [][]trace.Wait{c.Waits, c.Ready} {
 		if len(all) > 0 {

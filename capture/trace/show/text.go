@@ -1,4 +1,4 @@
-package trace
+package show
 
 import (
 	"bytes"
@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sockwire/capture/trace"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 )
 
-// TextOptions say how a timeline is written as text. The zero value is ready.
-type TextOptions struct {
+// Options say how a timeline is written as text. The zero value is ready.
+type Options struct {
 	Color  bool // ANSI colours
 	Actors bool // name who called before each call
 	Data   int  // bytes of data to show, 0 for 32
@@ -22,7 +23,7 @@ type TextOptions struct {
 	// Width is the width in characters at which lines are broken; 0 leaves them as long as they are.
 	Width int
 	// Detail returns lines to write below a packet, nil for none. Each ends with a newline.
-	Detail func(p *PacketRecord) []byte
+	Detail func(p *trace.PacketRecord) []byte
 }
 
 // Legend says in a few lines how a timeline as text is read.
@@ -41,14 +42,14 @@ const Legend = `How to read this: the first column is the time in milliseconds (
 type entry struct {
 	at     time.Duration
 	order  int // at the same time: captions, entering, packets, leaving
-	call   *CallRecord
-	packet *PacketRecord
+	call   *trace.CallRecord
+	packet *trace.PacketRecord
 	leave  bool
 	// caption is nil unless the line is one.
-	caption *Caption
+	caption *trace.Caption
 }
 
-func (t *Timeline) entries() []entry {
+func entries(t *trace.Timeline) []entry {
 	var all []entry
 	for _, c := range t.Calls {
 		all = append(all, entry{at: c.Entered, order: 0, call: c})
@@ -68,19 +69,19 @@ func (t *Timeline) entries() []entry {
 
 // text writes the lines of a timeline.
 type text struct {
-	*Timeline
-	TextOptions
+	*trace.Timeline
+	Options
 	b       []byte
-	last    *PacketRecord
+	last    *trace.PacketRecord
 	width   int      // of the actors' names
 	ended   bool     // nothing is to follow
 	columns *columns // nil without
 	actors  *[]string
 }
 
-// AppendText appends the timeline in its notation: one line per call or two when something happened
+// Append appends the timeline in its notation: one line per call or two when something happened
 // inside it, one line per packet, in the order of time. Text from outside is escaped.
-func (t *Timeline) AppendText(b []byte, o TextOptions) []byte {
+func Append(b []byte, t *trace.Timeline, o Options) []byte {
 	return new(Live).Append(b, t, math.MaxInt64, o)
 }
 
@@ -110,9 +111,9 @@ func (w *text) actor(name string) string {
 }
 
 // packetColor is that of who sent it, or red for what says that something failed.
-func (w *text) packetColor(p *PacketRecord) string {
+func (w *text) packetColor(p *trace.PacketRecord) string {
 	switch {
-	case p.TCP != nil && p.TCP.Flags&RST != 0, p.ICMP != nil && p.ICMP.Quote != nil:
+	case p.TCP != nil && p.TCP.Flags&trace.RST != 0, p.ICMP != nil && p.ICMP.Quote != nil:
 		return red
 	case p.From != nil:
 		return w.actor(p.From.Actor)
@@ -197,7 +198,7 @@ func (w *text) time(t time.Duration) string {
 	return w.paint(dim, fmt.Sprintf("%8.3f", float64(t.Nanoseconds())/1e6))
 }
 
-func (w *text) number(c *CallRecord) string {
+func (w *text) number(c *trace.CallRecord) string {
 	s := fmt.Sprintf("#%-2d ", c.Number)
 	if w.Actors {
 		s += w.paint(w.actor(c.Actor), fmt.Sprintf("%-*s", w.width, escape(c.Actor))) + "  "
@@ -206,7 +207,7 @@ func (w *text) number(c *CallRecord) string {
 }
 
 // caption writes what is said about what follows.
-func (w *text) caption(c *Caption) {
+func (w *text) caption(c *trace.Caption) {
 	if w.columns != nil {
 		w.across(-1, c.Text, bold)
 		return
@@ -217,28 +218,28 @@ func (w *text) caption(c *Caption) {
 	}
 }
 
-func (w *text) entered(c *CallRecord) {
+func (w *text) entered(c *trace.CallRecord) {
 	tail := "…"
 	if c.Pending && (w.ended || c.Ended) {
 		tail += "  has not returned"
 	}
-	w.line("%s %s%s %s%s", w.time(c.Entered), w.number(c), w.paint(bold, c.opening(w.Data)), tail, w.note(c.headerNote()))
+	w.line("%s %s%s %s%s", w.time(c.Entered), w.number(c), w.paint(bold, opening(c, w.Data)), tail, w.note(headerNote(c)))
 }
 
-func (w *text) left(c *CallRecord) {
-	w.line("%s %s└ = %s%s%s%s", w.time(c.Left), w.number(c), w.result(c), c.told(w.Data), c.took(), w.note(w.notes(c)))
+func (w *text) left(c *trace.CallRecord) {
+	w.line("%s %s└ = %s%s%s%s", w.time(c.Left), w.number(c), w.result(c), told(c, w.Data), took(c), w.note(w.notes(c)))
 }
 
-func (w *text) whole(c *CallRecord) {
-	note := strings.Join(nonEmpty(c.headerNote(), w.notes(c)), "; ")
-	w.line("%s %s%s = %s%s%s", w.time(c.Entered), w.number(c), w.paint(bold, c.signature(w.Data)), w.result(c), c.took(), w.note(note))
+func (w *text) whole(c *trace.CallRecord) {
+	note := strings.Join(nonEmpty(headerNote(c), w.notes(c)), "; ")
+	w.line("%s %s%s = %s%s%s", w.time(c.Entered), w.number(c), w.paint(bold, signature(c, w.Data)), w.result(c), took(c), w.note(note))
 }
 
-func (w *text) result(c *CallRecord) string {
+func (w *text) result(c *trace.CallRecord) string {
 	if c.Errno != "" {
 		return w.paint(red, escape(c.Errno))
 	}
-	return c.outcome(w.Data)
+	return outcome(c, w.Data)
 }
 
 func (w *text) note(s string) string {
@@ -253,7 +254,7 @@ func nonEmpty(s ...string) []string {
 }
 
 // took is how long the call lasted, where that is worth saying.
-func (c *CallRecord) took() string {
+func took(c *trace.CallRecord) string {
 	d := c.Left - c.Entered
 	switch {
 	case d < 100*time.Microsecond:
@@ -265,41 +266,44 @@ func (c *CallRecord) took() string {
 }
 
 // signature is the call with its arguments: those passed, and after an arrow those that the kernel filled in.
-func (c *CallRecord) signature(shown int) string {
-	return escape(c.Name) + "(" + c.arguments(false, shown) + c.told(shown) + ")"
+func signature(c *trace.CallRecord, shown int) string {
+	return escape(c.Name) + "(" + arguments(c, false, shown) + told(c, shown) + ")"
 }
 
 // opening is the call as it was entered.
-func (c *CallRecord) opening(shown int) string {
-	return escape(c.Name) + "(" + c.arguments(false, shown) + ")"
+func opening(c *trace.CallRecord, shown int) string {
+	return escape(c.Name) + "(" + arguments(c, false, shown) + ")"
 }
 
 // told is what the kernel filled in.
-func (c *CallRecord) told(shown int) string {
-	if s := c.arguments(true, shown); s != "" {
+func told(c *trace.CallRecord, shown int) string {
+	if s := arguments(c, true, shown); s != "" {
 		return " → " + s
 	}
 	return ""
 }
 
-func (c *CallRecord) arguments(returned bool, shown int) string {
+func arguments(c *trace.CallRecord, returned bool, shown int) string {
 	var all []string
 	for _, a := range c.Args {
 		if a.Returned == returned {
-			all = append(all, a.argument(shown))
+			all = append(all, argument(a, shown))
 		}
 	}
 	return strings.Join(all, ", ")
 }
 
+// Argument shows an argument as a timeline does.
+func Argument(a trace.Arg) string { return argument(a, 0) }
+
 // argument shows so many bytes of data, 0 for the usual number.
-func (a Arg) argument(shown int) string {
+func argument(a trace.Arg, shown int) string {
 	switch a.Kind {
-	case ArgName:
+	case trace.ArgName:
 		return escape(a.Text)
-	case ArgAddr:
+	case trace.ArgAddr:
 		return a.Addr.String()
-	case ArgData:
+	case trace.ArgData:
 		if a.Text != "" {
 			return escape(a.Text)
 		}
@@ -349,11 +353,11 @@ func escape(s string) string {
 }
 
 // outcome is the result, and what a receive received.
-func (c *CallRecord) outcome(shown int) string {
+func outcome(c *trace.CallRecord, shown int) string {
 	if c.Errno != "" {
 		return escape(c.Errno)
 	}
-	s := strconv.FormatInt(c.Result, 10) + c.readyText()
+	s := strconv.FormatInt(c.Result, 10) + readyText(c.Call)
 	if c.Meaning != "" {
 		s += " " + escape(c.Meaning)
 	}
@@ -368,8 +372,8 @@ func (c *CallRecord) outcome(shown int) string {
 }
 
 // headerNote says something of the call itself.
-func (c *CallRecord) headerNote() string {
-	if c.Sends() && c.On != nil && c.On.Kind == KindRaw && c.On.Internet() && c.Errno == "" {
+func headerNote(c *trace.CallRecord) string {
+	if c.Sends() && c.On != nil && c.On.Kind == trace.KindRaw && c.On.Internet() && c.Errno == "" {
 		if c.On.HeaderIncluded(c) {
 			return "header included"
 		}
@@ -379,7 +383,7 @@ func (c *CallRecord) headerNote() string {
 }
 
 // notes say what became of the call, where the lines around it do not.
-func (w *text) notes(c *CallRecord) string {
+func (w *text) notes(c *trace.CallRecord) string {
 	var n []string
 	add := func(format string, args ...any) { n = append(n, fmt.Sprintf(format, args...)) }
 	if made := w.made(c); made != nil {
@@ -410,7 +414,7 @@ func (w *text) notes(c *CallRecord) string {
 }
 
 // made is the socket that the call created.
-func (w *text) made(c *CallRecord) *Socket {
+func (w *text) made(c *trace.CallRecord) *trace.Socket {
 	if c.Took != nil {
 		return c.Took
 	}
@@ -420,17 +424,17 @@ func (w *text) made(c *CallRecord) *Socket {
 	return nil
 }
 
-func (w *text) receiveNotes(c *CallRecord) []string {
+func (w *text) receiveNotes(c *trace.CallRecord) []string {
 	var n []string
-	stream := c.On != nil && c.On.Kind == KindStream
+	stream := c.On != nil && c.On.Kind == trace.KindStream
 	switch {
 	case c.End:
 		n = append(n, "end of stream: the peer has finished sending")
 	case c.Result == 0 && (c.Message != 0 || len(c.Received) > 0):
 		n = append(n, "an empty datagram: data, not the end")
-	case c.Message != 0 && c.On.Kind == KindRaw && c.On.Internet():
+	case c.Message != 0 && c.On.Kind == trace.KindRaw && c.On.Internet():
 		header := "with its IP header"
-		if c.On.Family == FamilyIPv6 {
+		if c.On.Family == trace.FamilyIPv6 {
 			header = "without its IP header"
 		}
 		n = append(n, strings.Join(nonEmpty(spans(c.Received), fmt.Sprintf("the packet at %.3f %s", float64(w.Packet(c.Message).Time.Nanoseconds())/1e6, header)), ": "))
@@ -454,8 +458,8 @@ func (w *text) receiveNotes(c *CallRecord) []string {
 	return n
 }
 
-func allWhole(s []Span) bool {
-	return !slices.ContainsFunc(s, func(s Span) bool { return !s.All })
+func allWhole(s []trace.Span) bool {
+	return !slices.ContainsFunc(s, func(s trace.Span) bool { return !s.All })
 }
 
 var numerals = []string{"no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"}
@@ -472,7 +476,7 @@ func count(n int, what string) string {
 	return s + " " + what
 }
 
-func spans(all []Span) string {
+func spans(all []trace.Span) string {
 	s := make([]string, len(all))
 	for i, x := range all {
 		s[i] = x.String()
@@ -481,7 +485,7 @@ func spans(all []Span) string {
 }
 
 // unixNote says who received what a Unix socket sent.
-func (w *text) unixNote(c *CallRecord) string {
+func (w *text) unixNote(c *trace.CallRecord) string {
 	takers := w.Takers(c.Number)
 	switch {
 	case len(takers) == 0 && w.ended:
@@ -509,7 +513,7 @@ func (w *text) unixNote(c *CallRecord) string {
 }
 
 // packet writes one packet and what it carries.
-func (w *text) packet(p *PacketRecord) {
+func (w *text) packet(p *trace.PacketRecord) {
 	what, carries := w.describe(p)
 	note := strings.Join(w.packetNotes(p), "; ")
 	if note != "" {
@@ -531,7 +535,7 @@ func (w *text) packet(p *PacketRecord) {
 }
 
 // arrow shows the sockets: "s2→s3", "s2→s3,s4" where several got it, "s3→" where the receiver is no known socket.
-func arrow(p *PacketRecord) string {
+func arrow(p *trace.PacketRecord) string {
 	s := "→"
 	if p.From != nil {
 		s = p.From.Name + s
@@ -540,7 +544,7 @@ func arrow(p *PacketRecord) string {
 }
 
 // receivers names the sockets that were given a packet, not all of many.
-func receivers(p *PacketRecord) string {
+func receivers(p *trace.PacketRecord) string {
 	const most = 4
 	s, to := "", p.ReceivedBy()
 	for i, k := range to {
@@ -556,7 +560,7 @@ func receivers(p *PacketRecord) string {
 }
 
 // describe returns what the packet is and, padded to stand after it, what it carries.
-func (w *text) describe(p *PacketRecord) (what, carries string) {
+func (w *text) describe(p *trace.PacketRecord) (what, carries string) {
 	carried := spans(p.Carries)
 	if p.Unattributed > 0 && p.From != nil {
 		carried = strings.Join(nonEmpty(carried, "unknown"), ", ")
@@ -590,17 +594,17 @@ func (w *text) describe(p *PacketRecord) (what, carries string) {
 	return what, carries
 }
 
-func segment(p *PacketRecord, carried string) (what, carries string) {
+func segment(p *trace.PacketRecord, carried string) (what, carries string) {
 	numbers := fmt.Sprintf("unknown:unknown(%d)", p.PayloadLength)
 	if p.Relative {
 		numbers = fmt.Sprintf("%d:%d(%d)", p.FromSeq, p.ToSeq, p.PayloadLength)
 	}
 	what = fmt.Sprintf("%-2s %s", p.TCP.Flags, numbers)
 	if p.PayloadLength == 0 {
-		if p.TCP.Flags&ACK != 0 && p.AckRelative {
+		if p.TCP.Flags&trace.ACK != 0 && p.AckRelative {
 			what += fmt.Sprintf(" ack %d", p.AckSeq)
 		}
-		if p.TCP.Flags&SYN != 0 && p.TCP.MSS > 0 {
+		if p.TCP.Flags&trace.SYN != 0 && p.TCP.MSS > 0 {
 			what += fmt.Sprintf(" mss %d", p.TCP.MSS)
 		}
 		if carried != "" {
@@ -615,7 +619,7 @@ func segment(p *PacketRecord, carried string) (what, carries string) {
 	return what, carries
 }
 
-func (w *text) fragment(p *PacketRecord) (what, carries string) {
+func (w *text) fragment(p *trace.PacketRecord) (what, carries string) {
 	n := p.PayloadLength + p.TransportHeader
 	part := fmt.Sprintf("%d+%d", p.Fragment.Offset, n)
 	if !p.Fragment.More {
@@ -640,9 +644,9 @@ func (w *text) fragment(p *PacketRecord) (what, carries string) {
 	return what, carries
 }
 
-func (w *text) icmp(p *PacketRecord) string {
+func (w *text) icmp(p *trace.PacketRecord) string {
 	s := "ICMP "
-	if p.Protocol == ProtoICMPv6 {
+	if p.Protocol == trace.ProtoICMPv6 {
 		s = "ICMPv6 "
 	}
 	if p.ICMP.Name != "" {
@@ -650,7 +654,7 @@ func (w *text) icmp(p *PacketRecord) string {
 	} else {
 		s += fmt.Sprintf("type %d code %d", p.ICMP.Type, p.ICMP.Code)
 	}
-	switch v6 := p.Protocol == ProtoICMPv6; {
+	switch v6 := p.Protocol == trace.ProtoICMPv6; {
 	case p.ICMP.EchoRequest(v6) || p.ICMP.EchoReply(v6):
 		s += fmt.Sprintf(" seq %d", p.ICMP.Seq)
 	case p.Quotes != 0 && w.last != nil && w.last.Number == p.Quotes:
@@ -664,14 +668,14 @@ func (w *text) icmp(p *PacketRecord) string {
 }
 
 // packetNotes say what is not seen from the lines around the packet.
-func (w *text) packetNotes(p *PacketRecord) []string {
+func (w *text) packetNotes(p *trace.PacketRecord) []string {
 	var n []string
 	if cause := w.causeNote(p); cause != "" {
 		n = append(n, cause)
 	}
 	switch {
 	case p.From != nil || p.To != nil:
-	case p.ICMP != nil && p.ICMP.FromKernel(p.Protocol == ProtoICMPv6):
+	case p.ICMP != nil && p.ICMP.FromKernel(p.Protocol == trace.ProtoICMPv6):
 		n = append(n, "of the kernel itself")
 	default:
 		n = append(n, "of no socket seen here")
@@ -684,24 +688,24 @@ func (w *text) packetNotes(p *PacketRecord) []string {
 
 // causeNote says what caused a segment when it is not the call it stands under, nor the packet it
 // answers without data.
-func (w *text) causeNote(p *PacketRecord) string {
+func (w *text) causeNote(p *trace.PacketRecord) string {
 	if p.TCP == nil || p.Raw != nil || p.From == nil {
 		return ""
 	}
 	switch p.Cause.Kind {
-	case CauseTimer:
+	case trace.CauseTimer:
 		return "timer"
-	case CauseCall:
+	case trace.CauseCall:
 		c := w.Call(p.Cause.Call)
-		if p.PayloadLength == 0 || slices.ContainsFunc(p.Carries, func(s Span) bool { return s.Call == c.Number }) {
+		if p.PayloadLength == 0 || slices.ContainsFunc(p.Carries, func(s trace.Span) bool { return s.Call == c.Number }) {
 			return ""
 		}
 		if name, value, ok := c.Option(); ok {
 			return fmt.Sprintf("caused by #%d setsockopt(%s, %d)", c.Number, escape(name), value)
 		}
 		return fmt.Sprintf("caused by #%d %s", c.Number, escape(c.Name))
-	case CausePacket:
-		if p.PayloadLength > 0 || p.TCP.Flags&FIN != 0 {
+	case trace.CausePacket:
+		if p.PayloadLength > 0 || p.TCP.Flags&trace.FIN != 0 {
 			return "caused by the acknowledgement above"
 		}
 		return ""
@@ -710,7 +714,7 @@ func (w *text) causeNote(p *PacketRecord) string {
 }
 
 // raw writes what the kernel did to what a raw socket passed.
-func (w *text) raw(p *PacketRecord) {
+func (w *text) raw(p *trace.PacketRecord) {
 	r := p.Raw
 	if r == nil || p.Fragment.Is && p.Fragment.Offset > 0 {
 		return
@@ -750,7 +754,7 @@ func (w *text) raw(p *PacketRecord) {
 	w.line("%16s%s", "", w.paint(dim, s))
 }
 
-func changeList(all []Change) string {
+func changeList(all []trace.Change) string {
 	s := make([]string, len(all))
 	for i, c := range all {
 		s[i] = fmt.Sprintf("%s %s→%s", c.Field, c.Passed, c.Left)
@@ -759,26 +763,26 @@ func changeList(all []Change) string {
 }
 
 // Title returns the heading of a timeline: its name and its sockets, a line for every connection.
-func (t *Timeline) Title(name string) string {
+func Title(t *trace.Timeline, name string) string {
 	var lines []string
-	done := map[*Socket]bool{}
-	describe := func(s *Socket, address Addr) string {
+	done := map[*trace.Socket]bool{}
+	describe := func(s *trace.Socket, address trace.Addr) string {
 		return strings.Join(nonEmpty(s.Name, escape(s.Actor), address.String()), " ")
 	}
 	for s := range t.Streams() {
 		if s.From != nil && s.To != nil && s.Opens && s.To.Remote.IsValid() && !done[s.From] {
 			done[s.From], done[s.To] = true, true
-			lines = append(lines, describe(s.From, Addr{IP: s.Src})+" → "+describe(s.To, Addr{IP: s.Dst}))
+			lines = append(lines, describe(s.From, trace.Addr{IP: s.Src})+" → "+describe(s.To, trace.Addr{IP: s.Dst}))
 		}
 	}
 	for _, s := range t.Sockets {
 		if s.Peer != nil && !done[s] {
 			done[s], done[s.Peer] = true, true
-			lines = append(lines, describe(s, Addr{IP: s.Local.IP})+" → "+describe(s.Peer, s.Peer.Local))
+			lines = append(lines, describe(s, trace.Addr{IP: s.Local.IP})+" → "+describe(s.Peer, s.Peer.Local))
 		}
 	}
 	for _, s := range t.Sockets {
-		listens := slices.ContainsFunc(s.Calls, func(c *CallRecord) bool { return c.Name == "listen" })
+		listens := slices.ContainsFunc(s.Calls, func(c *trace.CallRecord) bool { return c.Name == "listen" })
 		if !done[s] && !listens {
 			lines = append(lines, describe(s, s.Local))
 		}
@@ -787,7 +791,7 @@ func (t *Timeline) Title(name string) string {
 }
 
 // queueNotes say what was read from the error queue.
-func (w *text) queueNotes(c *CallRecord) []string {
+func (w *text) queueNotes(c *trace.CallRecord) []string {
 	var n []string
 	for _, q := range c.Queued {
 		switch q.Origin {

@@ -1,10 +1,11 @@
-package trace
+package show
 
 import (
 	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"sockwire/capture/trace"
 	"strings"
 	"time"
 )
@@ -15,7 +16,7 @@ const (
 )
 
 // readyText shows what a call found to be ready.
-func (c *Call) readyText() string {
+func readyText(c *trace.Call) string {
 	if len(c.Ready) == 0 {
 		return ""
 	}
@@ -25,12 +26,12 @@ func (c *Call) readyText() string {
 			all = append(all, "…")
 			break
 		}
-		all = append(all, c.Ready[i].waitText(c.Name))
+		all = append(all, waitText(&c.Ready[i], c.Name))
 	}
 	return " [" + strings.Join(all, ", ") + "]"
 }
 
-func (w *Wait) waitText(call string) string {
+func waitText(w *trace.Wait, call string) string {
 	s := fmt.Sprint(w.FD)
 	if w.FD < 0 {
 		s = fmt.Sprintf("data %#x", w.Data)
@@ -39,7 +40,7 @@ func (w *Wait) waitText(call string) string {
 }
 
 // waited writes what a call has waited for and what ended that, where it is worth saying.
-func (w *text) waited(c *CallRecord) {
+func (w *text) waited(c *trace.CallRecord) {
 	s := w.waitNote(c)
 	switch {
 	case s == "":
@@ -50,7 +51,7 @@ func (w *text) waited(c *CallRecord) {
 	}
 }
 
-func (w *text) waitNote(c *CallRecord) string {
+func (w *text) waitNote(c *trace.CallRecord) string {
 	var names []string
 	others := c.Unlisted
 	for i := range c.Waits {
@@ -75,29 +76,29 @@ func (w *text) waitNote(c *CallRecord) string {
 	s := "waited for " + strings.Join(names, ", ")
 	brief := c.Left-c.Entered < short // there was nothing to wait for, or no time given
 	switch wake := &c.Wake; wake.Kind {
-	case WakePacket:
+	case trace.WakePacket:
 		packet := fmt.Sprintf("the packet at %.3f", float64(wake.At.Nanoseconds())/1e6)
 		if w.last != nil && w.last.Number == wake.Packet {
 			packet = "the packet above"
 		}
-		return s + " until " + packet + " made " + wake.became(c)
-	case WakeCall:
-		return s + fmt.Sprintf(" until #%d made ", wake.Call) + wake.became(c)
-	case WakeTimeout:
+		return s + " until " + packet + " made " + became(wake, c)
+	case trace.WakeCall:
+		return s + fmt.Sprintf(" until #%d made ", wake.Call) + became(wake, c)
+	case trace.WakeTimeout:
 		if !brief {
 			return s + " until the time was over"
 		}
-	case WakeSignal:
+	case trace.WakeSignal:
 		return s + " until a signal came"
-	case WakeUnknown:
+	case trace.WakeUnknown:
 		if c.Errno == "" && wake.Socket != nil {
 			return s + " until " + wake.Socket.Name + " was ready: why is unknown"
 		}
-	case WakeReady:
+	case trace.WakeReady:
 		if !brief {
 			return s + ": " + wake.Socket.Name + " was ready before"
 		}
-	case WakeDescriptor:
+	case trace.WakeDescriptor:
 		if !brief {
 			return s + " until a descriptor was ready that is no socket"
 		}
@@ -106,8 +107,8 @@ func (w *text) waitNote(c *CallRecord) string {
 }
 
 // became says which socket became what.
-func (w *Wake) became(c *CallRecord) string {
-	var got Readiness
+func became(w *trace.Wake, c *trace.CallRecord) string {
+	var got trace.Readiness
 	for i := range c.Wakes {
 		if c.Wakes[i].Socket == w.Socket {
 			got |= c.Ready[i].Events
@@ -115,19 +116,19 @@ func (w *Wake) became(c *CallRecord) string {
 	}
 	what := "ready"
 	switch {
-	case got&(Failed|HungUp) != 0:
-	case got&(Readable|Writable) == Readable|Writable:
+	case got&(trace.Failed|trace.HungUp) != 0:
+	case got&(trace.Readable|trace.Writable) == trace.Readable|trace.Writable:
 		what = "readable and writable"
-	case got&Readable != 0:
+	case got&trace.Readable != 0:
 		what = "readable"
-	case got&Writable != 0:
+	case got&trace.Writable != 0:
 		what = "writable"
 	}
 	return w.Socket.Name + " " + what
 }
 
 // wait counts a call that waits at each socket that it waits for.
-func (s *Totals) wait(t *Timeline, c *CallRecord) {
+func (s *Totals) wait(t *trace.Timeline, c *trace.CallRecord) {
 	if c.Pending || !c.Waiting() {
 		return
 	}
@@ -147,7 +148,7 @@ func (s *Totals) wait(t *Timeline, c *CallRecord) {
 	}
 }
 
-func (r *socketTotal) wait(c *CallRecord, k *Socket, since time.Duration) {
+func (r *socketTotal) wait(c *trace.CallRecord, k *trace.Socket, since time.Duration) {
 	until := c.Left
 	if k.Closed >= 0 {
 		until = min(until, k.Closed)
@@ -159,11 +160,11 @@ func (r *socketTotal) wait(c *CallRecord, k *Socket, since time.Duration) {
 	r.Waited += d
 	r.waited[c.Name] += d
 	r.Waits++
-	r.WaitsEndedBy[c.ended(k)]++
+	r.WaitsEndedBy[ended(c, k)]++
 }
 
 // ended says in a word what ended the wait for a socket.
-func (c *CallRecord) ended(k *Socket) string {
+func ended(c *trace.CallRecord, k *trace.Socket) string {
 	for i := range c.Wakes {
 		if c.Wakes[i].Socket == k {
 			return c.Wakes[i].Kind.String()

@@ -1,9 +1,10 @@
-package trace
+package show
 
 import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"sockwire/capture/trace"
 	"strings"
 	"time"
 )
@@ -11,18 +12,18 @@ import (
 // Records returns the timeline as values for encoding/json, one per line of JSON Lines: a record of type
 // "socket" per socket, then "call" and "packet" in the order of the text. start is the wall clock time of the
 // timeline's start; scene is put into every record, unless empty.
-func (t *Timeline) Records(scene string, start time.Time) []any {
+func Records(t *trace.Timeline, scene string, start time.Time) []any {
 	var all []any
 	for _, s := range t.Sockets {
-		all = append(all, s.socketRecord(scene))
+		all = append(all, socketRecord(s, scene))
 	}
-	for _, e := range t.entries() {
+	for _, e := range entries(t) {
 		switch {
 		case e.caption != nil: // it is for people
 		case e.packet != nil:
-			all = append(all, e.packet.packetRecord(scene, start))
+			all = append(all, packetRecord(e.packet, scene, start))
 		case !e.leave:
-			all = append(all, t.callRecord(e.call, scene, start))
+			all = append(all, callRecord(t, e.call, scene, start))
 		}
 	}
 	return all
@@ -219,12 +220,12 @@ type changeJSON struct {
 
 var familyNames = [...]string{"unknown", "ipv4", "ipv6", "unix", "packet"}
 
-func (s *Socket) socketRecord(scene string) socketJSON {
+func socketRecord(s *trace.Socket, scene string) socketJSON {
 	r := socketJSON{
 		Type: "socket", Scene: scene, Name: s.Name, Actor: s.Actor, Host: s.Host, FD: s.FD, Family: familyNames[min(int(s.Family), len(familyNames)-1)],
-		Kind: s.Kind.String(), Protocol: s.Transport(), Local: s.Local.addressText(), Remote: s.Remote.addressText(), Cookie: s.Cookie, CreatedNS: int64(s.Created),
+		Kind: s.Kind.String(), Protocol: s.Transport(), Local: addressText(s.Local), Remote: addressText(s.Remote), Cookie: s.Cookie, CreatedNS: int64(s.Created),
 	}
-	if s.Family == FamilyUnix {
+	if s.Family == trace.FamilyUnix {
 		r.Protocol = 0
 	}
 	if s.Parent != nil {
@@ -254,7 +255,7 @@ func (r socketJSON) key() socketKey {
 }
 
 // text is the address without the quotes that String puts around names.
-func (a Addr) addressText() string {
+func addressText(a trace.Addr) string {
 	if a.Unix != "" {
 		return a.Unix
 	}
@@ -266,7 +267,7 @@ func nanoseconds(d time.Duration) *int64 {
 	return &n
 }
 
-func (t *Timeline) callRecord(c *CallRecord, scene string, start time.Time) callJSON {
+func callRecord(t *trace.Timeline, c *trace.CallRecord, scene string, start time.Time) callJSON {
 	r := callJSON{
 		Type: "call", Scene: scene, Number: c.Number, Actor: c.Actor, Process: c.Process, Thread: c.Thread, Host: c.Host, Name: c.Name,
 		Args: []argJSON{}, Time: start.Add(c.Entered).UTC().Format(time.RFC3339Nano), EnteredNS: int64(c.Entered),
@@ -287,14 +288,14 @@ func (t *Timeline) callRecord(c *CallRecord, scene string, start time.Time) call
 		}
 	}
 	for _, m := range c.Messages {
-		j := messageJSON{Data: hex.EncodeToString(m.Data), Length: m.Size, Room: m.Room, Addr: m.Addr.addressText(), Flags: m.Returned}
+		j := messageJSON{Data: hex.EncodeToString(m.Data), Length: m.Size, Room: m.Room, Addr: addressText(m.Addr), Flags: m.Returned}
 		if m.Control.Size > 0 {
-			j.Control = m.Control.argumentValue()
+			j.Control = argumentValue(m.Control)
 		}
 		r.Messages = append(r.Messages, j)
 	}
 	for _, a := range c.Args {
-		r.Args = append(r.Args, argJSON{a.Name, a.argumentValue(), a.Returned})
+		r.Args = append(r.Args, argJSON{a.Name, argumentValue(a), a.Returned})
 	}
 	for _, q := range c.Queued {
 		j := queuedJSON{Errno: q.Errno, Origin: q.Origin, Type: q.Type, Code: q.Code, Info: q.Info, Data: q.Data, Message: q.Message}
@@ -309,11 +310,11 @@ func (t *Timeline) callRecord(c *CallRecord, scene string, start time.Time) call
 			r.Wake.Socket = c.Wake.Socket.Name
 		}
 	}
-	r.Waits, r.Unlisted, r.Ready = t.waitRecords(c, c.Waits), c.Unlisted, t.waitRecords(c, c.Ready)
+	r.Waits, r.Unlisted, r.Ready = waitRecords(t, c, c.Waits), c.Unlisted, waitRecords(t, c, c.Ready)
 	return r
 }
 
-func (t *Timeline) waitRecords(c *CallRecord, all []Wait) []waitJSON {
+func waitRecords(t *trace.Timeline, c *trace.CallRecord, all []trace.Wait) []waitJSON {
 	var out []waitJSON
 	for i := range all {
 		w := &all[i]
@@ -334,13 +335,13 @@ func (t *Timeline) waitRecords(c *CallRecord, all []Wait) []waitJSON {
 
 // value is the argument for JSON: a number, a name, an address, or data in hex with its length, and its meaning where that is
 // known.
-func (a Arg) argumentValue() any {
+func argumentValue(a trace.Arg) any {
 	switch a.Kind {
-	case ArgName:
+	case trace.ArgName:
 		return a.Text
-	case ArgAddr:
-		return a.Addr.addressText()
-	case ArgData:
+	case trace.ArgAddr:
+		return addressText(a.Addr)
+	case trace.ArgData:
 		return dataJSON{hex.EncodeToString(a.Data), a.Size, a.Text}
 	}
 	if a.Text != "" {
@@ -349,7 +350,7 @@ func (a Arg) argumentValue() any {
 	return a.Int
 }
 
-func spanRecords(all []Span) []spanJSON {
+func spanRecords(all []trace.Span) []spanJSON {
 	out := []spanJSON{}
 	for _, s := range all {
 		out = append(out, spanJSON(s))
@@ -357,10 +358,10 @@ func spanRecords(all []Span) []spanJSON {
 	return out
 }
 
-func (p *PacketRecord) packetRecord(scene string, start time.Time) packetJSON {
+func packetRecord(p *trace.PacketRecord, scene string, start time.Time) packetJSON {
 	r := packetJSON{
 		Type: "packet", Scene: scene, Number: p.Number, Time: start.Add(p.Time).UTC().Format(time.RFC3339Nano), AtNS: int64(p.Time),
-		Host: p.Host, Interface: p.Interface, Direction: [...]string{"unknown", "in", "out"}[min(p.Direction, Out)],
+		Host: p.Host, Interface: p.Interface, Direction: [...]string{"unknown", "in", "out"}[min(p.Direction, trace.Out)],
 		Source: endText(p.Src), Destination: endText(p.Dst), Protocol: p.Protocol, TTL: p.TTL, Length: p.Length, Payload: p.PayloadLength,
 		Carries: spanRecords(p.Carries), Unattributed: p.Unattributed, Retransmit: p.Retransmit,
 		Cause: causeJSON{p.Cause.Kind.String(), p.Cause.Call, p.Cause.Packet}, Segments: max(p.Segments, 1),
@@ -398,7 +399,7 @@ func (p *PacketRecord) packetRecord(scene string, start time.Time) packetJSON {
 	return r
 }
 
-func changeRecords(all []Change) []changeJSON {
+func changeRecords(all []trace.Change) []changeJSON {
 	var out []changeJSON
 	for _, c := range all {
 		out = append(out, changeJSON(c))

@@ -1,8 +1,9 @@
-package trace
+package show
 
 import (
 	"fmt"
 	"slices"
+	"sockwire/capture/trace"
 	"strings"
 )
 
@@ -43,7 +44,7 @@ type Comparison struct {
 	// Changed are the fields that the kernel changed in IP headers passed to raw sockets.
 	Changed []string `json:"kernel_changed,omitempty"`
 
-	order map[*Socket]int
+	order map[*trace.Socket]int
 }
 
 // HeaderBytes is how long a header was: from the shortest to the longest.
@@ -55,18 +56,18 @@ type HeaderBytes struct {
 
 // Compare counts what each kind of socket did, in the order stream, datagram, raw, unix; kinds of which no socket
 // sent anything are left out: they were there for the others, and there is nothing to compare.
-func Compare(timelines ...*Timeline) []*Comparison {
+func Compare(timelines ...*trace.Timeline) []*Comparison {
 	kinds := []string{"stream", "datagram", "raw", "unix"}
 	by := map[string]*Comparison{}
 	for _, k := range kinds {
-		by[k] = &Comparison{Kind: k, order: map[*Socket]int{}}
+		by[k] = &Comparison{Kind: k, order: map[*trace.Socket]int{}}
 	}
 	used := map[string]bool{}
 	for _, t := range timelines {
 		for _, s := range t.Sockets {
-			if c := by[s.group()]; c != nil {
-				used[s.group()] = true
-				c.Captured = c.Captured || t.Captured(s.Host) || s.Family == FamilyUnix
+			if c := by[group(s)]; c != nil {
+				used[group(s)] = true
+				c.Captured = c.Captured || t.Captured(s.Host) || s.Family == trace.FamilyUnix
 				c.socket(t, s)
 			}
 		}
@@ -80,7 +81,7 @@ func Compare(timelines ...*Timeline) []*Comparison {
 			if owner == nil {
 				owner = p.To
 			}
-			if c := by[owner.group()]; c != nil {
+			if c := by[group(owner)]; c != nil {
 				c.packet(p)
 			}
 		}
@@ -103,11 +104,11 @@ func Compare(timelines ...*Timeline) []*Comparison {
 }
 
 // group is the column that a socket belongs to.
-func (s *Socket) group() string {
+func group(s *trace.Socket) string {
 	switch {
 	case s == nil:
 		return ""
-	case s.Family == FamilyUnix:
+	case s.Family == trace.FamilyUnix:
 		return "unix"
 	case s.PassesHeaders():
 		return "raw"
@@ -118,7 +119,7 @@ func (s *Socket) group() string {
 }
 
 // deniedGroup is the column of a refused socket call.
-func deniedGroup(c *CallRecord) string {
+func deniedGroup(c *trace.CallRecord) string {
 	if c.Name != "socket" || c.Errno != "EPERM" && c.Errno != "EACCES" || !c.CapsKnown || c.Caps != 0 {
 		return ""
 	}
@@ -133,7 +134,7 @@ func deniedGroup(c *CallRecord) string {
 	return ""
 }
 
-func (k *Comparison) socket(t *Timeline, s *Socket) {
+func (k *Comparison) socket(t *trace.Timeline, s *trace.Socket) {
 	if made := t.Call(s.MadeBy); made != nil && made.CapsKnown && made.Name == "socket" {
 		if made.Caps == 0 {
 			k.Unprivileged++
@@ -165,7 +166,7 @@ func capabilityName(set uint64) string {
 	return fmt.Sprintf("capabilities %#x", set)
 }
 
-func (k *Comparison) receive(s *Socket, c *CallRecord) {
+func (k *Comparison) receive(s *trace.Socket, c *trace.CallRecord) {
 	k.Receives++
 	k.Lost += c.Lost
 	if len(c.Received) == 0 {
@@ -173,7 +174,7 @@ func (k *Comparison) receive(s *Socket, c *CallRecord) {
 	}
 	k.Attributed++
 	first, last := c.Received[0], c.Received[len(c.Received)-1]
-	if len(c.Received) == 1 && (first.All || s.Kind != KindStream) {
+	if len(c.Received) == 1 && (first.All || s.Kind != trace.KindStream) {
 		k.Whole++
 	}
 	if before, ok := k.order[s]; ok {
@@ -185,7 +186,7 @@ func (k *Comparison) receive(s *Socket, c *CallRecord) {
 	k.order[s] = last.Call
 }
 
-func (k *Comparison) packet(p *PacketRecord) {
+func (k *Comparison) packet(p *trace.PacketRecord) {
 	k.Packets++
 	k.Wire += p.Length
 	switch {

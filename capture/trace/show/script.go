@@ -1,4 +1,4 @@
-package trace
+package show
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sockwire/capture/trace"
 	"strings"
 	"time"
 )
@@ -17,8 +18,8 @@ type Script struct {
 	// Limit is how many calls and packets are kept, 0 for 10,000. Those after are counted.
 	Limit int
 
-	calls   []*CallRecord
-	packets []*PacketRecord
+	calls   []*trace.CallRecord
+	packets []*trace.PacketRecord
 	left    int // out
 }
 
@@ -26,7 +27,7 @@ type Script struct {
 var ErrNoScript = errors.New("trace: no TCP or UDP socket with a packet or a call that a packetdrill script can show")
 
 // Add collects the calls and packets of a timeline. None may be given twice.
-func (s *Script) Add(t *Timeline) {
+func (s *Script) Add(t *trace.Timeline) {
 	limit := cmp.Or(s.Limit, 10_000)
 	full := func() bool {
 		if len(s.calls)+len(s.packets) < limit {
@@ -39,29 +40,29 @@ func (s *Script) Add(t *Timeline) {
 		if c.On == nil {
 			c.On = t.Made(c.Number)
 		}
-		if c.On != nil && c.On.scriptable() && !full() {
+		if c.On != nil && scriptable(c.On) && !full() {
 			s.calls = append(s.calls, c)
 		}
 	}
 	for _, p := range t.Packets {
-		if (p.From.scriptable() || p.To.scriptable()) && !full() {
+		if (scriptable(p.From) || scriptable(p.To)) && !full() {
 			s.packets = append(s.packets, p)
 		}
 	}
 }
 
-func (s *Socket) scriptable() bool {
-	return s != nil && s.Internet() && (s.Kind == KindStream || s.Kind == KindDatagram && !s.Ping())
+func scriptable(s *trace.Socket) bool {
+	return s != nil && s.Internet() && (s.Kind == trace.KindStream || s.Kind == trace.KindDatagram && !s.Ping())
 }
 
 // choose finds the socket to show: the one with that name, or the one that sent the first packet, a stream before
 // datagrams.
-func (s *Script) choose(name string) *Socket {
-	var found *Socket
-	look := func(k *Socket) {
+func (s *Script) choose(name string) *trace.Socket {
+	var found *trace.Socket
+	look := func(k *trace.Socket) {
 		switch {
-		case !k.scriptable() || name != "" && k.Name != name || k.Listens >= 0 && name == "":
-		case found == nil, found.Kind != KindStream && k.Kind == KindStream:
+		case !scriptable(k) || name != "" && k.Name != name || k.Listens >= 0 && name == "":
+		case found == nil, found.Kind != trace.KindStream && k.Kind == trace.KindStream:
 			found = k
 		}
 	}
@@ -99,7 +100,7 @@ func (s *Script) Append(b []byte, name string) ([]byte, error) {
 	if s.left > 0 {
 		b = fmt.Appendf(b, "// %d calls and packets after these are left out.\n", s.left)
 	}
-	if of.Family == FamilyIPv6 {
+	if of.Family == trace.FamilyIPv6 {
 		b = append(b, "--ip_version=ipv6\n\n"...)
 	}
 	last := time.Duration(math.MinInt64)
@@ -125,14 +126,14 @@ func (s *Script) Append(b []byte, name string) ([]byte, error) {
 func seconds(d time.Duration) string { return fmt.Sprintf("%.6f", max(d, 0).Seconds()) }
 
 type scriptWriter struct {
-	of    *Socket
+	of    *trace.Socket
 	lines []line
 	came  []time.Duration // when packets came to the host
 }
 
 func (w *scriptWriter) title() string {
 	kind := "TCP"
-	if w.of.Kind == KindDatagram {
+	if w.of.Kind == trace.KindDatagram {
 		kind = "UDP"
 	}
 	s := fmt.Sprintf("%s socket %s", kind, w.of.Name)
@@ -151,10 +152,10 @@ func comment(s string) string { return strings.ReplaceAll(escape(s), "\\n", " ")
 func (w *scriptWriter) add(l line) { w.lines = append(w.lines, l) }
 
 // is tells whether a socket is the one that is shown.
-func (w *scriptWriter) is(s *Socket) bool { return s != nil && s.Name == w.of.Name }
+func (w *scriptWriter) is(s *trace.Socket) bool { return s != nil && s.Name == w.of.Name }
 
 // packets writes the packets of the socket.
-func (w *scriptWriter) packets(all []*PacketRecord) {
+func (w *scriptWriter) packets(all []*trace.PacketRecord) {
 	for _, p := range all {
 		direction := "<"
 		switch {
@@ -165,23 +166,23 @@ func (w *scriptWriter) packets(all []*PacketRecord) {
 		default:
 			w.came = append(w.came, p.Time)
 		}
-		for _, text := range p.packetScript(direction) {
+		for _, text := range packetScript(p, direction) {
 			w.add(line{p.Time, -1, 1, text})
 		}
 	}
 }
 
 // script is the packet in packetdrill's notation; a super-packet as the segments it stands for.
-func (p *PacketRecord) packetScript(direction string) []string {
+func packetScript(p *trace.PacketRecord, direction string) []string {
 	switch {
 	case p.Fragment.Is && p.Fragment.Offset > 0:
 		return []string{fmt.Sprintf("// %s fragment %d+%d of it", direction, p.Fragment.Offset, p.PayloadLength)}
 	case p.TCP != nil && p.Relative:
-		return p.scriptSegments(direction)
+		return scriptSegments(p, direction)
 	case p.UDP != nil:
 		return []string{fmt.Sprintf("%s udp (%d)", direction, max(p.UDP.Length-8, 0))}
 	case p.ICMP != nil && p.ICMP.Quote != nil:
-		if text := p.ICMP.icmpScript(p.Protocol == ProtoICMPv6); text != "" {
+		if text := icmpScript(p.ICMP, p.Protocol == trace.ProtoICMPv6); text != "" {
 			return []string{direction + " icmp " + text}
 		}
 	}
@@ -189,7 +190,7 @@ func (p *PacketRecord) packetScript(direction string) []string {
 }
 
 // script names an ICMP error and what it quotes; "" for those that packetdrill has no name for.
-func (i *ICMP) icmpScript(v6 bool) string {
+func icmpScript(i *trace.ICMP, v6 bool) string {
 	names := []string{"net_unreachable", "host_unreachable", "protocol_unreachable", "port_unreachable"}
 	of := i.Type == 3
 	if v6 {
@@ -199,13 +200,13 @@ func (i *ICMP) icmpScript(v6 bool) string {
 		return ""
 	}
 	s := "unreachable " + names[i.Code]
-	if i.Quote.Protocol == ProtoUDP {
+	if i.Quote.Protocol == trace.ProtoUDP {
 		s += fmt.Sprintf(" [udp (%d)]", max(i.Quote.Length-8, 0))
 	}
 	return s
 }
 
-func (p *PacketRecord) scriptSegments(direction string) []string {
+func scriptSegments(p *trace.PacketRecord, direction string) []string {
 	size := p.PayloadLength
 	if p.Segments > 1 && p.SegmentSize > 0 {
 		size = p.SegmentSize
@@ -217,17 +218,17 @@ func (p *PacketRecord) scriptSegments(direction string) []string {
 		last := at+n >= p.PayloadLength
 		flags := p.TCP.Flags
 		if !last {
-			flags &^= PSH | FIN
+			flags &^= trace.PSH | trace.FIN
 		}
 		from := uint32(p.FromSeq + int64(at))
-		s := fmt.Sprintf("%s %s %d:%d(%d)", direction, flags.flagsScript(), from, from+uint32(n), n)
-		if p.TCP.Flags&ACK != 0 && p.AckRelative {
+		s := fmt.Sprintf("%s %s %d:%d(%d)", direction, flagsScript(flags), from, from+uint32(n), n)
+		if p.TCP.Flags&trace.ACK != 0 && p.AckRelative {
 			s += fmt.Sprintf(" ack %d", uint32(p.AckSeq))
 		}
 		if direction == "<" {
 			s += fmt.Sprintf(" win %d", p.TCP.Window)
 		}
-		all = append(all, s+p.scriptOptions(direction))
+		all = append(all, s+scriptOptions(p, direction))
 		if last {
 			return all
 		}
@@ -235,10 +236,10 @@ func (p *PacketRecord) scriptSegments(direction string) []string {
 }
 
 // script has the acknowledgement's dot last.
-func (f TCPFlags) flagsScript() string {
-	s := (f &^ ACK).String()
+func flagsScript(f trace.TCPFlags) string {
+	s := (f &^ trace.ACK).String()
 	switch {
-	case f&ACK != 0:
+	case f&trace.ACK != 0:
 		s += "."
 	case s == "":
 		s = "-"
@@ -248,7 +249,7 @@ func (f TCPFlags) flagsScript() string {
 
 // scriptOptions are the options of a segment. Where one has no name in packetdrill, <...> stands for those of a
 // packet that leaves, and it is left out of one that comes.
-func (p *PacketRecord) scriptOptions(direction string) string {
+func scriptOptions(p *trace.PacketRecord, direction string) string {
 	var all []string
 	for b := p.TCP.Options; len(b) > 0 && b[0] != 0; {
 		if b[0] == 1 {
@@ -267,7 +268,7 @@ func (p *PacketRecord) scriptOptions(direction string) string {
 		case b[0] == 4 && len(v) == 0:
 			all = append(all, "sackOK")
 		case b[0] == 5 && len(v)%8 == 0 && len(v) > 0:
-			all = append(all, "sack "+p.sackBlocks(v))
+			all = append(all, "sack "+sackBlocks(p, v))
 		case b[0] == 8 && len(v) == 8:
 			all = append(all, fmt.Sprintf("TS val %d ecr %d", binary.BigEndian.Uint32(v), binary.BigEndian.Uint32(v[4:])))
 		case b[0] == 34:
@@ -288,7 +289,7 @@ func (p *PacketRecord) scriptOptions(direction string) string {
 }
 
 // sackBlocks are relative to the other end's first sequence number, as the acknowledgement is.
-func (p *PacketRecord) sackBlocks(v []byte) string {
+func sackBlocks(p *trace.PacketRecord, v []byte) string {
 	base := p.TCP.Ack - uint32(p.AckSeq)
 	var blocks []string
 	for ; len(v) >= 8; v = v[8:] {
@@ -298,23 +299,23 @@ func (p *PacketRecord) sackBlocks(v []byte) string {
 }
 
 // calls writes the calls on the socket, and on the listener that it was accepted from.
-func (w *scriptWriter) calls(all []*CallRecord) {
+func (w *scriptWriter) calls(all []*trace.CallRecord) {
 	for _, c := range all {
 		listener := w.of.Parent != nil && c.On.Name == w.of.Parent.Name
 		if !w.is(c.On) && !listener || listener && c.Took != nil && !w.is(c.Took) {
 			continue
 		}
-		text := c.callScript()
+		text := callScript(c)
 		switch {
 		case text == "":
-			text = "// " + c.signature(0)
+			text = "// " + signature(c, 0)
 			if !c.Pending {
-				text += " = " + c.outcome(0)
+				text += " = " + outcome(c, 0)
 			}
 			w.add(line{c.Entered, -1, 0, text})
 			continue
 		case c.Pending:
-			w.add(line{c.Entered, -1, 0, "// has not returned: " + c.signature(0)})
+			w.add(line{c.Entered, -1, 0, "// has not returned: " + signature(c, 0)})
 			continue
 		}
 		l := line{c.Entered, -1, 0, text}
@@ -326,7 +327,7 @@ func (w *scriptWriter) calls(all []*CallRecord) {
 }
 
 // blocked tells whether a call waited: it took long, or is one that waits and something came to the host meanwhile.
-func (w *scriptWriter) blocked(c *CallRecord) bool {
+func (w *scriptWriter) blocked(c *trace.CallRecord) bool {
 	waits := c.Receives() || c.Name == "connect" || c.Name == "accept" || c.Name == "accept4"
 	if !waits || c.Left-c.Entered >= 10*time.Millisecond {
 		return c.Left-c.Entered >= 10*time.Millisecond
@@ -335,7 +336,7 @@ func (w *scriptWriter) blocked(c *CallRecord) bool {
 }
 
 // script is the call as packetdrill has it, "" for one that it does not know.
-func (c *CallRecord) callScript() string {
+func callScript(c *trace.CallRecord) string {
 	var args string
 	flags := "0"
 	if len(c.Flags) > 0 {
@@ -343,7 +344,7 @@ func (c *CallRecord) callScript() string {
 	}
 	arg := func(name string) string {
 		a, _ := c.Arg(name)
-		return a.argument(0)
+		return argument(a, 0)
 	}
 	name := c.Name
 	switch name {
@@ -370,7 +371,7 @@ func (c *CallRecord) callScript() string {
 	case "sendmsg", "recvmsg":
 		args = fmt.Sprintf("%d, {msg_name(...)=..., msg_iov(1)=[{..., %d}], msg_flags=0}, %s", c.FD, c.Size, flags)
 	case "setsockopt":
-		option, level, value := arg("optname"), arg("level"), c.scriptValue()
+		option, level, value := arg("optname"), arg("level"), scriptValue(c)
 		if value == "" || strings.ContainsAny(option+level, "(? ") {
 			return ""
 		}
@@ -380,7 +381,7 @@ func (c *CallRecord) callScript() string {
 			return ""
 		}
 		if args = fmt.Sprintf("%d, %s", c.FD, arg("cmd")); len(c.Args) > 2 {
-			args += ", " + c.Args[2].argument(0)
+			args += ", " + argument(c.Args[2], 0)
 		}
 	default:
 		return ""
@@ -397,7 +398,7 @@ func (c *CallRecord) callScript() string {
 }
 
 // scriptValue is the value of an option with its length: packetdrill knows numbers, texts and struct linger.
-func (c *CallRecord) scriptValue() string {
+func scriptValue(c *trace.CallRecord) string {
 	v, _ := c.Arg("optval")
 	size := int64(v.Size)
 	if n, ok := c.Arg("optlen"); ok {
@@ -408,7 +409,7 @@ func (c *CallRecord) scriptValue() string {
 		return fmt.Sprintf("[%d], %d", value, cmp.Or(size, 4))
 	case name == "SO_LINGER" && strings.HasPrefix(v.Text, "{"):
 		return fmt.Sprintf("%s, %d", strings.ReplaceAll(v.Text, "l_", ""), size)
-	case strings.HasPrefix(v.Text, `"`) && !strings.Contains(v.argument(0), `\`):
+	case strings.HasPrefix(v.Text, `"`) && !strings.Contains(argument(v, 0), `\`):
 		return fmt.Sprintf("%s, %d", v.Text, size)
 	}
 	return ""

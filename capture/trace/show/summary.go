@@ -1,9 +1,10 @@
-package trace
+package show
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sockwire/capture/trace"
 	"strings"
 	"time"
 )
@@ -52,7 +53,7 @@ type Summary struct {
 }
 
 // moved is how many bytes a call sent or received.
-func (c *CallRecord) moved() int64 {
+func moved(c *trace.CallRecord) int64 {
 	if !c.Succeeded() || !c.Sends() && !c.Receives() {
 		return 0
 	}
@@ -93,7 +94,7 @@ type socketTotal struct {
 }
 
 // Add counts the calls and packets of a timeline. None may be given twice.
-func (s *Totals) Add(t *Timeline) {
+func (s *Totals) Add(t *trace.Timeline) {
 	if s.calls == nil {
 		s.calls, s.sockets = map[string]*CallSummary{}, map[string]*socketTotal{}
 	}
@@ -120,7 +121,7 @@ func (s *Totals) Add(t *Timeline) {
 	}
 }
 
-func (s *Totals) call(c *CallRecord) {
+func (s *Totals) call(c *trace.CallRecord) {
 	sum := s.calls[c.Name]
 	if sum == nil {
 		sum = &CallSummary{Name: c.Name}
@@ -128,7 +129,7 @@ func (s *Totals) call(c *CallRecord) {
 		s.order = append(s.order, sum)
 	}
 	sum.Calls++
-	sum.Bytes += c.moved()
+	sum.Bytes += moved(c)
 	if c.Errno != "" {
 		sum.Errors++
 	}
@@ -137,7 +138,7 @@ func (s *Totals) call(c *CallRecord) {
 	}
 }
 
-func (s *Totals) row(k *Socket) *socketTotal {
+func (s *Totals) row(k *trace.Socket) *socketTotal {
 	if r := s.sockets[k.Name]; r != nil {
 		return r
 	}
@@ -154,23 +155,23 @@ func (s *Totals) row(k *Socket) *socketTotal {
 }
 
 // name notes what is known of the socket.
-func (r *socketTotal) name(k *Socket) {
+func (r *socketTotal) name(k *trace.Socket) {
 	if r.Socket != k.Name {
 		return
 	}
-	r.Kind, r.Local, r.Remote = k.Kind.String(), k.Local.addressText(), k.Remote.addressText()
-	if k.Family == FamilyUnix {
+	r.Kind, r.Local, r.Remote = k.Kind.String(), addressText(k.Local), addressText(k.Remote)
+	if k.Family == trace.FamilyUnix {
 		r.Kind = "unix " + r.Kind
 	}
 }
 
-func (r *socketTotal) call(c *CallRecord) {
+func (r *socketTotal) call(c *trace.CallRecord) {
 	r.Calls++
 	switch {
 	case c.Sends():
-		r.Sent += c.moved()
+		r.Sent += moved(c)
 	case c.Receives() && !c.HasFlag("MSG_PEEK"):
-		r.Received += c.moved()
+		r.Received += moved(c)
 	}
 	if !c.Pending {
 		r.Blocked += c.Left - c.Entered
@@ -211,13 +212,13 @@ func longest(in map[string]time.Duration) (most string) {
 }
 
 // Summarize counts.
-func (t *Timeline) Summarize() *Summary {
+func Summarize(t *trace.Timeline) *Summary {
 	var s Totals
 	s.Add(t)
 	return s.Summary()
 }
 
-// AppendText appends the summary as two tables.
+// Append appends the summary as two tables.
 func (s *Summary) AppendText(b []byte) []byte {
 	rows := [][]string{{"CALL", "calls", "errors", "bytes", "time ms"}}
 	for _, c := range s.Calls {

@@ -1,7 +1,8 @@
-package trace
+package show
 
 import (
 	"fmt"
+	"sockwire/capture/trace"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -17,7 +18,7 @@ type columns struct {
 
 // slot is a column and whose it is.
 type slot struct {
-	socket *Socket
+	socket *trace.Socket
 	used   int // when it was used last, on the counter of columns
 }
 
@@ -29,7 +30,7 @@ const (
 )
 
 // room makes columns for the sockets that calls are made on, as far as they fit.
-func (c *columns) room(sockets []*Socket) {
+func (c *columns) room(sockets []*trace.Socket) {
 	n := 0
 	for _, s := range sockets {
 		if len(s.Calls) > 0 {
@@ -53,7 +54,7 @@ func (c *columns) cell() int {
 }
 
 // of returns the column of a socket, and whether it has just been given it.
-func (c *columns) of(s *Socket, now time.Duration) (at int, fresh bool) {
+func (c *columns) of(s *trace.Socket, now time.Duration) (at int, fresh bool) {
 	c.counter++
 	take := -1
 	for i, x := range c.slots {
@@ -88,17 +89,17 @@ func (w *text) column(e entry, whole bool) {
 	number := fmt.Sprintf("#%d ", c.Number)
 	switch {
 	case e.leave:
-		s = number + "└ = " + c.outcome(w.Data) + c.told(w.Data) + c.took()
+		s = number + "└ = " + outcome(c, w.Data) + told(c, w.Data) + took(c)
 		s = joined(s, w.notes(c))
 	case whole:
-		s = number + c.signature(w.Data) + " = " + c.outcome(w.Data) + c.took()
-		s = joined(s, c.headerNote(), w.notes(c))
+		s = number + signature(c, w.Data) + " = " + outcome(c, w.Data) + took(c)
+		s = joined(s, headerNote(c), w.notes(c))
 	default:
-		s = number + c.opening(w.Data) + "…"
+		s = number + opening(c, w.Data) + "…"
 		if c.Pending && (w.ended || c.Ended) {
 			s += "  has not returned"
 		}
-		s = joined(s, c.headerNote())
+		s = joined(s, headerNote(c))
 	}
 	on := c.On
 	if on == nil {
@@ -120,7 +121,7 @@ func joined(s string, notes ...string) string {
 	return s
 }
 
-func (w *text) columnPacket(p *PacketRecord) {
+func (w *text) columnPacket(p *trace.PacketRecord) {
 	what, carries := w.describe(p)
 	what = strings.Join(strings.Fields(what), " ")
 	s := joined(what+" "+strings.Join(strings.Fields(carries), " "), w.packetNotes(p)...)
@@ -146,7 +147,7 @@ func (w *text) columnPacket(p *PacketRecord) {
 }
 
 // place returns the column of a socket, and names it where it begins.
-func (w *text) place(s *Socket, now time.Duration) int {
+func (w *text) place(s *trace.Socket, now time.Duration) int {
 	at, fresh := w.columns.of(s, now)
 	if fresh {
 		address := s.Local.String()

@@ -1,8 +1,9 @@
-package trace
+package show
 
 import (
 	"math"
 	"slices"
+	"sockwire/capture/trace"
 	"time"
 	"unicode/utf8"
 )
@@ -12,28 +13,28 @@ import (
 // later events is said as it is known then. The zero value is ready.
 type Live struct {
 	entered, left, packets map[int]bool
-	captions               map[*Caption]bool
+	captions               map[*trace.Caption]bool
 	actors                 []string             // that were seen, in their order
 	sockets                map[string]socketKey // as they were last returned by Records
-	last                   *PacketRecord
+	last                   *trace.PacketRecord
 	columns                *columns
 	width                  int // of the longest actor's name so far
 }
 
 func (l *Live) begin() {
 	if l.entered == nil {
-		l.entered, l.left, l.packets, l.captions = map[int]bool{}, map[int]bool{}, map[int]bool{}, map[*Caption]bool{}
+		l.entered, l.left, l.packets, l.captions = map[int]bool{}, map[int]bool{}, map[int]bool{}, map[*trace.Caption]bool{}
 	}
 }
 
 // Append appends the lines of what happened up to a time that the last Append did not write. A call that
 // has not returned by then is opened, and closed by a later Append.
-func (l *Live) Append(b []byte, t *Timeline, until time.Duration, o TextOptions) []byte {
+func (l *Live) Append(b []byte, t *trace.Timeline, until time.Duration, o Options) []byte {
 	l.begin()
 	for _, c := range t.Calls {
 		l.width = max(l.width, utf8.RuneCountInString(c.Actor))
 	}
-	w := &text{Timeline: t, TextOptions: o, b: b, last: l.last, columns: l.columns, width: l.width, ended: until == math.MaxInt64, actors: &l.actors}
+	w := &text{Timeline: t, Options: o, b: b, last: l.last, columns: l.columns, width: l.width, ended: until == math.MaxInt64, actors: &l.actors}
 	if o.Columns > 0 && w.columns == nil {
 		w.columns = &columns{width: o.Columns}
 	}
@@ -85,8 +86,8 @@ func (w *text) entry(e entry, whole bool) {
 }
 
 // rest are the entries up to a time that were not written.
-func (l *Live) rest(t *Timeline, until time.Duration) []entry {
-	return slices.DeleteFunc(t.entries(), func(e entry) bool {
+func (l *Live) rest(t *trace.Timeline, until time.Duration) []entry {
+	return slices.DeleteFunc(entries(t), func(e entry) bool {
 		return e.at > until || e.caption != nil && l.captions[e.caption] || e.packet != nil && l.packets[e.packet.Number] || e.call != nil && (e.leave && l.left[e.call.Number] || !e.leave && l.entered[e.call.Number])
 	})
 }
@@ -94,7 +95,7 @@ func (l *Live) rest(t *Timeline, until time.Duration) []entry {
 // Records returns, as Append does, what was not returned yet as values for encoding/json: a packet when its time
 // has come, a call when it has returned (or, at the end, has not), in that order, and before them a record of
 // each socket that is new or has changed.
-func (l *Live) Records(t *Timeline, until time.Duration, start time.Time) []any {
+func (l *Live) Records(t *trace.Timeline, until time.Duration, start time.Time) []any {
 	l.begin()
 	var all []any
 	known := make(map[string]socketKey, len(t.Sockets)) // one that the timeline has no more never comes again
@@ -102,7 +103,7 @@ func (l *Live) Records(t *Timeline, until time.Duration, start time.Time) []any 
 		if s.Created > until {
 			continue
 		}
-		r := s.socketRecord("")
+		r := socketRecord(s, "")
 		key := r.key()
 		if l.sockets[s.Name] != key {
 			all = append(all, r)
@@ -115,17 +116,17 @@ func (l *Live) Records(t *Timeline, until time.Duration, start time.Time) []any 
 		case e.caption != nil: // it is for people
 		case e.packet != nil:
 			l.packets[e.packet.Number] = true
-			all = append(all, e.packet.packetRecord("", start))
+			all = append(all, packetRecord(e.packet, "", start))
 		case e.leave || e.call.Ended || e.call.Pending && until == math.MaxInt64:
 			l.entered[e.call.Number], l.left[e.call.Number] = true, true
-			all = append(all, t.callRecord(e.call, "", start))
+			all = append(all, callRecord(t, e.call, "", start))
 		}
 	}
 	return all
 }
 
 // Forget lets go of records that Append will not be given again.
-func (l *Live) Forget(gone *Timeline) {
+func (l *Live) Forget(gone *trace.Timeline) {
 	for _, c := range gone.Calls {
 		delete(l.entered, c.Number)
 		delete(l.left, c.Number)
