@@ -327,6 +327,9 @@ func TestAnswersToTunnelledProbes(t *testing.T) {
 		if err := a.AddRoute(netlab.Route{Dst: netip.PrefixFrom(end, end.BitLen()), Ifname: a.Ifname()}); err != nil {
 			t.Fatal(err)
 		}
+		if err := b.AddRoute(netlab.Route{Dst: netip.PrefixFrom(end, end.BitLen()), Kind: netlab.Blackhole}); err != nil {
+			t.Fatal(err)
+		}
 		if err := a.AddNeighbour(a.Ifname(), end, b.MAC()); err != nil {
 			t.Fatal(err)
 		}
