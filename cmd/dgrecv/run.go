@@ -283,7 +283,8 @@ func (r *receiver) show(c *dgram.Conn, d *dgram.Datagram, saved string) {
 		r.env.Stdout.JSON(record)
 		return
 	case datagram.Raw:
-		b = append(b, d.Payload...)
+		r.env.Stdout.Bytes().Write(d.Payload)
+		return
 	case datagram.Text, datagram.Hex:
 		if !r.o.brief {
 			b = append(b, datagram.Describe(d)...)

@@ -367,7 +367,7 @@ func (s *sender) answer(d *dgram.Datagram, rtt time.Duration, tries int) {
 		s.out = append(s.out, datagram.Describe(d)...)
 		s.out = datagram.AppendHex(append(s.out, '\n'), d.Payload)
 	case datagram.Raw:
-		s.out = append(s.out, d.Payload...)
+		out.Bytes().Write(d.Payload)
 	}
 	out.Write(s.out)
 	out.Flush()

@@ -300,7 +300,7 @@ func (c *capturer) take(d *device, f *capture.Frame) error {
 	if c.render != nil {
 		c.history.Add(&c.packet)
 		c.line = c.render.append(c.line[:0], &c.packet)
-		if _, err := c.env.Stdout.Write(c.line); err != nil {
+		if err := c.render.write(c.env.Stdout, c.line); err != nil {
 			return err
 		}
 	}

@@ -235,7 +235,7 @@ func (w *worker) process(b *batch) {
 	}
 	<-b.prev.output
 	if err == nil && len(b.out) > 0 {
-		_, err = p.env.Stdout.Write(b.out)
+		err = w.render.write(p.env.Stdout, b.out)
 	}
 	if err == nil && b.flush {
 		err = p.env.Stdout.Flush()

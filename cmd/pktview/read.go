@@ -163,7 +163,7 @@ func (o *options) output(env *cli.Env, format capture.Format) (*capture.Writer, 
 	if cli.IsTerminal(env.Stdout.Unwrapped()) {
 		return nil, cli.WithHint(errors.New("a capture file is no text for a terminal"), "pktview -w - | ... or -w FILE")
 	}
-	return capture.NewWriter(env.Stdout, &config)
+	return capture.NewWriter(env.Stdout.Bytes(), &config)
 }
 
 // section says who wrote a file.

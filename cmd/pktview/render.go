@@ -38,6 +38,14 @@ func (r *renderer) interfaces(ifs []capture.Interface) {
 	}
 }
 
+// write writes what append made.
+func (r *renderer) write(to *cli.Output, b []byte) error {
+	if r.o.json {
+		return to.WriteJSON(b)
+	}
+	return to.Text(b)
+}
+
 // append adds all that is printed of p, with its line ends.
 func (r *renderer) append(b []byte, p *decode.Packet) []byte {
 	if r.o.json {

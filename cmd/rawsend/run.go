@@ -147,7 +147,7 @@ func (s *shower) frame(f capture.Frame, expression string) error {
 	s.buf = s.buf[:0]
 	if s.o.json {
 		s.buf = append(s.printer.AppendJSON(s.buf, &s.packet), '\n')
-		s.env.Stdout.Write(s.buf)
+		s.env.Stdout.WriteJSON(s.buf)
 		return s.env.Stdout.Flush()
 	}
 	if expression != "" {

@@ -61,7 +61,7 @@ type Body func(ctx context.Context, env *Env, args []string) error
 // comes back and returns the exit status. Flags of pflag "ErrHelp" kind never reach body.
 func (c *Command) Execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, body Body) int {
 	err := c.execute(ctx, args, stdin, stdout, stderr, body)
-	return report(stderr, c.Name, err)
+	return report(inLocale(stderr), c.Name, err)
 }
 
 func (c *Command) execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, body Body) error {
@@ -69,7 +69,7 @@ func (c *Command) execute(ctx context.Context, args []string, stdin io.Reader, s
 	c.Flags.SetInterspersed(!c.PassThrough)
 	if err := c.Flags.Parse(args); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
-			return c.WriteHelp(stdout)
+			return c.WriteHelp(inLocale(stdout))
 		}
 		return c.flagError(err)
 	}
@@ -77,16 +77,16 @@ func (c *Command) execute(ctx context.Context, args []string, stdin io.Reader, s
 	case std.help:
 		for _, t := range c.Topics {
 			if c.Flags.Arg(0) == t.Name {
-				_, err := fmt.Fprintf(stdout, "%s\n", wrap(t.Text, helpWidth))
+				_, err := fmt.Fprintf(inLocale(stdout), "%s\n", wrap(t.Text, helpWidth))
 				return err
 			}
 		}
-		return c.WriteHelp(stdout)
+		return c.WriteHelp(inLocale(stdout))
 	case std.version:
 		_, err := fmt.Fprintf(stdout, "%s %s\n", c.Name, Version())
 		return err
 	case std.man:
-		return c.WriteMan(stdout)
+		return c.WriteMan(inLocale(stdout))
 	case std.completion != "":
 		return c.WriteCompletion(stdout, std.completion)
 	}

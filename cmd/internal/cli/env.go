@@ -31,7 +31,7 @@ type Env struct {
 
 func newEnv(ctx context.Context, c *Command, stdin io.Reader, stdout, stderr io.Writer, color string) (*Env, error) {
 	env := &Env{Name: c.Name, Stdin: NewInput(ctx, stdinName, stdin), Stdout: NewOutput(stdout).InLocale()}
-	env.progress = &progress{w: stderr, terminal: IsTerminal(stderr)}
+	env.progress = &progress{w: inLocale(stderr), terminal: IsTerminal(stderr)}
 	env.Stderr = env.progress
 	env.status, _ = ctx.Value(statusKey{}).(*statusLine)
 	switch color {
@@ -110,8 +110,32 @@ func NewOutput(w io.Writer) *Output {
 // Unwrapped returns the writer below, for questions such as whether it is a terminal.
 func (o *Output) Unwrapped() io.Writer { return o.w }
 
-// Write appends p to the output. Call Flush where a reader waits for it.
+// Write appends text to the output, in ASCII where InLocale was called and the locale has no more. Call Flush where a
+// reader waits for it.
 func (o *Output) Write(p []byte) (int, error) {
+	if !o.ascii {
+		return o.write(p)
+	}
+	if _, err := o.write(ToASCII(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Bytes is the output for what is no text, such as a capture file.
+func (o *Output) Bytes() io.Writer { return writerFunc(o.write) }
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// WriteJSON appends lines of JSON, with what JSON would escape escaped.
+func (o *Output) WriteJSON(p []byte) error {
+	_, err := o.write(escapeJSON(p, o.ascii))
+	return err
+}
+
+func (o *Output) write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil {
@@ -122,7 +146,8 @@ func (o *Output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// InLocale makes Printf and Text write ASCII where the locale has no more. It is for what people read, not for files.
+// InLocale makes Write, Printf, Text and JSON write ASCII where the locale has no more. It is for what people read, not for
+// files.
 func (o *Output) InLocale() *Output {
 	o.ascii = ASCII()
 	return o
@@ -131,11 +156,8 @@ func (o *Output) InLocale() *Output {
 // Printf formats to the output.
 func (o *Output) Printf(format string, a ...any) { _ = o.Text(fmt.Appendf(nil, format, a...)) }
 
-// Text writes text, see InLocale. Write leaves bytes as they are.
+// Text is Write for a caller who asks only for the error.
 func (o *Output) Text(b []byte) error {
-	if o.ascii {
-		b = ToASCII(b)
-	}
 	_, err := o.Write(b)
 	return err
 }
@@ -155,7 +177,7 @@ func (o *Output) JSON(v any) error {
 	if err := e.Encode(v); err != nil {
 		return err // the value's fault, not the output's
 	}
-	_, o.err = o.buf.Write(escapeJSON(o.json.Bytes()))
+	_, o.err = o.buf.Write(escapeJSON(o.json.Bytes(), o.ascii))
 	return o.err
 }
 

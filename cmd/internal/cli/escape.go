@@ -43,8 +43,8 @@ func Shown(r rune) bool {
 const brailleBlank = 0x2800 // looks like a space and is a symbol
 
 // escapeJSON rewrites JSON so that its strings have every character that is not Shown as \uXXXX, which every reader turns
-// back. Only strings can hold such characters.
-func escapeJSON(b []byte) []byte {
+// back, or in ASCII all that is not. Only strings can hold such characters.
+func escapeJSON(b []byte, ascii bool) []byte {
 	at := 0
 	for at < len(b) && b[at] < 0x7f {
 		at++
@@ -57,7 +57,7 @@ func escapeJSON(b []byte) []byte {
 	for at < len(b) {
 		r, n := utf8.DecodeRune(b[at:])
 		switch {
-		case r < 0x7f || Shown(r):
+		case r < 0x7f || !ascii && Shown(r):
 			out = append(out, b[at:at+n]...)
 		case r > 0xffff:
 			r -= 0x10000

@@ -2,27 +2,51 @@ package cli
 
 import (
 	"cmp"
+	"io"
 	"os"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
-// ASCII tells whether the locale has no more characters than ASCII: the first that is set of LC_ALL, LC_CTYPE and LANG is C or
-// POSIX, locale(7). Where none is set, UTF-8 is what terminals have.
+// ASCII tells whether the locale is not one of UTF-8, so that no more than ASCII is sure to be shown: the first that is set
+// of LC_ALL, LC_CTYPE and LANG decides, locale(7). Where none is set, UTF-8 is what terminals have.
 func ASCII() bool {
-	switch cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG")) {
-	case "C", "POSIX":
-		return true
-	}
-	return false
+	name := strings.ToLower(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG")))
+	return name != "" && !strings.Contains(name, "utf-8") && !strings.Contains(name, "utf8")
 }
 
-// typed has what our own texts use beyond ASCII. What is not here becomes a question mark.
+// inLocale returns a writer to w that writes ASCII where the locale has no more. It passes for the terminal that w is.
+func inLocale(w io.Writer) io.Writer {
+	if !ASCII() {
+		return w
+	}
+	return asciiWriter{w}
+}
+
+type asciiWriter struct{ w io.Writer }
+
+func (a asciiWriter) Write(p []byte) (int, error) {
+	if _, err := a.w.Write(ToASCII(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (a asciiWriter) Fd() uintptr {
+	if f, ok := a.w.(interface{ Fd() uintptr }); ok {
+		return f.Fd()
+	}
+	return ^uintptr(0)
+}
+
+// typed has what our own texts use beyond ASCII. What is not here is written out as Escape does.
 var typed = map[rune]string{
 	'→': "->", '←': "<-", '↔': "<->", '└': "`", '│': "|", '─': "-", '…': "...", 'µ': "u", 'μ': "u", '≤': "<=", '≥': ">=", '×': "x", '±': "+-", '·': ".",
 	'–': "-", '—': "-", '’': "'", '“': `"`, '”': `"`, '²': "2", '•': "*", '≈': "~", '∞': "inf", '√': "sqrt", '█': "#", '▓': "#", '▒': "+", '░': ".", '°': "deg",
 }
 
-// ToASCII returns text in ASCII: signs of our own texts as they are typed without them, others as question marks.
+// ToASCII returns text in ASCII: signs of our own texts as they are typed without them, others as \u{N}.
 func ToASCII(b []byte) []byte {
 	for i, c := range b {
 		if c >= utf8.RuneSelf {
@@ -40,7 +64,7 @@ func appendASCII(to []byte, s string) []byte {
 		case ok:
 			to = append(to, p...)
 		default:
-			to = append(to, '?')
+			to = append(strconv.AppendUint(append(to, `\u{`...), uint64(r), 16), '}')
 		}
 	}
 	return to
