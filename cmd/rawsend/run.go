@@ -8,6 +8,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/decode"
+	"sockwire/capture/decode/app"
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw/packet"
 )
@@ -50,7 +51,7 @@ const maxShown = 1000
 
 // show prints or writes the packets instead of sending them.
 func show(ctx context.Context, env *cli.Env, o *options) error {
-	out := &shower{env: env, o: o}
+	out := &shower{env: env, o: o, printer: decode.Printer{Applications: app.Renderer{}}}
 	if o.toPcap != "" {
 		config := capture.ConfigFor(o.toPcap)
 		config.Section.Application = "rawsend " + cli.Version()

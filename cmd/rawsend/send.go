@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"sockwire/capture/decode"
+	"sockwire/capture/decode/app"
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw/inject"
 	"sockwire/raw/packet"
@@ -85,7 +86,7 @@ func showProgress(env *cli.Env, x *inject.Exchange) (stop func()) {
 
 // printAnswers sends, and prints answers as they come.
 func printAnswers(ctx context.Context, env *cli.Env, o *options, x *inject.Exchange, received *receiver) error {
-	a := answerPrinter{env: env, o: o}
+	a := answerPrinter{env: env, o: o, printer: decode.Printer{Applications: app.Renderer{}}}
 	a.printer.Time = decode.TimeNone
 	for answer, err := range x.Answers(ctx) {
 		if err != nil {

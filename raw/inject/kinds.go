@@ -51,7 +51,7 @@ var (
 		provesQuote: func(h *Header, m mark) bool { return h.SrcPort == m.port && h.Seq == m.seq },
 		term:        func(t *packet.Template, l packet.Layer) string { return "tcp" + portTerm(t, &l.(*packet.TCP).SrcPort) },
 	}
-	udpKind = &kind{name: "udp", protocol: wire.ProtoUDP, ports: true, read: readPorts, asks: asksPorts, answers: answersPorts,
+	udpKind = &kind{name: "udp", protocol: wire.ProtoUDP, ports: true, read: readUDP, asks: asksUDP, answers: answersUDP, fits: sameMessage,
 		quoted: quotedPorts, verdict: isOpen, silent: openOrFiltered,
 		stamp: func(l packet.Layer, m mark) { l.(*packet.UDP).SrcPort = m.port }, proves: provesPort, provesQuote: provesQuotedPort,
 		term: func(t *packet.Template, l packet.Layer) string { return "udp" + portTerm(t, &l.(*packet.UDP).SrcPort) },
@@ -158,6 +158,57 @@ func portTerm(t *packet.Template, port *uint16) string {
 		return ""
 	}
 	return " port " + strconv.Itoa(int(*port))
+}
+
+// readUDP also reads the number by which DNS and DHCP tell an answer from another, and which of the two a message is: in Word
+// DNS's id, with QR in Type; or DHCP's xid, with its op in Type.
+func readUDP(h *Header, t []byte) bool {
+	if !readPorts(h, t) {
+		return false
+	}
+	data := t[8:]
+	switch {
+	case len(data) >= 12 && (isNameServer(h.SrcPort) || isNameServer(h.DstPort)):
+		h.Type, h.Word = 1+data[2]>>7, uint32(binary.BigEndian.Uint16(data))
+	case len(data) >= 240 && binary.BigEndian.Uint32(data[236:]) == dhcpCookie:
+		h.Type, h.Word = data[0], binary.BigEndian.Uint32(data[4:])
+	}
+	return true
+}
+
+// question and answer are what Type says of a DNS message, and the op of DHCP.
+const (
+	question = 1
+	answer   = 2
+
+	dhcpCookie = 0x63825363 // RFC 2132, section 2
+)
+
+func isNameServer(port uint16) bool {
+	return port == wire.PortDNS || port == wire.PortMDNS || port == wire.PortLLMNR
+}
+
+// sameMessage reports whether a datagram may answer another: a DNS answer has the question's id (RFC 5452, section 9.1).
+func sameMessage(sent, h *Header) bool {
+	return sent.Type != question || h.Type != answer || sent.Word == h.Word
+}
+
+// asksUDP: a DHCP server answers a client that has no address yet, and by broadcast or to the one that it offers; the xid is
+// what tells (RFC 2131, section 4.1).
+func asksUDP(h *Header, k *key) bool {
+	if h.DstPort == wire.PortDHCPServer && h.Type == question {
+		*k = key{use: useReply, protocol: h.Protocol, x: wire.PortDHCPServer, y: h.Word}
+		return true
+	}
+	return asksPorts(h, k)
+}
+
+func answersUDP(h *Header, k *key) bool {
+	if h.SrcPort == wire.PortDHCPServer && h.Type == answer {
+		*k = key{use: useReply, protocol: h.Protocol, x: wire.PortDHCPServer, y: h.Word}
+		return true
+	}
+	return answersPorts(h, k)
 }
 
 func readTCP(h *Header, t []byte) bool {

@@ -592,7 +592,9 @@ func (p *parsing) defaults(i int) {
 			count("seq")
 		}
 	case *DNS:
-		once("id")
+		if f, _ := n.kind.field("id"); !given("id") { // each its own, by which its answer is known
+			p.bind(target{ptr: &l.ID, bits: f.bits}, values{progress: random, width: f.bits}, n.column)
+		}
 		if !given("flags", "qr", "rd") {
 			l.Flags |= dnsRecurse
 		}
