@@ -50,8 +50,8 @@ func (w *Writer) spill() error {
 }
 
 // WriteBlock appends a block as it was read, so that pcapng to pcapng loses nothing: unknown blocks, options
-// and the division into sections stay as they are. If b.Frame.Data was made shorter, that is written, with the
-// block's options. Packets of another format are converted; other blocks that pcap cannot hold are left out.
+// and the division into sections stay as they are. If b.Frame.Data was made shorter, or b.Frame.Time changed, that is written, with
+// the block's options. Packets of another format are converted; other blocks that pcap cannot hold are left out.
 //
 // Do not mix it with Write and Describe: the interfaces are those of the blocks.
 func (w *Writer) WriteBlock(b *Block) error {
@@ -77,7 +77,7 @@ func (w *Writer) WriteBlock(b *Block) error {
 // sameRecords tells whether the record of b can be written as it is.
 func (w *Writer) sameRecords(b *Block) bool {
 	h := &b.reader.pcap
-	if b.reader.format != w.config.Format || h.modified || h.major != 2 || h.minor != 4 || len(b.Frame.Data) != b.captured {
+	if b.reader.format != w.config.Format || h.modified || h.major != 2 || h.minor != 4 || b.changed() {
 		return false
 	}
 	if !w.started {
@@ -100,7 +100,7 @@ func (w *Writer) copyBlock(b *Block) error {
 		i := len(r.ifs) - 1
 		w.ifs = append(w.ifs, writerInterface{link: r.ifs[i].Link, snaplen: int(r.state[i].snaplen), clock: r.state[i].clock})
 		return w.raw(b)
-	case b.IsPacket() && len(b.Frame.Data) != b.captured:
+	case b.IsPacket() && b.changed():
 		if err := w.spill(); err != nil {
 			return err
 		}
@@ -111,6 +111,9 @@ func (w *Writer) copyBlock(b *Block) error {
 	}
 	return w.raw(b)
 }
+
+// changed tells whether the frame is another than the block holds.
+func (b *Block) changed() bool { return len(b.Frame.Data) != b.captured || b.Frame.Time != b.time }
 
 var errNoSection = errors.New("a block before its section header")
 

@@ -62,8 +62,9 @@ type Block struct {
 	// Frame is the frame of a packet block.
 	Frame Frame
 
-	raw      []byte // the whole block or record
-	captured int    // bytes of Frame.Data, as read
+	raw      []byte    // the whole block or record
+	captured int       // bytes of Frame.Data, as read
+	time     time.Time // Frame.Time, as read
 	order    byteOrder
 	options  []byte // in raw
 	reader   *Reader
@@ -298,7 +299,9 @@ func (r *Reader) TryNextBlock(b *Block) (bool, error) {
 // It ends as Next does.
 func (r *Reader) NextBlock(b *Block) error {
 	if r.format == FormatPcapng {
-		return r.end(r.nextBlock(b))
+		err := r.end(r.nextBlock(b))
+		b.time = b.Frame.Time
+		return err
 	}
 	b.Offset = r.in.offset()
 	raw, err := r.nextRecord(&b.Frame)
@@ -306,6 +309,7 @@ func (r *Reader) NextBlock(b *Block) error {
 		return r.end(err)
 	}
 	b.Type, b.raw, b.captured, b.order, b.options, b.reader = BlockPacket, raw, len(b.Frame.Data), r.pcap.order, nil, r
+	b.time = b.Frame.Time
 	return nil
 }
 

@@ -2,7 +2,6 @@ package capture
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -287,8 +286,6 @@ func (w *Writer) Write(f *Frame) error {
 	return w.room()
 }
 
-var errTooEarly = errors.New("a time before the first that its interface counts from (Interface.TimeOffset) cannot be written")
-
 // packet writes f as a packet block of the section's interface i. Options, if not nil, are those of the
 // block it was read from and are kept as they are.
 func (w *Writer) packet(f *Frame, i int, options []byte) error {
@@ -368,7 +365,7 @@ func (c clock) stamp(t time.Time) (uint64, error) {
 	}
 	sec := t.Unix() - c.offset
 	if sec < 0 {
-		return 0, errTooEarly
+		return 0, fmt.Errorf("the time %v is before the first that its interface counts from (Interface.TimeOffset)", t.UTC())
 	}
 	if c.base2 || int(c.power) > 9 {
 		return c.fineStamp(uint64(sec), uint64(t.Nanosecond()))

@@ -197,13 +197,7 @@ func (r *Printer) appendStamp(b []byte, t time.Time) []byte {
 		c.at, c.n = sec, len(t.UTC().AppendFormat(c.text[:0], "2006-01-02T15:04:05"))
 	}
 	b = append(b, r.stamp.text[:r.stamp.n]...)
-	b = append(b, ".000000000Z"...)
-	ns := t.Nanosecond()
-	for i := len(b) - 2; ns > 0; i-- {
-		b[i] = '0' + byte(ns%10)
-		ns /= 10
-	}
-	return b
+	return append(appendNano(b, t.Nanosecond()), 'Z')
 }
 
 func appendJSONError(b []byte, e *Error) []byte {

@@ -41,6 +41,7 @@ type Printer struct {
 	// Applications renders the layers above the transport; nil leaves them as bytes.
 	Applications Applications
 
+	value  []byte // of a column
 	clock  second // of lines
 	stamp  second // of JSON
 	fields []Field
@@ -121,9 +122,12 @@ func (r *Printer) appendTime(b []byte, p *Packet) []byte {
 		return append(b, "(no time) "...)
 	}
 	sec := t.Unix()
-	if r.Time == TimeEpoch && sec < 0 && t.Nanosecond() > 0 { // the fraction of a negative number goes away from 0
-		b = appendInt(append(b, '-'), int(-(sec + 1)))
-		return append(r.appendFraction(b, int(time.Second)-t.Nanosecond()), ' ')
+	if r.Time == TimeEpoch && sec < 0 { // the fraction of a negative number goes away from 0
+		n := len(b)
+		if b = appendEpoch(b, t); !r.Nanoseconds {
+			b = b[:max(len(b)-3, n)]
+		}
+		return append(b, ' ')
 	}
 	if c := &r.clock; c.n == 0 || sec != c.at {
 		c.at, c.n = sec, len(r.appendSecond(c.text[:0], t, sec))

@@ -15,7 +15,7 @@ type converter struct {
 	o        *options
 	env      *cli.Env
 	matcher  *matcher
-	window   window
+	choice   selection
 	progress atomic.Uint64
 	matched  uint64
 	flushed  uint64 // of matched
@@ -26,7 +26,7 @@ type converter struct {
 
 // wanted tells whether f is to be written.
 func (c *converter) wanted(f *capture.Frame) (bool, error) {
-	if !c.window.holds(f.Time) {
+	if !c.choice.takes(f) {
 		return false, nil
 	}
 	ok, err := c.matcher.match(f)
@@ -42,7 +42,9 @@ func (c *converter) wanted(f *capture.Frame) (bool, error) {
 	return true, nil
 }
 
-func (c *converter) full() bool { return c.o.count > 0 && c.matched >= uint64(c.o.count) }
+func (c *converter) full() bool {
+	return c.choice.over() || c.o.count > 0 && c.matched >= uint64(c.o.count)
+}
 
 // copyBlocks converts one file to one, keeping all that the format written can hold.
 func (c *converter) copyBlocks(ctx context.Context, r *capture.Reader) error {
@@ -103,6 +105,7 @@ func (c *converter) flush(w interface{ Flush() error }) error {
 
 // end says what to report: what is wrong with the output comes before what is wrong with the input.
 func (c *converter) end(closing, err error) error {
+	c.progress.Store(c.choice.number)
 	if closing == nil && c.o.write == "-" {
 		closing = c.env.Stdout.Flush()
 	}
@@ -163,9 +166,12 @@ func (c *converter) copyFrames(ctx context.Context, readers []*capture.Reader) e
 
 func (c *converter) summary(start time.Time) {
 	if c.o.json && c.o.write != "-" {
-		c.env.Stdout.JSON(fileSummary{"summary", c.matched, c.progress.Load(), c.bytes, c.drops, time.Since(start).Nanoseconds()})
+		c.env.Stdout.JSON(fileSummary{"summary", c.matched, c.progress.Load(), c.bytes, c.drops, c.o.duplicates(), time.Since(start).Nanoseconds()})
 	} else if !c.o.quiet {
 		c.env.Warnf("%s written to %s", plural(c.matched, "packet"), cli.Escape(c.o.write))
+		if n := c.o.duplicates(); n > 0 {
+			c.env.Warnf("%s left out", plural(n, "duplicate"))
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sockwire/capture"
+	"sockwire/capture/edit"
 	"sockwire/capture/filter"
 	"sockwire/cmd/internal/captures"
 	"sockwire/cmd/internal/cli"
@@ -83,15 +84,34 @@ func (m *matcher) appendWhy(b []byte, f *capture.Frame) []byte {
 	return b
 }
 
-// window is the range of times that --from and --to ask for. It is set by the first packet.
-type window struct {
+// selection is what --packets, --from, --to, --dedup and --shift make of the packets of files, in their order.
+type selection struct {
 	o        *options
-	known    bool
+	number   uint64 // of packets read
+	known    bool   // from and to are: the first packet sets them
 	from, to time.Time
 }
 
-// holds tells whether a packet is in the window. Packets without a time are.
-func (w *window) holds(t time.Time) bool {
+// takes tells whether f is wanted, and shifts its time.
+func (w *selection) takes(f *capture.Frame) bool {
+	w.number++
+	if w.o.numbers != nil && !w.o.numbers.Contains(w.number) || !w.holds(f.Time) {
+		return false
+	}
+	if w.o.dedup != nil && w.o.dedup.Duplicate(f) {
+		return false
+	}
+	if w.o.shift != 0 {
+		edit.Shift(f, w.o.shift)
+	}
+	return true
+}
+
+// over tells whether no packet that comes can be wanted.
+func (w *selection) over() bool { return w.o.numbers != nil && w.number >= w.o.numbers.Last() }
+
+// holds tells whether a time is from --from to --to. No time is.
+func (w *selection) holds(t time.Time) bool {
 	if (!w.o.from.set && !w.o.to.set) || t.IsZero() {
 		return true
 	}

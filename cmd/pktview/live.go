@@ -138,6 +138,7 @@ func (c *capturer) prepare(ctx context.Context) error {
 			known = newNames(ctx)
 		}
 		c.render = newRenderer(o, c.env, known)
+		o.printNames(c.env)
 	}
 	if !o.quiet && !o.json {
 		c.announce()

@@ -16,7 +16,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return c.Execute(ctx, args, stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
 		o.readFile = func(name string) ([]byte, error) { return env.ReadFile(ctx, name, maxFilterFile) }
 		var err error
-		cli.Unprivileged(func() { err = o.check(args) })
+		cli.Unprivileged(func() {
+			args = o.takeFiles(env, args)
+			err = o.check(args)
+		})
 		if err == nil {
 			err = perform(ctx, env, &o)
 		}
@@ -34,6 +37,8 @@ func perform(ctx context.Context, env *cli.Env, o *options) error {
 	switch {
 	case o.list:
 		return listInterfaces(env, o)
+	case o.fields == "list":
+		return listFields(env)
 	case o.dump > 0 || o.explain:
 		if err := giveUp(env, false); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/decode"
+	"sockwire/capture/edit"
 	"sockwire/capture/filter"
 	"sockwire/cmd/internal/cli"
 )
@@ -29,18 +30,24 @@ type options struct {
 	snaplen       int
 	memory        int64
 
-	count      int64
-	duration   time.Duration
-	from, to   instant
-	filterFile string
-	readFile   func(name string) ([]byte, error)
-	expression string
-	filter     *filter.Filter // nil without an expression
-	dump       int
-	explain    bool
-	why        bool
-	linkFlag   string
-	link       capture.LinkType
+	count       int64
+	duration    time.Duration
+	from, to    instant
+	numbersText string
+	numbers     edit.Numbers
+	dedupText   string
+	dedup       *edit.Duplicates // nil without --dedup
+	shiftText   string
+	shift       time.Duration
+	filterFile  string
+	readFile    func(name string) ([]byte, error)
+	expression  string
+	filter      *filter.Filter // nil without an expression
+	dump        int
+	explain     bool
+	why         bool
+	linkFlag    string
+	link        capture.LinkType
 
 	write     string
 	print     bool
@@ -60,6 +67,9 @@ type options struct {
 	numeric   bool
 	resolve   bool
 	json      bool
+	fields    string
+	format    string
+	columns   []decode.Column
 	stats     string
 	top       int
 	quiet     bool
@@ -78,7 +88,10 @@ func newCommand(o *options) *cli.Command {
 		{Line: "pktview -r trace.pcapng -v host 192.0.2.7", Text: "Every field of the packets of one host."},
 		{Line: "pktview -r a.pcap -r b.pcap -w both.pcapng", Text: "Merge two captures by time."},
 		{Line: "pktview -r trace.pcap --from 10:30:00 --to +5s -w part.pcap", Text: "Cut out a part: five seconds from half past ten."},
+		{Line: "pktview -r trace.pcap --packets 1-10,15 -w some.pcap", Text: "The packets with these numbers."},
+		{Line: "pktview -r trace.pcap --dedup --shift -1h -w clean.pcap", Text: "Without duplicates, an hour earlier."},
 		{Line: "pktview -r trace.pcap --stats", Text: "Protocols, conversations, endpoints and lengths."},
+		{Line: "pktview -r trace.pcap --fields frame.time,ip.src,tcp.dstport --format csv tcp", Text: "A table of chosen fields."},
 		{Line: "pktview -r trace.pcap --json udp port 53 | jq .layers", Text: "JSON Lines for other programs."},
 	}
 	c.Privilege = "Reading files needs none. Capturing needs cap_net_raw, which is given up as soon as the interfaces are open; files are written " +
@@ -100,6 +113,10 @@ func newCommand(o *options) *cli.Command {
 	f.StringVarP(&o.linkFlag, "linktype", "y", "", "with -d and --explain: compile for the link type `NAME`, such as EN10MB or RAW")
 	f.Var(&o.from, "from", "leave out packets before `WHEN`: 15:04:05, 2006-01-02T15:04:05Z, seconds since 1970, or +TIME after the first packet")
 	f.Var(&o.to, "to", "end at `WHEN`; +TIME counts from --from where that is given")
+	f.StringVar(&o.numbersText, "packets", "", "with -r: take the packets with these `NUMBERS`, such as 1-10,15,20-")
+	f.StringVar(&o.dedupText, "dedup", "", "with -r: leave out copies of one of the `WINDOW` packets before, or of that time before")
+	f.Lookup("dedup").NoOptDefVal = "5"
+	f.StringVar(&o.shiftText, "shift", "", "with -r: add `TIME` to the time of each packet, such as 1h or -2.5s")
 	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "keep `N` bytes of each packet; 0 keeps all")
 	cli.SizeVar(f, &o.memory, "memory", "", 0, "with -r: let names, comments and interfaces of a file take `SIZE` (default 32MiB)")
 	f.BoolVarP(&o.noPromiscuous, "no-promiscuous-mode", "p", false, "only take frames that are for this machine")
@@ -128,6 +145,8 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVarP(&o.numeric, "numeric", "n", false, "print numbers; this is the default, see --resolve")
 	f.BoolVar(&o.resolve, "resolve", false, "add the names of addresses, from the capture file and from the resolver")
 	f.BoolVar(&o.json, "json", false, "JSON Lines: packets, or statistics, and a summary")
+	f.StringVar(&o.fields, "fields", "", "print the `NAMES` of fields, with commas between, instead of lines, such as ip.src,tcp.dstport; list names all")
+	f.StringVar(&o.format, "format", "text", "of --fields: text, tsv or csv, those with a line of names")
 	f.StringVar(&o.stats, "stats", "", "count instead of printing; `PARTS` of protocols,conversations,endpoints,lengths (default all)")
 	f.Lookup("stats").NoOptDefVal = "all"
 	f.IntVar(&o.top, "top", 20, "with --stats: the `N` largest conversations and endpoints; 0 for all")
@@ -165,6 +184,10 @@ func (o *options) check(args []string) error {
 		return cli.Usagef("-t can be given five times, not %d", o.timeCount)
 	case o.dump > int(filter.ListDecimal):
 		return cli.Usagef("-d can be given three times, not %d", o.dump)
+	case o.fields != "" && (o.json || o.stats != "" || o.why || o.write != "" && !o.print):
+		return cli.Usagef("--fields prints packets in its own way: give it without --json, --stats and --why, and with -w only where --print is")
+	case o.format != "text" && o.fields == "":
+		return cli.Usagef("--format is of --fields: give both")
 	case o.stats != "" && o.write != "":
 		return cli.Usagef("--stats counts and -w writes: give one of them")
 	case len(o.read) > 0 && (o.deviceTime || o.duration != 0 || o.buffer != 0):
@@ -173,6 +196,12 @@ func (o *options) check(args []string) error {
 		return cli.Usagef("--why prints the packets of files: give it with -r, and without -w, --stats and --json")
 	case len(o.read) == 0 && (o.from.set || o.to.set):
 		return cli.Usagef("--from and --to are for reading; --duration ends a capture")
+	}
+	if err := o.checkFields(); err != nil {
+		return err
+	}
+	if err := o.checkEdits(); err != nil {
+		return err
 	}
 	if err := o.checkSizes(); err != nil {
 		return err
@@ -207,6 +236,27 @@ func (o *options) check(args []string) error {
 		return cli.Usagef("--explain and --why are about an expression, and there is none")
 	}
 	return nil
+}
+
+// takeFiles takes arguments in front that are files, and no part of an expression, for what -r reads: pktview web.pcap.
+func (o *options) takeFiles(env *cli.Env, args []string) []string {
+	if len(o.interfaces) > 0 || len(o.read) > 0 || o.list || len(args) == 0 {
+		return args
+	}
+	if _, err := filter.Parse(strings.Join(args, " ")); err == nil {
+		return args
+	}
+	for len(args) > 0 {
+		info, err := os.Stat(args[0])
+		if err != nil || info.IsDir() {
+			break
+		}
+		if !o.quiet && !o.json {
+			env.Warnf("%s is a file: reading it, as with -r", args[0])
+		}
+		o.read, args = append(o.read, args[0]), args[1:]
+	}
+	return args
 }
 
 // newDecoder returns the Decoder that the flags ask for.

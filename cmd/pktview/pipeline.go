@@ -42,7 +42,7 @@ type pipeline struct {
 	src     frames
 	enough  context.CancelCauseFunc // ends a read that waits
 	stable  bool
-	window  window
+	choice  selection
 	done    bool
 	shown   bool // what was taken is flushed before more is waited for
 	err     error
@@ -85,6 +85,7 @@ type batch struct {
 // run reads everything and returns the error that ended it, nil for the end of the file.
 func (p *pipeline) run(ctx context.Context) error {
 	p.shown = true
+	p.o.printNames(p.env)
 	p.last = newTurn()
 	close(p.last.history)
 	close(p.last.output)
@@ -138,6 +139,9 @@ func (p *pipeline) take(ctx context.Context, b *batch) bool {
 // it show what they have.
 func (p *pipeline) fill(b *batch) error {
 	for b.n < len(b.frames) && b.held < batchBytes {
+		if p.choice.over() {
+			return io.EOF
+		}
 		f := &b.frames[b.n]
 		ok, err := p.src.TryNext(f)
 		if !ok && err == nil {
@@ -151,7 +155,7 @@ func (p *pipeline) fill(b *batch) error {
 			return err
 		}
 		p.read.Add(1)
-		if !p.window.holds(f.Time) {
+		if !p.choice.takes(f) {
 			continue
 		}
 		for _, c := range f.Comments {

@@ -17,8 +17,9 @@ type fileSummary struct {
 	Type    string `json:"type"`
 	Packets uint64 `json:"packets"` // that matched
 	Read    uint64 `json:"read"`
-	Bytes   uint64 `json:"bytes"` // on the wire, of those that matched
-	Drops   uint64 `json:"drops"` // told by the file before packets that matched
+	Bytes   uint64 `json:"bytes"`                // on the wire, of those that matched
+	Drops   uint64 `json:"drops"`                // told by the file before packets that matched
+	Copies  uint64 `json:"duplicates,omitempty"` // left out by --dedup
 	Elapsed int64  `json:"elapsed_ns"`
 }
 
@@ -43,7 +44,7 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 		return convert(ctx, env, o, readers)
 	}
 	start := time.Now()
-	p := &pipeline{o: o, env: env, matcher: newMatcher(env, o), window: window{o: o}, readers: readers, named: make([]int, len(readers)), src: readers[0], stable: true, enough: enough}
+	p := &pipeline{o: o, env: env, matcher: newMatcher(env, o), choice: selection{o: o}, readers: readers, named: make([]int, len(readers)), src: readers[0], stable: true, enough: enough}
 	if o.resolve {
 		p.names = newNames(ctx)
 	}
@@ -61,8 +62,11 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 		printStats(env, o, &p.stats)
 	}
 	warnTimes(env, readers)
+	if n := o.duplicates(); n > 0 && !o.json && !o.quiet {
+		env.Warnf("%s left out", plural(n, "duplicate"))
+	}
 	if o.json {
-		env.Stdout.JSON(fileSummary{"summary", p.matched, p.read.Load(), p.bytes, p.drops, time.Since(start).Nanoseconds()})
+		env.Stdout.JSON(fileSummary{"summary", p.matched, p.read.Load(), p.bytes, p.drops, o.duplicates(), time.Since(start).Nanoseconds()})
 	}
 	if err != nil {
 		return err
@@ -121,7 +125,7 @@ func readProgress(n uint64, share int64, start time.Time) string {
 
 // convert copies what matches to a file.
 func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.Reader) error {
-	c := &converter{o: o, env: env, matcher: newMatcher(env, o), window: window{o: o}}
+	c := &converter{o: o, env: env, matcher: newMatcher(env, o), choice: selection{o: o}}
 	start := time.Now()
 	stop := env.Progress(func() string { return readProgress(c.progress.Load(), 0, start) })
 	defer stop()

@@ -16,10 +16,11 @@ type renderer struct {
 	color   bool
 	printer decode.Printer
 	names   *names // nil without --resolve
+	add     func(b []byte, c *decode.Column, value []byte) []byte
 }
 
 func newRenderer(o *options, env *cli.Env, names *names) *renderer {
-	r := &renderer{o: o, color: env.Color && !o.json, names: names}
+	r := &renderer{o: o, color: env.Color && !o.json, names: names, add: addField[o.format]}
 	r.printer = decode.Printer{
 		Time: decode.TimeFormat(o.timeCount), Nanoseconds: o.nano, Number: o.number, Link: o.linkLayer, Absolute: o.absolute,
 		Applications: app.Renderer{},
@@ -48,6 +49,9 @@ func (r *renderer) write(to *cli.Output, b []byte) error {
 
 // append adds all that is printed of p, with its line ends.
 func (r *renderer) append(b []byte, p *decode.Packet) []byte {
+	if len(r.o.columns) > 0 {
+		return r.appendFields(b, p)
+	}
 	if r.o.json {
 		return append(r.printer.AppendJSON(b, p), '\n')
 	}

@@ -1,0 +1,206 @@
+package decode
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Column is a value of each packet for tables: what one name asks for.
+type Column struct {
+	Name   string
+	of     func(b []byte, r *Printer, p *Packet) []byte // of the frame; nil for fields
+	fields []*Definition
+	number bool
+}
+
+// Number tells whether the column's values are numbers or addresses, never text from the packet.
+func (c *Column) Number() bool { return c.number }
+
+// frameColumns are of the frame rather than of a layer. Their names are those of display filters.
+var frameColumns = []Column{
+	{Name: "frame.number", number: true, of: func(b []byte, r *Printer, p *Packet) []byte { return appendUint(b, p.Number) }},
+	{Name: "frame.time", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
+		if p.Frame.Time.IsZero() {
+			return b
+		}
+		return r.appendStamp(b, p.Frame.Time)
+	}},
+	{Name: "frame.time_epoch", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
+		if p.Frame.Time.IsZero() {
+			return b
+		}
+		return appendEpoch(b, p.Frame.Time)
+	}},
+	{Name: "frame.time_relative", number: true, of: func(b []byte, r *Printer, p *Packet) []byte { return appendSeconds(b, p.sinceFirst) }},
+	{Name: "frame.time_delta", number: true, of: func(b []byte, r *Printer, p *Packet) []byte { return appendSeconds(b, p.sincePrevious) }},
+	{Name: "frame.len", number: true, of: func(b []byte, r *Printer, p *Packet) []byte { return appendInt(b, p.Frame.Length) }},
+	{Name: "frame.cap_len", number: true, of: func(b []byte, r *Printer, p *Packet) []byte { return appendInt(b, len(p.Frame.Data)) }},
+	{Name: "frame.interface_id", number: true, of: func(b []byte, r *Printer, p *Packet) []byte { return appendInt(b, p.Frame.Interface) }},
+	{Name: "frame.protocols", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
+		for i, l := range p.Layers() {
+			if i > 0 {
+				b = append(b, ':')
+			}
+			b = append(b, l.Type.String()...)
+		}
+		return b
+	}},
+	{Name: "frame.comment", of: func(b []byte, r *Printer, p *Packet) []byte {
+		for i, c := range p.Frame.Comments {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = AppendEscaped(b, []byte(c))
+		}
+		return b
+	}},
+	{Name: "line", of: func(b []byte, r *Printer, p *Packet) []byte {
+		format := r.Time
+		r.Time = TimeNone
+		b = r.AppendLine(b, p)
+		r.Time = format
+		return b
+	}},
+}
+
+// both are names that mean a field of either end, or of either version.
+var both = map[string][]string{
+	"eth.addr": {"eth.src", "eth.dst"}, "ip.addr": {"ip.src", "ip.dst"}, "ipv6.addr": {"ipv6.src", "ipv6.dst"},
+	"tcp.port": {"tcp.srcport", "tcp.dstport"}, "udp.port": {"udp.srcport", "udp.dstport"}, "sctp.port": {"sctp.srcport", "sctp.dstport"},
+}
+
+// ColumnNames returns all names that Columns takes, sorted, but for those of JSON.
+func ColumnNames() []string {
+	var names []string
+	for _, c := range frameColumns {
+		names = append(names, c.Name)
+	}
+	for name := range both {
+		names = append(names, name)
+	}
+	for _, d := range Definitions() {
+		if d.Kind != KindGroup && d != fMore {
+			names = append(names, d.Key)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// UnknownColumn is the error of Columns for a name that there is not.
+type UnknownColumn struct {
+	Name  string
+	Index int // among the names
+}
+
+func (e *UnknownColumn) Error() string { return fmt.Sprintf("decode: no field is called %q", e.Name) }
+
+// Columns returns the columns with the names. A name is a field's key, such as tcp.dstport, or layer and name as JSON has
+// them, such as tcp.dst_port; or one of the frame, such as frame.number, frame.time and line, which is all of a packet's
+// line but the time. See ColumnNames.
+func Columns(names ...string) ([]Column, error) {
+	var columns []Column
+	for i, name := range names {
+		c, ok := column(name)
+		if !ok {
+			return nil, &UnknownColumn{name, i}
+		}
+		columns = append(columns, c)
+	}
+	return columns, nil
+}
+
+func column(name string) (Column, bool) {
+	for _, c := range frameColumns {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	c := Column{Name: name, number: true}
+	keys := both[name]
+	if keys == nil {
+		keys = []string{name}
+	}
+	for _, d := range Definitions() {
+		layer, _, _ := strings.Cut(d.Key, ".")
+		if d.Kind != KindGroup && (slices.Contains(keys, d.Key) || layer+"."+d.JSON == name) {
+			c.fields = append(c.fields, d)
+			c.number = c.number && d.Kind != KindText
+		}
+	}
+	return c, len(c.fields) > 0
+}
+
+// AppendColumns calls add for each column with its value: nothing where the packet has none, and all of them, with commas
+// between, where it has several. Numbers are as they stand in the header, flags are 1 and 0, text is escaped. The value
+// is valid until the next.
+func (r *Printer) AppendColumns(b []byte, p *Packet, columns []Column, add func(b []byte, c *Column, value []byte) []byte) []byte {
+	r.fields = r.fields[:0]
+	for i := range p.layers[:p.n] {
+		r.fields = r.appendFields(r.fields, p, i)
+	}
+	for i := range columns {
+		c := &columns[i]
+		r.value = r.value[:0]
+		if c.of != nil {
+			r.value = c.of(r.value, r, p)
+		}
+		for k := range r.fields {
+			f := &r.fields[k]
+			if !slices.Contains(c.fields, f.Definition) {
+				continue
+			}
+			if len(r.value) > 0 {
+				r.value = append(r.value, ',')
+			}
+			r.value = appendPlain(r.value, f)
+		}
+		b = add(b, c, r.value)
+	}
+	return b
+}
+
+// appendPlain adds the value of a field for programs.
+func appendPlain(b []byte, f *Field) []byte {
+	switch f.Kind {
+	case KindBool:
+		return append(b, '0'+byte(min(f.Number, 1)))
+	case KindHex:
+		return appendHexN(b, f.Number, max(1, (f.Bits+3)/4))
+	case KindUint:
+		return appendUint(b, f.Number)
+	case KindText:
+		return AppendEscaped(b, f.Bytes)
+	case KindBytes:
+		return appendBytes(b, f.Bytes)
+	}
+	return AppendValue(b, f)
+}
+
+// appendEpoch adds the seconds since 1970 with nine digits below.
+func appendEpoch(b []byte, t time.Time) []byte {
+	sec, nsec := t.Unix(), t.Nanosecond()
+	if sec < 0 && nsec > 0 {
+		b = append(b, '-')
+		sec, nsec = -(sec + 1), int(time.Second)-nsec
+	}
+	return appendNano(appendInt(b, int(sec)), nsec)
+}
+
+func appendSeconds(b []byte, d time.Duration) []byte {
+	if d < 0 {
+		b, d = append(b, '-'), -max(d, -1<<63+1)
+	}
+	return appendNano(appendInt(b, int(d/time.Second)), int(d%time.Second))
+}
+
+func appendNano(b []byte, nsec int) []byte {
+	b = append(b, ".000000000"...)
+	for i := len(b) - 1; nsec > 0; i-- {
+		b[i] = '0' + byte(nsec%10)
+		nsec /= 10
+	}
+	return b
+}

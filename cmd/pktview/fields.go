@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+
+	"sockwire/capture/decode"
+	"sockwire/cmd/internal/cli"
+)
+
+// checkFields finds what --fields names.
+func (o *options) checkFields() error {
+	if _, ok := addField[o.format]; !ok {
+		return cli.Usagef("--format is text, tsv or csv, not %q", o.format)
+	}
+	if o.fields == "" || o.fields == "list" {
+		return nil
+	}
+	names := strings.Split(o.fields, ",")
+	var err error
+	o.columns, err = decode.Columns(names...)
+	var unknown *decode.UnknownColumn
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	place := len(strings.Join(names[:unknown.Index+1], ",")) - len(unknown.Name)
+	hint := "--fields list names all there are"
+	if near := cli.Nearest(unknown.Name, decode.ColumnNames()); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	if unknown.Name == "" {
+		return cli.Usagef("--fields: a name is missing at column %d", place+1)
+	}
+	return cli.WithHint(cli.Usagef("--fields: column %d: no field is called %q", place+1, unknown.Name), "%s", hint)
+}
+
+func listFields(env *cli.Env) error {
+	for _, name := range decode.ColumnNames() {
+		env.Stdout.Printf("%s\n", name)
+	}
+	return nil
+}
+
+// addField adds the value of a column in a format. Values stand between separators, which appendFields cuts off in front.
+var addField = map[string]func(b []byte, c *decode.Column, value []byte) []byte{
+	"text": func(b []byte, _ *decode.Column, value []byte) []byte {
+		if b = append(b, ' '); len(value) == 0 {
+			return append(b, '-')
+		}
+		return append(b, value...)
+	},
+	"tsv": func(b []byte, _ *decode.Column, value []byte) []byte { return append(append(b, '\t'), value...) },
+	"csv": func(b []byte, c *decode.Column, value []byte) []byte {
+		if b = append(b, ','); c.Number() && bytes.IndexByte(value, ',') < 0 {
+			return append(b, value...)
+		}
+		return appendCSV(b, value)
+	},
+}
+
+// appendCSV adds a text that is escaped already, with a ' in front where a spreadsheet would take it for a formula.
+func appendCSV(b, value []byte) []byte {
+	formula := len(value) > 0 && bytes.IndexByte([]byte("=+-@|%"), value[0]) >= 0
+	if !formula && !bytes.ContainsAny(value, ",\"") {
+		return append(b, value...)
+	}
+	b = append(b, '"')
+	if formula {
+		b = append(b, '\'')
+	}
+	b = append(b, bytes.ReplaceAll(value, []byte{'"'}, []byte(`""`))...)
+	return append(b, '"')
+}
+
+// appendFields adds the line of --fields.
+func (r *renderer) appendFields(b []byte, p *decode.Packet) []byte {
+	start := len(b)
+	b = r.printer.AppendColumns(b, p, r.o.columns, r.add)
+	return append(append(b[:start], b[start+1:]...), '\n')
+}
+
+// printNames prints the line of names that --format tsv and csv begin with.
+func (o *options) printNames(env *cli.Env) {
+	if len(o.columns) == 0 || o.format == "text" {
+		return
+	}
+	separator := map[string]string{"tsv": "\t", "csv": ","}[o.format]
+	names := make([]string, len(o.columns))
+	for i, c := range o.columns {
+		names[i] = c.Name
+	}
+	env.Stdout.Printf("%s\n", strings.Join(names, separator))
+}
