@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// dualOptions: an IPv6 socket takes the options of IPv4 too.
+const dualOptions = false
+
 func control(cfg *Config, autobind bool) func(network, address string, rc syscall.RawConn) error {
 	return nil
 }
@@ -26,10 +29,8 @@ func (c *Conn) setup(cfg *Config) error {
 		name string
 		set  bool
 	}{
-		{"Config.Interface", cfg.Interface != ""}, {"Config.TTL", cfg.TTL != 0}, {"Config.TOS", cfg.TOS != 0},
-		{"Config.Fragmentation", cfg.Fragmentation != 0}, {"Config.MulticastTTL", cfg.MulticastTTL > 1},
-		{"Config.NoLoop", cfg.NoLoop}, {"Config.Mark", cfg.Mark != 0}, {"Config.ReuseAddr", cfg.ReuseAddr},
-		{"Config.ReusePort", cfg.ReusePort}, {"Config.Credentials", cfg.Credentials},
+		{"Config.Interface", cfg.Interface != ""}, {"Config.Fragmentation", cfg.Fragmentation != 0}, {"Config.Mark", cfg.Mark != 0},
+		{"Config.ReuseAddr", cfg.ReuseAddr}, {"Config.ReusePort", cfg.ReusePort}, {"Config.Credentials", cfg.Credentials},
 		{"Config.SendTimes", cfg.SendTimes},
 	} {
 		if o.set {

@@ -299,6 +299,26 @@ func TestServeFinishesWhatHasArrived(t *testing.T) {
 	}
 }
 
+// A clone outlives the buffer that its original was received into.
+func TestClone(t *testing.T) {
+	c := listen(t, "udp4", "127.0.0.1:0", nil)
+	var kept []Datagram
+	buf := make([]byte, 10)
+	for _, text := range []string{"one", "two", ""} {
+		if err := c.Send([]byte(text), c.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+		d, err := c.Receive(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, d.Clone())
+	}
+	if string(kept[0].Payload) != "one" || string(kept[1].Payload) != "two" || kept[2].Payload == nil || kept[0].From != c.LocalAddr() {
+		t.Errorf("%+v", kept)
+	}
+}
+
 func TestUnixgram(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no Unix datagram sockets")

@@ -6,12 +6,27 @@
 // are taken from the socket's error queue, attributed to the datagram's destination and to the node that sent them,
 // and never end a server. Batches, segment offload and receive offload stand behind the same calls.
 //
+// A server asks [Conn.Unanswerable] before it answers, so that no two servers answer each other for ever, and answers with
+// [Conn.Reply], which never waits.
+//
+// # Whose calls are made
+//
+// Sockets are opened and named by package net. TTL, TOS, multicast options and groups are set by golang.org/x/net/ipv4 and
+// ipv6, which know them on every system. Own system calls are made where x/net does not reach: for what has to be set before
+// the socket has an address, so that the first datagram has its interface and time too (control messages, SO_BINDTODEVICE,
+// SO_MARK); for options it does not know (IP_MTU_DISCOVER, IP_MULTICAST_ALL, UDP_GRO); and for every receive and send. Those
+// go through raw/cmsg: x/net parses no time stamps, drop counts, errors, TOS of IPv4 or segment sizes, its reading of the error
+// queue fails on a send's time stamp, and it allocates twice for each datagram received, where raw/cmsg allocates nothing.
+//
+// # Other systems
+//
 // Hot paths ([Conn.Send], [Conn.SendAll], [Conn.Receive], [Conn.ReceiveBatch]) allocate nothing per datagram. Linux has
 // all of it; on other systems plain UDP works, and what is missing there fails with [errors.ErrUnsupported] or is left
 // at its zero value. See udp(7), ip(7), ipv6(7) and unix(7).
 package dgram
 
 import (
+	"bytes"
 	"net"
 	"net/netip"
 	"os"
@@ -79,6 +94,13 @@ type Datagram struct {
 	Files []*os.File
 }
 
+// Clone returns a copy with a payload of its own, to be kept beyond the next receive. The files are the same open files.
+func (d *Datagram) Clone() Datagram {
+	c := *d
+	c.Payload = bytes.Clone(d.Payload)
+	return c
+}
+
 // ECN returns the two bits of explicit congestion notification (RFC 3168): 0 is not capable, 3 is congestion seen.
 func (d *Datagram) ECN() uint8 { return d.TOS & 3 }
 
@@ -141,7 +163,7 @@ type Config struct {
 	ReuseAddr     bool          // several sockets on one address; each gets every group datagram (SO_REUSEADDR)
 	ReusePort     bool          // several sockets of one user share the load of one address (SO_REUSEPORT)
 	// MarkReplies gives what Reply sends a time to live that tells other servers that it is an answer, unless TTL is set: see
-	// Conn.Unanswerable. It needs Linux and UDP.
+	// Conn.Unanswerable. It has an effect on Linux, over UDP.
 	MarkReplies bool
 	// AnswerServices allows answers to the ports of well-known services: see Conn.Unanswerable.
 	AnswerServices bool

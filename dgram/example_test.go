@@ -2,6 +2,7 @@ package dgram_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 
@@ -69,7 +70,61 @@ func ExampleConn_Datagrams() {
 	// "three" truncated false
 }
 
-// A thousand datagrams in a few system calls: payloads of one size, one behind the other, travel together.
+// An echo server that is safe to leave running: it answers no other server, so nobody can set two to answering each other for
+// ever, and a peer that cannot be reached keeps nobody waiting.
+func ExampleConn_Unanswerable() {
+	ctx, cancel := context.WithCancel(context.Background())
+	server, err := dgram.Listen(ctx, "udp", "127.0.0.1:0", &dgram.Config{MarkReplies: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	if err := server.Send([]byte("as if from itself"), server.LocalAddr()); err != nil {
+		log.Fatal(err)
+	}
+	err = server.Serve(ctx, 1, func(_ context.Context, d *dgram.Datagram) {
+		defer cancel()
+		if why := server.Unanswerable(d); why != "" {
+			fmt.Println("not answered:", why)
+			return
+		}
+		if err := server.Reply(d, d.Payload); errors.Is(err, dgram.ErrNoRoom) {
+			fmt.Println("left out:", err)
+		}
+	})
+	fmt.Println(err)
+	// Output:
+	// not answered: it comes from the address and port that it was sent to, or another of this host's
+	// <nil>
+}
+
+// What is to be kept is cloned: the payload is good until the next step of the loop only.
+func ExampleDatagram_Clone() {
+	ctx := context.Background()
+	c, err := dgram.Listen(ctx, "udp", "127.0.0.1:0", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	for _, text := range []string{"first", "second"} {
+		if err := c.Send([]byte(text), c.LocalAddr()); err != nil {
+			log.Fatal(err)
+		}
+	}
+	var kept []dgram.Datagram
+	for d, err := range c.Datagrams(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if kept = append(kept, d.Clone()); len(kept) == 2 {
+			break
+		}
+	}
+	fmt.Printf("%s, %s\n", kept[0].Payload, kept[1].Payload)
+	// Output: first, second
+}
+
+// A hundred datagrams in a few system calls: payloads of one size, one behind the other, travel together.
 func ExampleConn_SendAll() {
 	ctx := context.Background()
 	server, err := dgram.Listen(ctx, "udp", "127.0.0.1:0", &dgram.Config{Coalesce: true, ReadBuffer: 1 << 20})

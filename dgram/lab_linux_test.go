@@ -117,6 +117,12 @@ func TestSourceSpecificMulticast(t *testing.T) {
 	if d := receive(t, member); d.From.IP.Addr() != good {
 		t.Errorf("got a datagram from %v", d.From)
 	}
+	if err := member.Leave(group, "lo"); err != nil {
+		t.Error(err)
+	}
+	if err := member.Leave(group, "lo"); err == nil {
+		t.Error("left twice")
+	}
 	if err := member.JoinSource(group, netip.MustParseAddr("::1"), "lo"); err == nil {
 		t.Error("an IPv6 source for an IPv4 group was accepted")
 	}
