@@ -5,35 +5,26 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"sockwire/raw/wire"
 )
 
 // optionText prints the record route and timestamp options of an answer (RFC 791, section 3.1).
 func optionText(options []byte) string {
 	var b strings.Builder
-	for len(options) > 0 {
-		kind := options[0]
-		if kind == 0 {
-			break
-		}
-		if kind == 1 {
-			options = options[1:]
-			continue
-		}
-		if len(options) < 2 || options[1] < 2 || int(options[1]) > len(options) {
-			b.WriteString("\nunreadable options")
-			break
-		}
-		o := options[:options[1]]
-		options = options[len(o):]
+	for o := range wire.IPv4Options(options) {
+		whole := options[o.Offset : o.Offset+o.Length] // pointers count from the kind
 		switch {
-		case kind == 7 && len(o) >= 3:
+		case o.Cut:
+			b.WriteString("\nunreadable options")
+		case o.Kind == wire.IPv4OptionRecordRoute && o.Length >= 3:
 			b.WriteString("\nRR:")
-			for i := 3; i+4 <= len(o) && i+4 < int(o[2]); i += 4 {
-				fmt.Fprintf(&b, "\t%v\n", netip.AddrFrom4([4]byte(o[i:])))
+			for i := 3; i+4 <= o.Length && i+4 < int(whole[2]); i += 4 {
+				fmt.Fprintf(&b, "\t%v\n", netip.AddrFrom4([4]byte(whole[i:])))
 			}
-		case kind == 68 && len(o) >= 4:
+		case o.Kind == wire.IPv4OptionTimestamp && o.Length >= 4:
 			b.WriteString("\nTS:")
-			routerTimes(&b, o)
+			routerTimes(&b, whole)
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")
