@@ -238,19 +238,10 @@ func (c *codec) matchError(b []byte, last uint64) (f found) {
 		return
 	}
 	f.typ, f.code = b[0], b[1]
-	q := b[icmpHeader:]
+	f.mtu = wire.ICMPMTU(c.six, wire.ICMP(b))
 	var ok bool
-	if c.six {
-		f.quoted, q, ok = quote6(q)
-		if b[0] == wire.ICMPv6PacketTooBig {
-			f.mtu = int(binary.BigEndian.Uint32(b[4:]))
-		}
-	} else {
-		f.quoted, q, ok = quote4(q)
-		if b[0] == wire.ICMPv4Unreachable && b[1] == 4 {
-			f.mtu = int(binary.BigEndian.Uint16(b[6:]))
-		}
-	}
+	var q []byte
+	f.quoted, q, ok = c.quote(b[icmpHeader:])
 	if !ok {
 		return
 	}
@@ -270,43 +261,22 @@ func (c *codec) matchQuote(q []byte, last uint64, f found) found {
 	return f
 }
 
-func quote4(q []byte) (dst netip.Addr, rest []byte, ok bool) {
-	if len(q) < 20 || q[0]>>4 != 4 || q[9] != byte(ICMP) || q[6]&0x1f != 0 || q[7] != 0 {
-		return
+// quote returns the destination of the IP packet that an error quotes, and the ICMP message in it. The quote may be cut
+// anywhere behind the message's header, and its lengths may have been changed on the way: only its end says where it ends.
+func (c *codec) quote(q []byte) (dst netip.Addr, message []byte, ok bool) {
+	l, ok := wire.Parse(q)
+	if !ok || l.Stop != wire.StopTransport {
+		return dst, nil, false
 	}
-	n := int(q[0]&15) * 4
-	if n < 20 || len(q) < n {
-		return
+	switch {
+	case c.six && l.Version == 6 && l.Protocol == wire.ProtoICMPv6:
+		dst = wire.IPv6(q).Destination()
+	case !c.six && l.Version == 4 && l.Protocol == wire.ProtoICMP:
+		dst = wire.IPv4(q).Destination()
+	default:
+		return dst, nil, false
 	}
-	return netip.AddrFrom4([4]byte(q[16:20])), q[n:], true
-}
-
-// quote6 skips extension headers that an echo of ours may have got: hop-by-hop, routing, fragment, destination options.
-func quote6(q []byte) (dst netip.Addr, rest []byte, ok bool) {
-	if len(q) < 40 || q[0]>>4 != 6 {
-		return
-	}
-	dst, next := netip.AddrFrom16([16]byte(q[24:40])), q[6]
-	q = q[40:]
-	for range 8 {
-		switch next {
-		case byte(ICMPv6):
-			return dst, q, true
-		case 0, 43, 60:
-			if len(q) < 8 || len(q) < int(q[1])*8+8 {
-				return
-			}
-			next, q = q[0], q[int(q[1])*8+8:]
-		case 44:
-			if len(q) < 8 || binary.BigEndian.Uint16(q[2:])&^7 != 0 {
-				return
-			}
-			next, q = q[0], q[8:]
-		default:
-			return
-		}
-	}
-	return
+	return dst, q[l.Transport:], true
 }
 
 // verdict is what the payload of an answer says.
