@@ -3,10 +3,10 @@ package perf
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"time"
 
 	"sockwire/dgram"
+	"sockwire/raw/probe"
 )
 
 // Load says what one flow sends.
@@ -128,37 +128,34 @@ func (l *Load) lasts() time.Duration {
 
 // timetable says when each datagram is due, in nanoseconds after the start.
 type timetable struct {
-	load     *Load
+	*probe.Timetable
 	interval float64
-	due      float64
 	n        uint64 // datagrams so far
-	group    uint64 // datagrams that are due together
-	random   *rand.Rand
 }
 
 func newTimetable(l *Load, seed uint64) *timetable {
-	return &timetable{load: l, interval: l.interval(), group: l.group(), random: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))}
+	t := &timetable{interval: l.interval()}
+	timing := probe.Timing{Burst: int(l.group()), Poisson: l.Pattern == PatternPoisson, Seed: seed}
+	if t.interval > 0 {
+		timing.Packets = 1e9 / t.interval
+	}
+	t.Timetable = probe.NewTimetable(timing)
+	return t
 }
 
 // next returns when the next datagram is due and moves on.
 func (t *timetable) next() int64 {
-	due := int64(t.due)
+	due := t.peek()
 	t.n++
-	if t.n%t.group == 0 {
-		step := t.interval * float64(t.group)
-		if t.load.Pattern == PatternPoisson {
-			step = t.random.ExpFloat64() * t.interval
-		}
-		t.due += step
-	}
+	t.Take(0)
 	return due
 }
 
 // before returns how many datagrams are due before end, at most limit unless that is 0. Where chance decides, it is the mean.
 func (t *timetable) before(end int64, limit uint64) uint64 {
 	n := t.n
-	if t.interval > 0 && float64(end) > t.due {
-		n += uint64(min((float64(end)-t.due)/t.interval, 1<<62))
+	if left := end - t.peek(); t.interval > 0 && left > 0 {
+		n += uint64(min(float64(left)/t.interval, 1<<62))
 	}
 	if limit > 0 {
 		n = min(n, limit)
@@ -167,4 +164,4 @@ func (t *timetable) before(end int64, limit uint64) uint64 {
 }
 
 // peek returns when the next datagram is due.
-func (t *timetable) peek() int64 { return int64(t.due) }
+func (t *timetable) peek() int64 { return int64(t.Due()) }
