@@ -97,6 +97,84 @@ func TestLibrariesKeepApart(t *testing.T) {
 	}
 }
 
+// TestLibrariesKeepApartThroughOthers is the same for what is linked through other packages.
+func TestLibrariesKeepApartThroughOthers(t *testing.T) {
+	linked := newLinks(sources(t))
+	for from := range linked {
+		for _, rule := range mayImport {
+			if !under(from, []string{"sockwire/" + rule.from}) {
+				continue
+			}
+			for p, way := range linked.from(from) {
+				if !under(p, rule.allowed) && p != from {
+					t.Errorf("%s links %s: %s may link only %v of this module", from, way, rule.from, rule.allowed)
+				}
+			}
+			break
+		}
+	}
+}
+
+// mustNotLink says what commands do without, and why.
+var mustNotLink = []struct{ command, without, because string }{
+	{"rawping", "sockwire/capture", "a ping decodes nothing, and starts in a moment"},
+	{"dgperf", "sockwire/capture", "it measures its own datagrams"},
+	{"dgrelay", "sockwire/capture", "it relays datagrams unread"},
+}
+
+func TestCommandsLinkWhatTheyNeed(t *testing.T) {
+	linked := newLinks(sources(t))
+	for _, rule := range mustNotLink {
+		command := "sockwire/cmd/" + rule.command
+		if linked[command] == nil {
+			t.Fatalf("there is no command %s", rule.command)
+		}
+		for p, way := range linked.from(command) {
+			if under(p, []string{rule.without}) {
+				t.Errorf("%s links %s: %s", rule.command, way, rule.because)
+			}
+		}
+	}
+}
+
+// links are the packages of this module that each of them imports outside tests, whatever the system.
+type links map[string]map[string]bool
+
+func newLinks(all []source) links {
+	l := links{}
+	for _, s := range all {
+		if s.isTest() {
+			continue
+		}
+		from := "sockwire/" + path.Dir(s.file)
+		if l[from] == nil {
+			l[from] = map[string]bool{}
+		}
+		for _, p := range s.imports {
+			if strings.HasPrefix(p, "sockwire/") {
+				l[from][p] = true
+			}
+		}
+	}
+	return l
+}
+
+// from returns all that a package links of this module, and the way to each.
+func (l links) from(start string) map[string]string {
+	found := map[string]string{}
+	var visit func(p, way string)
+	visit = func(p, way string) {
+		for next := range l[p] {
+			if _, known := found[next]; !known {
+				found[next] = way + next
+				visit(next, way+next+" → ")
+			}
+		}
+	}
+	visit(start, "")
+	return found
+}
+
 func under(p string, dirs []string) bool {
 	for _, d := range dirs {
 		if p == d || strings.HasPrefix(p, d+"/") {
