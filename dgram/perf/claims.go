@@ -99,6 +99,12 @@ func (f *flow) contradict(format string, a ...any) {
 	}
 }
 
+func (f *flow) contradicted() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.contradictions > 0
+}
+
 // known is what this end knows of what it sends.
 func (f *flow) known() known {
 	k := known{sent: f.up.next.Load(), lasted: time.Since(f.begun), roundTrip: f.roundTrip, sameClock: f.clock == ClockSame}

@@ -306,17 +306,17 @@ func (f *flow) settle() {
 		if f.settled() {
 			return
 		}
+		if f.contradicted() && time.Since(start) > f.cfg.Settle+2*f.roundTrip+100*time.Millisecond {
+			break // its final word may be one that cannot be
+		}
 		if f.closed.Load() || time.Since(start) > f.patience && time.Since(time.Unix(0, f.heard.Load())) > f.patience {
 			break
 		}
 		_ = f.conn.Send(finish, dgram.Addr{})
 		interval = max(interval, f.roundTrip/32)
 	}
-	f.mu.Lock()
-	contradiction := f.contradiction
-	f.mu.Unlock()
-	if contradiction != "" {
-		f.fail(fmt.Errorf("perf: %w: %s", ErrContradiction, contradiction))
+	if f.contradicted() {
+		f.fail(fmt.Errorf("perf: %w: %s", ErrContradiction, f.contradiction))
 		return
 	}
 	f.fail(fmt.Errorf("perf: %w before it told the final accounts", ErrServerGone))
