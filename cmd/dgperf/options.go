@@ -72,6 +72,7 @@ func newCommand(o *options) *cli.Command {
 	}
 	c.Privilege = "None. With cap_net_admin buffers may exceed net.core.rmem_max; the granted size is shown."
 	c.ExitStatus = "no server answered, it went away in the middle, or nothing arrived"
+	c.Elsewhere = elsewhere
 	f := c.Flags
 	o.rate = cli.Rate{Bits: 1e6}
 	f.VarP(rateFlag{&o.rate}, "rate", "r", "send at `RATE` for each flow: 10Mbps of payload, or 50kpps (datagrams); 0 is as fast as possible")
@@ -100,7 +101,24 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVar(&o.echo, "echo", false, "serve: send everything back that is not understood")
 	f.BoolVar(&o.noForeign, "no-foreign", false, "serve: answer dgperf only")
 	o.socket.AddLongFlags(f)
+	f.BoolP("udp", "u", true, "as all here is")
+	f.Lookup("udp").Hidden = true
 	return c
+}
+
+// elsewhere has flags of iperf, iperf3, sockperf and irtt.
+var elsewhere = map[string]string{
+	"t": "a time is -T TIME or --time TIME; a time to live is --ttl N", "b": "a rate is -r RATE, such as -r 10Mbps; broadcast addresses need --broadcast",
+	"bandwidth": "it is --rate RATE", "bitrate": "it is --rate RATE", "p": "the port goes with the host: HOST:PORT, or serve :PORT",
+	"port": "the port goes with the host: HOST:PORT, or serve :PORT", "l": "a size is -s N or --size N", "length": "it is --size N", "len": "it is --size N",
+	"s": "-s is the size of a datagram; a server is dgperf serve", "server": "a server is dgperf serve", "c": "-c is a count; the server's name stands alone: dgperf HOST",
+	"client": "the server's name stands alone: dgperf HOST", "n": "-c N or --count N is a number of datagrams", "num": "it is --count N, of datagrams",
+	"bytes": "--count N is a number of datagrams", "k": "a number of datagrams is -c N", "blockcount": "it is --count N", "J": "it is --json", "w": "it is --rcvbuf SIZE and --sndbuf SIZE",
+	"window-size": "it is --rcvbuf SIZE and --sndbuf SIZE", "V": "it is -v or --verbose", "d": "both directions are --both; a time is -T TIME",
+	"dualtest": "it is --both", "bidir": "it is --both", "reverse": "it is --down, or -R", "parallel": "it is --flows N, or -P N", "S": "it is --tos N",
+	"M": "it is --size N, and --mtu finds the largest that passes", "mss": "it is --size N", "dont-fragment": "it is --df do", "D": "a server in the background: dgperf serve &",
+	"daemon": "a server in the background: dgperf serve &", "B": "it is --interface IFACE", "bind": "it is --interface IFACE", "bind-dev": "it is --interface IFACE",
+	"mps": "it is --rate Npps", "msg-size": "it is --size N", "e": "it is -v or --verbose", "duration": "it is --time TIME",
 }
 
 // rateFlag is a rate that may be 0, for no limit. It needs a unit: who is used to iperf means bits by a bare number, others
@@ -132,6 +150,9 @@ func (o *options) check(c *cli.Command, args []string) (err error) {
 		}
 	}
 	args = datagram.JoinPorts(args)
+	if len(args) == 2 && (args[0] == "client" || args[0] == "server") {
+		return cli.WithHint(fmt.Errorf("%q is no server's name", args[0]), "write dgperf HOST, and on the other host dgperf serve")
+	}
 	if len(args) != 1 {
 		return cli.Usagef("one server is needed, or serve, not %d arguments", len(args))
 	}
@@ -255,7 +276,8 @@ func parseSizes(s string) ([]int, error) {
 		low, err := strconv.Atoi(from)
 		high, err2 := strconv.Atoi(to)
 		if err != nil || err2 != nil || high < low {
-			return nil, cli.Usagef("--size %s: %q is no size; write 1400, 64,512, 64..1472/64 or imix", s, part)
+			err := fmt.Errorf("--size %s: %q is no size; write 1400, 64,512, 64..1472/64 or imix", s, part)
+			return nil, cli.WithHint(err, "%s", elsewhere["s"])
 		}
 		if low < perf.HeaderSize || high > dgram.MaxPayload4 {
 			return nil, cli.WithHint(fmt.Errorf("--size %s: a size is %d to %d bytes", s, perf.HeaderSize, dgram.MaxPayload4),

@@ -214,6 +214,16 @@ func (a *account) report(final bool) *Report {
 	return r
 }
 
+// fitting is r, without its least where numbers of many digits leave no room in a datagram for it.
+func (r *Report) fitting(h header) *Report {
+	if _, err := control(h, r, 0); err == nil {
+		return r
+	}
+	less := *r
+	less.RunSizes, less.Waited = nil, nil
+	return &less
+}
+
 // causes works out what the kernel says about the losses.
 func (a *account) causes(r *Report, tail uint64) {
 	drops, err := a.conn.Drops()

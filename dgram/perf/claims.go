@@ -46,7 +46,7 @@ func (r *Report) contradiction(k known) string {
 		return fmt.Sprintf("%d arrivals are %d once, %d duplicate and %d late", r.Received, r.Unique, r.Duplicate, r.Late)
 	case r.Bytes < r.Unique*uint64(k.smallest), r.Bytes > r.Unique*uint64(k.largest):
 		return fmt.Sprintf("%d datagrams of %d to %d bytes are %d bytes", r.Unique, k.smallest, k.largest, r.Bytes)
-	case len(r.RunSizes) > 16 || r.Final && sum(r.RunSizes) != r.Runs:
+	case len(r.RunSizes) > 16 || len(r.RunSizes) > 0 && r.Final && sum(r.RunSizes) != r.Runs:
 		return fmt.Sprintf("%d runs of loss are %v by size", r.Runs, r.RunSizes)
 	case r.Last < r.First, span < 0, span > latest+latest/100:
 		return fmt.Sprintf("what lasted %v came in over %v", k.lasted.Round(time.Millisecond), span)

@@ -351,3 +351,24 @@ func TestRoomForIperfFlows(t *testing.T) {
 		t.Errorf("no room for another: %d flows", len(f.iperf))
 	}
 }
+
+// The report fits in its datagram, whatever its numbers are.
+func TestReportsFit(t *testing.T) {
+	const big = 1 << 60
+	v := &Variation{Min: -big, Skew: -1.0 / 3e6, P50: big, P90: big, P99: big, P999: big, Max: big}
+	r := Report{Sent: big, Received: big, Unique: big, Bytes: big, Lost: big, Tail: big, Duplicate: big, Reordered: big, Late: big, Corrupt: big, Dropped: big, Wrong: big,
+		Overflow: big, Checksum: big, Joined: big, Split: true, ExtentMax: big, ExtentSum: big, Runs: big, RunMax: big, First: big, Last: big, Jitter: big, OneWay: v,
+		Waited: v, Final: true, Buffer: big, Failed: big, Served: big}
+	for range 16 {
+		r.RunSizes = append(r.RunSizes, big)
+	}
+	h := header{kind: kindReport}
+	b, err := control(h, r.fitting(h), 0)
+	if err != nil || len(b) > controlSize {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+	var got Report
+	if err := body(b, &got); err != nil || got.Sent != big || got.OneWay == nil || got.Served != big {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

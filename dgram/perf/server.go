@@ -461,7 +461,8 @@ func (n *session) unasked() {
 		return
 	}
 	n.got, n.reported = 0, time.Now()
-	if b, err := control(header{kind: kindReport, session: n.id}, n.account.report(false), 0); err == nil {
+	answer := header{kind: kindReport, session: n.id}
+	if b, err := control(answer, n.account.report(false).fitting(answer), 0); err == nil {
 		_ = n.conn.Send(b, dgram.Addr{})
 	}
 }
@@ -480,7 +481,8 @@ func (n *session) report(d *dgram.Datagram, h *header, final bool) {
 	if n.reverse != nil {
 		r.Failed = n.reverse.failed.Load()
 	}
-	n.control(d, header{kind: kindReport, session: n.id, seq: h.seq}, r)
+	answer := header{kind: kindReport, session: n.id, seq: h.seq}
+	n.control(d, answer, r.fitting(answer))
 }
 
 // reply queues the answer to a request: the same bytes, with this host's times.

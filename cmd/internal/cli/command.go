@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,8 @@ type Command struct {
 	// PassThrough ends flag parsing at the first argument, as a command that runs another one needs.
 	PassThrough bool
 	// Elsewhere has flags of the tools that this one takes the place of, by name without dashes, and what to say instead, such
-	// as "nping's --tcp is a layer of the expression: ip / tcp".
+	// as "nping's --tcp is a layer of the expression: ip / tcp". That of a flag that there is, is the hint where its value is
+	// missing or wrong.
 	Elsewhere map[string]string
 	// Color adds --color. Env.Color then says whether to use it.
 	Color bool
@@ -153,7 +155,24 @@ func (c *Command) flagError(err error) error {
 			text = fmt.Sprintf("unknown flag -%s in -%s", name, missing.GetSpecifiedShortnames())
 		}
 	}
+	if instead := c.meantElsewhere(err); instead != "" {
+		return WithHint(errors.New(text), "%s", instead)
+	}
 	return &usageError{text}
+}
+
+// meantElsewhere says what to write instead where a flag has no value, or one that it does not take, as another tool's of the
+// same name.
+func (c *Command) meantElsewhere(err error) string {
+	var invalid *pflag.InvalidValueError
+	var none *pflag.ValueRequiredError
+	switch {
+	case errors.As(err, &invalid):
+		return cmp.Or(c.Elsewhere[invalid.GetFlag().Shorthand], c.Elsewhere[invalid.GetFlag().Name])
+	case errors.As(err, &none):
+		return cmp.Or(c.Elsewhere[none.GetFlag().Shorthand], c.Elsewhere[none.GetFlag().Name])
+	}
+	return ""
 }
 
 // UnknownWord is the error for an argument that is none of the command's words.
