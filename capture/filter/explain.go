@@ -90,6 +90,7 @@ func (f *Filter) Explain(link capture.LinkType, opts *Options) (*Explanation, er
 	default:
 		if b, c := f.blamer(link, opts); b != nil {
 			x.Warnings = append(x.Warnings, b.useless(c)...)
+			slices.SortStableFunc(x.Warnings, func(a, b Warning) int { return a.Col - b.Col })
 		}
 	}
 	return x, nil

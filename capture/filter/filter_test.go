@@ -517,6 +517,7 @@ func TestWhyNamesWhatDecided(t *testing.T) {
 		{"ip[8] <= 3", segment, "ip[8] is 64, more than 3"},
 		{"host 203.0.113.9", segment, "destination address is 198.51.100.7, not 203.0.113.9"},
 		{"host 203.0.113.9", ether(0x86dd, ip6(6, tcp443())), "EtherType is 0x86dd, not 0x800, 0x806 or 0x8035"},
+		{"tcp", ether(0x26, make([]byte, 0x26)), "EtherType is 38, a length, not 0x800 or 0x86dd"},
 		{"tcp", arp, "EtherType is 0x806, not 0x800 or 0x86dd"},
 		{"udp", segment, "IP protocol is 6, not 17"},
 		{"port 443", segment, "destination port is 443"},

@@ -99,10 +99,9 @@ func (l *lowerer) tunnel(n *special, port uint32, flags func(*expr) *cond) *cond
 func (l *lowerer) newHeader(n *special) (hdr, typ, pl int) {
 	hdr = l.newVars(n, 3)
 	typ, pl = hdr+1, hdr+2
-	inner := "where " + n.kw + " starts its frame"
-	l.call(l.variable(hdr), inner)
-	l.call(l.variable(typ), inner+"'s type")
-	l.call(l.variable(pl), inner+"'s payload")
+	l.call(l.variable(hdr), "the start of the frame in "+n.kw)
+	l.call(l.variable(typ), "the start of the type field in "+n.kw)
+	l.call(l.variable(pl), "the start of the payload in "+n.kw)
 	return hdr, typ, pl
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sockwire/capture"
+	"sockwire/raw/wire"
 )
 
 // Outcome is what became of a part of an expression on one frame.
@@ -445,6 +446,8 @@ func clip(s string) string {
 // showValue shows a number as its field is usually written.
 func showValue(what string, v uint32) string {
 	switch {
+	case what == "EtherType" && v <= wire.EtherMaxLength:
+		return fmt.Sprintf("%d, a length", v)
 	case what == "IP version":
 		return fmt.Sprint(v >> 4)
 	case what == "VNI":
