@@ -33,6 +33,7 @@ type link struct {
 	stamped uint64 // highest echo the kernel stamped
 	drops   uint32
 	dropsAt time.Duration
+	filled  bool             // the send buffer has been full since an echo was last thrown away
 	leased  bool             // the flow label was asked of the kernel
 	large   []uint64         // echoes refused for their size; the error queue is to say what would have passed
 	mtus    []pathMTU        // what it said before the echo was known to be refused

@@ -216,9 +216,11 @@ func (r *Run) transmit(l *link) {
 			tries++
 			continue
 		}
-		if errno == syscall.ENOBUFS && l.conn.sendBufferFull() {
-			// Of a raw socket the kernel says this too, not only of a queue that throws away.
-			if !r.awaitRoom(l, ns) {
+		if full := errno == syscall.ENOBUFS && l.conn.sendBufferFull(); full || errno == syscall.ENOBUFS && l.filled {
+			// Of a raw socket the kernel says this too, not only of a queue that throws away. If the buffer has been full,
+			// it may have been, and have room now.
+			l.filled = full
+			if full && !r.awaitRoom(l, ns) {
 				return
 			}
 			continue
