@@ -243,8 +243,8 @@ const (
 	maxLevels   = 32 // of retries
 )
 
-// settled returns p with its defaults filled in.
-func (p *Pinger) settled() (Pinger, error) {
+// withDefaults returns p with its defaults filled in, or what is wrong with it.
+func (p *Pinger) withDefaults() (Pinger, error) {
 	s := *p
 	set := func(v *time.Duration, d time.Duration) {
 		if *v == 0 {

@@ -22,7 +22,7 @@ func TestNoAllocationPerEcho(t *testing.T) {
 		p := Pinger{Count: count, Window: 32, Interval: 10 * time.Millisecond, Stamps: stamps, Family: 4, Timeout: 5 * time.Second}
 		run := start(t, a, &p)
 		// The table and the queues grow to the number of echoes on their way; that is not per echo.
-		run.table.limit = 1 << 12
+		run.flight.table.limit = 1 << 12
 		var before, after runtime.MemStats
 		first := true
 		for e, err := range run.Echoes(one(b.Addr4())) {
@@ -132,7 +132,7 @@ func TestAnswerOnItsWay(t *testing.T) {
 		run.mu.Lock()
 		defer run.mu.Unlock()
 		run.feed <- b.Addr4()
-		if n := run.prepare(); n != 1 {
+		if n := run.launch(); n != 1 {
 			t.Fatalf("%d echoes to send", n)
 		}
 		if _, err := l.send.Send(l.out); err != nil {
@@ -147,14 +147,14 @@ func TestAnswerOnItsWay(t *testing.T) {
 			return !l.recv.Waiting()
 		})
 		run.expire(time.Hour)
-		if len(run.out) != 0 {
-			t.Errorf("given up: %+v", run.out[0])
+		if len(run.flight.ends) != 0 {
+			t.Errorf("given up: %+v", run.flight.ends[0])
 		}
 	}()
 	await("the answer", func() bool {
 		run.mu.Lock()
 		defer run.mu.Unlock()
-		return len(run.out) == 1 && run.out[0].Outcome == probe.Answered
+		return len(run.flight.ends) == 1 && run.flight.ends[0].Outcome == probe.Answered
 	})
 }
 
@@ -193,31 +193,31 @@ func FuzzErrorQueue(f *testing.F) {
 	f.Add(echo, []byte{}, uint32(5), true)
 	f.Add([]byte{}, cmsg.AppendTTL(nil, 4), uint32(3), false)
 	f.Fuzz(func(t *testing.T, quote, control []byte, id uint32, toTarget bool) {
-		r := &Run{p: Pinger{Timeout: time.Second}, table: newTable(1024), clock: probe.NewWaiter(), local: &interfaces{}}
+		r := &Run{flight: newFlight(Pinger{Timeout: time.Second}, sendBatch, 1024), clock: probe.NewWaiter(), local: &interfaces{}}
 		l := &link{codec: *c, conn: &Conn{zones: map[uint32]string{}}}
 		r.links[0] = l
 		for range 100 {
-			s, n, _ := r.table.add()
+			s, n, _ := r.flight.table.add()
 			s.target, s.seq = target, uint32(n)
-			r.open++
-			r.waiting++
+			r.flight.open++
+			r.flight.waiting++
 		}
 		m := &cmsg.Message{Buf: quote, N: len(quote), OOB: control, NN: len(control), Flags: unix.MSG_ERRQUEUE}
 		if toTarget {
 			m.Addr = netip.AddrPortFrom(target, 0)
 		}
 		if !r.takeStamp(l, m, moment{time.Millisecond, 1}) {
-			r.takeError(l, m)
+			r.takeError(l, m, moment{time.Millisecond, 1})
 		}
 		r.takePacket(l, m, moment{time.Millisecond, 1})
 		ended := 0
-		for n := r.table.tail; n < r.table.next; n++ {
-			if r.table.get(n).state != probe.Pending {
+		for n := r.flight.table.tail; n < r.flight.table.next; n++ {
+			if r.flight.table.get(n).state != probe.Pending {
 				ended++
 			}
 		}
-		if ended > 2 || r.open != 100-ended || len(r.out) < ended {
-			t.Fatalf("%d echoes ended by one entry, %d open, %d told", ended, r.open, len(r.out))
+		if ended > 2 || r.flight.open != 100-ended || len(r.flight.ends) < ended {
+			t.Fatalf("%d echoes ended by one entry, %d open, %d yielded", ended, r.flight.open, len(r.flight.ends))
 		}
 	})
 }

@@ -25,66 +25,76 @@ func (d *devices) wanted() cmsg.Set {
 	return cmsg.TxSched | cmsg.TxSoftware
 }
 
-// note says that the stamps of an interface were used.
-func (d *devices) note(ifindex int) {
+// trip takes the round trip of an answer by a device's stamps, if there are two and they fit into the one that the kernel
+// stamped.
+func (d *devices) trip(s *slot, e *Echo, i *cmsg.Info) {
+	if e.Source != TimeKernel || s.hard == 0 || i.Has&cmsg.RxHardware == 0 {
+		return
+	}
+	rtt, ok := hardwareTrip(s.hard, i.Hardware.UnixNano(), e.RTT)
+	if !ok {
+		return
+	}
+	e.RTT, e.Split.Network, e.Source = rtt, rtt, TimeHardware
 	if d.used == "" {
-		d.used = d.names[ifindex]
+		d.used = d.names[i.Ifindex]
 	}
 }
 
-// findHardware looks for devices that stamp, among all or at the one that the run is bound to. Only if that was asked for
-// does it turn stamping on; it is never an error that it cannot: the kernel's stamps are used instead.
-func (r *Run) findHardware() {
-	if r.p.Stamps == StampsOff {
-		return
+// findDevices looks for devices that stamp, among all or at the one that the run is bound to. Only if that was asked for
+// does it turn stamping on; it is never an error that it cannot: the kernel's stamps are used instead, which is a warning.
+func findDevices(p *Pinger) (d devices, warnings []string) {
+	if p.Stamps == StampsOff {
+		return d, nil
 	}
-	ask := r.p.Stamps == StampsHardware
+	ask := p.Stamps == StampsHardware
 	warn := func(format string, args ...any) {
 		if ask {
-			r.report.Warnings = append(r.report.Warnings, "hardware timestamps: "+fmt.Sprintf(format, args...)+"; the kernel's are used")
+			warnings = append(warnings, "hardware timestamps: "+fmt.Sprintf(format, args...)+"; the kernel's are used")
 		}
 	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		warn("%v", os.NewSyscallError("socket", err))
-		return
+		return d, warnings
 	}
 	defer unix.Close(fd)
-	interfaces, err := r.candidates()
+	interfaces, err := candidates(p.Device)
 	if err != nil {
 		warn("%v", err)
-		return
+		return d, warnings
 	}
 	var refused error
 	for _, i := range interfaces {
 		switch on, err := stamping(fd, i.Name, ask); {
 		case on:
-			if r.devices.names == nil {
-				r.devices.names = map[int]string{}
+			if d.names == nil {
+				d.names = map[int]string{}
 			}
-			r.devices.names[i.Index] = i.Name
-			r.devices.hardware = true
+			d.names[i.Index] = i.Name
+			d.hardware = true
 		case err != nil:
 			refused = fmt.Errorf("%s: %w", i.Name, err)
 		}
 	}
 	switch {
-	case r.devices.hardware:
+	case d.hardware:
 	case refused != nil:
 		warn("%v", refused)
-	case r.p.Device != "":
-		warn("%s has none", r.p.Device)
+	case p.Device != "":
+		warn("%s has none", p.Device)
 	default:
 		warn("no interface has them")
 	}
+	return d, warnings
 }
 
 // candidates returns the interfaces that echoes may leave by.
-func (r *Run) candidates() ([]net.Interface, error) {
-	if r.p.Device == "" {
+func candidates(device string) ([]net.Interface, error) {
+	if device == "" {
 		return net.Interfaces()
 	}
-	i, err := net.InterfaceByName(r.p.Device)
+	i, err := net.InterfaceByName(device)
 	if err != nil {
 		return nil, err
 	}

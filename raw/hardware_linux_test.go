@@ -69,12 +69,12 @@ func TestHardwareStamps(t *testing.T) {
 		{"the kernel's missing", 0, device, device + 1900*us, 2030 * time.Microsecond, TimeProcess, 0, 0},
 	} {
 		c := testCodec(false, EchoRequest, 56)
-		r := &Run{p: Pinger{Timeout: time.Second}, table: newTable(1024), clock: probe.NewWaiter(), devices: devices{hardware: true, names: map[int]string{7: "eth7"}}}
+		r := &Run{flight: newFlight(Pinger{Timeout: time.Second}, sendBatch, 1024), clock: probe.NewWaiter(), local: &interfaces{}, devices: devices{hardware: true, names: map[int]string{7: "eth7"}}}
 		l := &link{codec: *c, conn: &Conn{zones: map[uint32]string{}}, stamps: true}
 		r.links[0] = l
-		s, n, _ := r.table.add()
+		s, n, _ := r.flight.table.add()
 		s.target, s.seq, s.wall, s.asked = target, 1, wall, true
-		r.open, r.waiting = 1, 1
+		r.flight.open, r.flight.waiting = 1, 1
 		read := moment{2100 * time.Microsecond, wall + 2100*us}
 		// The kernel tells of its own stamp and of the device's in two messages.
 		for _, oob := range [][]byte{sendStamp(tc.software, 0, uint32(n)), sendStamp(0, tc.sent, uint32(n))} {
@@ -85,10 +85,10 @@ func TestHardwareStamps(t *testing.T) {
 		oob := append(scmTimestamping(wall+2030*us, tc.back), control(unix.SOL_IP, unix.IP_PKTINFO, info)...)
 		reply := replyTo(c, n, target)
 		r.takePacket(l, &cmsg.Message{Buf: reply, N: len(reply), OOB: oob, NN: len(oob), Addr: netip.AddrPortFrom(target, 0)}, read)
-		if len(r.out) != 1 {
-			t.Fatalf("%s: %d ends", tc.name, len(r.out))
+		if len(r.flight.ends) != 1 {
+			t.Fatalf("%s: %d ends", tc.name, len(r.flight.ends))
 		}
-		e := r.out[0]
+		e := r.flight.ends[0]
 		if e.Outcome != probe.Answered || e.RTT != tc.rtt || e.Source != tc.source || e.Split.Queue != tc.queue || e.Split.Network != tc.network {
 			t.Errorf("%s: %v by %v, %+v", tc.name, e.RTT, e.Source, e.Split)
 		}

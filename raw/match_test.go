@@ -207,15 +207,15 @@ func quoted(t testing.TB, c *codec, n uint64, target netip.Addr) []byte {
 	return b
 }
 
-func TestSettledRefuses(t *testing.T) {
+func TestWrongConfigurations(t *testing.T) {
 	for _, p := range []Pinger{{Count: -1}, {Preload: -1}, {Preload: 1 << 20}, {Window: -1}, {Interval: -1}, {Size: 70000}, {Size: -2}, {Retries: 1},
 		{Count: 1, Retries: 99}, {Backoff: 0.5}, {Family: 5}, {FlowLabel: 1 << 20}, {Options: make([]byte, 41)}, {Message: ExtendedEcho},
 		{Message: TimestampRequest, Family: 6}, {Message: TimestampRequest, Socket: PingSocket}, {Source: netip.MustParseAddr("::1"), Family: 4}} {
-		if _, err := p.settled(); err == nil {
+		if _, err := p.withDefaults(); err == nil {
 			t.Errorf("%+v was taken", p)
 		}
 	}
-	s, err := (&Pinger{}).settled()
+	s, err := (&Pinger{}).withDefaults()
 	if err != nil || s.Interval != time.Second || s.Size != 56 || s.Timeout != time.Second {
 		t.Errorf("%+v, %v", s, err)
 	}

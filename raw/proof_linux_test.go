@@ -66,7 +66,7 @@ func forge(t testing.TB, h *netlab.Host, reply func(seq uint16, request []byte) 
 	})
 }
 
-func hostUnreachable(quote []byte) []packet.Layer {
+func saysUnreachable(quote []byte) []packet.Layer {
 	return []packet.Layer{&packet.ICMPv4{Type: wire.ICMPv4Unreachable, Code: 1}, packet.Payload(slices.Clone(quote))}
 }
 
@@ -101,18 +101,18 @@ func TestProofWins(t *testing.T) {
 		onRaw  []end
 		onPing []end // nil is as on a raw socket
 	}{
-		{"an error that quotes 8 bytes", func(q []byte) [][]packet.Layer { return [][]packet.Layer{hostUnreachable(q[:28]), echoReply(q)} },
+		{"an error that quotes 8 bytes", func(q []byte) [][]packet.Layer { return [][]packet.Layer{saysUnreachable(q[:28]), echoReply(q)} },
 			[]end{unproven, revised(probe.Refused)}, nil},
-		{"an error that quotes all", func(q []byte) [][]packet.Layer { return [][]packet.Layer{hostUnreachable(q), echoReply(q)} },
+		{"an error that quotes all", func(q []byte) [][]packet.Layer { return [][]packet.Layer{saysUnreachable(q), echoReply(q)} },
 			[]end{proven, revised(probe.Refused)}, nil},
 		{"an error that quotes another cookie", func(q []byte) [][]packet.Layer {
 			other := slices.Clone(q)
 			other[28] ^= 1
-			return [][]packet.Layer{hostUnreachable(other), echoReply(q)}
+			return [][]packet.Layer{saysUnreachable(other), echoReply(q)}
 		}, []end{answered}, nil},
-		{"an error after the answer", func(q []byte) [][]packet.Layer { return [][]packet.Layer{echoReply(q), hostUnreachable(q[:28])} },
+		{"an error after the answer", func(q []byte) [][]packet.Layer { return [][]packet.Layer{echoReply(q), saysUnreachable(q[:28])} },
 			[]end{answered}, nil},
-		{"an error that quotes 8 bytes, then one that quotes all", func(q []byte) [][]packet.Layer { return [][]packet.Layer{hostUnreachable(q[:28]), hostUnreachable(q)} },
+		{"an error that quotes 8 bytes, then one that quotes all", func(q []byte) [][]packet.Layer { return [][]packet.Layer{saysUnreachable(q[:28]), saysUnreachable(q)} },
 			[]end{unproven, {outcome: probe.Refused, cause: probe.NetworkError, revised: true, was: probe.Refused}}, nil},
 		{"an error that says that the echo was too large for what it fits", func(q []byte) [][]packet.Layer {
 			return [][]packet.Layer{{&packet.ICMPv4{Type: wire.ICMPv4Unreachable, Code: 4, MTU: 84}, packet.Payload(slices.Clone(q))}, echoReply(q)}
@@ -157,7 +157,7 @@ func TestUnprovenEndIsProvisional(t *testing.T) {
 	_, a, b := netlab.Two(t)
 	quote := 28
 	forge(t, b, func(_ uint16, request []byte) [][]packet.Layer {
-		return [][]packet.Layer{hostUnreachable(request[:quote]), nil, echoReply(request)}
+		return [][]packet.Layer{saysUnreachable(request[:quote]), nil, echoReply(request)}
 	})
 	for _, retries := range []int{0, 2} {
 		p := Pinger{Count: 1, Retries: retries, Timeout: 20 * time.Second, Family: 4, Socket: RawSocket}

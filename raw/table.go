@@ -19,6 +19,11 @@ type host struct {
 	alive    bool
 }
 
+// nextDue returns when the next regular echo to h is due.
+func (h *host) nextDue(interval time.Duration) time.Duration {
+	return h.start + time.Duration(h.sent)*interval
+}
+
 // slot is one echo until it is forgotten.
 type slot struct {
 	target netip.Addr
@@ -33,10 +38,12 @@ type slot struct {
 	level  uint8 // of retry
 	state  probe.Outcome
 	cause  probe.Cause
+	over   bool // its timeout has passed
 	doubt  bool // it has ended without a proof: until its timeout the run waits for one
 	asked  bool // for timestamps
 	byCall bool // counted for the pace by its call, not by its stamp
-	over   bool // its timeout has passed
+	// tooLarge: it was not sent, and the error queue is to say what would have passed.
+	tooLarge bool
 }
 
 // table holds the echoes on their way, by number: a ring that grows to its limit.
@@ -49,6 +56,9 @@ type table struct {
 func newTable(limit uint64) table {
 	return table{ring: make([]slot, min(256, limit)), tail: 1, next: 1, limit: limit}
 }
+
+// last returns the number of the latest echo.
+func (t *table) last() uint64 { return t.next - 1 }
 
 // get returns the slot of echo n, nil if it is forgotten or unknown.
 func (t *table) get(n uint64) *slot {

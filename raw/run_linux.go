@@ -14,9 +14,8 @@ import (
 )
 
 const (
-	backlogMost = 1 << 14 // ends not yet taken by the caller before sending pauses
-	announced   = 256     // ends told to the caller at once
-	lateMost    = time.Second
+	backlogMost = 1 << 14                // ends not yet taken by the caller before sending pauses
+	announced   = 256                    // ends told to the caller at once
 	fullPause   = 200 * time.Microsecond // for the caller to take some
 )
 
@@ -34,80 +33,51 @@ func (p *Pinger) Ping(ctx context.Context, targets iter.Seq[netip.Addr]) iter.Se
 	}
 }
 
-// Run is one use of a [Pinger], its sockets open.
+// Run is one use of a [Pinger], its sockets open. It is the goroutines of the run and the order in which they work: one that
+// drives it, one that reads the targets, and for each socket one that receives, unless the first does that too. What is on
+// its way is in flight, under the lock; each socket is a link.
 type Run struct {
-	p     Pinger
-	ctx   context.Context
-	stop  context.CancelCauseFunc
-	clock *probe.Waiter
-	alarm *alarm   // with Slack
-	links [2]*link // IPv4, IPv6; nil where there is none
-	feed  chan netip.Addr
-	wake  chan struct{}
-	ready chan struct{}
+	ctx    context.Context
+	stop   context.CancelCauseFunc
+	clock  *probe.Waiter
+	alarm  *alarm   // with Slack
+	links  [2]*link // IPv4, IPv6; nil where there is none
+	inline bool     // drive also receives
+	local  *interfaces
+	feed   chan netip.Addr // targets not yet begun
+	wake   chan struct{}   // there is something to look at
+	ready  chan struct{}   // there are ends to take
 
-	schedule probe.Schedule // of Gap
-	idle     bool           // there was less to send than the schedule allows
-	inline   bool           // drive also receives
-	stamping bool           // the kernel stamps sends: what has no stamp was not sent
+	mu       sync.Mutex
+	flight   flight
+	fed      bool // all targets are known
+	finished bool
+	failed   error
 	devices  devices
-	local    *interfaces
-
-	mu        sync.Mutex
-	table     table
-	fresh     uint32       // targets begun
-	fed       bool         // all targets are known
-	urgent    queue[*host] // preloads and retries: due now
-	regular   queue[*host] // due in order
-	timeouts  [maxLevels]queue[uint64]
-	finals    [maxLevels]queue[uint64]
-	levels    int
-	waiting   int           // echoes neither ended nor overdue
-	open      int           // echoes that have not ended
-	doubts    int           // echoes that have, without a proof, before their timeout
-	contested time.Duration // until when an answer may still contradict the latest error that is proven
-	firstSend time.Duration
-	lastSend  time.Duration
-	handed    time.Duration // when the last call that sends returned
-	longest   time.Duration // round trip
-	drained   bool          // all is sent; nothing is waited for but the last timeouts
-	several   bool          // more than one host may answer an echo
-	rate      rateMeter
-	drops     []dropWindow
-	out       []Echo
-	finished  bool
-	failed    error
-	pace      probe.Pace
-	report    Report
+	socket   SocketKind
+	warnings []string
 }
 
 // Start opens the sockets, after which the process may give up its privileges. Take the echoes with [Run.Echoes] or
 // close the Run.
 func (p *Pinger) Start(ctx context.Context) (*Run, error) {
-	s, err := p.settled()
+	s, err := p.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("raw: ping: %w", err)
 	}
-	r := &Run{p: s, feed: make(chan netip.Addr, 1024), wake: make(chan struct{}, 1), ready: make(chan struct{}, 1)}
+	r := &Run{feed: make(chan netip.Addr, 1024), wake: make(chan struct{}, 1), ready: make(chan struct{}, 1)}
 	r.ctx, r.stop = context.WithCancelCause(ctx)
-	r.schedule = probe.Schedule{Interval: s.Gap, Burst: burstMost}
 	r.inline = s.Slack > 0 || s.fast()
-	r.findHardware()
 	r.local = readInterfaces()
-	if err := r.openLinks(); err != nil {
+	r.devices, r.warnings = findDevices(&s)
+	limit, err := r.openLinks(&s)
+	if err != nil {
 		r.stop(err)
 		return nil, err
 	}
-	limit := uint64(1 << 20)
-	for _, l := range r.links {
-		if l != nil {
-			limit = min(limit, l.codec.window())
-			r.report.ReadBuffer = l.conn.ReadBuffer()
-		}
-	}
-	r.table = newTable(limit)
+	r.flight = newFlight(s, sendBatch, limit)
 	_ = cmsg.AwaitStamps() // without stamps each echo says so itself
-	r.stamping = cmsg.StampsSends() == nil
+	r.flight.stamping = cmsg.StampsSends() == nil
 	r.clock = probe.NewWaiter()
 	if s.Slack > 0 {
 		if r.alarm, err = newAlarm(); err != nil {
@@ -116,6 +86,39 @@ func (p *Pinger) Start(ctx context.Context) (*Run, error) {
 		}
 	}
 	return r, nil
+}
+
+// openLinks opens a socket for each family asked for; with none asked for, one family is enough. It returns how many echoes
+// can be told apart.
+func (r *Run) openLinks(p *Pinger) (limit uint64, err error) {
+	var errs []error
+	kind := p.Socket
+	limit = 1 << 20
+	for i, family := range []int{4, 6} {
+		if p.Family != 0 && p.Family != family || family == 6 && p.Message == TimestampRequest {
+			continue
+		}
+		l, got, err := openLink(r.ctx, family, kind, linkConfig{p, !r.inline, r.devices.hardware})
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		r.links[i], r.socket = l, got
+		kind = got
+		limit = min(limit, l.codec.window())
+	}
+	if r.links[0] == nil && r.links[1] == nil {
+		return 0, errs[0]
+	}
+	return limit, nil
+}
+
+// link returns the socket of a target's family, nil if there is none.
+func (r *Run) link(target netip.Addr) *link {
+	if target.Is4() {
+		return r.links[0]
+	}
+	return r.links[1]
 }
 
 // Close closes the sockets of a Run whose echoes are not taken.
@@ -137,19 +140,13 @@ func (r *Run) Close() error {
 func (r *Run) Report() Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	report := r.report
-	report.Slipped += r.schedule.Slipped()
-	report.Sending = r.lastSend - r.firstSend
-	if report.Sending >= 100*time.Millisecond || r.table.next > 100 {
-		report.Rate = r.pace.Rate()
-	}
-	report.Gaps = Gaps{r.pace.Gaps.Quantile(.5), r.pace.Gaps.Quantile(.99), r.pace.Gaps.Max()}
+	report := r.flight.takeReport()
+	report.Socket, report.Warnings, report.Hardware, report.SendStamps = r.socket, r.warnings, r.devices.used, r.flight.stamped
 	for _, l := range r.links {
-		if l != nil && l.stamped > 0 {
-			report.SendStamps = true
+		if l != nil {
+			report.ReadBuffer = l.conn.ReadBuffer()
 		}
 	}
-	report.Hardware = r.devices.used
 	return report
 }
 
@@ -174,7 +171,7 @@ func (r *Run) Echoes(targets iter.Seq[netip.Addr]) iter.Seq2[Echo, error] {
 		var echoes []Echo
 		for range r.ready {
 			r.mu.Lock()
-			echoes, r.out = r.out, echoes[:0]
+			echoes, r.flight.ends = r.flight.ends, echoes[:0]
 			failed, finished := r.failed, r.finished
 			r.mu.Unlock()
 			for i := range echoes {
@@ -244,7 +241,7 @@ func (r *Run) announceSoon() {
 
 func (r *Run) announceFrom(least int) {
 	r.mu.Lock()
-	idle := len(r.out) < least && !r.finished && r.failed == nil
+	idle := len(r.flight.ends) < least && !r.finished && r.failed == nil
 	r.mu.Unlock()
 	if idle {
 		return
@@ -276,13 +273,13 @@ func (r *Run) drive() {
 		now := r.clock.Now()
 		r.mu.Lock()
 		r.expire(now)
-		full := len(r.out) > backlogMost
+		full := len(r.flight.ends) > backlogMost
 		n := 0
 		if r.ctx.Err() == nil && !full {
-			n = r.prepare()
+			n = r.launch()
 		}
 		done := r.ctx.Err() != nil || r.complete(now)
-		next := r.next(now)
+		next := r.flight.next(now, len(r.feed) > 0)
 		r.mu.Unlock()
 		if n > 0 {
 			r.transmitAll()
@@ -299,6 +296,67 @@ func (r *Run) drive() {
 		}
 		// When ctx ends, the next turn finds that.
 		r.wait(next)
+	}
+}
+
+// complete tells whether all is sent and nothing is waited for.
+func (r *Run) complete(now time.Duration) bool {
+	if !r.fed || !r.flight.nothingToSend(len(r.feed) > 0) {
+		return false
+	}
+	if !r.flight.drained {
+		r.flight.drained = true
+		r.expire(now) // what is waited for no longer than there is something to send
+	}
+	return r.flight.complete(now)
+}
+
+// expire deals with what has timed out at now.
+func (r *Run) expire(now time.Duration) {
+	if overdue, final := r.flight.expiring(now); overdue || final {
+		until := r.heardUntil(now)
+		if final {
+			r.readDrops(until)
+		}
+		r.flight.expire(until)
+	}
+	r.flight.forget(now, false)
+}
+
+// heardUntil returns the time up to which everything that arrived has been taken in. An echo whose timeout passed after
+// that may have its answer waiting here, or read from the socket by a goroutine that was stopped on its way to takeIn.
+func (r *Run) heardUntil(now time.Duration) time.Duration {
+	until := now
+	for _, l := range r.links {
+		// A socket that nothing was sent on holds no answer. What strangers sent to it before it had its filter may stay.
+		if l != nil && l.used && (l.queued() > 0 || !r.inline && !l.recv.Waiting()) {
+			until = min(until, l.emptied)
+		}
+	}
+	return until
+}
+
+// readDrops asks the sockets how many packets they lost since they were last asked.
+func (r *Run) readDrops(now time.Duration) {
+	for _, l := range r.links {
+		if l == nil {
+			continue
+		}
+		if total, err := l.conn.Drops(); err == nil {
+			r.dropped(l, total, now)
+		}
+	}
+	r.flight.losses.prune(r.flight.table.get(r.flight.table.tail))
+}
+
+// dropped takes in how many packets a socket has dropped in all.
+func (r *Run) dropped(l *link, total uint32, now time.Duration) {
+	switch n, since, damaged := l.dropped(total, r.flight.p.Size, now); {
+	case n == 0:
+	case damaged:
+		r.flight.report.Damaged += uint64(n)
+	default:
+		r.flight.lost(n, since, now)
 	}
 }
 
@@ -323,18 +381,11 @@ func (p *Pinger) fast() bool {
 	return p.Gap < slow && (p.Window == 0 && p.Count == 1 || p.Window >= sendBatch)
 }
 
-// finish yields what is still on its way as Pending.
+// finish yields what is still on its way.
 func (r *Run) finish() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for n := r.table.tail; n < r.table.next; n++ {
-		if s := r.table.get(n); s.state == probe.Pending && s.seq > 0 {
-			e := r.echo(n, s)
-			s.state = probe.Lost
-			r.closeSlot(s, &e)
-			r.out = append(r.out, e)
-		}
-	}
+	r.flight.stop()
 	r.finished = true
 	r.signal()
 }

@@ -13,14 +13,14 @@ import (
 	"sockwire/raw/cmsg"
 )
 
-// tune sets the socket options of a Pinger that Config has no word for.
-func tune(c *Conn, p *Pinger) error {
+// setPingOptions sets the socket options of a Pinger that Config has no word for.
+func setPingOptions(c *Conn, p *Pinger) error {
 	var err error
-	ctl := c.rc.Control(func(fd uintptr) { err = tuneSocket(int(fd), c.family, p) })
+	ctl := c.rc.Control(func(fd uintptr) { err = setSocketOptions(int(fd), c.family, p) })
 	return errors.Join(ctl, err)
 }
 
-func tuneSocket(fd, family int, p *Pinger) error {
+func setSocketOptions(fd, family int, p *Pinger) error {
 	level, discover := unix.SOL_IP, unix.IP_MTU_DISCOVER
 	loopLevel, loop := unix.SOL_IP, unix.IP_MULTICAST_LOOP
 	if family == 6 {
