@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -155,9 +156,10 @@ func TestProofWins(t *testing.T) {
 // given up until its timeout. Of one that is proven, the run is over at once.
 func TestUnprovenEndIsProvisional(t *testing.T) {
 	_, a, b := netlab.Two(t)
-	quote := 28
+	var quote atomic.Int32
+	quote.Store(28)
 	forge(t, b, func(_ uint16, request []byte) [][]packet.Layer {
-		return [][]packet.Layer{saysUnreachable(request[:quote]), nil, echoReply(request)}
+		return [][]packet.Layer{saysUnreachable(request[:quote.Load()]), nil, echoReply(request)}
 	})
 	for _, retries := range []int{0, 2} {
 		p := Pinger{Count: 1, Retries: retries, Timeout: 20 * time.Second, Family: 4, Socket: RawSocket}
@@ -167,7 +169,7 @@ func TestUnprovenEndIsProvisional(t *testing.T) {
 			t.Errorf("retries %d: %+v", retries, echoes)
 		}
 	}
-	quote = 84
+	quote.Store(84)
 	begun := time.Now()
 	p := Pinger{Count: 1, Timeout: 20 * time.Second, Family: 4, Socket: RawSocket}
 	if echoes, _ := ping(t, a, &p, one(b.Addr4())); len(echoes) != 1 || echoes[0].Outcome != probe.Refused || echoes[0].Unproven {
@@ -371,7 +373,7 @@ func TestUnknownErrorSix(t *testing.T) {
 	_, a, b := netlab.Two(t)
 	allowPing(t, a)
 	const unassigned = 5
-	var c *Conn
+	c := open(t, b, ICMPv6, nil)
 	answerEchoes(t, b, func(request []byte, m Meta) []packet.Layer {
 		message, err := packet.Append(nil, &packet.ICMPv6{Type: unassigned}, packet.Payload(slices.Clone(request)))
 		if err == nil {
@@ -382,7 +384,6 @@ func TestUnknownErrorSix(t *testing.T) {
 		}
 		return nil
 	})
-	c = open(t, b, ICMPv6, nil)
 	sockets(t, func(t *testing.T, kind SocketKind) {
 		echoes, _ := ping(t, a, &Pinger{Count: 3, Interval: time.Millisecond, Timeout: 200 * time.Millisecond, Socket: kind}, one(b.Addr6()))
 		if len(echoes) != 3 {
