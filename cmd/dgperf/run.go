@@ -88,11 +88,11 @@ func measure(ctx context.Context, env *cli.Env, o *options) error {
 	}
 	result, err := perf.Run(ctx, cfg)
 	if result == nil {
-		return explain(ctx, err)
+		return explain(nothingYet(ctx, err))
 	}
 	show.result(result)
 	if err != nil {
-		return explain(ctx, err)
+		return explain(err)
 	}
 	if show.arrived == 0 {
 		return fmt.Errorf("nothing arrived: %w", cli.ErrNo)
@@ -103,12 +103,20 @@ func measure(ctx context.Context, env *cli.Env, o *options) error {
 	return nil
 }
 
+// nothingYet says of a run without a result that it was interrupted, if it was.
+func nothingYet(ctx context.Context, err error) error {
+	if cli.Interrupted(ctx) {
+		return fmt.Errorf("interrupted before the server answered: %w", cli.ErrNo)
+	}
+	return err
+}
+
 // explain makes what the network said an answer of exit status 1.
-func explain(ctx context.Context, err error) error {
+func explain(err error) error {
 	var told *dgram.NetworkError
 	switch {
-	case ctx.Err() != nil && cli.Interrupted(ctx):
-		return fmt.Errorf("interrupted before the server answered: %w", cli.ErrNo)
+	case errors.Is(err, cli.ErrNo):
+		return err
 	case errors.Is(err, perf.ErrServerGone), errors.Is(err, perf.ErrContradiction):
 		return fmt.Errorf("%w: %w", err, cli.ErrNo)
 	case errors.As(err, &told), errors.Is(err, os.ErrDeadlineExceeded):
@@ -124,7 +132,7 @@ func searchMTU(ctx context.Context, env *cli.Env, o *options) error {
 	}
 	r, err := perf.SearchMTU(ctx, perf.Config{Network: o.address.Network, Target: o.address.Text, Socket: o.config, Timeout: o.timeout})
 	if err != nil && (r == nil || r.MTU == 0) {
-		return explain(ctx, err)
+		return explain(nothingYet(ctx, err))
 	}
 	if o.json {
 		hop := ""
@@ -134,7 +142,7 @@ func searchMTU(ctx context.Context, env *cli.Env, o *options) error {
 		if written := env.Stdout.JSON(mtuRecord{"mtu", r.MTU, r.Payload, r.Probes, hop, r.HopMTU}); err == nil {
 			return written
 		}
-		return explain(ctx, err)
+		return explain(err)
 	}
 	atLeast := ""
 	if err != nil {
@@ -145,7 +153,7 @@ func searchMTU(ctx context.Context, env *cli.Env, o *options) error {
 		env.Stdout.Printf("%v says that its next hop takes %d\n", r.Hop, r.HopMTU)
 	}
 	if err != nil {
-		return explain(ctx, err)
+		return explain(err)
 	}
 	return nil
 }
@@ -162,7 +170,7 @@ type mtuRecord struct {
 func iperf2(ctx context.Context, env *cli.Env, o *options) error {
 	r, err := perf.RunIperf2(ctx, perf.Config{Network: o.address.Network, Target: o.address.Text, Socket: o.config, Up: &o.load})
 	if err != nil {
-		return explain(ctx, err)
+		return explain(err)
 	}
 	if o.json {
 		return env.Stdout.JSON(iperfRecord{"iperf2", r.Sent, r.Bytes, r.Elapsed.Nanoseconds(), r.Reported.Datagrams, r.Reported.Lost, r.Reported.OutOfOrder,

@@ -155,29 +155,48 @@ func TestOneLostReplyIsNotTheEnd(t *testing.T) {
 	}
 }
 
-// Told to stop, a run has its accounts, whatever it was doing; a request that is on its way is not lost.
+// Told to stop, a run has its accounts, whatever it was doing: the server's stream ends too, and a request that is on its way is
+// not lost.
 func TestToldToStop(t *testing.T) {
 	s, _ := server(t, nil)
 	far := impair.Config{Delay: 300 * time.Millisecond}
-	m := through(t, s.Addr().String(), relay.Config{Forward: far, Backward: far})
+	target := through(t, s.Addr().String(), relay.Config{Forward: far, Backward: far})
+	long := &Load{Rate: 500, Duration: time.Hour}
+	var wg sync.WaitGroup
+	for name, cfg := range map[string]Config{
+		"one at a time": {Requests: &Load{Duration: time.Hour}}, "requests apace": {Requests: long}, "up": {Up: long}, "down": {Down: long}, "both": {Up: long, Down: long},
+	} {
+		wg.Go(func() {
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			var up, down, replies uint64
+			cfg.Target, cfg.Interval = target, 50*time.Millisecond
+			cfg.Progress = func(i Interval) {
+				up, down, replies = up+i.Up.Unique, down+i.Down.Unique, replies+i.Replies
+				if (cfg.Up == nil || up > 0) && (cfg.Down == nil || down > 0) && (cfg.Requests == nil || replies > 0) {
+					stop()
+				}
+			}
+			r, err := Run(ctx, cfg)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				return
+			}
+			f := r.Flows[0]
+			if f.Reply != nil {
+				f.Up = &f.Reply.Direction
+			}
+			for _, d := range []*Direction{f.Up, f.Down} {
+				if d != nil && (d.Unique == 0 || d.Lost != 0 || !d.Known) {
+					t.Errorf("%s: %+v", name, d)
+				}
+			}
+		})
+	}
+	wg.Wait()
 	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	replies := 0
-	cfg := Config{Target: m, Requests: &Load{Duration: time.Hour}, Interval: 50 * time.Millisecond, Progress: func(i Interval) {
-		if replies += int(i.Replies); replies > 0 {
-			stop()
-		}
-	}}
-	r, err := Run(ctx, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p := r.Flows[0].Reply; p.Unique == 0 || p.Lost != 0 {
-		t.Errorf("%+v", p.Direction)
-	}
-	ctx, stop = context.WithCancel(t.Context())
 	stop()
-	if _, err := Run(ctx, cfg); !errors.Is(err, context.Canceled) {
+	if _, err := Run(ctx, Config{Target: target, Up: long}); !errors.Is(err, context.Canceled) {
 		t.Errorf("before anything was sent: %v", err)
 	}
 }

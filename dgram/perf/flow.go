@@ -81,7 +81,7 @@ func (f *flow) run(ctx context.Context) {
 		f.fail(err)
 	}
 	if !f.lost() {
-		f.settle()
+		f.settle(ctx.Err() != nil)
 	}
 	_ = f.conn.SetReadDeadline(time.Unix(1, 0))
 	<-receiving
@@ -292,9 +292,14 @@ func (f *flow) judge() {
 	}
 }
 
-// settle tells the server how many were sent and waits for final accounts of both directions.
-func (f *flow) settle() {
-	finish, err := control(header{kind: kindFinish, session: f.session, seq: f.up.sent.Load()}, nil, controlSize)
+// settle tells the server how many were sent, and to stop if the run was ended early, and waits for final accounts of both
+// directions.
+func (f *flow) settle(early bool) {
+	h := header{kind: kindFinish, session: f.session, seq: f.up.sent.Load()}
+	if early {
+		h.flags = flagStop
+	}
+	finish, err := control(h, nil, controlSize)
 	if err != nil {
 		return
 	}

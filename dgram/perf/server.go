@@ -325,10 +325,11 @@ type session struct {
 	params  Params
 	account *account
 
-	reverse *sender
-	cancel  context.CancelFunc
-	sending sync.WaitGroup
-	heard   time.Time
+	reverse     *sender
+	stopReverse context.CancelFunc
+	cancel      context.CancelFunc
+	sending     sync.WaitGroup
+	heard       time.Time
 	// lastHeard is heard for others, in nanoseconds since 1970, to the last batch.
 	lastHeard atomic.Int64
 	served    uint64
@@ -437,6 +438,9 @@ func (n *session) handle(ctx context.Context, d *dgram.Datagram) bool {
 		n.report(d, &h, false)
 	case kindFinish:
 		n.account.ledger.Tell(h.seq)
+		if h.flags&flagStop != 0 && n.reverse != nil {
+			n.stopReverse()
+		}
 		n.report(d, &h, n.account.quiet(d.Time))
 	case kindProbe:
 		n.control(d, header{kind: kindProbed, session: n.id, seq: h.seq, due: int64(len(d.Payload))}, nil)
@@ -519,8 +523,11 @@ func (n *session) answer() {
 func (n *session) startReverse(ctx context.Context) {
 	n.reverse = newSender(n.conn, n.id, kindData, *n.params.Reverse, false)
 	n.reverse.limit = n.server.cfg.MaxRate
+	sending, stop := context.WithCancel(ctx)
+	n.stopReverse = stop
 	n.sending.Go(func() {
-		_ = n.reverse.run(ctx)
+		defer stop()
+		_ = n.reverse.run(sending)
 		for ctx.Err() == nil { // until the client says goodbye
 			_ = n.reverse.sendMark(flagFinal, time.Now())
 			select {

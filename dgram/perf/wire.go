@@ -45,9 +45,10 @@ const (
 	kinds
 )
 
-// Flags of a mark.
+// Flags of a mark, and of a finish.
 const (
 	flagFinal  = 1 // nothing more will be sent
+	flagStop   = 8 // from a client, on a finish: stop your stream, the run was ended early
 	flagTrains = 4 // datagrams were handed to the kernel in trains
 	flagSingly = 2 // from a client: your trains are mangled on the way, send datagrams one by one
 )
