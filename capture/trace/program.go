@@ -45,6 +45,12 @@ type Engine interface {
 	// Heard returns until when all calls that have ended are among the events that were yielded: where the program makes them
 	// faster than they are read, that is some time ago. It may be called beside Events.
 	Heard() time.Duration
+	// Rights are the capabilities that this process needs while the program runs, capabilities(7).
+	Rights() []int
+	// Stops tells whether the program waits for this process at each call that is recorded.
+	Stops() bool
+	// Close gives back what the engine has taken when Events was not called; Events does so by itself.
+	Close()
 }
 
 // Error is why a program cannot be traced, with what to do about it.

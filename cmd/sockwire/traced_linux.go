@@ -2,24 +2,21 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net"
-	"net/netip"
+	"math"
 	"os"
-	"runtime"
-	"slices"
-	"sync/atomic"
+	"strings"
+	"syscall"
+	"time"
 	"unsafe"
 
-	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
-	"sockwire/capture"
-	"sockwire/capture/filter"
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/follow"
 	"sockwire/capture/trace/show"
 	"sockwire/cmd/internal/cli"
-	"sockwire/raw/cmsg"
 	"sockwire/raw/netlab"
 )
 
@@ -40,56 +37,81 @@ func traceProgram(ctx context.Context, env *cli.Env, o options, args []string) (
 			return 0, err
 		}
 	}
-	r := &tracing{env: env, o: o, clock: trace.NewClock(), ifname: capture.Any, actors: map[string]bool{}}
-	if o.trace.isolate {
-		r.ifname = "lo"
-	}
-	if r.tracer, err = r.prepare(args); err != nil {
+	r := &tracing{env: env, o: o, actors: map[string]bool{}}
+	if r.session, err = r.begin(ctx, args); err != nil {
 		return 0, err
 	}
+	r.explain()
 	if err := r.open(); err != nil {
-		return 0, err
-	}
-	if err := r.capture(ctx); err != nil {
 		return 0, cli.Join(err, r.close())
 	}
-	if r.save, err = r.o.packetFile(r.live); err != nil {
+	if r.save, err = o.packetFile(r.session); err != nil {
 		return 0, cli.Join(err, r.close())
 	}
 	go r.giveUp()
 	err = r.run(ctx)
-	return r.tracer.Status().ExitCode(), cli.Join(err, r.close())
+	return r.session.Engine().Status().ExitCode(), cli.Join(err, r.close())
 }
 
 // tracing is one trace on its way from the program to the reader.
 type tracing struct {
-	env    *cli.Env
-	o      options
-	clock  *trace.Clock
-	tracer trace.Engine
-	in     inbox
-	ifname string
-	host   string
+	env     *cli.Env
+	o       options
+	session *follow.Session
 
-	live    *capture.Live
-	packets counted // of them
-	lost    atomic.Uint64
-	ours    int // the first of them were sent to make the capture ready
-
-	matcher trace.Matcher
-	window  trace.Window
-	held    int         // bytes of data in the window
 	written show.Live   // which records were
-	totals  show.Totals // of what the window has forgotten
+	totals  show.Totals // of what is forgotten
 	script  show.Script // the same, for -o FILE.pkt
-	forced  int         // calls and packets that it had to forget too early
-	unknown int         // packets it has forgotten that carried bytes of unknown calls
 	actors  map[string]bool
 	lookups lookups
 
 	file *os.File
 	out  *cli.Output
 	save *packetFile // nil without -w
+}
+
+// begin makes the session that the flags ask for.
+func (r *tracing) begin(ctx context.Context, args []string) (*follow.Session, error) {
+	t := &r.o.trace
+	c := &follow.Config{Engine: t.engine, Data: t.kept(), Wait: t.wait, Frames: r.o.file != "", Rare: !r.shown()}
+	if t.engine == "auto" {
+		c.Engine = follow.Auto
+	}
+	if t.isolate {
+		c.Interface = "lo"
+		if t.engine == "ebpf" {
+			r.env.Warnf("tracing with ptrace: the kernel takes no programs from the namespaces of --isolate")
+		}
+		c.Engine = follow.PTrace
+	}
+	if t.pid != 0 {
+		return follow.Attach(ctx, t.pid, c)
+	}
+	program, err := started(args)
+	if err != nil {
+		return nil, err
+	}
+	return follow.Start(ctx, program, c)
+}
+
+// explain says what the session could not have.
+func (r *tracing) explain() {
+	if err := r.session.Fallback(); err != nil {
+		why := err.Error()
+		var refused *trace.Error
+		if errors.As(err, &refused) {
+			why += ": " + refused.Remedy
+		}
+		r.env.Warnf("tracing with ptrace: %s", why)
+	}
+	if err := r.session.Blind(); err != nil {
+		r.env.Warnf("only calls are shown, packets are not: %v", err)
+		hint := "capturing needs cap_net_raw; without it, --isolate runs the program in a network of its own"
+		if r.o.trace.pid != 0 {
+			hint = "capturing needs cap_net_raw, and cap_sys_admin for a process in another network namespace"
+		}
+		fmt.Fprintf(r.env.Stderr, "%s: hint: %s\n", r.env.Name, hint)
+	}
 }
 
 // open makes where the timeline goes.
@@ -111,117 +133,10 @@ func (r *tracing) open() error {
 	return nil
 }
 
-// capture begins to read packets in the program's network namespace, if that is allowed. It takes milliseconds: a
-// signal that comes meanwhile ends the trace as any other.
-func (r *tracing) capture(ctx context.Context) error {
-	err := r.inNamespace(func() (err error) {
-		c := &capture.Config{Buffer: 64 << 20}
-		if r.o.file == "" {
-			if c.Filter, err = shortTCP(r.ifname); err != nil {
-				return err
-			}
-		}
-		if r.live, err = capture.Open(context.WithoutCancel(ctx), r.ifname, c); err != nil {
-			return err
-		}
-		r.in.add(&trace.Host{Name: r.host, Addrs: addresses(), Captured: true}, nil)
-		if err := cmsg.AwaitStamps(); err != nil {
-			return err
-		}
-		s, err := r.live.Stats()
-		r.ours = int(s.Received)
-		return err
-	})
-	switch {
-	case r.live == nil:
-		r.env.Warnf("only calls are shown, packets are not: %v", err)
-		hint := "capturing needs cap_net_raw; without it, --isolate runs the program in a network of its own"
-		if r.o.trace.pid != 0 {
-			hint = "capturing needs cap_net_raw, and cap_sys_admin for a process in another network namespace"
-		}
-		fmt.Fprintf(r.env.Stderr, "%s: hint: %s\n", r.env.Name, hint)
-		r.in.add(&trace.Host{Name: r.host, Addrs: addresses()}, nil)
-		return nil
-	case err != nil:
-		return err
-	}
-	return nil
-}
-
-// shortTCP is a filter that takes all packets whole, but of those of TCP only what a timeline needs: super-packets of 64
-// KiB would fill the kernel's buffer before they are read.
-func shortTCP(ifname string) ([]bpf.RawInstruction, error) {
-	link, err := capture.LinkOf(ifname)
-	if err != nil {
-		return nil, err
-	}
-	tcp, err := filter.Parse("tcp")
-	if err != nil {
-		return nil, err
-	}
-	p, err := tcp.Compile(link, &filter.Options{Live: true, Snaplen: keptSegment})
-	if err != nil {
-		return nil, err
-	}
-	program := slices.Clone(p.Raw())
-	for i, in := range program {
-		if in == (bpf.RawInstruction{Op: unix.BPF_RET | unix.BPF_K}) { // what is not TCP
-			program[i].K = filter.DefaultSnaplen
-		}
-	}
-	return program, nil
-}
-
-// inNamespace runs fn in the network namespace of the process to attach to.
-func (r *tracing) inNamespace(fn func() error) error {
-	if r.o.trace.pid == 0 {
-		return fn()
-	}
-	path := fmt.Sprintf("/proc/%d/ns/net", r.o.trace.pid)
-	theirs, err := os.Readlink(path)
-	ours, ourErr := os.Readlink("/proc/self/ns/net")
-	if err != nil || ourErr != nil || theirs == ours {
-		return fn() // whether the process can be traced at all is for the tracer to say
-	}
-	done := make(chan error, 1)
-	go func() {
-		// The thread is in another namespace for good, and ends with this function: it stays locked.
-		runtime.LockOSThread()
-		ns, err := os.Open(path)
-		if err == nil {
-			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
-			ns.Close()
-		}
-		if err != nil {
-			done <- fmt.Errorf("enter the network namespace of process %d: %w", r.o.trace.pid, err)
-			return
-		}
-		done <- fn()
-	}()
-	return <-done
-}
-
-// addresses are those of this network namespace.
-func addresses() []netip.Addr {
-	var all []netip.Addr
-	found, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil
-	}
-	for _, a := range found {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			all = append(all, p.Addr().Unmap())
-		}
-	}
-	return all
-}
-
 // close flushes and closes.
 func (r *tracing) close() error {
 	err := r.save.close()
-	if r.live != nil {
-		err = cli.Join(err, r.live.Close())
-	}
+	err = cli.Join(err, r.session.Close())
 	if r.out != nil {
 		err = cli.Join(err, r.out.Flush())
 	}
@@ -229,6 +144,132 @@ func (r *tracing) close() error {
 		err = cli.Join(err, r.file.Close())
 	}
 	return err
+}
+
+// run traces to the end and writes what was seen, as it comes and then the rest. What cannot be written is told at the end: the
+// program goes on.
+func (r *tracing) run(ctx context.Context) (err error) {
+	traced := ctx
+	if r.o.trace.pid == 0 {
+		traced = context.WithoutCancel(ctx)
+		stop := context.AfterFunc(ctx, func() { r.pass(ctx) })
+		defer stop()
+	}
+	for step, failed := range r.session.Steps(traced) {
+		err = cli.Join(err, failed)
+		switch {
+		case step.Note != nil:
+			r.env.Warnf("%s", step.Note.Text)
+		case step.Gone != nil:
+			r.written.Forget(step.Gone)
+			r.save.forget(step.Gone)
+			r.count(r.o.trace.filter(step.Gone))
+		case step.Last:
+			err = cli.Join(err, r.finish(step.Timeline))
+		case step.Timeline != nil:
+			err = cli.Join(err, r.write(step.Timeline, step.Until), r.save.write(r.o.trace.filter(step.Timeline), step.Settled))
+		}
+	}
+	return err
+}
+
+// pass hands the signal that was to end this command to the program, unless the terminal has done so.
+func (r *tracing) pass(ctx context.Context) {
+	signal := syscall.SIGTERM
+	if i := (*cli.Interruption)(nil); errors.As(context.Cause(ctx), &i) {
+		signal = i.Signal.(syscall.Signal)
+	}
+	if signal == syscall.SIGINT && (cli.IsTerminal(os.Stdin) || cli.IsTerminal(os.Stderr)) {
+		return
+	}
+	_ = r.session.Engine().Signal(signal) // it may have ended just now
+}
+
+// shown tells whether records are written while the program runs.
+func (r *tracing) shown() bool { return !r.o.trace.summary && !r.o.trace.script() }
+
+// count takes calls and packets into what is written at the end.
+func (r *tracing) count(t *trace.Timeline) {
+	r.totals.Add(t)
+	if r.o.trace.script() {
+		r.script.Add(t)
+	}
+}
+
+// writeScript writes the packetdrill script of the socket that was asked for, or of the first.
+func (r *tracing) writeScript() error {
+	name := ""
+	if len(r.o.trace.sockets) > 0 {
+		name = r.o.trace.sockets[0]
+	}
+	b, err := r.script.Append(nil, name)
+	if err != nil {
+		return cli.WithHint(err, "a script shows one TCP or UDP socket; --socket says which")
+	}
+	_, err = r.out.Write(b)
+	return err
+}
+
+// write writes what happened up to a time.
+func (r *tracing) write(all *trace.Timeline, until time.Duration) error {
+	for _, c := range all.Calls {
+		r.actors[c.Actor] = true
+	}
+	t := r.o.trace.filter(all)
+	switch {
+	case !r.shown():
+		return nil
+	case r.o.json:
+		for _, record := range r.written.Records(t, until, r.session.Clock().Start()) {
+			if err := r.out.JSON(record); err != nil {
+				return err
+			}
+		}
+		return r.out.Flush()
+	}
+	t = r.lookups.leaveOut(&r.o.trace, t, until)
+	b := r.written.Append(nil, t, until, show.Options{Color: r.env.Color, Actors: len(r.actors) > 1, Data: r.o.trace.data, Columns: r.o.width(r.out.Unwrapped()), Width: lineWidth(r.out)})
+	if err := r.out.Text(b); err != nil {
+		return err
+	}
+	return r.out.Flush()
+}
+
+// finish writes the rest.
+func (r *tracing) finish(all *trace.Timeline) error {
+	s := r.session
+	captured, lost, forced := s.Live() != nil, s.Lost(), s.Forced()
+	// A process that ran before has connections of which the beginning was not seen.
+	if captured && lost == 0 && forced == 0 && r.o.trace.pid == 0 {
+		if fault := all.Check(); fault != nil {
+			r.env.Warnf("this timeline does not add up: %s", strings.ReplaceAll(fault.Error(), "\n", "; "))
+		}
+		if s.Unknown() > 0 {
+			r.env.Warnf("this timeline does not add up: %d packets carry bytes of calls that are not known", s.Unknown())
+		}
+	}
+	err := r.write(all, math.MaxInt64)
+	if note := r.lookups.note(); note != "" && r.shown() && !r.o.json {
+		err = cli.Join(err, r.out.Text([]byte(note)))
+	}
+	t := r.o.trace.filter(all)
+	r.count(t)
+	sum := r.totals.Summary()
+	switch {
+	case r.o.trace.script():
+		err = cli.Join(err, r.writeScript())
+	case r.o.json:
+		err = cli.Join(err, r.out.JSON(traceSummary{"summary", r.totals.Calls, r.totals.Packets, captured, lost, forced, s.Engine().Status().ExitCode(), sum}))
+	case r.o.trace.summary:
+		err = cli.Join(err, r.out.Text(sum.AppendText(nil)))
+	}
+	if lost > 0 {
+		r.env.Warnf("the capture missed %d packets: bytes of calls may be shown without their packets", lost)
+	}
+	if forced > 0 {
+		r.env.Warnf("%d calls and packets were forgotten while later ones could still belong to them: what says unknown may be theirs", forced)
+	}
+	return cli.Join(err, r.save.write(t, math.MaxInt64))
 }
 
 // prepareLoopback gives the loopback interface of this namespace an MTU, and takes segmentation offload off,

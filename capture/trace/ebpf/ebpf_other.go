@@ -30,6 +30,12 @@ func (t *Tracer) Attach(int) error { return errUnsupported }
 // Running returns nil.
 func (t *Tracer) Running() <-chan struct{} { return nil }
 
+// Rights returns none.
+func (t *Tracer) Rights() []int { return nil }
+
+// Stops returns false.
+func (t *Tracer) Stops() bool { return false }
+
 // Heard returns 0.
 func (t *Tracer) Heard() time.Duration { return 0 }
 

@@ -221,6 +221,12 @@ func (t *Tracer) begin(at time.Duration) {
 	})
 }
 
+// Rights are to signal the program.
+func (t *Tracer) Rights() []int { return []int{unix.CAP_KILL} }
+
+// Stops is false: the kernel records what the program does.
+func (t *Tracer) Stops() bool { return false }
+
 // Heard returns until when all records have been read and their events yielded: where the program makes them faster
 // than they are read, that is some time ago. It may be called beside Events.
 func (t *Tracer) Heard() time.Duration { return time.Duration(t.heard.Load()) }

@@ -30,8 +30,17 @@ func Attach(int, *Config) (*Tracer, error) { return nil, errUnsupported }
 // Running returns nil.
 func (t *Tracer) Running() <-chan struct{} { return nil }
 
+// Rights returns none.
+func (t *Tracer) Rights() []int { return nil }
+
+// Stops returns false.
+func (t *Tracer) Stops() bool { return false }
+
 // Heard returns 0.
 func (t *Tracer) Heard() time.Duration { return 0 }
+
+// Close does nothing.
+func (t *Tracer) Close() {}
 
 // Events yields an error.
 func (t *Tracer) Events(context.Context) iter.Seq2[trace.Event, error] {

@@ -180,6 +180,15 @@ func (t *Tracer) begin() {
 // Heard is always up to now: a call that is recorded waits until that is done.
 func (t *Tracer) Heard() time.Duration { return math.MaxInt64 }
 
+// Rights are to signal the program, and to look into one that has rights itself.
+func (t *Tracer) Rights() []int { return []int{unix.CAP_KILL, unix.CAP_SYS_PTRACE} }
+
+// Stops is true.
+func (t *Tracer) Stops() bool { return true }
+
+// Close has nothing to do.
+func (t *Tracer) Close() {}
+
 // Signal sends a signal to the first process.
 func (t *Tracer) Signal(s os.Signal) error {
 	t.mu.Lock()
