@@ -94,6 +94,7 @@ type Exchange struct {
 	Replies, Errors, Extra, Alike uint64
 
 	cookie *Cookie
+	room   [levels]Header // of the packet that passed
 
 	mu       sync.Mutex
 	handed   sync.Cond // a system call that hands packets over has returned
@@ -350,14 +351,15 @@ func (x *Exchange) look(r *Received) (a Answer, ok bool) {
 		}
 		return x.lookByCookie(a, p)
 	}
+	headers := parseLevels(p, &x.room)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if r.Leaving || x.Plan.Route.Loopback { // on the loopback device what leaves is what comes
-		if _, ok := x.match(p, r.Time, true); ok || r.Leaving {
+		if _, ok := x.match(headers, r.Time, true); ok || r.Leaving {
 			return a, false
 		}
 	}
-	found, ok := x.match(p, r.Time, false)
+	found, ok := x.match(headers, r.Time, false)
 	if !ok {
 		return a, false
 	}
@@ -367,16 +369,16 @@ func (x *Exchange) look(r *Received) (a Answer, ok bool) {
 	a.Number, a.RTT, a.Role, a.Alike, a.Sent = probe.Number, r.Time.Sub(probe.Sent), found.role, found.alike, sent
 	a.Probed, a.Port, a.Extra = probe.Header.Dst, sent.DstPort, probe.Replies+probe.Errors > 1
 	x.answered[probe.Number] = true
-	x.explain(&a, p, found.role)
+	x.explain(&a, &headers[len(headers)-1], found.role)
 	x.tally(&a)
 	return a, true
 }
 
 // match asks the matcher, when the system call has returned that may have handed over what the packet answers. The caller
 // holds the lock.
-func (x *Exchange) match(p []byte, at time.Time, leaving bool) (match, bool) {
+func (x *Exchange) match(headers []Header, at time.Time, leaving bool) (match, bool) {
 	for {
-		found, ok := x.matcher.match(p, at, leaving)
+		found, ok := x.matcher.match(headers, at, leaving)
 		if !ok || !found.early {
 			return found, ok
 		}
@@ -388,12 +390,17 @@ func (x *Exchange) match(p []byte, at time.Time, leaving bool) (match, bool) {
 }
 
 func (x *Exchange) lookByCookie(a Answer, p []byte) (Answer, bool) {
-	probed, role, ok := x.cookie.Check(p)
+	headers := parseLevels(p, &x.room)
+	if len(headers) == 0 {
+		return a, false
+	}
+	h := &headers[len(headers)-1]
+	probed, role, ok := x.cookie.check(h)
 	if !ok {
 		return a, false
 	}
 	a.Probed, a.Port, a.Role = probed.Addr(), probed.Port(), role
-	x.explain(&a, p, role)
+	x.explain(&a, h, role)
 	x.mu.Lock()
 	x.tally(&a)
 	x.mu.Unlock()
@@ -446,13 +453,7 @@ func (x *Exchange) Verdicts() map[Verdict]int {
 }
 
 // explain says who sent an answer and what it means.
-func (x *Exchange) explain(a *Answer, p []byte, role Role) {
-	var room [levels]Header
-	headers := parseLevels(p, &room)
-	if len(headers) == 0 {
-		return
-	}
-	h := &headers[len(headers)-1]
+func (x *Exchange) explain(a *Answer, h *Header, role Role) {
 	a.From = h.Src
 	sent := a.Sent
 	if role == ICMPError {
@@ -489,10 +490,10 @@ func (x *Exchange) leaving(packets [][]byte, numbers []uint64, at time.Time) {
 			p = p[NetworkPart(p):]
 		}
 		place := -1
-		if h, ok := ParseHeader(p); ok && len(x.matcher.Probes) < MaxTracked {
-			anyone := x.Plan.toMany(&h)
+		if headers := parseLevels(p, &x.matcher.room); len(headers) > 0 && len(x.matcher.Probes) < MaxTracked {
+			anyone := x.Plan.toMany(&headers[0])
 			x.group = x.group || anyone
-			place = x.matcher.add(numbers[i], p, anyone, at)
+			place = x.matcher.add(numbers[i], headers, anyone, at)
 		}
 		x.pending = append(x.pending, place)
 		if last := i+1 == len(packets) || numbers[i+1] != numbers[i]; last && !x.traced(numbers, i) {

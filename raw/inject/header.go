@@ -34,11 +34,17 @@ const protocolARP = 255 // no IP protocol; what ARP is filed under
 // fragments, and for what is cut before the fields that matching needs; quoted packets, of which there may be no more
 // than 8 bytes of transport header, are read. It does not allocate.
 func ParseHeader(p []byte) (h Header, ok bool) {
+	ok = h.parse(p)
+	return h, ok
+}
+
+// parse is ParseHeader into a zero header.
+func (h *Header) parse(p []byte) bool {
 	switch {
 	case len(p) >= 20 && p[0]>>4 == 4:
 		size := 4 * int(p[0]&15)
 		if size < 20 || size > len(p) || binary.BigEndian.Uint16(p[6:])&0x1fff != 0 {
-			return h, false
+			return false
 		}
 		h.Src, h.Dst = netip.AddrFrom4([4]byte(p[12:])), netip.AddrFrom4([4]byte(p[16:]))
 		h.Final = h.Dst
@@ -63,17 +69,17 @@ func ParseHeader(p []byte) (h Header, ok bool) {
 			end = n
 		}
 		if !h.skipExtensions(p[6], p[40:end]) {
-			return h, false
+			return false
 		}
 	case len(p) >= 28 && p[0] == 0 && p[1] == 1 && p[4] == 6 && p[5] == 4:
 		h.Protocol, h.Type = protocolARP, p[7]
 		h.Src, h.Dst = netip.AddrFrom4([4]byte(p[14:])), netip.AddrFrom4([4]byte(p[24:]))
 		h.Final = h.Dst
-		return h, true
+		return true
 	default:
-		return h, false
+		return false
 	}
-	return h, kindOf(h.Protocol).read(&h, h.Transport)
+	return kindOf(h.Protocol).read(h, h.Transport)
 }
 
 // skipExtensions walks over IPv6 extension headers to the transport header.
@@ -187,14 +193,29 @@ const levels = 3
 
 // parseLevels reads the header of a packet and of what it carries, the outermost first, into room.
 func parseLevels(p []byte, room *[levels]Header) []Header {
-	h, ok := ParseHeader(p)
-	n := 0
-	for ok && n < levels {
-		room[n] = h
-		n++
-		h, ok = h.Carried()
+	room[0] = Header{}
+	if !room[0].parse(p) {
+		return nil
+	}
+	n := 1
+	for ; n < levels && room[n-1].carries(); n++ {
+		var ok bool
+		if room[n], ok = room[n-1].Carried(); !ok {
+			break
+		}
 	}
 	return room[:n]
+}
+
+// carries reports whether the packet may carry another, for most do not.
+func (h *Header) carries() bool {
+	switch h.Protocol {
+	case wire.ProtoTCP, wire.ProtoICMP, wire.ProtoICMPv6, protocolARP:
+		return false
+	case wire.ProtoUDP:
+		return h.DstPort == wire.PortGeneve || wire.IsVXLANPort(h.DstPort)
+	}
+	return true
 }
 
 // NetworkPart returns where the network packet starts in an Ethernet frame: behind its header and tags; len(b) if nowhere.

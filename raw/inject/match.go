@@ -97,7 +97,8 @@ type Matcher struct {
 
 	index map[key]*bucket
 	found match
-	taken int // probes that were not sent after all
+	room  [levels]Header // of the packet looked at
+	taken int            // probes that were not sent after all
 }
 
 // match is what the last packet that was looked at means.
@@ -126,20 +127,17 @@ type bucket struct {
 // answer may come from any address, as it does for groups and broadcasts. It returns the probe's place in Probes; -1
 // when the packet cannot be followed.
 func (m *Matcher) Sent(n uint64, p []byte, anyone bool, at time.Time) int {
-	i := m.add(n, p, anyone, at)
-	if i >= 0 {
-		m.Probes[i].left = true
-	}
-	return i
-}
-
-// add is Sent for a probe that is about to leave.
-func (m *Matcher) add(n uint64, p []byte, anyone bool, at time.Time) int {
-	var room [levels]Header
-	headers := parseLevels(p, &room)
+	headers := parseLevels(p, &m.room)
 	if len(headers) == 0 {
 		return -1
 	}
+	i := m.add(n, headers, anyone, at)
+	m.Probes[i].left = true
+	return i
+}
+
+// add is Sent for a probe that is about to leave, by its headers.
+func (m *Matcher) add(n uint64, headers []Header, anyone bool, at time.Time) int {
 	i := len(m.Probes)
 	for k := range headers {
 		h := &headers[k]
@@ -186,7 +184,7 @@ func (m *Matcher) file(k key, e entry) {
 // taken to come in the order sent, and [Matcher.Alike] says so. If all have one, it is the last sent before it. Nothing
 // answers a probe before it has left. A departure sets the probe's time of sending.
 func (m *Matcher) Match(p []byte, at time.Time, leaving bool) (i int, r Role, ok bool) {
-	found, ok := m.match(p, at, leaving)
+	found, ok := m.match(parseLevels(p, &m.room), at, leaving)
 	if ok && found.early {
 		ok = false
 	}
@@ -211,10 +209,8 @@ func (m *Matcher) count(found match) {
 	}
 }
 
-// match is Match that counts nothing.
-func (m *Matcher) match(p []byte, at time.Time, leaving bool) (match, bool) {
-	var room [levels]Header
-	headers := parseLevels(p, &room)
+// match is Match that counts nothing, of a packet's headers.
+func (m *Matcher) match(headers []Header, at time.Time, leaving bool) (match, bool) {
 	if leaving {
 		if len(headers) == 0 {
 			return match{}, false
