@@ -44,6 +44,8 @@ func perform(ctx context.Context, env *cli.Env, o *options) error {
 			return err
 		}
 		return listProgram(ctx, env, o)
+	case o.info:
+		return describeFiles(ctx, env, o)
 	case len(o.read) > 0:
 		return readFiles(ctx, env, o)
 	}

@@ -71,6 +71,7 @@ type options struct {
 	format    string
 	columns   []decode.Column
 	stats     string
+	info      bool
 	top       int
 	quiet     bool
 	parts     map[string]bool // of the statistics
@@ -149,6 +150,7 @@ func newCommand(o *options) *cli.Command {
 	f.StringVar(&o.format, "format", "text", "of --fields: text, tsv or csv, those with a line of names")
 	f.StringVar(&o.stats, "stats", "", "count instead of printing; `PARTS` of protocols,conversations,endpoints,lengths (default all)")
 	f.Lookup("stats").NoOptDefVal = "all"
+	f.BoolVar(&o.info, "info", false, "with -r: say what each file is: its format, times, rates, hashes, comments, interfaces")
 	f.IntVar(&o.top, "top", 20, "with --stats: the `N` largest conversations and endpoints; 0 for all")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary on standard error")
 	return c
@@ -186,6 +188,8 @@ func (o *options) check(args []string) error {
 		return cli.Usagef("-d can be given three times, not %d", o.dump)
 	case o.fields != "" && (o.json || o.stats != "" || o.why || o.write != "" && !o.print):
 		return cli.Usagef("--fields prints packets in its own way: give it without --json, --stats and --why, and with -w only where --print is")
+	case o.info && (len(o.read) == 0 || o.write != "" || o.stats != "" || o.fields != "" || o.why || len(args) > 0 || o.filterFile != ""):
+		return cli.Usagef("--info is about whole files: give it with -r, and without an expression, -w, --stats and --fields")
 	case o.format != "text" && o.fields == "":
 		return cli.Usagef("--format is of --fields: give both")
 	case o.stats != "" && o.write != "":

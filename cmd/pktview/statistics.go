@@ -74,22 +74,22 @@ func printStats(env *cli.Env, o *options, c *stats.Collector) {
 	}
 	total, span := c.Total(), c.Span()
 	out := env.Stdout
-	out.Printf("%s, %s on the wire, %s captured", plural(total.Packets, "packet"), size(total.Bytes), size(c.Captured()))
+	out.Printf("%s, %s on the wire, %s captured\n", plural(total.Packets, "packet"), size(total.Bytes), size(c.Captured()))
 	if !span.First.IsZero() {
 		loc := time.Local
 		if o.utc {
 			loc = time.UTC
 		}
 		packets, bits := span.PerSecond(total)
-		out.Printf(", from %s for %v", span.First.In(loc).Format("2006-01-02 15:04:05.000000"), span.Duration().Round(time.Microsecond))
+		out.Printf("from %s for %v", span.First.In(loc).Format("2006-01-02 15:04:05.000000"), span.Duration().Round(time.Microsecond))
 		if packets > 0 {
 			out.Printf(": %spackets/s, %s", short(packets), rate(bits))
 		}
+		out.Printf("\n")
 		if second, n := c.Busiest(); n.Packets > 0 && span.Duration() > time.Second {
-			out.Printf("; at most %d in a second, at %s", n.Packets, second.In(loc).Format(time.TimeOnly))
+			out.Printf("at most %s in a second, at %s\n", plural(n.Packets, "packet"), second.In(loc).Format(time.TimeOnly))
 		}
 	}
-	out.Printf("\n")
 	if n := c.Drops(); n > 0 {
 		out.Printf("the capture lost %s, by its own account\n", plural(n, "packet"))
 	}
@@ -100,7 +100,7 @@ func printStats(env *cli.Env, o *options, c *stats.Collector) {
 	if o.parts["conversations"] {
 		list := c.Conversations()
 		out.Printf("\nCONVERSATIONS (%d)\n", len(list))
-		printConversations(out, cut(list, o.top), span.First)
+		printConversations(out, cut(list, o.top), span.First, o.verbose > 0)
 		more(out, len(list), o.top)
 		if n := c.Untracked(); n.Packets > 0 {
 			out.Printf("  %s of conversations beyond the first %d are not listed\n", plural(n.Packets, "packet"), stats.DefaultLimit)
@@ -108,9 +108,10 @@ func printStats(env *cli.Env, o *options, c *stats.Collector) {
 	}
 	if o.parts["endpoints"] {
 		list := c.Endpoints()
-		out.Printf("\nENDPOINTS (%d)\n  %-39s %9s %12s %9s %12s\n", len(list), "address", "sent", "bytes", "received", "bytes")
+		out.Printf("\nENDPOINTS (%d)\n  %-39s %8s %9s %8s %9s\n", len(list), "address", "sent", "bytes", "received", "bytes")
 		for _, e := range cut(list, o.top) {
-			out.Printf("  %-39s %9d %12d %9d %12d\n", e.Addr, e.Sent.Packets, e.Sent.Bytes, e.Recv.Packets, e.Recv.Bytes)
+			out.Printf("  %-39s %8s %9s %8s %9s\n", e.Addr, compact(e.Sent.Packets, 8), compact(e.Sent.Bytes, 9), compact(e.Recv.Packets, 8),
+				compact(e.Recv.Bytes, 9))
 		}
 		more(out, len(list), o.top)
 	}
@@ -140,18 +141,35 @@ func printProtocols(out *cli.Output, list []*stats.Protocol, depth int, total st
 	}
 }
 
-func printConversations(out *cli.Output, list []stats.Conversation, start time.Time) {
-	out.Printf("  %-5s %-22s   %-22s %9s %12s %9s %12s %10s %10s %9s %9s\n", "", "A", "B", "A→B", "bytes", "B→A", "bytes", "start", "duration", "A→B", "B→A")
+// addressWidth is the room for an IPv4 address with its port.
+const addressWidth = 21
+
+func printConversations(out *cli.Output, list []stats.Conversation, start time.Time, verbose bool) {
+	const numbers = "%6s%7s%7s%7s\n"
+	out.Printf("  %-5s %-*s   %-*s"+numbers, "", addressWidth, "A", addressWidth, "B", "A→B", "bytes", "B→A", "bytes")
 	for _, c := range list {
-		_, ab := c.PerSecond(c.AtoB)
-		_, ba := c.PerSecond(c.BtoA)
-		begin, took := "", ""
-		if !c.First.IsZero() {
-			begin, took = fmt.Sprintf("%.6f", c.First.Sub(start).Seconds()), fmt.Sprintf("%.6f", c.Duration().Seconds())
+		a, b := end(c.A), end(c.B)
+		if len(a) > addressWidth || len(b) > addressWidth { // a line for each
+			out.Printf("  %-5s %s\n      ↔ %-*s", protocolName(c.Protocol), a, 3+2*addressWidth, b)
+		} else {
+			out.Printf("  %-5s %-*s ↔ %-*s", protocolName(c.Protocol), addressWidth, a, addressWidth, b)
 		}
-		out.Printf("  %-5s %-22s ↔ %-22s %9d %12d %9d %12d %10s %10s %9s %9s\n", protocolName(c.Protocol), end(c.A), end(c.B),
-			c.AtoB.Packets, c.AtoB.Bytes, c.BtoA.Packets, c.BtoA.Bytes, begin, took, rate(ab), rate(ba))
+		out.Printf(numbers, compact(c.AtoB.Packets, 5), compact(c.AtoB.Bytes, 6), compact(c.BtoA.Packets, 6), compact(c.BtoA.Bytes, 6))
+		if verbose && !c.First.IsZero() {
+			_, ab := c.PerSecond(c.AtoB)
+			_, ba := c.PerSecond(c.BtoA)
+			out.Printf("        after %.6f s, for %.6f s, A→B %s, B→A %s\n", c.First.Sub(start).Seconds(), c.Duration().Seconds(), rate(ab), rate(ba))
+		}
 	}
+}
+
+// compact prints a number in a width of at least 5, as 1.23M where all its digits do not fit.
+func compact(n uint64, width int) string {
+	s := fmt.Sprint(n)
+	if len(s) <= width {
+		return s
+	}
+	return strings.ReplaceAll(short(float64(n)), " ", "")
 }
 
 func printLengths(out *cli.Output, c *stats.Collector, total stats.Count) {

@@ -45,6 +45,7 @@ complete -c pktview -l json -d 'JSON Lines: packets, or statistics, and a summar
 complete -c pktview -l fields -r -d 'print the NAMES of fields, with commas between, instead of lines, such as ip.src,tcp.dstport; list names all'
 complete -c pktview -l format -r -d 'of --fields: text, tsv or csv, those with a line of names'
 complete -c pktview -l stats -d 'count instead of printing; PARTS of protocols,conversations,endpoints,lengths (default all)'
+complete -c pktview -l info -d 'with -r: say what each file is: its format, times, rates, hashes, comments, interfaces'
 complete -c pktview -l top -r -d 'with --stats: the N largest conversations and endpoints; 0 for all'
 complete -c pktview -l quiet -s q -d 'no summary on standard error'
 complete -c pktview -l color -r -d 'colour on standard output: auto, always or never'
