@@ -135,7 +135,7 @@ func setFamily(cfg *Config, ifi *net.Interface, g groups, ttl, tos, multicastTTL
 	}
 	if ifi != nil {
 		if err := g.SetMulticastInterface(ifi); err != nil {
-			return fmt.Errorf("Interface %s: %w", ifi.Name, cause(err))
+			return fmt.Errorf("interface %s: %w", ifi.Name, cause(err))
 		}
 	}
 	return nil

@@ -1,0 +1,44 @@
+package cmsg
+
+import (
+	"os"
+	"syscall"
+	"time"
+)
+
+// Control runs f on the descriptor behind rc and returns what f returns, or why it could not be run.
+func Control(rc syscall.RawConn, f func(fd int) error) error {
+	var err error
+	if refused := rc.Control(func(fd uintptr) { err = f(int(fd)) }); refused != nil {
+		return refused
+	}
+	return err
+}
+
+// Socket is a descriptor that package net has no type for, such as a packet socket's or a timer's. It is a
+// [syscall.RawConn] for [NewReceiver], [NewSender] and [Control]. If the descriptor does not block, reads and writes wait by the
+// runtime's poller: deadlines and Close end them with [os.ErrDeadlineExceeded] and [net.ErrClosed].
+type Socket struct {
+	syscall.RawConn
+	file *os.File
+}
+
+// NewSocket takes over a descriptor, also where it fails. The name is for errors.
+func NewSocket(fd int, name string) (*Socket, error) {
+	file := os.NewFile(uintptr(fd), name)
+	rc, err := file.SyscallConn()
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return &Socket{rc, file}, nil
+}
+
+// SetReadDeadline ends reads that wait at t. The zero time is never.
+func (s *Socket) SetReadDeadline(t time.Time) error { return s.file.SetReadDeadline(t) }
+
+// SetWriteDeadline ends writes that wait at t. The zero time is never.
+func (s *Socket) SetWriteDeadline(t time.Time) error { return s.file.SetWriteDeadline(t) }
+
+// Close closes the descriptor and wakes whoever waits on it.
+func (s *Socket) Close() error { return s.file.Close() }
