@@ -12,11 +12,12 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
+
+	"sockwire/raw/cmsg"
 )
 
 const anySupported = true
@@ -39,8 +40,7 @@ type Live struct {
 	link    LinkType
 	cooked  bool
 	vnet    bool
-	file    *os.File
-	raw     syscall.RawConn
+	raw     *cmsg.Socket
 	from    receiver
 	user    *bpf.VM // filter that the kernel cannot run on cooked frames
 	granted int
@@ -202,10 +202,7 @@ func (l *Live) setUp(fd, index int) error {
 	if err := socketError(fd); err != nil {
 		return fail(err)
 	}
-	l.file = os.NewFile(uintptr(fd), "packet:"+l.name)
-	if l.raw, err = l.file.SyscallConn(); err != nil {
-		return fail(err)
-	}
+	l.raw = cmsg.NewSocket(fd, "packet:"+l.name)
 	if ring != nil {
 		l.from = ring
 	} else {
@@ -280,7 +277,7 @@ func (l *Live) publish() {
 func (l *Live) awaitRest() bool {
 	if l.patience.IsZero() {
 		l.patience = time.Now().Add(2*l.config.Timeout + time.Second)
-		if err := l.file.SetReadDeadline(l.patience); err != nil {
+		if err := l.raw.SetReadDeadline(l.patience); err != nil {
 			return false
 		}
 	}
@@ -338,7 +335,7 @@ func (l *Live) SetReadDeadline(t time.Time) error {
 	if l.stopped.Load() {
 		return nil
 	}
-	return l.file.SetReadDeadline(t)
+	return l.raw.SetReadDeadline(t)
 }
 
 // Stats returns what was counted since Open. It costs a system call.
@@ -362,17 +359,17 @@ func (l *Live) Stats() (Stats, error) {
 // fetchStats adds the kernel's counts, which it resets with each reading. Its count of packets includes
 // the drops.
 func (l *Live) fetchStats() error {
-	var err error
-	cerr := l.raw.Control(func(fd uintptr) {
-		var s *unix.TpacketStatsV3
-		if s, err = unix.GetsockoptTpacketStatsV3(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS); err == nil {
-			l.stats.Received += uint64(s.Packets - s.Drops)
-			l.stats.Dropped += uint64(s.Drops)
-			l.stats.Freezes += uint64(s.Freeze_q_cnt)
-			l.overflow.Store(l.stats.Dropped)
+	return cmsg.Control(l.raw, func(fd int) error {
+		s, err := unix.GetsockoptTpacketStatsV3(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+		if err != nil {
+			return err
 		}
+		l.stats.Received += uint64(s.Packets - s.Drops)
+		l.stats.Dropped += uint64(s.Drops)
+		l.stats.Freezes += uint64(s.Freeze_q_cnt)
+		l.overflow.Store(l.stats.Dropped)
+		return nil
 	})
-	return errors.Join(cerr, err)
 }
 
 // Stop takes no more frames: those that the kernel saw before stay queued, Next delivers them and then
@@ -385,22 +382,22 @@ func (l *Live) Stop() error {
 	if l.stopped.Load() {
 		return nil
 	}
-	var err error
-	cerr := l.raw.Control(func(fd uintptr) {
-		if err = attach(int(fd), rejectAll); err != nil {
-			return
+	err := cmsg.Control(l.raw, func(fd int) error {
+		if err := attach(fd, rejectAll); err != nil {
+			return err
 		}
 		// Binding to another protocol unhooks the socket and waits for deliveries under way.
-		err = unix.Bind(int(fd), &unix.SockaddrLinklayer{Protocol: bigEndian16(unix.ETH_P_LOOP), Ifindex: l.boundTo()})
+		err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: bigEndian16(unix.ETH_P_LOOP), Ifindex: l.boundTo()})
 		if err == unix.ENETDOWN || err == unix.ENODEV || err == unix.ENXIO {
 			err = nil // nothing arrives from there
 		}
+		return err
 	})
-	if err := errors.Join(cerr, err); err != nil {
+	if err != nil {
 		return fmt.Errorf("capture: stop %s: %w", l.name, err)
 	}
 	l.stopped.Store(true)
-	return l.file.SetReadDeadline(time.Unix(1, 0))
+	return l.raw.SetReadDeadline(time.Unix(1, 0))
 }
 
 func (l *Live) boundTo() int {
@@ -420,7 +417,7 @@ func (l *Live) Close() error {
 	_ = l.fetchStats() // the last chance; a failure leaves the counts as they were
 	l.closed.Store(true)
 	l.statsMu.Unlock()
-	err := l.file.Close()
+	err := l.raw.Close()
 	l.from.close()
 	if err != nil {
 		return fmt.Errorf("capture: close %s: %w", l.name, err)

@@ -16,11 +16,7 @@ const dualOptions = true
 // control sets the options that must be there before bind or connect, and gives a Unix socket a name if autobind.
 func control(cfg *Config, autobind bool) func(network, address string, rc syscall.RawConn) error {
 	return func(network, _ string, rc syscall.RawConn) error {
-		var err error
-		if ctl := rc.Control(func(fd uintptr) { err = preset(int(fd), network, cfg, autobind) }); ctl != nil {
-			return ctl
-		}
-		return err
+		return cmsg.Control(rc, func(fd int) error { return preset(fd, network, cfg, autobind) })
 	}
 }
 
@@ -83,10 +79,7 @@ func (c *Conn) setup(cfg *Config) error {
 	if err != nil {
 		return err
 	}
-	if ctl := rc.Control(func(fd uintptr) { err = c.configure(int(fd), cfg) }); ctl != nil {
-		return ctl
-	}
-	if err != nil {
+	if err := cmsg.Control(rc, func(fd int) error { return c.configure(fd, cfg) }); err != nil {
 		return err
 	}
 	if err := c.back.setup(rc, cfg); err != nil {
@@ -165,9 +158,7 @@ func (c *Conn) ownOptions(o *options, cfg *Config) {
 func (c *Conn) StopCoalescing() error {
 	rc, err := c.nc.SyscallConn()
 	if err == nil {
-		if ctl := rc.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_GRO, 0) }); ctl != nil {
-			err = ctl
-		}
+		err = cmsg.Control(rc, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_GRO, 0) })
 	}
 	if err != nil {
 		return fmt.Errorf("dgram: stop coalescing: %w", os.NewSyscallError("setsockopt UDP_GRO", err))
@@ -177,14 +168,13 @@ func (c *Conn) StopCoalescing() error {
 
 // Drops returns how many datagrams the receive buffer has lost since the socket was opened, to the last one, modulo
 // 2^32 (SO_MEMINFO).
-func (c *Conn) Drops() (uint32, error) {
+func (c *Conn) Drops() (n uint32, err error) {
 	rc, err := c.nc.SyscallConn()
-	if err != nil {
-		return 0, fmt.Errorf("dgram: drops: %w", err)
-	}
-	var n uint32
-	if ctl := rc.Control(func(fd uintptr) { n, err = cmsg.ReadDrops(int(fd)) }); ctl != nil {
-		err = ctl
+	if err == nil {
+		err = cmsg.Control(rc, func(fd int) (err error) {
+			n, err = cmsg.ReadDrops(fd)
+			return err
+		})
 	}
 	if err != nil {
 		return 0, fmt.Errorf("dgram: drops: %w", err)

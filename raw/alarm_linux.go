@@ -3,19 +3,19 @@ package raw
 import (
 	"context"
 	"os"
-	"syscall"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"sockwire/raw/cmsg"
 )
 
 // alarm waits for times by a timer of the kernel's. A timer of the runtime's would also wake its monitor, a thread that
 // then looks around every few microseconds while anything runs: a run that wakes often and does little at a time spends
 // more on that than on its echoes.
 type alarm struct {
-	file *os.File
-	rc   syscall.RawConn
+	conn *cmsg.Socket
 	rang chan struct{}
 	spec unix.ItimerSpec
 	set  func(fd uintptr)      // sets the timer to spec; bound once, as is take
@@ -27,11 +27,7 @@ func newAlarm() (*alarm, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("timerfd_create", err)
 	}
-	a := &alarm{file: os.NewFile(uintptr(fd), "timer"), rang: make(chan struct{}, 1)}
-	if a.rc, err = a.file.SyscallConn(); err != nil {
-		a.file.Close()
-		return nil, err
-	}
+	a := &alarm{conn: cmsg.NewSocket(fd, "timer"), rang: make(chan struct{}, 1)}
 	count := new(uint64)
 	a.take = func(fd uintptr) bool {
 		_, _, errno := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(count)), unsafe.Sizeof(*count))
@@ -45,7 +41,7 @@ func newAlarm() (*alarm, error) {
 
 // listen passes on that the timer rang, until the alarm is closed.
 func (a *alarm) listen() {
-	for a.rc.Read(a.take) == nil {
+	for a.conn.Read(a.take) == nil {
 		select {
 		case a.rang <- struct{}{}:
 		default:
@@ -56,7 +52,7 @@ func (a *alarm) listen() {
 // wait waits for d. It may return early: when ctx ends, when wake is readable, or for a time waited for before.
 func (a *alarm) wait(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 	a.spec.Value = unix.NsecToTimespec(int64(max(d, 1)))
-	_ = a.rc.Control(a.set)
+	_ = a.conn.Control(a.set)
 	select {
 	case <-a.rang:
 	case <-wake:
@@ -65,4 +61,4 @@ func (a *alarm) wait(ctx context.Context, d time.Duration, wake <-chan struct{})
 }
 
 // close ends listen.
-func (a *alarm) close() error { return a.file.Close() }
+func (a *alarm) close() error { return a.conn.Close() }

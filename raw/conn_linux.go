@@ -283,11 +283,10 @@ func (c *Conn) start(cfg *Config) error {
 	for i := range c.inbox {
 		c.inbox[i].OOB = make([]byte, controlSize)
 	}
-	ctl := c.rc.Control(func(fd uintptr) {
+	return cmsg.Control(c.rc, func(fd int) error {
 		// What another processor was about to queue when silence began has had time to come.
-		err = errors.Join(drain(int(fd)), attach(int(fd), cfg.Filter))
+		return errors.Join(drain(fd), attach(fd, cfg.Filter))
 	})
-	return errors.Join(ctl, err)
 }
 
 // ReadPacket waits for one packet and receives it into b. It allocates nothing once the addresses of links seen
@@ -545,8 +544,11 @@ func (c *Conn) ReadBuffer() int { return c.readBuffer }
 
 // Drops returns how many packets the socket has lost in its receive buffer so far, to the last one, modulo 2^32.
 func (c *Conn) Drops() (n uint32, err error) {
-	ctl := c.rc.Control(func(fd uintptr) { n, err = cmsg.ReadDrops(int(fd)) })
-	return n, errors.Join(ctl, err)
+	err = cmsg.Control(c.rc, func(fd int) (err error) {
+		n, err = cmsg.ReadDrops(fd)
+		return err
+	})
+	return n, err
 }
 
 // sendBufferFull tells whether what was sent and has not left takes up the send buffer. Of a raw socket the kernel lets

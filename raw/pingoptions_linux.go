@@ -15,9 +15,7 @@ import (
 
 // setPingOptions sets the socket options of a Pinger that Config has no word for.
 func setPingOptions(c *Conn, p *Pinger) error {
-	var err error
-	ctl := c.rc.Control(func(fd uintptr) { err = setSocketOptions(int(fd), c.family, p) })
-	return errors.Join(ctl, err)
+	return cmsg.Control(c.rc, func(fd int) error { return setSocketOptions(fd, c.family, p) })
 }
 
 func setSocketOptions(fd, family int, p *Pinger) error {

@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
+
+	"sockwire/raw/cmsg"
 )
 
 // Attach puts the program on a socket (socket(7), SO_ATTACH_FILTER) so that no packet gets by that the
@@ -21,11 +23,7 @@ import (
 // link type, live), a raw socket the IP header (LinkRaw or LinkIPv4), a datagram socket its UDP or ICMP
 // header. Queued datagrams are lost to the reader; none is counted as a drop of the kernel.
 func (p Program) Attach(c syscall.RawConn) error {
-	var err error
-	if cerr := c.Control(func(fd uintptr) { err = p.attach(int(fd)) }); cerr != nil {
-		return fmt.Errorf("filter: attach: %w", cerr)
-	}
-	if err != nil {
+	if err := cmsg.Control(c, p.attach); err != nil {
 		return fmt.Errorf("filter: attach: %w", err)
 	}
 	return nil

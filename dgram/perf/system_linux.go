@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sockwire/dgram"
+	"sockwire/raw/cmsg"
 )
 
 // ownClock asks the kernel.
@@ -30,12 +31,9 @@ func shareAddress(c *dgram.Conn) error {
 	if err != nil {
 		return err
 	}
-	if ctl := rc.Control(func(fd uintptr) {
-		err = os.NewSyscallError("setsockopt SO_REUSEADDR", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1))
-	}); ctl != nil {
-		return ctl
-	}
-	return err
+	return cmsg.Control(rc, func(fd int) error {
+		return os.NewSyscallError("setsockopt SO_REUSEADDR", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1))
+	})
 }
 
 // timesSends: this system can tell when a datagram leaves.
@@ -51,10 +49,7 @@ func probePath(c *dgram.Conn) error {
 	if c.RemoteAddr().IP.Addr().Is6() {
 		level, option, value = unix.SOL_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE
 	}
-	if ctl := rc.Control(func(fd uintptr) {
-		err = os.NewSyscallError("setsockopt IP_MTU_DISCOVER", unix.SetsockoptInt(int(fd), level, option, value))
-	}); ctl != nil {
-		return ctl
-	}
-	return err
+	return cmsg.Control(rc, func(fd int) error {
+		return os.NewSyscallError("setsockopt IP_MTU_DISCOVER", unix.SetsockoptInt(fd, level, option, value))
+	})
 }

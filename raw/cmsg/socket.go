@@ -17,21 +17,20 @@ func Control(rc syscall.RawConn, f func(fd int) error) error {
 
 // Socket is a descriptor that package net has no type for, such as a packet socket's or a timer's. It is a
 // [syscall.RawConn] for [NewReceiver], [NewSender] and [Control]. If the descriptor does not block, reads and writes wait by the
-// runtime's poller: deadlines and Close end them with [os.ErrDeadlineExceeded] and [net.ErrClosed].
+// runtime's poller: deadlines end them with [os.ErrDeadlineExceeded], and Close with an error.
 type Socket struct {
 	syscall.RawConn
 	file *os.File
 }
 
-// NewSocket takes over a descriptor, also where it fails. The name is for errors.
-func NewSocket(fd int, name string) (*Socket, error) {
+// NewSocket takes over an open descriptor. The name is for errors.
+func NewSocket(fd int, name string) *Socket {
 	file := os.NewFile(uintptr(fd), name)
 	rc, err := file.SyscallConn()
 	if err != nil {
-		file.Close()
-		return nil, err
+		panic("cmsg: " + name + " is no descriptor") // nothing else fails there
 	}
-	return &Socket{rc, file}, nil
+	return &Socket{rc, file}
 }
 
 // SetReadDeadline ends reads that wait at t. The zero time is never.

@@ -23,10 +23,15 @@ type mmsghdr struct {
 	n   uint32
 }
 
+// pollable is a [cmsg.Socket], or a model of one.
+type pollable interface {
+	syscall.RawConn
+	Close() error
+}
+
 // socket sends batches of messages on one socket.
 type socket struct {
-	file     *os.File
-	conn     syscall.RawConn
+	conn     pollable
 	hdrs     []mmsghdr
 	step     func(fd uintptr) bool // s.attempt, bound once: a method value made per call would be an allocation
 	refusals uint64
@@ -51,12 +56,8 @@ func newSocket(domain, typ, proto, batch int, cfg *Config) (*socket, error) {
 		return nil, os.NewSyscallError("socket", err)
 	}
 	setSendBuffer(fd, cfg)
-	s := &socket{file: os.NewFile(uintptr(fd), "inject"), hdrs: make([]mmsghdr, batch), patience: cfg.patience}
+	s := &socket{conn: cmsg.NewSocket(fd, "inject"), hdrs: make([]mmsghdr, batch), patience: cfg.patience}
 	s.step = s.attempt
-	if s.conn, err = s.file.SyscallConn(); err != nil {
-		s.file.Close()
-		return nil, err
-	}
 	return s, nil
 }
 
@@ -70,11 +71,7 @@ func setSendBuffer(fd int, cfg *Config) {
 }
 
 func (s *socket) control(f func(fd int) error) error {
-	var inner error
-	if err := s.conn.Control(func(fd uintptr) { inner = f(int(fd)) }); err != nil {
-		return err
-	}
-	return inner
+	return cmsg.Control(s.conn, f)
 }
 
 // send sends the first n of s.hdrs and returns how many the kernel took.
@@ -207,7 +204,7 @@ func openPacket(cfg *Config, batch int, vnet bool) (*socket, error) {
 		return os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: device.Index}))
 	})
 	if err != nil {
-		s.file.Close()
+		s.conn.Close()
 		return nil, err
 	}
 	return s, nil
@@ -234,7 +231,7 @@ func (e *frameEngine) Send(packets [][]byte) (int, error) {
 
 func (e *frameEngine) Batch() int       { return frameBatch }
 func (e *frameEngine) Refusals() uint64 { return e.refusals }
-func (e *frameEngine) Close() error     { return e.file.Close() }
+func (e *frameEngine) Close() error     { return e.conn.Close() }
 func (e *frameEngine) String() string {
 	return fmt.Sprintf("packet socket on %s, batches of %d%s", e.device, frameBatch, bypassText(e.bypass))
 }
@@ -403,7 +400,7 @@ func (e *trainEngine) point(i int) {
 
 func (e *trainEngine) Batch() int       { return trainLength * trainBatch }
 func (e *trainEngine) Refusals() uint64 { return e.refusals }
-func (e *trainEngine) Close() error     { return e.file.Close() }
+func (e *trainEngine) Close() error     { return e.conn.Close() }
 func (e *trainEngine) String() string {
 	return fmt.Sprintf("segment-offload trains of %d on %s%s", trainLength, e.device, bypassText(e.bypass))
 }

@@ -183,7 +183,7 @@ func (e *rawEngine) Close() error {
 	var err error
 	for _, s := range []*socket{e.v4, e.v6} {
 		if s != nil {
-			err = errors.Join(err, s.file.Close())
+			err = errors.Join(err, s.conn.Close())
 		}
 	}
 	return err

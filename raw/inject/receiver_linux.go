@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,12 +16,12 @@ import (
 
 // packetReceiver sees what passes on one device, one packet a system call, without link headers.
 type packetReceiver struct {
-	file     *os.File
-	conn     syscall.RawConn
+	conn     *cmsg.Socket
 	loopback bool
 	stopped  atomic.Bool
 	buf      []byte
 	oob      []byte
+	info     cmsg.Info
 
 	// Arguments and results of read.
 	n, oobn int
@@ -53,18 +52,17 @@ func openReceiver(name string) (*packetReceiver, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("packet socket", err)
 	}
-	r := &packetReceiver{file: os.NewFile(uintptr(fd), "receiver"), loopback: device.Flags&net.FlagLoopback != 0, buf: make([]byte, 1<<16), oob: make([]byte, 256)}
+	r := &packetReceiver{
+		conn: cmsg.NewSocket(fd, "receiver"), loopback: device.Flags&net.FlagLoopback != 0, buf: make([]byte, 1<<16), oob: make([]byte, 256),
+	}
 	cmsg.SetReadBuffer(fd, receiveBuffer) // the kernel grants what it may
 	err = os.NewSyscallError("SO_TIMESTAMPNS", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1))
 	if err == nil {
 		all := binary.NativeEndian.Uint16([]byte{0, unix.ETH_P_ALL})
 		err = os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: device.Index}))
 	}
-	if err == nil {
-		r.conn, err = r.file.SyscallConn()
-	}
 	if err != nil {
-		r.file.Close()
+		r.conn.Close()
 		return nil, err
 	}
 	return r, nil
@@ -116,15 +114,8 @@ func (r *packetReceiver) read(fd uintptr) (done bool) {
 
 // stamp returns when the kernel saw the packet.
 func (r *packetReceiver) stamp() time.Time {
-	for rest := r.oob[:r.oobn]; len(rest) > 0; {
-		level, kind, data, next, ok := cmsg.Split(rest)
-		if !ok {
-			break
-		}
-		if level == unix.SOL_SOCKET && kind == unix.SO_TIMESTAMPNS && len(data) >= 16 {
-			return time.Unix(int64(binary.NativeEndian.Uint64(data)), int64(binary.NativeEndian.Uint64(data[8:])))
-		}
-		rest = next
+	if r.info.Parse(r.oob[:r.oobn], 0); r.info.Has&cmsg.RxSoftware != 0 {
+		return r.info.Software
 	}
 	return time.Now()
 }
@@ -133,7 +124,7 @@ func (r *packetReceiver) SetReadDeadline(t time.Time) error {
 	if r.stopped.Load() {
 		return nil
 	}
-	return r.file.SetReadDeadline(t)
+	return r.conn.SetReadDeadline(t)
 }
 
 // Stop leaves what is queued to be read.
@@ -141,15 +132,12 @@ func (r *packetReceiver) Stop() error {
 	if r.stopped.Swap(true) {
 		return nil
 	}
-	var err error
-	if cerr := r.conn.Control(func(fd uintptr) {
+	err := cmsg.Control(r.conn, func(fd int) error {
 		// Any protocol that nothing has takes the socket off the device's traffic.
-		err = unix.Bind(int(fd), &unix.SockaddrLinklayer{Protocol: binary.NativeEndian.Uint16([]byte{0, unix.ETH_P_LOOP}), Ifindex: 0})
-	}); cerr != nil {
-		return cerr
-	}
-	r.file.SetReadDeadline(time.Unix(1, 0))
+		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: binary.NativeEndian.Uint16([]byte{0, unix.ETH_P_LOOP}), Ifindex: 0})
+	})
+	r.conn.SetReadDeadline(time.Unix(1, 0))
 	return os.NewSyscallError("bind", err)
 }
 
-func (r *packetReceiver) Close() error { return r.file.Close() }
+func (r *packetReceiver) Close() error { return r.conn.Close() }

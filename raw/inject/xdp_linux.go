@@ -305,7 +305,7 @@ func (e *xdpEngine) String() string {
 
 // Close gives back the socket and the memory. No Send may be running.
 func (e *xdpEngine) Close() error {
-	err := e.file.Close()
+	err := e.conn.Close()
 	for _, m := range [][]byte{e.tx.memory, e.done.memory, e.umem} {
 		if m != nil {
 			unix.Munmap(m)

@@ -26,6 +26,7 @@ func (k *xdpModel) Write(f func(uintptr) bool) error { f(0); return nil }
 
 func (k *xdpModel) Read(func(uintptr) bool) error { panic("nothing is read") }
 func (k *xdpModel) Control(func(uintptr)) error   { panic("nothing is set") }
+func (k *xdpModel) Close() error                  { panic("nothing is closed") }
 
 // kick is the system call.
 func (k *xdpModel) kick(uintptr) bool {
