@@ -199,7 +199,7 @@ func TestForgedNeighbours(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serveOn(t, b, "-q", "--echo", "--sndbuf", "8KiB")
+	serveOn(t, b, "-q", "--echo")
 	// The server's address is resolved before the flood.
 	if out, stderr, code := datagramtest.On(t, a, "--requests", "-c", "10", "-q", b.Addr4().String()); code != 0 {
 		t.Fatalf("exit %d: %s%s", code, out, stderr)
@@ -212,7 +212,7 @@ func TestForgedNeighbours(t *testing.T) {
 	if r := flowRecord(t, out); code != 0 || r.Unique != 100 {
 		t.Errorf("exit %d: %s%s", code, out, stderr)
 	}
-	if took := time.Since(start); took > 10*time.Second {
+	if took := time.Since(start); took > 2*time.Second { // the kernel looks three seconds for a neighbour
 		t.Errorf("others wait for %v", took)
 	}
 }

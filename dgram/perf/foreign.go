@@ -3,6 +3,7 @@ package perf
 import (
 	"encoding/binary"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"sockwire/dgram"
@@ -21,6 +22,25 @@ import (
 type foreign struct {
 	iperf map[dgram.Addr]*iperfFlow
 	out   []byte
+	rc    syscall.RawConn // of the listening socket
+	since int             // bytes of answers since its send buffer was looked at
+}
+
+// room tells whether an answer of n bytes may leave. Strangers get half of the send buffer: whoever asks for addresses where
+// nobody takes the answers fills that and no more, and the other half is for those who have a session to begin.
+func (f *foreign) room(n, buffer int) bool {
+	const each = 1024 // what the kernel charges beside the payload
+	if f.rc == nil {
+		return true
+	}
+	if f.since += n + each; f.since < buffer/8 {
+		return true
+	}
+	if unsentBytes(f.rc) > buffer/2 {
+		return false
+	}
+	f.since = 0
+	return true
 }
 
 func (f *foreign) init() {
@@ -53,6 +73,10 @@ func (s *Server) stranger(d *dgram.Datagram, now time.Time) {
 	}
 	if !answer || len(f.out) > len(d.Payload) || !s.peers.allow(d.From.IP.Addr(), now) {
 		s.ignored()
+		return
+	}
+	if !f.room(len(f.out), s.conn.WriteBuffer()) {
+		s.unsent(dgram.ErrNoRoom)
 		return
 	}
 	// Counted before it leaves: who has the answer finds it counted.

@@ -91,6 +91,7 @@ func NewServer(ctx context.Context, address string, cfg *ServerConfig) (*Server,
 		return nil, err
 	}
 	s.conn = c
+	s.foreign.rc, _ = c.SyscallConn()
 	s.damaged, _ = dgram.OpenReceiveErrors() // where that fails, such losses count as those of the buffer
 	return s, nil
 }

@@ -3,6 +3,7 @@ package perf
 import (
 	"os"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -52,4 +53,10 @@ func probePath(c *dgram.Conn) error {
 	return cmsg.Control(rc, func(fd int) error {
 		return os.NewSyscallError("setsockopt IP_MTU_DISCOVER", unix.SetsockoptInt(fd, level, option, value))
 	})
+}
+
+// unsentBytes is how much of a socket's send buffer is taken by what has not left this host (SIOCOUTQ); 0 if that is not told.
+func unsentBytes(rc syscall.RawConn) (n int) {
+	_ = rc.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+	return n
 }

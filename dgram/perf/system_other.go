@@ -5,6 +5,7 @@ package perf
 import (
 	"errors"
 	"fmt"
+	"syscall"
 
 	"sockwire/dgram"
 )
@@ -21,3 +22,5 @@ const timesSends = false
 func probePath(*dgram.Conn) error {
 	return fmt.Errorf("ignoring what the system knows of the path: %w", errors.ErrUnsupported)
 }
+
+func unsentBytes(syscall.RawConn) int { return 0 }
