@@ -138,15 +138,16 @@ func TestScansAgainstNmap(t *testing.T) {
 		r := on(t, a, "--json", "--wait", "1s", spec)
 		found := map[uint64]string{}
 		for _, answer := range records[answerRecord](t, r, "answer") {
-			switch {
-			case strings.Contains(answer.Packet, "Flags [S.]"), kind == "udp" && answer.Outcome == "reply":
-				found[answer.Number] = "open"
-			case strings.Contains(answer.Packet, "Flags [R.]"), strings.Contains(answer.Packet, "unreachable"):
-				found[answer.Number] = "closed"
+			found[answer.Number] = string(answer.Verdict)
+			if answer.Probe == nil || answer.Probe.Protocol != kind || answer.Probe.DstPort != 7999+uint16(answer.Number) || answer.Probe.Dst != b.Addr4() {
+				t.Errorf("%s: the probe of an answer to #%d is %+v", spec, answer.Number, answer.Probe)
 			}
 		}
 		for _, silent := range records[unansweredRecord](t, r, "unanswered") {
-			found[silent.Number] = map[string]string{"tcp": "filtered", "udp": "open|filtered"}[kind]
+			found[silent.Number] = string(silent.Verdict)
+		}
+		if sums := records[summary](t, r, "summary"); len(sums) != 1 || sums[0].Verdicts["open"] != 1 || sums[0].Verdicts["closed"] != 1 {
+			t.Errorf("%s: %+v", spec, sums)
 		}
 		return []string{found[1], found[2], found[3]}
 	}

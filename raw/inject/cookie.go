@@ -8,6 +8,7 @@ import (
 	"net/netip"
 
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // Cookie marks packets so that their answers are known without remembering them: ports, sequence numbers and ids that
@@ -52,13 +53,19 @@ func (c *Cookie) mark(dst netip.Addr, protocol uint8, port uint16) mark {
 // Stamp writes the cookie into layers: the first transport header and the IP layer before it.
 func (c *Cookie) Stamp(layers []packet.Layer) {
 	var ip4 *packet.IPv4
-	var dst netip.Addr
+	var dst netip.Addr // where the packet ends up, which is who answers
 	for _, l := range layers {
 		switch l := l.(type) {
 		case *packet.IPv4:
-			ip4, dst = l, l.Dst
+			ip4, dst = l, endOfRoute(l)
 		case *packet.IPv6:
 			ip4, dst = nil, l.Dst
+		case *packet.Routing:
+			if n := len(l.Addresses); n > 0 && l.SegmentsLeft.Or(1) > 0 {
+				if dst = l.Addresses[n-1]; l.Type == 4 {
+					dst = l.Addresses[0]
+				}
+			}
 		}
 		k := kindOfLayer(l)
 		if k == nil || k.stamp == nil {
@@ -71,6 +78,18 @@ func (c *Cookie) Stamp(layers []packet.Layer) {
 		}
 		return
 	}
+}
+
+// endOfRoute returns where a source route ends, the destination if there is none.
+func endOfRoute(ip *packet.IPv4) netip.Addr {
+	for i := range ip.Options {
+		o := &ip.Options[i]
+		route := o.Type == wire.IPv4OptionLSRR || o.Type == wire.IPv4OptionSSRR
+		if n := len(o.Data); route && n >= 5 && int(o.Data[0]) <= n {
+			return netip.AddrFrom4([4]byte(o.Data[n-4:]))
+		}
+	}
+	return ip.Dst
 }
 
 // port returns the port that a layer goes to, 0 where there are none.
@@ -91,17 +110,22 @@ func (k *kind) port(l packet.Layer) uint16 {
 func (c *Cookie) Check(p []byte) (probed netip.AddrPort, r Role, ok bool) {
 	var room [levels]Header
 	list := parseLevels(p, &room)
-	if len(list) == 0 {
-		return probed, 0, false
+	for i := len(list) - 1; i >= 0; i-- {
+		if probed, r, ok = c.check(&list[i]); ok {
+			break
+		}
 	}
-	return c.check(&list[len(list)-1])
+	return probed, r, ok
 }
 
 func (c *Cookie) check(h *Header) (probed netip.AddrPort, r Role, ok bool) {
 	if quoted, isError := h.Quote(); isError {
+		for inner, ok := quoted.Carried(); ok && kindOf(quoted.Protocol).provesQuote == nil; inner, ok = quoted.Carried() {
+			quoted = inner
+		}
 		k := kindOf(quoted.Protocol)
-		ok := k.provesQuote != nil && k.provesQuote(&quoted, c.mark(quoted.Dst, quoted.Protocol, quoted.DstPort))
-		return netip.AddrPortFrom(quoted.Dst, quoted.DstPort), ICMPError, ok
+		ok := k.provesQuote != nil && k.provesQuote(&quoted, c.mark(quoted.Final, quoted.Protocol, quoted.DstPort))
+		return netip.AddrPortFrom(quoted.Final, quoted.DstPort), ICMPError, ok
 	}
 	k := kindOf(h.Protocol)
 	ok = k.proves != nil && k.proves(h, c.mark(h.Src, h.Protocol, h.SrcPort))

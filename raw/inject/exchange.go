@@ -394,11 +394,15 @@ func (x *Exchange) lookByCookie(a Answer, p []byte) (Answer, bool) {
 	if len(headers) == 0 {
 		return a, false
 	}
-	h := &headers[len(headers)-1]
-	probed, role, ok := x.cookie.check(h)
+	i := len(headers) - 1
+	probed, role, ok := x.cookie.check(&headers[i])
+	for ; !ok && i > 0; i-- {
+		probed, role, ok = x.cookie.check(&headers[i-1])
+	}
 	if !ok {
 		return a, false
 	}
+	h := &headers[i]
 	a.Probed, a.Port, a.Role = probed.Addr(), probed.Port(), role
 	x.explain(&a, h, role)
 	x.mu.Lock()

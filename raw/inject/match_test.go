@@ -291,3 +291,38 @@ func FuzzMatch(f *testing.F) {
 		inject.TrainRefuses(b)
 	})
 }
+
+// TestCookieOfTunnelledAndRoutedPackets: a cookie is of whoever answers, which is the inner destination, or the end of a route.
+func TestCookieOfTunnelledAndRoutedPackets(t *testing.T) {
+	cookie := inject.NewCookie([]byte("key"))
+	const end = "203.0.113.9"
+	for _, spec := range []string{
+		there + "} / ip{src=192.0.2.1, dst=" + end + ", id=5} / tcp{dport=80}", there + "} / gre / ip{src=192.0.2.1, dst=" + end + "} / tcp{dport=80}",
+		there + ", options=[lsrr{ptr=4, addrs=[203.0.113.8, " + end + "]}]} / tcp{dport=80}",
+	} {
+		template, err := packet.Parse(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		layers := template.Layers(0)
+		cookie.Stamp(layers)
+		tcp := layers[len(layers)-1].(*packet.TCP)
+		answer := fmt.Sprintf("ip{src=%s, dst=192.0.2.1} / tcp{sport=80, dport=%d, flags=SA, ack=%d}", end, tcp.SrcPort, tcp.Seq+1)
+		for _, came := range []string{answer, "ip{src=198.51.100.2, dst=192.0.2.1} / " + answer} {
+			if probed, role, ok := cookie.Check(built(t, came)); !ok || role != inject.Reply || probed.String() != end+":80" {
+				t.Errorf("%s\n%s: %v %v %t", spec, came, probed, role, ok)
+			}
+		}
+		sent, err := packet.Append(nil, layers...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := packet.Append(nil, &packet.IPv4{}, &packet.ICMPv4{Type: 11}, packet.Payload(sent))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if probed, role, ok := cookie.Check(b); !ok || role != inject.ICMPError || probed.String() != end+":80" {
+			t.Errorf("quote of %s: %v %v %t", spec, probed, role, ok)
+		}
+	}
+}
