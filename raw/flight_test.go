@@ -20,7 +20,8 @@ type world struct {
 
 	sends []sending
 	ends  []ending
-	most  int // echoes waited for at once
+	most  int           // echoes waited for at once
+	over  time.Duration // when the run was complete
 }
 
 // event is something that happens to echo n.
@@ -73,7 +74,7 @@ func (w *world) run(t *testing.T, targets []netip.Addr) {
 				w.flight.drained = true
 				w.expire(now)
 			}
-			if w.flight.complete(now) {
+			if w.over = now; w.flight.complete(now) {
 				return
 			}
 		}
@@ -247,17 +248,18 @@ func TestFlightRetries(t *testing.T) {
 		sends []time.Duration
 		end   time.Duration // when the host is done
 		alive bool
+		over  time.Duration // when the run is
 	}{
-		{"never", func(int) []event { return nil }, []time.Duration{0, 100 * ms, 300 * ms}, 700 * ms, false},
-		{"the second", func(seq int) []event { return []event{after(20 * ms)}[:min(seq-1, 1)] }, []time.Duration{0, 100 * ms}, 120 * ms, true},
-		{"a definite no", func(int) []event { return []event{{after: 5 * ms, kind: probe.Refused}} }, []time.Duration{0}, 5 * ms, false},
+		{"never", func(int) []event { return nil }, []time.Duration{0, 100 * ms, 300 * ms}, 700 * ms, false, 700 * ms},
+		{"the second", func(seq int) []event { return []event{after(20 * ms)}[:min(seq-1, 1)] }, []time.Duration{0, 100 * ms}, 120 * ms, true, 120 * ms},
+		{"a definite no", func(int) []event { return []event{{after: 5 * ms, kind: probe.Refused}} }, []time.Duration{0}, 5 * ms, false, 5*ms + quickLeast},
 		{"a no that proves nothing", func(int) []event { return []event{{after: 5 * ms, kind: probe.Refused, unproven: true}} },
-			[]time.Duration{0, 100 * ms, 300 * ms}, 305 * ms, false},
+			[]time.Duration{0, 100 * ms, 300 * ms}, 305 * ms, false, 700 * ms},
 		{"a no that proves nothing, then the answer", func(int) []event {
 			return []event{{after: 5 * ms, kind: probe.Refused, unproven: true}, after(50 * ms)}
-		}, []time.Duration{0}, 50 * ms, true},
+		}, []time.Duration{0}, 50 * ms, true, 50 * ms},
 		{"late, while the retry is on its way", func(seq int) []event { return []event{after(150 * ms)}[:min(2-min(seq, 2), 1)] },
-			[]time.Duration{0, 100 * ms}, 300 * ms, true},
+			[]time.Duration{0, 100 * ms}, 300 * ms, true, 300 * ms},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := fly(t, p, []netip.Addr{flightTarget}, func(seq int, _ netip.Addr) []event { return tc.reply(seq) })
@@ -269,8 +271,8 @@ func TestFlightRetries(t *testing.T) {
 				t.Errorf("%s: sent at %v, want %v", tc.name, sends, tc.sends)
 			}
 			last := w.ends[len(w.ends)-1]
-			if !last.Done || last.Alive != tc.alive || last.at != tc.end {
-				t.Errorf("%s: done %v, alive %v at %v", tc.name, last.Done, last.Alive, last.at)
+			if !last.Done || last.Alive != tc.alive || last.at != tc.end || w.over != tc.over {
+				t.Errorf("%s: done %v, alive %v at %v, over at %v", tc.name, last.Done, last.Alive, last.at, w.over)
 			}
 		})
 	}
