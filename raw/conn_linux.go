@@ -132,9 +132,9 @@ func privilegeHint(unprivileged bool) string {
 // silence keeps packets out until the socket is set up: a raw socket receives from the moment it exists. First
 // nothing more is let in, then what came before is thrown away.
 func silence(fd int) error {
-	rejectAll := []bpf.RawInstruction{{Op: unix.BPF_RET | unix.BPF_K}}
-	if err := attach(fd, rejectAll); err != nil {
-		return err
+	rejectAll := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &rejectAll}); err != nil {
+		return os.NewSyscallError("setsockopt SO_ATTACH_FILTER", err)
 	}
 	return drain(fd)
 }
@@ -155,18 +155,6 @@ func drain(fd int) error {
 			errs++
 		}
 	}
-}
-
-func attach(fd int, filter []bpf.RawInstruction) error {
-	if len(filter) == 0 {
-		return os.NewSyscallError("setsockopt SO_DETACH_FILTER", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0))
-	}
-	program := make([]unix.SockFilter, len(filter))
-	for i, ins := range filter {
-		program[i] = unix.SockFilter{Code: ins.Op, Jt: ins.Jt, Jf: ins.Jf, K: ins.K}
-	}
-	err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})
-	return os.NewSyscallError("setsockopt SO_ATTACH_FILTER", err)
 }
 
 // configure sets what has to be set before the socket is bound and binds it.
@@ -218,34 +206,56 @@ type option struct {
 	level, name, value int
 }
 
+// options are those that x/net has no word for.
 func (c *Conn) options(cfg *Config) []option {
 	var all []option
-	add := func(text string, level, name, value int) {
-		if value != 0 {
-			all = append(all, option{text, level, name, value})
-		}
-	}
-	header, broadcast := 0, 0
-	if cfg.HeaderIncluded {
-		header = 1
+	if cfg.HeaderIncluded && c.family == 6 {
+		all = append(all, option{"IPV6_HDRINCL", unix.SOL_IPV6, unix.IPV6_HDRINCL, 1})
 	}
 	if cfg.Broadcast {
-		broadcast = 1
+		all = append(all, option{"SO_BROADCAST", unix.SOL_SOCKET, unix.SO_BROADCAST, 1})
 	}
-	if c.family == 4 {
-		add("IP_HDRINCL", unix.SOL_IP, unix.IP_HDRINCL, header)
-		add("IP_TTL", unix.SOL_IP, unix.IP_TTL, int(cfg.TTL))
-		add("IP_MULTICAST_TTL", unix.SOL_IP, unix.IP_MULTICAST_TTL, int(cfg.TTL))
-		add("IP_TOS", unix.SOL_IP, unix.IP_TOS, int(cfg.TOS))
-	} else {
-		add("IPV6_HDRINCL", unix.SOL_IPV6, unix.IPV6_HDRINCL, header)
-		add("IPV6_UNICAST_HOPS", unix.SOL_IPV6, unix.IPV6_UNICAST_HOPS, int(cfg.TTL))
-		add("IPV6_MULTICAST_HOPS", unix.SOL_IPV6, unix.IPV6_MULTICAST_HOPS, int(cfg.TTL))
-		add("IPV6_TCLASS", unix.SOL_IPV6, unix.IPV6_TCLASS, int(cfg.TOS))
+	if cfg.Mark != 0 {
+		all = append(all, option{"SO_MARK", unix.SOL_SOCKET, unix.SO_MARK, int(cfg.Mark)})
 	}
-	add("SO_BROADCAST", unix.SOL_SOCKET, unix.SO_BROADCAST, broadcast)
-	add("SO_MARK", unix.SOL_SOCKET, unix.SO_MARK, int(cfg.Mark))
 	return all
+}
+
+// setOptions sets, by x/net, the options that it has words for.
+func (c *Conn) setOptions(cfg *Config) (err error) {
+	set := func(what string, wanted bool, by func() error) {
+		if !wanted || err != nil {
+			return
+		}
+		if err = by(); err != nil {
+			err = fmt.Errorf("%s: %w", what, err)
+		}
+	}
+	ttl, tos := int(cfg.TTL), int(cfg.TOS)
+	if c.family == 4 {
+		p := ipv4.NewPacketConn(c.pc)
+		set("header inclusion", cfg.HeaderIncluded, func() error { _, err := ipv4.NewRawConn(c.pc); return err })
+		set("time to live", ttl != 0, func() error { return errors.Join(p.SetTTL(ttl), p.SetMulticastTTL(ttl)) })
+		set("type of service", tos != 0, func() error { return p.SetTOS(tos) })
+		return err
+	}
+	p := ipv6.NewPacketConn(c.pc)
+	set("hop limit", ttl != 0, func() error { return errors.Join(p.SetHopLimit(ttl), p.SetMulticastHopLimit(ttl)) })
+	set("traffic class", tos != 0, func() error { return p.SetTrafficClass(tos) })
+	return err
+}
+
+// setFilter has the kernel run a program on each packet from now on; none lets all in.
+func (c *Conn) setFilter(program []bpf.RawInstruction) error {
+	switch {
+	case len(program) == 0:
+		return cmsg.Control(c.rc, func(fd int) error {
+			return os.NewSyscallError("setsockopt SO_DETACH_FILTER", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0))
+		})
+	case c.family == 4:
+		return ipv4.NewPacketConn(c.pc).SetBPF(program)
+	}
+	return ipv6.NewPacketConn(c.pc).SetBPF(program)
 }
 
 func (c *Conn) bindAddress(cfg *Config) unix.Sockaddr {
@@ -283,10 +293,14 @@ func (c *Conn) start(cfg *Config) error {
 	for i := range c.inbox {
 		c.inbox[i].OOB = make([]byte, controlSize)
 	}
-	return cmsg.Control(c.rc, func(fd int) error {
-		// What another processor was about to queue when silence began has had time to come.
-		return errors.Join(drain(fd), attach(fd, cfg.Filter))
-	})
+	if err := c.setOptions(cfg); err != nil {
+		return err
+	}
+	// What another processor was about to queue when silence began has had time to come.
+	if err := cmsg.Control(c.rc, drain); err != nil {
+		return err
+	}
+	return c.setFilter(cfg.Filter)
 }
 
 // ReadPacket waits for one packet and receives it into b. It allocates nothing once the addresses of links seen

@@ -8,6 +8,8 @@ import (
 	"os"
 	"syscall"
 
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 
 	"sockwire/raw/cmsg"
@@ -15,15 +17,23 @@ import (
 
 // setPingOptions sets the socket options of a Pinger that Config has no word for.
 func setPingOptions(c *Conn, p *Pinger) error {
+	if p.NoLoop {
+		loop := func() error { return ipv4.NewPacketConn(c.pc).SetMulticastLoopback(false) }
+		if c.family == 6 {
+			loop = func() error { return ipv6.NewPacketConn(c.pc).SetMulticastLoopback(false) }
+		}
+		if err := loop(); err != nil {
+			return fmt.Errorf("multicast loop: %w", err)
+		}
+	}
 	return cmsg.Control(c.rc, func(fd int) error { return setSocketOptions(fd, c.family, p) })
 }
 
+// setSocketOptions sets those that x/net has no word for.
 func setSocketOptions(fd, family int, p *Pinger) error {
 	level, discover := unix.SOL_IP, unix.IP_MTU_DISCOVER
-	loopLevel, loop := unix.SOL_IP, unix.IP_MULTICAST_LOOP
 	if family == 6 {
 		level, discover = unix.SOL_IPV6, unix.IPV6_MTU_DISCOVER
-		loopLevel, loop = unix.SOL_IPV6, unix.IPV6_MULTICAST_LOOP
 	}
 	// The kernel's numbers of IPv4 and IPv6 are the same.
 	ways := map[Fragmentation]int{FragmentDo: unix.IP_PMTUDISC_DO, FragmentWant: unix.IP_PMTUDISC_WANT, FragmentDont: unix.IP_PMTUDISC_DONT,
@@ -36,11 +46,6 @@ func setSocketOptions(fd, family int, p *Pinger) error {
 	if p.SendBuffer > 0 {
 		if _, err := cmsg.SetWriteBuffer(fd, p.SendBuffer); err != nil {
 			return err
-		}
-	}
-	if p.NoLoop {
-		if err := unix.SetsockoptInt(fd, loopLevel, loop, 0); err != nil {
-			return fmt.Errorf("multicast loop: %w", os.NewSyscallError("setsockopt", err))
 		}
 	}
 	if len(p.Options) > 0 && family == 4 {
