@@ -5,6 +5,8 @@ import (
 	"math"
 	"sort"
 	"time"
+
+	"sockwire/raw/wire"
 )
 
 const (
@@ -38,7 +40,7 @@ func (c *correlator) explain() {
 			done[f.conn] = true
 			for i, p := range f.conn.packets {
 				p.Cause = f.conn.cause(i)
-				if p.TCP.Flags&RST != 0 {
+				if p.TCP.Flags&wire.RST != 0 {
 					c.fail(p, []string{"ECONNREFUSED", "ECONNRESET", "EPIPE"})
 				}
 			}
@@ -95,11 +97,11 @@ func (f *flow) acting(p *PacketRecord) *CallRecord {
 		}
 		switch c.Name {
 		case "connect":
-			if flags&(SYN|ACK) == SYN && !p.Retransmit || flags&(FIN|RST) != 0 && c.dissolves() {
+			if flags&(wire.SYN|wire.ACK) == wire.SYN && !p.Retransmit || flags&(wire.FIN|wire.RST) != 0 && c.dissolves() {
 				return c
 			}
 		case "shutdown", "close": // what was held back leaves before the FIN or with it
-			if (flags&(FIN|RST) != 0 || p.PayloadLength > 0) && !p.Retransmit {
+			if (flags&(wire.FIN|wire.RST) != 0 || p.PayloadLength > 0) && !p.Retransmit {
 				return c
 			}
 		case "setsockopt":
@@ -109,7 +111,7 @@ func (f *flow) acting(p *PacketRecord) *CallRecord {
 		}
 		// A send that begins the connection (MSG_FASTOPEN, TCP_FASTOPEN_CONNECT) has its data in the SYN only with a cookie,
 		// RFC 7413 section 4.2.
-		if c.Sends() && flags&(SYN|ACK) == SYN && !p.Retransmit {
+		if c.Sends() && flags&(wire.SYN|wire.ACK) == wire.SYN && !p.Retransmit {
 			return c
 		}
 		if c.Sends() && p.PayloadLength > 0 {
@@ -133,12 +135,12 @@ func (c *Call) releases() bool {
 func (p *PacketRecord) answers(before *PacketRecord) bool {
 	flags := before.TCP.Flags
 	switch {
-	case flags&(SYN|FIN) != 0 || before.PayloadLength > 0:
+	case flags&(wire.SYN|wire.FIN) != 0 || before.PayloadLength > 0:
 		// An acknowledgement, a SYN's answer, a reset: all of them without data. Data may also be what a
 		// call had left waiting.
-		return p.PayloadLength == 0 && p.TCP.Flags&FIN == 0 || p.Retransmit
-	case flags&ACK != 0:
-		return p.PayloadLength > 0 || p.TCP.Flags&(FIN|RST) != 0
+		return p.PayloadLength == 0 && p.TCP.Flags&wire.FIN == 0 || p.Retransmit
+	case flags&wire.ACK != 0:
+		return p.PayloadLength > 0 || p.TCP.Flags&(wire.FIN|wire.RST) != 0
 	}
 	return false
 }

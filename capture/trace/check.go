@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"sockwire/raw/wire"
 )
 
 // Check verifies what must hold on every timeline, and returns all that does not: no packet is
@@ -70,7 +72,7 @@ func (t *Timeline) checkStream(f *flow, fault func(string, ...any)) {
 			continue
 		}
 		from := p.FromSeq - 1
-		if p.TCP != nil && p.TCP.Flags&SYN != 0 {
+		if p.TCP != nil && p.TCP.Flags&wire.SYN != 0 {
 			from++
 		}
 		if p.Unattributed > 0 && !p.Retransmit && !p.Simultaneous {

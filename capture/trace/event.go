@@ -21,6 +21,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"sockwire/raw/wire"
 )
 
 // Event is a *Call, *Packet, *State, *Host or *Caption.
@@ -334,33 +336,6 @@ const (
 	ProtoICMPv6 = 58
 )
 
-// TCPFlags are the flag bits of a TCP header, RFC 9293 section 3.1.
-type TCPFlags uint8
-
-// TCP flags.
-const (
-	FIN TCPFlags = 1 << iota
-	SYN
-	RST
-	PSH
-	ACK
-	URG
-	ECE
-	CWR
-)
-
-// String returns the flags in packetdrill's letters: S, S., P., F., R.
-func (f TCPFlags) String() string {
-	const letters = "FSRP.UEW"
-	b := make([]byte, 0, 8)
-	for i := range 8 {
-		if f&(1<<i) != 0 {
-			b = append(b, letters[i])
-		}
-	}
-	return string(b)
-}
-
 // Packet is one captured packet. Exactly one of TCP, UDP and ICMP is set for a whole packet or first
 // fragment of that protocol.
 type Packet struct {
@@ -416,7 +391,7 @@ type Fragment struct {
 // TCP is what a TCP header says.
 type TCP struct {
 	Seq, Ack uint32
-	Flags    TCPFlags
+	Flags    wire.TCPFlags
 	Window   uint16
 	MSS      uint16 // of the option, 0 where there is none
 	// Timestamps tells whether the segment has the option of RFC 7323.

@@ -10,6 +10,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/decode"
+	"sockwire/raw/wire"
 )
 
 // FromFrame makes the Packet of a captured frame: number counts from 1, at is the frame's time on the
@@ -93,7 +94,7 @@ func (out *Packet) network(p *decode.Packet, ip int) {
 	out.PayloadLength = max(l.Length-l.Header, 0)
 	for i := ip + 1; i < len(layers); i++ {
 		switch layers[i].Type {
-		case decode.TypeIPv6HopByHop, decode.TypeIPv6Routing, decode.TypeIPv6Destination, decode.TypeIPv6Fragment:
+		case decode.TypeIPv6HopByHop, decode.TypeIPv6Routing, decode.TypeIPv6Destination, decode.TypeIPv6Fragment, decode.TypeIPv6Mobility, decode.TypeAH:
 			out.NetworkHeader += layers[i].Header
 			out.PayloadLength -= layers[i].Header
 			if h := p.IPv6Fragment(i); h != nil {
@@ -119,7 +120,7 @@ func (out *Packet) transport(p *decode.Packet, ip int) {
 		switch l.Type {
 		case decode.TypeTCP:
 			if h := p.TCP(i); h != nil {
-				out.TCP = &TCP{Seq: h.Sequence(), Ack: h.Acknowledgment(), Flags: TCPFlags(h.Flags()), Window: h.Window()}
+				out.TCP = &TCP{Seq: h.Sequence(), Ack: h.Acknowledgment(), Flags: wire.TCPFlags(h.Flags() & 0xff), Window: h.Window()}
 				out.TCP.Options = slices.Clone(h.Options())
 				out.TCP.readOptions(out.TCP.Options)
 			}
@@ -143,21 +144,13 @@ func clean(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr()
 
 // readOptions reads the options of a TCP header that a timeline needs; RFC 9293 section 3.1.
 func (t *TCP) readOptions(b []byte) {
-	for len(b) > 0 && b[0] != 0 {
-		if b[0] == 1 {
-			b = b[1:]
-			continue
-		}
-		if len(b) < 2 || b[1] < 2 || int(b[1]) > len(b) {
-			return
-		}
+	for o := range wire.TCPOptions(b) {
 		switch {
-		case b[0] == 2 && b[1] == 4:
-			t.MSS = binary.BigEndian.Uint16(b[2:])
-		case b[0] == 8 && b[1] == 10:
+		case o.Kind == wire.TCPOptionMSS && len(o.Data) == 2:
+			t.MSS = binary.BigEndian.Uint16(o.Data)
+		case o.Kind == wire.TCPOptionTimestamps && len(o.Data) == 8:
 			t.Timestamps = true
 		}
-		b = b[b[1]:]
 	}
 }
 
@@ -204,21 +197,10 @@ func (out *Packet) icmp(p *decode.Packet, i int) {
 	}
 }
 
-// icmpName names the messages people meet, as RFC 792, RFC 1122 and RFC 4443 do; "" for others.
+// icmpName names a message; "" for one of a type or code without a name.
 func icmpName(v6 bool, typ, code uint8) string {
-	type message struct {
-		v6        bool
-		typ, code uint8
+	if name := wire.ICMPCodeName(v6, typ, code); name != "" || code != 0 {
+		return name
 	}
-	names := map[message]string{
-		{false, 0, 0}: "echo reply", {false, 8, 0}: "echo request",
-		{false, 3, 0}: "net unreachable", {false, 3, 1}: "host unreachable", {false, 3, 2}: "protocol unreachable",
-		{false, 3, 3}: "port unreachable", {false, 3, 4}: "fragmentation needed", {false, 3, 13}: "administratively prohibited",
-		{false, 11, 0}: "time exceeded", {false, 11, 1}: "reassembly time exceeded",
-		{true, 1, 0}: "no route", {true, 1, 1}: "administratively prohibited", {true, 1, 3}: "address unreachable", {true, 1, 4}: "port unreachable",
-		{true, 2, 0}: "packet too big", {true, 3, 0}: "time exceeded", {true, 3, 1}: "reassembly time exceeded",
-		{true, 4, 1}: "unrecognized next header", {true, 128, 0}: "echo request", {true, 129, 0}: "echo reply",
-		{true, 135, 0}: "neighbour solicitation", {true, 136, 0}: "neighbour advertisement", {true, 143, 0}: "multicast listener report",
-	}
-	return names[message{v6, typ, code}]
+	return wire.ICMPTypeName(v6, typ)
 }

@@ -9,6 +9,7 @@ import (
 	"sockwire/capture"
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/show"
+	"sockwire/raw/wire"
 )
 
 // bits takes values from fuzzed bytes.
@@ -94,7 +95,7 @@ func (f *bits) event() trace.Event {
 		Fragment: trace.Fragment{Is: f.n(3) == 0, Offset: int(int8(f.n(256))) * 8, More: f.n(2) == 0}, Segments: f.n(3)}
 	switch f.n(5) {
 	case 0, 1:
-		p.TCP = &trace.TCP{Seq: f.u32(), Ack: f.u32(), Flags: trace.TCPFlags(f.n(256)), MSS: uint16(f.n(3))}
+		p.TCP = &trace.TCP{Seq: f.u32(), Ack: f.u32(), Flags: wire.TCPFlags(f.n(256)), MSS: uint16(f.n(3))}
 	case 2:
 		p.UDP = &trace.UDP{Length: f.n(256)}
 	case 3:

@@ -11,6 +11,7 @@ import (
 
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/show"
+	"sockwire/raw/wire"
 )
 
 // scriptLine is what a line of a packetdrill script may be, after packetdrill's grammar (parser.y and lexer.l of
@@ -82,16 +83,16 @@ func TestScriptParts(t *testing.T) {
 	s.events[4].(*trace.State).Actor = "ev\nil"
 	s.events = s.events[:len(s.events)-3]
 	s.packets = 0
-	syn := s.segment(115.969, true, trace.SYN, 0, 0, "")
+	syn := s.segment(115.969, true, wire.SYN, 0, 0, "")
 	syn.TCP.Options = []byte{2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7}
-	s.segment(115.998, false, trace.SYN|trace.ACK, 0, 1, "").TCP.Options = []byte{34, 4, 0xab, 0xcd}
-	big := s.segment(116, true, trace.PSH|trace.ACK, 1, 1, strings.Repeat("x", 2500))
+	s.segment(115.998, false, wire.SYN|wire.ACK, 0, 1, "").TCP.Options = []byte{34, 4, 0xab, 0xcd}
+	big := s.segment(116, true, wire.PSH|wire.ACK, 1, 1, strings.Repeat("x", 2500))
 	big.Segments, big.SegmentSize = 3, 1000
 	isn := clientISN
-	sack := s.segment(117, false, trace.ACK, 1, 1001, "")
+	sack := s.segment(117, false, wire.ACK, 1, 1001, "")
 	left, right := isn+2001, isn+2501
 	sack.TCP.Options = []byte{1, 1, 5, 10, byte(left >> 24), byte(left >> 16), byte(left >> 8), byte(left), byte(right >> 24), byte(right >> 16), byte(right >> 8), byte(right)}
-	s.segment(118, true, trace.ACK, 2501, 1, "").TCP.Options = []byte{200, 2}
+	s.segment(118, true, wire.ACK, 2501, 1, "").TCP.Options = []byte{200, 2}
 	var out show.Script
 	out.Add(trace.Correlate(s.events))
 	b, err := out.Append(nil, "s2")

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"sockwire/raw/wire"
 )
 
 // SightingHeader is how many bytes of a packet a Sighting holds at most: the headers, and enough of the data to tell
@@ -328,30 +330,18 @@ func packetKey(p *Packet) (k sightingKey, ok bool) {
 
 // headerKey is the key of a packet of which the beginning is given, RFC 791 section 3.1, RFC 8200 sections 3 and 4.
 func headerKey(b []byte) (k sightingKey, ok bool) {
-	if len(b) < ipv4Header {
+	l, ok := wire.Parse(b)
+	if !ok || l.Stop == wire.StopCut || l.Stop == wire.StopMalformed {
 		return k, false
 	}
-	var rest []byte
-	switch b[0] >> 4 {
-	case 4:
-		n := int(b[0]&15) * 4
-		if n < ipv4Header || n > len(b) {
-			return k, false
-		}
-		k.src, k.dst = netip.AddrFrom4([4]byte(b[12:16])).As16(), netip.AddrFrom4([4]byte(b[16:20])).As16()
-		k.proto, k.id = b[9], binary.BigEndian.Uint16(b[4:])
-		rest = b[n:]
-	case 6:
-		if len(b) < ipv6Header {
-			return k, false
-		}
-		k.src, k.dst = [16]byte(b[8:24]), [16]byte(b[24:40])
-		if k.proto, rest, ok = extensions(b[6], b[ipv6Header:]); !ok {
-			return k, false
-		}
-	default:
-		return k, false
+	if l.Version == 4 {
+		h := wire.IPv4(b)
+		k.src, k.dst, k.id = h.Source().As16(), h.Destination().As16(), h.ID()
+	} else {
+		k.src, k.dst = [16]byte(b[wire.IPv6SourceAt:]), [16]byte(b[wire.IPv6DestinationAt:])
 	}
+	k.proto = l.Protocol
+	rest := b[l.Transport:]
 	headers := len(b) - len(rest)
 	switch {
 	case k.proto == ProtoTCP && len(rest) >= tcpHeader:
@@ -377,28 +367,4 @@ func headerKey(b []byte) (k sightingKey, ok bool) {
 
 func (k *sightingKey) ports(b []byte) {
 	k.srcPort, k.dstPort = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
-}
-
-const ipv6Header = 40
-
-// extensions skips the extension headers of IPv6 that come before what is carried.
-func extensions(next uint8, b []byte) (proto uint8, rest []byte, ok bool) {
-	const hopByHop, routing, fragment, destination = 0, 43, 44, 60
-	for {
-		n := 8
-		switch next {
-		case hopByHop, routing, destination:
-			if len(b) < 8 {
-				return 0, nil, false
-			}
-			n = 8 + 8*int(b[1])
-		case fragment:
-		default:
-			return next, b, true
-		}
-		if len(b) < n {
-			return 0, nil, false
-		}
-		next, b = b[0], b[n:]
-	}
 }

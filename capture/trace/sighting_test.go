@@ -11,8 +11,8 @@ import (
 	"sockwire/capture"
 )
 
-// wire makes a packet as it is seen on the wire, and as a socket sees it: the same without fragmentation.
-type wire struct {
+// onWire makes a packet as it is seen on the wire, and as a socket sees it: the same without fragmentation.
+type onWire struct {
 	v6        bool
 	proto     uint8
 	id        uint16
@@ -23,7 +23,7 @@ type wire struct {
 	from, to  byte   // last octets of the addresses
 }
 
-func (w wire) bytes(onWire bool) []byte {
+func (w onWire) bytes(onWire bool) []byte {
 	body := w.body
 	if onWire && w.fragment {
 		body = body[:min(len(body), w.onTheWire)]
@@ -68,12 +68,12 @@ func (w wire) bytes(onWire bool) []byte {
 	return b
 }
 
-func (w wire) packet(at time.Duration) *Packet {
+func (w onWire) packet(at time.Duration) *Packet {
 	b := w.bytes(true)
 	return FromFrame(capture.Frame{Data: b, Length: len(b), Link: capture.LinkRaw}, 1, at, "", "")
 }
 
-func (w wire) sighting(at time.Duration, d Direction, cookie uint64) Sighting {
+func (w onWire) sighting(at time.Duration, d Direction, cookie uint64) Sighting {
 	b := w.bytes(false)
 	s := Sighting{Time: at, Direction: d, Cookie: cookie}
 	s.Kept = copy(s.Header[:], b)
@@ -102,7 +102,7 @@ const long = "The data of a datagram that is longer than the kernel lets a link 
 
 // A packet on the wire and what a socket saw of it have the same key, and others have other keys.
 func TestSightingKey(t *testing.T) {
-	packets := map[string]wire{
+	packets := map[string]onWire{
 		"udp":            {proto: 17, id: 5, body: udp(1000, 2000, "hello"), to: 2},
 		"udp other id":   {proto: 17, id: 6, body: udp(1000, 2000, "hello"), to: 2},
 		"udp other data": {proto: 17, id: 5, body: udp(1000, 2000, "jello"), to: 2},
@@ -123,7 +123,7 @@ func TestSightingKey(t *testing.T) {
 		"echo seq":       {proto: 1, id: 5, body: []byte{8, 0, 0, 0, 0, 1, 0, 3, 'x'}, to: 2},
 		"echo reply":     {proto: 1, id: 5, body: []byte{0, 0, 0, 0, 0, 1, 0, 2, 'x'}, to: 2},
 		"echo ipv6":      {v6: true, proto: 58, body: []byte{128, 0, 0, 0, 0, 1, 0, 2, 'x'}, to: 2},
-		"unreachable":    {proto: 1, id: 5, body: append([]byte{3, 3, 0, 0, 0, 0, 0, 0}, wire{proto: 17, body: udp(1, 2, "x")}.bytes(true)...), to: 2},
+		"unreachable":    {proto: 1, id: 5, body: append([]byte{3, 3, 0, 0, 0, 0, 0, 0}, onWire{proto: 17, body: udp(1, 2, "x")}.bytes(true)...), to: 2},
 		"protocol 253":   {proto: 253, id: 5, body: []byte("bytes of no transport that is known"), to: 2},
 		"253 other data": {proto: 253, id: 5, body: []byte("Bytes of no transport that is known"), to: 2},
 		"253 short":      {proto: 253, id: 5, body: []byte("b"), to: 2},
@@ -169,13 +169,13 @@ func raw(s Sighting) Sighting { s.Raw = true; return s }
 func group(s Sighting) Sighting { s.Group = true; return s }
 
 func TestMatcher(t *testing.T) {
-	d := wire{proto: 17, body: udp(1000, 2000, "hello"), to: 2}
-	other := wire{proto: 17, body: udp(1000, 2000, "other"), to: 2}
-	echo := wire{proto: 1, body: []byte{0, 0, 0, 0, 0, 1, 0, 2, 'x'}, to: 2}
-	many := wire{proto: 17, body: udp(1000, 2000, "hello"), to: 2}
-	syn := wire{proto: 6, body: tcp(1000, 2000, 7, 0, 2, ""), to: 2}
-	data := wire{proto: 6, body: tcp(1000, 2000, 8, 1, 0x18, "hello"), to: 2}
-	piece := wire{proto: 6, body: tcp(1000, 2000, 1000, 1, 0x18, "a segment that the kernel cut from the one before"), to: 2}
+	d := onWire{proto: 17, body: udp(1000, 2000, "hello"), to: 2}
+	other := onWire{proto: 17, body: udp(1000, 2000, "other"), to: 2}
+	echo := onWire{proto: 1, body: []byte{0, 0, 0, 0, 0, 1, 0, 2, 'x'}, to: 2}
+	many := onWire{proto: 17, body: udp(1000, 2000, "hello"), to: 2}
+	syn := onWire{proto: 6, body: tcp(1000, 2000, 7, 0, 2, ""), to: 2}
+	data := onWire{proto: 6, body: tcp(1000, 2000, 8, 1, 0x18, "hello"), to: 2}
+	piece := onWire{proto: 6, body: tcp(1000, 2000, 1000, 1, 0x18, "a segment that the kernel cut from the one before"), to: 2}
 	for _, tt := range []struct {
 		name    string
 		s       []Sighting
@@ -211,7 +211,7 @@ func TestMatcherForgets(t *testing.T) {
 	var m Matcher
 	var s Sightings
 	for i := range 5 * sightingLimit / 4 {
-		w := wire{proto: 253, id: uint16(i), body: []byte{byte(i >> 16)}, to: 2}
+		w := onWire{proto: 253, id: uint16(i), body: []byte{byte(i >> 16)}, to: 2}
 		s.All = append(s.All[:0], w.sighting(time.Duration(i), Out, 1))
 		m.Add(&s)
 	}
@@ -223,7 +223,7 @@ func TestMatcherForgets(t *testing.T) {
 		t.Errorf("%d sightings with %d keys are held after the last packet", len(m.all), len(m.out))
 	}
 	for i := range flowLimit + 1000 {
-		w := wire{proto: 17, body: udp(uint16(i), uint16(i>>16), ""), to: 2}
+		w := onWire{proto: 17, body: udp(uint16(i), uint16(i>>16), ""), to: 2}
 		s.All = append(s.All[:0], w.sighting(time.Duration(i), Out, 1))
 		m.Add(&s)
 	}
@@ -231,7 +231,7 @@ func TestMatcherForgets(t *testing.T) {
 		t.Errorf("%d flows are held", len(m.flows))
 	}
 	m.Forget(time.Hour)
-	p := wire{proto: 17, body: udp(1, 0, ""), to: 2}.packet(0)
+	p := onWire{proto: 17, body: udp(1, 0, ""), to: 2}.packet(0)
 	if m.Match(p); p.Sender != 0 || len(m.flows) > 0 {
 		t.Errorf("socket %d of a flow that was forgotten, %d flows held", p.Sender, len(m.flows))
 	}
@@ -239,14 +239,14 @@ func TestMatcherForgets(t *testing.T) {
 
 // A flow costs nothing for each of its packets; one receiver for each packet is made room for together.
 func TestMatcherAllocates(t *testing.T) {
-	w := wire{proto: 17, body: udp(1000, 2000, "hello"), to: 2}
+	w := onWire{proto: 17, body: udp(1000, 2000, "hello"), to: 2}
 	var m Matcher
 	m.Add(&Sightings{All: []Sighting{w.sighting(us(9), Out, 1), w.sighting(us(11), In, 2)}})
 	p := w.packet(us(10))
 	if n := testing.AllocsPerRun(2000, func() { p.Sender, p.Receivers = 0, nil; m.Match(p) }); n > 0 {
 		t.Errorf("%v allocations for a packet", n)
 	}
-	other := wire{proto: 17, body: udp(1000, 2000, "other"), to: 2}.packet(us(12))
+	other := onWire{proto: 17, body: udp(1000, 2000, "other"), to: 2}.packet(us(12))
 	if n := testing.AllocsPerRun(2000, func() { other.Sender, other.Receivers = 0, nil; m.Match(other) }); n > 0 || other.Sender != 1 || len(other.Receivers) != 1 {
 		t.Errorf("%v allocations for a packet of a flow, %d %d", n, other.Sender, other.Receivers)
 	}
@@ -255,8 +255,8 @@ func TestMatcherAllocates(t *testing.T) {
 // FuzzMatcher: whatever headers sightings have, and whatever packets come, matching ends, stays within its limits and
 // names only sockets that were sighted.
 func FuzzMatcher(f *testing.F) {
-	f.Add(wire{proto: 17, body: udp(1000, 2000, "hello"), to: 2}.bytes(false), uint8(3))
-	f.Add(wire{v6: true, options: 8, proto: 6, body: tcp(1, 2, 3, 4, 5, "x")}.bytes(false), uint8(200))
+	f.Add(onWire{proto: 17, body: udp(1000, 2000, "hello"), to: 2}.bytes(false), uint8(3))
+	f.Add(onWire{v6: true, options: 8, proto: 6, body: tcp(1, 2, 3, 4, 5, "x")}.bytes(false), uint8(200))
 	f.Fuzz(func(t *testing.T, b []byte, how uint8) {
 		var m Matcher
 		var s Sightings
@@ -287,7 +287,7 @@ func FuzzMatcher(f *testing.F) {
 
 // BenchmarkMatcher is what one packet costs: of a flow that is known, and with a sighting of its own at each end.
 func BenchmarkMatcher(b *testing.B) {
-	w := wire{proto: 17, body: udp(1000, 2000, "hello"), to: 2}
+	w := onWire{proto: 17, body: udp(1000, 2000, "hello"), to: 2}
 	p := w.packet(0)
 	b.Run("flow", func(b *testing.B) {
 		var m Matcher

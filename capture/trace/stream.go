@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"sockwire/raw/wire"
 )
 
 const (
@@ -125,7 +127,7 @@ func (c *correlator) flowOf(open map[flowKey]*flow, p *PacketRecord) *flow {
 	key, reverse := flowKey{p.Src, p.Dst}, flowKey{p.Dst, p.Src}
 	f := open[key]
 	again := f != nil && f.anchored && f.isn != p.TCP.Seq
-	if f != nil && (p.TCP.Flags&(SYN|ACK) != SYN || !again) {
+	if f != nil && (p.TCP.Flags&(wire.SYN|wire.ACK) != wire.SYN || !again) {
 		return f
 	}
 	k := &conn{start: p.Time}
@@ -275,7 +277,7 @@ func (p *PacketRecord) claim(later []*PacketRecord) []*PacketRecord {
 func (f *flow) segment(p *PacketRecord, parts []*PacketRecord) {
 	tcp := p.TCP
 	f.last = p
-	if tcp.Flags&SYN != 0 && tcp.MSS > 0 {
+	if tcp.Flags&wire.SYN != 0 && tcp.MSS > 0 {
 		f.takes = int64(tcp.MSS)
 		// RFC 6691: the option does not count TCP options, a segment's payload does without them.
 		if tcp.Timestamps {
@@ -286,16 +288,16 @@ func (f *flow) segment(p *PacketRecord, parts []*PacketRecord) {
 	for _, q := range parts {
 		length += int64(q.PayloadLength)
 	}
-	syn := tcp.Flags&SYN != 0
+	syn := tcp.Flags&wire.SYN != 0
 	switch {
 	case syn && !f.anchored:
 		f.isn, f.based, f.anchored = tcp.Seq, true, true
 	case syn && tcp.Seq == f.isn:
 		p.Retransmit = true
-	case !f.based && tcp.Flags&RST == 0:
+	case !f.based && tcp.Flags&wire.RST == 0:
 		f.isn, f.based = tcp.Seq-1, true
 	}
-	if tcp.Flags&RST != 0 {
+	if tcp.Flags&wire.RST != 0 {
 		f.reset = true
 	}
 	f.acknowledge(p)
@@ -325,7 +327,7 @@ func (f *flow) segment(p *PacketRecord, parts []*PacketRecord) {
 		q.FromSeq, q.ToSeq = at+1, at+1+int64(q.PayloadLength)
 		f.carry(q, at, at+int64(q.PayloadLength))
 	}
-	if tcp.Flags&FIN != 0 {
+	if tcp.Flags&wire.FIN != 0 {
 		p.Retransmit = p.Retransmit || f.fin == offset+length
 		if f.fin < 0 {
 			f.finUnacked = true
@@ -384,7 +386,7 @@ func (f *flow) carry(p *PacketRecord, from, to int64) {
 
 // acknowledge notes what the packet acknowledges of the other direction.
 func (f *flow) acknowledge(p *PacketRecord) {
-	if p.TCP.Flags&ACK == 0 || !f.back.based {
+	if p.TCP.Flags&wire.ACK == 0 || !f.back.based {
 		return
 	}
 	p.AckSeq = unwrap(p.TCP.Ack-f.back.isn, f.back.high+1)

@@ -11,6 +11,7 @@ import (
 
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/show"
+	"sockwire/raw/wire"
 )
 
 // sent is a random stream: calls, and the bytes of all of them.
@@ -30,13 +31,13 @@ func randomStream(r *rand.Rand, n int) *sent {
 	var queued, on int // bytes written, bytes on the wire
 	segment := func() {
 		size := 1 + r.IntN(min(queued-on, 3000))
-		s.segment(t, true, trace.ACK, uint32(1+on), 1, string(s.data[on:on+size]))
+		s.segment(t, true, wire.ACK, uint32(1+on), 1, string(s.data[on:on+size]))
 		on += size
 		t += 0.01
 		if r.IntN(5) == 0 {
 			again := r.IntN(on)
 			length := 1 + r.IntN(on-again)
-			s.segment(t, true, trace.ACK, uint32(1+again), 1, string(s.data[again:again+length]))
+			s.segment(t, true, wire.ACK, uint32(1+again), 1, string(s.data[again:again+length]))
 			t += 0.01
 		}
 	}
@@ -60,7 +61,7 @@ func randomStream(r *rand.Rand, n int) *sent {
 		segment()
 	}
 	s.call(s.first+n, t, t+0.5, trace.Call{Name: "shutdown", FD: 4, Socket: clientID})
-	s.segment(t+0.1, true, trace.FIN|trace.ACK, uint32(1+on), 1, "")
+	s.segment(t+0.1, true, wire.FIN|wire.ACK, uint32(1+on), 1, "")
 	return s
 }
 
@@ -116,7 +117,7 @@ func TestOrderOfEventsDoesNotMatter(t *testing.T) {
 func TestNoCreditBeforeEntering(t *testing.T) {
 	s := new(script)
 	s.connection()
-	s.segment(130, true, trace.PSH|trace.ACK, 1, 1, "first|")
+	s.segment(130, true, wire.PSH|wire.ACK, 1, 1, "first|")
 	s.send(10, 131, 131.1, "send", 4, clientID, "first|")
 	timeline := trace.Correlate(s.events)
 	p := timeline.Packets[3]
@@ -135,8 +136,8 @@ func TestSimultaneousSends(t *testing.T) {
 	s.send(10, 130, 132, "send", 4, clientID, "aaa")
 	s.send(11, 131, 133, "send", 4, clientID, "bbb")
 	s.send(12, 134, 135, "send", 4, clientID, "ccc")
-	s.segment(131.5, true, trace.PSH|trace.ACK, 1, 1, "bbbaaa")
-	s.segment(134.5, true, trace.PSH|trace.ACK, 7, 1, "ccc")
+	s.segment(131.5, true, wire.PSH|wire.ACK, 1, 1, "bbbaaa")
+	s.segment(134.5, true, wire.PSH|wire.ACK, 7, 1, "ccc")
 	timeline := trace.Correlate(s.events)
 	if p := timeline.Packets[3]; len(p.Carries) != 0 || p.Unattributed != 6 {
 		t.Errorf("carries %v, %d bytes unattributed; want all 6 bytes unknown", p.Carries, p.Unattributed)
@@ -168,8 +169,8 @@ func TestOneOfSimultaneousSends(t *testing.T) {
 			send.OffsetKnown, send.Offset = c.offsets[i] >= 0, max(c.offsets[i], 0)
 		}
 		s.send(13, 135, 136, "send", 4, clientID, "after")
-		s.segment(133.5, true, trace.PSH|trace.ACK, 1, 1, "bbbbaaacc")
-		s.segment(135.5, true, trace.PSH|trace.ACK, 10, 1, "after")
+		s.segment(133.5, true, wire.PSH|wire.ACK, 1, 1, "bbbbaaacc")
+		s.segment(135.5, true, wire.PSH|wire.ACK, 10, 1, "after")
 		packets := trace.Correlate(s.events).Packets
 		got := packets[3].Carries
 		slices.SortFunc(got, func(a, b trace.Span) int {
@@ -196,9 +197,9 @@ func TestUrgent(t *testing.T) {
 		s.send(10, 130, 131, "send", 4, clientID, "plain")
 		s.send(11, 132, 133, "send", 4, clientID, "!").Flags = []string{"MSG_OOB"}
 		s.send(12, 134, 135, "send", 4, clientID, "more")
-		s.segment(130.5, true, trace.PSH|trace.ACK, 1, 1, "plain")
-		s.segment(132.5, true, trace.PSH|trace.ACK, 6, 1, "!")
-		s.segment(134.5, true, trace.PSH|trace.ACK, 7, 1, "more")
+		s.segment(130.5, true, wire.PSH|wire.ACK, 1, 1, "plain")
+		s.segment(132.5, true, wire.PSH|wire.ACK, 6, 1, "!")
+		s.segment(134.5, true, wire.PSH|wire.ACK, 7, 1, "more")
 		receive := func(n int, at float64, result int64) *trace.Call {
 			return s.call(n, at, at+0.5, trace.Call{Name: "recv", FD: 6, Socket: serverID, Size: 100, Result: result})
 		}
@@ -231,7 +232,7 @@ func TestOffsetsFromTheSource(t *testing.T) {
 	b := s.send(11, 131, 133, "send", 4, clientID, "bbb")
 	a.OffsetKnown, a.Offset = true, 3
 	b.OffsetKnown, b.Offset = true, 0
-	s.segment(131.5, true, trace.PSH|trace.ACK, 1, 1, "bbbaaa")
+	s.segment(131.5, true, wire.PSH|wire.ACK, 1, 1, "bbbaaa")
 	got := trace.Correlate(s.events).Packets[3].Carries
 	slices.SortFunc(got, func(a, b trace.Span) int { return cmp.Compare(a.Call, b.Call) })
 	if diff := gocmp.Diff([]trace.Span{{Call: 10, To: 3, All: true}, {Call: 11, To: 3, All: true}}, got); diff != "" {
@@ -244,16 +245,16 @@ func TestConnectionsOnTheSamePorts(t *testing.T) {
 	s := new(script)
 	s.connection()
 	s.send(10, 130, 130.2, "send", 4, clientID, "old")
-	s.segment(130.1, true, trace.PSH|trace.ACK, 1, 1, "old")
-	s.segment(131, true, trace.RST|trace.ACK, 4, 1, "")
+	s.segment(130.1, true, wire.PSH|wire.ACK, 1, 1, "old")
+	s.segment(131, true, wire.RST|wire.ACK, 4, 1, "")
 	s.state(132, trace.State{Socket: clientID, Change: trace.Closed, FD: 4})
 	s.state(133, trace.State{Socket: 9, Change: trace.Created, Actor: "client", Host: "client", FD: 4, Family: trace.FamilyIPv4, Kind: trace.KindStream})
 	s.call(20, 134, 134.5, trace.Call{Name: "connect", FD: 4, Socket: 9, Addr: trace.Addr{IP: serverAddr}})
 	s.state(134.5, trace.State{Socket: 9, Change: trace.Connected, Call: 20, Local: trace.Addr{IP: clientAddr}, Remote: trace.Addr{IP: serverAddr}})
-	s.segment(134.1, true, trace.SYN, 5000, 0, "")
-	s.segment(134.2, false, trace.SYN|trace.ACK, 7000, 5001, "")
+	s.segment(134.1, true, wire.SYN, 5000, 0, "")
+	s.segment(134.2, false, wire.SYN|wire.ACK, 7000, 5001, "")
 	s.send(21, 135, 135.2, "send", 4, 9, "new")
-	s.segment(135.1, true, trace.PSH|trace.ACK, 5001, 7001, "new")
+	s.segment(135.1, true, wire.PSH|wire.ACK, 5001, 7001, "new")
 	timeline := trace.Correlate(s.events)
 	if err := timeline.Check(); err != nil {
 		t.Error(err)
@@ -269,7 +270,7 @@ func TestSuperPacket(t *testing.T) {
 	s := new(script)
 	s.connection()
 	s.send(107, 146, 146.6, "send", 4, clientID, string(make([]byte, 2500)))
-	p := s.segment(146.460, true, trace.PSH|trace.ACK, 1, 1, string(make([]byte, 2000)))
+	p := s.segment(146.460, true, wire.PSH|wire.ACK, 1, 1, string(make([]byte, 2000)))
 	p.Segments, p.SegmentSize = 2, 1000
 	got := string(show.Append(nil, trace.Correlate(s.events), show.Options{}))
 	want := " 146.460       s2→s3  P. 1:2001(2000) = #107[0:2000]                offload: 2 segments of ≤ 1000 on the wire\n"
@@ -285,14 +286,14 @@ func TestSuperPacketOfAnUnknownCut(t *testing.T) {
 		s := new(script)
 		s.connection()
 		for _, e := range s.events {
-			if p, ok := e.(*trace.Packet); ok && p.TCP != nil && p.TCP.Flags&trace.SYN != 0 {
+			if p, ok := e.(*trace.Packet); ok && p.TCP != nil && p.TCP.Flags&wire.SYN != 0 {
 				p.TCP.MSS, p.TCP.Timestamps = 1460, true
 			}
 		}
 		s.send(107, 146, 146.6, "send", 4, clientID, string(make([]byte, 3000)))
-		p := s.segment(146.460, true, trace.PSH|trace.ACK, 1, 1, string(make([]byte, 3000)))
+		p := s.segment(146.460, true, wire.PSH|wire.ACK, 1, 1, string(make([]byte, 3000)))
 		p.TransportHeader, p.TCP.Timestamps = tt.header, true
-		small := s.segment(146.470, true, trace.PSH|trace.ACK, 3001, 1, string(make([]byte, 1000)))
+		small := s.segment(146.470, true, wire.PSH|wire.ACK, 3001, 1, string(make([]byte, 1000)))
 		small.TransportHeader = tt.header
 		packets := trace.Correlate(s.events).Packets
 		if got := packets[len(packets)-2]; got.Segments != tt.segments || got.SegmentSize != tt.size {
@@ -309,8 +310,8 @@ func TestRefused(t *testing.T) {
 	s := new(script)
 	s.state(1, trace.State{Socket: clientID, Change: trace.Created, Host: "client", FD: 4, Family: trace.FamilyIPv4, Kind: trace.KindStream})
 	c := s.call(1, 2, 4, trace.Call{Name: "connect", FD: 4, Socket: clientID, Addr: trace.Addr{IP: serverAddr}, Errno: "ECONNREFUSED"})
-	s.segment(3, true, trace.SYN, 0, 0, "")
-	p := s.segment(3.1, false, trace.RST|trace.ACK, 0, 1, "")
+	s.segment(3, true, wire.SYN, 0, 0, "")
+	p := s.segment(3.1, false, wire.RST|wire.ACK, 0, 1, "")
 	p.TCP.Seq = 0
 	timeline := trace.Correlate(s.events)
 	if got := timeline.Call(c.Number).Error; got != 2 {
@@ -324,8 +325,8 @@ func TestRefused(t *testing.T) {
 // TestResetToNobody has a reset for a socket that is not known, as those of other programs are.
 func TestResetToNobody(t *testing.T) {
 	s := new(script)
-	s.segment(3, true, trace.SYN, 0, 0, "")
-	s.segment(3.1, false, trace.RST|trace.ACK, 0, 1, "")
+	s.segment(3, true, wire.SYN, 0, 0, "")
+	s.segment(3.1, false, wire.RST|wire.ACK, 0, 1, "")
 	if p := trace.Correlate(s.events).Packets; len(p) != 2 || p[1].To != nil {
 		t.Errorf("%d packets", len(p))
 	}
@@ -350,7 +351,7 @@ func TestReceivesAtOnce(t *testing.T) {
 		s := new(script)
 		s.connection()
 		s.send(10, 120, 121, "send", 4, clientID, "abcdefghijkl")
-		s.segment(120.5, true, trace.PSH|trace.ACK, 1, 1, "abcdefghijkl")
+		s.segment(120.5, true, wire.PSH|wire.ACK, 1, 1, "abcdefghijkl")
 		receive(s, 20, 130, 132, 3, c.places[0])
 		receive(s, 21, 130.5, 131, 3, c.places[1])
 		receive(s, 22, 133, 134, 3, c.places[2])
@@ -395,7 +396,7 @@ func TestWhatLetsDataLeave(t *testing.T) {
 		s.send(10, 120, 120.1, "send", 4, clientID, "held back")
 		c.call.FD, c.call.Socket = 4, clientID
 		s.call(11, 130, 130.2, c.call)
-		leaves := s.segment(130.1, true, trace.PSH|trace.ACK, 1, 1, "held back")
+		leaves := s.segment(130.1, true, wire.PSH|wire.ACK, 1, 1, "held back")
 		got := trace.Correlate(s.events).Packet(leaves.Number).Cause
 		if got.Kind != c.want || c.want == trace.CauseCall && got.Call != 11 {
 			t.Errorf("%s: %+v, want %v", c.name, got, c.want)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sockwire/capture/trace"
+	"sockwire/raw/wire"
 )
 
 // script makes events by hand, as a source would.
@@ -59,7 +60,7 @@ func (s *script) state(t float64, st trace.State) {
 }
 
 // segment adds a TCP segment from the client (out) or the server, sequence numbers relative to the initial ones.
-func (s *script) segment(t float64, out bool, flags trace.TCPFlags, seq, ack uint32, data string) *trace.Packet {
+func (s *script) segment(t float64, out bool, flags wire.TCPFlags, seq, ack uint32, data string) *trace.Packet {
 	s.packets++
 	p := &trace.Packet{
 		Number: s.packets, Time: ms(t), Host: "client", Direction: trace.Out, Src: clientAddr, Dst: serverAddr, Protocol: trace.ProtoTCP,
@@ -71,10 +72,10 @@ func (s *script) segment(t float64, out bool, flags trace.TCPFlags, seq, ack uin
 		mine, theirs = serverISN, clientISN
 	}
 	p.TCP = &trace.TCP{Seq: mine + seq, Flags: flags}
-	if flags&trace.ACK != 0 {
+	if flags&wire.ACK != 0 {
 		p.TCP.Ack = theirs + ack
 	}
-	if flags&trace.SYN != 0 {
+	if flags&wire.SYN != 0 {
 		p.TCP.MSS = 1460
 	}
 	s.add(p)
@@ -104,9 +105,9 @@ func (s *script) connection() {
 	s.state(116.093, trace.State{Socket: clientID, Change: trace.Connected, Call: 6, Local: trace.Addr{IP: clientAddr}, Remote: trace.Addr{IP: serverAddr}})
 	s.state(116.4, trace.State{Socket: serverID, Change: trace.Accepted, Actor: "server", Host: "server", FD: 5, Family: trace.FamilyIPv4, Kind: trace.KindStream,
 		Parent: listenerID, Local: trace.Addr{IP: serverAddr}, Remote: trace.Addr{IP: clientAddr}})
-	s.segment(115.969, true, trace.SYN, 0, 0, "")
-	s.segment(115.998, false, trace.SYN|trace.ACK, 0, 1, "")
-	s.segment(116.015, true, trace.ACK, 1, 1, "")
+	s.segment(115.969, true, wire.SYN, 0, 0, "")
+	s.segment(115.998, false, wire.SYN|wire.ACK, 0, 1, "")
+	s.segment(116.015, true, wire.ACK, 1, 1, "")
 }
 
 // streamScript is a connection with Nagle's algorithm, a tail-loss probe, a needless retransmission and a cork.
@@ -114,23 +115,23 @@ func streamScript() *script {
 	s := new(script)
 	s.connection()
 	s.send(10, 116.941, 117.007, "sendto", 4, clientID, "first|")
-	s.segment(116.980, true, trace.PSH|trace.ACK, 1, 1, "first|")
+	s.segment(116.980, true, wire.PSH|wire.ACK, 1, 1, "first|")
 	s.send(11, 117.100, 117.120, "sendto", 4, clientID, "second|")
 	s.send(12, 117.304, 117.320, "sendto", 4, clientID, "third|")
-	s.segment(322.869, true, trace.PSH|trace.ACK, 7, 1, "second|third|")
-	s.segment(322.936, true, trace.PSH|trace.ACK, 1, 1, "first|")
-	s.segment(322.950, false, trace.ACK, 1, 20, "")
+	s.segment(322.869, true, wire.PSH|wire.ACK, 7, 1, "second|third|")
+	s.segment(322.936, true, wire.PSH|wire.ACK, 1, 1, "first|")
+	s.segment(322.950, false, wire.ACK, 1, 20, "")
 	s.call(14, 323.028, 323.040, trace.Call{Name: "recvfrom", FD: 5, Socket: serverID, Size: 100, Result: 19, Data: []byte("first|second|third|")})
 	s.call(17, 323.5, 323.51, trace.Call{Name: "setsockopt", FD: 4, Socket: clientID, Args: []trace.Arg{named("level", "IPPROTO_TCP"), named("optname", "TCP_CORK"), number("optval", 1)}})
 	s.send(18, 324, 324.01, "sendto", 4, clientID, "header")
 	s.send(19, 324.1, 324.11, "sendto", 4, clientID, "body")
 	s.call(20, 325, 325.1, trace.Call{Name: "setsockopt", FD: 4, Socket: clientID, Args: []trace.Arg{named("level", "IPPROTO_TCP"), named("optname", "TCP_CORK"), number("optval", 0)}})
-	s.segment(325.038, true, trace.PSH|trace.ACK, 20, 1, "headerbody")
-	s.segment(325.050, false, trace.ACK, 1, 30, "")
+	s.segment(325.038, true, wire.PSH|wire.ACK, 20, 1, "headerbody")
+	s.segment(325.050, false, wire.ACK, 1, 30, "")
 	s.call(21, 326, 326.2, trace.Call{Name: "close", FD: 4, Socket: clientID})
 	s.state(326.2, trace.State{Socket: clientID, Change: trace.Closed, Call: 21, FD: 4})
-	s.segment(326.05, true, trace.FIN|trace.ACK, 30, 1, "")
-	s.segment(326.10, false, trace.ACK, 1, 31, "")
+	s.segment(326.05, true, wire.FIN|wire.ACK, 30, 1, "")
+	s.segment(326.10, false, wire.ACK, 1, 31, "")
 	return s
 }
 

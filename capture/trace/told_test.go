@@ -8,6 +8,7 @@ import (
 
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/show"
+	"sockwire/raw/wire"
 )
 
 // sharing makes sockets that share an address, with a cookie each: 101 and so on.
@@ -116,7 +117,7 @@ func TestToldListener(t *testing.T) {
 		}
 		s.packets++
 		s.add(&trace.Packet{Number: s.packets, Time: ms(10), Host: "h", Direction: trace.In, Protocol: trace.ProtoTCP, Src: netip.MustParseAddrPort("192.0.2.9:999"),
-			Dst: netip.MustParseAddrPort("192.0.2.1:80"), TCP: &trace.TCP{Seq: 1, Flags: trace.SYN}, NetworkHeader: 20, TransportHeader: 20, Receivers: []uint64{cookie}})
+			Dst: netip.MustParseAddrPort("192.0.2.1:80"), TCP: &trace.TCP{Seq: 1, Flags: wire.SYN}, NetworkHeader: 20, TransportHeader: 20, Receivers: []uint64{cookie}})
 		if got := names(trace.Correlate(s.events).Packet(1)); got != want {
 			t.Errorf("given to %d: %q, want %q", cookie, got, want)
 		}

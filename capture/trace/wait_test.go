@@ -11,6 +11,7 @@ import (
 
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/show"
+	"sockwire/raw/wire"
 )
 
 // polls adds a call that waits for sockets to be readable, the descriptor of each being its identity and 10, and that
@@ -37,12 +38,12 @@ func waitScript() *script {
 	c := s.polls(7, 116.5, 117.1, trace.Readable, []trace.SocketID{clientID, serverID}, serverID)
 	c.Name = "epoll_wait"
 	s.send(10, 116.941, 117.007, "sendto", 4, clientID, "first|")
-	s.segment(116.980, true, trace.PSH|trace.ACK, 1, 1, "first|")
+	s.segment(116.980, true, wire.PSH|wire.ACK, 1, 1, "first|")
 	s.call(11, 117.2, 117.21, trace.Call{Name: "recvfrom", FD: 5, Socket: serverID, Size: 100, Result: 6, Data: []byte("first|")})
 	s.polls(12, 118, 128, trace.Readable, []trace.SocketID{clientID, serverID})
 	c = s.polls(13, 129, 129.5, trace.Readable, []trace.SocketID{clientID})
 	c.Result, c.Errno = -1, "EINTR"
-	s.segment(130, false, trace.ACK, 1, 7, "")
+	s.segment(130, false, wire.ACK, 1, 7, "")
 	s.polls(14, 129.8, 130.3, trace.Writable, []trace.SocketID{clientID}, clientID)
 
 	// Two datagrams before the wait, one of several threads.

@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"sockwire/raw/wire"
 )
 
 // WakeKind says what ended a call that waits.
@@ -189,8 +191,8 @@ func (c *correlator) gatherArrivals() {
 			if listener := p.completes(); listener != nil {
 				add(listener, arrival{at: p.Time, packet: p.Number, in: true})
 			}
-			a.in = p.PayloadLength > 0 || flags&(FIN|RST) != 0
-			a.out = flags&(ACK|RST) != 0
+			a.in = p.PayloadLength > 0 || flags&(wire.FIN|wire.RST) != 0
+			a.out = flags&(wire.ACK|wire.RST) != 0
 			if to.Listens < 0 {
 				add(to, a)
 			}
@@ -209,7 +211,7 @@ func (c *correlator) gatherArrivals() {
 
 // completes returns the listener at which the packet completes a handshake (RFC 9293 section 3.5), or nil.
 func (p *PacketRecord) completes() *Socket {
-	first := p.TCP.Flags == ACK && p.PayloadLength == 0 && p.Relative && p.FromSeq == 1 && p.AckRelative && p.AckSeq == 1
+	first := p.TCP.Flags == wire.ACK && p.PayloadLength == 0 && p.Relative && p.FromSeq == 1 && p.AckRelative && p.AckSeq == 1
 	switch {
 	case !first:
 		return nil

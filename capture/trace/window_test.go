@@ -15,6 +15,7 @@ import (
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/internal/tracetest"
 	"sockwire/capture/trace/show"
+	"sockwire/raw/wire"
 )
 
 // arrival is an event and when a reader hears of it.
@@ -86,14 +87,14 @@ func traffic(r *rand.Rand, rounds int, waits bool) *script {
 		var from, sent, acked, got [2]int
 		ends, addrs := [2]trace.SocketID{a, b}, [2]netip.AddrPort{local, remote}
 		isn := [2]uint32{r.Uint32(), r.Uint32()}
-		segment := func(i int, flags trace.TCPFlags, seq, n int) {
+		segment := func(i int, flags wire.TCPFlags, seq, n int) {
 			s.packets++
 			s.add(&trace.Packet{Number: s.packets, Time: ms(tick()), Host: "client", Direction: trace.Out, Src: addrs[i], Dst: addrs[1-i], Protocol: trace.ProtoTCP,
 				TCP: &trace.TCP{Seq: isn[i] + uint32(seq), Ack: isn[1-i] + uint32(acked[1-i]) + 1, Flags: flags}, PayloadLength: n, Length: 66 + n})
 		}
-		segment(0, trace.SYN, 0, 0)
-		segment(1, trace.SYN|trace.ACK, 0, 0)
-		segment(0, trace.ACK, 1, 0)
+		segment(0, wire.SYN, 0, 0)
+		segment(1, wire.SYN|wire.ACK, 0, 0)
+		segment(0, wire.ACK, 1, 0)
 		u := socket(5, trace.State{Family: trace.FamilyIPv4, Kind: trace.KindDatagram, Local: trace.Addr{IP: local}})
 		v := socket(6, trace.State{Family: trace.FamilyIPv4, Kind: trace.KindDatagram, Local: trace.Addr{IP: remote}})
 		x := socket(7, trace.State{Family: trace.FamilyUnix, Kind: trace.KindStream})
@@ -117,15 +118,15 @@ func traffic(r *rand.Rand, rounds int, waits bool) *script {
 				from[i] += n
 			case 2:
 				if n := min(from[i]-sent[i], 1+r.IntN(4000)); n > 0 {
-					segment(i, trace.ACK|trace.PSH, 1+sent[i], n)
+					segment(i, wire.ACK|wire.PSH, 1+sent[i], n)
 					sent[i] += n
 				}
 				if n := sent[i] - acked[i]; n > 0 && r.IntN(4) == 0 { // again
-					segment(i, trace.ACK, 1+acked[i], 1+r.IntN(n))
+					segment(i, wire.ACK, 1+acked[i], 1+r.IntN(n))
 				}
 			case 3:
 				acked[1-i] = sent[1-i]
-				segment(i, trace.ACK, 1+sent[i], 0)
+				segment(i, wire.ACK, 1+sent[i], 0)
 			case 4:
 				if n := min(acked[1-i]-got[1-i], 1+r.IntN(2000)); n > 0 {
 					call("recv", 3+i, ends[i], "", n)
@@ -162,7 +163,7 @@ func traffic(r *rand.Rand, rounds int, waits bool) *script {
 		}
 		for i := range 2 {
 			if n := from[i] - sent[i]; n > 0 {
-				segment(i, trace.ACK|trace.PSH, 1+sent[i], n)
+				segment(i, wire.ACK|wire.PSH, 1+sent[i], n)
 				sent[i] += n
 			}
 		}
@@ -172,7 +173,7 @@ func traffic(r *rand.Rand, rounds int, waits bool) *script {
 			s.call(s.calls, tick(), t+0.2, trace.Call{Name: "connect", FD: 3, Socket: a, Host: "client", Args: []trace.Arg{named("addr", "AF_UNSPEC")}})
 			s.state(t+0.2, trace.State{Socket: a, Change: trace.Dissolved, Call: s.calls})
 			acked[1] = sent[1]
-			segment(0, trace.RST|trace.ACK, 1+sent[0], 0)
+			segment(0, wire.RST|wire.ACK, 1+sent[0], 0)
 			t += 0.2
 			for i, s_ := range []trace.SocketID{b, u, v, x, y} {
 				s.state(tick(), trace.State{Socket: s_, Change: trace.Closed, FD: 4 + i})
@@ -183,10 +184,10 @@ func traffic(r *rand.Rand, rounds int, waits bool) *script {
 		for i := range 2 {
 			call("close", 3+i, ends[i], "", 0)
 			acked[1-i] = sent[1-i] + i
-			segment(i, trace.FIN|trace.ACK, 1+sent[i], 0)
+			segment(i, wire.FIN|wire.ACK, 1+sent[i], 0)
 		}
 		acked[1] = sent[1] + 1
-		segment(0, trace.ACK, 2+sent[0], 0)
+		segment(0, wire.ACK, 2+sent[0], 0)
 		for i, s_ := range []trace.SocketID{a, b, u, v, x, y} {
 			s.state(tick(), trace.State{Socket: s_, Change: trace.Closed, FD: 3 + i})
 		}

@@ -25,6 +25,7 @@ import (
 	"sockwire/capture/trace/show"
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw/netlab"
+	"sockwire/raw/wire"
 )
 
 // testOptions are those of a plain run.
@@ -351,7 +352,7 @@ func againstTshark(t *testing.T, a *act, file string) {
 			continue
 		}
 		from := p.FromSeq
-		if p.TCP.Flags == trace.RST|trace.ACK && p.TCP.Seq == 0 {
+		if p.TCP.Flags == wire.RST|wire.ACK && p.TCP.Seq == 0 {
 			// The answer to a SYN that nobody wanted: no sequence number was ever chosen, so none is relative.
 			// packetdrill and we write the 0 that it holds, tshark counts it from 1.
 			from = 1

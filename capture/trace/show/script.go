@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"sockwire/capture/trace"
+	"sockwire/raw/wire"
 	"strings"
 	"time"
 )
@@ -218,11 +219,11 @@ func scriptSegments(p *trace.PacketRecord, direction string) []string {
 		last := at+n >= p.PayloadLength
 		flags := p.TCP.Flags
 		if !last {
-			flags &^= trace.PSH | trace.FIN
+			flags &^= wire.PSH | wire.FIN
 		}
 		from := uint32(p.FromSeq + int64(at))
 		s := fmt.Sprintf("%s %s %d:%d(%d)", direction, flagsScript(flags), from, from+uint32(n), n)
-		if p.TCP.Flags&trace.ACK != 0 && p.AckRelative {
+		if p.TCP.Flags&wire.ACK != 0 && p.AckRelative {
 			s += fmt.Sprintf(" ack %d", uint32(p.AckSeq))
 		}
 		if direction == "<" {
@@ -235,43 +236,36 @@ func scriptSegments(p *trace.PacketRecord, direction string) []string {
 	}
 }
 
-// script has the acknowledgement's dot last.
-func flagsScript(f trace.TCPFlags) string {
-	s := (f &^ trace.ACK).String()
-	switch {
-	case f&trace.ACK != 0:
-		s += "."
-	case s == "":
-		s = "-"
+// flagsScript is as packetdrill writes flags, whose word for none is "-".
+func flagsScript(f wire.TCPFlags) string {
+	if f == 0 {
+		return "-"
 	}
-	return s
+	return f.String()
 }
 
 // scriptOptions are the options of a segment. Where one has no name in packetdrill, <...> stands for those of a
 // packet that leaves, and it is left out of one that comes.
 func scriptOptions(p *trace.PacketRecord, direction string) string {
 	var all []string
-	for b := p.TCP.Options; len(b) > 0 && b[0] != 0; {
-		if b[0] == 1 {
-			all, b = append(all, "nop"), b[1:]
-			continue
-		}
-		if len(b) < 2 || b[1] < 2 || int(b[1]) > len(b) {
+	for o := range wire.TCPOptions(p.TCP.Options) {
+		if o.Cut || o.Kind == wire.TCPOptionEnd {
 			break
 		}
-		v := b[2:b[1]]
-		switch {
-		case b[0] == 2 && len(v) == 2:
+		switch v := o.Data; {
+		case o.Kind == wire.TCPOptionNop:
+			all = append(all, "nop")
+		case o.Kind == wire.TCPOptionMSS && len(v) == 2:
 			all = append(all, fmt.Sprintf("mss %d", binary.BigEndian.Uint16(v)))
-		case b[0] == 3 && len(v) == 1:
+		case o.Kind == wire.TCPOptionWindowScale && len(v) == 1:
 			all = append(all, fmt.Sprintf("wscale %d", v[0]))
-		case b[0] == 4 && len(v) == 0:
+		case o.Kind == wire.TCPOptionSACKPermitted && len(v) == 0:
 			all = append(all, "sackOK")
-		case b[0] == 5 && len(v)%8 == 0 && len(v) > 0:
+		case o.Kind == wire.TCPOptionSACK && len(v)%8 == 0 && len(v) > 0:
 			all = append(all, "sack "+sackBlocks(p, v))
-		case b[0] == 8 && len(v) == 8:
+		case o.Kind == wire.TCPOptionTimestamps && len(v) == 8:
 			all = append(all, fmt.Sprintf("TS val %d ecr %d", binary.BigEndian.Uint32(v), binary.BigEndian.Uint32(v[4:])))
-		case b[0] == 34:
+		case o.Kind == wire.TCPOptionFastOpen:
 			cookie := ""
 			if len(v) > 0 {
 				cookie = fmt.Sprintf(" %x", v)
@@ -280,7 +274,6 @@ func scriptOptions(p *trace.PacketRecord, direction string) string {
 		case direction == ">":
 			return " <...>"
 		}
-		b = b[b[1]:]
 	}
 	if len(all) == 0 {
 		return ""

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"sockwire/capture/trace"
+	"sockwire/raw/wire"
 	"strconv"
 	"strings"
 	"time"
@@ -113,7 +114,7 @@ func (w *text) actor(name string) string {
 // packetColor is that of who sent it, or red for what says that something failed.
 func (w *text) packetColor(p *trace.PacketRecord) string {
 	switch {
-	case p.TCP != nil && p.TCP.Flags&trace.RST != 0, p.ICMP != nil && p.ICMP.Quote != nil:
+	case p.TCP != nil && p.TCP.Flags&wire.RST != 0, p.ICMP != nil && p.ICMP.Quote != nil:
 		return red
 	case p.From != nil:
 		return w.actor(p.From.Actor)
@@ -601,10 +602,10 @@ func segment(p *trace.PacketRecord, carried string) (what, carries string) {
 	}
 	what = fmt.Sprintf("%-2s %s", p.TCP.Flags, numbers)
 	if p.PayloadLength == 0 {
-		if p.TCP.Flags&trace.ACK != 0 && p.AckRelative {
+		if p.TCP.Flags&wire.ACK != 0 && p.AckRelative {
 			what += fmt.Sprintf(" ack %d", p.AckSeq)
 		}
-		if p.TCP.Flags&trace.SYN != 0 && p.TCP.MSS > 0 {
+		if p.TCP.Flags&wire.SYN != 0 && p.TCP.MSS > 0 {
 			what += fmt.Sprintf(" mss %d", p.TCP.MSS)
 		}
 		if carried != "" {
@@ -705,7 +706,7 @@ func (w *text) causeNote(p *trace.PacketRecord) string {
 		}
 		return fmt.Sprintf("caused by #%d %s", c.Number, escape(c.Name))
 	case trace.CausePacket:
-		if p.PayloadLength > 0 || p.TCP.Flags&trace.FIN != 0 {
+		if p.PayloadLength > 0 || p.TCP.Flags&wire.FIN != 0 {
 			return "caused by the acknowledgement above"
 		}
 		return ""

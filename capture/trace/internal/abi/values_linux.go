@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sockwire/capture/trace"
+	"sockwire/raw/wire"
 )
 
 // maxValue is how many bytes of an option's value are read: struct tcp_info has about so many.
@@ -269,16 +270,8 @@ func membership6Text(b []byte) string {
 
 // Types of ICMP, include/uapi/linux/icmp.h and icmpv6.h.
 var (
-	icmpTypes = map[int]string{
-		0: "ICMP_ECHOREPLY", 3: "ICMP_DEST_UNREACH", 4: "ICMP_SOURCE_QUENCH", 5: "ICMP_REDIRECT", 8: "ICMP_ECHO", 11: "ICMP_TIME_EXCEEDED",
-		12: "ICMP_PARAMETERPROB", 13: "ICMP_TIMESTAMP", 14: "ICMP_TIMESTAMPREPLY", 15: "ICMP_INFO_REQUEST", 16: "ICMP_INFO_REPLY", 17: "ICMP_ADDRESS",
-		18: "ICMP_ADDRESSREPLY",
-	}
-	icmp6Types = map[int]string{
-		1: "ICMPV6_DEST_UNREACH", 2: "ICMPV6_PKT_TOOBIG", 3: "ICMPV6_TIME_EXCEED", 4: "ICMPV6_PARAMPROB", 128: "ICMPV6_ECHO_REQUEST", 129: "ICMPV6_ECHO_REPLY",
-		130: "ICMPV6_MGM_QUERY", 131: "ICMPV6_MGM_REPORT", 132: "ICMPV6_MGM_REDUCTION", 133: "ROUTER_SOLICITATION", 134: "ROUTER_ADVERTISEMENT",
-		135: "NEIGHBOUR_SOLICITATION", 136: "NEIGHBOUR_ADVERTISEMENT", 137: "REDIRECT",
-	}
+	icmpTypes  = tableOf(256, func(n int) string { return wire.ICMPTypeSymbol(false, uint8(n)) })
+	icmp6Types = tableOf(256, func(n int) string { return wire.ICMPTypeSymbol(true, uint8(n)) })
 )
 
 // A filter of a raw socket has a bit for each type, set for those that it does not want.
