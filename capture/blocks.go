@@ -41,6 +41,9 @@ func (r *Reader) nextBlock(b *Block) error {
 	if r.err != nil {
 		return r.err
 	}
+	if r.mapped != nil && r.in.at >= r.checked {
+		r.check()
+	}
 	head, err := r.in.peek(8)
 	if err != nil {
 		return err

@@ -1,11 +1,15 @@
 package capture
 
-import "sync/atomic"
+import (
+	"os"
+	"sync/atomic"
+)
 
 // mapping is a mapped file. Its reader holds one reference, and a writer that has still to write out of it
 // another.
 type mapping struct {
 	bytes []byte
+	file  *os.File // to see whether it is as long as it was
 	refs  atomic.Int32
 	unmap func([]byte) error
 }

@@ -23,6 +23,7 @@ type Reader struct {
 	packing Compression
 	mapped  *mapping
 	keep    int    // offset in the mapping from which pages are kept resident
+	checked int    // offset in the mapping up to which the file was seen to be there, lately
 	name    string // of the file, for errors; empty for NewReader
 	file    *os.File
 	unpack  func()
@@ -131,6 +132,19 @@ func (r *Reader) forget() {
 	to := (r.in.at - residentPages) &^ (residentPages - 1)
 	unneeded(r.mapped.bytes[r.keep:to])
 	r.keep = to
+}
+
+// checkAhead is how much of a mapped file is read before it is looked whether the file is still as long as it was.
+const checkAhead = 256 << 10
+
+// check finds out whether a mapped file was shortened, and lets it end there: what is mapped behind its end reads as zeros up
+// to the end of the page, and is a fault from there on.
+func (r *Reader) check() {
+	r.checked = r.in.at + checkAhead
+	if info, err := r.mapped.file.Stat(); err == nil && info.Size() < int64(len(r.in.buf)) {
+		r.in.buf = r.in.buf[:max(int(info.Size()), r.in.at)]
+		r.in.err = ErrShortened
+	}
 }
 
 // Close frees what the Reader holds. Frames' Data must not be used afterwards.
@@ -405,6 +419,9 @@ func (r *Reader) OddTimes() (n uint64, first int64) { return r.oddTimes, r.first
 func (r *Reader) nextRecord(f *Frame) ([]byte, error) {
 	if r.err != nil {
 		return nil, r.err
+	}
+	if r.mapped != nil && r.in.at >= r.checked {
+		r.check()
 	}
 	h := &r.pcap
 	head := recordLen

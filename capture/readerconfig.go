@@ -111,6 +111,7 @@ func (r *Reader) source(ctx context.Context, c *ReaderConfig, f *os.File, waits 
 	if c.Mapped && !waits && !packed(f) {
 		var offset int64
 		if r.mapped, offset = mapFile(f); r.mapped != nil {
+			r.mapped.file = f
 			r.in = input{buf: r.mapped.bytes, at: int(offset)}
 			return nil
 		}
