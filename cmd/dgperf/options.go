@@ -79,6 +79,10 @@ func newCommand(o *options) *cli.Command {
 	cli.DurationVar(f, &o.duration, "time", "T", 10*time.Second, "send for `TIME`")
 	f.Uint64VarP(&o.count, "count", "c", 0, "send `N` datagrams on each flow, however long it takes")
 	f.StringVarP(&o.size, "size", "s", "1400", "bytes of payload: `N`, a list N,N,…, a sweep N..N/STEP, or imix")
+	c.Values("pattern", "constant", "poisson", "burst=", "isochronous=")
+	c.Values("protocol", "dgperf", "iperf2")
+	c.Values("ecn", "not", "ect0", "ect1", "ce")
+	c.Values("df", "do", "dont", "probe")
 	f.StringVar(&o.pattern, "pattern", "constant", "`PATTERN`: constant, poisson, burst=N (at once) or isochronous=N (frames a second)")
 	f.IntVarP(&o.flows, "flows", "P", 1, "`N` flows, each with a socket of its own at both ends")
 	f.BoolVarP(&o.down, "down", "R", false, "the server sends, not the client")
@@ -117,7 +121,7 @@ var elsewhere = map[string]string{
 	"window-size": "it is --rcvbuf SIZE and --sndbuf SIZE", "V": "it is -v or --verbose", "d": "both directions are --both; a time is -T TIME",
 	"dualtest": "it is --both", "bidir": "it is --both", "reverse": "it is --down, or -R", "parallel": "it is --flows N, or -P N", "S": "it is --tos N",
 	"M": "it is --size N, and --mtu finds the largest that passes", "mss": "it is --size N", "dont-fragment": "it is --df do", "D": "a server in the background: dgperf serve &",
-	"daemon": "a server in the background: dgperf serve &", "B": "it is --interface IFACE", "bind": "it is --interface IFACE", "bind-dev": "it is --interface IFACE",
+	"daemon": "a server in the background: dgperf serve &", "B": "it is --interface INTERFACE", "bind": "it is --interface INTERFACE", "bind-dev": "it is --interface INTERFACE",
 	"mps": "it is --rate Npps", "msg-size": "it is --size N", "e": "it is -v or --verbose", "duration": "it is --time TIME",
 }
 

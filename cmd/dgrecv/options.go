@@ -74,6 +74,9 @@ func newCommand(o *options) *cli.Command {
 	cli.DurationVar(f, &o.duration, "duration", "", 0, "stop after `TIME`")
 	cli.SizeVar(f, &o.size, "size", "s", 65535, "keep `SIZE` bytes of a datagram")
 	o.print = datagram.Text
+	c.Values("ecn", "not", "ect0", "ect1", "ce")
+	c.Values("df", "do", "dont", "probe")
+	c.Values("print", "text", "hex", "raw", "json", "none")
 	f.VarP(&o.print, "print", "p", "print as `FORMAT`: text, hex, raw, json or none")
 	f.BoolVar(&o.json, "json", false, "JSON Lines: datagrams and a summary")
 	f.BoolVarP(&o.brief, "payload", "P", false, "with text and hex: the payload only, not where it came from")

@@ -50,17 +50,20 @@ func newCommand(o *options) *cli.Command {
 		"An expression is settings joined by commas:\n\n" +
 		"    seed=N                  random numbers\n" +
 		"    loss=P                  lost, with probability P: 5% or 0.05\n" +
-		"    enter=P,leave=P         bursts of loss (Gilbert-Elliott); badloss=P loses only some in a burst\n" +
+		"    enter=P,leave=P         bursts of loss (Gilbert-Elliott); in a burst\n" +
+		"                            badloss=P loses only some\n" +
 		"    dup=P                   delivered twice\n" +
 		"    reorder=P,gap=N,hold=D  held until N later ones have gone ahead, or for D\n" +
-		"    delay=D,jitter=D        delayed by delay ± jitter; dist=uniform, normal or pareto; order=free lets jitter reorder\n" +
+		"    delay=D,jitter=D        delayed by delay ± jitter; dist=uniform, normal\n" +
+		"                            or pareto; order=free lets jitter reorder\n" +
 		"    corrupt=P               one bit inverted, at a byte from=B up to=B\n" +
 		"    truncate=P,cut=B        cut to B bytes, or to a random length\n" +
-		"    rate=R,burst=B          at most R (10Mbps), with a queue of queue=B bytes or packets=N\n\n" +
+		"    rate=R,burst=B          at most R (10Mbps), with a queue of queue=B bytes\n" +
+		"                            or packets=N\n\n" +
 		"The checksums of what leaves the relay are right: damage shows only to who checks the payload."
 	c.Examples = []cli.Example{
 		{Line: "dgrelay -x loss=5%,seed=7 :5300 192.0.2.53:53", Text: "Lose one in twenty, both ways."},
-		{Line: "dgrelay --forward delay=20ms,jitter=5ms --backward delay=80ms :9000 192.0.2.7:9000", Text: "A path that is slower on the way back."},
+		{Line: "dgrelay --forward delay=20ms --backward delay=80ms :9000 192.0.2.7:9000", Text: "A path that is slower on the way back."},
 		{Line: "dgrelay --json -x dup=1%,reorder=2% 127.0.0.1:9000 127.0.0.1:9001", Text: "Tell the truth about every datagram."},
 	}
 	c.Privilege = "None. With cap_net_admin its buffers may exceed net.core.rmem_max; it says when they overflowed."

@@ -56,7 +56,7 @@ func newCommand(o *options) *cli.Command {
 		"With --reply it waits for answers from the address it asked, and asks again with growing patience."
 	c.Examples = []cli.Example{
 		{Line: "dgsend 192.0.2.7:514 '<13>hello'", Text: "Send one line to a syslog server."},
-		{Line: "{ printf '\\033'; head -c 47 /dev/zero; } | dgsend --reply 1 --print hex 192.0.2.7:123", Text: "Ask an NTP server, and print the answer in hex."},
+		{Line: "{ printf '\\033'; head -c 47 /dev/zero; } | dgsend -r 1 -p hex 192.0.2.7:123", Text: "Ask an NTP server, and print the answer in hex."},
 		{Line: "seq 3 | dgsend --line 192.0.2.7:9000", Text: "Three datagrams, not one."},
 		{Line: "dgsend -I eth0 -t 4 239.1.2.3:5000 hello", Text: "Multicast through eth0, over at most three routers."},
 		{Line: "dgsend --pcap dns.pcap --speed 2 192.0.2.53:53", Text: "Hold a recorded conversation again, twice as fast, and show how the answers differ."},
@@ -85,6 +85,9 @@ func newCommand(o *options) *cli.Command {
 	f.IntVar(&o.tries, "tries", 3, "ask `N` times")
 	f.Float64Var(&o.backoff, "backoff", 2, "wait `N` times as long after each try")
 	o.print = datagram.Text
+	c.Values("ecn", "not", "ect0", "ect1", "ce")
+	c.Values("df", "do", "dont", "probe")
+	c.Values("print", "text", "hex", "raw", "json", "none")
 	f.VarP(&o.print, "print", "p", "print answers as `FORMAT`: text, hex, raw, json or none")
 	f.BoolVar(&o.json, "json", false, "JSON Lines: sent datagrams, answers, errors and a summary")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print no summary line")

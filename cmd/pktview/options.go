@@ -99,8 +99,17 @@ func newCommand(o *options) *cli.Command {
 		"without it."
 	c.ExitStatus = "an expression was given, and no packet of the files matched it"
 	c.Color = true
+	c.Elsewhere = elsewhere
 	f := c.Flags
-	f.StringArrayVarP(&o.interfaces, "interface", "i", nil, "capture on `NAME`, or on all with any; may be repeated")
+	for _, flag := range []struct{ name, short, usage string }{
+		{"line-buffered", "l", "lines are always written as they come"}, {"packet-buffered", "U", "files are always written as packets come"},
+	} {
+		f.BoolP(flag.name, flag.short, false, flag.usage+"; taken for tcpdump's sake")
+		f.Lookup(flag.name).Hidden = true
+	}
+	f.StringP("relinquish-privileges", "Z", "", "rights are always given up; `USER` is taken for tcpdump's sake")
+	f.Lookup("relinquish-privileges").Hidden = true
+	f.StringArrayVarP(&o.interfaces, "interface", "i", nil, "capture on `INTERFACE`, or on all with any; may be repeated")
 	f.StringArrayVarP(&o.read, "read", "r", nil, "read `FILE`, - for standard input; may be repeated")
 	f.BoolVarP(&o.list, "list-interfaces", "D", false, "list the interfaces and end")
 	f.StringVarP(&o.write, "write", "w", "", "write packets to `FILE`, - for standard output, and do not print them")
@@ -121,6 +130,7 @@ func newCommand(o *options) *cli.Command {
 	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "keep `N` bytes of each packet; 0 keeps all")
 	cli.SizeVar(f, &o.memory, "memory", "", 0, "with -r: let names, comments and interfaces of a file take `SIZE` (default 32MiB)")
 	f.BoolVarP(&o.noPromiscuous, "no-promiscuous-mode", "p", false, "only take frames that are for this machine")
+	c.Values("direction", "in", "out", "inout")
 	f.StringVarP(&o.directionFlag, "direction", "Q", "inout", "take frames that go `WAY`: in, out or inout")
 	cli.SizeVar(f, &o.buffer, "buffer-size", "B", 0, "kernel buffer of `SIZE` (default 16MiB); a bare number is KiB, as in tcpdump")
 	f.BoolVar(&o.immediate, "immediate-mode", false, "hand over each packet at once; the default when packets are printed")
@@ -147,8 +157,10 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVar(&o.resolve, "resolve", false, "add the names of addresses, from the capture file and from the resolver")
 	f.BoolVar(&o.json, "json", false, "JSON Lines: packets, or statistics, and a summary")
 	f.StringVar(&o.fields, "fields", "", "print the `NAMES` of fields, with commas between, instead of lines, such as ip.src,tcp.dstport; list names all")
-	f.StringVar(&o.format, "format", "text", "of --fields: text, tsv or csv, those with a line of names")
+	c.Values("format", "text", "tsv", "csv")
+	f.StringVar(&o.format, "format", "text", "`FORMAT` of --fields: text, tsv or csv, those with a line of names")
 	f.StringVar(&o.stats, "stats", "", "count instead of printing; `PARTS` of protocols,conversations,endpoints,lengths (default all)")
+	c.Values("stats", append([]string{"all"}, statsParts...)...)
 	f.Lookup("stats").NoOptDefVal = "all"
 	f.BoolVar(&o.info, "info", false, "with -r: say what each file is: its format, times, rates, hashes, comments, interfaces")
 	f.IntVar(&o.top, "top", 20, "with --stats: the `N` largest conversations and endpoints; 0 for all")

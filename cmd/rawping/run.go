@@ -31,6 +31,7 @@ reply received; the time spent in the local queue and on the way to this process
 control net.ipv4.ping_group_range allows to groups of users. All capabilities are dropped once the sockets are open.`
 	c.ExitStatus = "no answer from the host, or fewer than --count before --deadline; or, of many hosts, some did not answer"
 	c.Color = true
+	c.Elsewhere = elsewhere
 	c.Examples = []cli.Example{
 		{Line: "rawping -c 5 192.0.2.1", Text: "Five echoes to one host."},
 		{Line: "rawping --alive --generate 192.0.2.0/24", Text: "List the hosts of a network that answer."},

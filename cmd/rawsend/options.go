@@ -81,7 +81,7 @@ func newCommand(o *options) *cli.Command {
 		{Line: "rawsend 'ip{dst=192.0.2.1, ttl=1..30} / udp{dport=33434}'", Text: "Who answers at each hop, and what was changed on the way."},
 		{Line: "rawsend 'ip{dst=192.0.2.1} / tcp{dport=1..1024, flags=S}'", Text: "A SYN scan."},
 		{Line: "rawsend --allow subnet -I eth0 'arp{tpa=192.0.2.0/24}'", Text: "Who is on this link."},
-		{Line: "rawsend --print 'eth / vlan{id=10} / ip6{dst=2001:db8::1} / frag{mtu=1280} / icmp6 / random{1400}'", Text: "Look at a packet without sending it."},
+		{Line: "rawsend --print 'eth / vlan{id=10} / ip6{dst=2001:db8::1} / icmp6'", Text: "Look at a packet without sending it."},
 		{Line: "rawsend -r capture.pcapng --edit 'ip{ttl=1, dst=192.0.2.2}' 'tcp port 80'", Text: "Send recorded packets again, changed."},
 		{Line: "rawsend --describe -r capture.pcapng", Text: "Write packets as expressions that build the same bytes."},
 	}
@@ -97,8 +97,10 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVar(&o.poisson, "poisson", false, "random gaps around the rate, exponentially distributed")
 	f.IntVar(&o.burst, "burst", 1, "send `N` packets at once, at the same mean rate")
 	f.StringVar(&o.engine, "engine", "auto", "send by `ENGINE`: auto, raw, packet, xdp, trains")
-	f.StringVarP(&o.device, "interface", "I", "", "send through `NAME`")
+	f.StringVarP(&o.device, "interface", "I", "", "send through `INTERFACE`")
 	f.Uint64Var(&o.seed, "seed", 0, "make random values from `N`; the same seed gives the same packets")
+	c.Values("engine", "auto", "raw", "packet", "xdp", "trains")
+	c.Values("allow", "broadcast", "multicast", "subnet")
 	f.StringSliceVar(&o.allow, "allow", nil, "send also to `KINDS` of targets: broadcast, multicast, subnet")
 	f.BoolVar(&o.yes, "yes", false, fmt.Sprintf("go through with more than %d packets", yesAbove))
 	cli.DurationVar(f, &o.wait, "wait", "W", time.Second, "wait `TIME` for answers after the last packet; 0 looks for none, as --flood and -r do unasked")

@@ -144,7 +144,6 @@ func (p *answerPrinter) print(a *inject.Answer, received *receiver) {
 	p.decoder.Decode(received.frame, &p.packet)
 	p.line = p.printer.AppendLine(p.line[:0], &p.packet)
 	out := p.env.Stdout
-	defer out.Flush()
 	if p.o.json {
 		r := answerRecord{Type: "answer", Outcome: a.Role.String(), Verdict: a.Verdict, From: a.From, Time: a.Time, Extra: a.Extra, Alike: a.Alike,
 			Packet: string(p.line), Probe: recordOf(a.Sent), Changes: a.Changes}

@@ -94,6 +94,9 @@ func printAnswers(ctx context.Context, env *cli.Env, o *options, x *inject.Excha
 		}
 		if !o.quiet {
 			a.print(&answer, received)
+			if err := env.Stdout.Flush(); err != nil { // its reader has gone
+				return err
+			}
 		}
 	}
 	return nil

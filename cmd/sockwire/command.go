@@ -62,6 +62,7 @@ func newCommand() (*cli.Command, *options) {
 		"starts; -p does it for one that runs. The program keeps its standard streams, and its exit status becomes ours (128 and the number of " +
 		"the signal that ended it). A program that was started ends when this command is killed; one attached to with -p goes on."
 	c.Color = true
+	c.Elsewhere = elsewhere
 	c.Words = []cli.Word{{Name: "list", Short: "name the scenes"}}
 	for _, s := range scenes {
 		c.Words = append(c.Words, cli.Word{Name: s.name, Short: s.short})

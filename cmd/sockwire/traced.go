@@ -51,7 +51,9 @@ func (o *options) defineTrace(c *cli.Command) {
 	f.StringVarP(&t.output, "output", "o", "", "write the timeline to `FILE`, - is standard output; without, standard error for COMMAND, standard output for -p. FILE.pkt: a packetdrill script of one socket")
 	f.StringSliceVar(&t.calls, "calls", nil, "show only these calls: `NAME,…`")
 	f.StringSliceVar(&t.kinds, "only", nil, "show only sockets of these kinds: `KIND,…` of "+strings.Join(kindsOfOnly, ", "))
-	f.StringSliceVar(&t.sockets, "socket", nil, "show only these sockets, by their names in the timeline: `s1,…`")
+	c.Values("only", kindsOfOnly...)
+	c.Values("engine", engines...)
+	f.StringSliceVar(&t.sockets, "socket", nil, "show only these sockets, by their names in the timeline: `NAME,…` such as s1,s2")
 }
 
 // checkUse refuses flags that belong to the other use of the command.
@@ -62,6 +64,9 @@ func (o *options) checkUse(c *cli.Command, args []string) error {
 		wrong, because = sceneFlags, "is for scenes, not for tracing a program"
 	}
 	for _, name := range wrong {
+		if flag := c.Flags.Lookup(name); traced && flag.Changed && elsewhere[flag.Shorthand] != "" {
+			return cli.WithHint(cli.Usagef("--%s %s", name, because), "%s", elsewhere[flag.Shorthand])
+		}
 		if c.Flags.Changed(name) {
 			return cli.Usagef("--%s %s", name, because)
 		}

@@ -2,8 +2,40 @@
 _dgrelay() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
 	case $previous in
-	--impair|-x|--forward|--backward|--max-clients|--max-per-address|--idle|--duration|--head|--completion)
-		COMPREPLY=($(compgen -f -- "$current"))
+	--impair|-x)
+		COMPREPLY=()
+		return
+		;;
+	--forward)
+		COMPREPLY=()
+		return
+		;;
+	--backward)
+		COMPREPLY=()
+		return
+		;;
+	--max-clients)
+		COMPREPLY=()
+		return
+		;;
+	--max-per-address)
+		COMPREPLY=()
+		return
+		;;
+	--idle)
+		COMPREPLY=()
+		return
+		;;
+	--duration)
+		COMPREPLY=()
+		return
+		;;
+	--head)
+		COMPREPLY=()
+		return
+		;;
+	--completion)
+		COMPREPLY=($(compgen -W 'bash zsh fish' -- "$current"))
 		return
 		;;
 	esac

@@ -34,6 +34,7 @@ type Command struct {
 	// as "nping's --tcp is a layer of the expression: ip / tcp". That of a flag that there is, is the hint where its value is
 	// missing or wrong.
 	Elsewhere map[string]string
+	values    map[string][]string // see Values
 	// Color adds --color. Env.Color then says whether to use it.
 	Color bool
 }
@@ -54,6 +55,15 @@ func New(name, short string) *Command {
 	f.Usage = func() {}
 	f.SetOutput(io.Discard)
 	return &Command{Name: name, Short: short, Flags: f, Usage: []string{"[flags]"}}
+}
+
+// Values says what a flag takes that takes one of few words, for completions. Flags whose word in the help is FILE, PATH,
+// DIR, INTERFACE or DEVICE are completed without it.
+func (c *Command) Values(flag string, values ...string) {
+	if c.values == nil {
+		c.values = map[string][]string{}
+	}
+	c.values[flag] = values
 }
 
 // Body does a command's work with its flags parsed. args are those that are not flags.
@@ -79,7 +89,7 @@ func (c *Command) execute(ctx context.Context, args []string, stdin io.Reader, s
 	case std.help:
 		for _, t := range c.Topics {
 			if c.Flags.Arg(0) == t.Name {
-				_, err := fmt.Fprintf(inLocale(stdout), "%s\n", wrap(t.Text, helpWidth))
+				_, err := fmt.Fprintf(inLocale(stdout), "%s\n", wrap(t.Text, helpWidth(stdout)))
 				return err
 			}
 		}
@@ -114,7 +124,8 @@ type standardFlags struct {
 func (c *Command) addStandardFlags() *standardFlags {
 	s := new(standardFlags)
 	if c.Color {
-		c.Flags.StringVar(&s.color, "color", "auto", "colour on standard output: `auto`, always or never")
+		c.Flags.StringVar(&s.color, "color", "auto", "colour on standard output: `WHEN` is auto, always or never")
+		c.Values("color", "auto", "always", "never")
 	}
 	short := "h"
 	if c.Flags.ShorthandLookup("h") != nil {
@@ -124,6 +135,7 @@ func (c *Command) addStandardFlags() *standardFlags {
 	c.Flags.BoolVar(&s.version, "version", false, "print the version")
 	c.Flags.BoolVar(&s.man, "man", false, "print the manual page, for man -l -")
 	c.Flags.StringVar(&s.completion, "completion", "", "print the completion script for `SHELL`: bash, zsh or fish")
+	c.Values("completion", Shells...)
 	return s
 }
 

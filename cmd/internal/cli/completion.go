@@ -30,17 +30,33 @@ func (c *Command) WriteCompletion(w io.Writer, shell string) error {
 }
 
 func (c *Command) bash(b *bytes.Buffer) {
-	var flags, words, valued []string
+	var flags, words []string
+	var cases strings.Builder
 	c.visibleFlags(func(f *pflag.Flag) {
 		flags = append(flags, "--"+f.Name)
 		if f.Shorthand != "" {
 			flags = append(flags, "-"+f.Shorthand)
 		}
-		if f.NoOptDefVal == "" {
-			valued = append(valued, "--"+f.Name)
-			if f.Shorthand != "" {
-				valued = append(valued, "-"+f.Shorthand)
-			}
+		if f.NoOptDefVal != "" {
+			return
+		}
+		names := "--" + f.Name
+		if f.Shorthand != "" {
+			names += "|-" + f.Shorthand
+		}
+		reply := ""
+		switch values := c.values[f.Name]; {
+		case len(values) > 0:
+			reply = "compgen -W " + shellQuote(strings.Join(values, " "))
+		case isFile(f):
+			reply = "compgen -f"
+		case isInterface(f):
+			reply = `compgen -W "$(command ls /sys/class/net 2>/dev/null)"`
+		}
+		if reply == "" {
+			fmt.Fprintf(&cases, "\t%s)\n\t\tCOMPREPLY=()\n\t\treturn\n\t\t;;\n", names)
+		} else {
+			fmt.Fprintf(&cases, "\t%s)\n\t\tCOMPREPLY=($(%s -- \"$current\"))\n\t\treturn\n\t\t;;\n", names, reply)
 		}
 	})
 	for _, word := range c.Words {
@@ -49,9 +65,8 @@ func (c *Command) bash(b *bytes.Buffer) {
 	fn := "_" + strings.ReplaceAll(c.Name, "-", "_")
 	fmt.Fprintf(b, "# bash completion for %s\n%s() {\n", c.Name, fn)
 	b.WriteString("\tlocal current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n")
-	if len(valued) > 0 {
-		fmt.Fprintf(b, "\tcase $previous in\n\t%s)\n\t\tCOMPREPLY=($(compgen -f -- \"$current\"))\n\t\treturn\n\t\t;;\n\tesac\n",
-			strings.Join(valued, "|"))
+	if cases.Len() > 0 {
+		fmt.Fprintf(b, "\tcase $previous in\n%s\tesac\n", &cases)
 	}
 	fmt.Fprintf(b, "\tcase $current in\n\t-*) COMPREPLY=($(compgen -W %s -- \"$current\")) ;;\n", shellQuote(strings.Join(flags, " ")))
 	if len(words) > 0 {
@@ -69,7 +84,7 @@ func (c *Command) zsh(b *bytes.Buffer) {
 		text := "[" + zshText(usage) + "]"
 		action := ""
 		if f.NoOptDefVal == "" {
-			action = ":" + zshText(value) + ":_files"
+			action = ":" + zshText(value) + ":" + c.zshValues(f)
 		}
 		if f.Shorthand == "" {
 			fmt.Fprintf(b, "\t%s \\\n", shellQuote("--"+f.Name+text+action))
@@ -87,6 +102,19 @@ func (c *Command) zsh(b *bytes.Buffer) {
 		words = append(words, zshText(word.Name)+`\:`+shellQuoteInner(zshText(word.Short)))
 	}
 	fmt.Fprintf(b, "\t%s\n", shellQuote("*:argument:(("+strings.Join(words, " ")+"))"))
+}
+
+// zshValues is what completes the value of a flag.
+func (c *Command) zshValues(f *pflag.Flag) string {
+	switch values := c.values[f.Name]; {
+	case len(values) > 0:
+		return "(" + zshText(strings.Join(values, " ")) + ")"
+	case isFile(f):
+		return "_files"
+	case isInterface(f):
+		return "_net_interfaces"
+	}
+	return " "
 }
 
 // zshText escapes what _arguments takes for syntax.
@@ -109,10 +137,41 @@ func (c *Command) fish(b *bytes.Buffer) {
 			fmt.Fprintf(b, " -s %s", f.Shorthand)
 		}
 		if f.NoOptDefVal == "" {
-			b.WriteString(" -r")
+			b.WriteString(c.fishValues(f))
 		}
 		fmt.Fprintf(b, " -d %s\n", fishQuote(usage))
 	})
+}
+
+// fishValues is what completes the value of a flag.
+func (c *Command) fishValues(f *pflag.Flag) string {
+	switch values := c.values[f.Name]; {
+	case len(values) > 0:
+		return " -x -a " + fishQuote(strings.Join(values, " "))
+	case isFile(f):
+		return " -r"
+	case isInterface(f):
+		return " -x -a '(command ls /sys/class/net 2>/dev/null)'"
+	}
+	return " -x"
+}
+
+// isFile tells whether a flag's value is a file, by the word that stands for it.
+func isFile(f *pflag.Flag) bool {
+	switch flagValue(f) {
+	case "FILE", "PATH", "DIR", "DIRECTORY":
+		return true
+	}
+	return false
+}
+
+// isInterface tells whether a flag's value is a network interface, by the word that stands for it.
+func isInterface(f *pflag.Flag) bool {
+	switch flagValue(f) {
+	case "INTERFACE", "DEVICE":
+		return true
+	}
+	return false
 }
 
 func shellQuote(s string) string {

@@ -5,49 +5,54 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/pflag"
 )
 
-// helpWidth is the column at which help texts wrap.
-const helpWidth = 100
+// helpWidth is the column at which help texts wrap on w: that of the terminal, within what reads well.
+func helpWidth(w io.Writer) int { return min(max(Width(w), 40), 100) }
 
 // WriteHelp writes what --help shows.
 func (c *Command) WriteHelp(w io.Writer) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s: %s\n\nUsage:\n", c.Name, c.Short)
+	width := helpWidth(w)
+	fmt.Fprintf(&b, "%s\n\nUsage:\n", wrap(c.Name+": "+c.Short, width))
 	for _, u := range c.Usage {
 		fmt.Fprintf(&b, "  %s\n", strings.TrimSpace(c.Name+" "+u))
 	}
 	if c.Long != "" {
-		fmt.Fprintf(&b, "\n%s\n", wrap(c.Long, helpWidth))
+		fmt.Fprintf(&b, "\n%s\n", wrap(c.Long, width))
 	}
 	for _, t := range c.Topics {
 		fmt.Fprintf(&b, "\n%s: %s --help %s\n", t.Short, c.Name, t.Name)
 	}
 	if len(c.Words) > 0 {
 		b.WriteString("\nArguments:\n")
-		width := 0
+		column := 0
 		for _, word := range c.Words {
-			width = max(width, len(word.Name))
+			column = max(column, len(word.Name))
 		}
 		for _, word := range c.Words {
-			text := strings.ReplaceAll(wrap(word.Short, helpWidth-width-4), "\n", "\n"+strings.Repeat(" ", width+4))
-			fmt.Fprintf(&b, "  %-*s  %s\n", width, word.Name, text)
+			text := strings.ReplaceAll(wrap(word.Short, width-column-4), "\n", "\n"+strings.Repeat(" ", column+4))
+			fmt.Fprintf(&b, "  %-*s  %s\n", column, word.Name, text)
 		}
 	}
 	b.WriteString("\nFlags:\n")
-	c.writeFlags(&b)
+	c.writeFlags(&b, width)
 	if len(c.Examples) > 0 {
 		b.WriteString("\nExamples:\n")
 		for _, e := range c.Examples {
-			fmt.Fprintf(&b, "  %s\n      %s\n", e.Line, e.Text)
+			fmt.Fprintf(&b, "  %s\n%s\n", e.Line, indent(wrap(e.Text, width-6), "      "))
 		}
 	}
 	if c.Privilege != "" {
-		fmt.Fprintf(&b, "\nPrivilege:\n%s\n", indent(wrap(c.Privilege, helpWidth-2), "  "))
+		fmt.Fprintf(&b, "\nPrivilege:\n%s\n", indent(wrap(c.Privilege, width-2), "  "))
 	}
-	fmt.Fprintf(&b, "\nExit status: 0 %s; 1 %s; 2 usage or operation error.\n", exitOKText, c.exitNoText())
+	fmt.Fprintf(&b, "\nExit status:\n")
+	for i, meaning := range []string{exitOKText, c.exitNoText(), "usage or operation error"} {
+		fmt.Fprintf(&b, "  %d  %s\n", i, strings.ReplaceAll(wrap(meaning, width-5), "\n", "\n     "))
+	}
 	_, err := w.Write(b.Bytes())
 	return err
 }
@@ -71,8 +76,8 @@ func (c *Command) visibleFlags(f func(*pflag.Flag)) {
 }
 
 // writeFlags writes a line for each flag, its meaning in a column of its own.
-func (c *Command) writeFlags(b *bytes.Buffer) {
-	const most = 32 // columns for a flag; a longer one has its meaning on the next line
+func (c *Command) writeFlags(b *bytes.Buffer, helpWidth int) {
+	const most = 26 // columns for a flag; a longer one has its meaning on the next line
 	width := 0
 	c.visibleFlags(func(f *pflag.Flag) {
 		if n := len(flagName(f)); n <= most {
@@ -139,7 +144,7 @@ func wrap(text string, width int) string {
 			continue
 		}
 		for _, word := range strings.Fields(line) {
-			if column > 0 && column+1+len(word) > width {
+			if column > 0 && column+1+utf8.RuneCountInString(word) > width {
 				newline()
 			}
 			if column > 0 {
@@ -147,7 +152,7 @@ func wrap(text string, width int) string {
 				column++
 			}
 			b.WriteString(word)
-			column += len(word)
+			column += utf8.RuneCountInString(word)
 		}
 	}
 	return b.String()

@@ -11,6 +11,9 @@ import (
 
 // WriteMan writes the manual page in man(7) macros.
 func (c *Command) WriteMan(w io.Writer) error {
+	if err := c.contradiction(); err != nil {
+		return err
+	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, ".TH %s 1 \"\" sockwire \"User Commands\"\n", strings.ToUpper(c.Name))
 	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n.SH SYNOPSIS\n", roff(c.Name), roff(c.Short))
@@ -48,6 +51,23 @@ func (c *Command) WriteMan(w io.Writer) error {
 		}
 	}
 	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// contradiction is what is wrong with what the command says of its own flags.
+func (c *Command) contradiction() error {
+	for name := range c.values {
+		if c.Flags.Lookup(name) == nil {
+			return fmt.Errorf("%s is no flag, and has values", name)
+		}
+	}
+	var err error
+	c.visibleFlags(func(f *pflag.Flag) {
+		value := flagValue(f)
+		if value != "" && (value[0] < 'A' || value[0] > 'Z') {
+			err = fmt.Errorf("--%s %s: a word in capitals is to stand for the value", f.Name, value)
+		}
+	})
 	return err
 }
 

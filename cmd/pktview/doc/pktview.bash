@@ -2,8 +2,104 @@
 _pktview() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
 	case $previous in
-	--interface|-i|--read|-r|--write|-w|--count|-c|--duration|--filter-file|-F|--linktype|-y|--from|--to|--packets|--shift|--snaplen|-s|--memory|--direction|-Q|--buffer-size|-B|--rotate-size|-C|--rotate-time|-G|--rotate-count|--keep-files|-W|--rtp|--fields|--format|--top|--color|--completion)
+	--interface|-i)
+		COMPREPLY=($(compgen -W "$(command ls /sys/class/net 2>/dev/null)" -- "$current"))
+		return
+		;;
+	--read|-r)
 		COMPREPLY=($(compgen -f -- "$current"))
+		return
+		;;
+	--write|-w)
+		COMPREPLY=($(compgen -f -- "$current"))
+		return
+		;;
+	--count|-c)
+		COMPREPLY=()
+		return
+		;;
+	--duration)
+		COMPREPLY=()
+		return
+		;;
+	--filter-file|-F)
+		COMPREPLY=($(compgen -f -- "$current"))
+		return
+		;;
+	--linktype|-y)
+		COMPREPLY=()
+		return
+		;;
+	--from)
+		COMPREPLY=()
+		return
+		;;
+	--to)
+		COMPREPLY=()
+		return
+		;;
+	--packets)
+		COMPREPLY=()
+		return
+		;;
+	--shift)
+		COMPREPLY=()
+		return
+		;;
+	--snaplen|-s)
+		COMPREPLY=()
+		return
+		;;
+	--memory)
+		COMPREPLY=()
+		return
+		;;
+	--direction|-Q)
+		COMPREPLY=($(compgen -W 'in out inout' -- "$current"))
+		return
+		;;
+	--buffer-size|-B)
+		COMPREPLY=()
+		return
+		;;
+	--rotate-size|-C)
+		COMPREPLY=()
+		return
+		;;
+	--rotate-time|-G)
+		COMPREPLY=()
+		return
+		;;
+	--rotate-count)
+		COMPREPLY=()
+		return
+		;;
+	--keep-files|-W)
+		COMPREPLY=()
+		return
+		;;
+	--rtp)
+		COMPREPLY=()
+		return
+		;;
+	--fields)
+		COMPREPLY=()
+		return
+		;;
+	--format)
+		COMPREPLY=($(compgen -W 'text tsv csv' -- "$current"))
+		return
+		;;
+	--top)
+		COMPREPLY=()
+		return
+		;;
+	--color)
+		COMPREPLY=($(compgen -W 'auto always never' -- "$current"))
+		return
+		;;
+	--completion)
+		COMPREPLY=($(compgen -W 'bash zsh fish' -- "$current"))
 		return
 		;;
 	esac

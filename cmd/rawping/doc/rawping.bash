@@ -2,8 +2,124 @@
 _rawping() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
 	case $previous in
-	--count|-c|--interval|-i|--deadline|-w|--timeout|-W|--late|--size|-s|--ttl|-t|--tos|-Q|--from|-I|--send-buffer|-S|--read-buffer|--preload|-l|--pattern|-p|--pmtudisc|-M|--mark|-m|--timestamp-option|-T|--flow-label|-F|--probe|--socket|--stamps|--file|--generate|-g|--shard|--seed|--retries|-r|--backoff|-B|--rate|--metrics|--color|--completion)
+	--count|-c)
+		COMPREPLY=()
+		return
+		;;
+	--interval|-i)
+		COMPREPLY=()
+		return
+		;;
+	--deadline|-w)
+		COMPREPLY=()
+		return
+		;;
+	--timeout|-W)
+		COMPREPLY=()
+		return
+		;;
+	--late)
+		COMPREPLY=()
+		return
+		;;
+	--size|-s)
+		COMPREPLY=()
+		return
+		;;
+	--ttl|-t)
+		COMPREPLY=()
+		return
+		;;
+	--tos|-Q)
+		COMPREPLY=()
+		return
+		;;
+	--from|-I)
+		COMPREPLY=($(compgen -W "$(command ls /sys/class/net 2>/dev/null)" -- "$current"))
+		return
+		;;
+	--send-buffer|-S)
+		COMPREPLY=()
+		return
+		;;
+	--read-buffer)
+		COMPREPLY=()
+		return
+		;;
+	--preload|-l)
+		COMPREPLY=()
+		return
+		;;
+	--pattern|-p)
+		COMPREPLY=()
+		return
+		;;
+	--pmtudisc|-M)
+		COMPREPLY=($(compgen -W 'do want dont probe' -- "$current"))
+		return
+		;;
+	--mark|-m)
+		COMPREPLY=()
+		return
+		;;
+	--timestamp-option|-T)
+		COMPREPLY=($(compgen -W 'tsonly tsandaddr tsprespec:' -- "$current"))
+		return
+		;;
+	--flow-label|-F)
+		COMPREPLY=()
+		return
+		;;
+	--probe)
+		COMPREPLY=()
+		return
+		;;
+	--socket)
+		COMPREPLY=($(compgen -W 'auto raw ping' -- "$current"))
+		return
+		;;
+	--stamps)
+		COMPREPLY=($(compgen -W 'auto on off hardware' -- "$current"))
+		return
+		;;
+	--file)
 		COMPREPLY=($(compgen -f -- "$current"))
+		return
+		;;
+	--generate|-g)
+		COMPREPLY=()
+		return
+		;;
+	--shard)
+		COMPREPLY=()
+		return
+		;;
+	--seed)
+		COMPREPLY=()
+		return
+		;;
+	--retries|-r)
+		COMPREPLY=()
+		return
+		;;
+	--backoff|-B)
+		COMPREPLY=()
+		return
+		;;
+	--rate)
+		COMPREPLY=()
+		return
+		;;
+	--metrics)
+		COMPREPLY=()
+		return
+		;;
+	--color)
+		COMPREPLY=($(compgen -W 'auto always never' -- "$current"))
+		return
+		;;
+	--completion)
+		COMPREPLY=($(compgen -W 'bash zsh fish' -- "$current"))
 		return
 		;;
 	esac

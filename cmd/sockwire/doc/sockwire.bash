@@ -2,8 +2,60 @@
 _sockwire() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
 	case $previous in
-	--message|--size|-s|--count|-c|--mtu|--write|-w|--pid|-p|--engine|--data|--output|-o|--calls|--only|--socket|--color|--completion)
+	--message)
+		COMPREPLY=()
+		return
+		;;
+	--size|-s)
+		COMPREPLY=()
+		return
+		;;
+	--count|-c)
+		COMPREPLY=()
+		return
+		;;
+	--mtu)
+		COMPREPLY=()
+		return
+		;;
+	--write|-w)
 		COMPREPLY=($(compgen -f -- "$current"))
+		return
+		;;
+	--pid|-p)
+		COMPREPLY=()
+		return
+		;;
+	--engine)
+		COMPREPLY=($(compgen -W 'auto ebpf ptrace' -- "$current"))
+		return
+		;;
+	--data)
+		COMPREPLY=()
+		return
+		;;
+	--output|-o)
+		COMPREPLY=($(compgen -f -- "$current"))
+		return
+		;;
+	--calls)
+		COMPREPLY=()
+		return
+		;;
+	--only)
+		COMPREPLY=($(compgen -W 'stream datagram raw unix other' -- "$current"))
+		return
+		;;
+	--socket)
+		COMPREPLY=()
+		return
+		;;
+	--color)
+		COMPREPLY=($(compgen -W 'auto always never' -- "$current"))
+		return
+		;;
+	--completion)
+		COMPREPLY=($(compgen -W 'bash zsh fish' -- "$current"))
 		return
 		;;
 	esac

@@ -2,8 +2,20 @@
 _demo() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
 	case $previous in
-	--count|-c|--wait|-W|--color|--completion)
-		COMPREPLY=($(compgen -f -- "$current"))
+	--count|-c)
+		COMPREPLY=()
+		return
+		;;
+	--wait|-W)
+		COMPREPLY=()
+		return
+		;;
+	--color)
+		COMPREPLY=($(compgen -W 'auto always never' -- "$current"))
+		return
+		;;
+	--completion)
+		COMPREPLY=($(compgen -W 'bash zsh fish' -- "$current"))
 		return
 		;;
 	esac
