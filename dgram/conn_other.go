@@ -68,6 +68,8 @@ func (c *Conn) StopOffload() {}
 // StopCoalescing does nothing: there is none.
 func (c *Conn) StopCoalescing() error { return nil }
 
+type kernelBatch struct{}
+
 func (c *Conn) setupBatch(b *Batch) {}
 
 func (c *Conn) drain() int { return 0 }

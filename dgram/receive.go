@@ -46,16 +46,10 @@ func (c *Conn) receiveFrom(b []byte, peer Addr) (Datagram, error) {
 // Batch holds the buffers of a batch of datagrams, for one goroutine at a time. Make it with [Conn.NewBatch].
 type Batch struct {
 	c    *Conn
-	recv *cmsg.Receiver
 	ms   []cmsg.Message
-	errs []cmsg.Message
-	info cmsg.Info
 	ds   []Datagram
-	via  struct { // the last interface's name: most come through one
-		index int
-		name  string
-	}
 	peer Addr // a NetworkError about it ends the wait on a socket that is not connected
+	kernelBatch
 }
 
 // maxSegments is the most datagrams that one read of a coalescing socket returns (UDP_MAX_SEGMENTS of Linux 6.9 on).
@@ -106,8 +100,8 @@ func (c *Conn) Datagrams(ctx context.Context) iter.Seq2[Datagram, error] {
 			if ctx.Err() != nil && errors.Is(err, os.ErrDeadlineExceeded) {
 				return
 			}
-			var told *NetworkError
-			if !yield(Datagram{}, err) || !errors.As(err, &told) {
+			var netErr *NetworkError
+			if !yield(Datagram{}, err) || !errors.As(err, &netErr) {
 				return
 			}
 		}

@@ -14,6 +14,17 @@ import (
 	"sockwire/raw/cmsg"
 )
 
+// kernelBatch is what a Batch has to receive with on this system.
+type kernelBatch struct {
+	recv *cmsg.Receiver
+	errs []cmsg.Message // entries of the error queue; nil for a Unix socket
+	info cmsg.Info
+	via  struct { // the last interface's name: most come through one
+		index int
+		name  string
+	}
+}
+
 // Room for the control messages that configure asked for, and on Unix sockets for credentials and the 253 descriptors that
 // one datagram can pass (SCM_MAX_FD).
 const (
@@ -56,8 +67,8 @@ func (b *Batch) receive(wait bool) ([]Datagram, error) {
 			return b.ds, nil
 		}
 		if c.connected || b.peer.IP.IsValid() {
-			if told := c.reports.take(b.peer.IP); told != nil {
-				return nil, fmt.Errorf("dgram: receive: %w", told)
+			if netErr := c.reports.take(b.peer.IP); netErr != nil {
+				return nil, fmt.Errorf("dgram: receive: %w", netErr)
 			}
 		}
 		switch {
@@ -111,11 +122,11 @@ func (b *Batch) report(m *cmsg.Message) {
 	if b.info.Has&cmsg.Errors == 0 || e.Origin != cmsg.OriginLocal && e.Origin != cmsg.OriginICMP && e.Origin != cmsg.OriginICMPv6 {
 		return
 	}
-	told := &NetworkError{
+	netErr := &NetworkError{
 		To: b.c.zoned(m.Addr, m.Scope), From: e.Offender.Unmap(), Type: e.Type, Code: e.Code, MTU: e.MTU(), Err: e.Errno,
 		Payload: append([]byte(nil), m.Buf[:m.N]...),
 	}
-	b.c.reports.add(told)
+	b.c.reports.add(netErr)
 }
 
 // drain moves the error queue into c.reports without waiting, and returns how many ICMP errors it held.

@@ -50,9 +50,9 @@ func (c *Conn) work(ctx, work context.Context, b *Batch, handle func(context.Con
 		for i := range ds {
 			handle(work, &ds[i])
 		}
-		var told *NetworkError
+		var netErr *NetworkError
 		switch {
-		case err == nil, errors.As(err, &told):
+		case err == nil, errors.As(err, &netErr):
 		case ctx.Err() != nil && errors.Is(err, os.ErrDeadlineExceeded):
 			return nil
 		default:

@@ -30,7 +30,7 @@ func (r *receiver) answer(ctx context.Context, c *dgram.Conn, d *dgram.Datagram)
 	}
 	if why := c.Unanswerable(d); why != "" {
 		r.sum.NotAnswered++
-		r.tell(why, "datagram %d from %v is not answered: %s", r.sum.Received, d.From, why)
+		r.warn(why, "datagram %d from %v is not answered: %s", r.sum.Received, d.From, why)
 		return
 	}
 	switch err := c.Reply(d, payload); {
@@ -38,10 +38,10 @@ func (r *receiver) answer(ctx context.Context, c *dgram.Conn, d *dgram.Datagram)
 		r.sum.Answers++
 	case errors.Is(err, dgram.ErrNoRoom):
 		r.sum.NoRoom++
-		r.tell("room", "the answer to datagram %d from %v is left out: %v", r.sum.Received, d.From, err)
+		r.warn("room", "the answer to datagram %d from %v is left out: %v", r.sum.Received, d.From, err)
 	default:
 		r.sum.Failed++
-		r.tell("failed", "answer to datagram %d: %v", r.sum.Received, err)
+		r.warn("failed", "answer to datagram %d: %v", r.sum.Received, err)
 	}
 }
 
@@ -56,14 +56,14 @@ func (r *receiver) payload(ctx context.Context, d *dgram.Datagram) ([]byte, erro
 	return r.execute(ctx, d)
 }
 
-// tell prints what strangers can bring about as often as they like: the first of a kind, and with -v each.
-func (r *receiver) tell(kind, format string, a ...any) {
+// warn prints what strangers can bring about as often as they like: the first of a kind, and with -v each.
+func (r *receiver) warn(kind, format string, a ...any) {
 	if r.o.verbose {
 		r.env.Warnf(format, a...)
 		return
 	}
-	if _, told := r.told[kind]; !told {
-		r.told[kind] = struct{}{}
+	if _, shown := r.shown[kind]; !shown {
+		r.shown[kind] = struct{}{}
 		r.env.Warnf(format+" (further ones are counted; -v shows each)", a...)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// grace is what programs have to end in when they are told to, before they are killed.
+// grace is what programs have to end in when they are signalled to, before they are killed.
 const grace = 500 * time.Millisecond
 
 // runGroup runs a command in a process group of its own, and returns when the command has ended or ctx has. Whatever it
@@ -21,9 +21,9 @@ func runGroup(ctx context.Context, cmd *exec.Cmd) error {
 	}
 	group := -cmd.Process.Pid
 	ended := make(chan struct{})
-	told := make(chan struct{})
+	signalled := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		defer close(told)
+		defer close(signalled)
 		_ = unix.Kill(group, unix.SIGTERM)
 		select {
 		case <-ended:
@@ -36,7 +36,7 @@ func runGroup(ctx context.Context, cmd *exec.Cmd) error {
 	}
 	close(ended)
 	if !stop() {
-		<-told
+		<-signalled
 	}
 	_ = unix.Kill(group, unix.SIGKILL)
 	if err := cmd.Wait(); ctx.Err() == nil {

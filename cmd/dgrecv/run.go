@@ -56,7 +56,7 @@ type receiver struct {
 	out     []byte
 	capture *captureFile
 	saver   *saver
-	told    map[string]struct{} // kinds of trouble that have been shown
+	shown   map[string]struct{} // kinds of trouble that have been shown
 	lost    *dgram.ReceiveErrors
 	full    context.CancelFunc // -c is reached
 	last    atomic.Int64       // when the last datagram came, or had been dealt with
@@ -67,7 +67,7 @@ type receiver struct {
 const maxSenders = 1 << 16
 
 func receive(ctx context.Context, env *cli.Env, o *options) error {
-	r := &receiver{o: o, env: env, senders: map[dgram.Addr]struct{}{}, told: map[string]struct{}{}, sum: summary{Type: "summary"}}
+	r := &receiver{o: o, env: env, senders: map[dgram.Addr]struct{}{}, shown: map[string]struct{}{}, sum: summary{Type: "summary"}}
 	defer r.close()
 	if o.udp {
 		r.lost, _ = dgram.OpenReceiveErrors() // where that fails, a wrong checksum counts as a loss of the buffer

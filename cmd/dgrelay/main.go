@@ -234,14 +234,14 @@ func watch(env *cli.Env, r *relay.Relay, over <-chan struct{}) error {
 	const lookEvery = 5 // writes: to add up the totals takes a while
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	var told troublesTold
+	var begun troublesBegun
 	for n := 0; ; n++ {
 		if n%lookEvery == 0 {
-			told.tell(env, r.Totals())
+			begun.tell(env, r.Totals())
 		}
 		select {
 		case <-over:
-			told.tell(env, r.Totals())
+			begun.tell(env, r.Totals())
 			return nil
 		case <-tick.C:
 			if err := env.Stdout.Flush(); err != nil {
@@ -251,25 +251,25 @@ func watch(env *cli.Env, r *relay.Relay, over <-chan struct{}) error {
 	}
 }
 
-// troublesTold says once of each kind of trouble that it has begun.
-type troublesTold struct{ full, replaced, forged, noSocket bool }
+// troublesBegun says once of each kind of trouble that it has begun.
+type troublesBegun struct{ full, replaced, forged, noSocket bool }
 
-func (told *troublesTold) tell(env *cli.Env, t relay.Totals) {
-	begins := func(n uint64, told *bool) bool {
-		first := n > 0 && !*told
-		*told = n > 0
+func (begun *troublesBegun) tell(env *cli.Env, t relay.Totals) {
+	begins := func(n uint64, begun *bool) bool {
+		first := n > 0 && !*begun
+		*begun = n > 0
 		return first
 	}
-	if begins(t.Refused, &told.full) {
+	if begins(t.Refused, &begun.full) {
 		env.Warnf("a client is refused: there are too many, and none is silent (--max-clients, --max-per-address)")
 	}
-	if begins(uint64(t.Replaced), &told.replaced) {
+	if begins(uint64(t.Replaced), &begun.replaced) {
 		env.Warnf("a silent client makes room for a new one: there are too many (--max-clients, --max-per-address)")
 	}
-	if begins(t.Forged, &told.forged) {
+	if begins(t.Forged, &begun.forged) {
 		env.Warnf("a datagram is refused: it comes from the address of the target, the relay or a service (--answer-services)")
 	}
-	if begins(t.NoSocket, &told.noSocket) {
+	if begins(t.NoSocket, &begun.noSocket) {
 		env.Warnf("a client is refused: %v", t.SocketError)
 		if errors.Is(t.SocketError, syscall.EMFILE) {
 			env.Warnf("hint: each client needs a socket; %s", cli.FilesHint)

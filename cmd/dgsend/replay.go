@@ -297,7 +297,7 @@ func (p *replayer) request(ctx context.Context, d recorded) error {
 	if err := p.transmit(ctx, payload); err != nil {
 		return err
 	}
-	return p.told()
+	return p.takeErrors()
 }
 
 // expect waits for the real counterpart of a recorded answer and compares the two.
@@ -333,9 +333,9 @@ func (p *replayer) expect(ctx context.Context, d recorded) error {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		p.unanswered(fmt.Errorf("answer %d did not come", c.Number))
 	default:
-		var told *dgram.NetworkError
-		if errors.As(err, &told) {
-			p.report(told)
+		var netErr *dgram.NetworkError
+		if errors.As(err, &netErr) {
+			p.report(netErr)
 			return errStopped
 		}
 		return err

@@ -191,7 +191,7 @@ func (s *sender) one(ctx context.Context, b []byte) error {
 	if err := s.transmit(ctx, b); err != nil {
 		return err
 	}
-	return s.told()
+	return s.takeErrors()
 }
 
 // waitUntil has receives wait until t, or until ctx ends.
@@ -239,8 +239,8 @@ type sentRecord struct {
 	Hex  string    `json:"payload_hex"`
 }
 
-// told looks whether the network has said something about what was sent, which ends the sending.
-func (s *sender) told() error {
+// takeErrors looks whether the network has said something about what was sent, which ends the sending.
+func (s *sender) takeErrors() error {
 	list, _ := s.conn.Reports()
 	for _, e := range list {
 		s.report(e)
@@ -271,12 +271,12 @@ func (s *sender) linger(ctx context.Context) {
 		wait = 0
 	}
 	for end := time.Now().Add(wait); time.Now().Before(end) && ctx.Err() == nil; {
-		if s.told() != nil {
+		if s.takeErrors() != nil {
 			return
 		}
 		time.Sleep(min(2*time.Millisecond, time.Until(end)))
 	}
-	_ = s.told()
+	_ = s.takeErrors()
 }
 
 // ask sends b until somebody answers, then waits for the rest of the answers.
@@ -291,11 +291,11 @@ func (s *sender) ask(ctx context.Context, b []byte) error {
 	}
 	s.sent(b)
 	a, err := s.conn.Exchange(ctx, b, s.to, how)
-	var told *dgram.NetworkError
+	var netErr *dgram.NetworkError
 	switch {
 	case err == nil:
-	case errors.As(err, &told):
-		s.report(told)
+	case errors.As(err, &netErr):
+		s.report(netErr)
 		return errStopped
 	case ctx.Err() != nil:
 		return errStopped
@@ -327,10 +327,10 @@ func (s *sender) more(ctx context.Context, how *dgram.Exchange, n int) error {
 	defer s.conn.SetReadDeadline(time.Time{})
 	for n > 0 && ctx.Err() == nil {
 		d, err := s.conn.Receive(s.buf)
-		var told *dgram.NetworkError
+		var netErr *dgram.NetworkError
 		switch {
-		case errors.As(err, &told):
-			s.report(told)
+		case errors.As(err, &netErr):
+			s.report(netErr)
 			return errStopped
 		case ctx.Err() != nil:
 			return errStopped

@@ -147,8 +147,8 @@ func (r *Relay) answers(c *client) {
 	defer close(c.answered)
 	for {
 		ds, err := c.up.ReceiveBatch(c.batch)
-		var told *dgram.NetworkError
-		if err != nil && !errors.As(err, &told) {
+		var netErr *dgram.NetworkError
+		if err != nil && !errors.As(err, &netErr) {
 			return
 		}
 		for i := range ds {
@@ -181,14 +181,14 @@ func (r *Relay) end(c *client) {
 	_ = c.up.SetReadDeadline(time.Time{})
 	unread(c.up, c.batch, func(d *dgram.Datagram) { c.backward.take(d) })
 	overrun := drops(c.up)
-	told := reported(c.up)
+	errs := reported(c.up)
 	c.up.Close()
 	c.backward.finish()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	addTotals(&r.totals.Forward, c.forward.im.Totals())
 	addTotals(&r.totals.Backward, c.backward.im.Totals())
-	r.totals.SendErrors += c.forward.failed + c.backward.failed + told
+	r.totals.SendErrors += c.forward.failed + c.backward.failed + errs
 	r.totals.NoRoom += c.forward.noRoom + c.backward.noRoom
 	r.totals.Overrun += overrun
 }

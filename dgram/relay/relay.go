@@ -197,8 +197,8 @@ func unread(c *dgram.Conn, b *dgram.Batch, take func(*dgram.Datagram)) {
 	const most = 200 * time.Millisecond // of errors that keep coming in
 	for now := time.Now(); time.Since(now) < most; {
 		ds, err := c.TryReceiveBatch(b)
-		var told *dgram.NetworkError
-		if err != nil && !errors.As(err, &told) || err == nil && len(ds) == 0 {
+		var netErr *dgram.NetworkError
+		if err != nil && !errors.As(err, &netErr) || err == nil && len(ds) == 0 {
 			return
 		}
 		for i := range ds {
