@@ -52,14 +52,6 @@ type Counts struct {
 	LossRuns Sizes // of consecutive lost numbers
 }
 
-// LossRatio is Lost/Sent, and 0 when nothing was sent.
-func (c Counts) LossRatio() float64 {
-	if c.Sent == 0 {
-		return 0
-	}
-	return float64(c.Lost) / float64(c.Sent)
-}
-
 // Sizes summarises positive whole numbers.
 type Sizes struct {
 	Count uint64
@@ -76,16 +68,8 @@ func (s *Sizes) add(n uint64) {
 	s.Log2[min(bits.Len64(n), len(s.Log2))-1]++
 }
 
-// Mean is 0 for no sizes.
-func (s Sizes) Mean() float64 {
-	if s.Count == 0 {
-		return 0
-	}
-	return float64(s.Sum) / float64(s.Count)
-}
-
-// Ledger accounts for one flow on its receiving side. Make one with New. It is not safe for concurrent
-// use.
+// Ledger accounts for one flow on its receiving side. The zero value is ready, with a window of DefaultWindow; New makes one with
+// another. It is not safe for concurrent use.
 //
 // It keeps one bit for each of the last numbers, its window. A number that leaves the window without
 // having arrived is lost for good.
@@ -113,7 +97,8 @@ func (l *Ledger) window() uint64 { return uint64(len(l.words)) * 64 }
 
 func (l *Ledger) word(seq uint64) *uint64 { return &l.words[seq/64&uint64(len(l.words)-1)] }
 
-// Receive records the arrival of an intact datagram and says what it was. It does not allocate.
+// Receive records the arrival of an intact datagram and says what it was. It does not allocate, but for the first time on a zero
+// Ledger.
 func (l *Ledger) Receive(seq uint64) Verdict {
 	bit := uint64(1) << (seq % 64)
 	switch {
@@ -186,6 +171,12 @@ func (l *Ledger) Missing(n uint64, yield func(seq uint64) bool) {
 
 // advance moves the window so that seq is in it, and settles the numbers that leave.
 func (l *Ledger) advance(seq uint64) {
+	if l.words == nil {
+		l.words = New(0).words
+		if seq < l.window() {
+			return
+		}
+	}
 	base := (seq - l.window() + 64) &^ 63
 	steps := min((base-l.base)/64, uint64(len(l.words)))
 	for range steps {

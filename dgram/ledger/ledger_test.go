@@ -257,3 +257,23 @@ func BenchmarkReceive(b *testing.B) {
 		l.Receive(uint64(i))
 	}
 }
+
+// The zero Ledger is one with the usual window, wherever its numbers begin.
+func TestZeroLedgerIsReady(t *testing.T) {
+	for _, first := range []uint64{0, 5, DefaultWindow + 63, DefaultWindow + 64, 1 << 40} {
+		zero, usual := new(Ledger), New(0)
+		for _, l := range []*Ledger{zero, usual} {
+			if c := l.Counts(); c != (Counts{}) {
+				t.Errorf("before anything: %+v", c)
+			}
+			l.Missing(3, func(uint64) bool { return true })
+			for _, seq := range []uint64{first, first + 2, first + 1, first + 2} {
+				l.Receive(seq)
+			}
+			l.Tell(first + 9)
+		}
+		if a, b := zero.Counts(), usual.Counts(); a != b {
+			t.Errorf("from %d: %+v, not %+v", first, a, b)
+		}
+	}
+}

@@ -75,6 +75,7 @@ func TestTheEndOfTheTimeEndsTheWait(t *testing.T) {
 
 // A far server is measured like a near one: nothing is given up as lost that is on its way.
 func TestFarAway(t *testing.T) {
+	t.Parallel()
 	s, _ := server(t, nil)
 	var wg sync.WaitGroup // they mostly wait
 	for name, tt := range map[string]struct {
@@ -144,6 +145,7 @@ func TestLateAnswersToTheHandshake(t *testing.T) {
 
 // A reply that is lost is a loss, and not the end of the server.
 func TestOneLostReplyIsNotTheEnd(t *testing.T) {
+	t.Parallel()
 	s, _ := server(t, nil)
 	target := through(t, s.Addr().String(), relay.Config{Backward: impair.Config{Loss: 0.3, Seed: 4}})
 	r, err := Run(t.Context(), Config{Target: target, Timeout: 300 * time.Millisecond, Requests: &Load{Count: 30}})
@@ -158,6 +160,7 @@ func TestOneLostReplyIsNotTheEnd(t *testing.T) {
 // Told to stop, a run has its accounts, whatever it was doing: the server's stream ends too, and a request that is on its way is
 // not lost.
 func TestToldToStop(t *testing.T) {
+	t.Parallel()
 	s, _ := server(t, nil)
 	far := impair.Config{Delay: 300 * time.Millisecond}
 	target := through(t, s.Addr().String(), relay.Config{Forward: far, Backward: far})

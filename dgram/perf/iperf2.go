@@ -57,14 +57,15 @@ func RunIperf2(ctx context.Context, cfg Config) (*Iperf2Result, error) {
 	}
 	r := &Iperf2Result{}
 	w := probe.NewWaiter()
-	table := newTimetable(&load, 1)
+	table := probe.NewTimetable(load.timing(1))
 	sizes := load.sizes()
 	b := make([]byte, dgram.MaxPayload4)
 	for ctx.Err() == nil && (load.Count == 0 || r.Sent < load.Count) && (load.Duration == 0 || w.Now() < load.Duration) {
-		if err := w.Until(ctx, time.Duration(table.next()), nil); err != nil {
+		if err := w.Until(ctx, table.Due(), nil); err != nil {
 			break
 		}
 		p := b[:sizes[r.Sent%uint64(len(sizes))]]
+		table.Take(len(p))
 		putIperf(p, int32(r.Sent))
 		if err := c.Send(p, dgram.Addr{}); errors.Is(err, os.ErrDeadlineExceeded) {
 			break
@@ -78,7 +79,7 @@ func RunIperf2(ctx context.Context, cfg Config) (*Iperf2Result, error) {
 			if err := w.Until(ctx, w.Now()+iperfPause, nil); err != nil {
 				break
 			}
-			w, table = probe.NewWaiter(), newTimetable(&load, 1)
+			w, table = probe.NewWaiter(), probe.NewTimetable(load.timing(1))
 		}
 	}
 	stop()

@@ -70,6 +70,9 @@ func (l *Load) check() error {
 			return fmt.Errorf("perf: a size of %d bytes is not within %d to %d", n, HeaderSize, dgram.MaxPayload4)
 		}
 	}
+	if n := l.group(); n > 1<<20 {
+		return fmt.Errorf("perf: %d datagrams at once are more than %d", n, 1<<20)
+	}
 	if l.interval() > float64(time.Hour) {
 		return fmt.Errorf("perf: less than a datagram an hour is no rate: %g/s or %g bit/s", l.Rate, l.Bits)
 	}
@@ -126,42 +129,19 @@ func (l *Load) lasts() time.Duration {
 	return d
 }
 
-// timetable says when each datagram is due, in nanoseconds after the start.
-type timetable struct {
-	*probe.Timetable
-	interval float64
-	n        uint64 // datagrams so far
+// timing is the load's timetable.
+func (l *Load) timing(seed uint64) probe.Timing {
+	return probe.Timing{Packets: l.Rate, Bits: l.Bits, Poisson: l.Pattern == PatternPoisson, Burst: int(l.group()), Seed: seed}
 }
 
-func newTimetable(l *Load, seed uint64) *timetable {
-	t := &timetable{interval: l.interval()}
-	timing := probe.Timing{Burst: int(l.group()), Poisson: l.Pattern == PatternPoisson, Seed: seed}
-	if t.interval > 0 {
-		timing.Packets = 1e9 / t.interval
+// before returns how many datagrams of the load are due before end, where the nth is due at a time. Where chance decides, it is
+// the mean.
+func (l *Load) before(end, due time.Duration, n uint64) uint64 {
+	if interval := l.interval(); interval > 0 && end > due {
+		n += uint64(float64(end-due) / interval)
 	}
-	t.Timetable = probe.NewTimetable(timing)
-	return t
-}
-
-// next returns when the next datagram is due and moves on.
-func (t *timetable) next() int64 {
-	due := t.peek()
-	t.n++
-	t.Take(0)
-	return due
-}
-
-// before returns how many datagrams are due before end, at most limit unless that is 0. Where chance decides, it is the mean.
-func (t *timetable) before(end int64, limit uint64) uint64 {
-	n := t.n
-	if left := end - t.peek(); t.interval > 0 && left > 0 {
-		n += uint64(min(float64(left)/t.interval, 1<<62))
-	}
-	if limit > 0 {
-		n = min(n, limit)
+	if l.Count > 0 {
+		n = min(n, l.Count)
 	}
 	return n
 }
-
-// peek returns when the next datagram is due.
-func (t *timetable) peek() int64 { return int64(t.Due()) }

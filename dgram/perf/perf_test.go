@@ -21,6 +21,7 @@ import (
 	"sockwire/dgram"
 	"sockwire/dgram/relay"
 	"sockwire/raw/impair"
+	"sockwire/raw/probe"
 )
 
 // server starts a server on loopback; stop ends it.
@@ -469,20 +470,21 @@ func TestTimetables(t *testing.T) {
 		{Load{Rate: 100, Pattern: PatternBurst, Burst: 3}, []int64{0, 0, 0, 30, 30, 30, 60}},
 		{Load{Rate: 100, Pattern: PatternIsochronous, Burst: 25}, []int64{0, 0, 0, 0, 40, 40, 40, 40, 80}},
 	} {
-		table := newTimetable(&tt.load, 1)
+		table := probe.NewTimetable(tt.load.timing(1))
 		for i, want := range tt.want {
-			if got := table.next(); got != want*1e6 {
-				t.Errorf("%+v: datagram %d is due at %d, want %d ms", tt.load, i, got, want)
+			if got := table.Due(); got != time.Duration(want)*time.Millisecond {
+				t.Errorf("%+v: datagram %d is due at %v, want %d ms", tt.load, i, got, want)
 			}
+			table.Take(1400)
 		}
 	}
-	table := newTimetable(&Load{Rate: 1000, Pattern: PatternPoisson}, 1)
-	var last int64
+	poisson := Load{Rate: 1000, Pattern: PatternPoisson}
+	table := probe.NewTimetable(poisson.timing(1))
 	for range 100_000 {
-		last = table.next()
+		table.Take(1)
 	}
-	if last < 98e9 || last > 102e9 {
-		t.Errorf("100,000 Poisson arrivals at 1000/s took %d ns", last)
+	if last := table.Due(); last < 98*time.Second || last > 102*time.Second {
+		t.Errorf("100,000 Poisson arrivals at 1000/s took %v", last)
 	}
 }
 
@@ -492,7 +494,7 @@ func TestHotPathsAllocateNothing(t *testing.T) {
 	load := &Load{Count: 1 << 40, Sizes: []int{64}}
 	f := &flow{cfg: &Config{Up: load, Down: load, Settle: time.Millisecond}, conn: c, session: 9}
 	f.prepare()
-	table := newTimetable(&f.up.load, 1)
+	table := probe.NewTimetable(f.up.load.timing(1))
 	f.up.start, f.up.marked = time.Now(), time.Now().Add(time.Hour)
 	d := dgram.Datagram{Payload: make([]byte, 64), Time: time.Now()}
 	h := header{kind: kindData, session: f.session, sent: d.Time.UnixNano()}

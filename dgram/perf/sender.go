@@ -32,8 +32,8 @@ type sender struct {
 	// limit is how many datagrams a second leave at most, bucketDepth of them at once, whatever the load says; 0 is no limit.
 	limit   float64
 	tokens  float64
-	allowed int   // datagrams that may leave now
-	filled  int64 // when tokens were last added, in nanoseconds after the start
+	allowed int           // datagrams that may leave now
+	filled  time.Duration // when tokens were last added, after the start
 
 	markFlags atomic.Uint32 // to be sent with each mark
 	late      *ledger.Histogram
@@ -44,7 +44,7 @@ type sender struct {
 
 	arena    []byte
 	messages []dgram.Message
-	dues     []int64
+	dues     []time.Duration
 	mark     []byte
 	marked   time.Time
 
@@ -71,7 +71,7 @@ func newSender(c *dgram.Conn, session uint64, k kind, load Load, padMark bool) *
 		s.arena[i] = byte(i)
 	}
 	s.messages = make([]dgram.Message, 0, batchLimit)
-	s.dues = make([]int64, 0, batchLimit)
+	s.dues = make([]time.Duration, 0, batchLimit)
 	size := HeaderSize
 	if padMark {
 		size = controlSize
@@ -89,18 +89,18 @@ func (s *sender) run(ctx context.Context) error {
 	w := probe.NewWaiter()
 	s.start = w.Start()
 	defer func() { s.end = time.Now() }()
-	table := newTimetable(&s.load, s.session)
-	end := int64(1 << 62)
+	table, interval := probe.NewTimetable(s.load.timing(s.session)), s.load.interval()
+	end := time.Duration(1 << 62)
 	if s.load.Duration > 0 {
-		end = min(int64(s.load.Duration), end)
-		_ = s.conn.SetWriteDeadline(s.start.Add(s.load.Duration + overtime))
+		end = s.load.Duration
+		_ = s.conn.SetWriteDeadline(s.start.Add(end + overtime))
 	}
 	defer interrupts(ctx, s.conn.SetWriteDeadline)()
 	sizes := s.load.sizes()
 	failures := 0
 	for ctx.Err() == nil {
-		now := int64(w.Now())
-		if now >= end+int64(overtime) {
+		now := w.Now()
+		if now >= end+overtime {
 			break
 		}
 		s.refill(now)
@@ -120,23 +120,24 @@ func (s *sender) run(ctx context.Context) error {
 			}
 			return err
 		}
-		if s.done(table, end, w) {
+		next := table.Due()
+		switch {
+		case s.load.Count > 0 && s.sent.Load() >= s.load.Count, next >= end, interval == 0 && w.Now() >= end:
 			return nil
+		case s.limit > 0 && s.tokens < 1:
+			next = max(next, now+time.Duration((1-s.tokens)*1e9/s.limit)+1)
 		}
-		next := table.peek()
-		if s.limit > 0 && s.tokens < 1 {
-			next = max(next, now+int64((1-s.tokens)*1e9/s.limit)+1)
-		}
-		if next > int64(w.Now()) {
+		if next > w.Now() {
 			// Wake in time for the next mark too.
-			at := min(time.Duration(min(next, end)), w.Now()+markInterval)
+			at := min(next, end, w.Now()+markInterval)
 			if err := w.Until(ctx, at, nil); err != nil && ctx.Err() == nil {
 				return err
 			}
 		}
 	}
-	if due := table.before(end, s.load.Count); ctx.Err() == nil && table.interval > 0 {
-		s.unsent = max(due, s.sent.Load()) - s.sent.Load()
+	if ctx.Err() == nil && interval > 0 {
+		due := s.load.before(end, table.Due(), s.sent.Load())
+		s.unsent = due - min(due, s.sent.Load())
 	}
 	return nil
 }
@@ -157,18 +158,11 @@ func interrupts(ctx context.Context, deadline func(time.Time) error) (stop func(
 	}
 }
 
-func (s *sender) done(t *timetable, end int64, w *probe.Waiter) bool {
-	if s.load.Count > 0 && s.sent.Load() >= s.load.Count {
-		return true
-	}
-	return t.peek() >= end || t.interval == 0 && int64(w.Now()) >= end
-}
-
 // bucketDepth is how many datagrams may leave at once under a limit of so many a second.
 func bucketDepth(limit float64) float64 { return max(limit/10, 1) }
 
 // refill works out how many datagrams may leave now.
-func (s *sender) refill(now int64) {
+func (s *sender) refill(now time.Duration) {
 	if s.allowed = batchLimit; s.limit <= 0 {
 		return
 	}
@@ -176,17 +170,17 @@ func (s *sender) refill(now int64) {
 	if s.filled == 0 && s.tokens == 0 {
 		s.tokens = depth
 	}
-	s.tokens = min(s.tokens+float64(now-s.filled)/1e9*s.limit, depth)
+	s.tokens = min(s.tokens+(now-s.filled).Seconds()*s.limit, depth)
 	s.filled = now
 	s.allowed = min(s.allowed, int(s.tokens))
 }
 
 // fill prepares what is due, one datagram behind the other, so that they can travel as a train.
-func (s *sender) fill(t *timetable, limit int64, sizes []int) {
+func (s *sender) fill(t *probe.Timetable, limit time.Duration, sizes []int) {
 	s.messages, s.dues = s.messages[:0], s.dues[:0]
 	seq := s.sent.Load()
 	used := 0
-	for len(s.messages) < s.allowed && t.peek() <= limit {
+	for len(s.messages) < s.allowed && t.Due() <= limit {
 		if s.load.Count > 0 && seq >= s.load.Count {
 			break
 		}
@@ -194,10 +188,11 @@ func (s *sender) fill(t *timetable, limit int64, sizes []int) {
 		if used+size > len(s.arena) {
 			break
 		}
-		due := t.next()
-		if t.interval == 0 {
+		due := t.Due()
+		if s.load.Rate == 0 && s.load.Bits == 0 {
 			due = limit
 		}
+		t.Take(size)
 		s.messages = append(s.messages, dgram.Message{Payload: s.arena[used : used+size]})
 		s.dues = append(s.dues, due)
 		used += size
@@ -214,10 +209,10 @@ func (s *sender) flush(failures *int) error {
 	begin := s.start.UnixNano()
 	bytes := 0
 	for i := range s.messages {
-		h.due = begin + s.dues[i]
+		h.due = begin + int64(s.dues[i])
 		h.put(s.messages[i].Payload)
 		s.asked.put(&h)
-		s.late.Record(elapsed - time.Duration(s.dues[i]))
+		s.late.Record(elapsed - s.dues[i])
 		h.seq++
 		bytes += len(s.messages[i].Payload)
 	}
