@@ -269,8 +269,9 @@ func (begun *troublesBegun) tell(env *cli.Env, t relay.Totals) {
 	if begins(t.Forged, &begun.forged) {
 		env.Warnf("a datagram is refused: it comes from the address of the target, the relay or a service (--answer-services)")
 	}
-	if begins(t.NoSocket, &begun.noSocket) {
-		env.Warnf("a client is refused: %v", t.SocketError)
+	if t.SocketError != nil && !begun.noSocket {
+		begun.noSocket = true
+		env.Warnf("there is no socket for a client: %v", t.SocketError)
 		if errors.Is(t.SocketError, syscall.EMFILE) {
 			env.Warnf("hint: each client needs a socket; %s", cli.FilesHint)
 		}

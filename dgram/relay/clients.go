@@ -55,14 +55,14 @@ func (r *Relay) client(ctx context.Context, d *dgram.Datagram) *client {
 		return nil
 	}
 	up, err := dgram.Dial(ctx, r.cfg.Network, r.cfg.Target, socket)
+	if err != nil && r.totals.SocketError == nil {
+		r.totals.SocketError = err
+	}
 	if errors.Is(err, syscall.EMFILE) && r.replace(nil) {
 		up, err = dgram.Dial(ctx, r.cfg.Network, r.cfg.Target, socket)
 	}
 	if err != nil {
 		r.totals.NoSocket++
-		if r.totals.SocketError == nil {
-			r.totals.SocketError = err
-		}
 		return nil
 	}
 	return r.add(d.From, up)

@@ -71,8 +71,8 @@ type Totals struct {
 	Replaced          int    // clients that made room for others
 	Refused           uint64 // datagrams of clients beyond MaxClients or MaxPerAddress
 	Forged            uint64 // datagrams that no client sends: with the relay's own address, its target's, or a service's
-	NoSocket          uint64 // datagrams of clients for which this host had no socket; SocketError says why
-	SocketError       error  // the first such
+	NoSocket          uint64 // datagrams of clients for which this host had no socket, even after another made room
+	SocketError       error  // the first that a client's socket could not be opened for
 	NoRoom            uint64 // deliveries for which this host's send buffer had no room
 	SendErrors        uint64 // other deliveries that this host refused, and errors told by the network
 	// Overrun counts datagrams that the relay's own receive buffers lost. Unless it is 0, the records are not all.
