@@ -94,10 +94,10 @@ func (r *receiver) lost() uint64 {
 type probeRecord struct {
 	Dst      netip.Addr `json:"dst"`
 	Protocol string     `json:"protocol,omitempty"`
-	Src      netip.Addr `json:"src"`
+	Src      netip.Addr `json:"src,omitzero"`
 	SrcPort  uint16     `json:"sport,omitempty"`
 	DstPort  uint16     `json:"dport,omitempty"`
-	TTL      uint8      `json:"ttl"`
+	TTL      uint8      `json:"ttl,omitempty"`
 	ID       uint16     `json:"id,omitempty"`
 	Type     *uint8     `json:"icmp_type,omitempty"`
 }
@@ -152,6 +152,7 @@ func (p *answerPrinter) print(a *inject.Answer, received *receiver) {
 			r.Number, r.RTT = a.Number+1, &rtt
 		} else {
 			r.Probed = netip.AddrPortFrom(a.Probed, a.Port).String()
+			r.Probe = &probeRecord{Dst: a.Probed, DstPort: a.Port}
 		}
 		out.JSON(r)
 		return

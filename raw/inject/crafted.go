@@ -37,7 +37,8 @@ func (p *Plan) source(ctx context.Context, numbers []uint64, round int, skipped 
 		}
 	}
 	t := p.Template
-	c := &crafted{p: p, ctx: ctx, numbers: numbers, total: p.Total(), skipped: skipped, most: math.MaxInt, id: uint16(t.Seed()) + uint16(round)*0x5555}
+	c := &crafted{p: p, ctx: ctx, numbers: numbers, total: p.Total(), skipped: skipped, most: math.MaxInt}
+	c.id = uint16(t.Seed()) + uint16(round)*0x5555
 	if p.Key != nil {
 		c.cookie = NewCookie(p.Key)
 	}
@@ -122,7 +123,8 @@ func (c *crafted) add(b *Batch, number uint64) error {
 		return nil
 	}
 	if route.Ifindex != p.Route.Ifindex && p.frames {
-		return &PacketError{number, fmt.Errorf("%s is reached through %s, not %s: %w", Destination(layers), route.Interface, p.Route.Interface, ErrOtherInterface)}
+		err := fmt.Errorf("%s is reached through %s, not %s: %w", Destination(layers), route.Interface, p.Route.Interface, ErrOtherInterface)
+		return &PacketError{number, err}
 	}
 	if c.anyID {
 		for _, l := range layers {

@@ -280,7 +280,9 @@ func OpenTrains(cfg *Config) (Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inject: trains: %w", err)
 	}
-	e := &trainEngine{socket: s, iovs: make([]unix.Iovec, 2*trainBatch), trains: make([]train, trainBatch), device: cfg.Interface, bypass: cfg.QueueBypass}
+	e := &trainEngine{
+		socket: s, iovs: make([]unix.Iovec, 2*trainBatch), trains: make([]train, trainBatch), device: cfg.Interface, bypass: cfg.QueueBypass,
+	}
 	for i := range e.hdrs {
 		e.hdrs[i].hdr.Iov = &e.iovs[2*i]
 		e.hdrs[i].hdr.SetIovlen(2)

@@ -99,7 +99,6 @@ type Exchange struct {
 	mu       sync.Mutex
 	handed   sync.Cond // a system call that hands packets over has returned
 	sending  bool
-	wakeAt   time.Time // when waiting for answers ends; zero while packets are sent
 	matcher  Matcher
 	pending  []int // places in matcher.Probes of packets that are being handed over, -1 for none
 	answered map[uint64]bool

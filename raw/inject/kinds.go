@@ -44,30 +44,46 @@ type kind struct {
 }
 
 var (
-	tcpKind = &kind{name: "tcp", protocol: wire.ProtoTCP, ports: true, read: readTCP, asks: asksPorts, answers: answersPorts, fits: acknowledged,
-		quoted: quotedPorts, verdict: verdictTCP, silent: silentTCP,
+	tcpKind = &kind{
+		name: "tcp", protocol: wire.ProtoTCP, ports: true,
+		read: readTCP, asks: asksPorts, answers: answersPorts, fits: acknowledged, quoted: quotedPorts,
 		stamp:       func(l packet.Layer, m mark) { t := l.(*packet.TCP); t.SrcPort, t.Seq = m.port, m.seq },
 		proves:      func(h *Header, m mark) bool { return h.DstPort == m.port && (h.Ack == m.seq+1 || h.Ack == m.seq) },
 		provesQuote: func(h *Header, m mark) bool { return h.SrcPort == m.port && h.Seq == m.seq },
-		term:        func(t *packet.Template, l packet.Layer) string { return "tcp" + portTerm(t, &l.(*packet.TCP).SrcPort) },
+		verdict:     verdictTCP, silent: silentTCP,
+		term: func(t *packet.Template, l packet.Layer) string { return "tcp" + portTerm(t, &l.(*packet.TCP).SrcPort) },
 	}
-	udpKind = &kind{name: "udp", protocol: wire.ProtoUDP, ports: true, read: readUDP, asks: asksUDP, answers: answersUDP, fits: sameMessage,
-		quoted: quotedPorts, verdict: isOpen, silent: openOrFiltered,
-		stamp: func(l packet.Layer, m mark) { l.(*packet.UDP).SrcPort = m.port }, proves: provesPort, provesQuote: provesQuotedPort,
+	udpKind = &kind{
+		name: "udp", protocol: wire.ProtoUDP, ports: true,
+		read: readUDP, asks: asksUDP, answers: answersUDP, fits: sameMessage, quoted: quotedPorts,
+		stamp:  func(l packet.Layer, m mark) { l.(*packet.UDP).SrcPort = m.port },
+		proves: provesPort, provesQuote: provesQuotedPort,
+		verdict: isOpen, silent: openOrFiltered,
 		term: func(t *packet.Template, l packet.Layer) string { return "udp" + portTerm(t, &l.(*packet.UDP).SrcPort) },
 	}
-	udpliteKind = &kind{name: "udplite", protocol: wire.ProtoUDPLite, ports: true, read: readPorts, asks: asksPorts, answers: answersPorts,
-		quoted: quotedPorts, verdict: isOpen, silent: openOrFiltered}
-	sctpKind = &kind{name: "sctp", protocol: wire.ProtoSCTP, ports: true, read: readSCTP, asks: asksPorts, answers: answersPorts,
-		quoted: quotedPorts, verdict: verdictSCTP, silent: func(*Header) Verdict { return Filtered },
-		stamp: func(l packet.Layer, m mark) { l.(*packet.SCTP).SrcPort = m.port }, proves: provesPort, provesQuote: provesQuotedPort}
-	icmpKind = &kind{name: "icmp", protocol: wire.ProtoICMP, mute: muteICMP, read: readICMP, asks: asksICMP, answers: answersICMP, quoted: quotedICMP,
+	udpliteKind = &kind{
+		name: "udplite", protocol: wire.ProtoUDPLite, ports: true,
+		read: readPorts, asks: asksPorts, answers: answersPorts, quoted: quotedPorts,
+		verdict: isOpen, silent: openOrFiltered,
+	}
+	sctpKind = &kind{
+		name: "sctp", protocol: wire.ProtoSCTP, ports: true,
+		read: readSCTP, asks: asksPorts, answers: answersPorts, quoted: quotedPorts,
+		stamp:  func(l packet.Layer, m mark) { l.(*packet.SCTP).SrcPort = m.port },
+		proves: provesPort, provesQuote: provesQuotedPort,
+		verdict: verdictSCTP, silent: func(*Header) Verdict { return Filtered },
+	}
+	icmpKind = &kind{
+		name: "icmp", protocol: wire.ProtoICMP, mute: muteICMP,
+		read: readICMP, asks: asksICMP, answers: answersICMP, quoted: quotedICMP,
 		stamp:       func(l packet.Layer, m mark) { i := l.(*packet.ICMPv4); i.ID, i.Seq = m.port, uint16(m.seq) },
 		proves:      func(h *Header, m mark) bool { return h.Type == wire.ICMPv4EchoReply && h.Word == m.word() },
 		provesQuote: func(h *Header, m mark) bool { return h.Word == m.word() },
 		term:        func(*packet.Template, packet.Layer) string { return "" },
 	}
-	icmp6Kind = &kind{name: "icmp6", protocol: wire.ProtoICMPv6, mute: muteICMPv6, read: readICMPv6, asks: asksICMPv6, answers: answersICMPv6, quoted: quotedICMP,
+	icmp6Kind = &kind{
+		name: "icmp6", protocol: wire.ProtoICMPv6, mute: muteICMPv6,
+		read: readICMPv6, asks: asksICMPv6, answers: answersICMPv6, quoted: quotedICMP,
 		stamp: func(l packet.Layer, m mark) {
 			if i := l.(*packet.ICMPv6); i.Type == wire.ICMPv6Echo {
 				i.ID, i.Seq = m.port, uint16(m.seq)
@@ -79,11 +95,16 @@ var (
 		provesQuote: func(h *Header, m mark) bool { return h.Word == m.word() },
 		term:        func(*packet.Template, packet.Layer) string { return "" },
 	}
-	arpKind = &kind{name: "arp", protocol: protocolARP, mute: muteARP, asks: asksARP, answers: answersARP, quoted: quotedNothing, read: readNothing,
-		proves: func(h *Header, m mark) bool { return h.Type == wire.ARPReply }}
-	igmpKind = &kind{name: "igmp", protocol: wire.ProtoIGMP, mute: muteIGMP, read: readIGMP, asks: func(*Header, *key) bool { return true },
-		answers: func(*Header, *key) bool { return true }, quoted: quotedNothing}
-	anyKind = &kind{asks: func(*Header, *key) bool { return true }, answers: func(*Header, *key) bool { return true }, quoted: quotedNothing, read: readNothing}
+	arpKind = &kind{
+		name: "arp", protocol: protocolARP, mute: muteARP,
+		read: readNothing, asks: asksARP, answers: answersARP, quoted: quotedNothing,
+		proves: func(h *Header, m mark) bool { return h.Type == wire.ARPReply },
+	}
+	igmpKind = &kind{
+		name: "igmp", protocol: wire.ProtoIGMP, mute: muteIGMP,
+		read: readIGMP, asks: always, answers: always, quoted: quotedNothing,
+	}
+	anyKind = &kind{read: readNothing, asks: always, answers: always, quoted: quotedNothing}
 )
 
 var kinds = [256]*kind{wire.ProtoTCP: tcpKind, wire.ProtoUDP: udpKind, wire.ProtoUDPLite: udpliteKind, wire.ProtoSCTP: sctpKind,
@@ -121,6 +142,8 @@ func kindOfLayer(l packet.Layer) *kind {
 }
 
 func readNothing(*Header, []byte) bool { return true }
+
+func always(*Header, *key) bool { return true }
 
 func quotedNothing(*Header) (x, y uint32) { return 0, 0 }
 

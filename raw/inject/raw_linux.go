@@ -38,7 +38,10 @@ func OpenRaw(cfg *Config) (Engine, error) {
 		open(cfg *Config) error
 	} = &connEngine{}
 	if cfg.Flood {
-		e = &rawEngine{iovs: make([]unix.Iovec, rawBatch), name4: make([]unix.RawSockaddrInet4, rawBatch), name6: make([]unix.RawSockaddrInet6, rawBatch)}
+		e = &rawEngine{
+			iovs:  make([]unix.Iovec, rawBatch),
+			name4: make([]unix.RawSockaddrInet4, rawBatch), name6: make([]unix.RawSockaddrInet6, rawBatch),
+		}
 	}
 	if err := e.open(cfg); err != nil {
 		e.Close()

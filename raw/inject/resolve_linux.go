@@ -41,7 +41,10 @@ func OpenResolver(device string) (*Resolver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inject: netlink: %w", err)
 	}
-	r := &Resolver{handle: handle, device: device, routes: map[netip.Addr]*Route{}, links: map[int]netlink.Link{}, local: map[netip.Addr]bool{}, macs: map[netip.Addr]packet.MAC{}, table: map[int]bool{}, asking: map[bool]*os.File{}}
+	r := &Resolver{
+		handle: handle, device: device, routes: map[netip.Addr]*Route{}, links: map[int]netlink.Link{}, local: map[netip.Addr]bool{},
+		macs: map[netip.Addr]packet.MAC{}, table: map[int]bool{}, asking: map[bool]*os.File{},
+	}
 	if device != "" {
 		if _, err := handle.LinkByName(device); err != nil {
 			handle.Close()
@@ -139,14 +142,15 @@ func (r *Resolver) lookUp(dst netip.Addr) (*Route, error) {
 	return route, nil
 }
 
-// Local reports whether an address is one of this host's own, so that what is sent to it arrives here.
+// Local reports whether an address is one of this host's own, so that what is sent to it arrives here. Where the system does
+// not say, it may be.
 func (r *Resolver) Local(a netip.Addr) bool {
 	local, known := r.local[a]
 	if known {
 		return local
 	}
 	found, err := r.handle.RouteGetWithOptions(a.AsSlice(), &netlink.RouteGetOptions{})
-	local = err == nil && len(found) > 0 && found[0].Type == unix.RTN_LOCAL
+	local = err != nil && err != unix.ENETUNREACH && err != unix.EHOSTUNREACH || len(found) > 0 && found[0].Type == unix.RTN_LOCAL
 	if len(r.local) >= maxCached {
 		clear(r.local)
 	}

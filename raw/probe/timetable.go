@@ -29,7 +29,7 @@ func (t Timing) Validate() error {
 	case t.Poisson && t.Burst > 1:
 		return errors.New("bursts leave at even distances: Poisson and Burst exclude each other")
 	case (t.Poisson || t.Burst > 1) && t.Unlimited():
-		return errors.New("Poisson and Burst need a rate")
+		return errors.New("bursts and Poisson gaps need a rate")
 	}
 	return nil
 }
