@@ -154,6 +154,7 @@ type directionRecord struct {
 	Flow        int             `json:"flow"` // from 1; 0 is all flows
 	Local       string          `json:"local,omitempty"`
 	Clock       string          `json:"clock"`
+	ClockError  int64           `json:"clock_error_ns,omitempty"` // how far synchronised clocks may differ
 	Final       bool            `json:"final"`
 	Sent        uint64          `json:"sent"`
 	Unique      uint64          `json:"unique"`
@@ -196,7 +197,7 @@ type directionRecord struct {
 
 func newRecord(direction string, flow int, f *perf.FlowResult, d *perf.Direction) directionRecord {
 	r := directionRecord{
-		Type: "flow", Direction: direction, Flow: flow, Local: f.Local.String(), Clock: string(f.Clock), Final: d.Known, Sent: d.Sent, Unique: d.Unique,
+		Type: "flow", Direction: direction, Flow: flow, Local: f.Local.String(), Clock: string(f.Clock), ClockError: f.ClockError.Nanoseconds(), Final: d.Known, Sent: d.Sent, Unique: d.Unique,
 		Lost: d.Lost, SendErrors: d.SendErrors, LostDropped: d.LostDropped, LostCheck: d.LostChecksum, LostICMP: d.LostICMP, LostCorrupt: d.LostCorrupt,
 		LostNetwork: d.LostNetwork, Unheard: d.Unheard, Tail: d.Tail, Duplicate: d.Duplicate, Reordered: d.Reordered, ExtentMax: d.ExtentMax, Late: d.Late,
 		Corrupt: d.Corrupt, Dropped: d.Dropped, Runs: d.Runs, RunMax: d.RunMax, RunSizes: d.RunSizes, Bytes: d.Bytes, Span: d.Last - d.First,
@@ -435,7 +436,11 @@ func (r *renderer) oneWay(d *directionRecord) {
 	case r.o.verbose && alone:
 		r.row("delay", "unknown", "the clocks are independent; its variation", fmt.Sprintf("skew of %.2f ppm removed:", v.Skew*1e6))
 	case r.o.verbose:
-		r.row("delay", fmt.Sprintf("%v at least (clocks: %s); above that:", v.Min, d.Clock))
+		within := ""
+		if d.ClockError > 0 {
+			within = " within " + short(time.Duration(d.ClockError))
+		}
+		r.row("delay", fmt.Sprintf("%v at least (clocks: %s%s); above that:", v.Min, d.Clock, within))
 	case alone:
 		r.row("delay", "varies by up to "+short(v.Max), "half of it by less than "+short(v.P50), "unknown itself: the clocks differ")
 	default:

@@ -30,7 +30,6 @@ type Report struct {
 	Joined    uint64   `json:"joined,omitempty"`        // of Corrupt, those that held several datagrams: trains that nobody cut
 	Split     bool     `json:"receive_split,omitempty"` // receive offload was switched off: joined datagrams were damaged
 	ExtentMax uint64   `json:"extent_max"`
-	ExtentSum uint64   `json:"extent_sum"`
 	Runs      uint64   `json:"loss_runs"`
 	RunMax    uint64   `json:"loss_run_max"`
 	RunSizes  []uint64 `json:"loss_run_log2,omitempty"` // runs of 1, 2 to 3, 4 to 7 and so on
@@ -42,9 +41,7 @@ type Report struct {
 	Waited *Variation    `json:"waited,omitempty"`  // in the receive buffer, the first datagram of each batch, once the accounts are final
 	Final  bool          `json:"final"`             // nothing has come for the settling time
 	Buffer int           `json:"receive_buffer"`    // bytes granted
-	Queued *Variation    `json:"queued,omitempty"`  // a server's own sending: how long after they were due
 	Failed uint64        `json:"failed,omitempty"`  // a server's own sends that its host refused
-	Served uint64        `json:"served,omitempty"`  // requests answered
 }
 
 // Variation is a distribution of delays, in nanoseconds.
@@ -191,8 +188,8 @@ func (a *account) report(final bool) *Report {
 	r := &Report{
 		Sent: c.Sent, Received: c.Received, Unique: c.Unique, Bytes: a.bytes, Lost: c.Lost, Tail: c.Tail, Duplicate: c.Duplicate,
 		Reordered: c.Reordered, Late: c.Late, Corrupt: c.Corrupt, Joined: a.joined, Split: a.separated,
-		ExtentMax: c.Extent.Max, ExtentSum: c.Extent.Sum,
-		Runs: c.LossRuns.Count, RunMax: c.LossRuns.Max, Jitter: a.jitter.Value(), Buffer: a.conn.ReadBuffer(), Final: final,
+		ExtentMax: c.Extent.Max,
+		Runs:      c.LossRuns.Count, RunMax: c.LossRuns.Max, Jitter: a.jitter.Value(), Buffer: a.conn.ReadBuffer(), Final: final,
 	}
 	a.causes(r, c.Tail)
 	if a.bytes > 0 {

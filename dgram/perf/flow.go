@@ -20,6 +20,8 @@ type flow struct {
 	session uint64
 	nonce   uint64 // of the handshake
 	clock   Relation
+	// clockError is how far synchronised clocks may differ.
+	clockError time.Duration
 
 	up   *sender
 	down *account
@@ -47,8 +49,8 @@ type flow struct {
 	downMost       uint64    // datagrams that the server can have sent, when it was last worked out; of who receives
 	begun          time.Time // the session
 
-	upOff   string // why trains were given up on the way up, and
-	downOff string // on the way down; empty if they were not
+	upMangled   string // why trains were given up on the way up, and
+	downMangled string // on the way down; empty if they were not
 }
 
 // run sends and receives until the loads are done, and settles the accounts.
@@ -274,8 +276,8 @@ func (f *flow) report(d *dgram.Datagram) {
 	if !f.remote.Final {
 		f.remote = &r
 	}
-	if why := mangled(&r); why != "" && f.upOff == "" && f.up.trains.Load() && f.conn.Offload() {
-		f.upOff = why
+	if why := mangled(&r); why != "" && f.upMangled == "" && f.up.trains.Load() && f.conn.Offload() {
+		f.upMangled = why
 		f.conn.StopOffload()
 	}
 }
@@ -284,10 +286,10 @@ func (f *flow) report(d *dgram.Datagram) {
 func (f *flow) judge() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.downOff != "" {
+	if f.downMangled != "" {
 		return
 	}
-	if f.downOff = mangled(f.down.report(false)); f.downOff != "" {
+	if f.downMangled = mangled(f.down.report(false)); f.downMangled != "" {
 		f.up.markFlags.Store(flagSingly)
 	}
 }

@@ -357,8 +357,8 @@ func TestReportsFit(t *testing.T) {
 	const big = 1 << 60
 	v := &Variation{Min: -big, Skew: -1.0 / 3e6, P50: big, P90: big, P99: big, P999: big, Max: big}
 	r := Report{Sent: big, Received: big, Unique: big, Bytes: big, Lost: big, Tail: big, Duplicate: big, Reordered: big, Late: big, Corrupt: big, Dropped: big, Wrong: big,
-		Overflow: big, Checksum: big, Joined: big, Split: true, ExtentMax: big, ExtentSum: big, Runs: big, RunMax: big, First: big, Last: big, Jitter: big, OneWay: v,
-		Waited: v, Final: true, Buffer: big, Failed: big, Served: big}
+		Overflow: big, Checksum: big, Joined: big, Split: true, ExtentMax: big, Runs: big, RunMax: big, First: big, Last: big, Jitter: big, OneWay: v,
+		Waited: v, Final: true, Buffer: big, Failed: big}
 	for range 16 {
 		r.RunSizes = append(r.RunSizes, big)
 	}
@@ -368,7 +368,7 @@ func TestReportsFit(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(b), err)
 	}
 	var got Report
-	if err := body(b, &got); err != nil || got.Sent != big || got.OneWay == nil || got.Served != big {
+	if err := body(b, &got); err != nil || got.Sent != big || got.OneWay == nil || got.Failed != big {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

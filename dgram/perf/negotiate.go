@@ -108,7 +108,10 @@ func (f *flow) handshake(ctx context.Context) error {
 	}
 	f.session, f.nonce, f.roundTrip = h.session, nonce, time.Since(asked)
 	f.patience = gone + f.roundTrip
-	f.clock = ownClock().relation(ac.Clock)
+	own := ownClock()
+	if f.clock = own.relation(ac.Clock); f.clock == ClockSynced {
+		f.clockError = time.Duration(own.MaxError + min(max(ac.Clock.MaxError, 0), int64(time.Hour)))
+	}
 	f.prepare()
 	return nil
 }

@@ -613,7 +613,7 @@ func TestSessionsAllocateNothing(t *testing.T) {
 			}
 		}
 		n.answer()
-		n.unasked()
+		n.reportUnasked()
 		h.kind = kindReply
 		h.put(d.Payload)
 		f.take(&d)
@@ -622,8 +622,8 @@ func TestSessionsAllocateNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(200, step); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	if n.served != 202 || f.rtt.Count() != 202 {
-		t.Errorf("%d served, %d replies", n.served, f.rtt.Count())
+	if got := n.account.ledger.Counts().Unique; got != 404 || f.rtt.Count() != 202 {
+		t.Errorf("%d received, %d replies", got, f.rtt.Count())
 	}
 }
 

@@ -9,12 +9,14 @@ import (
 
 // FlowResult is what was found of one flow.
 type FlowResult struct {
-	Local  dgram.Addr
-	Clock  Relation
-	Up     *Direction
-	Down   *Direction
-	Reply  *Replies
-	Failed error // why the flow ended early; nil if it did not
+	Local dgram.Addr
+	Clock Relation
+	// ClockError is how far synchronised clocks may differ, by what their kernels say.
+	ClockError time.Duration
+	Up         *Direction
+	Down       *Direction
+	Reply      *Replies
+	Failed     error // why the flow ended early; nil if it did not
 	// Contradiction is the first word of the server that cannot be true, "" if there was none, and Contradictions how
 	// many there were. Such words are left out of the account.
 	Contradiction  string
@@ -38,6 +40,7 @@ type Direction struct {
 	Mangled      string // why trains were given up: what the path did to them; "" if it did nothing
 	Unsent       uint64 // were due before the end and not sent: the sender could not keep its rate
 	Elapsed      time.Duration
+	Queued       *Variation // of the client's sending: how long after they were due
 	Stack        *Variation // of the client's sending: from the sending program to the device, of a sample
 }
 
@@ -75,11 +78,11 @@ func mangled(r *Report) string {
 
 // result works out what became of every datagram.
 func (f *flow) result() FlowResult {
-	r := FlowResult{Local: f.conn.LocalAddr(), Clock: f.clock, Failed: f.failed, Contradiction: f.contradiction, Contradictions: f.contradictions}
+	r := FlowResult{Local: f.conn.LocalAddr(), Clock: f.clock, ClockError: f.clockError, Failed: f.failed, Contradiction: f.contradiction, Contradictions: f.contradictions}
 	elapsed := f.up.end.Sub(f.up.start)
 	if f.cfg.Up != nil {
 		d := direction(*f.remote, f.up.sent.Load(), f.up.failed.Load(), f.icmp.Load(), f.remote.Final)
-		d.Mangled = f.upOff
+		d.Mangled = f.upMangled
 		d.Queued, d.Stack, d.Offload, d.Elapsed = variation(f.up.late), variation(f.up.stack), f.conn.Offload(), elapsed
 		d.Unsent = f.up.unsent
 		r.Up = d
@@ -88,7 +91,7 @@ func (f *flow) result() FlowResult {
 	case f.cfg.Down != nil:
 		own := *f.down.report(true)
 		d := direction(own, own.Sent, f.remote.Failed, 0, f.ended)
-		d.Elapsed, d.Mangled = elapsed, f.downOff
+		d.Elapsed, d.Mangled = elapsed, f.downMangled
 		r.Down = d
 	case f.cfg.Requests != nil:
 		f.down.ledger.Tell(f.up.sent.Load())

@@ -333,7 +333,6 @@ type session struct {
 	heard       time.Time
 	// lastHeard is heard for others, in nanoseconds since 1970, to the last batch.
 	lastHeard atomic.Int64
-	served    uint64
 
 	replies []dgram.Message
 	pending []pendingReply
@@ -363,7 +362,7 @@ func (n *session) idle() time.Duration {
 }
 
 func (n *session) accepted(nonce uint64) ([]byte, error) {
-	return control(header{kind: kindAccept, session: n.id, seq: nonce}, accept{Clock: n.server.clock, Buffer: n.conn.ReadBuffer()}, 0)
+	return control(header{kind: kindAccept, session: n.id, seq: nonce}, accept{n.server.clock}, 0)
 }
 
 func (n *session) run(ctx context.Context) {
@@ -405,7 +404,7 @@ func (n *session) run(ctx context.Context) {
 		}
 		n.lastHeard.Store(n.heard.UnixNano())
 		n.answer()
-		n.unasked()
+		n.reportUnasked()
 		if n.server.cfg.ReceiveDelay > 0 {
 			time.Sleep(n.server.cfg.ReceiveDelay)
 		}
@@ -459,9 +458,9 @@ func (n *session) handle(ctx context.Context, d *dgram.Datagram) bool {
 	return true
 }
 
-// unasked reports to a client whose marks do not get through, as when the receive buffer is full. It has sent more than it
+// reportUnasked reports to a client whose marks do not get through, as when the receive buffer is full. It has sent more than it
 // gets.
-func (n *session) unasked() {
+func (n *session) reportUnasked() {
 	if n.got < 2*controlSize || time.Since(n.reported) < 2*markInterval {
 		return
 	}
@@ -482,7 +481,6 @@ func (n *session) control(d *dgram.Datagram, h header, v any) {
 func (n *session) report(d *dgram.Datagram, h *header, final bool) {
 	n.reported = n.heard
 	r := *n.account.report(final)
-	r.Served = n.served
 	if n.reverse != nil {
 		r.Failed = n.reverse.failed.Load()
 	}
@@ -502,7 +500,6 @@ func (n *session) reply(h *header, d *dgram.Datagram) {
 	h.kind = kindReply
 	n.replies = append(n.replies, dgram.Message{Payload: b})
 	n.pending = append(n.pending, pendingReply{*h, d.Time.UnixNano()})
-	n.served++
 }
 
 // answer sends the queued replies.

@@ -144,8 +144,7 @@ type start struct {
 }
 
 type accept struct {
-	Clock  clock `json:"clock"`
-	Buffer int   `json:"receive_buffer"`
+	Clock clock `json:"clock"`
 }
 
 type refusal struct {
