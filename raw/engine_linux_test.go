@@ -193,7 +193,7 @@ func FuzzErrorQueue(f *testing.F) {
 	f.Add(echo, []byte{}, uint32(5), true)
 	f.Add([]byte{}, cmsg.AppendTTL(nil, 4), uint32(3), false)
 	f.Fuzz(func(t *testing.T, quote, control []byte, id uint32, toTarget bool) {
-		r := &Run{flight: newFlight(Pinger{Timeout: time.Second}, sendBatch, 1024), clock: probe.NewWaiter(), local: &interfaces{}}
+		r := &run{flight: newFlight(Pinger{Timeout: time.Second}, sendBatch, 1024), clock: probe.NewWaiter(), local: &interfaces{}}
 		l := &link{codec: *c, conn: &Conn{zones: map[uint32]string{}}}
 		r.links[0] = l
 		for range 100 {

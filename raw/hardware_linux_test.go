@@ -69,7 +69,7 @@ func TestHardwareStamps(t *testing.T) {
 		{"the kernel's missing", 0, device, device + 1900*us, 2030 * time.Microsecond, TimeProcess, 0, 0},
 	} {
 		c := testCodec(false, EchoRequest, 56)
-		r := &Run{flight: newFlight(Pinger{Timeout: time.Second}, sendBatch, 1024), clock: probe.NewWaiter(), local: &interfaces{}, devices: devices{hardware: true, names: map[int]string{7: "eth7"}}}
+		r := &run{flight: newFlight(Pinger{Timeout: time.Second}, sendBatch, 1024), clock: probe.NewWaiter(), local: &interfaces{}, devices: devices{hardware: true, names: map[int]string{7: "eth7"}}}
 		l := &link{codec: *c, conn: &Conn{zones: map[uint32]string{}}, stamps: true}
 		r.links[0] = l
 		s, n, _ := r.flight.table.add()

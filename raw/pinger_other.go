@@ -8,24 +8,15 @@ import (
 	"net/netip"
 )
 
-// Ping needs Linux; here it yields one error, which wraps [errors.ErrUnsupported].
-func (p *Pinger) Ping(ctx context.Context, targets iter.Seq[netip.Addr]) iter.Seq2[Echo, error] {
-	return func(yield func(Echo, error) bool) { yield(Echo{}, errNotLinux) }
+// run is nothing where there are no sockets for it.
+type run struct{}
+
+func (r *run) open(ctx context.Context, p *Pinger) error { return errNotLinux }
+
+func (r *run) echoes(targets iter.Seq[netip.Addr], yield func(Echo, error) bool) {
+	yield(Echo{}, errNotLinux)
 }
 
-// Run needs Linux.
-type Run struct{}
+func (r *run) report() Report { return Report{} }
 
-// Start needs Linux; here its error wraps [errors.ErrUnsupported].
-func (p *Pinger) Start(ctx context.Context) (*Run, error) { return nil, errNotLinux }
-
-// Echoes needs Linux.
-func (r *Run) Echoes(targets iter.Seq[netip.Addr]) iter.Seq2[Echo, error] {
-	return func(yield func(Echo, error) bool) { yield(Echo{}, errNotLinux) }
-}
-
-// Report needs Linux.
-func (r *Run) Report() Report { return Report{} }
-
-// Close needs Linux.
-func (r *Run) Close() error { return nil }
+func (r *run) close() error { return nil }

@@ -13,7 +13,7 @@ import (
 )
 
 // receive takes in what arrives on a link until the run ends.
-func (r *Run) receive(l *link) {
+func (r *run) receive(l *link) {
 	for {
 		nd, ne, err := l.recv.ReceiveBoth(l.data, l.errs)
 		if useful := r.takeIn(l, nd, ne); useful {
@@ -26,7 +26,7 @@ func (r *Run) receive(l *link) {
 }
 
 // pollAll takes in what has arrived, if no other goroutine does.
-func (r *Run) pollAll() {
+func (r *run) pollAll() {
 	for _, l := range r.links {
 		if r.inline && l != nil && l.used {
 			r.poll(l)
@@ -35,7 +35,7 @@ func (r *Run) pollAll() {
 }
 
 // poll takes in what has arrived on a link, without waiting.
-func (r *Run) poll(l *link) {
+func (r *run) poll(l *link) {
 	for {
 		nd, ne, err := l.recv.TryReceiveBoth(l.data, l.errs)
 		if nd+ne > 0 {
@@ -48,7 +48,7 @@ func (r *Run) poll(l *link) {
 }
 
 // goesOn tells whether an error of receiving leaves the socket usable; one that ends the run is told to the caller.
-func (r *Run) goesOn(err error) bool {
+func (r *run) goesOn(err error) bool {
 	switch {
 	case err == nil || queued(err):
 		return true
@@ -59,7 +59,7 @@ func (r *Run) goesOn(err error) bool {
 }
 
 // takeIn takes in a batch of packets and of entries of the error queue. It tells whether there is something to do now.
-func (r *Run) takeIn(l *link, nd, ne int) (useful bool) {
+func (r *run) takeIn(l *link, nd, ne int) (useful bool) {
 	now := r.now()
 	r.mu.Lock()
 	l.took(nd, l.recv.Began.Sub(r.clock.Start()))
@@ -98,7 +98,7 @@ func (r *Run) takeIn(l *link, nd, ne int) (useful bool) {
 }
 
 // now reads both clocks. If this thread was stopped between the two readings, they are not of one moment: then again.
-func (r *Run) now() moment {
+func (r *run) now() moment {
 	const close = 3 * time.Microsecond
 	for try := 0; ; try++ {
 		before := r.clock.Now()
@@ -111,7 +111,7 @@ func (r *Run) now() moment {
 }
 
 // takePacket takes in one received packet.
-func (r *Run) takePacket(l *link, m *cmsg.Message, now moment) {
+func (r *run) takePacket(l *link, m *cmsg.Message, now moment) {
 	f := &r.flight
 	a, ok := l.read(m)
 	if l.info.Has&cmsg.Drops != 0 {
@@ -167,7 +167,7 @@ func (r *Run) takePacket(l *link, m *cmsg.Message, now moment) {
 }
 
 // refused takes in that an ICMP error is about echo n.
-func (r *Run) refused(l *link, n uint64, s *slot, about *Echo, now moment) {
+func (r *run) refused(l *link, n uint64, s *slot, about *Echo, now moment) {
 	byUs := about.From.IsValid() && r.local.own(about.From) && about.From.WithZone("") != s.target.WithZone("")
 	r.flight.refused(n, s, about, l.packetSize(len(r.flight.p.Options)), byUs, now.steady)
 }
@@ -190,7 +190,7 @@ func (c *codec) contents(f *found, e *Echo) {
 }
 
 // takeStamp takes in one entry of the error queue if it is a send timestamp.
-func (r *Run) takeStamp(l *link, m *cmsg.Message, now moment) bool {
+func (r *run) takeStamp(l *link, m *cmsg.Message, now moment) bool {
 	i := &l.info
 	i.Parse(m.OOB[:m.NN], m.Flags)
 	at, id, ok := i.Error.Timestamp()
@@ -209,7 +209,7 @@ func (r *Run) takeStamp(l *link, m *cmsg.Message, now moment) bool {
 }
 
 // takeErrors takes in the entries of the error queue that were put aside.
-func (r *Run) takeErrors(l *link, now moment) {
+func (r *run) takeErrors(l *link, now moment) {
 	for _, i := range l.icmp {
 		r.takeError(l, &l.errs[i], now)
 	}
@@ -217,7 +217,7 @@ func (r *Run) takeErrors(l *link, now moment) {
 }
 
 // takeError takes in one entry of the error queue that is no send timestamp.
-func (r *Run) takeError(l *link, m *cmsg.Message, now moment) {
+func (r *run) takeError(l *link, m *cmsg.Message, now moment) {
 	i := &l.info
 	i.Parse(m.OOB[:m.NN], m.Flags)
 	if i.Has&cmsg.Errors == 0 {

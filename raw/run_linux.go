@@ -19,24 +19,10 @@ const (
 	fullPause   = 200 * time.Microsecond // for the caller to take some
 )
 
-// Ping opens the sockets, sends echoes to the targets and yields every end as it comes: replies, losses, errors,
-// duplicates. An error ends the sequence; the fate of an echo is never one. When ctx ends, echoes still on their way
-// are yielded as Pending. It is [Pinger.Start] and [Run.Echoes] in one.
-func (p *Pinger) Ping(ctx context.Context, targets iter.Seq[netip.Addr]) iter.Seq2[Echo, error] {
-	return func(yield func(Echo, error) bool) {
-		run, err := p.Start(ctx)
-		if err != nil {
-			yield(Echo{}, err)
-			return
-		}
-		run.Echoes(targets)(yield)
-	}
-}
-
-// Run is one use of a [Pinger], its sockets open. It is the goroutines of the run and the order in which they work: one that
-// drives it, one that reads the targets, and for each socket one that receives, unless the first does that too. What is on
-// its way is in flight, under the lock; each socket is a link.
-type Run struct {
+// run is the goroutines of a [Run] and the order in which they work: one that drives it, one that reads the targets, and
+// for each socket one that receives, unless the first does that too. What is on its way is in flight, under the lock; each
+// socket is a link.
+type run struct {
 	ctx    context.Context
 	stop   context.CancelCauseFunc
 	clock  *probe.Waiter
@@ -58,39 +44,34 @@ type Run struct {
 	warnings []string
 }
 
-// Start opens the sockets, after which the process may give up its privileges. Take the echoes with [Run.Echoes] or
-// close the Run.
-func (p *Pinger) Start(ctx context.Context) (*Run, error) {
-	s, err := p.withDefaults()
-	if err != nil {
-		return nil, fmt.Errorf("raw: ping: %w", err)
-	}
-	r := &Run{feed: make(chan netip.Addr, 1024), wake: make(chan struct{}, 1), ready: make(chan struct{}, 1)}
+// open opens the sockets for p, which has its defaults.
+func (r *run) open(ctx context.Context, p *Pinger) error {
+	r.feed, r.wake, r.ready = make(chan netip.Addr, 1024), make(chan struct{}, 1), make(chan struct{}, 1)
 	r.ctx, r.stop = context.WithCancelCause(ctx)
-	r.inline = s.Slack > 0 || s.fast()
+	r.inline = p.Slack > 0 || p.fast()
 	r.local = readInterfaces()
-	r.devices, r.warnings = findDevices(&s)
-	limit, err := r.openLinks(&s)
+	r.devices, r.warnings = findDevices(p)
+	limit, err := r.openLinks(p)
 	if err != nil {
 		r.stop(err)
-		return nil, err
+		return err
 	}
-	r.flight = newFlight(s, sendBatch, limit)
+	r.flight = newFlight(*p, sendBatch, limit)
 	_ = cmsg.AwaitStamps() // without stamps each echo says so itself
 	r.flight.stamping = cmsg.StampsSends() == nil
 	r.clock = probe.NewWaiter()
-	if s.Slack > 0 {
+	if p.Slack > 0 {
 		if r.alarm, err = newAlarm(); err != nil {
-			r.Close()
-			return nil, fmt.Errorf("raw: ping: %w", err)
+			r.close()
+			return fmt.Errorf("raw: ping: %w", err)
 		}
 	}
-	return r, nil
+	return nil
 }
 
 // openLinks opens a socket for each family asked for; with none asked for, one family is enough. It returns how many echoes
 // can be told apart.
-func (r *Run) openLinks(p *Pinger) (limit uint64, err error) {
+func (r *run) openLinks(p *Pinger) (limit uint64, err error) {
 	var errs []error
 	kind := p.Socket
 	limit = 1 << 20
@@ -114,15 +95,14 @@ func (r *Run) openLinks(p *Pinger) (limit uint64, err error) {
 }
 
 // link returns the socket of a target's family, nil if there is none.
-func (r *Run) link(target netip.Addr) *link {
+func (r *run) link(target netip.Addr) *link {
 	if target.Is4() {
 		return r.links[0]
 	}
 	return r.links[1]
 }
 
-// Close closes the sockets of a Run whose echoes are not taken.
-func (r *Run) Close() error {
+func (r *run) close() error {
 	r.stop(errors.New("closed"))
 	var errs []error
 	for _, l := range r.links {
@@ -136,8 +116,7 @@ func (r *Run) Close() error {
 	return errors.Join(errs...)
 }
 
-// Report returns what the run knows beside its echoes; it may be called at any time.
-func (r *Run) Report() Report {
+func (r *run) report() Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	report := r.flight.takeReport()
@@ -150,48 +129,45 @@ func (r *Run) Report() Report {
 	return report
 }
 
-// Echoes sends to the targets, a zone where they are link-local, and yields the ends. The sequence of targets is
-// read on a goroutine of its own, as fast as echoes are sent; it may block. When it returns the sockets are closed.
-func (r *Run) Echoes(targets iter.Seq[netip.Addr]) iter.Seq2[Echo, error] {
-	return func(yield func(Echo, error) bool) {
-		var group sync.WaitGroup
-		defer r.Close()
-		defer group.Wait()
-		defer r.shut()
-		group.Go(func() { r.read(targets) })
-		for _, l := range r.links {
-			if l != nil && !r.inline {
-				group.Go(func() { r.receive(l) })
-			}
+// echoes sends to the targets and yields the ends.
+func (r *run) echoes(targets iter.Seq[netip.Addr], yield func(Echo, error) bool) {
+	var group sync.WaitGroup
+	defer r.close()
+	defer group.Wait()
+	defer r.shut()
+	group.Go(func() { r.read(targets) })
+	for _, l := range r.links {
+		if l != nil && !r.inline {
+			group.Go(func() { r.receive(l) })
 		}
-		if r.alarm != nil {
-			group.Go(r.alarm.listen)
-		}
-		group.Go(r.drive)
-		var echoes []Echo
-		for range r.ready {
-			r.mu.Lock()
-			echoes, r.flight.ends = r.flight.ends, echoes[:0]
-			failed, finished := r.failed, r.finished
-			r.mu.Unlock()
-			for i := range echoes {
-				if !yield(echoes[i], nil) {
-					return
-				}
-			}
-			if failed != nil {
-				yield(Echo{}, failed)
+	}
+	if r.alarm != nil {
+		group.Go(r.alarm.listen)
+	}
+	group.Go(r.drive)
+	var echoes []Echo
+	for range r.ready {
+		r.mu.Lock()
+		echoes, r.flight.ends = r.flight.ends, echoes[:0]
+		failed, finished := r.failed, r.finished
+		r.mu.Unlock()
+		for i := range echoes {
+			if !yield(echoes[i], nil) {
 				return
 			}
-			if finished {
-				return
-			}
+		}
+		if failed != nil {
+			yield(Echo{}, failed)
+			return
+		}
+		if finished {
+			return
 		}
 	}
 }
 
 // shut ends the goroutines of the run.
-func (r *Run) shut() {
+func (r *run) shut() {
 	r.stop(context.Canceled)
 	past := time.Unix(1, 0)
 	for _, l := range r.links {
@@ -204,7 +180,7 @@ func (r *Run) shut() {
 	}
 }
 
-func (r *Run) read(targets iter.Seq[netip.Addr]) {
+func (r *run) read(targets iter.Seq[netip.Addr]) {
 	for t := range targets {
 		select {
 		case r.feed <- t:
@@ -219,7 +195,7 @@ func (r *Run) read(targets iter.Seq[netip.Addr]) {
 	r.nudge()
 }
 
-func (r *Run) nudge() {
+func (r *run) nudge() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -227,11 +203,11 @@ func (r *Run) nudge() {
 }
 
 // announce tells the caller that there are ends to take, if there are: waking it for nothing costs more than an echo.
-func (r *Run) announce() { r.announceFrom(1) }
+func (r *run) announce() { r.announceFrom(1) }
 
 // announceSoon does so where the caller should know at once. A goroutine that does all goes on before it waits, and
 // announces then; until that the ends gather, since to wake another processor for each few costs as much as one echo.
-func (r *Run) announceSoon() {
+func (r *run) announceSoon() {
 	least := 1
 	if r.inline {
 		least = announced
@@ -239,7 +215,7 @@ func (r *Run) announceSoon() {
 	r.announceFrom(least)
 }
 
-func (r *Run) announceFrom(least int) {
+func (r *run) announceFrom(least int) {
 	r.mu.Lock()
 	idle := len(r.flight.ends) < least && !r.finished && r.failed == nil
 	r.mu.Unlock()
@@ -249,14 +225,14 @@ func (r *Run) announceFrom(least int) {
 	r.signal()
 }
 
-func (r *Run) signal() {
+func (r *run) signal() {
 	select {
 	case r.ready <- struct{}{}:
 	default:
 	}
 }
 
-func (r *Run) fail(err error) {
+func (r *run) fail(err error) {
 	r.mu.Lock()
 	if r.failed == nil {
 		r.failed = err
@@ -267,7 +243,7 @@ func (r *Run) fail(err error) {
 }
 
 // drive sends what is due and ends what has timed out, until nothing is left to do.
-func (r *Run) drive() {
+func (r *run) drive() {
 	for {
 		r.pollAll()
 		now := r.clock.Now()
@@ -300,7 +276,7 @@ func (r *Run) drive() {
 }
 
 // complete tells whether all is sent and nothing is waited for.
-func (r *Run) complete(now time.Duration) bool {
+func (r *run) complete(now time.Duration) bool {
 	if !r.fed || !r.flight.nothingToSend(len(r.feed) > 0) {
 		return false
 	}
@@ -312,7 +288,7 @@ func (r *Run) complete(now time.Duration) bool {
 }
 
 // expire deals with what has timed out at now.
-func (r *Run) expire(now time.Duration) {
+func (r *run) expire(now time.Duration) {
 	if overdue, final := r.flight.expiring(now); overdue || final {
 		until := r.heardUntil(now)
 		if final {
@@ -325,7 +301,7 @@ func (r *Run) expire(now time.Duration) {
 
 // heardUntil returns the time up to which everything that arrived has been taken in. An echo whose timeout passed after
 // that may have its answer waiting here, or read from the socket by a goroutine that was stopped on its way to takeIn.
-func (r *Run) heardUntil(now time.Duration) time.Duration {
+func (r *run) heardUntil(now time.Duration) time.Duration {
 	until := now
 	for _, l := range r.links {
 		// A socket that nothing was sent on holds no answer. What strangers sent to it before it had its filter may stay.
@@ -337,7 +313,7 @@ func (r *Run) heardUntil(now time.Duration) time.Duration {
 }
 
 // readDrops asks the sockets how many packets they lost since they were last asked.
-func (r *Run) readDrops(now time.Duration) {
+func (r *run) readDrops(now time.Duration) {
 	for _, l := range r.links {
 		if l == nil {
 			continue
@@ -350,7 +326,7 @@ func (r *Run) readDrops(now time.Duration) {
 }
 
 // dropped takes in how many packets a socket has dropped in all.
-func (r *Run) dropped(l *link, total uint32, now time.Duration) {
+func (r *run) dropped(l *link, total uint32, now time.Duration) {
 	switch n, since, damaged := l.dropped(total, r.flight.p.Size, now); {
 	case n == 0:
 	case damaged:
@@ -361,7 +337,7 @@ func (r *Run) dropped(l *link, total uint32, now time.Duration) {
 }
 
 // wait waits until next, or until there is something to look at.
-func (r *Run) wait(next time.Duration) {
+func (r *run) wait(next time.Duration) {
 	switch {
 	case r.alarm != nil:
 		r.alarm.wait(r.ctx, next-r.clock.Now(), r.wake)
@@ -382,7 +358,7 @@ func (p *Pinger) fast() bool {
 }
 
 // finish yields what is still on its way.
-func (r *Run) finish() {
+func (r *run) finish() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.flight.stop()

@@ -12,7 +12,7 @@ import (
 )
 
 // launch begins the echoes that are due, with their messages in the batch of each family. It returns how many there are.
-func (r *Run) launch() (n int) {
+func (r *run) launch() (n int) {
 	// One reading gives both clocks; what is compared with the kernel's stamps must be of the same instant.
 	call := r.now()
 	room := r.flight.room(call.steady)
@@ -30,7 +30,7 @@ func (r *Run) launch() (n int) {
 }
 
 // launchOne begins one echo, if one is due.
-func (r *Run) launchOne(call moment) bool {
+func (r *run) launchOne(call moment) bool {
 	s, n, ok := r.flight.again(call)
 	if !ok {
 		select {
@@ -54,7 +54,7 @@ func (r *Run) launchOne(call moment) bool {
 	return true
 }
 
-func (r *Run) transmitAll() {
+func (r *run) transmitAll() {
 	for _, l := range r.links {
 		if l != nil && len(l.out) > 0 {
 			r.transmit(l)
@@ -63,7 +63,7 @@ func (r *Run) transmitAll() {
 }
 
 // transmit sends the batch of a link. A message that cannot be sent has ended; those behind it go on.
-func (r *Run) transmit(l *link) {
+func (r *run) transmit(l *link) {
 	ms, ns := l.out, l.outN
 	for tries := 0; len(ms) > 0; {
 		before := r.clock.Now()
@@ -122,7 +122,7 @@ func (r *Run) transmit(l *link) {
 
 // awaitRoom waits a while for room in the send buffer, where echoes lie whose next hop is still looked for, and goes on
 // with the rest of the run meanwhile. It returns false if the run has ended.
-func (r *Run) awaitRoom(l *link, unsent []uint64) bool {
+func (r *run) awaitRoom(l *link, unsent []uint64) bool {
 	const most = 50 * time.Millisecond // so that what times out meanwhile is told
 	if r.ctx.Err() != nil {
 		return false
@@ -139,7 +139,7 @@ func (r *Run) awaitRoom(l *link, unsent []uint64) bool {
 }
 
 // unstamp gives up send timestamps, if there never was one: this kernel does not let the sender number them.
-func (r *Run) unstamp(l *link, ms []cmsg.Message, ns []uint64) bool {
+func (r *run) unstamp(l *link, ms []cmsg.Message, ns []uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.flight.stamped {
@@ -160,7 +160,7 @@ func (r *Run) unstamp(l *link, ms []cmsg.Message, ns []uint64) bool {
 }
 
 // sent counts what was sent by a call that began at a time.
-func (r *Run) sent(ns []uint64, before time.Duration) {
+func (r *run) sent(ns []uint64, before time.Duration) {
 	after := r.clock.Now()
 	r.mu.Lock()
 	r.flight.sent(ns, before, after)
@@ -169,7 +169,7 @@ func (r *Run) sent(ns []uint64, before time.Duration) {
 
 // unsent ends an echo that the system refused to send. One that is too large waits for the entry of the error queue that
 // tells the path's MTU, if that was not read before; without it the echo ends when its answer would be overdue.
-func (r *Run) unsent(l *link, n uint64, s *slot, errno syscall.Errno) {
+func (r *run) unsent(l *link, n uint64, s *slot, errno syscall.Errno) {
 	now := r.clock.Now()
 	if errno != syscall.EMSGSIZE {
 		r.flight.unsent(n, s, errno, 0, now)
@@ -184,7 +184,7 @@ func (r *Run) unsent(l *link, n uint64, s *slot, errno syscall.Errno) {
 }
 
 // tooLarge takes in an entry of the error queue about a message that was too large to be sent.
-func (r *Run) tooLarge(l *link, m pathMTU, now time.Duration) {
+func (r *run) tooLarge(l *link, m pathMTU, now time.Duration) {
 	waiting := l.paths.large
 	for i, n := range waiting {
 		s := r.flight.table.get(n)

@@ -65,7 +65,7 @@ func (u *unpolled) close() error {
 }
 
 // await waits for a packet, or an entry of an error queue, at most for d.
-func (r *Run) await(d time.Duration) {
+func (r *run) await(d time.Duration) {
 	var fds [2]unix.PollFd
 	n := 0
 	for _, l := range r.links {
