@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sockwire/raw/probe"
+	"sockwire/raw/wire"
 )
 
 // Message is what a [Pinger] sends.
@@ -158,7 +159,8 @@ type Echo struct {
 	At       int    // Corrupt: first byte of the ICMP message that differs, -1 if only the checksum shows it
 	Options  []byte // IPv4 options of the answer
 
-	// ICMP error, with Refused, or with Unresolved if the kernel of this host sent one: its type and code and, if it says so, the next-hop MTU. Local means this host made it.
+	// ICMP error, with Refused, or with Unresolved if the kernel of this host sent one: its type and code and, if it says
+	// so, the next-hop MTU. Local means this host made it.
 	// MTU is also, of an echo too large to be sent, what this host knows of the path's MTU, 0 if it does not say.
 	Type, Code uint8
 	MTU        int
@@ -189,8 +191,8 @@ type Report struct {
 	Slipped time.Duration
 	// Sending is the time from the first send to the last.
 	Sending time.Duration
-	// Rate is the echoes per second achieved, 0 of less than 100 within 100 ms, and Gaps the times between them, from the kernel's send timestamps if each
-	// echo has one, else from the calls; those of one call at even distances.
+	// Rate is the echoes per second achieved, 0 of less than 100 within 100 ms, and Gaps the times between them: from the
+	// kernel's send timestamps if each echo has one, else from the calls; those of one call at even distances.
 	Rate       float64
 	Gaps       Gaps
 	ReadBuffer int // bytes granted
@@ -207,7 +209,7 @@ type Gaps struct{ P50, P99, Max time.Duration }
 // RecordRoute returns the IPv4 option that has up to nine routers write down their address (RFC 791).
 func RecordRoute() []byte {
 	o := make([]byte, 40)
-	o[0], o[1], o[2], o[3] = 1, 7, 39, 4
+	o[0], o[1], o[2], o[3] = wire.IPv4OptionNop, wire.IPv4OptionRecordRoute, 39, 4
 	return o
 }
 
@@ -218,7 +220,7 @@ func TimestampOption(addresses bool, those ...netip.Addr) ([]byte, error) {
 		return nil, fmt.Errorf("raw: timestamp option: %d addresses, there is room for 4", len(those))
 	}
 	o := make([]byte, 40)
-	o[0], o[1], o[2] = 68, 40, 5
+	o[0], o[1], o[2] = wire.IPv4OptionTimestamp, 40, 5
 	switch {
 	case len(those) > 0:
 		o[1], o[3] = byte(4+8*len(those)), 3
@@ -305,38 +307,49 @@ func (p *Pinger) withDefaults() (Pinger, error) {
 	return s, nil
 }
 
-var unreachable4 = [...]string{"Destination Net Unreachable", "Destination Host Unreachable", "Destination Protocol Unreachable",
-	"Destination Port Unreachable", "Frag needed and DF set", "Source Route Failed", "Destination Net Unknown", "Destination Host Unknown",
-	"Source Host Isolated", "Destination Net Prohibited", "Destination Host Prohibited", "Destination Net Unreachable for Type of Service",
-	"Destination Host Unreachable for Type of Service", "Packet filtered", "Precedence Violation", "Precedence Cutoff"}
+// pingWords are ping's for what a code of an ICMP error means; the first is what all other codes begin with.
+type pingWords struct {
+	otherwise string
+	codes     []string
+}
 
-var unreachable6 = [...]string{"No route", "Administratively prohibited", "Beyond scope of source address", "Address unreachable",
-	"Port unreachable", "Source address failed ingress/egress policy", "Reject route to destination", "Error in source routing header"}
+var pingWords4 = map[uint8]pingWords{
+	wire.ICMPv4Unreachable: {"Destination unreachable", []string{
+		"Destination Net Unreachable", "Destination Host Unreachable", "Destination Protocol Unreachable",
+		"Destination Port Unreachable", "Frag needed and DF set", "Source Route Failed",
+		"Destination Net Unknown", "Destination Host Unknown", "Source Host Isolated",
+		"Destination Net Prohibited", "Destination Host Prohibited", "Destination Net Unreachable for Type of Service",
+		"Destination Host Unreachable for Type of Service", "Packet filtered", "Precedence Violation", "Precedence Cutoff"}},
+	wire.ICMPv4TimeExceeded: {"Time exceeded", []string{"Time to live exceeded", "Frag reassembly time exceeded"}},
+	wire.ICMPv4ParamProblem: {"Parameter problem", []string{
+		"Parameter problem", "Parameter problem: a required option is missing", "Parameter problem: bad length"}},
+}
 
-// ErrorText says what an ICMP error of the given type and code means, in the words of ping.
+var pingWords6 = map[uint8]pingWords{
+	wire.ICMPv6Unreachable: {"Destination unreachable: unknown", []string{
+		"Destination unreachable: No route", "Destination unreachable: Administratively prohibited",
+		"Destination unreachable: Beyond scope of source address", "Destination unreachable: Address unreachable",
+		"Destination unreachable: Port unreachable", "Destination unreachable: Source address failed ingress/egress policy",
+		"Destination unreachable: Reject route to destination", "Destination unreachable: Error in source routing header"}},
+	wire.ICMPv6PacketTooBig: {"Packet too big", []string{"Packet too big"}},
+	wire.ICMPv6TimeExceeded: {"Time exceeded", []string{"Time exceeded: Hop limit", "Time exceeded: Defragmentation failure"}},
+	wire.ICMPv6ParamProblem: {"Parameter problem: unknown", []string{
+		"Parameter problem: Wrong header field", "Parameter problem: Unknown header", "Parameter problem: Unknown option",
+		"Parameter problem: Incomplete header chain in first fragment"}},
+}
+
+// ErrorText says what an ICMP error of the given type and code means, in the words of ping, which scripts look for. The
+// words of everybody else are in raw/wire.
 func ErrorText(six bool, typ, code uint8) string {
-	word := func(words []string, otherwise string) string {
-		if int(code) < len(words) {
-			return words[code]
-		}
-		return fmt.Sprintf("%s, code %d", otherwise, code)
+	words, ok := pingWords4[typ]
+	if six {
+		words, ok = pingWords6[typ]
 	}
-	exceeded := []string{"Time to live exceeded", "Frag reassembly time exceeded"}
 	switch {
-	case !six && typ == 3:
-		return word(unreachable4[:], "Destination unreachable")
-	case !six && typ == 11:
-		return word(exceeded, "Time exceeded")
-	case !six && typ == 12:
-		return word([]string{"Parameter problem", "Parameter problem: a required option is missing", "Parameter problem: bad length"}, "Parameter problem")
-	case six && typ == 1:
-		return "Destination unreachable: " + word(unreachable6[:], "unknown")
-	case six && typ == 2:
-		return "Packet too big"
-	case six && typ == 3:
-		return word([]string{"Time exceeded: Hop limit", "Time exceeded: Defragmentation failure"}, "Time exceeded")
-	case six && typ == 4:
-		return "Parameter problem: " + word([]string{"Wrong header field", "Unknown header", "Unknown option", "Incomplete header chain in first fragment"}, "unknown")
+	case !ok:
+		return fmt.Sprintf("ICMP type %d, code %d", typ, code)
+	case int(code) < len(words.codes):
+		return words.codes[code]
 	}
-	return fmt.Sprintf("ICMP type %d, code %d", typ, code)
+	return fmt.Sprintf("%s, code %d", words.otherwise, code)
 }

@@ -13,8 +13,8 @@ func (f *flight) echo(n uint64, s *slot) Echo {
 	return Echo{Target: s.target, Index: int(s.index), Seq: int(s.seq), N: n, Sent: time.Unix(0, s.wall)}
 }
 
-// end ends an echo with what e says.
-func (f *flight) end(s *slot, e *Echo, now time.Duration) {
+// endWith ends an echo with what e says.
+func (f *flight) endWith(s *slot, e *Echo, now time.Duration) {
 	s.state, s.cause = e.Outcome, e.Cause
 	if answers(e.Outcome) {
 		s.host.answered(s, e)
@@ -99,35 +99,34 @@ func (f *flight) answer(s *slot, e *Echo, isDamaged bool, now time.Duration) {
 		return
 	}
 	f.longest = max(f.longest, e.RTT)
-	f.end(s, e, now)
+	f.endWith(s, e, now)
 }
 
-// refused ends an echo that an ICMP error is about, or explains why nothing was heard of it. about says which and from whom;
+// refused ends an echo that an ICMP error is about, or explains why nothing was heard of it. e says which and from whom;
 // size is the length of the echo's IP packet, and byUs that the error is from this host.
-func (f *flight) refused(n uint64, s *slot, about *Echo, size int, byUs bool, now time.Duration) {
-	e := f.echo(n, s)
-	e.From, e.Type, e.Code, e.MTU, e.Err, e.Local, e.TTL, e.TOS = about.From, about.Type, about.Code, about.MTU, about.Err, about.Local, about.TTL, about.TOS
+func (f *flight) refused(s *slot, e *Echo, size int, byUs bool, now time.Duration) {
 	e.Outcome, e.Cause = probe.Refused, probe.NetworkError
-	// An error contradicts itself if it says that the echo was too large for an MTU that it fits.
-	e.Unproven = about.Unproven || about.MTU >= size
+	if e.MTU >= size {
+		e.Unproven = true // it contradicts itself: the echo was not too large for that MTU
+	}
 	if byUs && hostUnreachable(s.target.Is6(), e.Type, e.Code) {
 		// What its routes refuse this host refuses at the send.
 		e.Outcome, e.Cause = probe.Lost, probe.Unresolved
 	}
 	switch {
 	case s.state == probe.Pending:
-		f.end(s, &e, now)
+		f.endWith(s, e, now)
 	case !e.Unproven && (s.cause == probe.Unanswered || s.doubt):
-		f.revise(s, &e)
+		f.revise(s, e)
 	}
 	// Else it is known: the error queue and the raw socket both tell.
 }
 
 func hostUnreachable(six bool, typ, code uint8) bool {
 	if six {
-		return typ == wire.ICMPv6Unreachable && code == 3 // address unreachable (RFC 4443, section 3.1)
+		return typ == wire.ICMPv6Unreachable && code == wire.ICMPv6AddressUnreachable
 	}
-	return typ == wire.ICMPv4Unreachable && code == 1
+	return typ == wire.ICMPv4Unreachable && code == wire.ICMPv4HostUnreachable
 }
 
 // unsent ends an echo that could not be sent; mtu is what is known of the way's.
@@ -137,7 +136,7 @@ func (f *flight) unsent(n uint64, s *slot, errno syscall.Errno, mtu int, now tim
 	if errno == syscall.ENOBUFS {
 		e.Cause = probe.LocalQueue
 	}
-	f.end(s, &e, now)
+	f.endWith(s, &e, now)
 }
 
 func (f *flight) closeSlot(s *slot, e *Echo) {
@@ -268,7 +267,7 @@ func (f *flight) lose(n uint64, s *slot, now time.Duration) {
 	case s.asked && f.stamping && s.stamp == 0:
 		e.Cause = probe.LocalQueue
 	}
-	f.end(s, &e, now)
+	f.endWith(s, &e, now)
 }
 
 // stop yields what is still on its way as Pending.

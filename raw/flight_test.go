@@ -122,7 +122,9 @@ func (w *world) happen(e event, now time.Duration) {
 		return
 	}
 	if e.kind == probe.Refused {
-		w.flight.refused(e.n, s, &Echo{Type: 3, Code: 1, Unproven: e.unproven}, 84, false, now)
+		echo := w.flight.echo(e.n, s)
+		echo.Type, echo.Code, echo.Unproven = 3, 1, e.unproven
+		w.flight.refused(s, &echo, 84, false, now)
 		w.take(now)
 		return
 	}

@@ -37,11 +37,8 @@ func (c *codec) requestType() byte {
 }
 
 func (c *codec) replyType() byte {
-	if t := c.requestType(); t == wire.ICMPv4Echo {
-		return wire.ICMPv4EchoReply
-	} else {
-		return t + 1
-	}
+	t, _ := wire.ICMPReplyType(c.six, c.requestType())
+	return t
 }
 
 // seqBits is how many bits of sequence number the message has.
@@ -55,7 +52,7 @@ func (c *codec) seqBits() int {
 // window is how many echoes can be told apart by identifier and sequence number.
 func (c *codec) window() uint64 { return 1 << (c.seqBits() + c.idBits) }
 
-const icmpHeader = 8
+const icmpHeader = wire.ICMPLen
 
 // proves tells whether answers carry a proof of their own.
 func (c *codec) proves() bool {

@@ -32,6 +32,7 @@ import (
 	"golang.org/x/net/bpf"
 
 	"sockwire/raw/cmsg"
+	"sockwire/raw/wire"
 )
 
 // Protocol is a number of the IP protocol field or of the IPv6 next header field.
@@ -39,35 +40,23 @@ type Protocol int
 
 // Protocols by their IANA numbers.
 const (
-	ICMP   Protocol = 1
-	IGMP   Protocol = 2
-	TCP    Protocol = 6
-	UDP    Protocol = 17
-	GRE    Protocol = 47
-	ICMPv6 Protocol = 58
-	SCTP   Protocol = 132
-	Raw    Protocol = 255 // send only, with the header included
+	ICMP   Protocol = wire.ProtoICMP
+	IGMP   Protocol = wire.ProtoIGMP
+	TCP    Protocol = wire.ProtoTCP
+	UDP    Protocol = wire.ProtoUDP
+	GRE    Protocol = wire.ProtoGRE
+	ICMPv6 Protocol = wire.ProtoICMPv6
+	SCTP   Protocol = wire.ProtoSCTP
+	Raw    Protocol = wire.ProtoReserved // send only, with the header included
 )
 
-// String returns the protocol's name in lower case, or its number.
+// String returns the protocol's name as /etc/protocols has it, or its number.
 func (p Protocol) String() string {
-	switch p {
-	case ICMP:
-		return "icmp"
-	case IGMP:
-		return "igmp"
-	case TCP:
-		return "tcp"
-	case UDP:
-		return "udp"
-	case GRE:
-		return "gre"
-	case ICMPv6:
-		return "ipv6-icmp"
-	case SCTP:
-		return "sctp"
-	case Raw:
+	if p == Raw {
 		return "raw"
+	}
+	if name := wire.ProtocolKey(uint8(p)); name != "" && p>>8 == 0 {
+		return name
 	}
 	return strconv.Itoa(int(p))
 }

@@ -139,8 +139,10 @@ func (r *run) takePacket(l *link, m *cmsg.Message, now moment) {
 			f.report.Foreign++
 			return
 		}
-		about := Echo{From: from, Type: found.typ, Code: found.code, MTU: found.mtu, TTL: a.ttl, TOS: a.tos, Unproven: !l.codec.proved(found.quoteProof)}
-		r.refused(l, found.n, s, &about, now)
+		e := f.echo(found.n, s)
+		e.From, e.TTL, e.TOS = from, a.ttl, a.tos
+		e.Type, e.Code, e.MTU, e.Unproven = found.typ, found.code, found.mtu, !l.codec.proved(found.quoteProof)
+		r.refused(l, s, &e, now)
 		return
 	}
 	v, at := l.codec.verify(&found, found.n, s.target, from)
@@ -166,10 +168,10 @@ func (r *run) takePacket(l *link, m *cmsg.Message, now moment) {
 	f.answer(s, &e, v == damaged, now.steady)
 }
 
-// refused takes in that an ICMP error is about echo n.
-func (r *run) refused(l *link, n uint64, s *slot, about *Echo, now moment) {
-	byUs := about.From.IsValid() && r.local.own(about.From) && about.From.WithZone("") != s.target.WithZone("")
-	r.flight.refused(n, s, about, l.packetSize(len(r.flight.p.Options)), byUs, now.steady)
+// refused takes in an ICMP error, of which e says all that is known.
+func (r *run) refused(l *link, s *slot, e *Echo, now moment) {
+	byUs := e.From.IsValid() && r.local.own(e.From) && e.From.WithZone("") != s.target.WithZone("")
+	r.flight.refused(s, e, l.packetSize(len(r.flight.p.Options)), byUs, now.steady)
 }
 
 // contents reads what other messages than echoes bring back.
@@ -229,20 +231,22 @@ func (r *run) takeError(l *link, m *cmsg.Message, now moment) {
 	}
 	found := l.codec.matchQuote(m.Buf[:m.N], r.flight.table.last(), found{})
 	s := r.flight.table.get(found.n)
-	if found.kind != failure || s == nil || m.Addr.Addr() != s.target.WithZone("") || !l.codec.proofAgrees(found.quoteProof, found.n, s.target) {
+	if found.kind != failure || s == nil || m.Addr.Addr() != s.target.WithZone("") ||
+		!l.codec.proofAgrees(found.quoteProof, found.n, s.target) {
 		if i.Error.Origin == cmsg.OriginICMP || i.Error.Origin == cmsg.OriginICMPv6 {
 			r.flight.report.Foreign++
 		}
 		return
 	}
 	local := i.Error.Origin == cmsg.OriginLocal
-	e := Echo{From: i.Error.Offender, Type: i.Error.Type, Code: i.Error.Code, MTU: i.Error.MTU(), Err: i.Error.Errno,
-		Local: local, Unproven: !local && !l.codec.proved(found.quoteProof)}
+	e := r.flight.echo(found.n, s)
+	e.From, e.Type, e.Code, e.MTU = i.Error.Offender, i.Error.Type, i.Error.Code, i.Error.MTU()
+	e.Err, e.Local, e.Unproven = i.Error.Errno, local, !local && !l.codec.proved(found.quoteProof)
 	if i.Error.OffenderScope != 0 {
 		e.From = e.From.WithZone(r.local.zone(i.Error.OffenderScope, s.target))
 	}
 	if !local && !l.codec.isError(e.Type) {
 		return
 	}
-	r.refused(l, found.n, s, &e, now)
+	r.refused(l, s, &e, now)
 }

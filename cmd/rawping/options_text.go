@@ -12,19 +12,21 @@ import (
 // optionText prints the record route and timestamp options of an answer (RFC 791, section 3.1).
 func optionText(options []byte) string {
 	var b strings.Builder
-	for o := range wire.IPv4Options(options) {
-		whole := options[o.Offset : o.Offset+o.Length] // pointers count from the kind
-		switch {
-		case o.Cut:
+	for option := range wire.IPv4Options(options) {
+		if option.Cut {
 			b.WriteString("\nunreadable options")
-		case o.Kind == wire.IPv4OptionRecordRoute && o.Length >= 3:
+			break
+		}
+		o := options[option.Offset : option.Offset+option.Length]
+		switch {
+		case option.Kind == wire.IPv4OptionRecordRoute && len(o) >= 3:
 			b.WriteString("\nRR:")
-			for i := 3; i+4 <= o.Length && i+4 < int(whole[2]); i += 4 {
-				fmt.Fprintf(&b, "\t%v\n", netip.AddrFrom4([4]byte(whole[i:])))
+			for i := 3; i+4 <= len(o) && i+4 < int(o[2]); i += 4 {
+				fmt.Fprintf(&b, "\t%v\n", netip.AddrFrom4([4]byte(o[i:])))
 			}
-		case o.Kind == wire.IPv4OptionTimestamp && o.Length >= 4:
+		case option.Kind == wire.IPv4OptionTimestamp && len(o) >= 4:
 			b.WriteString("\nTS:")
-			routerTimes(&b, whole)
+			routerTimes(&b, o)
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")

@@ -11,6 +11,7 @@ import (
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw"
 	"sockwire/raw/probe"
+	"sockwire/raw/wire"
 )
 
 func (s *session) printHeader(given string) {
@@ -222,13 +223,11 @@ func dayTime(ms uint32) string {
 
 // probeText says what the reply to an extended echo means (RFC 8335, section 3).
 func probeText(state uint8) string {
-	codes := []string{"interface", "malformed query", "no such interface", "no such table entry", "several interfaces satisfy the query"}
-	code := state >> 4
-	if int(code) >= len(codes) {
+	if code := state >> 4; code != 0 {
+		if name := wire.ICMPCodeName(false, wire.ICMPv4ExtendedReply, code); name != "" {
+			return name
+		}
 		return "code " + strconv.Itoa(int(code))
-	}
-	if code != 0 {
-		return codes[code]
 	}
 	text := "interface is not active"
 	if state&4 != 0 {

@@ -153,6 +153,16 @@ func ProtocolName(number uint8) string {
 	return ""
 }
 
+// ProtocolKey names an IP protocol as /etc/protocols has it, in lower case: "tcp", "ipv6-icmp"; "" for one without a name here.
+func ProtocolKey(number uint8) string {
+	for i := range protocols {
+		if protocols[i].number == number {
+			return protocols[i].key
+		}
+	}
+	return ""
+}
+
 // ProtocolNumber returns the IP protocol of a name as /etc/protocols has it, in lower case: "tcp", "ipv6-icmp". "ip" is 0.
 func ProtocolNumber(name string) (uint8, bool) {
 	for i := range protocols {
