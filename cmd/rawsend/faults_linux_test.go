@@ -119,7 +119,7 @@ func TestWhatDoesNotFitIsNamed(t *testing.T) {
 		writeSpecs(t, file, specs)
 		for _, args := range [][]string{{"-I", a.Ifname()}, {"-I", a.Ifname(), "--flood"}, {"--engine", "raw"}, {"-I", a.Ifname(), "--engine", "packet", "--rate", "1000"}} {
 			r := on(t, a, append([]string{"-r", file}, args...)...)
-			if r.code != 0 || !strings.Contains(r.stdout, fmt.Sprintf("%d left out", len(large))) {
+			if r.code != 0 || !strings.Contains(r.stdout, fmt.Sprintf("%d refused by the kernel and left out", len(large))) {
 				t.Errorf("%v %q: exit %d\n%s%s", sizes, args, r.code, r.stdout, r.stderr)
 			}
 			for _, want := range large {

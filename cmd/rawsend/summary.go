@@ -162,7 +162,7 @@ func (s *summary) text(env *cli.Env, o *options) {
 		{s.Extra, "more answers to packets that had one", true},
 		{s.Alike, "of the answers could be to another packet that is just like it: they are counted in the order sent", true},
 		{s.Skipped, "left out: broadcast or multicast addresses, or this host itself", true},
-		{s.Failed, "left out: the kernel would not take them", true},
+		{s.Failed, "refused by the kernel and left out", true},
 		{s.Lost, "packets lost by the capture: answers may be among them", true},
 		{s.Refusals, "times the kernel had no room and was asked again", o.verbose},
 	} {
@@ -173,7 +173,7 @@ func (s *summary) text(env *cli.Env, o *options) {
 	if o.verbose && s.Sent > 1 {
 		out.Printf("gaps between packets: %v median, %v for 99 of 100, %v at most\n", round(s.GapMedian), round(s.Gap99), round(s.GapLargest))
 	}
-	if o.template != nil && !o.seedGiven && (o.verbose || o.template.Varies()) {
+	if o.template != nil && !o.seedGiven && (o.verbose || strings.Contains(o.spec, "rand")) {
 		out.Printf("the same random values again: --seed %d\n", s.Seed)
 	}
 }
