@@ -10,8 +10,6 @@ import (
 )
 
 const (
-	// atOnce is how soon after a packet's arrival what it causes leaves, at the latest.
-	atOnce = time.Millisecond
 	// quiet is how long nothing must have happened to a connection before only a timer can have made it send:
 	// longer than the queues below TCP hold a segment back, not longer than its shortest timer, which is one
 	// tick of the kernel (4 ms at 250 Hz).
@@ -19,14 +17,14 @@ const (
 )
 
 // explain finds what caused each packet, why sends made none, and which packets failed which calls.
-func (c *correlator) explain() {
-	for _, p := range c.Packets {
+func explain(seen map[string]bool, carried map[int][]int, packets []*PacketRecord, byNumber map[int]*PacketRecord, calls []*CallRecord, called map[int]*CallRecord, flows []*flow) {
+	for _, p := range packets {
 		switch {
 		case p.Raw != nil:
 			p.Cause = Cause{Kind: CauseCall, Call: p.Raw.Call}
 		case p.UDP != nil || p.TCP == nil && len(p.Carries) > 0:
 			if len(p.Carries) > 0 {
-				p.Cause = Cause{Kind: CauseCall, Call: c.datagramCause(p)}
+				p.Cause = Cause{Kind: CauseCall, Call: datagramCause(p, called)}
 			}
 		case p.Quotes != 0:
 			p.Cause = Cause{Kind: CausePacket, Packet: p.Quotes}
@@ -35,24 +33,24 @@ func (c *correlator) explain() {
 		}
 	}
 	done := map[*conn]bool{}
-	for _, f := range c.flows {
+	for _, f := range flows {
 		if !done[f.conn] {
 			done[f.conn] = true
 			for i, p := range f.conn.packets {
 				p.Cause = f.conn.cause(i)
 				if p.TCP.Flags&wire.RST != 0 {
-					c.fail(p, []string{"ECONNREFUSED", "ECONNRESET", "EPIPE"})
+					fail(p, []string{"ECONNREFUSED", "ECONNRESET", "EPIPE"})
 				}
 			}
 		}
-		f.explainSilence(c.seen, c.past.carried)
+		f.explainSilence(seen, carried)
 	}
-	for _, p := range c.Packets {
+	for _, p := range packets {
 		if p.first != nil {
 			p.Cause = p.first.Cause
 		}
 	}
-	c.datagramSilence()
+	datagramSilence(seen, calls, byNumber)
 }
 
 // cause finds what made packet i of the connection leave. A sender acts on a call, on an arriving
@@ -219,13 +217,6 @@ func (f *flow) sentDuring(c *CallRecord) bool {
 	return false
 }
 
-// standing is how far a stream had got at a time.
-type standing struct {
-	at          time.Duration
-	sent, acked int64
-	small       bool
-}
-
 // outstanding returns, at t, how many bytes of the stream had been sent, how many of them were not
 // acknowledged, and whether the last segment was shorter than the peer's MSS.
 func (f *flow) outstanding(t time.Duration) (sent, unacked int64, small bool) {
@@ -253,10 +244,10 @@ func (f *flow) outstanding(t time.Duration) (sent, unacked int64, small bool) {
 
 // datagramCause returns the call that made a datagram leave: one of those whose bytes it carries, or where they had
 // returned before, the call that completed the datagram (MSG_MORE, UDP_CORK).
-func (c *correlator) datagramCause(p *PacketRecord) int {
+func datagramCause(p *PacketRecord, called map[int]*CallRecord) int {
 	first := p.Carries[0].Call
 	for _, s := range p.Carries {
-		if c.calls[s.Call].activeAt(p.Time) {
+		if called[s.Call].activeAt(p.Time) {
 			return s.Call
 		}
 	}
@@ -271,15 +262,15 @@ func (c *correlator) datagramCause(p *PacketRecord) int {
 }
 
 // datagramSilence marks sends on datagram and raw sockets that succeeded and put nothing on the wire while they ran.
-func (c *correlator) datagramSilence() {
-	for _, call := range c.Calls {
+func datagramSilence(seen map[string]bool, calls []*CallRecord, byNumber map[int]*PacketRecord) {
+	for _, call := range calls {
 		s := call.On
-		if s == nil || !s.Internet() || !c.seen[s.Host] || s.Kind == KindStream || !call.Sends() || !call.Succeeded() {
+		if s == nil || !s.Internet() || !seen[s.Host] || s.Kind == KindStream || !call.Sends() || !call.Succeeded() {
 			continue
 		}
 		var first *PacketRecord
 		if len(call.Packets) > 0 {
-			first = c.packets[call.Packets[0]] // nil when it is forgotten
+			first = byNumber[call.Packets[0]] // nil when it is forgotten
 		}
 		switch {
 		case call.HasFlag("MSG_MORE"):

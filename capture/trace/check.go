@@ -40,17 +40,6 @@ func (t *Timeline) Check() error {
 	return errors.Join(errs...)
 }
 
-// sentSize is how many bytes of the message the call passed.
-func (c *CallRecord) sentSize(message int) int {
-	switch {
-	case message < len(c.Messages):
-		return c.Messages[message].Size
-	case c.Succeeded():
-		return int(c.Result)
-	}
-	return c.Size
-}
-
 func (t *Timeline) checkStream(f *flow, fault func(string, ...any)) {
 	if f.from == nil || !f.anchored {
 		return

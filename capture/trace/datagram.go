@@ -1,51 +1,21 @@
 package trace
 
 import (
-	"bytes"
-	"cmp"
-	"net/netip"
 	"slices"
-	"time"
 )
 
-const udpHeader = 8
-
-// message is one datagram on its way: the packets that hold it and the send it came from.
-type message struct {
-	parts []*PacketRecord // in order of capture
-	unit  *unit           // nil when the send is not known
-	from  Addr
-	size  int // bytes of data
-	data  []byte
-	at    time.Duration // when the last part was captured, or the send was entered
-	whole bool
-	base  int // where the data starts in the unit: raw sockets pass headers too
-}
-
-// fragmentKey is what reassembly goes by, RFC 791 section 3.2 and RFC 8200 section 4.5.
-type fragmentKey struct {
-	src, dst netip.Addr
-	proto    uint8
-	id       uint32
-}
-
-func (p *PacketRecord) fragmentKey() fragmentKey {
-	return fragmentKey{p.Src.Addr(), p.Dst.Addr(), p.Protocol, p.IPID}
-}
-
 // joinDatagrams finds the send of every UDP datagram and the receive that took it.
-func (c *correlator) joinDatagrams() {
+func joinDatagrams(net *network, packets []*PacketRecord, calls map[int]*CallRecord, later map[fragmentKey][]*PacketRecord) {
 	queues := map[*Socket][]*message{}
 	units := map[*Socket]train{}
-	later := c.laterFragments()
-	for _, p := range c.Packets {
+	for _, p := range packets {
 		if p.UDP == nil || p.Raw != nil && p.Fragment.Is {
 			continue
 		}
 		if p.Raw == nil {
-			p.From = c.datagramSender(p)
+			p.From = net.datagramSender(p)
 		}
-		receivers := c.datagramReceivers(p)
+		receivers := net.datagramReceivers(p)
 		m := &message{parts: []*PacketRecord{p}, from: Addr{IP: p.Src}, size: p.PayloadLength, data: p.Payload, at: p.Time, whole: true}
 		if p.Fragment.Is {
 			m.size = max(p.UDP.Length-udpHeader, 0)
@@ -53,7 +23,7 @@ func (c *correlator) joinDatagrams() {
 		}
 		switch {
 		case p.Raw != nil:
-			u := &unit{call: c.calls[p.Raw.Call]}
+			u := &unit{call: calls[p.Raw.Call]}
 			u.size = u.call.sentSize(0)
 			m.unit, m.base = u, u.size-p.PayloadLength
 		case p.From != nil:
@@ -80,18 +50,18 @@ func (c *correlator) joinDatagrams() {
 	}
 }
 
-func (c *correlator) datagramSender(p *PacketRecord) *Socket {
-	if s, told := c.net.sender(p); told {
+func (n *network) datagramSender(p *PacketRecord) *Socket {
+	if s, told := n.sender(p); told {
 		return s
 	}
-	return c.net.datagram(ProtoUDP, p.Src, p.Dst, p.Time)
+	return n.datagram(ProtoUDP, p.Src, p.Dst, p.Time)
 }
 
 // datagramReceivers finds the sockets that a UDP datagram came to, but for raw ones, and notes all.
-func (c *correlator) datagramReceivers(p *PacketRecord) []*Socket {
-	all, told := c.net.receivers(p)
+func (n *network) datagramReceivers(p *PacketRecord) []*Socket {
+	all, told := n.receivers(p)
 	if !told {
-		if s := c.net.datagram(ProtoUDP, p.Dst, p.Src, p.Time); s != nil {
+		if s := n.datagram(ProtoUDP, p.Dst, p.Src, p.Time); s != nil {
 			all = []*Socket{s}
 		}
 	}
@@ -100,42 +70,6 @@ func (c *correlator) datagramReceivers(p *PacketRecord) []*Socket {
 		p.own(s)
 	}
 	return all
-}
-
-// laterFragments are the fragments that do not hold the transport header.
-func (c *correlator) laterFragments() map[fragmentKey][]*PacketRecord {
-	m := map[fragmentKey][]*PacketRecord{}
-	for _, p := range c.Packets {
-		if p.Fragment.Is && p.Fragment.Offset > 0 {
-			m[p.fragmentKey()] = append(m[p.fragmentKey()], p)
-		}
-	}
-	return m
-}
-
-// gather adds the later fragments. They may have been captured before the first one. A fragment that
-// another datagram with the same identification has taken is not taken twice.
-func (m *message) gather(later []*PacketRecord) {
-	first := m.parts[0]
-	var got ranges
-	got.add(0, int64(first.PayloadLength))
-	data := append([]byte(nil), first.Payload...)
-	for _, p := range later {
-		from := p.Fragment.Offset - udpHeader
-		if p.From != nil || p.first != nil || p.Unattributed > 0 || from < 0 || from+p.PayloadLength > m.size {
-			continue
-		}
-		m.parts = append(m.parts, p)
-		p.From, p.To, p.Also, p.head = first.From, first.To, first.Also, first
-		p.Unattributed = p.PayloadLength
-		got.add(int64(from), int64(from+p.PayloadLength))
-		if from == len(data) {
-			data = append(data, p.Payload...)
-		}
-		m.at = max(m.at, p.Time)
-	}
-	m.data = data
-	m.whole = len(got) == 1 && got[0] == span64{0, int64(m.size)} || m.size == 0
 }
 
 // findUnit finds the send: of those that had been entered, went there and passed this, the first
@@ -162,12 +96,6 @@ func findUnit(units train, m *message, p *PacketRecord) *unit {
 	return nil
 }
 
-// samePrefix tells whether two data agree as far as both are known.
-func samePrefix(a, b []byte) bool {
-	n := min(len(a), len(b))
-	return bytes.Equal(a[:n], b[:n])
-}
-
 // attribute says which bytes of the send each part carries.
 func (m *message) attribute() {
 	for _, p := range m.parts {
@@ -190,102 +118,60 @@ func (m *message) attribute() {
 	}
 }
 
-// take gives the messages that arrived at a datagram socket to its receives, first come first served.
-func (s *Socket) take(queue []*message) {
-	slices.SortStableFunc(queue, func(a, b *message) int { return cmp.Compare(a.at, b.at) })
-	taken := map[*message]bool{}
-	last := -1 // the last message that was taken
-	for _, c := range s.Calls {
-		if !c.Receives() || !c.Succeeded() {
-			continue
+// train is the units of a socket; the datagrams that UDP_SEGMENT makes of one send follow each other.
+type train []*unit
+
+// train returns the datagrams at the start of t that together have that size, as one, when they are the
+// segments of one send: a super-packet of segmentation offload. They are then used.
+func (t train) train(size int) *unit {
+	if len(t) == 0 || t[0].last {
+		return nil
+	}
+	whole := *t[0]
+	whole.size = 0
+	for i, u := range t {
+		if u.call != whole.call || u.used || u.message != whole.message {
+			return nil
 		}
-		for _, r := range c.receipts() {
-			first := 0
-			for first < len(queue) && taken[queue[first]] {
-				first++
+		whole.size += u.size
+		whole.last = u.last
+		if whole.size >= size {
+			if whole.size > size {
+				return nil
 			}
-			queue = queue[first:]
-			last -= first
-			for i, m := range queue {
-				if m.at > c.Left {
-					break
-				}
-				if taken[m] || !m.fits(r) {
-					continue
-				}
-				if taken[m] = !c.HasFlag("MSG_PEEK"); taken[m] {
-					last = max(last, i)
-				}
-				m.receive(c, r)
-				break
+			for _, x := range t[:i+1] {
+				x.used = true
 			}
+			return &whole
 		}
 	}
-	for i, m := range queue {
-		if i > last && !taken[m] { // one before was lost: the queue of a socket keeps the order
-			m.wait()
-		}
-	}
+	return nil
 }
 
-// wait notes that the message may still be received.
-func (m *message) wait() {
-	for _, p := range m.parts {
-		p.waiting = true
+// delivered are the messages that a receiver gets of what came as one packet: a super-packet is taken apart
+// again for a socket that has not asked for it whole (UDP_GRO).
+func (m *message) delivered(to *Socket) []*message {
+	if m.unit == nil || m.unit.call.Segment <= 0 || m.unit.call.Segment >= m.size || to.option("UDP_GRO", m.at) != 0 {
+		return []*message{m}
 	}
-	if m.unit != nil {
-		m.unit.call.waiting = true
-	}
-}
-
-// receipt is one message that a receive returned.
-type receipt struct {
-	index int // among the call's messages
-	from  Addr
-	data  []byte
-	room  int // 0 when it is not known
-	size  int // as returned
-}
-
-// receipts are the messages that a receive returned.
-func (c *CallRecord) receipts() []receipt {
-	if len(c.Messages) == 0 {
-		n := int(c.Result)
-		return []receipt{{from: c.Addr, data: c.Data[:min(len(c.Data), n)], room: c.Size, size: n}}
-	}
-	var all []receipt
-	for i, m := range c.Messages[:min(len(c.Messages), int(c.Result))] {
-		all = append(all, receipt{index: i, from: m.Addr, data: m.Data[:min(len(m.Data), m.Size)], room: cmp.Or(m.Room, m.Size), size: m.Size})
+	segment := m.unit.call.Segment
+	var all []*message
+	for at := 0; at < m.size; at += segment {
+		part, unit := *m, *m.unit
+		part.size = min(segment, m.size-at)
+		part.data = m.data[min(at, len(m.data)):min(at+part.size, len(m.data))]
+		unit.base += at
+		unit.size, unit.last = part.size, unit.last && at+part.size == m.size
+		part.unit = &unit
+		all = append(all, &part)
 	}
 	return all
 }
 
-// fits tells whether the receive can have returned this message.
-func (m *message) fits(r receipt) bool {
-	if r.from.IsValid() && m.from.IsValid() && (plain(r.from.IP) != plain(m.from.IP) || r.from.Unix != m.from.Unix) {
-		return false
+// rest leaves out the units at the start that are used.
+func (t train) rest() train {
+	for len(t) > 0 && t[0].used {
+		t = t[1:]
 	}
-	if r.size != m.size && r.size != min(m.size, r.room) {
-		return false
-	}
-	return samePrefix(r.data, m.data)
-}
-
-// receive notes on the call what it took.
-func (m *message) receive(c *CallRecord, r receipt) {
-	n := min(m.size, r.size, r.room)
-	if !c.HasFlag("MSG_PEEK") {
-		c.Lost += m.size - n
-	}
-	if len(m.parts) > 0 && c.Message == 0 {
-		c.Message = m.parts[0].Number
-	}
-	if m.unit != nil && m.unit.call.Entered <= c.Left {
-		for _, span := range m.unit.spans(m.base, m.base+n) {
-			c.Received = append(c.Received, span)
-		}
-	}
-	for _, p := range m.parts {
-		p.taken = append(p.taken, c)
-	}
+	return t
 }

@@ -183,13 +183,14 @@ func (c *Call) op() Op {
 	return OpOther
 }
 
+// Sends tells whether the call passes data to send.
 func (c *Call) Sends() bool { return c.op() == OpSend }
 
-// reads tells whether the call returns data, receives whether that was received: what the error queue returns was sent.
+// Reads tells whether the call returns data, Receives whether that was received: what the error queue returns was sent.
 func (c *Call) Reads() bool    { return c.op() == OpReceive }
 func (c *Call) Receives() bool { return c.Reads() && !c.HasFlag("MSG_ERRQUEUE") }
 
-// ok tells whether the call returned and succeeded.
+// Succeeded tells whether the call returned and succeeded.
 func (c *Call) Succeeded() bool { return !c.Pending && c.Errno == "" }
 
 // activeAt tells whether the call had been entered and not left at t.
@@ -210,7 +211,7 @@ func (c *Call) Arg(name string) (Arg, bool) {
 	return Arg{}, false
 }
 
-// option returns what a setsockopt sets, and whether it is one that sets an int.
+// Option returns what a setsockopt sets, and whether it is one that sets an int.
 func (c *Call) Option() (name string, value int64, ok bool) {
 	if c.Name != "setsockopt" {
 		return "", 0, false
@@ -226,6 +227,7 @@ func (c *Call) dissolves() bool {
 	return c.Name == "connect" && a.Text == "AF_UNSPEC"
 }
 
+// HasFlag tells whether a flag was passed, HasReturned whether one was returned.
 func (c *Call) HasFlag(name string) bool     { return slices.Contains(c.Flags, name) }
 func (c *Call) HasReturned(name string) bool { return slices.Contains(c.Returned, name) }
 
@@ -422,3 +424,40 @@ type Quote struct {
 	Seq      uint32 // of the TCP header
 	Payload  []byte // after the transport header, as far as it is quoted
 }
+
+// EchoRequest and EchoReply tell whether it is one; v6 is ICMPv6.
+func (i *ICMP) EchoRequest(v6 bool) bool {
+	return v6 && i.Type == 128 || !v6 && i.Type == 8
+}
+
+func (i *ICMP) EchoReply(v6 bool) bool {
+	return v6 && i.Type == 129 || !v6 && i.Type == 0
+}
+
+// FromKernel tells whether it is what a kernel says of its own accord or to its neighbours, without a socket: multicast
+// listener reports (RFC 3810, RFC 2710), router and neighbour discovery (RFC 4861).
+func (i *ICMP) FromKernel(v6 bool) bool {
+	return v6 && (i.Type >= 130 && i.Type <= 137 || i.Type == 143)
+}
+
+// Lengths of headers without options.
+const (
+	ipv4Header = 20
+	ipv6Header = 40
+	tcpHeader  = 20
+	udpHeader  = 8
+)
+
+// Wait is a descriptor that a call waits for: one of poll(2) or select(2), or one of an epoll(7) instance's interest list. In
+// such a list one that is no socket may stay after it was closed, which a source need not see.
+type Wait struct {
+	FD     int      // -1 where it is not known
+	Socket SocketID // what it is, 0 for no socket or not known
+	Events Readiness
+	Data   uint64 // that epoll_ctl(2) was given for it
+	// Since is when it came into the interest list, which may be while the call waits.
+	Since time.Duration
+}
+
+// Began is from when on the call waited for it.
+func (w *Wait) Began(c *Call) time.Duration { return max(w.Since, c.Entered) }

@@ -63,7 +63,7 @@ func (r *reader) line() string {
 	return string(bytes.TrimSpace(printer.AppendLine(nil, &r.packet)))
 }
 
-// summary is the packet in a line. Few are asked for it: most belong to a socket.
+// Line is the packet in a line. Few are asked for it: most belong to a socket.
 func (p *Packet) Line() string {
 	if p.Summary != "" || len(p.Network) == 0 {
 		return p.Summary

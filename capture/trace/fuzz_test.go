@@ -127,7 +127,7 @@ func FuzzCorrelate(f *testing.F) {
 			show.Comment(timeline, p, 0)
 		}
 		timeline.Check()
-		timeline.Settled()
+		timeline.Complete()
 		show.Title(timeline, "x")
 		show.Append(nil, timeline, show.Options{Color: true, Actors: true})
 		show.Records(timeline, "x", time.Unix(0, 0))

@@ -3,20 +3,20 @@ package trace
 import (
 	"math"
 	"slices"
+	"time"
 )
 
 // joinICMP finds what each ICMP error quotes, which later call it failed and which read it from the error queue, and which
 // request each echo reply answers.
-func (c *correlator) joinICMP() {
-	later := c.laterFragments()
+func joinICMP(packets []*PacketRecord, calls []*CallRecord, later map[fragmentKey][]*PacketRecord) {
 	var errors []*PacketRecord // that a socket is told of
-	for i, p := range c.Packets {
+	for i, p := range packets {
 		if p.ICMP == nil {
 			continue
 		}
 		v6 := p.Protocol == ProtoICMPv6
 		if q := p.ICMP.Quote; q != nil {
-			if cause := quoted(c.Packets[:i], q); cause != nil {
+			if cause := quoted(packets[:i], q); cause != nil {
 				p.Quotes = cause.Number
 				if cause.From != nil {
 					p.own(cause.From)
@@ -27,7 +27,7 @@ func (c *correlator) joinICMP() {
 		}
 		if p.ICMP.EchoReply(v6) {
 			for j := i - 1; j >= 0; j-- {
-				r := c.Packets[j]
+				r := packets[j]
 				if r.ICMP != nil && r.ICMP.EchoRequest(v6) && r.Protocol == p.Protocol && r.Src == p.Dst && r.Dst == p.Src &&
 					r.ICMP.ID == p.ICMP.ID && r.ICMP.Seq == p.ICMP.Seq {
 					p.Replies = r.Number
@@ -44,24 +44,10 @@ func (c *correlator) joinICMP() {
 			}
 		}
 	}
-	c.joinQueues(errors)
+	joinQueues(calls, errors)
 	for _, p := range errors {
-		c.fail(p, icmpErrnos(p.Protocol == ProtoICMPv6, p.ICMP.Type, p.ICMP.Code))
+		fail(p, icmpErrnos(p.Protocol == ProtoICMPv6, p.ICMP.Type, p.ICMP.Code))
 	}
-}
-
-func (i *ICMP) EchoRequest(v6 bool) bool {
-	return v6 && i.Type == 128 || !v6 && i.Type == 8
-}
-
-func (i *ICMP) EchoReply(v6 bool) bool {
-	return v6 && i.Type == 129 || !v6 && i.Type == 0
-}
-
-// kernels tells whether it is what a kernel says of its own accord or to its neighbours, without a socket: multicast
-// listener reports (RFC 3810, RFC 2710), router and neighbour discovery (RFC 4861).
-func (i *ICMP) FromKernel(v6 bool) bool {
-	return v6 && (i.Type >= 130 && i.Type <= 137 || i.Type == 143)
 }
 
 // quoted finds the packet that an ICMP error returns the start of: the last one seen with all that
@@ -116,7 +102,7 @@ func icmpErrnos(v6 bool, typ, code uint8) []string {
 
 // fail gives the error that p brought to its socket to the first call that reports it. Reading it from the error queue takes
 // it from the socket (sock_dequeue_err_skb, net/core/skbuff.c).
-func (c *correlator) fail(p *PacketRecord, errnos []string) {
+func fail(p *PacketRecord, errnos []string) {
 	if p.To == nil {
 		return
 	}
@@ -136,4 +122,52 @@ func (c *correlator) fail(p *PacketRecord, errnos []string) {
 			}
 		}
 	}
+}
+
+// joinQueues finds, for what was read from error queues, the ICMP errors that put it there.
+func joinQueues(calls []*CallRecord, errors []*PacketRecord) {
+	for _, call := range calls {
+		if call.On == nil || !call.Succeeded() {
+			continue
+		}
+		for i := range call.Queued {
+			q := &call.Queued[i]
+			for _, p := range errors {
+				if p.queued == nil && p.To == call.On && p.Time <= call.Left && q.from(p) && call.returns(q, p.ICMP.Quote) {
+					p.queued = call
+					if call.Error == 0 {
+						call.Error = p.Number
+					}
+					break
+				}
+			}
+		}
+	}
+}
+
+// from tells whether the entry can be that of an ICMP error.
+func (q *QueuedError) from(p *PacketRecord) bool {
+	origin := "icmp"
+	if p.Protocol == ProtoICMPv6 {
+		origin = "icmp6"
+	}
+	return q.Origin == origin && q.Type == p.ICMP.Type && q.Code == p.ICMP.Code && (!q.Offender.IsValid() || q.Offender == p.Src.Addr().Unmap())
+}
+
+// returns tells whether the data and address that came with an entry can be those of the datagram that an ICMP error quotes.
+// Only a UDP socket is given the data alone.
+func (c *CallRecord) returns(q *QueuedError, quote *Quote) bool {
+	if quote.Protocol != ProtoUDP {
+		return true
+	}
+	data, to := c.Data, c.Addr
+	if q.Message < len(c.Messages) {
+		data, to = c.Messages[q.Message].Data, c.Messages[q.Message].Addr
+	}
+	return (!to.IP.IsValid() || plain(to.IP) == quote.Dst) && samePrefix(data, quote.Payload)
+}
+
+// queues tells whether errors go to the socket's error queue too (IP_RECVERR).
+func (s *Socket) queues(t time.Duration) bool {
+	return s.option("IP_RECVERR", t) != 0 || s.option("IPV6_RECVERR", t) != 0
 }

@@ -7,13 +7,11 @@ import (
 	"net/netip"
 )
 
-const ipv4Header = 20
-
 // joinRaw finds the packets that raw and ping sockets sent, compares them with what was passed, and
 // finds which receives took which packets.
-func (c *correlator) joinRaw() {
+func joinRaw(net *network, sockets []*Socket, packets []*PacketRecord) {
 	fragments := map[fragmentKey]*unit{}
-	for _, s := range c.Sockets {
+	for _, s := range sockets {
 		if !s.PassesHeaders() {
 			continue
 		}
@@ -22,59 +20,32 @@ func (c *correlator) joinRaw() {
 				continue // without all of the bytes a packet cannot be told from another
 			}
 			included := s.HeaderIncluded(u.call)
-			for _, p := range c.Packets[firstAfter(c.Packets, u.call.Entered):] {
-				c.matchRaw(s, u, p, included, fragments)
+			for _, p := range packets[firstAfter(packets, u.call.Entered):] {
+				matchRaw(net, s, u, p, included, fragments)
 			}
 		}
 	}
-	for _, p := range c.Packets { // also what nobody has read
-		all, _ := c.net.receivers(p)
+	for _, p := range packets { // also what nobody has read
+		all, _ := net.receivers(p)
 		for _, s := range all {
 			if s.PassesHeaders() {
 				p.deliver(s)
 			}
 		}
 	}
-	for _, s := range c.Sockets {
+	for _, s := range sockets {
 		if s.PassesHeaders() {
-			c.takeRaw(s)
+			takeRaw(net, s, packets)
 		}
 	}
-}
-
-// passesHeaders tells whether callers of the socket pass bytes from the transport header (or from the
-// IP header) on: raw sockets, and datagram sockets of ICMP.
-func (s *Socket) PassesHeaders() bool {
-	if !s.Internet() {
-		return false
-	}
-	return s.Kind == KindRaw || s.Ping()
-}
-
-func (s *Socket) Ping() bool {
-	return s.Kind == KindDatagram && (s.Protocol == ProtoICMP || s.Protocol == ProtoICMPv6)
-}
-
-// headerIncluded tells whether sends on s pass the IP header, for the call c.
-func (s *Socket) HeaderIncluded(c *CallRecord) bool {
-	const protoRaw = 255 // IPPROTO_RAW implies the option, raw(7)
-	included := s.Kind == KindRaw && s.Protocol == protoRaw
-	for _, name := range []string{"IP_HDRINCL", "IPV6_HDRINCL"} {
-		for _, x := range s.settings[name] {
-			if x.call.Entered < c.Entered {
-				included = x.value != 0
-			}
-		}
-	}
-	return included
 }
 
 // matchRaw attributes p to u if it is what u's bytes became.
-func (c *correlator) matchRaw(s *Socket, u *unit, p *PacketRecord, included bool, fragments map[fragmentKey]*unit) {
+func matchRaw(net *network, s *Socket, u *unit, p *PacketRecord, included bool, fragments map[fragmentKey]*unit) {
 	if p.Raw != nil || len(p.Network) < p.NetworkHeader || p.NetworkHeader < ipv4Header {
 		return
 	}
-	if from, told := c.net.sender(p); told && from != s {
+	if from, told := net.sender(p); told && from != s {
 		return
 	}
 	if (p.Network[0]>>4 == 6) != (s.Family == FamilyIPv6) || s.Host == p.Host && p.Direction == In && !p.Src.Addr().IsLoopback() {
@@ -269,9 +240,8 @@ func compareHeaders(passed, left []byte) []Change {
 
 // takeRaw finds the packets that the receives of a raw socket returned. A raw socket gets a copy of
 // every packet of its protocol that reaches its host, also of those that have an owner.
-func (c *correlator) takeRaw(s *Socket) {
+func takeRaw(net *network, s *Socket, packets []*PacketRecord) {
 	taken := map[*PacketRecord]bool{}
-	packets := c.Packets
 	for _, call := range s.Calls {
 		if !call.Receives() || !call.Succeeded() || call.Result == 0 || len(call.Data) == 0 {
 			continue
@@ -283,7 +253,7 @@ func (c *correlator) takeRaw(s *Socket) {
 			if p.Time > call.Left {
 				break
 			}
-			if taken[p] || p.Fragment.Is || s.Protocol != p.Protocol || !c.net.owns(s.Host, p.Dst.Addr()) || !c.net.given(p, s) {
+			if taken[p] || p.Fragment.Is || s.Protocol != p.Protocol || !net.owns(s.Host, p.Dst.Addr()) || !net.given(p, s) {
 				continue
 			}
 			data := p.Network

@@ -37,11 +37,3 @@ func firstEntered(calls []*CallRecord, t time.Duration) int {
 func firstAfter(packets []*PacketRecord, t time.Duration) int {
 	return sort.Search(len(packets), func(i int) bool { return packets[i].Time >= t })
 }
-
-// overlapping returns the intervals that have bytes of from:to. They are in order, and lie end to end unless a
-// source gave offsets that cannot be.
-func overlapping(all []interval, from, to int64) []interval {
-	begin := sort.Search(len(all), func(i int) bool { return all[i].to > from })
-	end := sort.Search(len(all), func(i int) bool { return all[i].from >= to })
-	return all[min(begin, end):end]
-}

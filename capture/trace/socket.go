@@ -2,60 +2,10 @@ package trace
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"sort"
 	"time"
 )
-
-// Socket is one socket of a timeline, with all that its State events said.
-type Socket struct {
-	Name     string // s1, s2, … in the order of creation
-	ID       SocketID
-	Actor    string
-	Host     string
-	FD       int
-	Family   Family
-	Kind     Kind
-	Protocol uint8
-	Local    Addr // the last known
-	Remote   Addr
-	Parent   *Socket // the listener of an accepted socket
-	Peer     *Socket // the other end, if it is among the sockets of this timeline
-
-	Cookie uint64 // the kernel's name for it, 0 when it was not told
-
-	Created time.Duration
-	Closed  time.Duration // -1 while it is open
-
-	MadeBy   int    // the call that created it, 0 if not known
-	names    []name // every pair of addresses it had, in time
-	Calls    []*CallRecord
-	until    []time.Duration      // when the last of the calls up to each had returned, made by since
-	Listens  time.Duration        // since when it listens, -1 for never
-	settings map[string][]setting // values of its integer options, in time
-	// dissolved is when each of its connections but the last was dissolved. Offsets count from the last time before, see stretch.
-	dissolved []time.Duration
-
-	// What calls that are no longer among the events did, see Window.
-	sent, received int64 // bytes of its stream
-	forgotten      int   // in which stretch: one of the indexes of stretch
-	blind          bool  // two receives ran at once: what later ones took is not known
-	paired         bool  // who its peer is has been decided, as far as it ever will
-	awaited        awaited
-}
-
-// setting is the value that a socket option has from a time on.
-type setting struct {
-	call  *CallRecord
-	value int64
-}
-
-// name is the pair of addresses that a socket has from a time on.
-type name struct {
-	since         time.Duration
-	local, remote Addr
-}
 
 // buildSockets makes the sockets of the events, in the order of creation, after those that there were before,
 // of which so many have been made.
@@ -171,7 +121,7 @@ func (s *Socket) openAt(t time.Duration) bool {
 	return s.Created <= t && (s.Closed < 0 || t <= s.Closed)
 }
 
-// transport is the IP protocol number that the socket's packets have, 0 for any.
+// Transport is the IP protocol number that the socket's packets have, 0 for any.
 func (s *Socket) Transport() uint8 {
 	switch {
 	case s.Protocol != 0:
@@ -184,150 +134,111 @@ func (s *Socket) Transport() uint8 {
 	return 0
 }
 
+// Internet tells whether the socket is one of IPv4 or IPv6.
 func (s *Socket) Internet() bool { return s.Family == FamilyIPv4 || s.Family == FamilyIPv6 }
 
-// network finds sockets by address.
-type network struct {
-	hosts map[string][]netip.Addr
-	seen  map[string]bool // the hosts whose packets were captured
-
-	streams   map[flowKey][]*Socket // by a pair of addresses that they had
-	datagrams map[uint16][]*Socket  // by a local port that they had
-	unix      map[string][]*Socket  // by a name that they had, those that are no streams
-	listeners []*Socket
-	connects  map[netip.AddrPort][]*CallRecord // by where to
-	cookies   map[uint64]*Socket
-	ends      map[flowKey][]endpoint // where the kernel saw them, local address first
+// PassesHeaders tells whether callers of the socket pass bytes from the transport header (or from the
+// IP header) on: raw sockets, and datagram sockets of ICMP.
+func (s *Socket) PassesHeaders() bool {
+	if !s.Internet() {
+		return false
+	}
+	return s.Kind == KindRaw || s.Ping()
 }
 
-// index makes the sockets findable. All calls are attached.
-func (n *network) index(sockets []*Socket, calls []*CallRecord) {
-	n.streams, n.datagrams, n.unix, n.connects = map[flowKey][]*Socket{}, map[uint16][]*Socket{}, map[string][]*Socket{}, map[netip.AddrPort][]*CallRecord{}
-	for _, s := range sockets {
-		if s.Internet() && s.Kind == KindStream && s.Listens >= 0 {
-			n.listeners = append(n.listeners, s)
-		}
-		for _, x := range s.names {
-			switch {
-			case s.Family == FamilyUnix && s.Kind != KindStream:
-				add(n.unix, x.local.Unix, s)
-			case !s.Internet():
-			case s.Kind == KindStream:
-				add(n.streams, flowKey{plain(x.local.IP), plain(x.remote.IP)}, s)
-			case s.Kind == KindDatagram:
-				add(n.datagrams, x.local.IP.Port(), s)
+// Ping tells whether it is a datagram socket of ICMP, icmp(7).
+func (s *Socket) Ping() bool {
+	return s.Kind == KindDatagram && (s.Protocol == ProtoICMP || s.Protocol == ProtoICMPv6)
+}
+
+// HeaderIncluded tells whether sends on s pass the IP header, for the call c.
+func (s *Socket) HeaderIncluded(c *CallRecord) bool {
+	const protoRaw = 255 // IPPROTO_RAW implies the option, raw(7)
+	included := s.Kind == KindRaw && s.Protocol == protoRaw
+	for _, name := range []string{"IP_HDRINCL", "IPV6_HDRINCL"} {
+		for _, x := range s.settings[name] {
+			if x.call.Entered < c.Entered {
+				included = x.value != 0
 			}
 		}
 	}
-	for _, c := range calls {
-		if c.Name == "connect" && c.On != nil {
-			n.connects[plain(c.Addr.IP)] = append(n.connects[plain(c.Addr.IP)], c)
+	return included
+}
+
+// attach gives the socket a call, in the order of entering.
+func (s *Socket) attach(call *CallRecord) {
+	s.Calls = append(s.Calls, call)
+	if !call.Succeeded() {
+		return
+	}
+	if name, value, ok := call.Option(); ok {
+		s.set(name, setting{call, value})
+	}
+	if call.Name == "listen" && s.Listens < 0 {
+		s.Listens = call.Entered
+	}
+}
+
+// set adds a setting. The past's is shared and must not be appended to in place.
+func (s *Socket) set(name string, x setting) {
+	if s.settings == nil {
+		s.settings = map[string][]setting{}
+	}
+	s.settings[name] = append(s.settings[name], x)
+}
+
+// option is the value that setsockopt had given an integer option by t, 0 without.
+func (s *Socket) option(name string, t time.Duration) int64 {
+	all := s.settings[name]
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].call.Left <= t {
+			return all[i].value
 		}
 	}
+	return 0
 }
 
-// add puts a socket into an index, once.
-func add[K comparable](index map[K][]*Socket, key K, s *Socket) {
-	if all := index[key]; len(all) == 0 || all[len(all)-1] != s {
-		index[key] = append(all, s)
+// identities are the sockets by the identity that they had, in the order in which they had it.
+type identities map[SocketID][]*Socket
+
+func identify(sockets []*Socket) identities {
+	ids := identities{}
+	for _, s := range sockets {
+		ids[s.ID] = append(ids[s.ID], s)
 	}
+	return ids
 }
 
-// owns tells whether the host has the address; a host that no event described may have any.
-func (n *network) owns(host string, a netip.Addr) bool {
-	addrs, ok := n.hosts[host]
-	return !ok || a.IsLoopback() || slices.Contains(addrs, a)
-}
-
-// plain is an address without zone and without the mapping of IPv4 into IPv6, as packets have it.
-func plain(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
-}
-
-// is tells whether a socket's address stands for a packet's; the unspecified address stands for
-// all of the host's.
-func (n *network) is(host string, socket, packet netip.AddrPort) bool {
-	if !socket.IsValid() || socket.Port() != packet.Port() {
-		return false
+// socket is the one that had an identity at a time, or else the first that got it; nil when there is none.
+func (ids identities) socket(id SocketID, at time.Duration) *Socket {
+	if id == 0 {
+		return nil
 	}
-	socket = plain(socket)
-	if socket.Addr().IsUnspecified() {
-		return n.owns(host, packet.Addr())
-	}
-	return socket.Addr() == packet.Addr()
-}
-
-// stream finds the socket of a TCP connection's end: the one that has exactly these addresses. Of
-// several (ports are used again) it is the last created before t, or an accepted one created next:
-// the handshake comes before the accept.
-func (n *network) stream(local, remote netip.AddrPort, t time.Duration) *Socket {
-	var before, after *Socket
-	for _, s := range n.streams[flowKey{local, remote}] {
-		switch {
-		case s.Created <= t:
-			before = s
-		case s.Parent != nil && after == nil:
-			after = s
-		}
-	}
-	// The end of an older connection cannot be that of one which begins after its close.
-	if before != nil && (after == nil || before.Closed < 0 || before.Closed >= t) {
-		return before
-	}
-	return after
-}
-
-// connecting finds the socket whose connect to remote was under way at t and whose local address was
-// never learned, as after a refused connection; nil when there is not exactly one.
-func (n *network) connecting(local, remote netip.AddrPort, t time.Duration) *Socket {
 	var found *Socket
-	for _, c := range n.connects[remote] {
-		s := c.On
-		if !c.activeAt(t) || !n.owns(s.Host, local.Addr()) {
-			continue
+	for _, s := range ids[id] {
+		if found == nil || s.Created <= at {
+			found = s
 		}
-		if x := s.at(t).local.IP; x.IsValid() && x.Port() != 0 && x.Port() != local.Port() {
-			continue
-		}
-		if found != nil && found != s {
-			return nil
-		}
-		found = s
 	}
 	return found
 }
 
-// datagram finds the socket that sends from local to remote, or receives at local from remote, with
-// a protocol that has ports. A connected socket goes before one that takes from anybody.
-func (n *network) datagram(proto uint8, local, remote netip.AddrPort, t time.Duration) *Socket {
-	var connected, open *Socket
-	for _, s := range n.datagrams[local.Port()] {
-		if s.Transport() != proto || !s.openAt(t) {
-			continue
+// attachCalls fills in the socket of each call, and gives that its calls. carried are packets of calls that are no more among
+// the events.
+func attachCalls(calls []*CallRecord, ids identities, carried map[int][]int) {
+	for _, c := range calls {
+		if c.On = ids.socket(c.Socket, c.Entered); c.On != nil {
+			c.On.attach(c)
 		}
-		x := s.at(t)
-		if !n.is(s.Host, x.local.IP, local) {
-			continue
-		}
-		switch {
-		case x.remote.IP.IsValid() && plain(x.remote.IP) == remote:
-			connected = s
-		default:
-			open = s
-		}
+		c.Packets = slices.Clone(carried[c.Number])
 	}
-	if connected != nil {
-		return connected
-	}
-	return open
 }
 
-// listening finds the listener that an incoming connection goes to.
-func (n *network) listening(local netip.AddrPort, t time.Duration) *Socket {
-	for _, s := range n.listeners {
-		if s.Listens <= t && s.openAt(t) && n.is(s.Host, s.at(t).local.IP, local) {
-			return s
+// tookSockets fills in the sockets that accepts returned.
+func tookSockets(sockets []*Socket, calls map[int]*CallRecord) {
+	for _, s := range sockets {
+		if c := calls[s.MadeBy]; c != nil && s.Parent != nil {
+			c.Took = s
 		}
 	}
-	return nil
 }

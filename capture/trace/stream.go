@@ -5,15 +5,13 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"sort"
 	"time"
 
 	"sockwire/raw/wire"
 )
 
-const (
-	tcpHeader       = 20 // without options
-	timestampOption = 12 // with its padding, RFC 7323 appendix A
-)
+const timestampOption = 12 // with its padding, RFC 7323 appendix A
 
 // flow is one direction of a TCP connection, or of a pair of Unix stream sockets, which has no packets.
 type flow struct {
@@ -72,23 +70,18 @@ type interval struct {
 	urgent   bool // one of these was urgent: somewhere among them stands a mark
 }
 
-type flowKey struct{ src, dst netip.AddrPort }
-
-// joinStreams follows every TCP connection.
-func (c *correlator) joinStreams() {
-	open := map[flowKey]*flow{}
-	for _, k := range c.conns {
+// joinStreams follows every TCP connection: those that began before, which it is given, and those of the packets; it returns all,
+// and their directions. It fills in whose the segments are, what they carry, and what receives took.
+func joinStreams(net *network, before []*conn, packets []*PacketRecord, later map[fragmentKey][]*PacketRecord) ([]*conn, []*flow) {
+	c := &connections{net: net, conns: before, open: map[flowKey]*flow{}}
+	for _, k := range before {
 		c.resume(k)
-		for _, f := range k.flows {
-			open[flowKey{f.src, f.dst}] = f
-		}
 	}
-	later := c.laterFragments()
-	for _, p := range c.Packets {
+	for _, p := range packets {
 		if p.TCP == nil || p.Raw != nil {
 			continue
 		}
-		f := c.flowOf(open, p)
+		f := c.flowOf(p)
 		f.conn.packets = append(f.conn.packets, p)
 		p.From = f.from
 		p.own(f.to)
@@ -103,59 +96,64 @@ func (c *correlator) joinStreams() {
 			f.to.consume(f.intervals, f.to.stretch(f.conn.start), f.fin)
 		}
 	}
+	return c.conns, c.flows
 }
 
-// resume takes up a connection that began before the events.
-func (c *correlator) resume(k *conn) {
-	for _, f := range k.flows {
-		if f.from == nil || f.from.Listens >= 0 { // it may have been accepted since
-			f.from = c.net.end(f.src, f.dst, k.start)
-		}
-	}
+// connections are those of a joining.
+type connections struct {
+	net   *network
+	conns []*conn
+	flows []*flow
+	open  map[flowKey]*flow
+}
+
+// begin puts in the sockets at the ends of a connection and what they sent.
+func (c *connections) begin(k *conn) {
 	k.flows[0].to, k.flows[1].to = k.flows[1].from, k.flows[0].from
 	for _, f := range k.flows {
 		if f.from != nil {
 			f.intervals = f.from.intervals(f.from.stretch(k.start))
 		}
 		c.flows = append(c.flows, f)
+		c.open[flowKey{f.src, f.dst}] = f
 	}
+}
+
+// resume takes up a connection that began before the events.
+func (c *connections) resume(k *conn) {
+	for _, f := range k.flows {
+		if f.from == nil || f.from.Listens >= 0 { // it may have been accepted since
+			f.from = c.net.end(f.src, f.dst, k.start)
+		}
+	}
+	c.begin(k)
 }
 
 // flowOf returns the packet's direction of its connection; a SYN with a new sequence number begins a
 // connection.
-func (c *correlator) flowOf(open map[flowKey]*flow, p *PacketRecord) *flow {
-	key, reverse := flowKey{p.Src, p.Dst}, flowKey{p.Dst, p.Src}
-	f := open[key]
+func (c *connections) flowOf(p *PacketRecord) *flow {
+	f := c.open[flowKey{p.Src, p.Dst}]
 	again := f != nil && f.anchored && f.isn != p.TCP.Seq
 	if f != nil && (p.TCP.Flags&(wire.SYN|wire.ACK) != wire.SYN || !again) {
 		return f
 	}
 	k := &conn{start: p.Time}
 	f = &flow{src: p.Src, dst: p.Dst, conn: k}
-	g := &flow{src: p.Dst, dst: p.Src, conn: k, back: f}
-	f.back = g
-	for _, x := range []*flow{f, g} {
-		x.fin, x.before.fin = -1, -1
-	}
-	k.flows = [2]*flow{f, g}
-	c.conns = append(c.conns, k)
-	open[key], open[reverse] = f, g
-	f.from = c.net.end(f.src, f.dst, p.Time)
-	g.from = c.net.end(g.src, g.dst, p.Time)
-	f.to, g.to = g.from, f.from
+	f.back = &flow{src: p.Dst, dst: p.Src, conn: k, back: f}
+	k.flows = [2]*flow{f, f.back}
 	for _, x := range k.flows {
-		if x.from != nil {
-			x.intervals = x.from.intervals(x.from.stretch(k.start))
-		}
-		c.flows = append(c.flows, x)
+		x.fin, x.before.fin = -1, -1
+		x.from = c.net.end(x.src, x.dst, p.Time)
 	}
+	c.conns = append(c.conns, k)
+	c.begin(k)
 	return f
 }
 
 // end finds the socket at one end of a connection that begins at t. What nobody accepted belongs to
 // the listener, what nobody could name to the only socket that was connecting there.
 func (n *network) end(local, remote netip.AddrPort, t time.Duration) *Socket {
-	told, listener := n.told(local, remote, t)
+	told, listener := n.sighted(local, remote, t)
 	for _, s := range []*Socket{told, n.stream(local, remote, t), n.connecting(local, remote, t), listener} {
 		if s != nil {
 			return s
@@ -257,20 +255,6 @@ func simultaneous(sends []interval, base int64) int64 {
 		unknown.Offset = gap
 	}
 	return base + size
-}
-
-// claim takes the later fragments of a segment: those with its identification, on the wire within the time
-// that reassembly allows (ip_fragment.c: 30 s), that no other first fragment has taken.
-func (p *PacketRecord) claim(later []*PacketRecord) []*PacketRecord {
-	var parts []*PacketRecord
-	for _, q := range later {
-		if q.first == nil && q.Fragment.Offset >= p.TransportHeader && (q.Time-p.Time).Abs() < 30*time.Second {
-			q.first = p
-			q.From, q.To, q.Also = p.From, p.To, p.Also
-			parts = append(parts, q)
-		}
-	}
-	return parts
 }
 
 // segment places one packet in its stream, with the later fragments if it is in fragments.
@@ -481,35 +465,17 @@ func (c *CallRecord) consume(sent []interval, at int64) {
 // isUnsure tells of a send whose place is not known: the bytes of it may stand elsewhere than they are laid.
 func isUnsure(iv interval) bool { return iv.unsure }
 
-// ranges is a set of offsets: disjoint, in order.
-type ranges []span64
+// overlapping returns the intervals that have bytes of from:to. They are in order, and lie end to end unless a
+// source gave offsets that cannot be.
+func overlapping(all []interval, from, to int64) []interval {
+	begin := sort.Search(len(all), func(i int) bool { return all[i].to > from })
+	end := sort.Search(len(all), func(i int) bool { return all[i].from >= to })
+	return all[min(begin, end):end]
+}
 
-type span64 struct{ from, to int64 }
-
-// add puts from:to into the set and returns how many of its bytes were not in it.
-func (r *ranges) add(from, to int64) int64 {
-	fresh := to - from
-	out := make(ranges, 0, len(*r)+1)
-	placed := false
-	for _, x := range *r {
-		fresh -= max(0, min(to, x.to)-max(from, x.from))
-	}
-	for _, x := range *r {
-		switch {
-		case x.to < from:
-			out = append(out, x)
-		case x.from > to:
-			if !placed {
-				out, placed = append(out, span64{from, to}), true
-			}
-			out = append(out, x)
-		default:
-			from, to = min(from, x.from), max(to, x.to)
-		}
-	}
-	if !placed {
-		out = append(out, span64{from, to})
-	}
-	*r = out
-	return fresh
+// standing is how far a stream had got at a time.
+type standing struct {
+	at          time.Duration
+	sent, acked int64
+	small       bool
 }

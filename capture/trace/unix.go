@@ -5,13 +5,13 @@ import "slices"
 // pairUnix finds the other end of accepted Unix sockets that no State named. The accept queue is first
 // in, first out, so the n-th accept took the n-th connect; when two connects ran at once their order
 // is not known and neither is paired.
-func (c *correlator) pairUnix() {
-	for _, listener := range c.Sockets {
+func pairUnix(sockets []*Socket, calls []*CallRecord) {
+	for _, listener := range sockets {
 		if listener.Family != FamilyUnix {
 			continue
 		}
 		var accepted []*Socket
-		for _, s := range c.Sockets {
+		for _, s := range sockets {
 			if s.Parent == listener && !s.paired {
 				accepted = append(accepted, s)
 			}
@@ -19,7 +19,7 @@ func (c *correlator) pairUnix() {
 		var last *CallRecord
 		sure := true
 		n := 0
-		for _, call := range c.Calls {
+		for _, call := range calls {
 			if call.Name != "connect" || call.Errno != "" || call.On == nil || call.Addr.Unix == "" || call.Addr.Unix != listener.Local.Unix ||
 				!listener.openAt(call.Entered) || call.On.paired {
 				continue
@@ -39,9 +39,9 @@ func (c *correlator) pairUnix() {
 }
 
 // joinUnix follows what Unix sockets send: it never becomes a packet.
-func (c *correlator) joinUnix() {
+func joinUnix(net *network, sockets []*Socket) {
 	queues := map[*Socket][]*message{}
-	for _, s := range c.Sockets {
+	for _, s := range sockets {
 		if s.Family != FamilyUnix {
 			continue
 		}
@@ -58,7 +58,7 @@ func (c *correlator) joinUnix() {
 		for _, u := range s.units() {
 			to := s.Peer
 			if u.to.Unix != "" && s.Kind != KindSeqpacket { // what connects has a peer of its own, not the listener of that name
-				to = c.named(u.to.Unix, u.call)
+				to = net.named(u.to.Unix, u.call)
 			}
 			m := &message{unit: u, from: Addr{Unix: s.at(u.call.Entered).local.Unix}, size: u.size, data: u.data, at: u.call.Entered}
 			switch {
@@ -90,30 +90,4 @@ func (s *Socket) SoughtCache() bool {
 	return s.Family == FamilyUnix && slices.ContainsFunc(s.Calls, func(c *CallRecord) bool {
 		return c.Name == "connect" && (c.Addr.Unix == "/var/run/nscd/socket" || c.Addr.Unix == "/run/nscd/socket") && c.Errno != "" && c.Errno != "EINPROGRESS"
 	})
-}
-
-// named finds the datagram socket bound to a name while the call ran.
-func (c *correlator) named(unix string, call *CallRecord) *Socket {
-	var found *Socket
-	for _, s := range c.net.unix[unix] {
-		if s.openAt(call.Entered) && s.at(call.Entered).local.Unix == unix {
-			found = s
-		}
-	}
-	return found
-}
-
-// Takers are the receives that took bytes of the call's data, in order.
-func (t *Timeline) Takers(call int) []*CallRecord {
-	if t.takers == nil {
-		t.takers = map[int][]*CallRecord{}
-		for _, c := range t.Calls {
-			for i, s := range c.Received {
-				if !slices.ContainsFunc(c.Received[:i], func(x Span) bool { return x.Call == s.Call }) {
-					t.takers[s.Call] = append(t.takers[s.Call], c)
-				}
-			}
-		}
-	}
-	return t.takers[call]
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/bits"
 	"strings"
-	"time"
 )
 
 // Readiness is a set of conditions of a descriptor that a call waits for or reports. The bits are those of poll(2) and
@@ -49,17 +48,3 @@ func (r Readiness) Names(call string) []string {
 	}
 	return all
 }
-
-// Wait is a descriptor that a call waits for: one of poll(2) or select(2), or one of an epoll(7) instance's interest list. In
-// such a list one that is no socket may stay after it was closed, which a source need not see.
-type Wait struct {
-	FD     int      // -1 where it is not known
-	Socket SocketID // what it is, 0 for no socket or not known
-	Events Readiness
-	Data   uint64 // that epoll_ctl(2) was given for it
-	// Since is when it came into the interest list, which may be while the call waits.
-	Since time.Duration
-}
-
-// since is from when on the call waited for it.
-func (w *Wait) Began(c *Call) time.Duration { return max(w.Since, c.Entered) }

@@ -10,68 +10,40 @@ import (
 	"sockwire/raw/wire"
 )
 
-// WakeKind says what ended a call that waits.
-type WakeKind uint8
-
-// What ends a wait. A packet or a call is named only where it came in the time of the wait, and after the socket was
-// last reported.
-const (
-	WakeUnknown    WakeKind = iota
-	WakeReady               // what was ready had been so before: there was nothing to wait for
-	WakePacket              // Wake.Packet arrived at Wake.Socket
-	WakeCall                // Wake.Call was made at the other end of Wake.Socket, or to connect to it
-	WakeDescriptor          // what was ready is no socket
-	WakeTimeout             // the time was over
-	WakeSignal              // a signal came
-)
-
-var wakeNames = [...]string{"unknown", "ready", "packet", "call", "descriptor", "timeout", "signal"}
-
-// String returns the kind in a word.
-func (k WakeKind) String() string { return wakeNames[k] }
-
-// Wake is what ended a wait.
-type Wake struct {
-	Kind   WakeKind
-	Socket *Socket       // that became ready, nil for none
-	Packet int           // its number
-	Call   int           // its number
-	At     time.Duration // when the packet arrived, or the call was entered
-}
+// atOnce is how soon after a packet's arrival what it causes leaves, at the latest.
+const atOnce = time.Millisecond
 
 // delayed is how long a call that has nothing to wait for may take on a busy machine.
 const delayed = 10 * time.Millisecond
 
-// arrival is a packet or call that makes a socket ready.
-type arrival struct {
-	at           time.Duration
-	packet, call int
-	in, out      bool // there is something to receive, there is room to send
-}
-
-// waits tells whether the call waits for descriptors.
+// Waiting tells whether the call waits for descriptors.
 func (c *Call) Waiting() bool { return len(c.Waits) > 0 || len(c.Ready) > 0 }
 
-// joinWaits finds what ended the calls that wait.
-func (c *correlator) joinWaits() {
+// joinWaits fills in what ended the calls that wait; before tells whether some did before the events. It returns whether there are
+// such calls, and what made sockets ready.
+func joinWaits(before bool, ids identities, net *network, sockets []*Socket, calls []*CallRecord, packets []*PacketRecord) (bool, arrivals) {
 	var waits []*CallRecord
-	for _, call := range c.Calls {
+	for _, call := range calls {
 		if call.Waiting() {
 			waits = append(waits, call)
 		}
 	}
-	if c.waiting = c.past.waiting || waits != nil; !c.waiting {
-		return
+	if !before && waits == nil {
+		return false, nil
 	}
-	c.gatherArrivals()
+	came := gatherArrivals(net, sockets, calls, packets)
 	waits = slices.DeleteFunc(waits, func(call *CallRecord) bool { return call.Pending })
 	slices.SortStableFunc(waits, func(a, b *CallRecord) int { return cmp.Compare(a.Left, b.Left) })
 	reported := map[*Socket]time.Duration{}
 	for _, call := range waits {
-		c.wake(call, reported)
+		came.wake(call, ids, reported)
 		call.report(reported)
 	}
+	return true, came
 }
+
+// arrivals are what made each socket ready, in time.
+type arrivals map[*Socket][]arrival
 
 // report notes which sockets the call reported to be ready.
 func (c *CallRecord) report(reported map[*Socket]time.Duration) {
@@ -83,7 +55,7 @@ func (c *CallRecord) report(reported map[*Socket]time.Duration) {
 }
 
 // wake finds what ended a wait that has returned, of sockets that were reported before.
-func (c *correlator) wake(call *CallRecord, reported map[*Socket]time.Duration) {
+func (all arrivals) wake(call *CallRecord, ids identities, reported map[*Socket]time.Duration) {
 	switch {
 	case call.Errno == "EINTR" || strings.HasPrefix(call.Errno, "ERESTART"):
 		call.Wake.Kind = WakeSignal
@@ -97,7 +69,7 @@ func (c *correlator) wake(call *CallRecord, reported map[*Socket]time.Duration) 
 	call.Wakes = make([]Wake, len(call.Ready))
 	for i := range call.Ready {
 		w := &call.Wakes[i]
-		*w = c.woken(call, &call.Ready[i], reported)
+		*w = all.woken(call, &call.Ready[i], ids, reported)
 		first := &call.Wake
 		if first.Kind == WakeUnknown || w.Packet+w.Call > 0 && (first.Packet+first.Call == 0 || w.At < first.At) {
 			*first = *w
@@ -106,8 +78,8 @@ func (c *correlator) wake(call *CallRecord, reported map[*Socket]time.Duration) 
 }
 
 // woken finds what made one descriptor ready.
-func (c *correlator) woken(call *CallRecord, r *Wait, reported map[*Socket]time.Duration) Wake {
-	s := c.Socket(r.Socket, call.Left)
+func (all arrivals) woken(call *CallRecord, r *Wait, ids identities, reported map[*Socket]time.Duration) Wake {
+	s := ids.socket(r.Socket, call.Left)
 	if s == nil {
 		return Wake{Kind: WakeDescriptor}
 	}
@@ -115,10 +87,10 @@ func (c *correlator) woken(call *CallRecord, r *Wait, reported map[*Socket]time.
 	from := max(call.Entered, s.awaited.reported, reported[s])
 	a, ok := arrival{}, false
 	if r.Events&^Writable != 0 {
-		a, ok = c.firstArrival(s, from, call.Left)
+		a, ok = all.firstArrival(s, from, call.Left)
 	}
 	if !ok && r.Events&Writable != 0 {
-		a, ok = c.lastRoom(s, from, call.Left)
+		a, ok = all.lastRoom(s, from, call.Left)
 	}
 	switch {
 	case ok && a.packet != 0:
@@ -128,7 +100,7 @@ func (c *correlator) woken(call *CallRecord, r *Wait, reported map[*Socket]time.
 	case call.Left-call.Entered < atOnce:
 		w.Kind = WakeReady
 	case call.Left-call.Entered < delayed:
-		if _, ok := c.unread(s, call.Entered); ok {
+		if _, ok := all.unread(s, call.Entered); ok {
 			w.Kind = WakeReady
 		}
 	}
@@ -136,8 +108,8 @@ func (c *correlator) woken(call *CallRecord, r *Wait, reported map[*Socket]time.
 }
 
 // firstArrival is the first that there was to receive on the socket in a time.
-func (t *Timeline) firstArrival(s *Socket, from, to time.Duration) (arrival, bool) {
-	for _, all := range [][]arrival{s.awaited.first, t.arrivals[s]} {
+func (came arrivals) firstArrival(s *Socket, from, to time.Duration) (arrival, bool) {
+	for _, all := range [][]arrival{s.awaited.first, came[s]} {
 		for _, a := range all[sort.Search(len(all), func(i int) bool { return all[i].at >= from }):] {
 			if a.at > to {
 				break
@@ -152,8 +124,8 @@ func (t *Timeline) firstArrival(s *Socket, from, to time.Duration) (arrival, boo
 
 // lastArrival is the last on the socket up to a time for which ok returns true; before is one of the time that is
 // forgotten.
-func (t *Timeline) lastArrival(s *Socket, to time.Duration, before arrival, ok func(arrival) bool) arrival {
-	all := t.arrivals[s]
+func (came arrivals) lastArrival(s *Socket, to time.Duration, before arrival, ok func(arrival) bool) arrival {
+	all := came[s]
 	for _, a := range slices.Backward(all[:sort.Search(len(all), func(i int) bool { return all[i].at > to })]) {
 		if ok(a) {
 			return a
@@ -163,26 +135,26 @@ func (t *Timeline) lastArrival(s *Socket, to time.Duration, before arrival, ok f
 }
 
 // lastRoom is what made room on the socket last in a time: that there is some does not mean that there is enough.
-func (t *Timeline) lastRoom(s *Socket, from, to time.Duration) (arrival, bool) {
-	a := t.lastArrival(s, to, s.awaited.room, func(a arrival) bool { return a.out })
+func (came arrivals) lastRoom(s *Socket, from, to time.Duration) (arrival, bool) {
+	a := came.lastArrival(s, to, s.awaited.room, func(a arrival) bool { return a.out })
 	return a, a.out && a.at >= from
 }
 
 // unread is what had arrived last at the socket at a time, if nothing was received since.
-func (t *Timeline) unread(s *Socket, at time.Duration) (arrival, bool) {
-	a := t.lastArrival(s, at, s.awaited.unread, func(a arrival) bool { return a.in })
+func (came arrivals) unread(s *Socket, at time.Duration) (arrival, bool) {
+	a := came.lastArrival(s, at, s.awaited.unread, func(a arrival) bool { return a.in })
 	return a, a.in && a.at <= at && !slices.ContainsFunc(s.since(a.at, at), func(r *CallRecord) bool { return r.Receives() && r.Succeeded() && r.Left <= at })
 }
 
-// gatherArrivals lists what made each socket ready.
-func (c *correlator) gatherArrivals() {
-	c.arrivals = map[*Socket][]arrival{}
+// gatherArrivals returns what made each socket ready.
+func gatherArrivals(net *network, sockets []*Socket, calls []*CallRecord, packets []*PacketRecord) arrivals {
+	came := arrivals{}
 	add := func(s *Socket, a arrival) {
 		if s != nil && (a.in || a.out) {
-			c.arrivals[s] = append(c.arrivals[s], a)
+			came[s] = append(came[s], a)
 		}
 	}
-	for _, p := range c.Packets {
+	for _, p := range packets {
 		a := arrival{at: p.Time, packet: p.Number}
 		switch to := p.To; {
 		case to == nil || p.Fragment.Is && p.Fragment.More:
@@ -203,10 +175,11 @@ func (c *correlator) gatherArrivals() {
 			}
 		}
 	}
-	c.gatherUnix(add)
-	for _, all := range c.arrivals {
+	gatherUnix(net, sockets, calls, add)
+	for _, all := range came {
 		slices.SortStableFunc(all, func(a, b arrival) int { return cmp.Compare(a.at, b.at) })
 	}
+	return came
 }
 
 // completes returns the listener at which the packet completes a handshake (RFC 9293 section 3.5), or nil.
@@ -224,14 +197,14 @@ func (p *PacketRecord) completes() *Socket {
 }
 
 // gatherUnix adds what calls on Unix sockets do to others.
-func (c *correlator) gatherUnix(add func(*Socket, arrival)) {
+func gatherUnix(net *network, sockets []*Socket, calls []*CallRecord, add func(*Socket, arrival)) {
 	listeners := map[string][]*Socket{}
-	for _, s := range c.Sockets {
+	for _, s := range sockets {
 		if s.Family == FamilyUnix && s.Listens >= 0 {
 			listeners[s.Local.Unix] = append(listeners[s.Local.Unix], s)
 		}
 	}
-	for _, call := range c.Calls {
+	for _, call := range calls {
 		s := call.On
 		if s == nil || s.Family != FamilyUnix || call.Errno != "" && !call.Pending {
 			continue
@@ -241,7 +214,7 @@ func (c *correlator) gatherUnix(add func(*Socket, arrival)) {
 		case call.Sends():
 			to := s.Peer
 			if name := call.Addr.Unix; name != "" {
-				to = c.named(name, call)
+				to = net.named(name, call)
 			}
 			add(to, a)
 		case call.Receives() && call.Succeeded():
@@ -256,53 +229,5 @@ func (c *correlator) gatherUnix(add func(*Socket, arrival)) {
 				}
 			}
 		}
-	}
-}
-
-// awaited is what is kept of a socket for calls that wait, of the time that is forgotten.
-type awaited struct {
-	reported time.Duration // when a call last said that it is ready
-	first    []arrival     // for each call that waits for it since: the first that there was to receive
-	room     arrival       // the last that made room
-	unread   arrival       // the last that there was to receive, if nothing was received since
-}
-
-// waits keeps what is said of calls that have not returned.
-func (g *forgetting) Waiting() {
-	if g.arrivals == nil {
-		return
-	}
-	reported := map[*Socket]time.Duration{}
-	for _, c := range g.Calls {
-		if g.over(c) {
-			c.report(reported)
-		}
-	}
-	for _, s := range g.Sockets {
-		a := &s.awaited
-		a.reported = max(a.reported, reported[s])
-		a.room = g.lastArrival(s, g.until, a.room, func(a arrival) bool { return a.out })
-		if unread, ok := g.unread(s, g.until); ok {
-			a.unread = unread
-		} else {
-			a.unread = arrival{}
-		}
-	}
-	first := map[*Socket][]arrival{}
-	for _, c := range g.Calls {
-		if g.over(c) {
-			continue
-		}
-		for i := range c.Waits {
-			if s := g.Socket(c.Waits[i].Socket, c.Waits[i].Began(c.Call)); s != nil {
-				if a, ok := g.firstArrival(s, max(c.Entered, s.awaited.reported), g.until); ok && !slices.Contains(first[s], a) {
-					first[s] = append(first[s], a)
-				}
-			}
-		}
-	}
-	for _, s := range g.Sockets {
-		s.awaited.first = first[s]
-		slices.SortFunc(first[s], func(a, b arrival) int { return cmp.Compare(a.at, b.at) })
 	}
 }

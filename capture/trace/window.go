@@ -1,56 +1,11 @@
 package trace
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
 )
-
-// past is what is known of the time before the events that are joined: sockets that were made, connections
-// that have begun. The zero value knows nothing.
-type past struct {
-	hosts   []*Host
-	sockets []*Socket // in the order of creation, those that can still occur
-	made    int       // sockets so far
-	conns   []*conn
-	carried map[int][]int // numbers of packets that carried bytes of a call which is still among the events
-	waiting bool          // some call has waited for descriptors
-}
-
-// copies are the sockets and connections for one joining, which changes them.
-func (p *past) copies() ([]*Socket, []*conn) {
-	copied := make(map[*Socket]*Socket, len(p.sockets))
-	sockets := make([]*Socket, 0, len(p.sockets))
-	for _, s := range p.sockets {
-		c := *s
-		c.names, c.dissolved = slices.Clip(s.names), slices.Clip(s.dissolved) // what is appended goes to a copy
-		c.settings = map[string][]setting{}
-		for name, all := range s.settings {
-			c.settings[name] = slices.Clip(all)
-		}
-		copied[s] = &c
-		sockets = append(sockets, &c)
-	}
-	of := func(s *Socket) *Socket {
-		if c := copied[s]; c != nil {
-			return c
-		}
-		return s
-	}
-	for _, s := range sockets {
-		s.Parent, s.Peer = of(s.Parent), of(s.Peer)
-	}
-	conns := make([]*conn, 0, len(p.conns))
-	for _, k := range p.conns {
-		c := &conn{start: k.start}
-		for i, f := range k.flows {
-			c.flows[i] = &flow{src: f.src, dst: f.dst, conn: c, from: of(f.from), track: f.track, before: f.track}
-		}
-		c.flows[0].back, c.flows[1].back = c.flows[1], c.flows[0]
-		conns = append(conns, c)
-	}
-	return sockets, conns
-}
 
 // Window joins a trace that does not end: it holds the events of late, and of the earlier ones what can
 // still matter. The zero value is ready. It is not safe for concurrent use.
@@ -373,7 +328,7 @@ func (g *forgetting) streams() {
 	}
 	for _, s := range g.Sockets {
 		if s.Kind == KindStream {
-			g.sends(s, g.settledTo(s, flows[s]))
+			g.sends(s, g.doneTo(s, flows[s]))
 		}
 	}
 }
@@ -407,36 +362,36 @@ func (g *forgetting) receives(s *Socket) {
 	}
 }
 
-// settledTo is the offset up to which the bytes of a socket are acknowledged and received.
-func (g *forgetting) settledTo(s *Socket, f *flow) int64 {
-	settled := int64(math.MaxInt64)
+// doneTo is the offset up to which the bytes of a socket are acknowledged and received.
+func (g *forgetting) doneTo(s *Socket, f *flow) int64 {
+	done := int64(math.MaxInt64)
 	if g.all {
-		return settled
+		return done
 	}
 	to, since := s.Peer, g.until
 	if f != nil {
 		to, since = f.to, f.conn.start
 		if f.anchored && !f.reset && !f.back.reset {
-			settled = f.acked
+			done = f.acked
 		}
 	}
 	if to != nil && !g.gone(to, since) && !to.blind {
-		settled = min(settled, to.received)
+		done = min(done, to.received)
 	}
 	if to == nil && slices.ContainsFunc(s.Calls, func(c *CallRecord) bool { return c.waiting }) {
-		settled = 0 // nobody has accepted it yet
+		done = 0 // nobody has accepted it yet
 	}
-	return settled
+	return done
 }
 
-func (g *forgetting) sends(s *Socket, settled int64) {
+func (g *forgetting) sends(s *Socket, done int64) {
 	now := s.stretch(g.until)
 	all := s.intervals(now)
 	s.sent, _, _ = s.before(now)
 	s.forgotten = now
 	cut := len(all)
 	for i, iv := range all {
-		if !g.over(iv.call) || g.keep[iv.call] || iv.to > settled && len(all)-i <= waitingLimit {
+		if !g.over(iv.call) || g.keep[iv.call] || iv.to > done && len(all)-i <= waitingLimit {
 			cut = i
 			break
 		}
@@ -540,4 +495,44 @@ func (g *forgetting) remember(before past) past {
 		now.sockets = append(now.sockets, s)
 	}
 	return now
+}
+
+// waits keeps what is said of calls that have not returned.
+func (g *forgetting) Waiting() {
+	if g.arrivals == nil {
+		return
+	}
+	reported := map[*Socket]time.Duration{}
+	for _, c := range g.Calls {
+		if g.over(c) {
+			c.report(reported)
+		}
+	}
+	for _, s := range g.Sockets {
+		a := &s.awaited
+		a.reported = max(a.reported, reported[s])
+		a.room = g.arrivals.lastArrival(s, g.until, a.room, func(a arrival) bool { return a.out })
+		if unread, ok := g.arrivals.unread(s, g.until); ok {
+			a.unread = unread
+		} else {
+			a.unread = arrival{}
+		}
+	}
+	first := map[*Socket][]arrival{}
+	for _, c := range g.Calls {
+		if g.over(c) {
+			continue
+		}
+		for i := range c.Waits {
+			if s := g.Socket(c.Waits[i].Socket, c.Waits[i].Began(c.Call)); s != nil {
+				if a, ok := g.arrivals.firstArrival(s, max(c.Entered, s.awaited.reported), g.until); ok && !slices.Contains(first[s], a) {
+					first[s] = append(first[s], a)
+				}
+			}
+		}
+	}
+	for _, s := range g.Sockets {
+		s.awaited.first = first[s]
+		slices.SortFunc(first[s], func(a, b arrival) int { return cmp.Compare(a.at, b.at) })
+	}
 }

@@ -374,5 +374,5 @@ func (s *stage) settled(frames []capture.Frame, t *theatre) bool {
 	for i, f := range frames {
 		events = append(events, trace.FromFrame(f, i+1, s.clock.At(f.Time), "", t.ifname))
 	}
-	return trace.Correlate(events).Settled()
+	return trace.Correlate(events).Complete()
 }

@@ -167,7 +167,7 @@ func (r *tracing) run(ctx context.Context) (err error) {
 		case step.Last:
 			err = cli.Join(err, r.finish(step.Timeline))
 		case step.Timeline != nil:
-			err = cli.Join(err, r.write(step.Timeline, step.Until), r.save.write(r.o.trace.filter(step.Timeline), step.Settled))
+			err = cli.Join(err, r.write(step.Timeline, step.Until), r.save.write(r.o.trace.filter(step.Timeline), step.Final))
 		}
 	}
 	return err

@@ -131,7 +131,7 @@ func timeline(t *testing.T, engine string, c trace.Command) *trace.Timeline {
 		t.Errorf("note: %s", n.Text)
 	}
 	all := func() *trace.Timeline { return trace.Correlate(append(slices.Clone(events), packets.Events()...)) }
-	for end := time.Now().Add(2 * time.Second); time.Now().Before(end) && !all().Settled(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end) && !all().Complete(); time.Sleep(5 * time.Millisecond) {
 	}
 	live.Stop()
 	reading.Wait()

@@ -96,9 +96,9 @@ type Step struct {
 	// returned by then may still.
 	Timeline *trace.Timeline
 	Until    time.Duration
-	// Settled is up to when calls and packets may be forgotten after this step: nothing that is known later changes what is
+	// Final is up to when calls and packets may be forgotten after this step: nothing that is known later changes what is
 	// said of most of them.
-	Settled time.Duration
+	Final time.Duration
 	// Gone is what was forgotten since the step before, joined for the last time; Timeline is nil then. Each call and packet is
 	// there once, or in the Timeline of the last step.
 	Gone *trace.Timeline
@@ -202,7 +202,7 @@ func (s *run) run(ctx context.Context) {
 		reading.Wait()
 	}
 	s.take(math.MaxInt64)
-	s.yield(Step{Timeline: s.window.Timeline(), Until: math.MaxInt64, Settled: math.MaxInt64, Last: true}, nil)
+	s.yield(Step{Timeline: s.window.Timeline(), Until: math.MaxInt64, Final: math.MaxInt64, Last: true}, nil)
 }
 
 // read takes packets until the capture is stopped.
@@ -364,12 +364,12 @@ func (s *run) step(until time.Duration) {
 	if s.window.Len() > windowUsual || s.held > bytesUsual {
 		age = windowBusy
 	}
-	s.yield(Step{Timeline: s.window.Timeline(), Until: until, Settled: until - age}, nil)
+	s.yield(Step{Timeline: s.window.Timeline(), Until: until, Final: until - age}, nil)
 	s.forget(until-age, false)
 	if s.window.Len() > windowLimit || s.held > bytesLimit {
 		// What is not heard of in time is not waited for.
 		forced := s.clock.Now() - liveDelay - windowBusy
-		s.yield(Step{Timeline: s.window.Timeline(), Until: until, Settled: forced}, nil)
+		s.yield(Step{Timeline: s.window.Timeline(), Until: until, Final: forced}, nil)
 		s.forget(forced, true)
 	}
 }
@@ -405,7 +405,7 @@ func (s *run) forget(until time.Duration, all bool) {
 func (s *run) settle() {
 	for end := time.Now().Add(restLimit); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		s.take(math.MaxInt64)
-		if s.window.Timeline().Settled() {
+		if s.window.Timeline().Complete() {
 			break
 		}
 		if s.window.Len() > windowUsual && !s.cfg.Whole {

@@ -89,7 +89,7 @@ func (w *text) column(e entry, whole bool) {
 	number := fmt.Sprintf("#%d ", c.Number)
 	switch {
 	case e.leave:
-		s = number + "└ = " + outcome(c, w.Data) + told(c, w.Data) + took(c)
+		s = number + "└ = " + outcome(c, w.Data) + filledIn(c, w.Data) + took(c)
 		s = joined(s, w.notes(c))
 	case whole:
 		s = number + signature(c, w.Data) + " = " + outcome(c, w.Data) + took(c)

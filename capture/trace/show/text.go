@@ -228,7 +228,7 @@ func (w *text) entered(c *trace.CallRecord) {
 }
 
 func (w *text) left(c *trace.CallRecord) {
-	w.line("%s %s└ = %s%s%s%s", w.time(c.Left), w.number(c), w.result(c), told(c, w.Data), took(c), w.note(w.notes(c)))
+	w.line("%s %s└ = %s%s%s%s", w.time(c.Left), w.number(c), w.result(c), filledIn(c, w.Data), took(c), w.note(w.notes(c)))
 }
 
 func (w *text) whole(c *trace.CallRecord) {
@@ -268,7 +268,7 @@ func took(c *trace.CallRecord) string {
 
 // signature is the call with its arguments: those passed, and after an arrow those that the kernel filled in.
 func signature(c *trace.CallRecord, shown int) string {
-	return escape(c.Name) + "(" + arguments(c, false, shown) + told(c, shown) + ")"
+	return escape(c.Name) + "(" + arguments(c, false, shown) + filledIn(c, shown) + ")"
 }
 
 // opening is the call as it was entered.
@@ -276,8 +276,8 @@ func opening(c *trace.CallRecord, shown int) string {
 	return escape(c.Name) + "(" + arguments(c, false, shown) + ")"
 }
 
-// told is what the kernel filled in.
-func told(c *trace.CallRecord, shown int) string {
+// filledIn is what the kernel filled in.
+func filledIn(c *trace.CallRecord, shown int) string {
 	if s := arguments(c, true, shown); s != "" {
 		return " → " + s
 	}
@@ -317,9 +317,6 @@ func argument(a trace.Arg, shown int) string {
 }
 
 const shownData = 32
-
-// quoteData shows the start of data: as text when it is text, else in hex.
-func quoteData(data []byte, size int) string { return quoteUpTo(data, size, 0) }
 
 // quoteUpTo shows data up to a number of bytes, which 0 leaves to us: then long data is cut shorter.
 func quoteUpTo(data []byte, size, shown int) string {

@@ -1,20 +1,20 @@
 package trace
 
-// joinUnseen joins calls without packets, for hosts that were not captured: the sockets of a connection are
+// joinUncaptured joins calls without packets, for hosts that were not captured: the sockets of a connection are
 // known by their addresses, and what one end sent the other received in that order.
-func (c *correlator) joinUnseen() {
+func joinUncaptured(net *network, sockets []*Socket) {
 	queues := map[*Socket][]*message{}
-	for _, s := range c.Sockets {
-		if !s.Internet() || c.seen[s.Host] || s.PassesHeaders() {
+	for _, s := range sockets {
+		if !s.Internet() || net.seen[s.Host] || s.PassesHeaders() {
 			continue
 		}
 		switch s.Kind {
 		case KindStream:
-			c.pairUnseen(s)
+			net.pairUncaptured(s)
 		case KindDatagram:
 			for _, u := range s.units() {
 				from := s.at(u.call.Left).local
-				if to := c.net.datagram(ProtoUDP, plain(u.to.IP), plain(from.IP), u.call.Entered); to != nil {
+				if to := net.datagram(ProtoUDP, plain(u.to.IP), plain(from.IP), u.call.Entered); to != nil {
 					// The source address is left to the receive: an unbound socket has none of its own.
 					queues[to] = append(queues[to], &message{unit: u, size: u.size, data: u.data, at: u.call.Entered})
 				}
@@ -26,8 +26,8 @@ func (c *correlator) joinUnseen() {
 	}
 }
 
-// pairUnseen finds the receives for what one end of a connection sent.
-func (c *correlator) pairUnseen(s *Socket) {
+// pairUncaptured finds the receives for what one end of a connection sent.
+func (n *network) pairUncaptured(s *Socket) {
 	named := make([]name, len(s.dissolved)+1) // the last in each stretch
 	for _, x := range s.names {
 		if x.remote.IsValid() {
@@ -38,7 +38,7 @@ func (c *correlator) pairUnseen(s *Socket) {
 		if !x.remote.IsValid() {
 			continue
 		}
-		peer := c.net.stream(plain(x.remote.IP), plain(x.local.IP), max(x.since, s.Created))
+		peer := n.stream(plain(x.remote.IP), plain(x.local.IP), max(x.since, s.Created))
 		if peer == nil || peer == s {
 			continue
 		}

@@ -1,9 +1,9 @@
 package trace
 
-// Settled tells whether no packet is to be expected any more: every connection was reset, or both ends
+// Complete tells whether no packet is to be expected any more: every connection was reset, or both ends
 // have sent all that was written and a FIN, and all of it is acknowledged; and no packet is missing
-// of a datagram that was sent. A connection of which an end is still open is not settled.
-func (t *Timeline) Settled() bool {
+// of a datagram that was sent. A connection of which an end is still open is not complete.
+func (t *Timeline) Complete() bool {
 	for _, f := range t.flows {
 		if f.reset || f.back.reset {
 			continue
