@@ -1,5 +1,7 @@
 package decode
 
+import "sockwire/raw/wire"
+
 // DCCP is the view of a DCCP header with its options (RFC 4340).
 type DCCP []byte
 
@@ -57,7 +59,7 @@ func (c *cursor) dccp() Type {
 	if coverage := int(h[5] & 15); coverage > 0 {
 		to = min(to, l.Offset+n+4*(coverage-1))
 	}
-	c.verifyPart(l, be16(h[6:]), to, c.end, protoDCCP)
+	c.verifyPart(l, be16(h[6:]), to, c.end, wire.ProtoDCCP)
 	return TypePayload
 }
 

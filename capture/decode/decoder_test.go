@@ -23,7 +23,7 @@ const segment = "4500002d 1234 4000 40 06 1495 0a000001 0a000002 9c420050 000000
 // tcpFrame is segment with its checksum made right.
 func tcpFrame(t testing.TB) capture.Frame {
 	f := frame(t, capture.LinkIPv4, segment)
-	start := wire.Sum(0).Add(f.Data[12:20]).Add16(uint16(len(f.Data) - 20)).Add16(protoTCP)
+	start := wire.Sum(0).Add(f.Data[12:20]).Add16(uint16(len(f.Data) - 20)).Add16(wire.ProtoTCP)
 	binary.BigEndian.PutUint16(f.Data[36:], start.Add(f.Data[20:]).Checksum())
 	return f
 }
@@ -103,7 +103,7 @@ func TestNested(t *testing.T) {
 
 func TestChecksums(t *testing.T) {
 	pending := func(f *capture.Frame) {
-		start := wire.Sum(0).Add(f.Data[12:20]).Add16(uint16(len(f.Data) - 20)).Add16(protoTCP)
+		start := wire.Sum(0).Add(f.Data[12:20]).Add16(uint16(len(f.Data) - 20)).Add16(wire.ProtoTCP)
 		binary.BigEndian.PutUint16(f.Data[36:], start.Fold()) // as Linux leaves it
 	}
 	spoil := func(f *capture.Frame) { f.Data[len(f.Data)-1] ^= 1 }
@@ -171,7 +171,7 @@ func TestSegments(t *testing.T) {
 }
 
 // tcp makes a segment of a connection from port a to port b.
-func tcp(t testing.TB, a, b uint16, seq, ack uint32, flags TCPFlags, data string) capture.Frame {
+func tcp(t testing.TB, a, b uint16, seq, ack uint32, flags wire.TCPFlags, data string) capture.Frame {
 	f := frame(t, capture.LinkIPv4, segment)
 	f.Data = append(f.Data[:40], data...)
 	binary.BigEndian.PutUint16(f.Data[2:], uint16(len(f.Data)))
@@ -200,15 +200,15 @@ func TestHistory(t *testing.T) {
 		frame capture.Frame
 		want  string
 	}{
-		{tcp(t, 1, 9, 4000000000, 0, TCPSYN, ""), "00:00:00.000000 IP 10.0.0.1:1 > 10.0.0.2:9: Flags [S], seq 0, win 65535, length 0"},
-		{tcp(t, 9, 1, 77, 4000000001, TCPSYN|TCPACK, ""), "00:00:00.001500 IP 10.0.0.2:9 > 10.0.0.1:1: Flags [S.], seq 0, ack 1, win 65535, length 0"},
-		{tcp(t, 1, 9, 4000000001, 78, TCPACK|TCPPSH, "hello"), "00:00:00.001500 IP 10.0.0.1:1 > 10.0.0.2:9: Flags [P.], seq 1:6, ack 1, win 65535, length 5"},
-		{tcp(t, 9, 1, 78, 4000000006, TCPACK|TCPFIN, ""), "00:00:00.001500 IP 10.0.0.2:9 > 10.0.0.1:1: Flags [F.], seq 1, ack 6, win 65535, length 0"},
+		{tcp(t, 1, 9, 4000000000, 0, wire.SYN, ""), "00:00:00.000000 IP 10.0.0.1:1 > 10.0.0.2:9: Flags [S], seq 0, win 65535, length 0"},
+		{tcp(t, 9, 1, 77, 4000000001, wire.SYN|wire.ACK, ""), "00:00:00.001500 IP 10.0.0.2:9 > 10.0.0.1:1: Flags [S.], seq 0, ack 1, win 65535, length 0"},
+		{tcp(t, 1, 9, 4000000001, 78, wire.ACK|wire.PSH, "hello"), "00:00:00.001500 IP 10.0.0.1:1 > 10.0.0.2:9: Flags [P.], seq 1:6, ack 1, win 65535, length 5"},
+		{tcp(t, 9, 1, 78, 4000000006, wire.ACK|wire.FIN, ""), "00:00:00.001500 IP 10.0.0.2:9 > 10.0.0.1:1: Flags [F.], seq 1, ack 6, win 65535, length 0"},
 		// A connection whose start was not seen: data starts at 1.
-		{tcp(t, 2, 9, 500, 900, TCPACK, "abc"), "00:00:00.001500 IP 10.0.0.1:2 > 10.0.0.2:9: Flags [.], seq 1:4, ack 1, win 65535, length 3"},
-		{tcp(t, 9, 2, 900, 503, TCPACK, ""), "00:00:00.001500 IP 10.0.0.2:9 > 10.0.0.1:2: Flags [.], ack 4, win 65535, length 0"},
+		{tcp(t, 2, 9, 500, 900, wire.ACK, "abc"), "00:00:00.001500 IP 10.0.0.1:2 > 10.0.0.2:9: Flags [.], seq 1:4, ack 1, win 65535, length 3"},
+		{tcp(t, 9, 2, 900, 503, wire.ACK, ""), "00:00:00.001500 IP 10.0.0.2:9 > 10.0.0.1:2: Flags [.], ack 4, win 65535, length 0"},
 		// The ports used again.
-		{tcp(t, 1, 9, 5, 0, TCPSYN, ""), "00:00:00.001500 IP 10.0.0.1:1 > 10.0.0.2:9: Flags [S], seq 0, win 65535, length 0"},
+		{tcp(t, 1, 9, 5, 0, wire.SYN, ""), "00:00:00.001500 IP 10.0.0.1:1 > 10.0.0.2:9: Flags [S], seq 0, win 65535, length 0"},
 	} {
 		c.frame.Time = at
 		at = at.Add(1500 * time.Microsecond)
@@ -232,7 +232,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	var d Decoder
 	var p Packet
 	for i := range 5000 {
-		d.Decode(tcp(t, uint16(i%4999+1), 60000, uint32(i), 0, TCPSYN, ""), &p)
+		d.Decode(tcp(t, uint16(i%4999+1), 60000, uint32(i), 0, wire.SYN, ""), &p)
 		h.Add(&p)
 		if n := len(h.young) + len(h.old); n > 100 {
 			t.Fatalf("%d directions after %d packets", n, i+1)

@@ -1,6 +1,10 @@
 package decode
 
-import "time"
+import (
+	"time"
+
+	"sockwire/raw/wire"
+)
 
 // History knows what the line of a packet needs of the packets before it: its number, the first and the
 // previous time, and where the sequence numbers of its TCP connection start. It is the one step that has
@@ -58,7 +62,7 @@ func (h *History) relate(p *Packet, i int) {
 	seq, ack, flags := t.Sequence(), t.Acknowledgment(), t.Flags()
 	base, known := h.lookup(key)
 	switch {
-	case flags&TCPSYN != 0:
+	case flags&wire.SYN != 0:
 		if !known || base != seq {
 			base = seq
 			h.store(key, base)
@@ -68,12 +72,12 @@ func (h *History) relate(p *Packet, i int) {
 		h.store(key, base)
 	}
 	p.seqBase, p.ackBase, p.relative = base, 0, true
-	if flags&TCPACK == 0 {
+	if flags&wire.ACK == 0 {
 		return
 	}
 	back := key.reverse()
 	base, known = h.lookup(back)
-	if !known || flags&TCPSYN != 0 && base != ack-1 {
+	if !known || flags&wire.SYN != 0 && base != ack-1 {
 		base = ack - 1
 		h.store(back, base)
 	}

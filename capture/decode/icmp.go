@@ -2,32 +2,9 @@ package decode
 
 import "sockwire/raw/wire"
 
-// ICMP is the view of an ICMPv4 or ICMPv6 message (RFC 792, RFC 4443): the 8 bytes of its fixed part, all of a
-// message that carries no payload such as those of neighbor discovery, or at least 4 bytes of one that is cut.
-type ICMP []byte
-
-func (h ICMP) Type() uint8      { return h[0] }
-func (h ICMP) Code() uint8      { return h[1] }
-func (h ICMP) Checksum() uint16 { return be16(h[2:]) }
-
-// ID and Sequence are fields of an echo message.
-func (h ICMP) ID() uint16       { return h.half(4) }
-func (h ICMP) Sequence() uint16 { return h.half(6) }
-
-// MTU is the next-hop MTU of a fragmentation-needed or packet-too-big message.
-func (h ICMP) MTU() uint32 {
-	if len(h) < 8 {
-		return 0
-	}
-	return be32(h[4:])
-}
-
-func (h ICMP) half(i int) uint16 {
-	if len(h) < i+2 {
-		return 0
-	}
-	return be16(h[i:])
-}
+// ICMP is the view of an ICMPv4 or ICMPv6 message: the 8 bytes of its fixed part, all of a message that carries no payload
+// such as those of neighbor discovery, or at least 4 bytes of one that is cut.
+type ICMP = wire.ICMP
 
 // ICMPv4 returns the view of layer i, nil when it is another layer.
 func (p *Packet) ICMPv4(i int) ICMP { return p.view(i, TypeICMPv4) }
@@ -35,34 +12,13 @@ func (p *Packet) ICMPv4(i int) ICMP { return p.view(i, TypeICMPv4) }
 // ICMPv6 returns the view of layer i, nil when it is another layer.
 func (p *Packet) ICMPv6(i int) ICMP { return p.view(i, TypeICMPv6) }
 
-// icmpHeader returns the length of the fixed part of a message, or 0 for one that has no payload and is all
-// header, as those of neighbor discovery are.
-func icmpHeader(layer Type, t uint8) int {
-	if layer == TypeICMPv4 {
-		switch t {
-		case 9:
-			return 0
-		case 13, 14:
-			return 20
-		case 17, 18:
-			return 12
-		}
-		return 8
-	}
-	switch t {
-	case 1, 2, 3, 4, 128, 129, 160, 161:
-		return 8
-	}
-	return 0
-}
-
 // icmp adds the layer of an ICMP message.
 func (c *cursor) icmp(t Type, pseudo bool) []byte {
 	h := c.need(t, 4)
 	if h == nil {
 		return nil
 	}
-	n := icmpHeader(t, h[0])
+	n := wire.ICMPHeaderLen(t == TypeICMPv6, h[0])
 	if c.off+n > min(len(c.data), c.end) || n == 0 {
 		if n > 0 || c.end > len(c.data) {
 			c.need(t, max(n, c.end-c.off))
@@ -71,7 +27,7 @@ func (c *cursor) icmp(t Type, pseudo bool) []byte {
 	}
 	h = c.data[c.off : c.off+n : c.off+n]
 	l := c.add(t, n)
-	c.verify(l, be16(h[2:]), c.end, protoICMPv6, pseudo)
+	c.verify(l, be16(h[2:]), c.end, wire.ProtoICMPv6, pseudo)
 	return h
 }
 

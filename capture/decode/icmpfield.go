@@ -1,5 +1,7 @@
 package decode
 
+import "sockwire/raw/wire"
+
 var (
 	fICMPType      = Define("icmp.type", "Type", KindUint)
 	fICMPCode      = Define("icmp.code", "Code", KindUint)
@@ -30,8 +32,8 @@ var (
 func icmpv4Fields(w *FieldWriter, l *Layer) {
 	t := w.Enum(fICMPType, 0, 1, icmpv4Name)
 	code := w.Uint(fICMPCode, 1, 1)
-	if t == 3 && code < uint64(len(unreachableCodes)) {
-		w.Note(unreachableCodes[code])
+	if name := wire.ICMPCodeName(false, uint8(t), uint8(code)); name != "" {
+		w.Note(name)
 	}
 	w.Uint(fICMPChecksum, 2, 2)
 	w.status(fICMPStatus, 2, 2, l.Checksum)
@@ -100,8 +102,8 @@ func extendedEchoState(n uint64) string {
 	return [...]string{"", "Incomplete", "Reachable", "Stale", "Delay", "Probe", "Failed", ""}[n&7]
 }
 
-func icmpv4Name(n uint64) string { return icmpv4Types[uint8(n)] }
-func icmpv6Name(n uint64) string { return icmpv6Types[uint8(n)] }
+func icmpv4Name(n uint64) string { return wire.ICMPTypeName(false, uint8(n)) }
+func icmpv6Name(n uint64) string { return wire.ICMPTypeName(true, uint8(n)) }
 
 var (
 	fExtVersion  = Define("icmp.ext.version", "Version", KindUint).As("version")
@@ -314,8 +316,8 @@ var (
 func icmpv6Fields(w *FieldWriter, l *Layer) {
 	t := w.Enum(f6Type, 0, 1, icmpv6Name)
 	code := w.Uint(f6Code, 1, 1)
-	if t == 1 && code < uint64(len(unreachable6Codes)) {
-		w.Note(unreachable6Codes[code])
+	if name := wire.ICMPCodeName(true, uint8(t), uint8(code)); name != "" {
+		w.Note(name)
 	}
 	w.Uint(f6Checksum, 2, 2)
 	w.status(f6Status, 2, 2, l.Checksum)
@@ -430,11 +432,12 @@ func recordType(n uint64) string {
 // ndOptions describes the options of neighbor discovery from off on (RFC 4861 section 4.6).
 func ndOptions(w *FieldWriter, off int) {
 	for off+2 <= len(w.data) {
-		n := 8 * int(w.data[off+1])
+		o := wire.NDOptionAt(w.data, off)
+		n := 8 * int(w.data[off+1]) // what it says, also where that is not there
 		w.Group(f6Option, off, n)
 		t := w.Enum(f6OptType, off, 1, ndOptionName)
 		w.Uint(f6OptLength, off+1, 1)
-		if n == 0 || off+n > len(w.data) {
+		if o.Cut {
 			w.End()
 			return
 		}
@@ -469,32 +472,4 @@ func ndOptions(w *FieldWriter, off int) {
 	}
 }
 
-func ndOptionName(n uint64) string {
-	switch n {
-	case 1:
-		return "Source link-layer address"
-	case 2:
-		return "Target link-layer address"
-	case 3:
-		return "Prefix information"
-	case 4:
-		return "Redirected header"
-	case 5:
-		return "MTU"
-	case 7:
-		return "Advertisement interval"
-	case 14:
-		return "Nonce"
-	case 24:
-		return "Route information"
-	case 25:
-		return "Recursive DNS server"
-	case 31:
-		return "DNS search list"
-	case 37:
-		return "Captive portal"
-	case 38:
-		return "PREF64"
-	}
-	return ""
-}
+func ndOptionName(n uint64) string { return wire.NDOptionName(uint8(n)) }

@@ -1,30 +1,17 @@
 package decode
 
-// unreachableCodes name the codes of an ICMPv4 destination unreachable message.
-var unreachableCodes = [...]string{
-	"net", "host", "protocol", "port", "need to frag", "source route failed", "net unknown", "host unknown",
-	"host isolated", "net prohibited", "host prohibited", "net for this TOS", "host for this TOS",
-	"admin prohibited", "host precedence violation", "precedence cutoff",
-}
-
-// icmpv4Types name the types of ICMPv4 that a line says no more about.
-var icmpv4Types = map[uint8]string{
-	0: "echo reply", 3: "unreachable", 4: "source quench", 5: "redirect", 8: "echo request", 9: "router advertisement",
-	10: "router solicitation", 11: "time exceeded", 12: "parameter problem", 13: "time stamp query", 14: "time stamp reply",
-	15: "information request", 16: "information reply", 17: "address mask request", 18: "address mask reply",
-	40: "security failure", 42: "extended echo request", 43: "extended echo reply",
-}
+import "sockwire/raw/wire"
 
 func appendICMPv4(b []byte, p *Packet, i int) []byte {
 	h := p.ICMPv4(i)
 	b = append(b, "ICMP "...)
 	switch h.Type() {
 	case 0, 8:
-		b = append(b, icmpv4Types[h.Type()]...)
+		b = append(b, wire.ICMPTypeName(false, h.Type())...)
 		b = appendUint(append(b, ", id "...), uint64(h.ID()))
 		b = appendUint(append(b, ", seq "...), uint64(h.Sequence()))
 	case 42, 43:
-		b = appendExtendedEcho(b, p, i, h, icmpv4Types[h.Type()])
+		b = appendExtendedEcho(b, p, i, h, wire.ICMPTypeName(false, h.Type()))
 	case 3:
 		b = appendUnreachable(b, p, i, h)
 	case 5:
@@ -48,7 +35,7 @@ func appendICMPv4(b []byte, p *Packet, i int) []byte {
 		}
 		b = appendQuotation(b, p, i)
 	default:
-		if s := icmpv4Types[h.Type()]; s != "" {
+		if s := wire.ICMPTypeName(false, h.Type()); s != "" {
 			b = append(b, s...)
 		} else {
 			b = appendUint(append(b, "type "...), uint64(h.Type()))
@@ -92,12 +79,10 @@ func appendUnreachable(b []byte, p *Packet, i int, h ICMP) []byte {
 		}
 		return b
 	}
-	if code < len(unreachableCodes) {
-		b = append(append(b, unreachableCodes[code]...), ' ')
-	} else {
-		b = append(appendUint(append(b, "code "...), uint64(code)), ' ')
+	if name := wire.ICMPCodeName(false, h.Type(), h.Code()); name != "" {
+		return append(b, name...)
 	}
-	return append(b, "unreachable"...)
+	return append(appendUint(append(b, "code "...), uint64(code)), " unreachable"...)
 }
 
 // quotedIP returns the IP layer that the ICMP error of layer i quotes, or -1.
@@ -144,25 +129,6 @@ func appendExtendedEcho(b []byte, p *Packet, i int, h ICMP, name string) []byte 
 	return b
 }
 
-// icmpv6Types name the types of ICMPv6 as tcpdump does.
-var icmpv6Types = map[uint8]string{
-	1: "destination unreachable", 2: "packet too big", 3: "time exceeded", 4: "parameter problem",
-	128: "echo request", 129: "echo reply", 130: "multicast listener query", 131: "multicast listener report",
-	132: "multicast listener done", 133: "router solicitation", 134: "router advertisement", 135: "neighbor solicitation",
-	136: "neighbor advertisement", 137: "redirect", 138: "router renumbering", 139: "node information query",
-	140: "node information reply", 141: "inverse neighbor solicitation", 142: "inverse neighbor advertisement",
-	143: "multicast listener report v2", 144: "home agent discovery request", 145: "home agent discovery reply",
-	146: "mobile prefix solicitation", 147: "mobile prefix advertisement", 148: "certification path solicitation",
-	149: "certification path advertisement", 151: "multicast router advertisement", 152: "multicast router solicitation",
-	153: "multicast router termination", 155: "RPL control", 157: "duplicate address request",
-	158: "duplicate address confirmation", 160: "extended echo request", 161: "extended echo reply",
-}
-
-var unreachable6Codes = [...]string{
-	"no route", "admin prohibited", "beyond scope", "address", "port", "source address failed policy", "reject route",
-	"source routing error",
-}
-
 func appendICMPv6(b []byte, p *Packet, i int) []byte {
 	h := p.ICMPv6(i)
 	b = append(b, "ICMP6, "...)
@@ -170,24 +136,24 @@ func appendICMPv6(b []byte, p *Packet, i int) []byte {
 	switch t := h.Type(); t {
 	case 1:
 		b = append(b, "destination unreachable, "...)
-		if c := int(h.Code()); c < len(unreachable6Codes) {
-			b = append(b, unreachable6Codes[c]...)
+		if name := wire.ICMPCodeName(true, t, h.Code()); name != "" {
+			b = append(b, name...)
 		} else {
-			b = appendUint(append(b, "code "...), uint64(c))
+			b = appendUint(append(b, "code "...), uint64(h.Code()))
 		}
 		b = appendQuotation(b, p, i)
 	case 2:
 		b = appendUint(append(b, "packet too big, mtu "...), uint64(h.MTU()))
 		b = appendQuotation(b, p, i)
 	case 3, 4:
-		b = append(b, icmpv6Types[t]...)
+		b = append(b, wire.ICMPTypeName(true, t)...)
 		b = appendQuotation(b, p, i)
 	case 128, 129:
-		b = append(b, icmpv6Types[t]...)
+		b = append(b, wire.ICMPTypeName(true, t)...)
 		b = appendUint(append(b, ", id "...), uint64(h.ID()))
 		b = appendUint(append(b, ", seq "...), uint64(h.Sequence()))
 	case 130, 131, 132, 135, 136:
-		b = append(b, icmpv6Types[t]...)
+		b = append(b, wire.ICMPTypeName(true, t)...)
 		if len(body) >= 16 {
 			switch t {
 			case 135:
@@ -200,9 +166,9 @@ func appendICMPv6(b []byte, p *Packet, i int) []byte {
 			b = appendIPv6(b, body[:16])
 		}
 	case 160, 161:
-		b = appendExtendedEcho(b, p, i, h, icmpv6Types[t])
+		b = appendExtendedEcho(b, p, i, h, wire.ICMPTypeName(true, t))
 	default:
-		if s := icmpv6Types[t]; s != "" {
+		if s := wire.ICMPTypeName(true, t); s != "" {
 			b = append(b, s...)
 		} else {
 			b = appendUint(append(b, "type "...), uint64(t))

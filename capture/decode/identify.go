@@ -1,6 +1,10 @@
 package decode
 
-import "bytes"
+import (
+	"bytes"
+
+	"sockwire/raw/wire"
+)
 
 // application returns the layer that a transport header h carries. Ports tell it, and where those are not
 // reserved or carry many protocols the first bytes. It is a guess by custom, as port numbers are.
@@ -29,25 +33,17 @@ func (c *cursor) application(h []byte, stream bool) Type {
 	return overUDP(src, dst, b)
 }
 
-// tunnelOverUDP tells the layers below an application that use UDP. The ports of tunnels are those of the
-// destination; the source port is a hash.
+// tunnelOverUDP tells the layers below an application that use UDP.
 func tunnelOverUDP(src, dst uint16, b []byte) Type {
-	switch dst {
-	case 4789, 8472: // 8472 is what Linux used before there was a number
-		if len(b) >= 8 && b[0]&0x08 != 0 && b[7] == 0 {
-			return TypeVXLAN
-		}
-	case 4790:
-		if len(b) >= 8 && b[0]&0x08 != 0 {
-			return TypeVXLAN
-		}
-	case 6081:
+	switch wire.TunnelOverUDP(src, dst, b) {
+	case wire.TunnelVXLAN:
+		return TypeVXLAN
+	case wire.TunnelGeneve:
 		return TypeGeneve
-	case 6635: // RFC 7510
+	case wire.TunnelMPLS:
 		return TypeMPLS
-	}
-	if (dst == 4500 || src == 4500) && len(b) >= 8 && be32(b) != 0 {
-		return TypeESP // RFC 3948
+	case wire.TunnelESP:
+		return TypeESP
 	}
 	return TypeNone
 }

@@ -1,115 +1,68 @@
 package decode
 
 import (
-	"net/netip"
-
 	"sockwire/raw/wire"
 )
 
-// IP protocol numbers, https://www.iana.org/assignments/protocol-numbers.
-const (
-	protoHopByHop = 0
-	protoICMP     = 1
-	protoIGMP     = 2
-	protoIPv4     = 4
-	protoTCP      = 6
-	protoUDP      = 17
-	protoDCCP     = 33
-	protoIPv6     = 41
-	protoRouting  = 43
-	protoFragment = 44
-	protoGRE      = 47
-	protoESP      = 50
-	protoAH       = 51
-	protoICMPv6   = 58
-	protoNoNext   = 59
-	protoDestOpts = 60
-	protoOSPF     = 89
-	protoPIM      = 103
-	protoVRRP     = 112
-	protoSCTP     = 132
-	protoMobility = 135
-	protoUDPLite  = 136
-	protoHIP      = 139
-	protoShim6    = 140
-	protoEthernet = 143
+// The views of headers are those of raw/wire.
+type (
+	IPv4          = wire.IPv4
+	IPv6          = wire.IPv6
+	IPv6Extension = wire.Extension
+	IPv6Fragment  = wire.Fragment
+	AH            = wire.AH
 )
 
 // ipProtocol returns the layer that an IP protocol number announces.
 func ipProtocol(n uint8) Type {
 	switch n {
-	case protoTCP:
+	case wire.ProtoTCP:
 		return TypeTCP
-	case protoUDP:
+	case wire.ProtoUDP:
 		return TypeUDP
-	case protoICMP:
+	case wire.ProtoICMP:
 		return TypeICMPv4
-	case protoICMPv6:
+	case wire.ProtoICMPv6:
 		return TypeICMPv6
-	case protoIPv4:
+	case wire.ProtoIPv4:
 		return TypeIPv4
-	case protoIPv6:
+	case wire.ProtoIPv6:
 		return TypeIPv6
-	case protoHopByHop:
+	case wire.ProtoHopByHop:
 		return TypeIPv6HopByHop
-	case protoRouting:
+	case wire.ProtoRouting:
 		return TypeIPv6Routing
-	case protoFragment:
+	case wire.ProtoFragment:
 		return TypeIPv6Fragment
-	case protoDestOpts:
+	case wire.ProtoDstOpts:
 		return TypeIPv6Destination
-	case protoMobility:
+	case wire.ProtoMobility:
 		return TypeIPv6Mobility
-	case protoAH:
+	case wire.ProtoAH:
 		return TypeAH
-	case protoEthernet:
+	case wire.ProtoEthernet:
 		return TypeEthernet
-	case protoESP:
+	case wire.ProtoESP:
 		return TypeESP
-	case protoGRE:
+	case wire.ProtoGRE:
 		return TypeGRE
-	case protoIGMP:
+	case wire.ProtoIGMP:
 		return TypeIGMP
-	case protoSCTP:
+	case wire.ProtoSCTP:
 		return TypeSCTP
-	case protoDCCP:
+	case wire.ProtoDCCP:
 		return TypeDCCP
-	case protoUDPLite:
+	case wire.ProtoUDPLite:
 		return TypeUDPLite
-	case protoVRRP:
+	case wire.ProtoVRRP:
 		return TypeVRRP
-	case protoOSPF:
+	case wire.ProtoOSPF:
 		return TypeOSPF
-	case protoPIM:
+	case wire.ProtoPIM:
 		return TypePIM
 	}
 	return TypePayload
 }
-
-// IPv4 is the view of an IPv4 header with its options (RFC 791).
-type IPv4 []byte
-
-func (h IPv4) Version() uint8      { return h[0] >> 4 }
-func (h IPv4) HeaderLength() int   { return int(h[0]&15) * 4 }
-func (h IPv4) TOS() uint8          { return h[1] }
-func (h IPv4) DSCP() uint8         { return h[1] >> 2 }
-func (h IPv4) ECN() uint8          { return h[1] & 3 }
-func (h IPv4) TotalLength() uint16 { return be16(h[2:]) }
-func (h IPv4) ID() uint16          { return be16(h[4:]) }
-func (h IPv4) Reserved() bool      { return h[6]&0x80 != 0 }
-func (h IPv4) DontFragment() bool  { return h[6]&0x40 != 0 }
-func (h IPv4) MoreFragments() bool { return h[6]&0x20 != 0 }
-
-// FragmentOffset is in bytes.
-func (h IPv4) FragmentOffset() int     { return int(be16(h[6:])&0x1fff) * 8 }
-func (h IPv4) TTL() uint8              { return h[8] }
-func (h IPv4) Protocol() uint8         { return h[9] }
-func (h IPv4) Checksum() uint16        { return be16(h[10:]) }
-func (h IPv4) Source() netip.Addr      { return netip.AddrFrom4([4]byte(h[12:16])) }
-func (h IPv4) Destination() netip.Addr { return netip.AddrFrom4([4]byte(h[16:20])) }
-
-// Options are the bytes behind the fixed header, padding included.
-func (h IPv4) Options() []byte { return h[20:] }
 
 // IPv4 returns the view of layer i, nil when it is another layer.
 func (p *Packet) IPv4(i int) IPv4 { return p.view(i, TypeIPv4) }
@@ -174,20 +127,6 @@ func (c *cursor) ipv4Checksum(h []byte) Checksum {
 	return ChecksumBad
 }
 
-// IPv6 is the view of an IPv6 header, 40 bytes (RFC 8200).
-type IPv6 []byte
-
-func (h IPv6) Version() uint8          { return h[0] >> 4 }
-func (h IPv6) TrafficClass() uint8     { return h[0]<<4 | h[1]>>4 }
-func (h IPv6) DSCP() uint8             { return h.TrafficClass() >> 2 }
-func (h IPv6) ECN() uint8              { return h.TrafficClass() & 3 }
-func (h IPv6) FlowLabel() uint32       { return be32(h) & 0xfffff }
-func (h IPv6) PayloadLength() uint16   { return be16(h[4:]) }
-func (h IPv6) NextHeader() uint8       { return h[6] }
-func (h IPv6) HopLimit() uint8         { return h[7] }
-func (h IPv6) Source() netip.Addr      { return netip.AddrFrom16([16]byte(h[8:24])) }
-func (h IPv6) Destination() netip.Addr { return netip.AddrFrom16([16]byte(h[24:40])) }
-
 // IPv6 returns the view of layer i, nil when it is another layer.
 func (p *Packet) IPv6(i int) IPv6 { return p.view(i, TypeIPv6) }
 
@@ -208,28 +147,13 @@ func (c *cursor) ipv6() Type {
 		c.limit(l, 40+length)
 	case c.end > l.Offset+40+0xffff:
 		l.Flags |= Superpacket // a jumbogram, or one left to be segmented
-	case h[6] == protoHopByHop:
+	case h[6] == wire.ProtoHopByHop:
 		// A jumbo payload option may follow; without one there is no room for the header.
 	default:
 		c.limit(l, 40)
 	}
 	return ipProtocol(h[6])
 }
-
-// IPv6Extension is the view of a hop-by-hop, destination options, routing or mobility header.
-type IPv6Extension []byte
-
-func (h IPv6Extension) NextHeader() uint8 { return h[0] }
-
-// Length is that of the header in bytes.
-func (h IPv6Extension) Length() int { return 8 + 8*int(h[1]) }
-
-// Options are the bytes of the options of a hop-by-hop or destination options header, padding included.
-func (h IPv6Extension) Options() []byte { return h[2:] }
-
-// RoutingType and SegmentsLeft are fields of a routing header.
-func (h IPv6Extension) RoutingType() uint8  { return h[2] }
-func (h IPv6Extension) SegmentsLeft() uint8 { return h[3] }
 
 // IPv6Extension returns the view of layer i, nil when it is no such header.
 func (p *Packet) IPv6Extension(i int) IPv6Extension {
@@ -279,29 +203,14 @@ func (c *cursor) jumbo(h []byte) bool {
 	if be16(c.data[ip.Offset+4:]) != 0 {
 		return true
 	}
-	for off := 2; off+2 <= len(h); {
-		switch n := int(h[off+1]); {
-		case h[off] == 0:
-			off++
-		case h[off] == 0xc2 && n == 4 && off+6 <= len(h):
-			c.limit(ip, int(min(40+uint64(be32(h[off+2:])), 1<<31-1)))
+	for o := range wire.IPv6Options(IPv6Extension(h).Options()) {
+		if o.Kind == wire.IPv6OptionJumbo && len(o.Data) == 4 {
+			c.limit(ip, int(min(40+uint64(be32(o.Data)), 1<<31-1)))
 			return c.off <= c.end
-		default:
-			off += 2 + n
 		}
 	}
 	return ip.Flags&Superpacket != 0
 }
-
-// IPv6Fragment is the view of a fragment header, 8 bytes.
-type IPv6Fragment []byte
-
-func (h IPv6Fragment) NextHeader() uint8 { return h[0] }
-
-// FragmentOffset is in bytes.
-func (h IPv6Fragment) FragmentOffset() int { return int(be16(h[2:]) &^ 7) }
-func (h IPv6Fragment) MoreFragments() bool { return h[3]&1 != 0 }
-func (h IPv6Fragment) ID() uint32          { return be32(h[4:]) }
 
 // IPv6Fragment returns the view of layer i, nil when it is another layer.
 func (p *Packet) IPv6Fragment(i int) IPv6Fragment { return p.view(i, TypeIPv6Fragment) }
@@ -320,14 +229,6 @@ func (c *cursor) ipv6Fragment() Type {
 	}
 	return ipProtocol(h[0])
 }
-
-// AH is the view of an authentication header (RFC 4302).
-type AH []byte
-
-func (h AH) NextHeader() uint8 { return h[0] }
-func (h AH) SPI() uint32       { return be32(h[4:]) }
-func (h AH) Sequence() uint32  { return be32(h[8:]) }
-func (h AH) ICV() []byte       { return h[12:] }
 
 // AH returns the view of layer i, nil when it is another layer.
 func (p *Packet) AH(i int) AH { return p.view(i, TypeAH) }

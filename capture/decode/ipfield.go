@@ -1,5 +1,7 @@
 package decode
 
+import "sockwire/raw/wire"
+
 var (
 	fIPVersion   = Define("ip.version", "Version", KindUint)
 	fIPHdrLen    = Define("ip.hdr_len", "Header Length", KindUint).As("header_length")
@@ -52,7 +54,7 @@ func ipv4Fields(w *FieldWriter, l *Layer) {
 	w.Bytes(fIPSource, 12, 4)
 	w.Bytes(fIPDest, 16, 4)
 	for off := 20; off < len(w.data); {
-		o := nextOption(w.data, off)
+		o := wire.OptionAt(w.data, off)
 		w.Group(fIPOption, off, o.Length)
 		ipv4OptionFields(w, o)
 		w.End()
@@ -105,29 +107,7 @@ func ipv4OptionFields(w *FieldWriter, o Option) {
 	}
 }
 
-func ipv4OptionName(n uint64) string {
-	switch n {
-	case 0:
-		return "End of options"
-	case 1:
-		return "No operation"
-	case 7:
-		return "Record route"
-	case 68:
-		return "Timestamp"
-	case 130:
-		return "Security"
-	case 131:
-		return "Loose source route"
-	case 136:
-		return "Stream ID"
-	case 137:
-		return "Strict source route"
-	case 148:
-		return "Router alert"
-	}
-	return ""
-}
+func ipv4OptionName(n uint64) string { return wire.IPv4OptionName(uint8(n)) }
 
 func ecnName(n uint64) string {
 	return [...]string{"Not-ECT", "ECT(1)", "ECT(0)", "CE"}[n&3]
@@ -135,11 +115,11 @@ func ecnName(n uint64) string {
 
 func protocolName(n uint64) string {
 	switch n {
-	case protoNoNext:
+	case wire.ProtoNone:
 		return "No next header"
-	case protoHIP:
+	case wire.ProtoHIP:
 		return "Host Identity Protocol"
-	case protoShim6:
+	case wire.ProtoShim6:
 		return "Shim6"
 	}
 	if t := ipProtocol(uint8(n)); t != TypePayload {
@@ -191,73 +171,45 @@ func ipv6OptionFields(w *FieldWriter, next, length *Definition) {
 	w.Enum(next, 0, 1, protocolName)
 	w.Uint(length, 1, 1)
 	for off := 2; off < len(w.data); {
-		if w.data[off] == 0 { // Pad1 has no length
-			w.Group(fIP6Option, off, 1)
-			w.Enum(fIP6OptType, off, 1, ipv6OptionName)
-			w.End()
-			off++
-			continue
-		}
-		if off+2 > len(w.data) {
+		o := wire.IPv6OptionAt(w.data, off)
+		if o.Cut && o.Length == 1 {
 			return
 		}
-		n := int(w.data[off+1])
-		w.Group(fIP6Option, off, 2+n)
-		if off+2+n > len(w.data) {
-			w.Bytes(fIP6OptData, off, -1)
-			w.End()
-			return
-		}
-		w.Enum(fIP6OptType, off, 1, ipv6OptionName)
-		w.Uint(fIP6OptLen, off+1, 1)
-		switch t := w.data[off]; {
-		case t == 5 && n == 2:
-			w.Uint(fIP6Alert, off+2, 2)
-		case t == 0xc2 && n == 4:
-			w.Uint(fIP6Jumbo, off+2, 4)
-		case t == 4 && n == 1:
-			w.Uint(fIP6Limit, off+2, 1)
-		case t == 0xc9 && n == 16:
-			w.Bytes(fIP6Home, off+2, 16)
-		case t != 1 && n > 0:
-			w.Bytes(fIP6OptData, off+2, n)
-		}
+		w.Group(fIP6Option, off, o.Length)
+		ipv6OptionField(w, o)
 		w.End()
-		off += 2 + n
+		if o.Cut {
+			return
+		}
+		off += o.Length
 	}
 }
 
-func ipv6OptionName(n uint64) string {
-	switch n {
-	case 0:
-		return "Pad1"
-	case 1:
-		return "PadN"
-	case 4:
-		return "Tunnel encapsulation limit"
-	case 5:
-		return "Router alert"
-	case 7:
-		return "CALIPSO"
-	case 8:
-		return "SMF DPD"
-	case 0x0f:
-		return "PDM"
-	case 0x26:
-		return "Quick-Start"
-	case 0x30:
-		return "Minimum path MTU"
-	case 0x63, 0x23:
-		return "RPL"
-	case 0x6d:
-		return "MPL"
-	case 0xc2:
-		return "Jumbo payload"
-	case 0xc9:
-		return "Home address"
+func ipv6OptionField(w *FieldWriter, o Option) {
+	if o.Cut {
+		w.Bytes(fIP6OptData, o.Offset, -1)
+		return
 	}
-	return ""
+	w.Enum(fIP6OptType, o.Offset, 1, ipv6OptionName)
+	if o.Kind == wire.IPv6OptionPad1 { // it has no length
+		return
+	}
+	w.Uint(fIP6OptLen, o.Offset+1, 1)
+	switch off, n := o.Offset+2, len(o.Data); {
+	case o.Kind == wire.IPv6OptionRouterAlert && n == 2:
+		w.Uint(fIP6Alert, off, 2)
+	case o.Kind == wire.IPv6OptionJumbo && n == 4:
+		w.Uint(fIP6Jumbo, off, 4)
+	case o.Kind == wire.IPv6OptionTunnelLimit && n == 1:
+		w.Uint(fIP6Limit, off, 1)
+	case o.Kind == wire.IPv6OptionHomeAddress && n == 16:
+		w.Bytes(fIP6Home, off, 16)
+	case o.Kind != wire.IPv6OptionPadN && n > 0:
+		w.Bytes(fIP6OptData, off, n)
+	}
 }
+
+func ipv6OptionName(n uint64) string { return wire.IPv6OptionName(uint8(n)) }
 
 var (
 	fRoutingNext   = Define("ipv6.routing.nxt", "Next Header", KindUint).As("next_header")

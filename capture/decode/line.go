@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sockwire/capture"
+	"sockwire/raw/wire"
 )
 
 // TimeFormat chooses how a line starts.
@@ -360,7 +361,7 @@ func appendVLAN(b []byte, p *Packet, i int) []byte {
 
 func appendARP(b []byte, p *Packet, i int) []byte {
 	h := p.ARP(i)
-	if h.ProtocolType() == etherIPv4 && h.ProtocolLength() == 4 {
+	if h.ProtocolType() == wire.EtherTypeIPv4 && h.ProtocolLength() == 4 {
 		switch op := h.Operation(); op {
 		case 1:
 			b = append(b, "ARP, Request who-has "...)
@@ -532,25 +533,6 @@ func appendIPv6Extension(b []byte, p *Packet, i int) []byte {
 	return append(appendFragment(b, uint64(h.ID()), h.FragmentOffset(), p.PayloadLength(i), h.MoreFragments()), ", "...)
 }
 
-const tcpFlagLetters = "FSRP.UEWe"
-
-// AppendTCPFlags adds the flags as tcpdump writes them, such as "S." or "none".
-func AppendTCPFlags(b []byte, f TCPFlags) []byte {
-	if f&0x1ff == 0 {
-		return append(b, "none"...)
-	}
-	for i := range len(tcpFlagLetters) {
-		// The dot of ACK comes last, as everybody is used to it.
-		if f&(1<<i) != 0 && 1<<i != TCPACK {
-			b = append(b, tcpFlagLetters[i])
-		}
-	}
-	if f&TCPACK != 0 {
-		b = append(b, '.')
-	}
-	return b
-}
-
 func (r *Printer) appendTCP(b []byte, p *Packet, i int) ([]byte, int) {
 	h := p.TCP(i)
 	if h == nil {
@@ -559,7 +541,7 @@ func (r *Printer) appendTCP(b []byte, p *Packet, i int) ([]byte, int) {
 	}
 	flags := h.Flags()
 	b = append(b, "Flags ["...)
-	b = AppendTCPFlags(b, flags)
+	b = flags.Append(b)
 	b = append(b, ']')
 	length := p.PayloadLength(i)
 	seq, ack := h.Sequence(), h.Acknowledgment()
@@ -567,20 +549,20 @@ func (r *Printer) appendTCP(b []byte, p *Packet, i int) ([]byte, int) {
 		seq -= p.seqBase
 		ack -= p.ackBase
 	}
-	if length > 0 || flags&(TCPSYN|TCPFIN|TCPRST) != 0 {
+	if length > 0 || flags&(wire.SYN|wire.FIN|wire.RST) != 0 {
 		b = append(b, ", seq "...)
 		b = appendUint(b, uint64(seq))
 		if length > 0 {
 			b = appendUint(append(b, ':'), uint64(seq+uint32(length)))
 		}
 	}
-	if flags&TCPACK != 0 {
+	if flags&wire.ACK != 0 {
 		b = append(b, ", ack "...)
 		b = appendUint(b, uint64(ack))
 	}
 	b = append(b, ", win "...)
 	b = appendUint(b, uint64(h.Window()))
-	if flags&TCPURG != 0 {
+	if flags&wire.URG != 0 {
 		b = append(b, ", urg "...)
 		b = appendUint(b, uint64(h.Urgent()))
 	}

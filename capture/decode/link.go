@@ -4,26 +4,17 @@ import (
 	"encoding/binary"
 
 	"sockwire/capture"
+	"sockwire/raw/wire"
 )
 
 func be16(b []byte) uint16 { return binary.BigEndian.Uint16(b) }
 func be32(b []byte) uint32 { return binary.BigEndian.Uint32(b) }
 
-// EtherTypes, https://www.iana.org/assignments/ieee-802-numbers.
-const (
-	etherIPv4   = 0x0800
-	etherARP    = 0x0806
-	etherRARP   = 0x8035
-	etherVLAN   = 0x8100
-	etherIPv6   = 0x86dd
-	etherMPLS   = 0x8847
-	etherMPLSMC = 0x8848
-	etherPPPoED = 0x8863
-	etherPPPoES = 0x8864
-	etherQinQ   = 0x88a8
-	etherLLDP   = 0x88cc
-	etherQinQ1  = 0x9100
-	etherTEB    = 0x6558 // transparent Ethernet bridging, in GRE and Geneve
+// The views of headers are those of raw/wire.
+type (
+	Ethernet = wire.Ethernet
+	VLAN     = wire.VLAN
+	ARP      = wire.ARP
 )
 
 // link returns the first layer of a link type.
@@ -77,34 +68,25 @@ func (c *cursor) ipVersion(otherwise Type) Type {
 // etherType returns the layer that an EtherType announces.
 func etherType(t uint16) Type {
 	switch t {
-	case etherIPv4:
+	case wire.EtherTypeIPv4:
 		return TypeIPv4
-	case etherIPv6:
+	case wire.EtherTypeIPv6:
 		return TypeIPv6
-	case etherARP, etherRARP:
+	case wire.EtherTypeARP, wire.EtherTypeRARP:
 		return TypeARP
-	case etherVLAN, etherQinQ, etherQinQ1:
+	case wire.EtherTypeVLAN, wire.EtherTypeQinQ, wire.EtherTypeQinQOld:
 		return TypeVLAN
-	case etherMPLS, etherMPLSMC:
+	case wire.EtherTypeMPLS, wire.EtherTypeMPLSMC:
 		return TypeMPLS
-	case etherPPPoED, etherPPPoES:
+	case wire.EtherTypePPPoEDisc, wire.EtherTypePPPoE:
 		return TypePPPoE
-	case etherLLDP:
+	case wire.EtherTypeLLDP:
 		return TypeLLDP
-	case etherTEB:
+	case wire.EtherTypeTEB:
 		return TypeEthernet
 	}
 	return TypePayload
 }
-
-// Ethernet is the view of an Ethernet II or 802.3 header, 14 bytes.
-type Ethernet []byte
-
-func (h Ethernet) Destination() []byte { return h[0:6:6] }
-func (h Ethernet) Source() []byte      { return h[6:12:12] }
-
-// Type returns the EtherType, or the length of an 802.3 frame when it is at most 1500.
-func (h Ethernet) Type() uint16 { return be16(h[12:]) }
 
 // Ethernet returns the view of layer i, nil when it is another layer.
 func (p *Packet) Ethernet(i int) Ethernet { return p.view(i, TypeEthernet) }
@@ -137,17 +119,6 @@ func (c *cursor) typeOrLength(t uint16) Type {
 	}
 	return TypeLLC
 }
-
-// VLAN is the view of an 802.1Q or 802.1ad tag, from its control information on: 4 bytes. The type that
-// announced the tag is the last field of the layer before.
-type VLAN []byte
-
-func (h VLAN) Priority() uint8    { return h[0] >> 5 }
-func (h VLAN) DropEligible() bool { return h[0]&0x10 != 0 }
-func (h VLAN) ID() uint16         { return be16(h) & 0xfff }
-
-// Type returns the EtherType of what is tagged, or an 802.3 length.
-func (h VLAN) Type() uint16 { return be16(h[2:]) }
 
 // VLAN returns the view of layer i, nil when it is another layer.
 func (p *Packet) VLAN(i int) VLAN { return p.view(i, TypeVLAN) }
@@ -220,22 +191,6 @@ func cooked(hardware, protocol uint16) Type {
 	}
 	return etherType(protocol)
 }
-
-// ARP is the view of an ARP or RARP packet (RFC 826, RFC 903) with its addresses.
-type ARP []byte
-
-func (h ARP) HardwareType() uint16  { return be16(h) }
-func (h ARP) ProtocolType() uint16  { return be16(h[2:]) }
-func (h ARP) HardwareLength() uint8 { return h[4] }
-func (h ARP) ProtocolLength() uint8 { return h[5] }
-
-// Operation is 1 for a request, 2 for a reply, 3 and 4 for those of RARP.
-func (h ARP) Operation() uint16         { return be16(h[6:]) }
-func (h ARP) SenderHardware() []byte    { return h.address(0, int(h[4])) }
-func (h ARP) SenderProtocol() []byte    { return h.address(int(h[4]), int(h[5])) }
-func (h ARP) TargetHardware() []byte    { return h.address(int(h[4])+int(h[5]), int(h[4])) }
-func (h ARP) TargetProtocol() []byte    { return h.address(2*int(h[4])+int(h[5]), int(h[5])) }
-func (h ARP) address(off, n int) []byte { return h[8+off : 8+off+n : 8+off+n] }
 
 // ARP returns the view of layer i, nil when it is another layer.
 func (p *Packet) ARP(i int) ARP { return p.view(i, TypeARP) }

@@ -1,5 +1,7 @@
 package decode
 
+import "sockwire/raw/wire"
+
 var (
 	fEthDst  = Define("eth.dst", "Destination", KindMAC)
 	fEthSrc  = Define("eth.src", "Source", KindMAC)
@@ -23,19 +25,19 @@ func typeOrLengthField(w *FieldWriter, typ, length *Definition, off int) {
 
 func etherTypeName(t uint64) string {
 	switch t {
-	case etherARP:
+	case wire.EtherTypeARP:
 		return "ARP"
-	case etherRARP:
+	case wire.EtherTypeRARP:
 		return "RARP"
-	case etherQinQ:
+	case wire.EtherTypeQinQ:
 		return "802.1ad"
-	case etherTEB:
+	case wire.EtherTypeTEB:
 		return "Transparent Ethernet bridging"
 	case 0x88cc:
 		return "LLDP"
-	case etherPPPoED:
+	case wire.EtherTypePPPoEDisc:
 		return "PPPoE discovery"
-	case etherPPPoES:
+	case wire.EtherTypePPPoE:
 		return "PPPoE session"
 	}
 	if l := etherType(uint16(t)); l != TypePayload {
@@ -65,7 +67,7 @@ func (p *Packet) tag(i int) uint16 {
 }
 
 func vlanFields(w *FieldWriter, tag uint16) {
-	if tag == etherQinQ {
+	if tag == wire.EtherTypeQinQ {
 		w.Bits(fQinQPriority, 0, 3, nil)
 		w.Bit(fQinQDEI, 3)
 		w.Bits(fQinQID, 4, 12, nil)
@@ -104,7 +106,7 @@ func arpFields(w *FieldWriter) {
 	if t := h.HardwareType(); hard == 6 && (t == 1 || t == 6) {
 		hards = [2]*Definition{fARPSrcMAC, fARPDstMAC}
 	}
-	if prot == 4 && h.ProtocolType() == etherIPv4 {
+	if prot == 4 && h.ProtocolType() == wire.EtherTypeIPv4 {
 		prots = [2]*Definition{fARPSrcIP, fARPDstIP}
 	}
 	off := 8

@@ -1,10 +1,9 @@
 package decode
 
+import "sockwire/raw/wire"
+
 // PPP protocol numbers, https://www.iana.org/assignments/ppp-numbers.
 const (
-	pppIPv4   = 0x0021
-	pppIPv6   = 0x0057
-	pppMPLS   = 0x0281
 	pppMPLSMC = 0x0283
 )
 
@@ -52,11 +51,11 @@ func (c *cursor) ppp() Type {
 	}
 	c.add(TypePPP, n)
 	switch protocol {
-	case pppIPv4:
+	case wire.PPPIPv4:
 		return TypeIPv4
-	case pppIPv6:
+	case wire.PPPIPv6:
 		return TypeIPv6
-	case pppMPLS, pppMPLSMC:
+	case wire.PPPMPLS, pppMPLSMC:
 		return TypeMPLS
 	}
 	return TypePayload
@@ -110,11 +109,11 @@ func appendHDLC(b []byte, p *Packet, i int) []byte {
 
 func pppName(n uint64) string {
 	switch n {
-	case pppIPv4:
+	case wire.PPPIPv4:
 		return "IPv4"
-	case pppIPv6:
+	case wire.PPPIPv6:
 		return "IPv6"
-	case pppMPLS, pppMPLSMC:
+	case wire.PPPMPLS, pppMPLSMC:
 		return "MPLS"
 	case 0x002d:
 		return "VJ compressed TCP"

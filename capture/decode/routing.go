@@ -26,7 +26,7 @@ func (c *cursor) vrrp() Type {
 		c.need(TypeVRRP, c.end-c.off)
 	}
 	l := c.add(TypeVRRP, min(len(c.data), c.end)-c.off)
-	c.verify(l, be16(h[6:]), c.end, protoVRRP, h.Version() == 3)
+	c.verify(l, be16(h[6:]), c.end, wire.ProtoVRRP, h.Version() == 3)
 	return TypeNone
 }
 
@@ -117,7 +117,7 @@ func (c *cursor) ospf() Type {
 	end := l.Offset + int(h.Length())
 	if h.Version() == 3 {
 		if end <= c.end {
-			c.verify(l, be16(h[12:]), end, protoOSPF, true)
+			c.verify(l, be16(h[12:]), end, wire.ProtoOSPF, true)
 		}
 	} else {
 		l.Checksum = c.ospfChecksum(h, l.Offset, end)
@@ -218,16 +218,16 @@ func (c *cursor) pim() Type {
 	pseudo := c.ip >= 0 && c.p.layers[c.ip].Type == TypeIPv6
 	if h.Type() != 1 {
 		l := c.add(TypePIM, 4)
-		c.verify(l, h.Checksum(), c.end, protoPIM, pseudo)
+		c.verify(l, h.Checksum(), c.end, wire.ProtoPIM, pseudo)
 		return TypePayload
 	}
 	if c.need(TypePIM, 8) == nil {
 		return TypeNone
 	}
 	l := c.add(TypePIM, 8)
-	c.verify(l, h.Checksum(), l.Offset+8, protoPIM, pseudo) // without the packet that it carries
+	c.verify(l, h.Checksum(), l.Offset+8, wire.ProtoPIM, pseudo) // without the packet that it carries
 	if l.Checksum == ChecksumBad {
-		c.verify(l, h.Checksum(), c.end, protoPIM, pseudo) // some senders take it in
+		c.verify(l, h.Checksum(), c.end, wire.ProtoPIM, pseudo) // some senders take it in
 	}
 	if c.data[l.Offset+4]&0x40 != 0 {
 		c.quoted = true // a null-register carries the header of a packet without the packet

@@ -1,39 +1,11 @@
 package decode
 
-// TCP is the view of a TCP header with its options (RFC 9293).
-type TCP []byte
+import "sockwire/raw/wire"
 
-func (h TCP) SourcePort() uint16      { return be16(h) }
-func (h TCP) DestinationPort() uint16 { return be16(h[2:]) }
-func (h TCP) Sequence() uint32        { return be32(h[4:]) }
-func (h TCP) Acknowledgment() uint32  { return be32(h[8:]) }
-
-// DataOffset is the header length in bytes.
-func (h TCP) DataOffset() int { return int(h[12]>>4) * 4 }
-
-// Flags returns the nine flag bits, see TCPFIN and following.
-func (h TCP) Flags() TCPFlags  { return TCPFlags(be16(h[12:]) & 0x1ff) }
-func (h TCP) Window() uint16   { return be16(h[14:]) }
-func (h TCP) Checksum() uint16 { return be16(h[16:]) }
-func (h TCP) Urgent() uint16   { return be16(h[18:]) }
-
-// Options are the bytes behind the fixed header, padding included. See TCPOptions.
-func (h TCP) Options() []byte { return h[20:] }
-
-// TCPFlags are the control bits of a TCP header.
-type TCPFlags uint16
-
-// TCP control bits. TCPAE is the accurate ECN bit, once NS.
-const (
-	TCPFIN TCPFlags = 1 << iota
-	TCPSYN
-	TCPRST
-	TCPPSH
-	TCPACK
-	TCPURG
-	TCPECE
-	TCPCWR
-	TCPAE
+// The views of headers are those of raw/wire.
+type (
+	TCP = wire.TCP
+	UDP = wire.UDP
 )
 
 // TCP returns the view of layer i, nil when it is another layer or a quotation of less than 20 bytes, of
@@ -72,7 +44,7 @@ func (c *cursor) tcp() Type {
 		return TypeNone
 	}
 	l := c.add(TypeTCP, n)
-	c.verify(l, be16(h[16:]), c.end, protoTCP, true)
+	c.verify(l, be16(h[16:]), c.end, wire.ProtoTCP, true)
 	return c.application(h, true)
 }
 
@@ -82,14 +54,6 @@ func (c *cursor) quotedStart(t Type) Type {
 	c.add(t, min(len(c.data), c.end)-c.off).Checksum = ChecksumUnverified
 	return TypeNone
 }
-
-// UDP is the view of a UDP header, 8 bytes (RFC 768).
-type UDP []byte
-
-func (h UDP) SourcePort() uint16      { return be16(h) }
-func (h UDP) DestinationPort() uint16 { return be16(h[2:]) }
-func (h UDP) Length() uint16          { return be16(h[4:]) }
-func (h UDP) Checksum() uint16        { return be16(h[6:]) }
 
 // UDP returns the view of layer i, nil when it is another layer.
 func (p *Packet) UDP(i int) UDP { return p.view(i, TypeUDP) }
@@ -111,7 +75,7 @@ func (c *cursor) udp() Type {
 	if be16(h[6:]) == 0 {
 		l.Checksum = ChecksumZero
 	} else {
-		c.verify(l, be16(h[6:]), c.end, protoUDP, true)
+		c.verify(l, be16(h[6:]), c.end, wire.ProtoUDP, true)
 	}
 	return c.application(h, false)
 }

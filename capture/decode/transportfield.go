@@ -1,5 +1,7 @@
 package decode
 
+import "sockwire/raw/wire"
+
 var (
 	fTCPSource   = Define("tcp.srcport", "Source Port", KindUint).As("src_port")
 	fTCPDest     = Define("tcp.dstport", "Destination Port", KindUint).As("dst_port")
@@ -62,11 +64,11 @@ func tcpFields(w *FieldWriter, l *Layer) {
 	w.Uint(fTCPUrgent, 18, 2)
 	w.Value(fTCPLength, 0, 0, uint64(max(l.Length-l.Header, 0)))
 	for off := 20; off < len(w.data); {
-		o := nextOption(w.data, off)
+		o := wire.OptionAt(w.data, off)
 		w.Group(fTCPOption, off, o.Length)
 		tcpOptionFields(w, o)
 		w.End()
-		if o.Cut || o.Kind == tcpEnd {
+		if o.Cut || o.Kind == wire.TCPOptionEnd {
 			break
 		}
 		off += o.Length
@@ -79,77 +81,49 @@ func tcpOptionFields(w *FieldWriter, o Option) {
 		return
 	}
 	w.Enum(fTCPOptKind, o.Offset, 1, tcpOptionName)
-	if o.Kind <= tcpNop {
+	if o.Kind <= wire.TCPOptionNop {
 		return
 	}
 	w.Uint(fTCPOptLen, o.Offset+1, 1)
 	off, n := o.Offset+2, len(o.Data)
 	switch {
-	case o.Kind == tcpMSS && n == 2:
+	case o.Kind == wire.TCPOptionMSS && n == 2:
 		w.Uint(fTCPMSS, off, 2)
-	case o.Kind == tcpWindowScale && n == 1:
+	case o.Kind == wire.TCPOptionWindowScale && n == 1:
 		w.Uint(fTCPScale, off, 1)
-	case o.Kind == tcpSACK && n%8 == 0:
+	case o.Kind == wire.TCPOptionSACK && n%8 == 0:
 		for end := off + n; off < end; off += 8 {
 			w.Group(fTCPSACK, off, 8)
 			w.Uint(fTCPSACKLeft, off, 4)
 			w.Uint(fTCPSACKRite, off+4, 4)
 			w.End()
 		}
-	case o.Kind == tcpTimestamps && n == 8:
+	case o.Kind == wire.TCPOptionTimestamps && n == 8:
 		w.Uint(fTCPTSval, off, 4)
 		w.Uint(fTCPTSecr, off+4, 4)
-	case o.Kind == tcpMD5 && n == 16:
+	case o.Kind == wire.TCPOptionMD5 && n == 16:
 		w.Bytes(fTCPMD5, off, n)
-	case o.Kind == tcpUserTimeout && n == 2:
+	case o.Kind == wire.TCPOptionUserTimeout && n == 2:
 		w.Bit(fTCPUTOUnit, off*8)
 		w.Bits(fTCPUTO, off*8+1, 15, nil)
-	case o.Kind == tcpAO && n >= 2:
+	case o.Kind == wire.TCPOptionAO && n >= 2:
 		w.Uint(fTCPAOKey, off, 1)
 		w.Uint(fTCPAONext, off+1, 1)
 		w.Bytes(fTCPAOMAC, off+2, n-2)
-	case o.Kind == tcpFastOpen && n > 0:
+	case o.Kind == wire.TCPOptionFastOpen && n > 0:
 		w.Bytes(fTCPTFO, off, n)
 	case experimentalFastOpen(o):
 		if n > 2 {
 			w.Bytes(fTCPTFO, off+2, n-2)
 		}
-	case o.Kind == tcpMPTCP && n > 0:
+	case o.Kind == wire.TCPOptionMPTCP && n > 0:
 		mptcpFields(w, o)
 	case n > 0:
 		w.Bytes(fTCPOptData, off, n)
 	}
 }
 
-func tcpOptionName(n uint64) string {
-	switch n {
-	case tcpEnd:
-		return "End of options"
-	case tcpNop:
-		return "No operation"
-	case tcpMSS:
-		return "Maximum segment size"
-	case tcpWindowScale:
-		return "Window scale"
-	case tcpSACKPermitted:
-		return "SACK permitted"
-	case tcpSACK:
-		return "SACK"
-	case tcpTimestamps:
-		return "Timestamps"
-	case tcpMD5:
-		return "MD5 signature"
-	case tcpUserTimeout:
-		return "User timeout"
-	case tcpAO:
-		return "Authentication"
-	case tcpMPTCP:
-		return "Multipath TCP"
-	case tcpFastOpen:
-		return "Fast open"
-	}
-	return ""
-}
+func tcpOptionName(n uint64) string { return wire.TCPOptionName(uint8(n)) }
 
 var (
 	fUDPSource   = Define("udp.srcport", "Source Port", KindUint).As("src_port")

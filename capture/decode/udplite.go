@@ -1,5 +1,7 @@
 package decode
 
+import "sockwire/raw/wire"
+
 // UDPLite is the view of a UDP-Lite header, 8 bytes (RFC 3828).
 type UDPLite []byte
 
@@ -27,7 +29,7 @@ func (c *cursor) udpLite() Type {
 	if coverage != 0 {
 		to = l.Offset + coverage
 	}
-	c.verifyPart(l, h.Checksum(), to, c.end, protoUDPLite)
+	c.verifyPart(l, h.Checksum(), to, c.end, wire.ProtoUDPLite)
 	return c.application(h, false)
 }
 

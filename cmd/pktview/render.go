@@ -8,6 +8,7 @@ import (
 	"sockwire/capture/decode"
 	"sockwire/capture/decode/app"
 	"sockwire/cmd/internal/cli"
+	"sockwire/raw/wire"
 )
 
 // renderer turns packets into what is printed. Each goroutine has its own.
@@ -126,9 +127,9 @@ func colorOf(p *decode.Packet) string {
 		case decode.TypeUDP:
 			return "\x1b[36m"
 		case decode.TypeTCP:
-			if i := p.FindInner(decode.TypeTCP); i >= 0 && p.TCP(i).Flags()&decode.TCPRST != 0 {
+			if i := p.FindInner(decode.TypeTCP); i >= 0 && p.TCP(i).Flags()&wire.RST != 0 {
 				return "\x1b[1;31m"
-			} else if i >= 0 && p.TCP(i).Flags()&(decode.TCPSYN|decode.TCPFIN) != 0 {
+			} else if i >= 0 && p.TCP(i).Flags()&(wire.SYN|wire.FIN) != 0 {
 				return "\x1b[1;32m"
 			}
 			return "\x1b[32m"
