@@ -3,15 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"sockwire/cmd/internal/datagram/datagramtest"
 	"sockwire/raw/impair"
@@ -204,9 +203,11 @@ func TestForgedNeighbours(t *testing.T) {
 	if out, stderr, code := datagramtest.On(t, a, "--requests", "-c", "10", "-q", b.Addr4().String()); code != 0 {
 		t.Fatalf("exit %d: %s%s", code, out, stderr)
 	}
-	if err := a.Do(func() error { return forge(b.Addr4(), 3000) }); err != nil {
-		t.Fatal(err)
+	var nobody []netip.AddrPort
+	for i := range 3000 {
+		nobody = append(nobody, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 77, byte(1 + i>>8), byte(i)}), 40000))
 	}
+	datagramtest.Forge(t, a, netip.AddrPortFrom(b.Addr4(), 7207), []byte("echo this"), nobody...)
 	start := time.Now()
 	out, stderr, code := datagramtest.On(t, a, "--requests", "-c", "100", "-q", "--json", b.Addr4().String())
 	if r := flowRecord(t, out); code != 0 || r.Unique != 100 {
@@ -215,28 +216,6 @@ func TestForgedNeighbours(t *testing.T) {
 	if took := time.Since(start); took > 2*time.Second { // the kernel looks three seconds for a neighbour
 		t.Errorf("others wait for %v", took)
 	}
-}
-
-// forge sends questions to a server from n addresses that nobody has.
-func forge(to netip.Addr, n int) error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW)
-	if err != nil {
-		return os.NewSyscallError("socket", err)
-	}
-	defer unix.Close(fd)
-	payload := "echo this"
-	b := make([]byte, 28+len(payload))
-	b[0], b[8], b[9] = 0x45, 64, unix.IPPROTO_UDP // the kernel fills in length, identification and checksum
-	copy(b[16:], to.AsSlice())
-	copy(b[20:], []byte{0x9c, 0x40, 7207 >> 8, 7207 & 255, 0, byte(8 + len(payload)), 0, 0}) // no checksum
-	copy(b[28:], payload)
-	for i := range n {
-		copy(b[12:], []byte{10, 77, byte(1 + i>>8), byte(i)})
-		if err := unix.Sendto(fd, b, 0, &unix.SockaddrInet4{Addr: to.As4()}); err != nil {
-			return os.NewSyscallError("sendto", err)
-		}
-	}
-	return nil
 }
 
 // The time of a run ends it where the device is so slow that the send buffer is full for minutes.
@@ -254,4 +233,31 @@ func TestTheTimeEndsARunOnASlowLink(t *testing.T) {
 			t.Errorf("%v: exit %d after %v: %s%s", mode, code, took, out, stderr)
 		}
 	}
+}
+
+// What the help and the README show works as it stands, where there is a server.
+func TestExamples(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	there := netip.MustParsePrefix("192.0.2.7/32")
+	if err := errors.Join(b.AddAddr(b.Ifname(), there), a.AddRoute(netlab.Route{Dst: there, Via: b.Addr4()})); err != nil {
+		t.Fatal(err)
+	}
+	serveOn(t, b, "-q")
+	serveOn(t, b, "-q", ":5001")
+	datagramtest.Examples(t, a, "dgperf", newCommand(new(options)).Examples, "-T 300ms", func(string) {}, func(line, stdout, stderr string, code int) {
+		want := `(?m)^  lost        0 \(0 %\)$`
+		switch {
+		case strings.Contains(line, "dgperf serve"):
+			stdout, want = stderr, `serving on .*:7207`
+		case strings.Contains(line, "--rate 0"):
+			want = `(?m)^  received    [1-9]`
+		case strings.Contains(line, "--mtu"):
+			want = `path MTU 1500`
+		case strings.Contains(line, "iperf2"):
+			want = `reported  0 lost of \d+`
+		}
+		if code != 0 || !regexp.MustCompile(want).MatchString(stdout) {
+			t.Errorf("%s: exit %d, no %q in\n%s%s", line, code, want, stdout, stderr)
+		}
+	})
 }

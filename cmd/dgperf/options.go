@@ -45,6 +45,7 @@ type options struct {
 	echo, noForeign         bool
 
 	serve   bool
+	limited bool // --time was given
 	address datagram.Address
 	config  *dgram.Config
 	load    perf.Load
@@ -76,7 +77,7 @@ func newCommand(o *options) *cli.Command {
 	f := c.Flags
 	o.rate = cli.Rate{Bits: 1e6}
 	f.VarP(rateFlag{&o.rate}, "rate", "r", "send at `RATE` for each flow: 10Mbps of payload, or 50kpps (datagrams); 0 is as fast as possible")
-	cli.DurationVar(f, &o.duration, "time", "T", 10*time.Second, "send for `TIME`")
+	cli.DurationVar(f, &o.duration, "time", "T", 10*time.Second, "send for `TIME`; serve: end after it, if it is given")
 	f.Uint64VarP(&o.count, "count", "c", 0, "send `N` datagrams on each flow, however long it takes")
 	f.StringVarP(&o.size, "size", "s", "1400", "bytes of payload: `N`, a list N,N,…, a sweep N..N/STEP, or imix")
 	c.Values("pattern", "constant", "poisson", "burst=", "isochronous=")
@@ -169,6 +170,7 @@ func (o *options) check(c *cli.Command, args []string) (err error) {
 	if o.config, err = o.socket.Config(); err != nil {
 		return err
 	}
+	o.limited = c.Flags.Changed("time")
 	modes := 0
 	for _, m := range []bool{o.down, o.both, o.requests, o.mtu, o.protocol != "dgperf"} {
 		if m {

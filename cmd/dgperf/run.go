@@ -20,6 +20,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		if err := o.check(c, args); err != nil {
 			return err
 		}
+		if o.limited && (o.serve || o.mtu) {
+			var stop context.CancelFunc
+			ctx, stop = context.WithTimeout(ctx, o.duration)
+			defer stop()
+		}
 		switch {
 		case o.serve:
 			return serve(ctx, env, &o)

@@ -1,7 +1,7 @@
 # fish completion for dgperf
 complete -c dgperf -f -n __fish_is_first_arg -a 'serve' -d 'answer clients; ADDRESS is :7207 unless told'
 complete -c dgperf -l rate -s r -x -d 'send at RATE for each flow: 10Mbps of payload, or 50kpps (datagrams); 0 is as fast as possible'
-complete -c dgperf -l time -s T -x -d 'send for TIME'
+complete -c dgperf -l time -s T -x -d 'send for TIME; serve: end after it, if it is given'
 complete -c dgperf -l count -s c -x -d 'send N datagrams on each flow, however long it takes'
 complete -c dgperf -l size -s s -x -d 'bytes of payload: N, a list N,N,…, a sweep N..N/STEP, or imix'
 complete -c dgperf -l pattern -x -a 'constant poisson burst= isochronous=' -d 'PATTERN: constant, poisson, burst=N (at once) or isochronous=N (frames a second)'

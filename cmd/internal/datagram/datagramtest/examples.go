@@ -26,7 +26,14 @@ func Examples(t *testing.T, h *netlab.Host, name string, help []cli.Example, mor
 	for _, e := range help {
 		lines = append(lines, e.Line)
 	}
+	fenced := false // what a command writes, not what is written to it
 	for line := range strings.Lines(string(readme)) {
+		if strings.HasPrefix(line, "```") {
+			fenced = !fenced
+		}
+		if fenced {
+			continue
+		}
 		if code, ok := strings.CutPrefix(line, "    "); ok {
 			lines = append(lines, strings.TrimSpace(code))
 		}
