@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -83,18 +82,6 @@ func AppendSegmentSize(b []byte, size int) []byte {
 	b, d := appendHeader(b, unix.SOL_UDP, unix.UDP_SEGMENT, 2)
 	ne.PutUint16(d, uint16(size))
 	return b
-}
-
-// AppendTxTime sets when a datagram is to leave, on the clock chosen by SO_TXTIME (SCM_TXTIME).
-func AppendTxTime(b []byte, t time.Duration) []byte {
-	b, d := appendHeader(b, unix.SOL_SOCKET, unix.SCM_TXTIME, 8)
-	ne.PutUint64(d, uint64(t))
-	return b
-}
-
-// AppendMark sets the firewall mark of one datagram (SO_MARK). It needs CAP_NET_ADMIN or CAP_NET_RAW.
-func AppendMark(b []byte, mark uint32) []byte {
-	return appendUint32(b, unix.SOL_SOCKET, unix.SO_MARK, mark)
 }
 
 // AppendTimestamping asks for send timestamps of this datagram only: any of TxSched, TxSoftware, TxHardware.

@@ -513,10 +513,10 @@ func TestAppendParse(t *testing.T) {
 		"tos":      {AppendTOS(nil, 0xb8), func(i *Info) bool { return i.TOS == 0xb8 && i.Has == TOS }},
 		"tclass":   {AppendTrafficClass(nil, 3), func(i *Info) bool { return i.TOS == 3 && i.Has == TOS }},
 		"flow":     {AppendFlowInfo(nil, 0x12345), func(i *Info) bool { return i.FlowInfo == 0x12345 && i.Has == FlowInfo }},
-		"mark":     {AppendMark(nil, 99), func(i *Info) bool { return i.Mark == 99 && i.Has == Mark }},
+		"mark":     {appendUint32(nil, unix.SOL_SOCKET, unix.SO_MARK, 99), func(i *Info) bool { return i.Mark == 99 && i.Has == Mark }},
 		"rights":   {AppendRights(nil, 3, 4), func(i *Info) bool { return len(i.Rights) == 2 && i.Rights[1] == 4 }},
 		"segment":  {AppendSegmentSize(nil, 1400), func(i *Info) bool { return i.Unknown == 1 }},
-		"txtime":   {AppendTxTime(nil, 1), func(i *Info) bool { return i.Unknown == 1 }},
+		"txtime":   {appendUint32(nil, unix.SOL_SOCKET, unix.SCM_TXTIME, 1), func(i *Info) bool { return i.Unknown == 1 }},
 	} {
 		var i Info
 		if i.Parse(tc.oob, 0); !tc.check(&i) || i.Malformed {
