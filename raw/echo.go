@@ -185,6 +185,7 @@ type Report struct {
 	Foreign    uint64 // messages for somebody else that came through the kernel's filter
 	Drops      uint64 // packets lost in the receive buffers
 	Claimed    uint64 // of Drops, those put down as the end of an echo
+	Duplicates uint64 // further answers that were only counted, for the caller was behind by 65,536 ends
 	Damaged    uint64 // packets that the kernel threw away for their checksum, as far as it tells (IPv6 raw sockets)
 	ClockSteps uint64 // echoes whose kernel timestamps were not used because the system's clock was moved
 	// Slipped is by how much the timetable had to move because this process or the table of echoes held it up.

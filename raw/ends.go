@@ -78,12 +78,20 @@ func (f *flight) endDoubt(s *slot) {
 	}
 }
 
+// duplicatesMost is with how many ends not yet taken by the caller duplicates are only counted: a host that sends as many as
+// it can is not to fill the memory of one that cannot print them as fast.
+const duplicatesMost = 1 << 16
+
 // answer takes in an answer to an echo that proves to be one, or a damaged one. e says what came, and how long it took.
 func (f *flight) answer(s *slot, e *Echo, isDamaged bool, now time.Duration) {
 	timeout := f.timeout(s.level)
 	ended := s.state != probe.Pending
 	switch {
 	case answers(s.state) || ended && isDamaged:
+		if len(f.ends) >= duplicatesMost {
+			f.report.Duplicates++
+			return
+		}
 		e.Duplicate, e.Outcome, e.Cause, e.Unproven = true, s.state, probe.NoCause, false
 		f.ends = append(f.ends, *e)
 		return

@@ -294,3 +294,21 @@ func TestFlightFull(t *testing.T) {
 		}
 	})
 }
+
+// TestFlightDuplicates has a host answer one echo more often than the caller takes what came.
+func TestFlightDuplicates(t *testing.T) {
+	s, err := (&Pinger{Count: 1}).withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFlight(s, sendBatchTest, 4)
+	slot, n := f.first(flightTarget, moment{})
+	const answers = 200_000
+	for range answers {
+		e := f.echo(n, slot)
+		f.answer(slot, &e, false, time.Millisecond)
+	}
+	if report := f.takeReport(); len(f.ends) != duplicatesMost || report.Duplicates != answers-duplicatesMost {
+		t.Errorf("%d ends kept, %d duplicates counted", len(f.ends), report.Duplicates)
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -144,7 +145,7 @@ func (o *options) plan(args []string, changed func(string) bool) (*plan, error) 
 	if o.size == 0 {
 		ping.Size = -1
 	}
-	steps := []func(*plan) error{o.check, o.checkHosts, o.planFamily, o.planNumbers, o.planPayload, o.planOptions, o.planMessage, o.planSpeed, o.planMany}
+	steps := []func(*plan) error{o.check, o.checkHosts, o.checkFping, o.planFamily, o.planNumbers, o.planPayload, o.planOptions, o.planMessage, o.planSpeed, o.planMany}
 	for _, step := range steps {
 		if err := step(p); err != nil {
 			return nil, err
@@ -170,13 +171,37 @@ func (o *options) takeRange(args []string) ([]string, error) {
 	return nil, nil
 }
 
+const fpingNumbers = "fping's -b BYTES is -s BYTES, its -H TTL is -t TTL"
+
+// checkFping refuses flags that are ping's and mean nothing for many hosts, where a user of fping means another.
+func (o *options) checkFping(p *plan) error {
+	if !p.many {
+		return nil
+	}
+	for _, f := range []struct {
+		name, here, meant string
+	}{
+		{"audible", "-a, --audible, is for one host", "fping's -a is --alive"},
+		{"preload", "-l, --preload, is for echoes that are repeated", "fping's -l is --loop; else add -c N"},
+	} {
+		repeated := o.loop || o.count > 1
+		if p.changed(f.name) && !(f.name == "preload" && repeated) {
+			return cli.WithHint(errors.New(f.here), "%s", f.meant)
+		}
+	}
+	return nil
+}
+
 // checkHosts refuses what is surely meant to be a range of hosts, or a file of them.
 func (o *options) checkHosts(p *plan) error {
 	for _, arg := range p.args {
 		base, bits, slash := strings.Cut(arg, "/")
 		n, err := strconv.Atoi(bits)
 		_, rangeErr := parseRange(arg)
-		switch {
+		switch number, notNumber := strconv.ParseUint(arg, 10, 24); {
+		case notNumber == nil && number > 0:
+			// inet_aton would read it as an address of network 0, where nobody is but, at 0 itself, this host.
+			return cli.WithHint(fmt.Errorf("%d is a number, not a host", number), "which flag is it for? "+fpingNumbers)
 		case slash && err == nil && n >= 0 && n <= 128 && base != "":
 			return cli.WithHint(fmt.Errorf("%s is a network, not a host", arg), "rawping --generate %s pings all of it", arg)
 		case rangeErr == nil && strings.Contains(arg, "-"):
@@ -197,7 +222,7 @@ func (o *options) check(p *plan) error {
 	case o.size < 0 || o.size > 65507:
 		return cli.Usagef("--size is 0 to 65507, not %d: an IPv4 packet holds 65535 bytes", o.size)
 	case p.changed("ttl") && (o.ttl < 1 || o.ttl > 255):
-		return cli.Usagef("--ttl is 1 to 255, not %d", o.ttl)
+		return cli.WithHint(fmt.Errorf("--ttl is 1 to 255, not %d", o.ttl), "fping's -t MILLISECONDS is -W TIME, such as -W %dms", max(o.ttl, 1))
 	case p.changed("preload") && (o.preload < 1 || o.preload > 65536):
 		return cli.Usagef("--preload is 1 to 65536, not %d", o.preload)
 	case p.changed("send-buffer") && (o.sendBuffer < 1 || o.sendBuffer > 1<<31-1), o.readBuffer > 1<<31-1:

@@ -233,6 +233,7 @@ func (s *session) hostAccount(e *raw.Echo) *account {
 // finish prints what comes after the last echo.
 func (s *session) finish(ctx context.Context) {
 	report := s.run.Report()
+	s.all.tally.Duplicates += report.Duplicates
 	for _, w := range report.Warnings {
 		s.env.Warnf("%s", w)
 	}
