@@ -292,7 +292,7 @@ func asksICMP(h *Header, k *key) bool {
 	case 42:
 		k.y &^= 0xff // the reply has its state where the request has a flag
 	case 10:
-		k.a, k.b, k.y = netip.Addr{}, netip.Addr{}, 0
+		k.a, k.b, k.y = keyAddr{}, keyAddr{}, 0
 	}
 	return known
 }
@@ -303,7 +303,7 @@ func answersICMP(h *Header, k *key) bool {
 	case 43:
 		k.y &^= 0xff
 	case 9:
-		k.a, k.b, k.y = netip.Addr{}, netip.Addr{}, 0
+		k.a, k.b, k.y = keyAddr{}, keyAddr{}, 0
 	}
 	return true
 }
@@ -323,7 +323,7 @@ func asksICMPv6(h *Header, k *key) bool {
 	k.x, k.y = uint32(answer), h.Word
 	switch h.Type {
 	case wire.ICMPv6NeighborSolicit:
-		*k = key{use: useReply, protocol: h.Protocol, a: h.Target, x: uint32(answer)}
+		*k = key{use: useReply, protocol: h.Protocol, a: addrKey(h.Target), x: uint32(answer)}
 	case wire.ICMPv6RouterSolicit:
 		*k = key{use: useReply, protocol: h.Protocol, x: uint32(answer)}
 	}
@@ -334,7 +334,7 @@ func answersICMPv6(h *Header, k *key) bool {
 	k.x, k.y = uint32(h.Type), h.Word
 	switch h.Type {
 	case wire.ICMPv6NeighborAdvert:
-		*k = key{use: useReply, protocol: h.Protocol, a: h.Target, x: uint32(h.Type)}
+		*k = key{use: useReply, protocol: h.Protocol, a: addrKey(h.Target), x: uint32(h.Type)}
 	case wire.ICMPv6RouterAdvert:
 		*k = key{use: useReply, protocol: h.Protocol, x: uint32(h.Type)}
 	}
@@ -347,12 +347,12 @@ func quotedICMP(h *Header) (x, y uint32) { return h.Word, uint32(h.Type) }
 
 // asksARP: a gratuitous request asks for nobody but its sender.
 func asksARP(h *Header, k *key) bool {
-	*k = key{use: useReply, protocol: protocolARP, a: h.Dst}
+	*k = key{use: useReply, protocol: protocolARP, a: addrKey(h.Dst)}
 	return h.Type == wire.ARPRequest && h.Src != h.Dst
 }
 
 func answersARP(h *Header, k *key) bool {
-	*k = key{use: useReply, protocol: protocolARP, a: h.Src}
+	*k = key{use: useReply, protocol: protocolARP, a: addrKey(h.Src)}
 	return h.Type == wire.ARPReply
 }
 

@@ -8,12 +8,23 @@ import (
 	"sockwire/raw/packet"
 )
 
-// key is what an exchange is known by.
+// key is what an exchange is known by. It has no pointers, nor has what it leads to: a million probes are nothing to the
+// garbage collector.
 type key struct {
 	use      uint8 // of the key: what the fields mean
 	protocol uint8
-	a, b     netip.Addr
+	a, b     keyAddr
 	x, y     uint32
+}
+
+// keyAddr is an address in a key, zeros for any.
+type keyAddr [16]byte
+
+func addrKey(a netip.Addr) keyAddr {
+	if !a.IsValid() {
+		return keyAddr{}
+	}
+	return a.As16()
 }
 
 const (
@@ -26,20 +37,20 @@ const (
 // replyKey returns what a direct answer to the packet is known by. Packets to a group or broadcast address are
 // answered from any address.
 func (h *Header) replyKey(anyone bool) (k key, ok bool) {
-	k = key{use: useReply, protocol: h.Protocol, a: h.Final, b: h.Src}
+	k = key{use: useReply, protocol: h.Protocol, a: addrKey(h.Final), b: addrKey(h.Src)}
 	ok = kindOf(h.Protocol).asks(h, &k)
 	if anyone {
-		k.a = netip.Addr{}
+		k.a = keyAddr{}
 	}
 	return k, ok
 }
 
 // answerKeys returns what a packet could be filed under as a direct answer.
 func (h *Header) answerKeys() (keys [2]key, ok bool) {
-	k := key{use: useReply, protocol: h.Protocol, a: h.Src, b: h.Dst}
+	k := key{use: useReply, protocol: h.Protocol, a: addrKey(h.Src), b: addrKey(h.Dst)}
 	ok = kindOf(h.Protocol).answers(h, &k)
 	anyone := k
-	anyone.a = netip.Addr{}
+	anyone.a = keyAddr{}
 	return [2]key{k, anyone}, ok
 }
 
@@ -47,9 +58,10 @@ func (h *Header) answerKeys() (keys [2]key, ok bool) {
 // an address translator on the way.
 func (h *Header) quoteKeys() [3]key {
 	x, y := kindOf(h.Protocol).quoted(h)
-	whole := key{useQuote, h.Protocol, h.Src, h.Dst, x, y}
-	byDst := key{useQuoteByDst, h.Protocol, netip.Addr{}, h.Dst, uint32(h.DstPort), uint32(h.ID)}
-	bySrc := key{useQuoteBySrc, h.Protocol, h.Src, netip.Addr{}, uint32(h.SrcPort), uint32(h.ID)}
+	src, dst := addrKey(h.Src), addrKey(h.Dst)
+	whole := key{useQuote, h.Protocol, src, dst, x, y}
+	byDst := key{useQuoteByDst, h.Protocol, keyAddr{}, dst, uint32(h.DstPort), uint32(h.ID)}
+	bySrc := key{useQuoteBySrc, h.Protocol, src, keyAddr{}, uint32(h.SrcPort), uint32(h.ID)}
 	return [3]key{whole, byDst, bySrc}
 }
 
@@ -95,7 +107,9 @@ type Matcher struct {
 	// first of them that left no longer ago than this. 0 is no limit.
 	Patience time.Duration
 
-	index map[key]*bucket
+	index map[key]int32 // into lists
+	lists []list
+	nodes []node // of all lists
 	found match
 	room  [levels]Header // of the packet looked at
 	taken int            // probes that were not sent after all
@@ -110,18 +124,21 @@ type match struct {
 	early bool  // it answers a probe of which it is not known that it has left
 }
 
-// entry is a probe, and which of its headers a key was made of.
-type entry struct {
-	probe int32
-	level uint8
+// list is the probes of one key, in the order in which they were sent, by places in Matcher.nodes; none is -1.
+type list struct {
+	first, last int32
+	departed    int32 // those before were seen leaving
+	past        int32 // those before have an answer, or are not waited for
 }
 
-// bucket is the probes of one key, in the order in which they were sent.
-type bucket struct {
-	probes   []entry
-	departed int // those before were seen leaving
-	past     int // those before have an answer, or are not waited for
+// node is a probe in a list, and which of its headers the key was made of.
+type node struct {
+	probe      int32
+	prev, next int32
+	level      uint8
 }
+
+const none = -1
 
 // Sent adds a probe: packet number n, given without its link header, handed over at the time. anyone says that its
 // answer may come from any address, as it does for groups and broadcasts. It returns the probe's place in Probes; -1
@@ -142,12 +159,11 @@ func (m *Matcher) add(n uint64, headers []Header, anyone bool, at time.Time) int
 	for k := range headers {
 		h := &headers[k]
 		h.Transport = nil
-		e := entry{int32(i), uint8(k)}
 		if key, ok := h.replyKey(anyone); ok && (k == len(headers)-1 || !h.tunnels()) {
-			m.file(key, e)
+			m.file(key, i, k)
 		}
 		for _, key := range h.quoteKeys() {
-			m.file(key, e)
+			m.file(key, i, k)
 		}
 	}
 	probe := Probe{Number: n, Sent: at, Header: headers[0]}
@@ -167,16 +183,38 @@ func (m *Matcher) take(i int) {
 // tunnels reports whether the packet's protocol does nothing but carry packets.
 func (h *Header) tunnels() bool { return kindOf(h.Protocol) == anyKind }
 
-func (m *Matcher) file(k key, e entry) {
-	if m.index == nil {
-		m.index = map[key]*bucket{}
+// file puts a probe behind those of a key.
+func (m *Matcher) file(k key, probe, level int) {
+	at := int32(len(m.nodes))
+	n := node{probe: int32(probe), level: uint8(level), prev: none, next: none}
+	i, known := m.index[k]
+	if !known {
+		if m.index == nil {
+			m.index = map[key]int32{}
+		}
+		m.index[k] = int32(len(m.lists))
+		m.lists = append(m.lists, list{at, at, at, at})
+		m.nodes = append(m.nodes, n)
+		return
 	}
-	b := m.index[k]
-	if b == nil {
-		b = new(bucket)
-		m.index[k] = b
+	l := &m.lists[i]
+	n.prev = l.last
+	m.nodes[l.last].next = at
+	l.last = at
+	for _, place := range [...]*int32{&l.departed, &l.past} {
+		if *place == none {
+			*place = at
+		}
 	}
-	b.probes = append(b.probes, e)
+	m.nodes = append(m.nodes, n)
+}
+
+// listOf returns the probes of a key, nil for none.
+func (m *Matcher) listOf(k key) *list {
+	if i, ok := m.index[k]; ok {
+		return &m.lists[i]
+	}
+	return nil
 }
 
 // Match says which probe a packet, given without its link header, has to do with and how; ok is false for none. An answer
@@ -240,7 +278,7 @@ func (m *Matcher) answered(h *Header, at time.Time) (match, bool) {
 	}
 	fits := kindOf(h.Protocol).fits
 	for _, k := range keys {
-		if found, ok := m.choose(m.index[k], at, func(sent *Header) bool { return fits == nil || fits(sent, h) }); ok {
+		if found, ok := m.choose(m.listOf(k), at, func(sent *Header) bool { return fits == nil || fits(sent, h) }); ok {
 			found.role = Reply
 			return found, true
 		}
@@ -263,69 +301,70 @@ func (m *Matcher) quotedBy(quoted *Header, at time.Time) (match, bool) {
 	keys := quoted.quoteKeys()
 	sameID := func(sent *Header) bool { return sent.ID == quoted.ID }
 	for _, k := range keys {
-		if found, ok := m.choose(m.index[k], at, sameID); ok {
+		if found, ok := m.choose(m.listOf(k), at, sameID); ok {
 			found.role = ICMPError
 			return found, true
 		}
 	}
-	found, ok := m.choose(m.index[keys[0]], at, func(*Header) bool { return true }) // the id was changed
+	found, ok := m.choose(m.listOf(keys[0]), at, func(*Header) bool { return true }) // the id was changed
 	found.role = ICMPError
 	return found, ok
 }
 
 // departure finds the probe that is seen leaving, the first with its key that has not been.
 func (m *Matcher) departure(h *Header, at time.Time) (match, bool) {
-	b := m.index[h.quoteKeys()[0]]
-	if b == nil {
+	l := m.listOf(h.quoteKeys()[0])
+	if l == nil {
 		return match{}, false
 	}
-	for _, e := range b.probes[b.departed:] {
-		if p := &m.Probes[e.probe]; !p.stamped && !p.gone && e.level == 0 && p.Header.ID == h.ID {
+	for i := l.departed; i != none; i = m.nodes[i].next {
+		n := m.nodes[i]
+		if p := &m.Probes[n.probe]; !p.stamped && !p.gone && n.level == 0 && p.Header.ID == h.ID {
 			p.stamped, p.left, p.Sent = true, true, at
-			for b.departed < len(b.probes) && m.Probes[b.probes[b.departed].probe].stamped {
-				b.departed++
+			for l.departed != none && m.Probes[m.nodes[l.departed].probe].stamped {
+				l.departed = m.nodes[l.departed].next
 			}
-			return match{probe: int(e.probe), role: Departure}, true
+			return match{probe: int(n.probe), role: Departure}, true
 		}
 	}
 	return match{}, false
 }
 
-// looked is how many probes around the one chosen are looked at for another that may have been meant.
+// looked is how many probes on either side of the one chosen are looked at for another that may have been meant.
 const looked = 1024
 
-// choose returns the first probe of a bucket that left before at, fits, has no answer and is still waited for; if there is
+// choose returns the first probe of a list that left before at, fits, has no answer and is still waited for; if there is
 // none, the first that is about to leave; or else the last that fits.
-func (m *Matcher) choose(b *bucket, at time.Time, fits func(*Header) bool) (match, bool) {
-	if b == nil {
+func (m *Matcher) choose(l *list, at time.Time, fits func(*Header) bool) (match, bool) {
+	if l == nil {
 		return match{}, false
 	}
-	for b.past < len(b.probes) && m.over(&m.Probes[b.probes[b.past].probe], at) {
-		b.past++
+	for l.past != none && m.over(&m.Probes[m.nodes[l.past].probe], at) {
+		l.past = m.nodes[l.past].next
 	}
-	alone := len(b.probes) == 1
-	early := -1
-	for k := b.past; k < len(b.probes); k++ {
-		e := b.probes[k]
-		p := &m.Probes[e.probe]
+	alone := l.first == l.last
+	early := int32(none)
+	for i := l.past; i != none; i = m.nodes[i].next {
+		n := m.nodes[i]
+		p := &m.Probes[n.probe]
 		switch {
-		case p.gone || p.Replies+p.Errors > 0 || m.stale(p, at) || !fits(p.at(e.level)):
+		case m.over(p, at) || !fits(p.at(n.level)):
 		case !p.left:
-			if early < 0 {
-				early = k
+			if early == none {
+				early = i
 			}
 		case alone || !p.Sent.After(at):
-			return match{probe: int(e.probe), level: e.level, alike: m.another(b, k, at, fits)}, true
+			return match{probe: int(n.probe), level: n.level, alike: m.another(i, at, fits)}, true
 		}
 	}
-	if early >= 0 {
-		e := b.probes[early]
-		return match{probe: int(e.probe), level: e.level, early: true}, true
+	if early != none {
+		n := m.nodes[early]
+		return match{probe: int(n.probe), level: n.level, early: true}, true
 	}
-	for k := len(b.probes) - 1; k >= 0; k-- {
-		e := b.probes[k]
-		if p := &m.Probes[e.probe]; p.left && fits(p.at(e.level)) && (alone || !p.Sent.After(at)) {
-			return match{probe: int(e.probe), level: e.level, alike: m.another(b, k, at, fits)}, true
+	for i := l.last; i != none; i = m.nodes[i].prev {
+		n := m.nodes[i]
+		if p := &m.Probes[n.probe]; p.left && fits(p.at(n.level)) && (alone || !p.Sent.After(at)) {
+			return match{probe: int(n.probe), level: n.level, alike: m.another(i, at, fits)}, true
 		}
 	}
 	return match{}, false
@@ -341,12 +380,22 @@ func (m *Matcher) stale(p *Probe, at time.Time) bool {
 	return m.Patience > 0 && p.left && at.Sub(p.Sent) > m.Patience
 }
 
-// another reports whether an answer that is taken to be that of the probe at k could be another's.
-func (m *Matcher) another(b *bucket, k int, at time.Time, fits func(*Header) bool) bool {
-	for i := max(0, k-looked); i < min(len(b.probes), k+looked); i++ {
-		e := b.probes[i]
-		p := &m.Probes[e.probe]
-		if i != k && p.left && !p.Sent.After(at) && p.Number != m.Probes[b.probes[k].probe].Number && fits(p.at(e.level)) {
+// another reports whether an answer that is taken to be that of the probe at a node could be another's.
+func (m *Matcher) another(at int32, when time.Time, fits func(*Header) bool) bool {
+	number := m.Probes[m.nodes[at].probe].Number
+	could := func(n node) bool {
+		p := &m.Probes[n.probe]
+		return p.left && !p.Sent.After(when) && p.Number != number && fits(p.at(n.level))
+	}
+	steps := 0
+	for i := m.nodes[at].prev; i != none && steps < looked; i = m.nodes[i].prev {
+		if steps++; could(m.nodes[i]) {
+			return true
+		}
+	}
+	steps = 0
+	for i := m.nodes[at].next; i != none && steps < looked; i = m.nodes[i].next {
+		if steps++; could(m.nodes[i]) {
 			return true
 		}
 	}
