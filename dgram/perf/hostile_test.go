@@ -372,3 +372,49 @@ func TestReportsFit(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+// A start that comes once more after the session has ended begins none, and a client that comes again from the same port, without
+// having said goodbye, gets a session of its own.
+func TestSessionsBeginOnce(t *testing.T) {
+	s, _ := server(t, nil)
+	cfg := &Config{Network: "udp4", Target: s.Addr().String(), Up: &Load{Count: 1}}
+	first, err := newFlow(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := first.conn.LocalAddr().String()
+	first.conn.Close() // without a word
+	cfg.Socket = &dgram.Config{Local: port}
+	again, err := newFlow(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.session == first.session || again.roundTrip > 3*time.Second { // well before the first falls silent
+		t.Errorf("sessions %d and %d, after %v", first.session, again.session, again.roundTrip)
+	}
+	nonce := again.nonce
+	again.close()
+	for end := time.Now().Add(10 * time.Second); s.Stats().Active > 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	}
+	c, err := dgram.Dial(t.Context(), "udp4", s.Addr().String(), &dgram.Config{Local: port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	f := &flow{cfg: cfg, conn: c}
+	hello, _ := control(header{kind: kindHello, seq: nonce}, Params{}, controlSize)
+	var ck cookie
+	if _, err := f.ask(t.Context(), hello, nonce, kindCookie, &ck); err != nil {
+		t.Fatal(err)
+	}
+	double, _ := control(header{kind: kindStart, seq: nonce}, start{Cookie: ck.Cookie}, controlSize)
+	if err := c.Send(double, dgram.Addr{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.ask(t.Context(), hello, nonce, kindCookie, &ck); err != nil { // what came before it was looked at
+		t.Fatal(err)
+	}
+	if st := s.Stats(); st.Sessions != 2 || st.Active != 0 {
+		t.Errorf("%+v", st)
+	}
+}

@@ -43,6 +43,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[dgram.Addr]*session
+	ended    map[dgram.Addr]uint64 // the nonces of the last sessions that have ended
 	wg       sync.WaitGroup
 	foreign  foreign
 	stats    ServerStats
@@ -146,13 +147,11 @@ func (s *Server) handle(ctx context.Context, d *dgram.Datagram) {
 	}
 	var answer []byte
 	var err error
-	address := d.From.String()
 	switch h.kind {
 	case kindHello:
-		answer, err = control(header{kind: kindCookie, seq: h.seq}, cookie{makeCookie(s.secret[:], address, now.Unix()/60)}, 0)
+		answer, err = s.cookie(d, h.seq, now)
 	case kindStart:
-		var st start
-		if err = body(d.Payload, &st); err == nil && checkCookie(s.secret[:], address, st.Cookie, now) {
+		if st, ok := s.proven(d, now); ok {
 			answer, err = s.begin(ctx, d, h.seq, st.Params)
 		}
 	}
@@ -163,6 +162,16 @@ func (s *Server) handle(ctx context.Context, d *dgram.Datagram) {
 	if err := s.conn.Reply(d, answer); err != nil {
 		s.unsent(err)
 	}
+}
+
+// cookie answers a hello: with it, who receives at the address can show that he does. Nothing is kept.
+func (s *Server) cookie(d *dgram.Datagram, nonce uint64, now time.Time) ([]byte, error) {
+	return control(header{kind: kindCookie, seq: nonce}, cookie{makeCookie(s.secret[:], d.From.String(), now.Unix()/60)}, 0)
+}
+
+// proven reads a start, and tells whether it has the cookie.
+func (s *Server) proven(d *dgram.Datagram, now time.Time) (st start, ok bool) {
+	return st, body(d.Payload, &st) == nil && checkCookie(s.secret[:], d.From.String(), st.Cookie, now)
 }
 
 // unsent counts an answer that did not leave.
@@ -190,8 +199,10 @@ func (s *Server) ignored() {
 func (s *Server) begin(ctx context.Context, d *dgram.Datagram, nonce uint64, p Params) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old := s.sessions[d.From]; old != nil {
+	if old := s.sessions[d.From]; old != nil && old.nonce == nonce {
 		return old.accepted(nonce)
+	} else if old != nil || s.ended[d.From] == nonce {
+		return nil, nil // that one is about to end, or this is a late double of what began one that has ended
 	}
 	reason := s.cfg.refuses(&p)
 	if reason == "" {
@@ -214,7 +225,7 @@ func (s *Server) begin(ctx context.Context, d *dgram.Datagram, nonce uint64, p P
 	}
 	var id [8]byte
 	rand.Read(id[:])
-	n := &session{server: s, conn: c, peer: d.From, id: binary.BigEndian.Uint64(id[:]), params: p}
+	n := &session{server: s, conn: c, peer: d.From, id: binary.BigEndian.Uint64(id[:]), nonce: nonce, params: p}
 	n.account = newAccount(c, n.id, &p, true, s.damaged)
 	n.lastHeard.Store(time.Now().UnixNano())
 	ctx, n.cancel = context.WithTimeout(ctx, s.cfg.MaxDuration)
@@ -309,12 +320,19 @@ func (s *Server) dial(ctx context.Context, d *dgram.Datagram, p *Params) (*dgram
 	return dgram.Dial(ctx, "udp", d.From.IP.String(), &cfg)
 }
 
+// maxEnded is how many sessions that have ended are remembered, by the nonce that began each.
+const maxEnded = 1024
+
 func (s *Server) remove(n *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sessions[n.peer] == n {
 		delete(s.sessions, n.peer)
 	}
+	if s.ended == nil || len(s.ended) >= maxEnded {
+		s.ended = map[dgram.Addr]uint64{}
+	}
+	s.ended[n.peer] = n.nonce
 }
 
 // session is one flow of a client at the server, with a socket of its own.
@@ -323,6 +341,7 @@ type session struct {
 	conn    *dgram.Conn
 	peer    dgram.Addr
 	id      uint64
+	nonce   uint64 // of the handshake
 	params  Params
 	account *account
 
@@ -422,6 +441,9 @@ func (n *session) handle(ctx context.Context, d *dgram.Datagram) bool {
 		n.account.corrupt(d)
 		return true
 	}
+	if h.kind == kindHello || h.kind == kindStart {
+		return n.handshake(d, &h)
+	}
 	n.heard = time.Now()
 	n.got += len(d.Payload)
 	switch h.kind {
@@ -444,16 +466,31 @@ func (n *session) handle(ctx context.Context, d *dgram.Datagram) bool {
 		n.report(d, &h, n.account.quiet(d.Time))
 	case kindProbe:
 		n.control(d, header{kind: kindProbed, session: n.id, seq: h.seq, due: int64(len(d.Payload))}, nil)
-	case kindStart:
-		// The answer to an earlier one was lost.
-		if answer, err := n.accepted(h.seq); err == nil && len(answer) <= len(d.Payload) {
-			_ = n.conn.Send(answer, dgram.Addr{})
-		}
 	case kindBye:
 		return false
 	}
 	if n.params.Reverse != nil && n.reverse == nil && (h.kind == kindMark || h.kind == kindData) {
 		n.startReverse(ctx)
+	}
+	return true
+}
+
+// handshake answers once more what began the session. A client that begins another from the same port, because the session before
+// was not said goodbye to, ends this one when it has shown that the address is its own; false then.
+func (n *session) handshake(d *dgram.Datagram, h *header) bool {
+	var answer []byte
+	var err error
+	switch now := time.Now(); {
+	case h.kind == kindHello:
+		answer, err = n.server.cookie(d, h.seq, now)
+	case h.seq == n.nonce:
+		answer, err = n.accepted(h.seq)
+	default:
+		_, ok := n.server.proven(d, now)
+		return !ok
+	}
+	if err == nil && len(answer) <= len(d.Payload) {
+		_ = n.conn.Send(answer, dgram.Addr{})
 	}
 	return true
 }
