@@ -80,7 +80,7 @@ func newCommand(o *options) *cli.Command {
 	f.VarP(&o.print, "print", "p", "print as `FORMAT`: text, hex, raw, json or none")
 	f.BoolVar(&o.json, "json", false, "JSON Lines: datagrams and a summary")
 	f.BoolVarP(&o.brief, "payload", "P", false, "with text and hex: the payload only, not where it came from")
-	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "do not say where it listens, and no summary")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "say how the sockets are set up, and errors of the network as they come")
 	f.StringArrayVarP(&o.joins, "join", "j", nil, "join the multicast `GROUP`: [SOURCE@]GROUP[%IFACE]; may be repeated")
 	f.BoolVar(&o.reuse, "reuse", false, "share the address with other sockets that ask for the same")

@@ -113,10 +113,11 @@ func (r *receiver) open(ctx context.Context) error {
 			return err
 		}
 		r.conns = append(r.conns, c)
-		if r.o.verbose {
+		switch {
+		case r.o.verbose:
 			r.env.Warnf("listening on %v, receive buffer granted: %d bytes", c.LocalAddr(), c.ReadBuffer())
-		} else if port := c.LocalAddr(); a.Text == "" || len(a.Text) > 1 && a.Text[len(a.Text)-2:] == ":0" {
-			r.env.Warnf("listening on %v", port)
+		case !r.o.quiet:
+			r.env.Warnf("listening on %v", c.LocalAddr())
 		}
 	}
 	if r.o.save != "" {
