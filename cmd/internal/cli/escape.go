@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/binary"
 	"strconv"
 	"strings"
 	"unicode"
@@ -46,6 +47,12 @@ const brailleBlank = 0x2800 // looks like a space and is a symbol
 // back, or in ASCII all that is not. Only strings can hold such characters.
 func escapeJSON(b []byte, ascii bool) []byte {
 	at := 0
+	const high = 0x8080808080808080 // of each byte; adding 1 sets it for DEL
+	for ; at+8 <= len(b); at += 8 {
+		if w := binary.LittleEndian.Uint64(b[at:]); (w|(w+0x0101010101010101))&high != 0 {
+			break
+		}
+	}
 	for at < len(b) && b[at] < 0x7f {
 		at++
 	}
