@@ -53,7 +53,7 @@ func send(ctx context.Context, env *cli.Env, o *options) error {
 		err = printAnswers(ctx, env, o, x, received)
 	}
 	stop()
-	if err != nil && x.Report.Sent == 0 {
+	if err != nil && x.Result().Report.Sent == 0 {
 		return o.explain(err)
 	}
 	sum := summarize(x, o)

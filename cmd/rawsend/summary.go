@@ -41,8 +41,9 @@ type summary struct {
 }
 
 func summarize(x *inject.Exchange, o *options) *summary {
-	r := &x.Report
-	s := &summary{Type: "summary", Sent: r.Sent, Bytes: r.Bytes, Failed: r.Failed, Refusals: r.Refusals, Skipped: x.Skipped, Retries: x.Retried,
+	result := x.Result()
+	r := &result.Report
+	s := &summary{Type: "summary", Sent: r.Sent, Bytes: r.Bytes, Failed: r.Failed, Refusals: r.Refusals, Skipped: result.Skipped, Retries: result.Retried,
 		Elapsed: int64(r.Last.Sub(r.First)), Rate: r.Rate(), GapMedian: int64(r.Gap(50)), Gap99: int64(r.Gap(99)), GapLargest: int64(r.Gap(100)),
 		Engine: x.Plan.Sender().String(), Seed: o.seed}
 	if r.Failure != nil {
@@ -76,7 +77,8 @@ type refusedRecord struct {
 func (s *summary) print(env *cli.Env, o *options, x *inject.Exchange, waited bool) error {
 	s.listRefused(env, o, x)
 	if s.Waited = waited; waited {
-		s.Replies, s.Errors, s.Extra, s.Alike, s.Verdicts = x.Replies, x.Errors, x.Extra, x.Alike, x.Verdicts()
+		r := x.Result()
+		s.Replies, s.Errors, s.Extra, s.Alike, s.Verdicts = r.Replies, r.Errors, r.Extra, r.Alike, x.Verdicts()
 		s.listUnanswered(env, o, x)
 	}
 	if o.json {
@@ -97,15 +99,16 @@ func (s *summary) print(env *cli.Env, o *options, x *inject.Exchange, waited boo
 
 // listRefused names what the kernel would not take.
 func (s *summary) listRefused(env *cli.Env, o *options, x *inject.Exchange) {
-	for i := range x.Report.Failures {
-		f := &x.Report.Failures[i]
+	report := x.Result().Report
+	for i := range report.Failures {
+		f := &report.Failures[i]
 		if o.json {
 			env.Stdout.JSON(refusedRecord{"refused", f.Number + 1, f.Size, f.MTU, f.Err.Error()})
 		} else {
 			env.Warnf("left out: %v", f)
 		}
 	}
-	if n := uint64(len(x.Report.Failures)); s.Failed > n && !o.json {
+	if n := uint64(len(report.Failures)); s.Failed > n && !o.json {
 		env.Warnf("left out: %d more", s.Failed-n)
 	}
 }

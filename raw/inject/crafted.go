@@ -19,7 +19,7 @@ type crafted struct {
 	numbers []uint64 // to send again; nil for all from 0 on
 	total   uint64
 	given   uint64
-	skipped *uint64
+	skip    func() // told of each packet that is left out
 	cookie  *Cookie
 	most    int    // packets in one batch
 	id      uint16 // of the first packet, where each has its own
@@ -27,7 +27,7 @@ type crafted struct {
 }
 
 // source returns the packets of the plan; of numbers, if there are any, only those.
-func (p *Plan) source(ctx context.Context, numbers []uint64, round int, skipped *uint64) (Source, error) {
+func (p *Plan) source(ctx context.Context, numbers []uint64, round int, skip func()) (Source, error) {
 	if p.Recorded != nil {
 		return p.Recorded, nil
 	}
@@ -37,7 +37,7 @@ func (p *Plan) source(ctx context.Context, numbers []uint64, round int, skipped 
 		}
 	}
 	t := p.Template
-	c := &crafted{p: p, ctx: ctx, numbers: numbers, total: p.Total(), skipped: skipped, most: math.MaxInt}
+	c := &crafted{p: p, ctx: ctx, numbers: numbers, total: p.Total(), skip: skip, most: math.MaxInt}
 	c.id = uint16(t.Seed()) + uint16(round)*0x5555
 	if p.Key != nil {
 		c.cookie = NewCookie(p.Key)
@@ -110,7 +110,7 @@ func (c *crafted) add(b *Batch, number uint64) error {
 	p, t := c.p, c.p.Template
 	layers := t.Layers(number)
 	if p.Allow.checkLayers(t, layers) != nil { // of more packets than were looked at before sending
-		*c.skipped++
+		c.skip()
 		return nil
 	}
 	route, err := p.resolver.Fill(c.ctx, t, layers)
@@ -119,7 +119,7 @@ func (c *crafted) add(b *Batch, number uint64) error {
 	}
 	toSelf := route.Loopback && !p.Route.Loopback && p.frames // of a prefix that this host is in
 	if toSelf || route.Broadcast && !p.Allow.Broadcast {
-		*c.skipped++
+		c.skip()
 		return nil
 	}
 	if route.Ifindex != p.Route.Ifindex && p.frames {

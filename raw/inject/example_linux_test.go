@@ -53,7 +53,7 @@ func ExampleExchange() {
 	for _, sent := range scan.Unanswered() {
 		fmt.Println("no answer from", sent)
 	}
-	fmt.Println(scan.Report.Sent, "sent:", scan.Verdicts()[inject.Closed], "closed")
+	fmt.Println(scan.Result().Report.Sent, "sent:", scan.Verdicts()[inject.Closed], "closed")
 	// 127.0.0.1 port 8000 open
 	// 20 sent: 19 closed
 }

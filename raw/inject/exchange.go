@@ -82,19 +82,10 @@ type Exchange struct {
 	// Progress, if set, gets the packets and bytes sent so far, at most every 50 ms, from another goroutine.
 	Progress func(sent, bytes uint64)
 
-	// Report is what was sent, Retried how many packets were sent again, and Skipped how many were left out because they
-	// would go to this host itself or to many; all set when the run is over.
-	Report  Report
-	Retried uint64
-	Skipped uint64
-	// Untraced counts packets of which no answer can be told.
-	Untraced int
-	// Replies and Errors count first answers and ICMP errors, Extra further ones, and Alike those of all of them of which
-	// nothing but the order tells what they answer.
-	Replies, Errors, Extra, Alike uint64
-
-	cookie *Cookie
-	room   [levels]Header // of the packet that passed
+	receiver Receiver
+	result   Result
+	cookie   *Cookie
+	room     [levels]Header // of the packet that passed
 
 	mu       sync.Mutex
 	handed   sync.Cond // a system call that hands packets over has returned
@@ -106,6 +97,26 @@ type Exchange struct {
 	ports    map[netip.AddrPort]Verdict
 	group    bool // somebody else may always answer too
 	sendErr  error
+}
+
+// Result is what became of an exchange.
+type Result struct {
+	Report   Report // of what was sent, without what was sent again
+	Retried  uint64 // packets sent again
+	Skipped  uint64 // left out because they would go to this host itself or to many
+	Untraced int    // packets of which no answer can be told
+	Replies  uint64 // first answers that are direct
+	Errors   uint64 // first answers that are ICMP errors
+	Extra    uint64 // further answers
+	Alike    uint64 // answers of all kinds of which nothing but the order tells what they answer
+}
+
+// Result returns what became of the exchange when it is over, and what has so far while it lasts. The report is there once
+// everything has been sent.
+func (x *Exchange) Result() Result {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.result
 }
 
 // MaxTracked bounds how many packets are remembered for their answers; a plan of more, or of no end, needs a Key to listen.
@@ -122,7 +133,7 @@ func (x *Exchange) Send(ctx context.Context) error {
 		defer x.Plan.Close()
 	}
 	report, err := x.transmit(ctx, nil, 0)
-	x.Report = report
+	x.result.Report = report
 	return err
 }
 
@@ -137,7 +148,7 @@ func (x *Exchange) open(ctx context.Context) (closing bool, err error) {
 // transmit sends the packets of the plan, or those with the numbers.
 func (x *Exchange) transmit(ctx context.Context, numbers []uint64, round int) (Report, error) {
 	p := x.Plan
-	source, err := p.source(ctx, numbers, round, &x.Skipped)
+	source, err := p.source(ctx, numbers, round, x.skip)
 	if err != nil {
 		return Report{}, err
 	}
@@ -151,6 +162,13 @@ func (x *Exchange) transmit(ctx context.Context, numbers []uint64, round int) (R
 	t.departs = x
 	defer x.forget() // of what an error kept from being handed over
 	return t.Transmit(ctx)
+}
+
+// skip counts a packet that is left out.
+func (x *Exchange) skip() {
+	x.mu.Lock()
+	x.result.Skipped++
+	x.mu.Unlock()
 }
 
 // forget takes back what was to be handed over and was not.
@@ -193,13 +211,13 @@ func (x *Exchange) answers(ctx context.Context, yield func(Answer, error) bool) 
 	if err := x.prepare(); err != nil {
 		return err
 	}
-	if x.Receiver == nil {
+	if x.receiver = x.Receiver; x.receiver == nil {
 		receiver, err := OpenReceiver(x.Plan.Route.Interface)
 		if err != nil {
 			return err
 		}
 		defer receiver.Close()
-		x.Receiver = receiver
+		x.receiver = receiver
 	}
 	var sender sync.WaitGroup
 	sender.Go(func() { x.send(ctx) })
@@ -243,7 +261,7 @@ func (x *Exchange) prepare() error {
 func (x *Exchange) send(ctx context.Context) {
 	report, err := x.transmit(ctx, nil, 0)
 	x.mu.Lock()
-	x.Report, x.sendErr = report, err
+	x.result.Report, x.sendErr = report, err
 	x.mu.Unlock()
 	for round := 1; err == nil; round++ {
 		if !x.await(ctx) || round > x.Retries {
@@ -252,7 +270,7 @@ func (x *Exchange) send(ctx context.Context) {
 		var again Report
 		again, err = x.transmit(ctx, x.unanswered(), round)
 		x.mu.Lock()
-		x.Retried += again.Sent
+		x.result.Retried += again.Sent
 		x.sendErr = err
 		x.mu.Unlock()
 	}
@@ -295,7 +313,7 @@ func (x *Exchange) complete() bool {
 	if x.numbers == nil {
 		sent = x.tracked()
 	}
-	return !x.group && x.Untraced == 0 && x.cookie == nil && len(x.answered) >= sent
+	return !x.group && x.result.Untraced == 0 && x.cookie == nil && len(x.answered) >= sent
 }
 
 // tracked returns how many probes were sent and not taken back.
@@ -305,7 +323,7 @@ func (x *Exchange) tracked() int { return len(x.matcher.Probes) - x.matcher.take
 func (x *Exchange) wake() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.Receiver.SetReadDeadline(time.Unix(1, 0))
+	x.receiver.SetReadDeadline(time.Unix(1, 0))
 }
 
 // receive yields answers until the sending is over, and then those that have come by then.
@@ -313,7 +331,7 @@ func (x *Exchange) receive(ctx context.Context, yield func(Answer, error) bool) 
 	var r Received
 	stopped := false
 	for {
-		err := x.Receiver.Next(&r)
+		err := x.receiver.Next(&r)
 		switch {
 		case err == nil:
 			if a, ok := x.look(&r); ok && !yield(a, nil) {
@@ -328,11 +346,11 @@ func (x *Exchange) receive(ctx context.Context, yield func(Answer, error) bool) 
 		x.mu.Lock()
 		over := !x.sending || ctx.Err() != nil
 		if !over {
-			x.Receiver.SetReadDeadline(time.Time{}) // what wakes next sets it again
+			x.receiver.SetReadDeadline(time.Time{}) // what wakes next sets it again
 		}
 		x.mu.Unlock()
 		if over {
-			if err := x.Receiver.Stop(); err != nil {
+			if err := x.receiver.Stop(); err != nil {
 				return err
 			}
 			stopped = true
@@ -414,14 +432,14 @@ func (x *Exchange) lookByCookie(a Answer, p []byte) (Answer, bool) {
 func (x *Exchange) tally(a *Answer) {
 	switch {
 	case a.Extra:
-		x.Extra++
+		x.result.Extra++
 	case a.Role == Reply:
-		x.Replies++
+		x.result.Replies++
 	default:
-		x.Errors++
+		x.result.Errors++
 	}
 	if a.Alike {
-		x.Alike++
+		x.result.Alike++
 	}
 	if a.Verdict != "" && len(x.ports) < MaxTracked {
 		if x.ports == nil {
@@ -500,7 +518,7 @@ func (x *Exchange) leaving(packets [][]byte, numbers []uint64, at time.Time) {
 		}
 		x.pending = append(x.pending, place)
 		if last := i+1 == len(packets) || numbers[i+1] != numbers[i]; last && !x.traced(numbers, i) {
-			x.Untraced++
+			x.result.Untraced++
 		}
 		if x.numbers != nil {
 			x.numbers[numbers[i]] = true
@@ -532,7 +550,7 @@ func (x *Exchange) left(n int, refused bool) {
 		if i := x.pending[0]; i >= 0 {
 			x.matcher.take(i)
 		} else {
-			x.Untraced--
+			x.result.Untraced--
 		}
 		x.pending = x.pending[1:]
 	}

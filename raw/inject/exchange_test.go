@@ -148,8 +148,8 @@ func TestAnswersDuringTheCall(t *testing.T) {
 					t.Errorf("seen %t: %+v", seen, answer)
 				}
 			}
-			if fmt.Sprint(numbers) != "[0 1 2]" || x.Replies != 3 || len(x.unanswered()) != 0 {
-				t.Errorf("seen %t: answers to %v, %d replies", seen, numbers, x.Replies)
+			if fmt.Sprint(numbers) != "[0 1 2]" || x.result.Replies != 3 || len(x.unanswered()) != 0 {
+				t.Errorf("seen %t: answers to %v, %d replies", seen, numbers, x.result.Replies)
 			}
 		})
 	}
@@ -169,8 +169,8 @@ func TestRefusedProbeWaitsForNothing(t *testing.T) {
 			}
 			numbers = append(numbers, answer.Number)
 		}
-		if fmt.Sprint(numbers) != "[0 2]" || x.Report.Failed != 1 || x.Report.Failures[0].Number != 1 || len(x.unanswered()) != 0 {
-			t.Errorf("answers to %v, %+v", numbers, x.Report)
+		if fmt.Sprint(numbers) != "[0 2]" || x.result.Report.Failed != 1 || x.result.Report.Failures[0].Number != 1 || len(x.unanswered()) != 0 {
+			t.Errorf("answers to %v, %+v", numbers, x.result.Report)
 		}
 		if time.Since(start) > 100*time.Millisecond {
 			t.Errorf("waited for %v", time.Since(start))
