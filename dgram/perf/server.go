@@ -350,6 +350,7 @@ type session struct {
 	cancel      context.CancelFunc
 	sending     sync.WaitGroup
 	heard       time.Time
+	begun       bool // the client has been heard since the handshake
 	// lastHeard is heard for others, in nanoseconds since 1970, to the last batch.
 	lastHeard atomic.Int64
 
@@ -377,7 +378,11 @@ const (
 
 // idle is how long the client may be silent.
 func (n *session) idle() time.Duration {
-	return min(max(n.params.Silence, sessionIdle), sessionSilence)
+	limit := sessionIdle
+	if !n.begun {
+		limit = sessionStart
+	}
+	return min(max(n.params.Silence, limit), sessionSilence)
 }
 
 func (n *session) accepted(nonce uint64) ([]byte, error) {
@@ -397,9 +402,8 @@ func (n *session) run(ctx context.Context) {
 	b := n.conn.NewBatch(n.server.cfg.ReceiveBatches, 1<<16)
 	n.arena = make([]byte, 0, 1<<16)
 	n.heard = time.Now()
-	idle := max(sessionStart, n.idle())
 	for ctx.Err() == nil {
-		_ = n.conn.SetReadDeadline(n.heard.Add(idle))
+		_ = n.conn.SetReadDeadline(n.heard.Add(n.idle()))
 		if ctx.Err() != nil {
 			return
 		}
@@ -409,12 +413,11 @@ func (n *session) run(ctx context.Context) {
 			if errors.As(err, &told) && !told.Unreachable() {
 				continue
 			}
-			if errors.Is(err, os.ErrDeadlineExceeded) && time.Since(n.heard) < idle && ctx.Err() == nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) && time.Since(n.heard) < n.idle() && ctx.Err() == nil {
 				continue
 			}
 			return // silent, gone, or told to stop
 		}
-		idle = n.idle()
 		n.account.batch(ds, time.Now())
 		for i := range ds {
 			if !n.handle(ctx, &ds[i]) {
@@ -444,7 +447,7 @@ func (n *session) handle(ctx context.Context, d *dgram.Datagram) bool {
 	if h.kind == kindHello || h.kind == kindStart {
 		return n.handshake(d, &h)
 	}
-	n.heard = time.Now()
+	n.heard, n.begun = time.Now(), true
 	n.got += len(d.Payload)
 	switch h.kind {
 	case kindData:
