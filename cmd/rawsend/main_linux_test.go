@@ -70,7 +70,7 @@ func TestAnswersOfEachKind(t *testing.T) {
 	}{
 		{fmt.Sprintf("ip{dst=%s} / icmp / text{hello}", b.Addr4()), "reply", "ICMP echo reply"},
 		{fmt.Sprintf("ip6{dst=%s} / icmp6 / text{hello}", b.Addr6()), "reply", "echo reply"},
-		{fmt.Sprintf("ip{dst=%s} / icmp{type=timestamp, id=7}", b.Addr4()), "reply", "time stamp reply"},
+		{fmt.Sprintf("ip{dst=%s} / icmp{type=timestamp, id=7}", b.Addr4()), "reply", "timestamp reply"},
 		{fmt.Sprintf("ip{dst=%s} / udp{dport=9}", b.Addr4()), "icmp-error", "udp port 9 unreachable"},
 		{fmt.Sprintf("ip6{dst=%s} / udp{dport=9}", b.Addr6()), "icmp-error", "unreachable"},
 		{fmt.Sprintf("ip{dst=%s} / tcp{dport=9}", b.Addr4()), "reply", "Flags [R.]"},

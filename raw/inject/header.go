@@ -40,75 +40,49 @@ func ParseHeader(p []byte) (h Header, ok bool) {
 
 // parse is ParseHeader into a zero header.
 func (h *Header) parse(p []byte) bool {
-	switch {
-	case len(p) >= 20 && p[0]>>4 == 4:
-		size := 4 * int(p[0]&15)
-		if size < 20 || size > len(p) || binary.BigEndian.Uint16(p[6:])&0x1fff != 0 {
-			return false
-		}
-		h.Src, h.Dst = netip.AddrFrom4([4]byte(p[12:])), netip.AddrFrom4([4]byte(p[16:]))
-		h.Final = h.Dst
-		if size > 20 {
-			if at, ok := wire.SourceRoute(p[20:size]); ok {
-				h.Final = netip.AddrFrom4([4]byte(p[20+at:]))
-			}
-		}
-		h.TOS, h.TTL, h.Protocol = p[1], p[8], p[9]
-		h.ID, h.Checksum = binary.BigEndian.Uint16(p[4:]), binary.BigEndian.Uint16(p[10:])
-		end := len(p)
-		if n := int(binary.BigEndian.Uint16(p[2:])); n >= size && n < end {
-			end = n
-		}
-		h.Transport = p[size:end]
-	case len(p) >= 40 && p[0]>>4 == 6:
-		h.Src, h.Dst = netip.AddrFrom16([16]byte(p[8:])), netip.AddrFrom16([16]byte(p[24:]))
-		h.TOS, h.TTL = p[0]<<4|p[1]>>4, p[7]
-		h.Final = h.Dst
-		end := len(p)
-		if n := 40 + int(binary.BigEndian.Uint16(p[4:])); n > 40 && n < end {
-			end = n
-		}
-		if !h.skipExtensions(p[6], p[40:end]) {
-			return false
-		}
-	case len(p) >= 28 && p[0] == 0 && p[1] == 1 && p[4] == 6 && p[5] == 4:
-		h.Protocol, h.Type = protocolARP, p[7]
-		h.Src, h.Dst = netip.AddrFrom4([4]byte(p[14:])), netip.AddrFrom4([4]byte(p[24:]))
-		h.Final = h.Dst
+	if h.parseARP(p) {
 		return true
-	default:
+	}
+	l, ok := wire.Parse(p)
+	if !ok || l.Stop != wire.StopTransport {
 		return false
 	}
+	if l.Version == 4 {
+		ip := wire.IPv4(p)
+		h.Src, h.Dst = ip.Source(), ip.Destination()
+		h.TOS, h.TTL, h.ID, h.Checksum = ip.TOS(), ip.TTL(), ip.ID(), ip.Checksum()
+		h.Final = netip.AddrFrom4([4]byte(p[l.Destination:]))
+	} else {
+		ip := wire.IPv6(p)
+		h.Src, h.Dst = ip.Source(), ip.Destination()
+		h.TOS, h.TTL = ip.TrafficClass(), ip.HopLimit()
+		h.Final = netip.AddrFrom16([16]byte(p[l.Destination:]))
+		if ip.PayloadLength() == 0 {
+			l.End = len(p) // as it was crafted
+		}
+	}
+	h.Protocol, h.Transport = l.Protocol, p[l.Transport:l.End]
 	return kindOf(h.Protocol).read(h, h.Transport)
 }
 
-// skipExtensions walks over IPv6 extension headers to the transport header.
-func (h *Header) skipExtensions(next uint8, p []byte) bool {
-	w := wire.WalkExtensions(next, p)
-	for w.Next() {
-		if w.Header() == wire.ProtoRouting {
-			if at, ok := wire.Extension(w.Bytes()).FinalDestination(); ok {
-				h.Final = netip.AddrFrom16([16]byte(w.Bytes()[at:]))
-			}
-		}
+func (h *Header) parseARP(p []byte) bool {
+	a, ok := wire.ParseARP(p)
+	if !ok || a.HardwareType() != 1 || a.HardwareLength() != 6 || a.ProtocolLength() != 4 {
+		return false
 	}
-	h.Protocol, h.Transport = w.Protocol, p[w.Offset:]
-	return w.Stop == wire.StopTransport
+	h.Protocol, h.Type = protocolARP, uint8(a.Operation())
+	h.Src, h.Dst = netip.AddrFrom4([4]byte(a.SenderProtocol())), netip.AddrFrom4([4]byte(a.TargetProtocol()))
+	h.Final = h.Dst
+	return true
 }
 
 // Quote returns the header of the packet that an ICMP error quotes.
 func (h *Header) Quote() (quoted Header, ok bool) {
-	isError := false
-	switch h.Protocol {
-	case wire.ProtoICMP:
-		isError = h.Type == 3 || h.Type == 4 || h.Type == 5 || h.Type == 11 || h.Type == 12
-	case wire.ProtoICMPv6:
-		isError = h.Type < 128
-	}
-	if !isError || len(h.Transport) < 8 {
+	six := h.Protocol == wire.ProtoICMPv6
+	if !six && h.Protocol != wire.ProtoICMP || !wire.IsICMPError(six, h.Type) || len(h.Transport) < wire.ICMPQuoteAt {
 		return quoted, false
 	}
-	return ParseHeader(h.Transport[8:])
+	return ParseHeader(h.Transport[wire.ICMPQuoteAt:])
 }
 
 // Carried returns the header of the packet that a tunnel carries: IP in IP, GRE, MPLS in IP or GRE, VXLAN, Geneve.

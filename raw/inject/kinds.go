@@ -271,12 +271,6 @@ func readSCTP(h *Header, t []byte) bool {
 
 // ICMP.
 
-// The ICMP messages that answer, by what they answer.
-var (
-	replyTypes4 = map[uint8]uint8{8: 0, 10: 9, 13: 14, 15: 16, 17: 18, 42: 43}
-	replyTypes6 = map[uint8]uint8{128: 129, 133: 134, 135: 136, 139: 140, 160: 161}
-)
-
 func readICMP(h *Header, t []byte) bool {
 	if len(t) < 8 {
 		return false
@@ -286,7 +280,7 @@ func readICMP(h *Header, t []byte) bool {
 }
 
 func asksICMP(h *Header, k *key) bool {
-	answer, known := replyTypes4[h.Type]
+	answer, known := wire.ICMPReplyType(false, h.Type)
 	k.x, k.y = uint32(answer), h.Word
 	switch h.Type {
 	case 42:
@@ -319,7 +313,7 @@ func readICMPv6(h *Header, t []byte) bool {
 }
 
 func asksICMPv6(h *Header, k *key) bool {
-	answer, known := replyTypes6[h.Type]
+	answer, known := wire.ICMPReplyType(true, h.Type)
 	k.x, k.y = uint32(answer), h.Word
 	switch h.Type {
 	case wire.ICMPv6NeighborSolicit:
