@@ -47,9 +47,12 @@ const brailleBlank = 0x2800 // looks like a space and is a symbol
 // back, or in ASCII all that is not. Only strings can hold such characters.
 func escapeJSON(b []byte, ascii bool) []byte {
 	at := 0
-	const high = 0x8080808080808080 // of each byte; adding 1 sets it for DEL
-	for ; at+8 <= len(b); at += 8 {
-		if w := binary.LittleEndian.Uint64(b[at:]); (w|(w+0x0101010101010101))&high != 0 {
+	const high, one = 0x8080808080808080, 0x0101010101010101 // of each byte; adding 1 sets high for DEL
+	for ; at+32 <= len(b); at += 32 {
+		p := b[at : at+32 : at+32]
+		v, w := binary.LittleEndian.Uint64(p), binary.LittleEndian.Uint64(p[8:])
+		x, y := binary.LittleEndian.Uint64(p[16:]), binary.LittleEndian.Uint64(p[24:])
+		if (v|(v+one)|w|(w+one)|x|(x+one)|y|(y+one))&high != 0 {
 			break
 		}
 	}
