@@ -22,7 +22,7 @@ type Window struct {
 func (w *Window) Add(e Event) {
 	w.timeline = nil
 	switch e := e.(type) {
-	case *Note, *Caption:
+	case *Note:
 		return
 	case *Host:
 		w.past.hosts = append(w.past.hosts, e)
@@ -114,6 +114,10 @@ func (w *Window) rest(g *forgetting) {
 			}
 		case *State:
 			continue
+		case *Caption:
+			if e.Time <= g.until {
+				continue
+			}
 		}
 		kept = append(kept, e)
 	}

@@ -135,15 +135,15 @@ func programMeant(c *cli.Command, args []string) error {
 }
 
 // choose finds the scenes of the arguments, in their order; without any the usual ones.
-func choose(c *cli.Command, args []string) ([]about, error) {
-	var chosen []about
+func choose(c *cli.Command, args []string) ([]scene, error) {
+	var chosen []scene
 	for _, s := range scenes {
 		if len(args) == 0 && s.usual {
 			chosen = append(chosen, s)
 		}
 	}
 	for _, a := range args {
-		i := slices.IndexFunc(scenes, func(s about) bool { return s.name == a })
+		i := slices.IndexFunc(scenes, func(s scene) bool { return s.name == a })
 		if i < 0 {
 			if err := programMeant(c, args); err != nil {
 				return nil, err
@@ -155,25 +155,8 @@ func choose(c *cli.Command, args []string) ([]about, error) {
 	return chosen, nil
 }
 
-// carries is the most bytes that one message of a scene can have, and why.
-func (s *about) carries(v6 bool) (limit int, why string) {
-	switch {
-	case s.name == "datagram" && v6:
-		return maxUDP6, "the payload length of IPv6 has 16 bits, and the UDP header takes 8 bytes"
-	case s.name == "datagram":
-		return maxUDP4, "the total length of IPv4 has 16 bits, and the IP and UDP headers take 28 bytes"
-	case s.name == "raw" && v6:
-		return maxUDP6, "the payload length of IPv6 has 16 bits, and the ICMP header takes 8 bytes"
-	case s.name == "raw":
-		return maxUDP4, "the total length of IPv4 has 16 bits, and the IP and ICMP headers take 28 bytes"
-	case s.name == "unix":
-		return maxUnix(), "a datagram must fit the send buffer (net.core.wmem_default), less 32 bytes"
-	}
-	return maxStream, "a stream has no limit of its own; this command sends that much"
-}
-
 // families are the IP versions that a scene plays over: false is IPv4, true IPv6.
-func (o *options) families(s *about) []bool {
+func (o *options) families(s *scene) []bool {
 	switch {
 	case !s.internet:
 		return []bool{false}
@@ -186,7 +169,7 @@ func (o *options) families(s *about) []bool {
 }
 
 // check refuses what cannot work before anything is set up, and makes the messages.
-func (o *options) check(chosen []about, sized, worded bool) error {
+func (o *options) check(chosen []scene, sized, worded bool) error {
 	switch {
 	case o.count < 1 || o.count > 100:
 		return cli.Usagef("--count %d is not in 1..100", o.count)
@@ -205,15 +188,15 @@ func (o *options) check(chosen []about, sized, worded bool) error {
 	}
 	for i := range chosen {
 		s := &chosen[i]
-		if s.name == "limits" || s.name == "errors" {
+		if s.fixed {
 			continue
 		}
 		for _, v6 := range o.families(s) {
-			if limit, why := s.carries(v6); longest > limit {
+			if limit, why := s.limit(v6); longest > limit {
 				return cli.WithHint(cli.Usagef("%s cannot carry a message of %d bytes", s.name, longest), "its limit is %d bytes: %s", limit, why)
 			}
 		}
-		if sized && o.size == 0 && s.name != "datagram" && s.name != "raw" {
+		if sized && o.size == 0 && !s.empty {
 			return cli.WithHint(cli.Usagef("%s cannot carry an empty message", s.name), "a stream has bytes, not messages: sending 0 bytes sends nothing")
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 // perform plays the scenes in a lab, or what can be played of them on loopback, and reports them. A copy of
 // this process does it, inside namespaces of its own; then status is the copy's.
-func perform(ctx context.Context, env *cli.Env, o options, chosen []about) (status int, err error) {
+func perform(ctx context.Context, env *cli.Env, o options, chosen []scene) (status int, err error) {
 	inside, status, err := netlab.Enter()
 	switch {
 	case !inside && err == nil:
@@ -26,11 +26,11 @@ func perform(ctx context.Context, env *cli.Env, o options, chosen []about) (stat
 			return 0, err
 		}
 	}
-	return 0, playAll(ctx, env, o, chosen, inside)
+	return 0, runAll(ctx, env, o, chosen, inside)
 }
 
 // playAll plays and reports.
-func playAll(ctx context.Context, env *cli.Env, o options, chosen []about, inside bool) error {
+func runAll(ctx context.Context, env *cli.Env, o options, chosen []scene, inside bool) error {
 	file, err := o.createFile()
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func playAll(ctx context.Context, env *cli.Env, o options, chosen []about, insid
 	r := newReport(env, o, file, inside)
 	for _, s := range chosen {
 		for _, v6 := range o.families(&s) {
-			if err := playOne(ctx, r, s, v6); err != nil {
+			if err := runOne(ctx, r, s, v6); err != nil {
 				return cli.Join(fmt.Errorf("scene %s: %w", s.name, err), r.end())
 			}
 		}
@@ -48,11 +48,11 @@ func playAll(ctx context.Context, env *cli.Env, o options, chosen []about, insid
 
 // playOne plays one scene in a lab of its own, so that no connection of an earlier one is in its way, and
 // reports it, also when it ended early.
-func playOne(ctx context.Context, r *report, s about, v6 bool) error {
+func runOne(ctx context.Context, r *report, s scene, v6 bool) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	t, err := newTheatre(ctx, r.o, r.lab)
+	t, err := newPlace(ctx, r.o, r.lab)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
@@ -63,16 +63,16 @@ func playOne(ctx context.Context, r *report, s about, v6 bool) error {
 	if err := r.source(t.interfaces(), t.blind); err != nil {
 		return err
 	}
-	a, err := t.play(ctx, s, v6)
+	a, err := t.run(ctx, s, v6)
 	if a != nil {
-		err = cli.Join(err, r.act(a))
+		err = cli.Join(err, r.write(a))
 	}
 	return err
 }
 
 // withoutLab says why there is no lab and how to get one, and returns the scenes that loopback can play.
-func withoutLab(env *cli.Env, chosen []about, reason error) ([]about, error) {
-	var can []about
+func withoutLab(env *cli.Env, chosen []scene, reason error) ([]scene, error) {
+	var can []scene
 	var names, cannot []string
 	for _, s := range chosen {
 		if s.loopback != "" && !mayRaw() {

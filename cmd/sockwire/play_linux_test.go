@@ -38,21 +38,21 @@ func testOptions(t *testing.T, size, count int) options {
 	return o
 }
 
-func findScene(name string) about {
-	return scenes[slices.IndexFunc(scenes, func(s about) bool { return s.name == name })]
+func findScene(name string) scene {
+	return scenes[slices.IndexFunc(scenes, func(s scene) bool { return s.name == name })]
 }
 
 // playScene plays one scene in a lab or on loopback.
-func playScene(t *testing.T, o options, lab bool, name string, v6 bool) *act {
+func playScene(t *testing.T, o options, lab bool, name string, v6 bool) *ranScene {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	theatre, err := newTheatre(ctx, o, lab)
+	where, err := newPlace(ctx, o, lab)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer theatre.close()
-	a, err := theatre.play(ctx, findScene(name), v6)
+	defer where.close()
+	a, err := where.run(ctx, findScene(name), v6)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, show.Append(nil, a.timeline, show.Options{Actors: true}))
 	}
@@ -60,14 +60,14 @@ func playScene(t *testing.T, o options, lab bool, name string, v6 bool) *act {
 }
 
 // verify checks what must hold on every run.
-func verify(t *testing.T, a *act) {
+func verify(t *testing.T, a *ranScene) {
 	t.Helper()
 	tl := a.timeline
 	if err := tl.Check(); err != nil {
 		t.Errorf("%v\n%s", err, show.Append(nil, tl, show.Options{Actors: true}))
 	}
-	if a.lost > 0 {
-		t.Errorf("the capture missed %d packets", a.lost)
+	if a.session.Lost() > 0 {
+		t.Errorf("the capture missed %d packets", a.session.Lost())
 	}
 	for _, c := range tl.Calls {
 		if c.Pending {
@@ -106,7 +106,7 @@ func verify(t *testing.T, a *act) {
 }
 
 // checkSends checks that every send that succeeded on a captured socket is on the wire, whole.
-func checkSends(t *testing.T, a *act) {
+func checkSends(t *testing.T, a *ranScene) {
 	t.Helper()
 	carried := map[int]int{}
 	for _, p := range a.timeline.Packets {
@@ -220,14 +220,14 @@ func TestAgainstTcpdump(t *testing.T) {
 func againstTcpdump(t *testing.T, name string, v6 bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	theatre, err := newTheatre(ctx, testOptions(t, 0, 3), true)
+	where, err := newPlace(ctx, testOptions(t, 0, 3), true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer theatre.close()
+	defer where.close()
 	file := filepath.Join(t.TempDir(), "tcpdump.pcap")
-	stop := startTcpdump(t, ctx, theatre.client, theatre.ifname, file)
-	a, err := theatre.play(ctx, findScene(name), v6)
+	stop := startTcpdump(t, ctx, where.client, where.ifname, file)
+	a, err := where.run(ctx, findScene(name), v6)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func againstTcpdump(t *testing.T, name string, v6 bool) {
 	}
 	stop()
 	for _, p := range a.timeline.Packets {
-		got = append(got, a.frames[p.Number])
+		got = append(got, *a.session.Frame(p.Number))
 	}
 	want = during(want, got)
 	if len(got) != len(want) {
@@ -337,7 +337,7 @@ func startCapture(t *testing.T, ctx context.Context, h *netlab.Host, started, no
 }
 
 // againstTshark compares the relative sequence numbers and lengths of TCP segments.
-func againstTshark(t *testing.T, a *act, file string) {
+func againstTshark(t *testing.T, a *ranScene, file string) {
 	t.Helper()
 	out, err := exec.Command("tshark", "-r", file, "-Y", "tcp", "-T", "fields", "-e", "tcp.srcport", "-e", "tcp.seq", "-e", "tcp.ack", "-e", "tcp.len").Output()
 	if err != nil {

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"math"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -11,9 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sockwire/capture/trace"
+	"sockwire/raw/wire"
 )
 
-// recorder keeps the events of one scene. It is safe for concurrent use.
+// recorder keeps the events of one scene. It is a trace.Engine, and safe for concurrent use.
 type recorder struct {
 	clock *trace.Clock
 
@@ -24,11 +29,40 @@ type recorder struct {
 	last    trace.SocketID
 	bound   map[trace.SocketID]bool // its local address has been told
 	open    map[int]bool            // descriptors that the scene has to close
+
+	body  func() // plays the scene
+	began chan struct{}
 }
 
 func newRecorder(clock *trace.Clock) *recorder {
-	return &recorder{clock: clock, sockets: map[int]trace.SocketID{}, bound: map[trace.SocketID]bool{}, open: map[int]bool{}}
+	return &recorder{clock: clock, sockets: map[int]trace.SocketID{}, bound: map[trace.SocketID]bool{}, open: map[int]bool{}, began: make(chan struct{})}
 }
+
+// Events plays the scene and then yields what it has recorded: a recorder is an engine like those that trace programs.
+func (r *recorder) Events(context.Context) iter.Seq2[trace.Event, error] {
+	return func(yield func(trace.Event, error) bool) {
+		close(r.began)
+		r.body()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, e := range r.events {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Running is closed when the scene begins.
+func (r *recorder) Running() <-chan struct{} { return r.began }
+
+// What else an engine has, a recorder does not need.
+func (r *recorder) Heard() time.Duration   { return math.MaxInt64 }
+func (r *recorder) Status() trace.Status   { return trace.Status{} }
+func (r *recorder) Signal(os.Signal) error { return os.ErrProcessDone }
+func (r *recorder) Rights() []int          { return nil }
+func (r *recorder) Stops() bool            { return true }
+func (r *recorder) Close()                 {}
 
 func (r *recorder) add(e trace.Event) {
 	r.mu.Lock()
@@ -100,7 +134,7 @@ func (r *recorder) changed(c *trace.Call, st trace.State) {
 // A call that fails ends the program, unless the failure is what the scene is about: see expect.
 type proc struct {
 	*recorder
-	st       *stage
+	st       *sceneRun
 	actor    string
 	host     string
 	caps     uint64
@@ -164,13 +198,10 @@ func ip(a netip.AddrPort) trace.Addr { return trace.Addr{IP: a} }
 
 // names of constants, as the manual pages write them.
 var (
-	familyNames   = map[int]string{unix.AF_INET: "AF_INET", unix.AF_INET6: "AF_INET6", unix.AF_UNIX: "AF_UNIX"}
-	typeNames     = map[int]string{unix.SOCK_STREAM: "SOCK_STREAM", unix.SOCK_DGRAM: "SOCK_DGRAM", unix.SOCK_RAW: "SOCK_RAW"}
-	protocolNames = map[int]string{unix.IPPROTO_ICMP: "IPPROTO_ICMP", unix.IPPROTO_ICMPV6: "IPPROTO_ICMPV6", unix.IPPROTO_UDP: "IPPROTO_UDP"}
-	howNames      = map[int]string{unix.SHUT_RD: "SHUT_RD", unix.SHUT_WR: "SHUT_WR", unix.SHUT_RDWR: "SHUT_RDWR"}
-	families      = map[int]trace.Family{unix.AF_INET: trace.FamilyIPv4, unix.AF_INET6: trace.FamilyIPv6, unix.AF_UNIX: trace.FamilyUnix}
-	kinds         = map[int]trace.Kind{unix.SOCK_STREAM: trace.KindStream, unix.SOCK_DGRAM: trace.KindDatagram, unix.SOCK_RAW: trace.KindRaw}
-	flagNames     = []struct {
+	howNames  = map[int]string{unix.SHUT_RD: "SHUT_RD", unix.SHUT_WR: "SHUT_WR", unix.SHUT_RDWR: "SHUT_RDWR"}
+	families  = map[int]trace.Family{unix.AF_INET: trace.FamilyIPv4, unix.AF_INET6: trace.FamilyIPv6, unix.AF_UNIX: trace.FamilyUnix}
+	kinds     = map[int]trace.Kind{unix.SOCK_STREAM: trace.KindStream, unix.SOCK_DGRAM: trace.KindDatagram, unix.SOCK_RAW: trace.KindRaw}
+	flagNames = []struct {
 		bit  int
 		name string
 	}{{unix.MSG_PEEK, "MSG_PEEK"}, {unix.MSG_TRUNC, "MSG_TRUNC"}, {unix.MSG_DONTWAIT, "MSG_DONTWAIT"}, {unix.MSG_CTRUNC, "MSG_CTRUNC"}}
@@ -193,6 +224,14 @@ func withFlags(c *trace.Call, flags int) {
 	}
 }
 
+// protocolText is the name of a protocol that was asked for.
+func protocolText(n int) string {
+	if name := wire.IPProtocolSymbol(n); n != 0 && name != "" {
+		return name
+	}
+	return fmt.Sprint(n)
+}
+
 func nameOr(m map[int]string, n int) string {
 	if s, ok := m[n]; ok {
 		return s
@@ -201,7 +240,7 @@ func nameOr(m map[int]string, n int) string {
 }
 
 func (p *proc) socket(family, typ, protocol int) int {
-	c := p.call("socket", -1, word("domain", nameOr(familyNames, family)), word("type", nameOr(typeNames, typ)), word("protocol", nameOr(protocolNames, protocol)))
+	c := p.call("socket", -1, word("domain", wire.AddressFamilyName(family)), word("type", wire.SocketTypeName(typ)), word("protocol", protocolText(protocol)))
 	p.enter(c)
 	fd, err := unix.Socket(family, typ|unix.SOCK_CLOEXEC, protocol)
 	p.leave(c, fd, err)

@@ -9,18 +9,17 @@ import (
 	"sockwire/capture"
 	"sockwire/capture/decode"
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/follow"
 	"sockwire/capture/trace/show"
 	"sockwire/cmd/internal/cli"
 )
 
-// act is one scene as it was played.
-type act struct {
-	about
+// ranScene is one scene as it was played.
+type ranScene struct {
+	scene
 	v6       bool
-	clock    *trace.Clock
+	session  *follow.Session
 	timeline *trace.Timeline
-	frames   map[int]capture.Frame // by packet number
-	lost     uint64                // packets that the capture missed
 }
 
 // report writes what was played, as text or JSON Lines, and the packets to a file.
@@ -29,8 +28,8 @@ type report struct {
 	o       options
 	lab     bool
 	live    bool // packets are captured
-	told    bool // and whether they are was said
-	acts    []*act
+	said    bool // and whether they are was said
+	ran     []*ranScene
 	lost    uint64
 	file    *os.File
 	writer  *capture.Writer
@@ -44,8 +43,8 @@ func newReport(env *cli.Env, o options, file *os.File, lab bool) *report {
 
 // source says where the packets of the next scene come from. Without any, blind is the reason.
 func (r *report) source(ifs []capture.Interface, blind error) error {
-	first := !r.told
-	r.told, r.live = true, len(ifs) > 0
+	first := !r.said
+	r.said, r.live = true, len(ifs) > 0
 	if !first {
 		return nil
 	}
@@ -63,16 +62,16 @@ func (r *report) source(ifs []capture.Interface, blind error) error {
 	return w.Describe(ifs)
 }
 
-// act writes one scene.
-func (r *report) act(a *act) error {
-	r.acts = append(r.acts, a)
-	r.lost += a.lost
+// write writes one scene.
+func (r *report) write(a *ranScene) error {
+	r.ran = append(r.ran, a)
+	r.lost += a.session.Lost()
 	if err := a.timeline.Check(); err != nil {
 		r.env.Warnf("%s does not add up: %s", a.name, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	if r.writer != nil {
 		for _, p := range a.timeline.Packets {
-			f := a.frames[p.Number]
+			f := *a.session.Frame(p.Number)
 			f.Interface = 0
 			f.Comments = []string{a.name + ": " + show.Comment(a.timeline, p, r.written)}
 			if err := r.writer.Write(&f); err != nil {
@@ -84,7 +83,7 @@ func (r *report) act(a *act) error {
 	if r.o.json {
 		return r.records(a)
 	}
-	if len(r.acts) == 1 {
+	if len(r.ran) == 1 {
 		r.env.Stdout.Printf("%s", show.Legend)
 	}
 	r.env.Stdout.Printf("\n")
@@ -97,10 +96,10 @@ func (r *report) act(a *act) error {
 }
 
 // detail is the field tree of a packet and its bytes, layer by layer.
-func (r *report) detail(a *act, p *trace.PacketRecord) []byte {
+func (r *report) detail(a *ranScene, p *trace.PacketRecord) []byte {
 	var d decode.Decoder
 	var q decode.Packet
-	_ = d.Decode(a.frames[p.Number], &q) // a fault is part of the tree
+	_ = d.Decode(*a.session.Frame(p.Number), &q) // a fault is part of the tree
 	b := r.printer.AppendTree(nil, &q)
 	b = decode.AppendHex(b, &q, true)
 	const margin = "                "
@@ -137,8 +136,8 @@ type traceSummary struct {
 	*show.Summary
 }
 
-func (r *report) records(a *act) error {
-	s := sceneRecord{Type: "scene", Scene: a.name, Start: a.clock.Start().UTC().Format(time.RFC3339Nano), Lab: r.lab, Packets: r.live}
+func (r *report) records(a *ranScene) error {
+	s := sceneRecord{Type: "scene", Scene: a.name, Start: a.session.Clock().Start().UTC().Format(time.RFC3339Nano), Lab: r.lab, Packets: r.live}
 	if a.internet {
 		s.Family = "ipv4"
 		if a.v6 {
@@ -149,7 +148,7 @@ func (r *report) records(a *act) error {
 		s.MTU = r.o.mtu
 	}
 	err := r.env.Stdout.JSON(s)
-	for _, record := range show.Records(a.timeline, a.name, a.clock.Start()) {
+	for _, record := range show.Records(a.timeline, a.name, a.session.Clock().Start()) {
 		err = cli.Join(err, r.env.Stdout.JSON(record))
 	}
 	return err
@@ -165,8 +164,8 @@ func (r *report) end() error {
 		err = cli.Join(err, r.file.Close())
 	}
 	var timelines []*trace.Timeline
-	s := summaryRecord{Type: "summary", Scenes: len(r.acts), Lost: r.lost}
-	for _, a := range r.acts {
+	s := summaryRecord{Type: "summary", Scenes: len(r.ran), Lost: r.lost}
+	for _, a := range r.ran {
 		timelines = append(timelines, a.timeline)
 		s.Calls += len(a.timeline.Calls)
 		s.Total += len(a.timeline.Packets)

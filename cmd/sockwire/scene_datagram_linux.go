@@ -8,9 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var _ = plays("datagram", datagram)
+
 // datagram shows UDP: no connection, every message on its own. Each is answered; then comes one that
 // does not fit into a packet, and an empty one.
-func datagram(ctx context.Context, s *stage) error {
+func datagram(ctx context.Context, s *sceneRun) error {
 	bound := make(chan netip.AddrPort, 1)
 	big := bytes.Repeat([]byte("x"), 2*s.mtu+1000)
 	if s.size > len(big) {
@@ -48,5 +50,5 @@ func datagram(ctx context.Context, s *stage) error {
 		p.close(u)
 	}
 
-	return s.play(ctx, program{s.server, "server", server}, program{s.client, "client", client})
+	return s.run(ctx, program{s.server, "server", server}, program{s.client, "client", client})
 }

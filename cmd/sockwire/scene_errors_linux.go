@@ -11,8 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var _ = plays("errors", failures)
+
 // failures shows errors: which are found at once, and which come back from the network and when.
-func failures(ctx context.Context, s *stage) error {
+func failures(ctx context.Context, s *sceneRun) error {
 	free := make(chan netip.AddrPort, 2)
 
 	s.say("An address that is in use, and a port that needs a privilege.")
@@ -69,11 +71,11 @@ func failures(ctx context.Context, s *stage) error {
 		}
 	}
 
-	return s.play(ctx, program{s.server, "server", server}, program{s.client, "client", client})
+	return s.run(ctx, program{s.server, "server", server}, program{s.client, "client", client})
 }
 
 // nowhere is an address that the lab has no route to, RFC 5737 and RFC 3849.
-func (s *stage) nowhere() netip.AddrPort {
+func (s *sceneRun) nowhere() netip.AddrPort {
 	if s.v6 {
 		return netip.MustParseAddrPort("[2001:db8::1]:9")
 	}
@@ -81,7 +83,7 @@ func (s *stage) nowhere() netip.AddrPort {
 }
 
 // absent is an address on the link that no host has.
-func (s *stage) absent() netip.AddrPort {
+func (s *sceneRun) absent() netip.AddrPort {
 	b := s.server.addr.AsSlice()
 	b[len(b)-1] = 77
 	addr, _ := netip.AddrFromSlice(b)

@@ -8,8 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var _ = plays("file", asFile)
+
 // asFile shows that a socket is a file: it has a descriptor, and read and write do what recv and send do.
-func asFile(ctx context.Context, s *stage) error {
+func asFile(ctx context.Context, s *sceneRun) error {
 	listening := make(chan netip.AddrPort, 1)
 
 	s.say("A socket is a file: it has a descriptor, and read and write do what recv and send do.")
@@ -41,5 +43,5 @@ func asFile(ctx context.Context, s *stage) error {
 		p.close(c)
 	}
 
-	return s.play(ctx, program{s.server, "server", server}, program{s.client, "client", client})
+	return s.run(ctx, program{s.server, "server", server}, program{s.client, "client", client})
 }

@@ -7,9 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var _ = plays("limits", limits)
+
 // limits shows what happens when the receiver asks for less than was sent, when a listener's queue is full,
 // and how long calls block.
-func limits(ctx context.Context, s *stage) error {
+func limits(ctx context.Context, s *sceneRun) error {
 	listening, bound := make(chan netip.AddrPort, 1), make(chan netip.AddrPort, 1)
 	full := make(chan netip.AddrPort, 1)
 	stalled := make(chan bool, 1)
@@ -76,5 +78,5 @@ func limits(ctx context.Context, s *stage) error {
 		p.close(second)
 	}
 
-	return s.play(ctx, program{s.server, "server", server}, program{s.client, "client", client})
+	return s.run(ctx, program{s.server, "server", server}, program{s.client, "client", client})
 }

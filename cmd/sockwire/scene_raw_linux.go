@@ -15,8 +15,10 @@ const (
 	echoID     = 0x5157
 )
 
+var _ = plays("raw", rawSockets)
+
 // rawSockets shows SOCK_RAW: the program writes what is behind the IP header, or that header too.
-func rawSockets(ctx context.Context, s *stage) error {
+func rawSockets(ctx context.Context, s *sceneRun) error {
 	bound := make(chan netip.AddrPort, 1)
 	ready := make(chan bool, 1)
 
@@ -71,11 +73,11 @@ func rawSockets(ctx context.Context, s *stage) error {
 		p.close(x)
 	}
 
-	return s.play(ctx, program{s.server, "server", server}, program{s.client, "client", client})
+	return s.run(ctx, program{s.server, "server", server}, program{s.client, "client", client})
 }
 
 // echo is an ICMP echo request that carries b.
-func (s *stage) echo(seq int, b []byte) []byte {
+func (s *sceneRun) echo(seq int, b []byte) []byte {
 	var l packet.Layer = &packet.ICMPv4{Type: 8, ID: echoID, Seq: uint16(seq)}
 	if s.v6 {
 		// The kernel always computes this checksum, RFC 3542 section 3.1.
@@ -85,7 +87,7 @@ func (s *stage) echo(seq int, b []byte) []byte {
 }
 
 // echoReply tells whether a raw socket received a reply. On loopback it also receives the request.
-func (s *stage) echoReply(b []byte) bool {
+func (s *sceneRun) echoReply(b []byte) bool {
 	if s.v6 {
 		return len(b) > 0 && b[0] == 129
 	}
@@ -94,7 +96,7 @@ func (s *stage) echoReply(b []byte) bool {
 
 // crafted is a UDP datagram with its IP header. In IPv4 it leaves 0 what the kernel fills in: length,
 // identification, checksum and source.
-func (s *stage) crafted(to netip.AddrPort) []byte {
+func (s *sceneRun) crafted(to netip.AddrPort) []byte {
 	udp := &packet.UDP{SrcPort: 5555, DstPort: to.Port(), Checksum: packet.U16(0)}
 	if s.v6 {
 		udp.Checksum = packet.Opt[uint16]{} // IPv6 has none without

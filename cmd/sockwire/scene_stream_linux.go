@@ -8,11 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var _ = plays("stream", stream)
+
 // stream shows a TCP connection from the handshake to its orderly end.
 //
 // The server takes six steps: socket, bind, listen, accept, receive and send, close. The client takes four:
 // socket, connect, send and receive, close.
-func stream(ctx context.Context, s *stage) error {
+func stream(ctx context.Context, s *sceneRun) error {
 	listening := make(chan netip.AddrPort, 1)
 	sent := make(chan int, 1)
 
@@ -61,5 +63,5 @@ func stream(ctx context.Context, s *stage) error {
 		p.close(c) // 4
 	}
 
-	return s.play(ctx, program{s.server, "server", server}, program{s.client, "client", client})
+	return s.run(ctx, program{s.server, "server", server}, program{s.client, "client", client})
 }

@@ -9,9 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var _ = plays("unix", unixSockets)
+
 // unixSockets shows AF_UNIX: the same calls, names in place of addresses, no packets; and a descriptor that
 // goes from one program to another.
-func unixSockets(ctx context.Context, s *stage) error {
+func unixSockets(ctx context.Context, s *sceneRun) error {
 	path := filepath.Join(s.dir, "server") // a name in the file system
 	abstract := fmt.Sprintf("@sockwire-%d", s.pid)
 	file := filepath.Join(s.dir, "file")
@@ -81,5 +83,5 @@ func unixSockets(ctx context.Context, s *stage) error {
 	}
 
 	// Both on one host: an abstract name is known only in its own network namespace.
-	return s.play(ctx, program{s.client, "server", server}, program{s.client, "client", client})
+	return s.run(ctx, program{s.client, "server", server}, program{s.client, "client", client})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"runtime"
@@ -15,13 +14,14 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/trace"
+	"sockwire/capture/trace/follow"
 	"sockwire/raw/cmsg"
 	"sockwire/raw/netlab"
 )
 
-// stage is where a scene plays: two hosts joined by a link that nothing else is on, or this machine's
+// sceneRun is a scene that plays: two hosts joined by a link that nothing else is on, or this machine's
 // loopback interface, which then is both hosts.
-type stage struct {
+type sceneRun struct {
 	*recorder
 	options
 	v6     bool
@@ -42,14 +42,14 @@ type side struct {
 }
 
 // at returns an address of the side. On loopback any free port is taken: others may listen there.
-func (s *stage) at(side side, port uint16) netip.AddrPort {
+func (s *sceneRun) at(side side, port uint16) netip.AddrPort {
 	if !s.lab {
 		port = 0
 	}
 	return netip.AddrPortFrom(side.addr, port)
 }
 
-func (s *stage) family() int {
+func (s *sceneRun) family() int {
 	if s.v6 {
 		return unix.AF_INET6
 	}
@@ -58,7 +58,7 @@ func (s *stage) family() int {
 
 // cut ends the scene early: waiting programs stop and blocked calls are woken by shutting down
 // their sockets.
-func (s *stage) cut() {
+func (s *sceneRun) cut() {
 	s.once.Do(func() { close(s.stop) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,6 +80,15 @@ func wait[T any](p *proc, from <-chan T) T {
 	}
 }
 
+// bodies are the programs of the scenes, by their names. The file of each puts its own in.
+var bodies = map[string]func(context.Context, *sceneRun) error{}
+
+// plays puts in the programs of a scene.
+func plays(name string, body func(context.Context, *sceneRun) error) bool {
+	bodies[name] = body
+	return true
+}
+
 // program is one actor of a scene, ready to run.
 type program struct {
 	side side
@@ -87,8 +96,8 @@ type program struct {
 	body func(p *proc)
 }
 
-// play runs programs side by side, each on a thread of its own on its host, and waits for all.
-func (s *stage) play(ctx context.Context, programs ...program) error {
+// run runs programs side by side, each on a thread of its own on its host, and waits for all.
+func (s *sceneRun) run(ctx context.Context, programs ...program) error {
 	stop := context.AfterFunc(ctx, s.cut)
 	defer stop()
 	errs := make([]error, len(programs))
@@ -115,7 +124,7 @@ func (s *stage) play(ctx context.Context, programs ...program) error {
 }
 
 // on runs fn on a host, or here.
-func (s *stage) on(side side, fn func() error) error {
+func (s *sceneRun) on(side side, fn func() error) error {
 	if side.host != nil {
 		return side.host.Do(fn)
 	}
@@ -125,7 +134,7 @@ func (s *stage) on(side side, fn func() error) error {
 }
 
 // perform runs one program. It lays down its capabilities first, so that what succeeds needed none.
-func (s *stage) perform(g program) (err error) {
+func (s *sceneRun) perform(g program) (err error) {
 	before, now, err := effective(0)
 	if err != nil {
 		return fmt.Errorf("%s: lay down capabilities: %w", g.name, err)
@@ -145,7 +154,7 @@ func (s *stage) perform(g program) (err error) {
 }
 
 // closeRest closes what a program that ended early left open.
-func (s *stage) closeRest() {
+func (s *sceneRun) closeRest() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for fd := range s.open {
@@ -170,8 +179,8 @@ func (p *proc) queued(fd, n int) {
 	}
 }
 
-// theatre makes stages: it holds the lab and the capture.
-type theatre struct {
+// place is where a scene plays: it holds the lab, if there is one, and the capture.
+type place struct {
 	options
 	lab    *netlab.Lab
 	client *netlab.Host
@@ -182,9 +191,9 @@ type theatre struct {
 	blind error
 }
 
-// newTheatre makes a lab of two hosts, or without inside uses loopback.
-func newTheatre(ctx context.Context, o options, inside bool) (*theatre, error) {
-	t := &theatre{options: o, ifname: "lo"}
+// newPlace makes a lab of two hosts, or without inside uses loopback.
+func newPlace(ctx context.Context, o options, inside bool) (*place, error) {
+	t := &place{options: o, ifname: "lo"}
 	if !inside {
 		if t.live, t.blind = capture.Open(ctx, t.ifname, &capture.Config{Immediate: true}); t.live == nil {
 			return t, nil
@@ -208,7 +217,7 @@ func newTheatre(ctx context.Context, o options, inside bool) (*theatre, error) {
 	return t, nil
 }
 
-func (t *theatre) build() (err error) {
+func (t *place) build() (err error) {
 	if t.lab, err = netlab.New(&netlab.Config{IPv4Only: t.mtu < minMTU6}); err != nil {
 		return err
 	}
@@ -235,14 +244,14 @@ func (t *theatre) build() (err error) {
 }
 
 // interfaces are those that packets are captured on, none when nothing can be.
-func (t *theatre) interfaces() []capture.Interface {
+func (t *place) interfaces() []capture.Interface {
 	if t.live == nil {
 		return nil
 	}
 	return t.live.Interfaces()
 }
 
-func (t *theatre) close() {
+func (t *place) close() {
 	if t.live != nil {
 		t.live.Close()
 	}
@@ -251,28 +260,33 @@ func (t *theatre) close() {
 	}
 }
 
-// play plays one scene and joins its calls with its packets.
-func (t *theatre) play(ctx context.Context, sc about, v6 bool) (*act, error) {
+// run plays one scene and joins its calls with its packets.
+func (t *place) run(ctx context.Context, sc scene, v6 bool) (*ranScene, error) {
 	dir, err := tempDir()
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	clock := trace.NewClock()
-	s := &stage{recorder: newRecorder(clock), options: t.options, v6: v6, lab: t.lab != nil, dir: dir, pid: os.Getpid(), stop: make(chan struct{})}
+	s := &sceneRun{recorder: newRecorder(clock), options: t.options, v6: v6, lab: t.lab != nil, dir: dir, pid: os.Getpid(), stop: make(chan struct{})}
 	s.sides(t)
-	a := &act{about: sc, v6: v6, clock: clock, frames: map[int]capture.Frame{}}
-	limited, cancel := context.WithTimeoutCause(ctx, sceneLimit, errSlow)
-	defer cancel()
-	playErr := plays[sc.name](limited, s)
-	if err := t.collect(ctx, s, a); err != nil {
-		return nil, err
+	var failed error
+	s.body = func() {
+		limited, cancel := context.WithTimeoutCause(ctx, sceneLimit, errSlow)
+		defer cancel()
+		failed = bodies[sc.name](limited, s)
 	}
-	a.timeline = trace.Correlate(s.events)
+	a := &ranScene{scene: sc, v6: v6, session: follow.New(s.recorder, t.live, clock, &follow.Config{Host: s.client.name, Frames: true, Whole: true})}
+	for step, err := range a.session.Steps(context.WithoutCancel(ctx)) {
+		if err != nil {
+			return nil, err
+		}
+		a.timeline = step.Timeline
+	}
 	if !s.lab { // others use loopback too
-		a.timeline = trace.Correlate(ours(s.events, a.timeline))
+		a.timeline = a.timeline.Only(nil, func(p *trace.PacketRecord) bool { return p.From != nil || p.To != nil })
 	}
-	return a, playErr
+	return a, failed
 }
 
 // tempDir makes a directory in which a Unix socket can have a name: that is 107 bytes at most, unix(7).
@@ -283,21 +297,7 @@ func tempDir() (string, error) {
 	return os.MkdirTemp("", "sockwire-")
 }
 
-// ours leaves out the packets that belong to no socket of the scene.
-func ours(events []trace.Event, t *trace.Timeline) []trace.Event {
-	var kept []trace.Event
-	for _, e := range events {
-		if p, ok := e.(*trace.Packet); ok {
-			if r := t.Packet(p.Number); r.From == nil && r.To == nil {
-				continue
-			}
-		}
-		kept = append(kept, e)
-	}
-	return kept
-}
-
-func (s *stage) sides(t *theatre) {
+func (s *sceneRun) sides(t *place) {
 	host := func(name string, h *netlab.Host) side {
 		if h == nil {
 			addr := netip.AddrFrom4([4]byte{127, 0, 0, 1})
@@ -321,58 +321,3 @@ func (s *stage) sides(t *theatre) {
 const sceneLimit = 15 * time.Second
 
 var errSlow = fmt.Errorf("the scene did not end within %v", sceneLimit)
-
-const (
-	settleStep  = 2 * time.Millisecond
-	settleLimit = 500 * time.Millisecond
-)
-
-// collect reads the packets captured so far, until every connection has ended on the wire too: an
-// acknowledgement may come after the last call has returned.
-func (t *theatre) collect(ctx context.Context, s *stage, a *act) error {
-	defer a.clock.Stop()
-	if t.live == nil {
-		return nil
-	}
-	var frames []capture.Frame
-	limit := time.Now().Add(settleLimit)
-	for {
-		var f capture.Frame
-		more, err := t.live.TryNext(&f)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		if more {
-			f.Data = append([]byte(nil), f.Data...)
-			a.lost += f.Drops
-			frames = append(frames, f)
-			continue
-		}
-		if s.settled(frames, t) || time.Now().After(limit) || ctx.Err() != nil {
-			break
-		}
-		time.Sleep(settleStep)
-	}
-	a.clock.Stop()
-	where := "localhost"
-	if t.client != nil {
-		where = t.client.Name()
-	}
-	for i, f := range frames {
-		a.frames[i+1] = f
-		s.add(trace.FromFrame(f, i+1, a.clock.At(f.Time), where, t.ifname))
-	}
-	return nil
-}
-
-// settled tells whether nothing more is to come: every datagram sent was seen and every connection that
-// carried a FIN is closed in both directions, or reset.
-func (s *stage) settled(frames []capture.Frame, t *theatre) bool {
-	s.mu.Lock()
-	events := append([]trace.Event(nil), s.events...)
-	s.mu.Unlock()
-	for i, f := range frames {
-		events = append(events, trace.FromFrame(f, i+1, s.clock.At(f.Time), "", t.ifname))
-	}
-	return trace.Correlate(events).Complete()
-}
