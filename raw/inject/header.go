@@ -32,13 +32,13 @@ const protocolARP = 255 // no IP protocol; what ARP is filed under
 
 // ParseHeader reads an IPv4, IPv6 or ARP packet without its link header. It reports false for anything else, for later
 // fragments, and for what is cut before the fields that matching needs; quoted packets, of which there may be no more
-// than 8 bytes of transport header, are read. It does not allocate.
+// than 8 bytes of transport header, are read.
 func ParseHeader(p []byte) (h Header, ok bool) {
 	ok = h.parse(p)
 	return h, ok
 }
 
-// parse is ParseHeader into a zero header.
+// parse is ParseHeader into a zero header. It does not allocate.
 func (h *Header) parse(p []byte) bool {
 	if h.parseARP(p) {
 		return true
