@@ -1,6 +1,7 @@
 package dgram
 
 import (
+	"bytes"
 	"hash/maphash"
 	"net"
 	"net/netip"
@@ -18,8 +19,8 @@ import (
 //     allows these;
 //   - an answer: one that arrives with a time to live of 161 to 200. With Config.MarkReplies [Conn.Reply] sends with 200, from
 //     which no system starts of itself, so an answer is known over as many as 39 routers;
-//   - the 64th datagram from one peer that says the same as the one before, within a second of it. That may be an echo from a
-//     server of another kind. One that goes on without an answer is none; the next time it takes ten times as many.
+//   - the 64th datagram from one peer that says the same as the one before, or as its answer, within a second of it. That may be
+//     an echo from a server of another kind. Who goes on without an answer is none; the next time it takes ten times as many.
 //
 // Unix sockets have no forged senders, and only the first holds for them. It allocates nothing for a known peer.
 func (c *Conn) Unanswerable(d *Datagram) (why string) {
@@ -114,6 +115,7 @@ type echoes struct {
 // echo is what one peer has said last, and how often.
 type echo struct {
 	said     uint64 // a hash of it
+	answer   uint64 // a hash of what it was answered, 0 for the same
 	n, limit int
 	at       time.Time
 }
@@ -123,6 +125,19 @@ const (
 	echoLimit    = 64
 	echoPatience = time.Second // what comes later than this is not driven by our answers
 )
+
+// answered notes what a datagram was answered, of those that were asked about.
+func (e *echoes) answered(d *Datagram, payload []byte) {
+	if bytes.Equal(d.Payload, payload) {
+		return // which its sender's next will be compared with anyway
+	}
+	e.Lock()
+	defer e.Unlock()
+	if p, ok := e.peers[d.From]; ok {
+		p.answer = maphash.Bytes(e.seed, payload)
+		e.peers[d.From] = p
+	}
+}
 
 // suspect tells whether a datagram is to stay without an answer, to see whether its sender goes on by itself.
 func (e *echoes) suspect(from Addr, payload []byte, at time.Time) bool {
@@ -136,10 +151,10 @@ func (e *echoes) suspect(from Addr, payload []byte, at time.Time) bool {
 	}
 	said := maphash.Bytes(e.seed, payload)
 	p := e.peers[from]
-	if p.said != said || p.limit == 0 || at.Sub(p.at) > echoPatience {
-		p = echo{said: said, limit: echoLimit}
+	if p.said != said && p.answer != said || p.limit == 0 || at.Sub(p.at) > echoPatience {
+		p = echo{limit: echoLimit}
 	}
-	p.n, p.at = p.n+1, at
+	p.said, p.n, p.at = said, p.n+1, at
 	suspect := p.n >= p.limit
 	if suspect {
 		p.n, p.limit = 0, p.limit*10

@@ -2,6 +2,7 @@ package dgram
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"runtime"
@@ -99,6 +100,22 @@ func TestRepetitionIsTestedOnce(t *testing.T) {
 	_ = c.Unanswerable(&d)
 	if n := testing.AllocsPerRun(100, func() { _ = c.Unanswerable(&d) }); n != 0 {
 		t.Errorf("%v allocations for a datagram", n)
+	}
+}
+
+// Whose datagrams are our own answers, each time another, is an echo too.
+func TestEchoOfAnswers(t *testing.T) {
+	server, client := listen(t, "udp4", "127.0.0.1:0", nil), listen(t, "udp4", "127.0.0.1:0", nil)
+	now, last := time.Now(), "question"
+	for i := 1; i <= 2*echoLimit; i++ {
+		d := Datagram{From: client.LocalAddr(), Payload: []byte(last), Time: now, TTL: 64}
+		if why := server.Unanswerable(&d); (why != "") != (i == echoLimit) {
+			t.Fatalf("datagram %d: unanswerable %q", i, why)
+		}
+		last = fmt.Sprint("answer ", i)
+		if err := server.Reply(&d, []byte(last)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -46,6 +46,7 @@ func (c *Conn) Reply(d *Datagram, payload []byte) error {
 	if c.markReplies {
 		m.TTL = answerTTL
 	}
+	c.echoes.answered(d, payload)
 	return c.TrySend(m)
 }
 
