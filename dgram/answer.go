@@ -40,13 +40,17 @@ func (c *Conn) Unanswerable(d *Datagram) (why string) {
 		return "it comes from the address and port that it was sent to, or another of this host's"
 	case !c.answerServices && servicePort(from.Port()):
 		return "it comes from the port of a well-known service"
-	case d.TTL > answerTTL-answerHops && d.TTL <= answerTTL:
+	case d.IsAnswer():
 		return "it is an answer itself"
 	case c.echoes.suspect(d.From, d.Payload, d.Time):
 		return "its sender repeats itself, and may be echoing the answers"
 	}
 	return ""
 }
+
+// IsAnswer tells whether d arrived with the time to live of a server's answer: see [Conn.Unanswerable]. Who passes datagrams on
+// has them keep it.
+func (d *Datagram) IsAnswer() bool { return d.TTL > answerTTL-answerHops && d.TTL <= answerTTL }
 
 const (
 	answerTTL  = 200 // of what Reply sends

@@ -73,12 +73,12 @@ func (r *Relay) add(addr dgram.Addr, up *dgram.Conn) *client {
 	c := &client{addr: addr, up: up, batch: up.NewBatch(4, 1<<16), answered: make(chan struct{})}
 	// Every client has random numbers of its own, so that one does not change what happens to another.
 	offset := uint64(r.totals.Clients) << 32
-	c.forward = r.stream(Forward, c, r.cfg.Forward, offset, func(b []byte, tos uint8) error {
-		return up.TrySend(dgram.Message{Payload: b, TOS: tos})
+	c.forward = r.stream(Forward, c, r.cfg.Forward, offset, func(b []byte, tos, ttl uint8) error {
+		return up.TrySend(dgram.Message{Payload: b, TOS: tos, TTL: ttl})
 	})
 	back := r.listen
-	c.backward = r.stream(Backward, c, r.cfg.Backward, offset+1<<31, func(b []byte, tos uint8) error {
-		return back.TrySend(dgram.Message{Payload: b, To: addr, TOS: tos})
+	c.backward = r.stream(Backward, c, r.cfg.Backward, offset+1<<31, func(b []byte, tos, ttl uint8) error {
+		return back.TrySend(dgram.Message{Payload: b, To: addr, TOS: tos, TTL: ttl})
 	})
 	r.totals.Clients++
 	r.clients[addr] = c

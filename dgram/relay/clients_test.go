@@ -154,3 +154,32 @@ func TestRelayIsNotItsOwnTarget(t *testing.T) {
 		}
 	}
 }
+
+// A server's answer is still one behind the relay, so that two servers do not answer each other through it.
+func TestAnswersStayAnswers(t *testing.T) {
+	target, err := dgram.Listen(t.Context(), "udp4", "127.0.0.1:0", &dgram.Config{MarkReplies: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	r, _ := running(t, Config{Target: target.LocalAddr().String()})
+	client := listen(t)
+	if err := client.Send([]byte("question"), r.Addr()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*dgram.Conn{target, client} {
+		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		d, err := c.Receive(make([]byte, 100))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.IsAnswer() != (c == client) {
+			t.Errorf("%q arrived with TTL %d", d.Payload, d.TTL)
+		}
+		if c == target {
+			if err := target.Reply(&d, []byte("answer")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

@@ -15,7 +15,7 @@ type stream struct {
 	relay     *Relay
 	direction Direction
 	client    *client
-	send      func(b []byte, tos uint8) error
+	send      func(b []byte, tos, ttl uint8) error
 
 	mu       sync.Mutex
 	im       *impair.Impairer
@@ -40,10 +40,11 @@ type held struct {
 	record  Record
 	payload []byte
 	tos     uint8
-	left    int // deliveries to go
+	ttl     uint8 // of an answer, which the next server is to see; else 0
+	left    int   // deliveries to go
 }
 
-func (r *Relay) stream(direction Direction, c *client, cfg impair.Config, offset uint64, send func([]byte, uint8) error) *stream {
+func (r *Relay) stream(direction Direction, c *client, cfg impair.Config, offset uint64, send func(b []byte, tos, ttl uint8) error) *stream {
 	if offset != 0 {
 		cfg.Seed += offset
 	}
@@ -65,6 +66,9 @@ func (s *stream) take(d *dgram.Datagram) bool {
 	s.last = now
 	s.taken++
 	h := &held{tos: d.TOS}
+	if d.IsAnswer() {
+		h.ttl = d.TTL
+	}
 	h.record.Direction, h.record.Client = s.direction, s.client.addr
 	h.record.Decision = s.im.Decide(now, len(d.Payload))
 	h.record.Head = append([]byte(nil), d.Payload[:min(s.relay.cfg.Head, len(d.Payload))]...)
@@ -111,7 +115,7 @@ func (s *stream) deliver(now time.Time) {
 }
 
 func (s *stream) put(d delivery) {
-	switch err := s.send(d.payload, d.tos); {
+	switch err := s.send(d.payload, d.tos, d.ttl); {
 	case err == nil, errors.Is(err, net.ErrClosed):
 	case errors.Is(err, dgram.ErrNoRoom):
 		s.noRoom++
