@@ -237,7 +237,7 @@ func TestLongerReply(t *testing.T) {
 }
 
 // deadNeighbours is a host with a link on which it has to ask for addresses that nobody has.
-func deadNeighbours(t *testing.T, n int) (a *netlab.Host, dead []netip.Addr) {
+func deadNeighbours(t *testing.T, n int) (a *netlab.Host, dead4, dead6 []netip.Addr) {
 	t.Helper()
 	netlab.Need(t)
 	lab, err := netlab.New(nil)
@@ -254,19 +254,24 @@ func deadNeighbours(t *testing.T, n int) (a *netlab.Host, dead []netip.Addr) {
 		t.Fatal(err)
 	}
 	// Not three seconds until it is known.
-	if err := a.Sysctl("net.ipv4.neigh."+a.Ifname()+".retrans_time_ms", "100"); err != nil {
-		t.Fatal(err)
+	for _, family := range []string{"ipv4", "ipv6"} {
+		if err := a.Sysctl("net."+family+".neigh."+a.Ifname()+".retrans_time_ms", "100"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for i := range n {
-		dead = append(dead, netip.AddrFrom4([4]byte{10, 0, 1, byte(3 + i)}))
+		dead4 = append(dead4, netip.AddrFrom4([4]byte{10, 0, 1, byte(3 + i)}))
+		six := a.Addr6().As16()
+		six[15] = byte(3 + i)
+		dead6 = append(dead6, netip.AddrFrom16(six))
 	}
-	return a, dead
+	return a, dead4, dead6
 }
 
 // TestUnresolved sends to hosts that are not there, on the run's own link: nothing gets onto the wire, and that is what each
 // echo ends in, whether the kernel says so in time or not. While they fill the send buffer, the processor is not spent.
 func TestUnresolved(t *testing.T) {
-	a, dead := deadNeighbours(t, 20)
+	a, dead4, dead6 := deadNeighbours(t, 20)
 	allowPing(t, a)
 	sockets(t, func(t *testing.T, kind SocketKind) {
 		for _, p := range []Pinger{
@@ -275,25 +280,26 @@ func TestUnresolved(t *testing.T) {
 			{Count: 1, Timeout: 200 * time.Millisecond},
 			{Count: 1, Timeout: 10 * time.Second}, // after which the kernel has said it
 		} {
-			targets := dead
-			p.Socket, p.Family = kind, 4
-			before, begun := processorTime(t), time.Now()
-			echoes, _ := ping(t, a, &p, slices.Values(targets))
-			took, used := time.Since(begun), processorTime(t)-before
-			if used > took/4 && used > 300*time.Millisecond {
-				t.Errorf("%+v: %v of processor time in %v", p, used, took)
-			}
-			ends := 0
-			for _, e := range echoes {
-				if e.Cause != probe.Unresolved || e.Outcome != probe.Lost {
-					t.Errorf("%+v", e)
+			for _, targets := range [][]netip.Addr{dead4, dead6} {
+				p.Socket = kind
+				before, begun := processorTime(t), time.Now()
+				echoes, _ := ping(t, a, &p, slices.Values(targets))
+				took, used := time.Since(begun), processorTime(t)-before
+				if used > took/4 && used > 300*time.Millisecond {
+					t.Errorf("%+v: %v of processor time in %v", p, used, took)
 				}
-				if !e.Revised {
-					ends++
+				ends := 0
+				for _, e := range echoes {
+					if e.Cause != probe.Unresolved || e.Outcome != probe.Lost {
+						t.Errorf("%+v", e)
+					}
+					if !e.Revised {
+						ends++
+					}
 				}
-			}
-			if ends != len(targets) {
-				t.Errorf("%d ends of %d", ends, len(targets))
+				if ends != len(targets) {
+					t.Errorf("%d ends of %d", ends, len(targets))
+				}
 			}
 		}
 	})
@@ -309,7 +315,7 @@ func processorTime(t testing.TB) time.Duration {
 
 // TestSendBufferFull ends a run whose send buffer is full of echoes that wait for their next hop.
 func TestSendBufferFull(t *testing.T) {
-	a, dead := deadNeighbours(t, 100)
+	a, dead, _ := deadNeighbours(t, 100)
 	for _, slack := range []time.Duration{0, 10 * time.Millisecond} {
 		p := Pinger{Count: 1, Gap: time.Millisecond, Slack: slack, SendBuffer: 1, Family: 4, Socket: RawSocket, Timeout: 20 * time.Second}
 		begun := time.Now()

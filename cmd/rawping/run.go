@@ -24,8 +24,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 as fping does it, or --count echoes, or echoes for ever with --loop.
 
 Every echo ends in exactly one way: answered, late, corrupt, refused by an ICMP error, or lost; and a loss has a cause:
-unanswered, dropped in this host's queue, dropped in the receive buffer, no link-layer address found, or not sent at all.
-Duplicates are counted apart. Times are the kernel's, where it gives them, of the echo handed to the device and of the
+unanswered, dropped in this host's queue, dropped in the receive buffer, unresolved (no link-layer address was found), or
+not sent at all. An answer that comes after an error or a loss takes its place. Duplicates are counted apart. Times are the kernel's, where it gives them, of the echo handed to the device and of the
 reply received; the time spent in the local queue and on the way to this process is told apart with -v.`
 	c.Privilege = `A raw socket needs cap_net_raw: sudo setcap cap_net_raw+ep rawping. Without it a ping socket is used, which the system
 control net.ipv4.ping_group_range allows to groups of users. All capabilities are dropped once the sockets are open.`

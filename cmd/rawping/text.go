@@ -312,7 +312,7 @@ func (s *session) printTimes(report *raw.Report) {
 		w.Printf("these are the times of %d of the answers; --stamps on times all %d\n", rtt.Count(), n)
 	}
 	if s.opt.verbose && rtt.Count() > 1 {
-		w.Printf("rtt p50/p90/p99/p99.9 = %s/%s/%s/%s ms, jitter %s ms, ipdv %s ms\n", ms(rtt.Quantile(.5)), ms(rtt.Quantile(.9)),
+		w.Printf("rtt p50/p90/p99/p99.9 = %s/%s/%s/%s ms\njitter %s ms, ipdv %s ms\n", ms(rtt.Quantile(.5)), ms(rtt.Quantile(.9)),
 			ms(rtt.Quantile(.99)), ms(rtt.Quantile(.999)), ms(rtt.Jitter()), ms(rtt.IPDV()))
 	}
 	if s.opt.verbose {
