@@ -132,8 +132,8 @@ func privilegeHint(unprivileged bool) string {
 // silence keeps packets out until the socket is set up: a raw socket receives from the moment it exists. First
 // nothing more is let in, then what came before is thrown away.
 func silence(fd int) error {
-	rejectAll := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
-	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &rejectAll}); err != nil {
+	rejectAll := unix.SockFprog{Len: 1, Filter: &unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}}
+	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &rejectAll); err != nil {
 		return os.NewSyscallError("setsockopt SO_ATTACH_FILTER", err)
 	}
 	return drain(fd)

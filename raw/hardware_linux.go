@@ -124,7 +124,8 @@ func stamping(fd int, ifname string, turnOn bool) (on bool, err error) {
 // canStamp tells whether a device is able to stamp all packets of both directions.
 func canStamp(info *unix.EthtoolTsInfo) bool {
 	const both = unix.SOF_TIMESTAMPING_TX_HARDWARE | unix.SOF_TIMESTAMPING_RX_HARDWARE | unix.SOF_TIMESTAMPING_RAW_HARDWARE
-	return info.So_timestamping&both == both && info.Tx_types&(1<<unix.HWTSTAMP_TX_ON) != 0 && info.Rx_filters&(1<<unix.HWTSTAMP_FILTER_ALL) != 0
+	return info.So_timestamping&both == both && info.Tx_types&(1<<unix.HWTSTAMP_TX_ON) != 0 &&
+		info.Rx_filters&(1<<unix.HWTSTAMP_FILTER_ALL) != 0
 }
 
 // stampsAll tells whether a device has been told to stamp all packets of both directions.

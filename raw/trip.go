@@ -70,7 +70,8 @@ func roundTrip(call moment, sent, received int64, read moment) (rtt time.Duratio
 		from = call.wall
 	}
 	network := time.Duration(received - from)
-	if moved > slack || moved < -slack || network < 0 || network > whole+slack || received > read.wall+int64(slack) || from < call.wall-int64(slack) {
+	if moved > slack || moved < -slack || network < 0 || network > whole+slack ||
+		received > read.wall+int64(slack) || from < call.wall-int64(slack) {
 		return whole, TimeProcess, split, true
 	}
 	split.Receive = max(time.Duration(read.wall-received), 0)

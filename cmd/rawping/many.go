@@ -141,7 +141,8 @@ func (s *session) printTable() {
 			w.Printf("%s\n", name)
 			name = ""
 		}
-		w.Printf("%-*s %7d %7d %6s %8s %8s %8s", width, name, a.tally.Sent, a.tally.Received(), shortPercent(a.loss()), ms(r.Min()), ms(r.Mean()), ms(r.Max()))
+		w.Printf("%-*s %7d %7d %6s %8s %8s %8s", width, name,
+			a.tally.Sent, a.tally.Received(), shortPercent(a.loss()), ms(r.Min()), ms(r.Mean()), ms(r.Max()))
 		if s.opt.verbose {
 			w.Printf(" %8s %8s %9s", ms(r.Quantile(.5)), ms(r.Quantile(.99)), ms(r.Jitter()))
 		}

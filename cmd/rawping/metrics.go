@@ -34,14 +34,17 @@ func serveMetrics(address string) (*metrics, string, error) {
 		return nil, "", fmt.Errorf("--metrics: %w", err)
 	}
 	m := &metrics{labels: make(map[string]bool)}
-	m.rtt = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rawping_rtt_seconds", Help: "Round-trip times of answered echoes.",
-		Buckets: prometheus.ExponentialBuckets(10e-6, 2, 20)}, []string{"target"})
-	m.echoes = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rawping_echoes_total", Help: "Echoes by how they ended and why."},
-		[]string{"target", "outcome", "cause"})
-	m.dups = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rawping_duplicates_total", Help: "Further answers to echoes that had one."}, []string{"target"})
+	m.rtt = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "rawping_rtt_seconds", Help: "Round-trip times of answered echoes.", Buckets: prometheus.ExponentialBuckets(10e-6, 2, 20),
+	}, []string{"target"})
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append([]string{"target"}, labels...))
+	}
+	m.echoes = counter("rawping_echoes_total", "Echoes by how they ended and why.", "outcome", "cause")
+	m.dups = counter("rawping_duplicates_total", "Further answers to echoes that had one.")
+	m.revised = counter("rawping_revised_total",
+		"Echoes whose answer came after they had been counted in another way, by that; they are in both counts.", "outcome")
 	registry := prometheus.NewRegistry()
-	m.revised = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rawping_revised_total",
-		Help: "Echoes whose answer came after they had been counted in another way, by that; they are in both counts."}, []string{"target", "outcome"})
 	registry.MustRegister(m.rtt, m.echoes, m.dups, m.revised)
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))

@@ -145,8 +145,10 @@ func (o *options) plan(args []string, changed func(string) bool) (*plan, error) 
 	if o.size == 0 {
 		ping.Size = -1
 	}
-	steps := []func(*plan) error{o.check, o.checkHosts, o.checkFping, o.planFamily, o.planNumbers, o.planPayload, o.planOptions, o.planMessage, o.planSpeed, o.planMany}
-	for _, step := range steps {
+	for _, step := range []func(*plan) error{
+		o.check, o.checkHosts, o.checkFping,
+		o.planFamily, o.planNumbers, o.planPayload, o.planOptions, o.planMessage, o.planSpeed, o.planMany,
+	} {
 		if err := step(p); err != nil {
 			return nil, err
 		}
@@ -165,7 +167,8 @@ func (o *options) takeRange(args []string) ([]string, error) {
 		return args, nil
 	}
 	if len(args) > 1 {
-		return nil, cli.WithHint(fmt.Errorf("--generate %v %v and %d more hosts", first, last, len(args)-1), "write the range with a dash: --generate %v-%v", first, last)
+		return nil, cli.WithHint(fmt.Errorf("--generate %v %v and %d more hosts", first, last, len(args)-1),
+			"write the range with a dash: --generate %v-%v", first, last)
 	}
 	o.generate = []string{fmt.Sprintf("%v-%v", first, last)}
 	return nil, nil

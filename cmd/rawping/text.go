@@ -166,7 +166,8 @@ func (s *session) replyText(e *raw.Echo) string {
 	}
 	switch {
 	case s.opt.verbose && e.Source >= raw.TimeKernel:
-		fmt.Fprintf(&b, " (queue %s, network %s, receive %s ms)", milliseconds(e.Split.Queue), milliseconds(e.Split.Network), milliseconds(e.Split.Receive))
+		fmt.Fprintf(&b, " (queue %s, network %s, receive %s ms)",
+			milliseconds(e.Split.Queue), milliseconds(e.Split.Network), milliseconds(e.Split.Receive))
 	case !s.opt.userTime && e.Split.Queue > 100*time.Microsecond && e.Split.Queue > e.RTT/10:
 		fmt.Fprintf(&b, " (and %s ms in the local queue)", milliseconds(e.Split.Queue))
 	}
@@ -365,11 +366,12 @@ func (s *session) timesText(report *raw.Report) string {
 		if len(clocks) == 1 {
 			clocks[0], _, _ = strings.Cut(clocks[0], " of ")
 		}
-		return fmt.Sprintf("mean of the parts: local queue %s, network %s, receive path %s ms\ntimestamps: %s, error floor %v", ms(&s.queue), ms(&s.network),
-			ms(&s.receive), strings.Join(clocks, ", "), s.floor)
+		return fmt.Sprintf("mean of the parts: local queue %s, network %s, receive path %s ms\ntimestamps: %s, error floor %v",
+			ms(&s.queue), ms(&s.network), ms(&s.receive), strings.Join(clocks, ", "), s.floor)
 	}
 	if s.receive.Count() > 0 {
-		return fmt.Sprintf("timestamps: from the call to the kernel's reception, error floor %v\nthen %s ms to this process", s.floor, ms(&s.receive))
+		return fmt.Sprintf("timestamps: from the call to the kernel's reception, error floor %v\nthen %s ms to this process",
+			s.floor, ms(&s.receive))
 	}
 	return fmt.Sprintf("timestamps: of this process, error floor %v", s.floor)
 }
