@@ -399,21 +399,21 @@ func TestWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := ev.Why(tunnelled[0].data, nil)
-	if s.Outcome != NotMatched {
-		t.Errorf("outcome %s", s.Outcome)
+	if s.Result != NotMatched {
+		t.Errorf("outcome %s", s.Result)
 	}
 	if f := s.FirstFailed(); f == nil || f.Text != "tcp port 80" || f.Because != "destination port is 443, not 80" {
 		t.Errorf("first failed: %+v", f)
 	}
 	s = ev.Why(tunnelled[0].data[:37], nil)
-	if f := s.FirstFailed(); s.Outcome != Failed || f == nil || !strings.Contains(f.Because, "outside the 37 captured") {
-		t.Errorf("on a short frame: %s %+v\n%s", s.Outcome, f, s)
+	if f := s.FirstFailed(); s.Result != Failed || f == nil || !strings.Contains(f.Because, "outside the 37 captured") {
+		t.Errorf("on a short frame: %s %+v\n%s", s.Result, f, s)
 	}
 	ev, err = MustParse("ip and tcp port 443 or arp").Trace(capture.LinkEthernet, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s = ev.Why(tunnelled[0].data, nil); s.Outcome != Matched || s.FirstFailed() != nil || s.Steps[1].Outcome != Skipped {
+	if s = ev.Why(tunnelled[0].data, nil); s.Result != Matched || s.FirstFailed() != nil || s.Steps[1].Result != Skipped {
 		t.Errorf("a match:\n%s", s)
 	}
 }
@@ -562,7 +562,7 @@ func TestWhyAgreesWithTheProgram(t *testing.T) {
 			for _, size := range []int{len(data), rng.IntN(len(data) + 1)} {
 				m := &Meta{Length: len(data), VLANPresent: rng.IntN(2) == 0, VLANTCI: 5}
 				s := tr.Why(data[:size], m)
-				if got := p.Match(data[:size], m); got != (s.Outcome == Matched) {
+				if got := p.Match(data[:size], m); got != (s.Result == Matched) {
 					t.Fatalf("%s: %s: the program says %v of %x\n%s", link, expr, got, data[:size], s)
 				}
 			}

@@ -85,7 +85,7 @@ func FuzzCompile(f *testing.F) {
 			t.Fatalf("%q compiles but cannot be traced: %v", expr, err)
 		}
 		for _, m := range []*Meta{nil, {VLANPresent: true, VLANTCI: 5, PacketType: 4, Ifindex: 7}} {
-			if s := tr.Why(data, m); (s.Outcome == Matched) != p.Match(data, m) {
+			if s := tr.Why(data, m); (s.Result == Matched) != p.Match(data, m) {
 				t.Errorf("%s: %q: the program says %v on %x with %+v, the trace\n%s", link, expr, p.Match(data, m), data, m, s)
 			}
 		}

@@ -9,23 +9,23 @@ import (
 	"sockwire/raw/wire"
 )
 
-// Outcome is what became of a part of an expression on one frame.
-type Outcome string
+// Result is what became of a part of an expression on one frame.
+type Result string
 
-// Outcomes. A part is skipped where the rest decided already. A part that looked outside the captured
+// Results. A part is skipped where the rest decided already. A part that looked outside the captured
 // bytes fails, and the frame does not match whatever the rest says.
 const (
-	Matched    Outcome = "yes"
-	NotMatched Outcome = "no"
-	Skipped    Outcome = "skipped"
-	Failed     Outcome = "fails"
+	Matched    Result = "yes"
+	NotMatched Result = "no"
+	Skipped    Result = "skipped"
+	Failed     Result = "fails"
 )
 
 // Step is one part of an expression and what it gave on a frame.
 type Step struct {
 	// Text is the part: with its qualifiers written out, or as far as about 100 bytes where it is made of others.
-	Text    string
-	Outcome Outcome
+	Text   string
+	Result Result
 	// Because is the comparison that decided, empty for parts made of others.
 	Because string
 	// Steps are the parts it is made of, in the order in which they were taken.
@@ -63,12 +63,12 @@ func (t *Trace) WhyFrame(f *capture.Frame) *Step {
 // Why returns what every part of the expression gave on a frame. m may be nil.
 func (t *Trace) Why(data []byte, m *Meta) *Step {
 	if t.f.root == nil {
-		return &Step{Text: "", Outcome: Matched, Because: "the empty expression matches everything"}
+		return &Step{Text: "", Result: Matched, Because: "the empty expression matches everything"}
 	}
 	if m == nil {
 		m = &noMeta
 	}
-	top := &Step{Outcome: Failed}
+	top := &Step{Result: Failed}
 	w := &walk{trace: t, data: data, meta: m, stack: []*Step{top}}
 	w.run(top)
 	if len(top.Steps) == 1 && top.Because == "" {
@@ -98,15 +98,15 @@ func (w *walk) run(top *Step) {
 			if !ok {
 				panic(r)
 			}
-			top.Outcome = Failed
+			top.Result = Failed
 			w.stack[len(w.stack)-1].Because = o.what
 		}
 	}()
 	holds, _ := w.cond(w.trace.c)
-	top.Outcome = outcome(holds)
+	top.Result = result(holds)
 }
 
-func outcome(holds bool) Outcome {
+func result(holds bool) Result {
 	if holds {
 		return Matched
 	}
@@ -168,13 +168,13 @@ func (w *walk) cond(c *cond) (yes bool, r reason) {
 
 // part takes one part of the expression.
 func (w *walk) part(c *cond) (bool, reason) {
-	s := &Step{Text: w.partText(c.node), Outcome: Failed}
+	s := &Step{Text: w.partText(c.node), Result: Failed}
 	top := w.stack[len(w.stack)-1]
 	top.Steps = append(top.Steps, s)
 	w.stack = append(w.stack, s)
 	holds, r := w.cond(c.x)
 	w.stack = w.stack[:len(w.stack)-1]
-	s.Outcome = outcome(holds)
+	s.Result = result(holds)
 	if len(s.Steps) > 0 {
 		return holds, r
 	}
@@ -190,7 +190,7 @@ func (w *walk) part(c *cond) (bool, reason) {
 func (w *walk) skip(c *cond) {
 	if c.kind == condPart {
 		top := w.stack[len(w.stack)-1]
-		top.Steps = append(top.Steps, &Step{Text: w.partText(c.node), Outcome: Skipped})
+		top.Steps = append(top.Steps, &Step{Text: w.partText(c.node), Result: Skipped})
 	}
 }
 
@@ -377,7 +377,7 @@ func (r reason) String() string {
 // FirstFailed returns the first part, in the order taken, that is no condition on others and gave "no" or
 // failed while the whole did not match; nil where the whole matched.
 func (s *Step) FirstFailed() *Step {
-	if s.Outcome == Matched || s.Outcome == Skipped {
+	if s.Result == Matched || s.Result == Skipped {
 		return nil
 	}
 	for _, p := range s.Steps {
@@ -396,7 +396,7 @@ func (s *Step) String() string {
 }
 
 func (s *Step) write(b *strings.Builder, depth int, first *Step) {
-	fmt.Fprintf(b, "%s%-7s  %s", strings.Repeat("  ", min(depth, maxIndent)), s.Outcome, s.Text)
+	fmt.Fprintf(b, "%s%-7s  %s", strings.Repeat("  ", min(depth, maxIndent)), s.Result, s.Text)
 	if s.Because != "" {
 		fmt.Fprintf(b, ": %s", s.Because)
 	}
