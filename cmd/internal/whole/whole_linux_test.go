@@ -44,8 +44,12 @@ var (
 		if err := os.Chmod(built, 0o755); err != nil {
 			return err
 		}
-		cmd := exec.Command("go", "build", "-o", built+"/", "../../...")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		args, cgo := []string{"build", "-o", built + "/"}, "0"
+		if racing() {
+			args, cgo = append(args, "-race"), "1"
+		}
+		cmd := exec.Command("go", append(args, "../../...")...)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%v: %v\n%s", cmd, err, out)
 		}
@@ -77,9 +81,11 @@ type capturedPipe struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 	more chan struct{} // closed and made anew when something came
+	slow time.Duration // that whoever reads it takes each time
 }
 
 func (c *capturedPipe) Write(p []byte) (int, error) {
+	time.Sleep(c.slow)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.text.Write(p)
@@ -111,13 +117,25 @@ const patience = 60 * time.Second
 
 func start(t testing.TB, h *netlab.Host, name string, args ...string) *running {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
-	t.Cleanup(cancel)
 	path := name
 	if !strings.Contains(name, "/") {
 		path = program(t, name)
 	}
-	r := &running{t: t, ended: make(chan struct{})}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
+	t.Cleanup(cancel)
+	r, err := begin(ctx, h, path, 0, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.t = t
+	t.Cleanup(r.kill)
+	return r
+}
+
+// begin starts a program, on a host of a lab or, when that is nil, here. What it prints is read at most once in slow.
+func begin(ctx context.Context, h *netlab.Host, path string, slow time.Duration, args ...string) (*running, error) {
+	r := &running{ended: make(chan struct{})}
+	r.stdout.slow, r.stderr.slow = slow, slow
 	if h == nil {
 		r.cmd = exec.CommandContext(ctx, path, args...)
 	} else {
@@ -125,40 +143,48 @@ func start(t testing.TB, h *netlab.Host, name string, args ...string) *running {
 	}
 	in, err := r.cmd.StdinPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	r.stdin, r.cmd.Stdout, r.cmd.Stderr = in, &r.stdout, &r.stderr
 	if err := r.cmd.Start(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	go func() {
 		r.cmd.Wait()
 		close(r.ended)
 	}()
-	t.Cleanup(func() {
-		r.cmd.Process.Kill()
-		<-r.ended
-	})
-	return r
+	return r, nil
+}
+
+func (r *running) kill() {
+	r.cmd.Process.Kill()
+	<-r.ended
 }
 
 // await waits until a text has come on one of the outputs.
 func (r *running) await(text string) {
 	r.t.Helper()
+	if err := r.saw(text); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// saw waits until a text has come on one of the outputs.
+func (r *running) saw(text string) error {
 	deadline := time.After(patience)
 	for {
 		out, moreOut := r.stdout.holds(text)
 		err, moreErr := r.stderr.holds(text)
 		if out || err {
-			return
+			return nil
 		}
 		select {
 		case <-moreOut:
 		case <-moreErr:
 		case <-r.ended:
-			r.t.Fatalf("%v ended without %q: %v", r.cmd.Args, text, r)
+			return fmt.Errorf("%v ended without %q: %v", r.cmd.Args, text, r)
 		case <-deadline:
-			r.t.Fatalf("%v: no %q: %v", r.cmd.Args, text, r)
+			return fmt.Errorf("%v: no %q: %v", r.cmd.Args, text, r)
 		}
 	}
 }
