@@ -89,7 +89,7 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVarP(&o.echo, "echo", "e", false, "send every datagram back")
 	f.StringVarP(&o.reply, "reply", "r", "", "answer every datagram with `TEXT`")
 	f.StringVarP(&o.exec, "exec", "x", "", "run `COMMAND` with sh for each datagram, which it reads; what it writes is the answer. DGRECV_FROM, "+
-		"DGRECV_FROM_ADDRESS, DGRECV_FROM_PORT, DGRECV_TO, DGRECV_INTERFACE, DGRECV_TTL, DGRECV_TOS, DGRECV_TIME and DGRECV_NUMBER say where it came from")
+		"DGRECV_FROM_ADDRESS, DGRECV_FROM_PORT, DGRECV_TO, DGRECV_TO_PORT, DGRECV_INTERFACE, DGRECV_TTL, DGRECV_TOS, DGRECV_TIME and DGRECV_NUMBER say where it came from")
 	cli.DurationVar(f, &o.execTimeout, "exec-timeout", "", 10*time.Second, "end a --exec command, and all that it started, after `TIME`")
 	f.BoolVar(&o.services, "answer-services", false, "answer also what comes from ports of well-known services, such as all below 1024")
 	f.StringVarP(&o.write, "write", "w", "", "write UDP datagrams to the capture `FILE`, IP headers rebuilt from what the kernel told")

@@ -14,7 +14,7 @@ complete -c dgrecv -l credentials -d 'show the sender\'s process, user and group
 complete -c dgrecv -l unlink -d 'replace a stale socket file'
 complete -c dgrecv -l echo -s e -d 'send every datagram back'
 complete -c dgrecv -l reply -s r -x -d 'answer every datagram with TEXT'
-complete -c dgrecv -l exec -s x -x -d 'run COMMAND with sh for each datagram, which it reads; what it writes is the answer. DGRECV_FROM, DGRECV_FROM_ADDRESS, DGRECV_FROM_PORT, DGRECV_TO, DGRECV_INTERFACE, DGRECV_TTL, DGRECV_TOS, DGRECV_TIME and DGRECV_NUMBER say where it came from'
+complete -c dgrecv -l exec -s x -x -d 'run COMMAND with sh for each datagram, which it reads; what it writes is the answer. DGRECV_FROM, DGRECV_FROM_ADDRESS, DGRECV_FROM_PORT, DGRECV_TO, DGRECV_TO_PORT, DGRECV_INTERFACE, DGRECV_TTL, DGRECV_TOS, DGRECV_TIME and DGRECV_NUMBER say where it came from'
 complete -c dgrecv -l exec-timeout -x -d 'end a --exec command, and all that it started, after TIME'
 complete -c dgrecv -l answer-services -d 'answer also what comes from ports of well-known services, such as all below 1024'
 complete -c dgrecv -l write -s w -r -d 'write UDP datagrams to the capture FILE, IP headers rebuilt from what the kernel told'
