@@ -36,12 +36,10 @@ func (c *cursor) icmpv4() Type {
 	if h == nil {
 		return TypeNone
 	}
-	switch h[0] {
-	case 3, 11, 12:
-		return c.quotation(h, TypeIPv4, 5, 4)
-	case 4, 5:
-		return c.quotation(h, TypeIPv4, 0, 0)
-	case 42:
+	switch {
+	case wire.IsICMPError(false, h[0]):
+		return c.quotation(h, TypeIPv4)
+	case h[0] == wire.ICMPv4ExtendedEcho:
 		return c.probeObject(h)
 	}
 	return TypePayload
@@ -56,11 +54,9 @@ func (c *cursor) icmpv6() Type {
 		return TypeNone
 	}
 	switch h[0] {
-	case 1, 3:
-		return c.quotation(h, TypeIPv6, 4, 8)
-	case 2, 4:
-		return c.quotation(h, TypeIPv6, 0, 0)
-	case 160:
+	case wire.ICMPv6Unreachable, wire.ICMPv6PacketTooBig, wire.ICMPv6TimeExceeded, wire.ICMPv6ParamProblem:
+		return c.quotation(h, TypeIPv6)
+	case wire.ICMPv6ExtendedEcho:
 		return c.probeObject(h)
 	}
 	return TypePayload
@@ -76,17 +72,15 @@ func (c *cursor) probeObject(h []byte) Type {
 	return TypePayload
 }
 
-// quotation prepares for the packet that an ICMP error quotes. at is where RFC 4884 puts the length of the
-// quotation, in units of unit bytes; 0 for a message without extensions.
-func (c *cursor) quotation(h []byte, ip Type, at, unit int) Type {
+// quotation prepares for the packet that an ICMP error quotes.
+func (c *cursor) quotation(h []byte, ip Type) Type {
 	if len(h) < 8 {
 		return TypePayload
 	}
 	if c.quoted {
 		return TypePayload // errors do not quote errors
 	}
-	if at > 0 {
-		n := int(h[at]) * unit
+	if n, ok := wire.ICMPQuoteLen(ip == TypeIPv6, h); ok {
 		switch {
 		case n > 0 && c.off+n+4 <= min(len(c.data), c.end):
 			c.extOff, c.extEnd, c.end = c.off+n, c.end, c.off+n

@@ -54,27 +54,27 @@ func overUDP(src, dst uint16, b []byte) Type {
 	}
 	for _, port := range [...]uint16{dst, src} {
 		switch port {
-		case 53, 5355:
+		case wire.PortDNS, wire.PortLLMNR:
 			return TypeDNS
-		case 5353:
+		case wire.PortMDNS:
 			return TypeMDNS
-		case 67, 68:
+		case wire.PortDHCPServer, wire.PortDHCPClient:
 			if b[0] == 1 || b[0] == 2 {
 				return TypeDHCPv4
 			}
-		case 546, 547:
+		case wire.PortDHCPv6, wire.PortDHCPv6Srv:
 			return TypeDHCPv6
-		case 123:
+		case wire.PortNTP:
 			return TypeNTP
-		case 69:
+		case wire.PortTFTP:
 			return TypeTFTP
-		case 161, 162:
+		case wire.PortSNMP, wire.PortSNMPTrap:
 			return TypeSNMP
-		case 514:
+		case wire.PortSyslog:
 			if b[0] == '<' {
 				return TypeSyslog
 			}
-		case 443:
+		case wire.PortHTTPS:
 			if isQUIC(b) && (knownQUIC(be32(b[1:])) || offeredQUIC(be32(b[1:]))) {
 				return TypeQUIC
 			}
@@ -116,7 +116,7 @@ func overTCP(src, dst uint16, b []byte) Type {
 	if isTLS(b, tlsPort(src) || tlsPort(dst)) {
 		return TypeTLS
 	}
-	if src == 53 || dst == 53 {
+	if src == wire.PortDNS || dst == wire.PortDNS {
 		return TypeDNS
 	}
 	if isHTTP(b) {

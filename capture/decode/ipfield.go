@@ -113,20 +113,7 @@ func ecnName(n uint64) string {
 	return [...]string{"Not-ECT", "ECT(1)", "ECT(0)", "CE"}[n&3]
 }
 
-func protocolName(n uint64) string {
-	switch n {
-	case wire.ProtoNone:
-		return "No next header"
-	case wire.ProtoHIP:
-		return "Host Identity Protocol"
-	case wire.ProtoShim6:
-		return "Shim6"
-	}
-	if t := ipProtocol(uint8(n)); t != TypePayload {
-		return t.Title()
-	}
-	return ""
-}
+func protocolName(n uint64) string { return wire.ProtocolName(uint8(n)) }
 
 var (
 	fIP6Version = Define("ipv6.version", "Version", KindUint)

@@ -23,28 +23,7 @@ func typeOrLengthField(w *FieldWriter, typ, length *Definition, off int) {
 	w.Enum(typ, off, 2, etherTypeName)
 }
 
-func etherTypeName(t uint64) string {
-	switch t {
-	case wire.EtherTypeARP:
-		return "ARP"
-	case wire.EtherTypeRARP:
-		return "RARP"
-	case wire.EtherTypeQinQ:
-		return "802.1ad"
-	case wire.EtherTypeTEB:
-		return "Transparent Ethernet bridging"
-	case 0x88cc:
-		return "LLDP"
-	case wire.EtherTypePPPoEDisc:
-		return "PPPoE discovery"
-	case wire.EtherTypePPPoE:
-		return "PPPoE session"
-	}
-	if l := etherType(uint16(t)); l != TypePayload {
-		return l.Title()
-	}
-	return ""
-}
+func etherTypeName(t uint64) string { return wire.EtherTypeName(uint16(t)) }
 
 var (
 	fVLANPriority = Define("vlan.priority", "Priority", KindUint)

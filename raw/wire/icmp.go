@@ -236,17 +236,17 @@ func ICMPMTU(six bool, h ICMP) int {
 	return 0
 }
 
-// ICMPQuoteLen returns how many bytes of what follows the first 8 of an error are the packet quoted, when the message tells
-// it because extensions follow (RFC 4884, sections 4 and 5); 0 when it does not.
-func ICMPQuoteLen(six bool, h ICMP) int {
+// ICMPQuoteLen returns how many bytes of what follows the first 8 of an error are the packet quoted. ok is false for a
+// message behind whose quote no extensions can stand; n is 0 where the message does not tell (RFC 4884, sections 4 and 5).
+func ICMPQuoteLen(six bool, h ICMP) (n int, ok bool) {
 	if len(h) < ICMPLen {
-		return 0
+		return 0, false
 	}
 	switch t := h.Type(); {
 	case six && (t == ICMPv6Unreachable || t == ICMPv6TimeExceeded):
-		return 8 * int(h[4])
+		return 8 * int(h[4]), true
 	case !six && (t == ICMPv4Unreachable || t == ICMPv4TimeExceeded || t == ICMPv4ParamProblem):
-		return 4 * int(h[5])
+		return 4 * int(h[5]), true
 	}
-	return 0
+	return 0, false
 }

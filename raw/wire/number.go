@@ -173,15 +173,6 @@ func ProtocolNumber(name string) (uint8, bool) {
 	return 0, name == "ip"
 }
 
-// HasPorts reports whether the headers of an IP protocol start with a source and a destination port.
-func HasPorts(number uint8) bool {
-	switch number {
-	case ProtoTCP, ProtoUDP, ProtoUDPLite, ProtoSCTP, ProtoDCCP:
-		return true
-	}
-	return false
-}
-
 // PPP protocol numbers (https://www.iana.org/assignments/ppp-numbers).
 const (
 	PPPIPv4   = 0x0021

@@ -122,16 +122,6 @@ func ServicePort(name string, protocol uint8) (uint16, bool) {
 	return 0, false
 }
 
-// ServiceName names the well-known service of a port over the IP protocol [ProtoTCP] or [ProtoUDP]; "" for none.
-func ServiceName(port uint16, protocol uint8) string {
-	for i := range services {
-		if s := &services[i]; port != 0 && s.port(protocol) == port {
-			return s.name
-		}
-	}
-	return ""
-}
-
 func (s *service) port(protocol uint8) uint16 {
 	switch protocol {
 	case ProtoTCP:

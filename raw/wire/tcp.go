@@ -18,19 +18,6 @@ const (
 // TCP is the view of a TCP header with its options (RFC 9293).
 type TCP []byte
 
-// ParseTCP returns the header of the segment that b starts with, and its data. ok is false when b is cut in the header, or
-// the data offset is less than 20 bytes.
-func ParseTCP(b []byte) (h TCP, data []byte, ok bool) {
-	if len(b) < TCPLen {
-		return nil, nil, false
-	}
-	n := int(b[TCPFlagsAt]>>4) * 4
-	if n < TCPLen || n > len(b) {
-		return nil, nil, false
-	}
-	return b[:n:n], b[n:], true
-}
-
 func (h TCP) SourcePort() uint16          { return be16(h) }
 func (h TCP) SetSourcePort(v uint16)      { put16(h, v) }
 func (h TCP) DestinationPort() uint16     { return be16(h[DestinationPortAt:]) }
