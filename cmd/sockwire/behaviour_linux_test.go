@@ -72,6 +72,25 @@ func TestTransparent(t *testing.T) {
 	}
 }
 
+// TestRights has the traced program look at what rights sockwire has: as soon as it runs, hardly any.
+func TestRights(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("an ordinary user has none")
+	}
+	j := newJudge(t)
+	h := j.host(t, "host", false)
+	const kill, readSearch, ptraces = 1 << unix.CAP_KILL, 1 << unix.CAP_DAC_READ_SEARCH, 1 << unix.CAP_SYS_PTRACE
+	for _, engine := range each(t) {
+		want := map[string]uint64{"ebpf": kill, "ptrace": kill | readSearch | ptraces}[engine]
+		// Rights are given up beside the program: it waits until they are.
+		script := fmt.Sprintf("for i in $(seq 400); do c=$(sed -n 's/^CapPrm:\t//p' /proc/$PPID/status); [ $c = %016x ] && break; sleep 0.05; done; echo $c", want)
+		o := j.do(t, h, "/", "sockwire", "--engine", engine, "-o", "/dev/null", "--", "sh", "-c", script)
+		if got := strings.TrimSpace(o.Stdout); got != fmt.Sprintf("%016x", want) {
+			t.Errorf("%s: rights %s, want %016x: %+v", engine, got, want, o)
+		}
+	}
+}
+
 // TestSetuid has a user without rights execute a file that gives him its owner's: it does so under sockwire too, when
 // that is root's.
 func TestSetuid(t *testing.T) {

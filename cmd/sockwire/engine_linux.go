@@ -22,9 +22,7 @@ func (r *tracing) giveUp() {
 	if !engine.Stops() && r.o.trace.pid == 0 {
 		giveWay()
 	}
-	// Besides, files are written where root may.
-	keep := append(engine.Rights(), unix.CAP_DAC_OVERRIDE)
-	if err := r.env.KeepPrivilege(keep...); err != nil {
+	if err := r.env.KeepPrivilege(engine.Rights()...); err != nil { // files are open by now
 		r.env.Warnf("%v", err)
 	}
 }

@@ -180,8 +180,10 @@ func (t *Tracer) begin() {
 // Heard is always up to now: a call that is recorded waits until that is done.
 func (t *Tracer) Heard() time.Duration { return math.MaxInt64 }
 
-// Rights are to signal the program, and to look into one that has rights itself.
-func (t *Tracer) Rights() []int { return []int{unix.CAP_KILL, unix.CAP_SYS_PTRACE} }
+// Rights are to signal the program, and to look into one that has rights itself or is of another user.
+func (t *Tracer) Rights() []int {
+	return []int{unix.CAP_KILL, unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH}
+}
 
 // Stops is true.
 func (t *Tracer) Stops() bool { return true }
