@@ -13,14 +13,23 @@ type Batch struct {
 	// Packets are borrowed until the batch has been sent.
 	Packets [][]byte
 	// Numbers are those of the packets in their source, one for each; fragments of a packet have its number. A source may
-	// leave them out: then packets count from 0 on.
+	// leave them all out: then packets count from 0 on.
 	Numbers []uint64
 	// Due are when the packets are to leave, from the start, one for each; empty when the schedule says.
 	Due []time.Duration
 	// follows are the places of packets that leave with the one before, as the fragments of one do.
 	follows map[int]bool
+	first   uint64 // number of the first packet, where Numbers are left out
 	buf     []byte
 	ends    []int
+}
+
+// number returns the number of the packet at a place.
+func (b *Batch) number(at int) uint64 {
+	if at < len(b.Numbers) {
+		return b.Numbers[at]
+	}
+	return b.first + uint64(at)
 }
 
 // Reset empties the batch and keeps its memory.
@@ -107,6 +116,8 @@ func (s *TemplateSource) Fill(b *Batch, n int) error {
 	for range n {
 		number := s.First + s.given
 		switch {
+		case len(s.same) == 1 && s.First == 0: // counted from 0 on, as they are where no numbers are given
+			b.Packets = append(b.Packets, s.same[0])
 		case s.same != nil:
 			for i, p := range s.same {
 				b.put(p, number, i > 0)

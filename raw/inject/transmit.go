@@ -131,10 +131,7 @@ func (t *Transmission) run(ctx context.Context, r *Report) error {
 			}
 			return err
 		}
-		for len(batch.Numbers) < len(batch.Packets) {
-			batch.Numbers = append(batch.Numbers, t.counted)
-			t.counted++
-		}
+		t.number(&batch)
 		for next := 0; next < len(batch.Packets); {
 			n, wait := t.ready(&batch, next, table, time.Since(start))
 			if t.Duration > 0 && time.Since(start)+wait >= t.Duration {
@@ -147,7 +144,7 @@ func (t *Transmission) run(ctx context.Context, r *Report) error {
 				}
 				continue
 			}
-			if err := t.send(batch.Packets[next:next+n], batch.Numbers[next:next+n], r); err != nil {
+			if err := t.send(&batch, next, n, r); err != nil {
 				return err
 			}
 			next += n
@@ -161,6 +158,22 @@ func (t *Transmission) run(ctx context.Context, r *Report) error {
 		}
 	}
 	return nil
+}
+
+// number numbers the packets of a batch that the source has not numbered: where they are followed each gets its number, where
+// they are only sent the first is enough, for one that is refused to be named.
+func (t *Transmission) number(b *Batch) {
+	if len(b.Numbers) > 0 {
+		return
+	}
+	b.first = t.counted
+	t.counted += uint64(len(b.Packets))
+	for i := range b.Packets {
+		if t.departs == nil {
+			break
+		}
+		b.Numbers = append(b.Numbers, b.first+uint64(i))
+	}
 }
 
 // ready returns how many packets of the batch, from next on, are due, and if none is, how long the first has to wait.
@@ -204,9 +217,11 @@ func preciseSleep(ctx context.Context, d time.Duration) bool {
 // hopeless is how many packets are refused before a run that has sent none is given up.
 const hopeless = 1 << 20
 
-func (t *Transmission) send(packets [][]byte, numbers []uint64, r *Report) error {
+// send sends n packets of a batch from a place on.
+func (t *Transmission) send(b *Batch, at, n int, r *Report) error {
+	packets := b.Packets[at : at+n]
 	if t.departs != nil {
-		t.departs.leaving(packets, numbers, time.Now())
+		t.departs.leaving(packets, b.Numbers[at:at+n], time.Now())
 	}
 	for len(packets) > 0 {
 		n, err := t.Engine.Send(packets)
@@ -230,17 +245,17 @@ func (t *Transmission) send(packets [][]byte, numbers []uint64, r *Report) error
 				r.Bytes += uint64(len(p))
 			}
 		}
-		packets, numbers = packets[n:], numbers[n:]
+		packets, at = packets[n:], at+n
 		if err == nil {
 			continue
 		}
 		if !refused {
 			return err
 		}
-		if r.fail(t.failure(packets[0], numbers[0], err)); r.Sent == 0 && (!errors.Is(err, syscall.EMSGSIZE) || r.Failed == hopeless) {
+		if r.fail(t.failure(packets[0], b.number(at), err)); r.Sent == 0 && (!errors.Is(err, syscall.EMSGSIZE) || r.Failed == hopeless) {
 			return err
 		}
-		packets, numbers = packets[1:], numbers[1:]
+		packets, at = packets[1:], at+1
 	}
 	return nil
 }
