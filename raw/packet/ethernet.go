@@ -22,7 +22,7 @@ type Ethernet struct {
 }
 
 // VLAN is an 802.1Q tag. TPID goes where the layer before says what follows: give QinQ's outer tag
-// [EtherTypeQinQ] there. EtherType follows from the next layer.
+// [wire.EtherTypeQinQ] there. EtherType follows from the next layer.
 type VLAN struct {
 	TPID      Opt[uint16] `field:"tpid"`
 	Priority  uint8       `field:"pcp" bits:"3"`
