@@ -91,6 +91,9 @@ type account struct {
 	separated bool   // it does not join any more
 }
 
+// maxSettle is the longest that is waited for quiet before accounts are final.
+const maxSettle = 5 * time.Second
+
 // maxJoined is how many datagrams one lost buffer may have held (UDP_MAX_SEGMENTS).
 const maxJoined = 128
 
@@ -99,7 +102,8 @@ func newAccount(c *dgram.Conn, session uint64, p *Params, same bool, damaged *dg
 	if window < 0 || window > 1<<22 {
 		window = 0
 	}
-	a := &account{conn: c, session: session, settle: min(max(p.Settle, time.Millisecond), 5*time.Second), same: same, ledger: ledger.New(window), waited: ledger.NewHistogram()}
+	a := &account{conn: c, session: session, same: same, ledger: ledger.New(window), waited: ledger.NewHistogram()}
+	a.settle = min(max(p.Settle, time.Millisecond), maxSettle)
 	a.damaged = damaged
 	a.wrong, _ = damaged.Count()
 	a.dropped, _ = c.Drops()
@@ -249,5 +253,6 @@ func variation(h *ledger.Histogram) *Variation {
 	if h.Count() == 0 {
 		return nil
 	}
-	return &Variation{Min: h.Min(), P50: h.Quantile(0.5), P90: h.Quantile(0.9), P99: h.Quantile(0.99), P999: h.Quantile(0.999), Max: h.Max()}
+	at := h.Quantile
+	return &Variation{Min: h.Min(), P50: at(0.5), P90: at(0.9), P99: at(0.99), P999: at(0.999), Max: h.Max()}
 }

@@ -27,6 +27,7 @@ type flow struct {
 	down *account
 	// Requests.
 	asked                *asked
+	pending              *dgram.Batch // for what has arrived by a deadline
 	rtt, network, server *ledger.Histogram
 	timeouts             uint64
 	roundTrip            time.Duration // of the handshake, tries that were lost included

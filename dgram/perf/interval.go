@@ -38,7 +38,8 @@ func watch(flows []*flow, progress func(Interval), every time.Duration, start ti
 			for _, f := range flows {
 				f.addTo(&sum)
 			}
-			progress(Interval{At: sum.At, Length: sum.At - last.At, Up: sum.Up.less(last.Up), Down: sum.Down.less(last.Down), Replies: sum.Replies - last.Replies})
+			progress(Interval{At: sum.At, Length: sum.At - last.At, Up: sum.Up.less(last.Up), Down: sum.Down.less(last.Down),
+				Replies: sum.Replies - last.Replies})
 			last = sum
 		}
 	}()

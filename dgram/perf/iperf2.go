@@ -89,11 +89,12 @@ func RunIperf2(ctx context.Context, cfg Config) (*Iperf2Result, error) {
 	answer := make([]byte, 1<<16)
 	for try := range 10 {
 		putIperf(last, -int32(r.Sent))
-		a, err := c.Exchange(context.WithoutCancel(ctx), last, dgram.Addr{}, &dgram.Exchange{Timeout: time.Duration(try+1) * 250 * time.Millisecond, Tries: 1, Buffer: answer})
+		once := dgram.Exchange{Timeout: time.Duration(try+1) * 250 * time.Millisecond, Tries: 1, Buffer: answer}
+		a, err := c.Exchange(context.WithoutCancel(ctx), last, dgram.Addr{}, &once)
 		if err == nil && r.Reported.read(a.Payload) {
 			if r.Reported.Datagrams > r.Sent+1 || r.Reported.Lost > r.Sent || r.Reported.OutOfOrder > r.Sent {
-				return r, fmt.Errorf("perf: iperf2: %w: of %d sent it counts %d, %d lost and %d out of order", ErrContradiction, r.Sent, r.Reported.Datagrams,
-					r.Reported.Lost, r.Reported.OutOfOrder)
+				return r, fmt.Errorf("perf: iperf2: %w: of %d sent it counts %d, %d lost and %d out of order", ErrContradiction, r.Sent,
+					r.Reported.Datagrams, r.Reported.Lost, r.Reported.OutOfOrder)
 			}
 			return r, nil
 		}

@@ -76,7 +76,8 @@ type mtuSearch struct {
 }
 
 func newMTUSearch(f *flow) *mtuSearch {
-	s := &mtuSearch{f: f, overhead: 20 + 8, timeout: f.cfg.Timeout, low: HeaderSize - 1, sent: map[int]bool{}, buf: make([]byte, 1<<16)}
+	s := &mtuSearch{f: f, overhead: 20 + 8, timeout: f.cfg.Timeout, low: HeaderSize - 1, sent: map[int]bool{}}
+	s.buf = make([]byte, 1<<16)
 	if f.conn.RemoteAddr().IP.Addr().Is6() {
 		s.overhead = 40 + 8
 	}
@@ -183,8 +184,11 @@ func (s *mtuSearch) listen(ctx context.Context, size int, until time.Time) error
 // answer takes in that a probe has arrived, this one or one before.
 func (s *mtuSearch) answer(d *dgram.Datagram) {
 	var h header
-	if !h.parse(d.Payload) || h.kind != kindProbed || h.session != s.f.session || h.seq > dgram.MaxPayload6 || !s.sent[int(h.seq)] || h.due != int64(h.seq) {
+	if !h.parse(d.Payload) || h.kind != kindProbed || h.session != s.f.session {
 		return
+	}
+	if h.seq > dgram.MaxPayload6 || !s.sent[int(h.seq)] || h.due != int64(h.seq) {
+		return // of no probe that was sent, or of what did not arrive whole
 	}
 	s.low = max(s.low, int(h.seq))
 	if s.high < s.low { // its answer was late, and so may be those of others

@@ -147,7 +147,8 @@ func (f *flow) ask(ctx context.Context, question []byte, nonce uint64, want kind
 		return h.parse(b) && h.seq == nonce && (h.kind == want || h.kind == kindRefuse)
 	}
 	// The tries are together 17 s long, and an answer to any of them counts.
-	a, err := f.conn.Exchange(ctx, question, dgram.Addr{}, &dgram.Exchange{Timeout: 50 * time.Millisecond, Tries: 14, Backoff: 1.4, Match: match})
+	how := dgram.Exchange{Timeout: 50 * time.Millisecond, Tries: 14, Backoff: 1.4, Match: match}
+	a, err := f.conn.Exchange(ctx, question, dgram.Addr{}, &how)
 	if err != nil {
 		return h, fmt.Errorf("perf: %w", err)
 	}

@@ -78,6 +78,7 @@ func (f *flow) pingPong(ctx context.Context) {
 	}
 	sizes := load.sizes()
 	buf := make([]byte, 1<<16)
+	f.pending = f.conn.NewBatch(1, len(buf))
 	s.start = time.Now()
 	end := time.Time{}
 	if load.Duration > 0 {
@@ -136,7 +137,7 @@ func (f *flow) pingPong(ctx context.Context) {
 // lateReplies waits for what is still on its way, and for what comes twice: until nothing has come for the settling time, and
 // for replies that are missing as long as any took before.
 func (f *flow) lateReplies(sent time.Time, buf []byte) {
-	for {
+	for overdue := 0; overdue < 256; {
 		until := f.down.last.Add(f.cfg.Settle)
 		if f.down.ledger.Counts().Unique < f.up.sent.Load() {
 			slowest := min(max(f.roundTrip, f.rtt.Max()), time.Minute)
@@ -144,21 +145,35 @@ func (f *flow) lateReplies(sent time.Time, buf []byte) {
 				until = late
 			}
 		}
-		if !time.Now().Before(until) {
-			return
+		if time.Now().After(until) { // what lies there already, and no more than a server may have left there
+			overdue++
 		}
 		_ = f.conn.SetReadDeadline(until)
-		d, err := f.conn.Receive(buf)
-		switch {
-		case err == nil:
-			f.take(&d)
-		case f.told(err):
-			if f.closed.Load() {
-				return
-			}
-		case !errors.Is(err, os.ErrDeadlineExceeded):
+		if _, _, err := f.next(buf); err != nil {
 			return
 		}
+	}
+}
+
+// next takes in the next datagram, and returns its header if it is the server's. What the network says is taken in besides, and
+// ends it where the server's port is closed. What has arrived by the read deadline counts, whenever this host gets round to it.
+func (f *flow) next(buf []byte) (h header, ours bool, err error) {
+	for {
+		d, err := f.conn.Receive(buf)
+		if err == nil {
+			h, ours = f.take(&d)
+			return h, ours, nil
+		}
+		if f.told(err) && !f.closed.Load() {
+			continue
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			if ds, _ := f.conn.TryReceiveBatch(f.pending); len(ds) > 0 {
+				h, ours = f.take(&ds[0])
+				return h, ours, nil
+			}
+		}
+		return h, false, err
 	}
 }
 
@@ -169,14 +184,11 @@ func (f *flow) awaitReply(ctx context.Context, seq uint64, until time.Time, buf 
 		return false
 	}
 	for {
-		d, err := f.conn.Receive(buf)
+		h, ours, err := f.next(buf)
 		if err != nil {
-			if f.told(err) && !f.closed.Load() {
-				continue
-			}
 			return false
 		}
-		if h, ok := f.take(&d); ok && h.kind == kindReply && h.seq == seq {
+		if ours && h.kind == kindReply && h.seq == seq {
 			return true
 		}
 	}

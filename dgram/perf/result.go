@@ -78,7 +78,8 @@ func mangled(r *Report) string {
 
 // result works out what became of every datagram.
 func (f *flow) result() FlowResult {
-	r := FlowResult{Local: f.conn.LocalAddr(), Clock: f.clock, ClockError: f.clockError, Failed: f.failed, Contradiction: f.contradiction, Contradictions: f.contradictions}
+	r := FlowResult{Local: f.conn.LocalAddr(), Clock: f.clock, ClockError: f.clockError, Failed: f.failed}
+	r.Contradiction, r.Contradictions = f.contradiction, f.contradictions
 	elapsed := f.up.end.Sub(f.up.start)
 	if f.cfg.Up != nil {
 		d := direction(*f.remote, f.up.sent.Load(), f.up.failed.Load(), f.icmp.Load(), f.remote.Final)

@@ -65,7 +65,8 @@ const (
 )
 
 func newSender(c *dgram.Conn, session uint64, k kind, load Load, padMark bool) *sender {
-	s := &sender{conn: c, session: session, kind: k, load: load, padMark: padMark, allowed: batchLimit, late: ledger.NewHistogram(), stack: ledger.NewHistogram()}
+	s := &sender{conn: c, session: session, kind: k, load: load, padMark: padMark, allowed: batchLimit}
+	s.late, s.stack = ledger.NewHistogram(), ledger.NewHistogram()
 	s.arena = make([]byte, arenaSize)
 	for i := range s.arena {
 		s.arena[i] = byte(i)
