@@ -82,7 +82,7 @@ func newCommand(o *options) *cli.Command {
 		{Line: "rawsend 'ip{dst=192.0.2.1} / tcp{dport=1..1024, flags=S}'", Text: "A SYN scan."},
 		{Line: "rawsend --allow subnet -I eth0 'arp{tpa=192.0.2.0/24}'", Text: "Who is on this link."},
 		{Line: "rawsend --print 'eth / vlan{id=10} / ip6{dst=2001:db8::1} / icmp6'", Text: "Look at a packet without sending it."},
-		{Line: "rawsend -I eth0 -r capture.pcapng --edit 'ip{ttl=1, dst=192.0.2.2}' 'tcp port 80'", Text: "Send recorded packets again, changed."},
+		{Line: "rawsend -I eth0 -r some.pcap --edit 'ip{ttl=1, dst=192.0.2.2}' 'tcp port 80'", Text: "Send recorded packets again, changed."},
 		{Line: "rawsend --describe -r capture.pcapng", Text: "Write packets as expressions that build the same bytes."},
 	}
 	c.Privilege = "cap_net_raw to send; it is given up once the sockets are open. --print, --to-pcap, --to-go and --describe need none."

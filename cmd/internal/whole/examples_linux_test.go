@@ -2,6 +2,7 @@ package whole
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -147,6 +148,7 @@ func newWorld(t *testing.T) *world {
 		start(t, b, iperf, "-s", "-u", "-p", "5001")
 	}
 	serveHTTP(t, a)
+	greet(t, b, netip.AddrPortFrom(a.Addr4(), 5000))
 	text, err := os.ReadFile(conversation(t))
 	if err != nil {
 		t.Fatal(err)
@@ -184,8 +186,13 @@ func (w *world) furnish(t *testing.T, dir, line string) {
 	}
 }
 
-// atMost is how long an example runs that does not end by itself.
-const atMost = "4"
+// atMost is how many seconds an example runs that does not end by itself.
+func atMost() string {
+	if testing.Short() {
+		return "1.5"
+	}
+	return "4"
+}
 
 func (w *world) try(t *testing.T, e example) {
 	line := strings.ReplaceAll(e.line, "go run ./cmd/", "")
@@ -202,7 +209,7 @@ func (w *world) try(t *testing.T, e example) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	// Sockets in /run are made in a copy that nobody else sees.
-	script := "mount -t tmpfs none /run && cd " + dir + " && timeout -s INT " + atMost + " sh -c '" + strings.ReplaceAll(line, "'", `'\''`) + "'"
+	script := "mount -t tmpfs none /run && cd " + dir + " && timeout -s INT " + atMost() + " sh -c '" + strings.ReplaceAll(line, "'", `'\''`) + "'"
 	cmd := w.a.Command(ctx, "/usr/bin/unshare", "-m", "sh", "-c", script)
 	cmd.Env = append(cmd.Environ(), "PATH="+filepath.Dir(program(t, "dgperf"))+":"+os.Getenv("PATH"), "LC_ALL=C.UTF-8")
 	cmd.WaitDelay = 5 * time.Second
@@ -301,6 +308,28 @@ func conversation(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// greet sends "hello" from a host to an address a few times a second, whether somebody listens or not.
+func greet(t *testing.T, from *netlab.Host, to netip.AddrPort) {
+	t.Helper()
+	var c net.Conn
+	err := from.Do(func() (err error) {
+		c, err = net.Dial("udp", to.String())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			if _, err := c.Write([]byte("hello")); errors.Is(err, net.ErrClosed) {
+				return
+			}
+			time.Sleep(200 * time.Millisecond)
+		}
+	}()
+	t.Cleanup(func() { c.Close() })
 }
 
 // serveHTTP answers on port 8080 of the loopback address of a host.

@@ -35,8 +35,13 @@ func (t tidy) Run() int {
 }
 
 var (
-	built string // the directory of the programs
-	build = sync.OnceValue(func() error {
+	programs string // the directory of the programs: WHOLE_BIN, or where they are built
+	built    string
+	build    = sync.OnceValue(func() error {
+		if given := os.Getenv("WHOLE_BIN"); given != "" {
+			programs = given
+			return nil
+		}
 		var err error
 		if built, err = os.MkdirTemp("", "sockwire-whole-"); err != nil {
 			return err
@@ -53,6 +58,7 @@ var (
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%v: %v\n%s", cmd, err, out)
 		}
+		programs = built
 		return nil
 	})
 )
@@ -63,7 +69,7 @@ func program(t testing.TB, name string) string {
 	if err := build(); err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(built, name)
+	return filepath.Join(programs, name)
 }
 
 // running is a command that runs, on a host of a lab or, when that is nil, here.
