@@ -281,13 +281,13 @@ func TestInterruptedWaits(t *testing.T) {
 	}
 	defer deaf.Close()
 	for name, tt := range map[string]struct {
-		args []string
-		full bool
+		args  []string
+		after string // this has been written; nothing is, then, when the peer's queue is full
 	}{
-		"for room":            {[]string{"-c", "100000", deaf.LocalAddr().String(), "x"}, true},
-		"for room to ask":     {[]string{"-c", "100000", "-r", "1", "--wait", "1ms", "--tries", "1", deaf.LocalAddr().String(), "x"}, true},
-		"for a second answer": {[]string{"-r", "2", "--wait", "1h", echoServer(t), "x"}, false},
-		"for the answer":      {[]string{"-r", "1", "--wait", "1h", deaf.LocalAddr().String(), "x"}, false},
+		"for room":            {[]string{"-c", "100000", deaf.LocalAddr().String(), "x"}, ""},
+		"for room to ask":     {[]string{"-c", "100000", "-r", "1", "--wait", "1ms", "--tries", "1", deaf.LocalAddr().String(), "x"}, ""},
+		"for a second answer": {[]string{"-r", "2", "--wait", "1h", echoServer(t), "x"}, `"type":"answer"`},
+		"for the answer":      {[]string{"-r", "1", "--wait", "1h", deaf.LocalAddr().String(), "x"}, `"type":"sent"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
@@ -296,10 +296,13 @@ func TestInterruptedWaits(t *testing.T) {
 			go func() {
 				code <- run(ctx, append([]string{"--json"}, tt.args...), strings.NewReader(""), &out, io.Discard)
 			}()
-			if tt.full {
+			if tt.after == "" {
 				fillUp(t, deaf)
-			} else {
-				time.Sleep(50 * time.Millisecond) // to be well into the wait; any moment must do
+			}
+			for end := time.Now().Add(20 * time.Second); !strings.Contains(out.String(), tt.after); time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("%s is not written", tt.after)
+				}
 			}
 			cancel(cli.ErrInterrupted)
 			select {
@@ -367,4 +370,31 @@ func (b *syncBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
+}
+
+// What has been sent is told while more is waited for: for input, for the interval, for an answer.
+func TestNothingIsHeldBack(t *testing.T) {
+	silent, err := dgram.Listen(t.Context(), "udp4", "127.0.0.1:0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	for _, args := range [][]string{{"--line"}, {"--line", "--interval", "1h"}, {"--line", "--reply", "1", "--wait", "1h"}} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		stdin, w := io.Pipe()
+		var out syncBuffer
+		code := make(chan int)
+		go func() { code <- run(ctx, append(args, "--json", silent.LocalAddr().String()), stdin, &out, io.Discard) }()
+		if _, err := w.Write([]byte("one\ntwo\n")); err != nil {
+			t.Fatal(err)
+		}
+		for end := time.Now().Add(20 * time.Second); !strings.Contains(out.String(), `"payload_hex":"6f6e65"}`); time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%v: that the first was sent is held back: %q", args, out.String())
+			}
+		}
+		cancel(cli.ErrInterrupted)
+		<-code
+		w.Close()
+	}
 }

@@ -274,6 +274,7 @@ func (p *replayer) pause(ctx context.Context, start time.Time, at time.Duration)
 	}
 	due := time.Until(start.Add(time.Duration(float64(at) / p.o.replay.speed)))
 	if due > 0 {
+		p.env.Stdout.Flush()
 		select {
 		case <-ctx.Done():
 		case <-time.After(due):
@@ -364,6 +365,7 @@ func (p *replayer) await(ctx context.Context, id string) (dgram.Datagram, error)
 	if p.o.waitSet {
 		wait = p.o.wait
 	}
+	p.env.Stdout.Flush()
 	p.waitUntil(ctx, time.Now().Add(wait))
 	defer p.conn.SetReadDeadline(time.Time{})
 	for {

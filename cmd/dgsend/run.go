@@ -141,6 +141,7 @@ func (s *sender) all(ctx context.Context) error {
 		return err
 	}
 	defer done()
+	in = flushFirst{in, s.env.Stdout}
 	if o.count == 1 {
 		return s.each(ctx, p, in)
 	}
@@ -162,6 +163,19 @@ func (s *sender) all(ctx context.Context) error {
 	return nil
 }
 
+// flushFirst is an input that may be waited for: what has been written is there to be read meanwhile.
+type flushFirst struct {
+	io.Reader
+	out *cli.Output
+}
+
+func (f flushFirst) Read(p []byte) (int, error) {
+	if err := f.out.Flush(); err != nil {
+		return 0, err
+	}
+	return f.Reader.Read(p)
+}
+
 func (s *sender) each(ctx context.Context, p payloads, in io.Reader) error {
 	for b, err := range p.from(in) {
 		if err != nil {
@@ -177,6 +191,9 @@ func (s *sender) each(ctx context.Context, p payloads, in io.Reader) error {
 // one sends a datagram and, if asked to, waits for its answers.
 func (s *sender) one(ctx context.Context, b []byte) error {
 	if s.sum.Sent > 0 && s.o.interval > 0 {
+		if err := s.env.Stdout.Flush(); err != nil {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(s.o.interval):
@@ -270,6 +287,7 @@ func (s *sender) linger(ctx context.Context) {
 	if s.o.reply > 0 || s.peer.Unix != "" || s.failure != nil || s.group || s.o.replay.file != "" {
 		wait = 0
 	}
+	s.env.Stdout.Flush()
 	for end := time.Now().Add(wait); time.Now().Before(end) && ctx.Err() == nil; {
 		if s.takeErrors() != nil {
 			return
@@ -290,6 +308,7 @@ func (s *sender) ask(ctx context.Context, b []byte) error {
 		return cli.Usagef("--fd and --reply exclude each other: a descriptor is passed once")
 	}
 	s.sent(b)
+	s.env.Stdout.Flush()
 	a, err := s.conn.Exchange(ctx, b, s.to, how)
 	var netErr *dgram.NetworkError
 	switch {
