@@ -1,9 +1,12 @@
 package capture
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
+	"net/netip"
 	"time"
 
 	"golang.org/x/net/bpf"
@@ -35,7 +38,10 @@ type Config struct {
 	// Direction keeps only frames that go this way; DirectionUnknown keeps both. Loopback frames,
 	// which the kernel shows going out and coming in, are given once whatever the direction.
 	Direction Direction
-	// Filter is a classic BPF program, in force before the first frame is taken. It is written for the
+	// Expression is the filter, such as a *filter.Filter: it is compiled for the interface and in force before the first
+	// frame is taken. Its text goes into capture files.
+	Expression Expression
+	// Filter is, where there is no Expression, a classic BPF program, in force before the first frame is taken. It is written for the
 	// frame as the kernel holds it: a VLAN tag that the device took off is in the ancillary data. For a
 	// cooked source it is written for LinkLinuxSLL2.
 	Filter []bpf.RawInstruction
@@ -83,6 +89,119 @@ func (c *Config) withDefaults() (Config, error) {
 	}
 	return out, nil
 }
+
+// Expression is a filter that can be compiled for live frames. capture/filter makes them.
+type Expression interface {
+	// CompileLive compiles for frames of a link type as Linux has them, of which up to snaplen bytes are kept. netmask is
+	// the interface's IPv4 mask, the zero Addr where it has none. No instructions take every frame.
+	CompileLive(link LinkType, snaplen int, netmask netip.Addr) ([]bpf.RawInstruction, error)
+	// Text is the expression as it was written.
+	Text() string
+}
+
+// Live is a live capture. Only on Linux can there be one, on packet sockets: see packet(7).
+//
+// One goroutine reads; Stats, Interfaces, Stop, SetReadDeadline and Close may be called from others.
+type Live struct{ live }
+
+// Open captures on the interface ifname, or on all with Any, in the network namespace of the calling
+// thread. A nil cfg means the zero Config. It needs CAP_NET_RAW, and only while it runs: capabilities
+// can be dropped afterwards. Every frame that the kernel sees after Open returns is delivered or counted
+// in Stats.
+//
+// Errors answer to os.ErrPermission, ErrNoDevice and, where the system is not Linux, errors.ErrUnsupported.
+func Open(ctx context.Context, ifname string, cfg *Config) (*Live, error) {
+	err := ctx.Err()
+	l := &Live{live{name: ifname}}
+	if err == nil {
+		l.config, err = cfg.withDefaults()
+	}
+	if err == nil {
+		err = l.open()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("capture: open %s: %w", ifname, err)
+	}
+	return l, nil
+}
+
+// LinkOf returns the link type that frames of an interface will have, for which a filter has to be compiled.
+func LinkOf(ifname string) (LinkType, error) {
+	link, err := linkOf(ifname)
+	if err != nil {
+		return 0, fmt.Errorf("capture: open %s: %w", ifname, err)
+	}
+	return link, nil
+}
+
+// Netmask returns the IPv4 mask of an interface, which "ip broadcast" needs in a filter; the zero Addr where there is none.
+func Netmask(ifname string) netip.Addr {
+	i, err := net.InterfaceByName(ifname)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addrs, err := i.Addrs()
+	if err != nil {
+		return netip.Addr{}
+	}
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && len(n.Mask) == net.IPv4len {
+			mask, _ := netip.AddrFromSlice(n.Mask)
+			return mask
+		}
+	}
+	return netip.Addr{}
+}
+
+var errEmpty = errors.New("nothing is queued")
+
+// Next waits for the next frame and fills f. f.Data and f.Comments belong to the Live until the following
+// call of Next or TryNext, also across Close. It returns io.EOF after Stop when nothing is left, an error
+// wrapping net.ErrClosed after Close, and one wrapping os.ErrDeadlineExceeded at the read deadline. It
+// does not allocate.
+func (l *Live) Next(f *Frame) error { return l.read(f, true) }
+
+// TryNext fills f with a frame that is already queued and returns true; with nothing queued it returns
+// false at once. With Config.Immediate, every frame that the kernel saw before the call is queued, so that
+// calling it until it returns false reads all packets up to now. Without, frames in an unfilled ring block
+// are not visible yet: use Stop.
+func (l *Live) TryNext(f *Frame) (bool, error) {
+	err := l.read(f, false)
+	if err == errEmpty {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Frames yields frames until ctx is done, Stop has been called and all is read, or an error. The end of
+// ctx is not yielded as an error.
+func (l *Live) Frames(ctx context.Context) iter.Seq2[Frame, error] {
+	return func(yield func(Frame, error) bool) { l.frames(ctx, yield) }
+}
+
+// Interfaces returns the captured interface; with Any, Any itself and then every interface a frame was
+// seen on, in that order. The slice is the caller's.
+func (l *Live) Interfaces() []Interface { return l.interfaces() }
+
+// Buffer returns the kernel buffer that was granted, in bytes. For Config.Immediate the kernel charges
+// its bookkeeping to it too: about 800 bytes a small frame.
+func (l *Live) Buffer() int { return l.buffer() }
+
+// SetReadDeadline makes a waiting and every later Next fail at t; the zero time removes the deadline. Stop
+// overrides it.
+func (l *Live) SetReadDeadline(t time.Time) error { return l.setReadDeadline(t) }
+
+// Stats returns what was counted since Open. It costs a system call.
+func (l *Live) Stats() (Stats, error) { return l.counts() }
+
+// Stop takes no more frames: those that the kernel saw before stay queued, Next delivers them and then
+// returns io.EOF. A waiting Next is woken. It takes some milliseconds, for the kernel to be sure that no
+// processor is still delivering.
+func (l *Live) Stop() error { return l.stop() }
+
+// Close ends the capture and wakes a waiting Next. The data of the last frame stays valid until the reader
+// calls Next or TryNext again.
+func (l *Live) Close() error { return l.close() }
 
 // Stats counts what a live capture has seen since it was opened.
 type Stats struct {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"net"
 	"os"
 	"slices"
@@ -31,10 +30,8 @@ const sll2Len = 20
 // headroom is the space asked for before each frame: an SLL2 header and a VLAN tag fit.
 const headroom = 32
 
-// Live is a live capture on packet sockets, see packet(7) and Documentation/networking/packet_mmap.rst.
-//
-// One goroutine reads; Stats, Interfaces, Stop, SetReadDeadline and Close may be called from others.
-type Live struct {
+// live is a live capture on packet sockets, see packet(7) and Documentation/networking/packet_mmap.rst.
+type live struct {
 	config  Config
 	name    string
 	link    LinkType
@@ -82,37 +79,14 @@ type receiver interface {
 }
 
 var (
-	errEmpty      = errors.New("nothing is queued")
 	errLiveClosed = fmt.Errorf("capture: %w", net.ErrClosed)
 	errFiltered   = errors.New("frame does not match")
 )
 
-// Open captures on the interface ifname, or on all with Any, in the network namespace of the calling
-// thread. A nil cfg means the zero Config. It needs CAP_NET_RAW, and only while it runs: capabilities
-// can be dropped afterwards. Every frame that the kernel sees after Open returns is delivered or counted
-// in Stats.
-//
-// Errors answer to os.ErrPermission, ErrNoDevice and errors.ErrUnsupported.
-func Open(ctx context.Context, ifname string, cfg *Config) (*Live, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("capture: open %s: %w", ifname, err)
-	}
-	c, err := cfg.withDefaults()
-	if err != nil {
-		return nil, fmt.Errorf("capture: open %s: %w", ifname, err)
-	}
-	l := &Live{config: c, name: ifname, byIndex: make(map[int32]int)}
-	if err := l.open(); err != nil {
-		return nil, fmt.Errorf("capture: open %s: %w", ifname, err)
-	}
-	return l, nil
-}
-
-// LinkOf returns the link type that frames of an interface will have, for which a filter has to be compiled.
-func LinkOf(ifname string) (LinkType, error) {
+func linkOf(ifname string) (LinkType, error) {
 	_, hatype, err := deviceOf(ifname)
 	if err != nil {
-		return 0, fmt.Errorf("capture: open %s: %w", ifname, err)
+		return 0, err
 	}
 	if link, known := linkOfHardware(hatype); known && ifname != Any {
 		return link, nil
@@ -120,7 +94,9 @@ func LinkOf(ifname string) (LinkType, error) {
 	return LinkLinuxSLL2, nil
 }
 
-func (l *Live) open() error {
+// open opens the sockets for the interface l.name as l.config says.
+func (l *live) open() error {
+	l.byIndex = make(map[int32]int)
 	index, hatype, err := deviceOf(l.name)
 	if err != nil {
 		return err
@@ -131,6 +107,9 @@ func (l *Live) open() error {
 	kind := unix.SOCK_RAW
 	if l.cooked {
 		l.link, kind = LinkLinuxSLL2, unix.SOCK_DGRAM
+	}
+	if err := l.compile(); err != nil {
+		return err
 	}
 	// With protocol 0 the socket receives nothing before bind, so that the filter and the ring are in
 	// place before the first frame.
@@ -153,13 +132,13 @@ func (l *Live) open() error {
 }
 
 // setUp does everything that must be done before the first frame arrives, and bind last.
-func (l *Live) setUp(fd, index int) error {
+func (l *live) setUp(fd, index int) error {
 	filter, user, err := l.program()
 	if err != nil {
 		return err
 	}
 	l.user = user
-	if err := attach(fd, filter); err != nil {
+	if err := cmsg.AttachFilter(fd, filter); err != nil {
 		return fmt.Errorf("attach the filter: %w", err)
 	}
 	if !l.cooked {
@@ -211,25 +190,22 @@ func (l *Live) setUp(fd, index int) error {
 	return nil
 }
 
-// Next waits for the next frame and fills f. f.Data and f.Comments belong to the Live until the following
-// call of Next or TryNext, also across Close. It returns io.EOF after Stop when nothing is left, an error
-// wrapping net.ErrClosed after Close, and one wrapping os.ErrDeadlineExceeded at the read deadline. It
-// does not allocate.
-func (l *Live) Next(f *Frame) error { return l.read(f, true) }
-
-// TryNext fills f with a frame that is already queued and returns true; with nothing queued it returns
-// false at once. With Config.Immediate, every frame that the kernel saw before the call is queued, so that
-// calling it until it returns false reads all packets up to now. Without, frames in an unfilled ring block
-// are not visible yet: use Stop.
-func (l *Live) TryNext(f *Frame) (bool, error) {
-	err := l.read(f, false)
-	if err == errEmpty {
-		return false, nil
+// compile makes the program of the expression.
+func (l *live) compile() error {
+	c := &l.config
+	if c.Expression == nil {
+		return nil
 	}
-	return err == nil, err
+	if len(c.Filter) > 0 {
+		return errors.New("both a filter and an expression are given")
+	}
+	var err error
+	c.FilterText = c.Expression.Text()
+	c.Filter, err = c.Expression.CompileLive(l.link, c.Snaplen, Netmask(l.name))
+	return err
 }
 
-func (l *Live) read(f *Frame, wait bool) error {
+func (l *live) read(f *Frame, wait bool) error {
 	for {
 		if l.closed.Load() {
 			l.from.release()
@@ -267,14 +243,14 @@ func (l *Live) read(f *Frame, wait bool) error {
 }
 
 // publish makes the reader's counts visible to Stats; once a batch, for it costs more than a frame.
-func (l *Live) publish() {
+func (l *live) publish() {
 	l.delivered.Store(l.given)
 	l.skipped.Store(l.unfit)
 }
 
 // awaitRest waits for the kernel to hand over frames that it stored before Stop; it does so within the
 // ring's timeout. The wait is bounded, should the kernel's count be wrong.
-func (l *Live) awaitRest() bool {
+func (l *live) awaitRest() bool {
 	if l.patience.IsZero() {
 		l.patience = time.Now().Add(2*l.config.Timeout + time.Second)
 		if err := l.raw.SetReadDeadline(l.patience); err != nil {
@@ -285,61 +261,50 @@ func (l *Live) awaitRest() bool {
 }
 
 // leftBehind tells whether the kernel stored frames that were not read yet.
-func (l *Live) leftBehind() bool {
-	stats, err := l.Stats()
+func (l *live) leftBehind() bool {
+	stats, err := l.counts()
 	return err == nil && l.from.pending(stats.Received)
 }
 
-// Frames yields frames until ctx is done, Stop has been called and all is read, or an error. The end of
-// ctx is not yielded as an error.
-func (l *Live) Frames(ctx context.Context) iter.Seq2[Frame, error] {
-	return func(yield func(Frame, error) bool) {
-		defer l.from.release()
-		end := context.AfterFunc(ctx, func() { l.SetReadDeadline(time.Unix(1, 0)) })
-		defer func() {
-			if !end() && !l.closed.Load() {
-				l.SetReadDeadline(time.Time{})
-			}
-		}()
-		var f Frame
-		for ctx.Err() == nil {
-			err := l.Next(&f)
-			switch {
-			case err == io.EOF || (err != nil && ctx.Err() != nil):
-				return
-			case err != nil:
-				yield(Frame{}, err)
-				return
-			case !yield(f, nil):
-				return
-			}
+func (l *live) frames(ctx context.Context, yield func(Frame, error) bool) {
+	defer l.from.release()
+	end := context.AfterFunc(ctx, func() { l.setReadDeadline(time.Unix(1, 0)) })
+	defer func() {
+		if !end() && !l.closed.Load() {
+			l.setReadDeadline(time.Time{})
+		}
+	}()
+	var f Frame
+	for ctx.Err() == nil {
+		err := l.read(&f, true)
+		switch {
+		case err == io.EOF || (err != nil && ctx.Err() != nil):
+			return
+		case err != nil:
+			yield(Frame{}, err)
+			return
+		case !yield(f, nil):
+			return
 		}
 	}
 }
 
-// Interfaces returns the captured interface; with Any, Any itself and then every interface a frame was
-// seen on, in that order. The slice is the caller's.
-func (l *Live) Interfaces() []Interface {
+func (l *live) interfaces() []Interface {
 	l.ifsMu.Lock()
 	defer l.ifsMu.Unlock()
 	return slices.Clone(l.ifs)
 }
 
-// Buffer returns the kernel buffer that was granted, in bytes. For Config.Immediate the kernel charges
-// its bookkeeping to it too: about 800 bytes a small frame.
-func (l *Live) Buffer() int { return l.granted }
+func (l *live) buffer() int { return l.granted }
 
-// SetReadDeadline makes a waiting and every later Next fail at t; the zero time removes the deadline. Stop
-// overrides it.
-func (l *Live) SetReadDeadline(t time.Time) error {
+func (l *live) setReadDeadline(t time.Time) error {
 	if l.stopped.Load() {
 		return nil
 	}
 	return l.raw.SetReadDeadline(t)
 }
 
-// Stats returns what was counted since Open. It costs a system call.
-func (l *Live) Stats() (Stats, error) {
+func (l *live) counts() (Stats, error) {
 	l.statsMu.Lock()
 	defer l.statsMu.Unlock()
 	if !l.closed.Load() {
@@ -358,7 +323,7 @@ func (l *Live) Stats() (Stats, error) {
 
 // fetchStats adds the kernel's counts, which it resets with each reading. Its count of packets includes
 // the drops.
-func (l *Live) fetchStats() error {
+func (l *live) fetchStats() error {
 	return cmsg.Control(l.raw, func(fd int) error {
 		s, err := unix.GetsockoptTpacketStatsV3(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
 		if err != nil {
@@ -372,10 +337,7 @@ func (l *Live) fetchStats() error {
 	})
 }
 
-// Stop takes no more frames: those that the kernel saw before stay queued, Next delivers them and then
-// returns io.EOF. A waiting Next is woken. It takes some milliseconds, for the kernel to be sure that no
-// processor is still delivering.
-func (l *Live) Stop() error {
+func (l *live) stop() error {
 	if l.closed.Load() {
 		return errLiveClosed
 	}
@@ -383,7 +345,7 @@ func (l *Live) Stop() error {
 		return nil
 	}
 	err := cmsg.Control(l.raw, func(fd int) error {
-		if err := attach(fd, rejectAll); err != nil {
+		if err := cmsg.RejectAll(fd); err != nil {
 			return err
 		}
 		// Binding to another protocol unhooks the socket and waits for deliveries under way.
@@ -400,15 +362,13 @@ func (l *Live) Stop() error {
 	return l.raw.SetReadDeadline(time.Unix(1, 0))
 }
 
-func (l *Live) boundTo() int {
+func (l *live) boundTo() int {
 	l.ifsMu.Lock()
 	defer l.ifsMu.Unlock()
 	return l.ifs[0].Index
 }
 
-// Close ends the capture and wakes a waiting Next. The data of the last frame stays valid until the reader
-// calls Next or TryNext again.
-func (l *Live) Close() error {
+func (l *live) close() error {
 	l.statsMu.Lock()
 	if l.closed.Load() {
 		l.statsMu.Unlock()
@@ -426,7 +386,7 @@ func (l *Live) Close() error {
 }
 
 // device returns the index among Interfaces of the device that a frame was seen on.
-func (l *Live) device(ifindex int32) int {
+func (l *live) device(ifindex int32) int {
 	if ifindex == l.lastIndex {
 		return l.lastDevice
 	}
@@ -438,7 +398,7 @@ func (l *Live) device(ifindex int32) int {
 	return i
 }
 
-func (l *Live) addDevice(ifindex int32) int {
+func (l *live) addDevice(ifindex int32) int {
 	name := fmt.Sprintf("if%d", ifindex) // a device that is gone already
 	_ = l.raw.Control(func(fd uintptr) {
 		ifr, err := unix.NewIfreq("")
@@ -471,7 +431,7 @@ type arrival struct {
 }
 
 // fill makes f of the frame at buf[at:end]; at least headroom bytes before it are free.
-func (l *Live) fill(f *Frame, a *arrival, buf []byte, at, end int) error {
+func (l *live) fill(f *Frame, a *arrival, buf []byte, at, end int) error {
 	f.Time = time.Unix(a.sec, a.nsec)
 	f.Ifindex = int(a.from.Ifindex)
 	f.Interface = l.device(a.from.Ifindex)

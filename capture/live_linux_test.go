@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -674,4 +676,23 @@ func TestInterfaces(t *testing.T) {
 		}
 		return nil
 	}))
+}
+
+// refusing is an expression that cannot be compiled.
+type refusing struct{ text string }
+
+func (r refusing) Text() string { return r.text }
+func (r refusing) CompileLive(link capture.LinkType, snaplen int, netmask netip.Addr) ([]bpf.RawInstruction, error) {
+	return nil, fmt.Errorf("for %v, %d bytes, mask %v: %w", link, snaplen, netmask, os.ErrInvalid)
+}
+
+// TestExpression: the expression is compiled for the interface, and is in the description.
+func TestExpression(t *testing.T) {
+	_, err := capture.Open(t.Context(), "lo", &capture.Config{Expression: refusing{"x"}, Snaplen: 99})
+	if !errors.Is(err, os.ErrInvalid) || !strings.Contains(err.Error(), "for EN10MB, 99 bytes, mask 255.0.0.0") {
+		t.Errorf("%v", err)
+	}
+	if _, err := capture.Open(t.Context(), "lo", &capture.Config{Expression: refusing{"x"}, Filter: onlyTo(t, 9)}); err == nil {
+		t.Error("a filter and an expression are taken together")
+	}
 }

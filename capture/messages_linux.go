@@ -17,7 +17,7 @@ const (
 
 // messages receives frames with recvmmsg: each is there as soon as the kernel queued it.
 type messages struct {
-	live *Live
+	live *live
 	poll func(fd uintptr) bool // bound once, so that waiting does not allocate
 	look func(fd uintptr)
 	err  error
@@ -39,7 +39,7 @@ type mmsghdr struct {
 	len uint32
 }
 
-func newMessages(l *Live, fd int) (*messages, error) {
+func newMessages(l *live, fd int) (*messages, error) {
 	want := l.config.Buffer / bufferDoubling
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, want) != nil {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, want); err != nil {

@@ -22,7 +22,7 @@ const (
 // frame. The kernel fills a block, hands it over when it is full or Config.Timeout old, and gets it back
 // when the reader has stepped past its last frame.
 type ring struct {
-	live   *Live
+	live   *live
 	size   int // of a block
 	blocks int
 	poll   func(fd uintptr) bool // bound once, so that waiting does not allocate
@@ -42,7 +42,7 @@ type ring struct {
 	closed bool
 }
 
-func newRing(l *Live, fd int) (*ring, error) {
+func newRing(l *live, fd int) (*ring, error) {
 	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
 		return nil, fmt.Errorf("TPACKET_V3: %w", err)
 	}
@@ -224,7 +224,7 @@ func (r *ring) drops(status uint32) uint64 {
 	l := r.live
 	if status&unix.TP_STATUS_LOSING != 0 && !r.asked {
 		r.asked = true
-		_, _ = l.Stats() // a failure leaves the count for the next block
+		_, _ = l.counts() // a failure leaves the count for the next block
 	}
 	n := l.overflow.Load() - l.attributed
 	l.attributed += n

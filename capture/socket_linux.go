@@ -95,16 +95,6 @@ func enableDeviceTime(fd int, name string) error {
 	return nil
 }
 
-var rejectAll = []bpf.RawInstruction{{Op: unix.BPF_RET | unix.BPF_K, K: 0}}
-
-func attach(fd int, prog []bpf.RawInstruction) error {
-	f := make([]unix.SockFilter, len(prog))
-	for i, in := range prog {
-		f[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
-	}
-	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]})
-}
-
 // Ancillary loads of the kernel's classic BPF, see linux/filter.h.
 const (
 	adOffset   = 0xfffff000 // SKF_AD_OFF
@@ -117,7 +107,7 @@ const (
 // program returns the whole filter for the kernel: what direction and loopback ask for, then the
 // configured filter with its verdicts cut to the snaplen. A filter on cooked frames that the kernel cannot
 // run is returned for the reader to run.
-func (l *Live) program() ([]bpf.RawInstruction, *bpf.VM, error) {
+func (l *live) program() ([]bpf.RawInstruction, *bpf.VM, error) {
 	prog := directionFilter(l.config.Direction)
 	snaplen := uint32(l.config.Snaplen)
 	if len(l.config.Filter) == 0 {

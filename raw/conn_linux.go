@@ -82,7 +82,7 @@ func listen(ctx context.Context, proto Protocol, cfg *Config) (*Conn, error) {
 	}
 	file := os.NewFile(uintptr(fd), "raw socket")
 	defer file.Close()
-	if err := silence(fd); err != nil {
+	if err := cmsg.Silence(fd); err != nil {
 		return nil, err
 	}
 	if err := c.configure(fd, cfg); err != nil {
@@ -127,34 +127,6 @@ func privilegeHint(unprivileged bool) string {
 		exe = "PROGRAM"
 	}
 	return "sudo setcap cap_net_raw+ep " + exe + " lets this program open raw sockets"
-}
-
-// silence keeps packets out until the socket is set up: a raw socket receives from the moment it exists. First
-// nothing more is let in, then what came before is thrown away.
-func silence(fd int) error {
-	rejectAll := unix.SockFprog{Len: 1, Filter: &unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}}
-	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &rejectAll); err != nil {
-		return os.NewSyscallError("setsockopt SO_ATTACH_FILTER", err)
-	}
-	return drain(fd)
-}
-
-// drain throws away what is queued, and pending errors: nothing was sent yet, so they are of what strangers sent.
-func drain(fd int) error {
-	const pending = 100 // an error that comes more often is not pending, but the socket's
-	var b [1]byte
-	for errs := 0; ; {
-		_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_DONTWAIT)
-		switch {
-		case err == unix.EAGAIN:
-			return nil
-		case err == nil || err == unix.EINTR:
-		case errs == pending:
-			return os.NewSyscallError("recvfrom", err)
-		default:
-			errs++
-		}
-	}
 }
 
 // configure sets what has to be set before the socket is bound and binds it.
@@ -297,7 +269,7 @@ func (c *Conn) start(cfg *Config) error {
 		return err
 	}
 	// What another processor was about to queue when silence began has had time to come.
-	if err := cmsg.Control(c.rc, drain); err != nil {
+	if err := cmsg.Control(c.rc, cmsg.Drain); err != nil {
 		return err
 	}
 	return c.setFilter(cfg.Filter)

@@ -4,11 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"syscall"
-	"unsafe"
 
-	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
 	"sockwire/raw/cmsg"
@@ -37,44 +34,8 @@ func (p Program) attach(fd int) error {
 		}
 		return err
 	}
-	if err := setFilter(fd, []bpf.RawInstruction{{Op: opRET | srcK}}); err != nil {
+	if err := cmsg.Silence(fd); err != nil {
 		return err
 	}
-	if err := drain(fd); err != nil {
-		return err
-	}
-	return setFilter(fd, p.raw)
-}
-
-func setFilter(fd int, raw []bpf.RawInstruction) error {
-	code := make([]unix.SockFilter, len(raw))
-	for i, r := range raw {
-		code[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
-	}
-	prog := unix.SockFprog{Len: uint16(len(code)), Filter: unsafe.SliceData(code)}
-	err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &prog)
-	runtime.KeepAlive(code)
-	return os.NewSyscallError("setsockopt(SO_ATTACH_FILTER)", err)
-}
-
-// drain empties the receive queue without waiting.
-func drain(fd int) error {
-	var one [1]byte
-	for {
-		_, _, err := unix.Recvfrom(fd, one[:], unix.MSG_DONTWAIT|unix.MSG_TRUNC)
-		switch {
-		case err == nil || err == unix.EINTR:
-		case err == unix.EAGAIN:
-			return nil
-		case isQueuedError(err):
-			// An ICMP error was waiting; it is taken out like a packet.
-		default:
-			return os.NewSyscallError("recvfrom", err)
-		}
-	}
-}
-
-func isQueuedError(err error) bool {
-	return errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.ENETUNREACH) ||
-		errors.Is(err, unix.EMSGSIZE) || errors.Is(err, unix.ENETDOWN)
+	return cmsg.AttachFilter(fd, p.raw)
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -57,9 +55,6 @@ func (m *matcher) compile(link capture.LinkType) *compiled {
 	}
 	if c.err == nil {
 		c.why, c.err = m.filter.Trace(link, nil)
-	}
-	if c.err != nil {
-		c.err = filterError(c.err)
 	}
 	kept, known := m.programs.LoadOrStore(link, c)
 	if !known && c.err == nil && m.warn != nil {
@@ -131,45 +126,6 @@ func (w *selection) holds(t time.Time) bool {
 	return !t.Before(w.from) && (w.to.IsZero() || !t.After(w.to))
 }
 
-// liveProgram compiles the expression for an interface.
-func liveProgram(o *options, ifname string) (filter.Program, error) {
-	link, err := capture.LinkOf(ifname)
-	if err != nil {
-		return filter.Program{}, deviceError(err)
-	}
-	if o.filter == nil {
-		return filter.Program{}, nil
-	}
-	opts := &filter.Options{Live: true, Netmask: netmask(ifname), Snaplen: o.snaplen}
-	p, err := o.filter.Compile(link, opts)
-	if err != nil {
-		return p, filterError(err)
-	}
-	if never := o.filter.Contradiction(link, opts); never != nil {
-		return p, filterError(never)
-	}
-	return p, nil
-}
-
-// netmask returns the IPv4 mask of an interface, which "ip broadcast" needs.
-func netmask(ifname string) netip.Addr {
-	i, err := net.InterfaceByName(ifname)
-	if err != nil {
-		return netip.Addr{}
-	}
-	addrs, err := i.Addrs()
-	if err != nil {
-		return netip.Addr{}
-	}
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok && len(n.Mask) == net.IPv4len {
-			mask, _ := netip.AddrFromSlice(n.Mask)
-			return mask
-		}
-	}
-	return netip.Addr{}
-}
-
 // listProgram prints the compiled filter, or explains it: for -y, or for the file or the interface that is given,
 // or for Ethernet.
 func listProgram(ctx context.Context, env *cli.Env, o *options) error {
@@ -184,14 +140,14 @@ func listProgram(ctx context.Context, env *cli.Env, o *options) error {
 	if o.explain {
 		x, err := f.Explain(link, opts)
 		if err != nil {
-			return filterError(err)
+			return err
 		}
 		env.Stdout.Printf("on link type %v\n%s", link, x)
 		return nil
 	}
 	p, err := f.Compile(link, opts)
 	if err != nil {
-		return filterError(err)
+		return err
 	}
 	_, err = env.Stdout.Write(p.AppendListing(nil, filter.ListingForm(o.dump)))
 	return err
@@ -218,7 +174,7 @@ func (o *options) target(ctx context.Context, env *cli.Env) (capture.LinkType, *
 		}
 	case o.interfaces[0] != capture.Any:
 		link, err := capture.LinkOf(o.interfaces[0])
-		opts.Live, opts.Netmask = true, netmask(o.interfaces[0])
+		opts.Live, opts.Netmask = true, capture.Netmask(o.interfaces[0])
 		return link, opts, deviceError(err)
 	}
 	return o.link, opts, nil

@@ -92,13 +92,9 @@ func captureLive(ctx context.Context, env *cli.Env, o *options) error {
 func (c *capturer) open(ctx context.Context) error {
 	o := c.o
 	for _, name := range o.interfaces {
-		program, err := liveProgram(o, name)
-		if err != nil {
-			return err
-		}
 		live, err := capture.Open(ctx, name, &capture.Config{
 			Immediate: o.immediate || o.prints() || o.write == "-", Snaplen: o.snaplen, Buffer: int(o.buffer), Promiscuous: !o.noPromiscuous,
-			Direction: o.direction, Filter: program.Raw(), FilterText: o.expression, DeviceTime: o.deviceTime,
+			Direction: o.direction, Expression: o.filter, DeviceTime: o.deviceTime,
 		})
 		if err != nil {
 			if strings.Contains(err.Error(), "is down") {

@@ -382,17 +382,10 @@ func (o *options) parseFilter(args []string) error {
 	}
 	var err error
 	if o.filter, err = filter.Parse(o.expression); err != nil {
-		return filterError(err)
+		return err
 	}
 	return nil
 }
-
-// badFilter is an error in an expression; run shows where it is.
-type badFilter struct{ error }
-
-func (e badFilter) Unwrap() error { return e.error }
-
-func filterError(err error) error { return badFilter{err} }
 
 // caret returns the part of the expression that err is about, the place marked in the line below; or "".
 func caret(err error) string {

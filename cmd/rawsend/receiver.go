@@ -43,15 +43,7 @@ func (o *options) listen(ctx context.Context, env *cli.Env) (*receiver, error) {
 		if err != nil {
 			return nil, err
 		}
-		link := capture.LinkEthernet
-		if !p.Route.Ethernet {
-			link = capture.LinkRaw
-		}
-		program, err := expression.Compile(link, &filter.Options{Live: true})
-		if err != nil {
-			return nil, err
-		}
-		cfg.Filter, cfg.FilterText = program.Raw(), text
+		cfg.Expression = expression
 	}
 	if o.verbose {
 		env.Warnf("kernel filter: %q", text)
