@@ -102,11 +102,13 @@ func (f *flight) answer(s *slot, e *Echo, isDamaged bool, now time.Duration) {
 	default:
 		e.Outcome = probe.Answered
 	}
+	if !e.Unproven {
+		f.longest = max(f.longest, e.RTT)
+	}
 	if ended {
 		f.revise(s, e)
 		return
 	}
-	f.longest = max(f.longest, e.RTT)
 	f.endWith(s, e, now)
 }
 

@@ -395,7 +395,7 @@ func (s *session) printTrouble(report *raw.Report) {
 		w.Printf("%d round trips timed by this process's clock, because the system's clock was moved\n", report.ClockSteps)
 	}
 	if report.Slipped >= time.Second || report.Slipped > 0 && s.opt.verbose {
-		w.Printf("sending fell behind by %v in all\n", report.Slipped)
+		w.Printf("sending fell behind by %v in all\n", report.Slipped.Round(time.Millisecond))
 	}
 }
 
