@@ -117,7 +117,7 @@ func newCommand(o *options) *cli.Command {
 	f.IntVar(&o.loop, "loop", 1, "send the packets of -r `N` times")
 	f.BoolVar(&o.json, "json", false, "JSON Lines: answers, unanswered packets and a summary")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no line for each answer")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "show answers as field trees")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "show answers as field trees, and more in the summary")
 	return c
 }
 

@@ -25,7 +25,7 @@ complete -c rawsend -l speed -x -d 'keep the times of -r, N times as fast; --rat
 complete -c rawsend -l loop -x -d 'send the packets of -r N times'
 complete -c rawsend -l json -d 'JSON Lines: answers, unanswered packets and a summary'
 complete -c rawsend -l quiet -s q -d 'no line for each answer'
-complete -c rawsend -l verbose -s v -d 'show answers as field trees'
+complete -c rawsend -l verbose -s v -d 'show answers as field trees, and more in the summary'
 complete -c rawsend -l help -s h -d 'print this help'
 complete -c rawsend -l version -d 'print the version'
 complete -c rawsend -l man -d 'print the manual page, for man -l -'
