@@ -38,14 +38,14 @@ func ExampleStart() {
 	}
 	fmt.Println("status", session.Engine().Status().Code)
 	// Output:
-	//    N.N #N  socket(AF_INET, SOCK_DGRAM, IPPROTO_IP) = N    sN
-	//    N.N #N  sendto(N, "hello", N, N.N.N.N:N) = N
-	//    N.N #N  close(N) = N
+	// N.N #N  socket(AF_INET, SOCK_DGRAM, IPPROTO_IP) = N    sN
+	// N.N #N  sendto(N, "hello", N, N.N.N.N:N) = N
+	// N.N #N  close(N) = N
 	// status 0
 }
 
 // print writes lines without their numbers, which are others at every run.
 func print(text []byte) {
-	took := regexp.MustCompile(` \([0-9.]+ [mµ]s\)`)
-	fmt.Printf("%s", regexp.MustCompile(`[0-9]+`).ReplaceAll(took.ReplaceAll(text, nil), []byte("N")))
+	text = regexp.MustCompile(`(?m)^ +| \([0-9.]+ [mµ]s\)`).ReplaceAll(text, nil)
+	fmt.Printf("%s", regexp.MustCompile(`[0-9]+`).ReplaceAll(text, []byte("N")))
 }
