@@ -541,7 +541,8 @@ func TestWhyNamesWhatDecided(t *testing.T) {
 // TestWhyAgreesWithTheProgram: what the conditions give is what the program gives, at every length of a frame.
 func TestWhyAgreesWithTheProgram(t *testing.T) {
 	rng := rand.New(rand.NewPCG(21, 22))
-	for range 300 {
+	matched, all := 0, 0
+	for range 1000 {
 		link := supportedLinks[rng.IntN(len(supportedLinks))]
 		g := &generator{rng, link}
 		expr := g.expr(3)
@@ -558,7 +559,11 @@ func TestWhyAgreesWithTheProgram(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", expr, err)
 		}
-		for _, data := range seedPackets(rng) {
+		for _, data := range coverBranches(rng, []*Program{&p}, seedPackets(rng), nil) {
+			matched, all = matched+1, all+1
+			if !p.Match(data, nil) {
+				matched--
+			}
 			for _, size := range []int{len(data), rng.IntN(len(data) + 1)} {
 				m := &Meta{Length: len(data), VLANPresent: rng.IntN(2) == 0, VLANTCI: 5}
 				s := tr.Why(data[:size], m)
@@ -567,6 +572,9 @@ func TestWhyAgreesWithTheProgram(t *testing.T) {
 				}
 			}
 		}
+	}
+	if matched < all/20 || all < 1000 {
+		t.Errorf("%d of %d frames match: the test looks at too few", matched, all)
 	}
 }
 
