@@ -177,14 +177,22 @@ type summary struct {
 }
 
 func relayAll(ctx context.Context, env *cli.Env, o *options) error {
-	switch {
-	case o.json:
+	written := make(chan struct{}, 1)
+	write := func(r *relay.Record) { env.Stdout.Printf("%s\n", describe(r)) }
+	if o.json {
 		o.config.Head = o.head
-		o.config.Record = func(r *relay.Record) {
+		write = func(r *relay.Record) {
 			env.Stdout.JSON(record{"datagram", r.Direction, r.Client.String(), r.Record, hex.EncodeToString(r.Head)})
 		}
-	case o.verbose:
-		o.config.Record = func(r *relay.Record) { env.Stdout.Printf("%s\n", describe(r)) }
+	}
+	if o.json || o.verbose {
+		o.config.Record = func(r *relay.Record) {
+			write(r)
+			select {
+			case written <- struct{}{}:
+			default:
+			}
+		}
 	}
 	r, err := relay.New(ctx, o.config)
 	if err != nil {
@@ -203,7 +211,7 @@ func relayAll(ctx context.Context, env *cli.Env, o *options) error {
 	over, watched := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(watched)
-		if watch(env, r, over) != nil {
+		if watch(env, r, written, over) != nil {
 			cancel() // nobody reads any more
 		}
 	}()
@@ -219,6 +227,8 @@ func relayAll(ctx context.Context, env *cli.Env, o *options) error {
 		})
 	} else if !o.quiet {
 		env.Warnf("%s", totalsText(t))
+	}
+	if !o.quiet || t.Overrun > 0 {
 		for _, line := range troubles(t) {
 			env.Warnf("%s", line)
 		}
@@ -229,21 +239,25 @@ func relayAll(ctx context.Context, env *cli.Env, o *options) error {
 	return err
 }
 
-// watch writes out what is there to be read, and says what goes wrong when it begins to, until over or until it cannot write.
-func watch(env *cli.Env, r *relay.Relay, over <-chan struct{}) error {
-	const lookEvery = 5 // writes: to add up the totals takes a while
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
+// watch writes out records soon after they are written, and says what goes wrong when it begins to, until over or until it
+// cannot write.
+func watch(env *cli.Env, r *relay.Relay, written, over <-chan struct{}) error {
+	const (
+		lookEvery = 500 * time.Millisecond // to add up the totals takes a while
+		soon      = 2 * time.Millisecond   // what is written meanwhile goes out with it
+	)
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	var begun troublesBegun
-	for n := 0; ; n++ {
-		if n%lookEvery == 0 {
-			begun.tell(env, r.Totals())
-		}
+	for {
 		select {
 		case <-over:
 			begun.tell(env, r.Totals())
 			return nil
-		case <-tick.C:
+		case <-look.C:
+			begun.tell(env, r.Totals())
+		case <-written:
+			time.Sleep(soon)
 			if err := env.Stdout.Flush(); err != nil {
 				return err
 			}
