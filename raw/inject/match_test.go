@@ -1,6 +1,7 @@
 package inject_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -287,6 +288,11 @@ func FuzzMatch(f *testing.F) {
 		}
 		m.Match(b, now.Add(time.Second), false)
 		inject.NewCookie([]byte("key")).Check(b)
+		again := bytes.Clone(b)
+		inject.CompleteChecksums(again, true)
+		if inject.CompleteChecksums(again, true) {
+			t.Fatalf("the checksums of %x are completed twice", b)
+		}
 		inject.RawAlters(b, 1500)
 		inject.TrainRefuses(b)
 	})
