@@ -127,7 +127,11 @@ func (r *receiver) open(ctx context.Context) error {
 		}
 	}
 	if r.o.write != "" {
-		var err error
+		held, err := cli.AwaitReader(ctx, r.o.write)
+		if err != nil {
+			return err
+		}
+		defer held.Close()
 		if r.capture, err = createCapture(r.o.write); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"io"
+	"os"
 
 	"sockwire/cmd/internal/cli"
 )
@@ -20,6 +21,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			args = o.takeFiles(env, args)
 			err = o.check(args)
 		})
+		if err == nil {
+			var held *os.File
+			held, err = cli.AwaitReader(ctx, o.write)
+			defer held.Close()
+		}
 		if err == nil {
 			err = perform(ctx, env, &o)
 		}

@@ -53,6 +53,11 @@ const maxShown = 1000
 func show(ctx context.Context, env *cli.Env, o *options) error {
 	out := &shower{env: env, o: o, printer: decode.Printer{Applications: app.Renderer{}}}
 	if o.toPcap != "" {
+		held, err := cli.AwaitReader(ctx, o.toPcap)
+		if err != nil {
+			return err
+		}
+		defer held.Close()
 		config := capture.ConfigFor(o.toPcap)
 		config.Section.Application = "rawsend " + cli.Version()
 		w, err := capture.Create(o.toPcap, &config)

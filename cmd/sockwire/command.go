@@ -26,6 +26,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		if o.columns && (o.json || o.trace.summary || o.trace.script()) {
 			return cli.Usagef("--columns is for the timeline as text")
 		}
+		for _, name := range []string{o.file, o.trace.output} {
+			held, err := cli.AwaitReader(ctx, name)
+			if err != nil {
+				return err
+			}
+			defer held.Close()
+		}
 		if o.traces(c) {
 			var err error
 			inner, err = traceProgram(ctx, env, *o, args)

@@ -81,6 +81,31 @@ func OpenFile(ctx context.Context, name string) (*os.File, error) {
 	}
 }
 
+// AwaitReader waits until a FIFO that is to be written has a reader, for as long as ctx lasts: then creating it does not wait.
+// Close what it returns when the writing is done. Of what is no FIFO nothing is waited for, and nil returned, which can
+// be closed too.
+func AwaitReader(ctx context.Context, name string) (*os.File, error) {
+	info, err := os.Stat(name)
+	if err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+		return nil, nil // creating it says what is wrong
+	}
+	opened := make(chan *os.File)
+	go func() {
+		f, _ := os.OpenFile(name, os.O_WRONLY, 0)
+		select {
+		case opened <- f:
+		case <-ctx.Done():
+			f.Close() // nil too
+		}
+	}()
+	select {
+	case f := <-opened:
+		return f, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("open %s: %w", name, context.Cause(ctx))
+	}
+}
+
 const stdinName = "standard input"
 
 // ReadFile reads a whole file, or standard input for "-", as Open and Read do. One of more than limit bytes is an error.
