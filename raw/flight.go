@@ -278,7 +278,7 @@ func (f *flight) next(now time.Duration, targets bool) time.Duration {
 		if next > now {
 			next += f.p.Slack
 		}
-		if f.open > 0 {
+		if f.open+f.doubts > 0 {
 			next = min(next, now+f.p.Slack)
 		}
 	}

@@ -161,12 +161,16 @@ func TestUnprovenEndIsProvisional(t *testing.T) {
 	forge(t, b, func(_ uint16, request []byte) [][]packet.Layer {
 		return [][]packet.Layer{saysUnreachable(request[:quote.Load()]), nil, echoReply(request)}
 	})
-	for _, retries := range []int{0, 2} {
-		p := Pinger{Count: 1, Retries: retries, Timeout: 20 * time.Second, Family: 4, Socket: RawSocket}
+	for _, p := range []Pinger{{}, {Retries: 2}, {Retries: 2, Gap: time.Millisecond, Slack: 10 * time.Millisecond}} {
+		begun := time.Now()
+		p.Count, p.Timeout, p.Family, p.Socket = 1, 20*time.Second, 4, RawSocket
 		echoes, _ := ping(t, a, &p, one(b.Addr4()))
 		if len(echoes) != 2 || echoes[0].Outcome != probe.Refused || !echoes[0].Unproven || !echoes[1].Revised || echoes[1].Outcome != probe.Answered ||
 			!echoes[1].Done || !echoes[1].Alive {
-			t.Errorf("retries %d: %+v", retries, echoes)
+			t.Errorf("retries %d: %+v", p.Retries, echoes)
+		}
+		if took := time.Since(begun); took > 15*time.Second {
+			t.Errorf("retries %d, slack %v: the run was over %v after the answer", p.Retries, p.Slack, took)
 		}
 	}
 	quote.Store(84)

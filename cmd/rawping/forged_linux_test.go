@@ -117,6 +117,10 @@ func TestForged(t *testing.T) {
 			damaged(f, q)
 			time.AfterFunc(150*time.Millisecond, func() { f.answer(q, q.target) })
 		}, "-c 2 -i 0.05 -W 10 --socket raw", 0, "BAD CHECKSUM|2 packets transmitted, 2 received, 0% packet loss", "DUP"},
+		{"a damaged copy, and then nothing but the answer late", func(f *forger, q request) {
+			damaged(f, q)
+			time.AfterFunc(700*time.Millisecond, func() { f.answer(q, q.target) })
+		}, "-c 1 -i 0.05 --socket raw", 0, "BAD CHECKSUM|1 packets transmitted, 1 received, 0% packet loss", "DUP"},
 		{"answers long after the timeout", func(f *forger, q request) {
 			time.AfterFunc(700*time.Millisecond, func() { f.answer(q, q.target) })
 		}, "-c 20 -i 0.1 -W 0.1", 0, "icmp_seq=1 ttl=64|late by|20 packets transmitted, |of those received were late, after more than 100ms", "DUP"},
