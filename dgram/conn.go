@@ -167,7 +167,8 @@ func checked(cfg *Config) (*Config, error) {
 		value int
 		max   int
 	}{{"TTL", cfg.TTL, 255}, {"TOS", cfg.TOS, 255}, {"MulticastTTL", cfg.MulticastTTL, 255},
-		{"Fragmentation", int(cfg.Fragmentation), int(FragmentProbe)}, {"ReadBuffer", cfg.ReadBuffer, 1 << 30}, {"WriteBuffer", cfg.WriteBuffer, 1 << 30}} {
+		{"Fragmentation", int(cfg.Fragmentation), int(FragmentProbe)}, {"ReadBuffer", cfg.ReadBuffer, 1 << 30},
+		{"WriteBuffer", cfg.WriteBuffer, 1 << 30}} {
 		if v.value < 0 || v.value > v.max {
 			return nil, fmt.Errorf("dgram: %s is %d, beyond 0 to %d", v.name, v.value, v.max)
 		}

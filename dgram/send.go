@@ -37,8 +37,9 @@ func (c *Conn) Send(payload []byte, to Addr) error {
 // [Conn.Unanswerable] first whether there should be an answer.
 func (c *Conn) Reply(d *Datagram, payload []byte) error {
 	m := Message{Payload: payload, To: d.From}
-	if c.local.IP.IsValid() && c.local.IP.Addr().IsUnspecified() && d.To.IsValid() && !d.To.Addr().IsMulticast() && d.To.Addr() != broadcast4 {
-		m.From = d.To.Addr()
+	anywhere := c.local.IP.IsValid() && c.local.IP.Addr().IsUnspecified()
+	if to := d.To.Addr(); anywhere && to.IsValid() && !to.IsMulticast() && to != broadcast4 {
+		m.From = to
 	}
 	if d.From.IP.Addr().IsLinkLocalUnicast() {
 		m.Ifindex = d.Ifindex

@@ -177,7 +177,8 @@ func (o *outgoing) train(ms []Message) (int, []byte) {
 		last = len(next.Payload)
 		end := len(payload) + last
 		if last == 0 || last > size || end > MaxPayload4 || end > cap(payload) || &payload[:end][len(payload)] != &next.Payload[0] ||
-			next.To != first.To || next.From != first.From || next.Ifindex != first.Ifindex || next.TTL != first.TTL || next.TOS != first.TOS {
+			next.To != first.To || next.From != first.From || next.Ifindex != first.Ifindex || next.TTL != first.TTL ||
+			next.TOS != first.TOS {
 			break
 		}
 		payload = payload[:end]

@@ -44,7 +44,8 @@ type held struct {
 	left    int   // deliveries to go
 }
 
-func (r *Relay) stream(direction Direction, c *client, cfg impair.Config, offset uint64, send func(b []byte, tos, ttl uint8) error) *stream {
+func (r *Relay) stream(direction Direction, c *client, cfg impair.Config, offset uint64,
+	send func(b []byte, tos, ttl uint8) error) *stream {
 	if offset != 0 {
 		cfg.Seed += offset
 	}
