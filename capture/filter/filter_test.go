@@ -629,3 +629,54 @@ func TestNeverSaysWhatExcludesWhat(t *testing.T) {
 		}
 	}
 }
+
+// TestContradictionsAreTrue: what is said to match nothing matches none of the frames that reach its branches.
+func TestContradictionsAreTrue(t *testing.T) {
+	rng := rand.New(rand.NewPCG(31, 32))
+	said := 0
+	for range 1000 {
+		link := supportedLinks[rng.IntN(len(supportedLinks))]
+		g := &generator{rng, link}
+		f, err := Parse(g.expr(3))
+		if err != nil {
+			continue
+		}
+		p, err := f.Compile(link, &Options{NoOptimize: true})
+		if err != nil {
+			continue
+		}
+		never := f.Contradiction(link, nil)
+		if never == nil {
+			continue
+		}
+		said++
+		for _, data := range coverBranches(rng, []*Program{&p}, seedPackets(rng), nil) {
+			if p.Match(data, nil) {
+				t.Fatalf("%s: %s: %v, and it matches %x", link, f, never, data)
+			}
+		}
+	}
+	if said < 20 {
+		t.Errorf("%d expressions were said to match nothing", said)
+	}
+}
+
+// TestContradictionOfLongExpressions: a long list is given up, not searched for hours.
+func TestContradictionOfLongExpressions(t *testing.T) {
+	var b strings.Builder
+	for i := range 20000 {
+		fmt.Fprintf(&b, "host 10.%d.%d.1 or ", i/256, i%256)
+	}
+	long := b.String()
+	for _, expr := range []string{long + "udp", "(" + long + "udp) and (" + long + "tcp) and port 53", strings.Repeat("port 80 and ", 2000) + "tcp"} {
+		f, err := Parse(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, c := f.blamer(capture.LinkEthernet, &Options{})
+		b.contradiction(nil, c)
+		if b.work > maxWork+maxBlocks || b.tries > maxTries+maxBlamed {
+			t.Errorf("%d bytes: %d tests in %d tries", len(expr), b.work, b.tries)
+		}
+	}
+}

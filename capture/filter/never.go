@@ -49,10 +49,12 @@ func (e *NeverError) Because() string {
 	return strings.Join(texts[:last], ", ") + " and " + texts[last] + " do not hold together"
 }
 
-// maxBlamed bounds how many conditions are tried one by one, maxTries how often some of them are put together.
+// maxBlamed bounds how many conditions are tried one by one, maxTries how often some of them are put together, and maxWork how
+// many tests these have in all: a second or so.
 const (
 	maxBlamed = 64
 	maxTries  = 500
+	maxWork   = 1 << 16
 )
 
 // blamer looks for what cannot hold.
@@ -61,6 +63,7 @@ type blamer struct {
 	pool    pool
 	prelude *cond // what every frame goes through first
 	tries   int
+	work    int
 }
 
 // Contradiction looks harder than Compile for a reason why no frame of a link type can match: it also puts the parts that
@@ -144,6 +147,9 @@ func (b *blamer) parts(list []*cond) []Part {
 
 // holdNever reports whether conditions can be proven not to hold together.
 func (b *blamer) holdNever(list []*cond) bool {
+	if b.work > maxWork {
+		return false
+	}
 	b.tries++
 	c := always
 	for i := len(list) - 1; i >= 0; i-- {
@@ -151,8 +157,10 @@ func (b *blamer) holdNever(list []*cond) bool {
 	}
 	g, err := build(and(b.prelude, c))
 	if err != nil {
+		b.work = maxWork + 1 // it is too large for this
 		return false
 	}
+	b.work += g.count
 	g.optimize(b.pool)
 	return g.entry == g.reject
 }
