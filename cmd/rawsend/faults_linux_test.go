@@ -379,3 +379,64 @@ func TestAnswersToSourceRoutedProbes(t *testing.T) {
 		}
 	}
 }
+
+// TestRecordedPacketsChooseAsCraftedDo: one choice of the engine for both: recorded IP packets that a raw socket's kernel would
+// change go out through a packet socket, as they are, behind Ethernet headers that are looked up.
+func TestRecordedPacketsChooseAsCraftedDo(t *testing.T) {
+	t.Parallel()
+	needXDP(t)
+	_, a, b := netlab.Two(t)
+	live := listenOn(t, b)
+	build := func(id uint16, chksum bool) []byte {
+		ip := &packet.IPv4{ID: id, Src: a.Addr4(), Dst: b.Addr4()}
+		if chksum {
+			ip.Checksum = packet.U16(0xbad)
+		}
+		p, err := packet.Append(nil, ip, &packet.UDP{SrcPort: 1, DstPort: 9}, packet.Payload("hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	v6, err := packet.Append(nil, &packet.IPv6{Src: a.Addr6(), Dst: b.Addr6()}, &packet.UDP{SrcPort: 1, DstPort: 9}, packet.Payload("hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	local, err := packet.Append(nil, &packet.IPv4{ID: 3, Src: netip.MustParseAddr("127.0.0.1"), Dst: netip.MustParseAddr("127.0.0.1")}, &packet.UDP{SrcPort: 1, DstPort: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		packets [][]byte
+		args    []string
+		want    string
+		code    int
+	}{
+		{[][]byte{build(1, false), v6}, nil, "engine: raw socket", 0},
+		{[][]byte{build(1, false), build(0, false), v6}, nil, "engine: packet socket on eth0, batches of 256: a raw socket's kernel replaces an id of 0", 0},
+		{[][]byte{build(1, true)}, nil, "a raw socket's kernel writes the header checksum", 0},
+		{[][]byte{build(1, false), build(1, true)}, []string{"--engine", "raw"}, "packet 2: a raw socket's kernel writes the header checksum", 2},
+		{[][]byte{build(1, false), v6}, []string{"--engine", "packet"}, "engine: packet socket", 0},
+		{[][]byte{build(1, false), v6}, []string{"--flood"}, "engine: AF_XDP", 0},
+		{[][]byte{build(1, false), local}, []string{"--flood"}, "engine: raw socket", 0}, // one leaves through another device
+		{[][]byte{build(0, false), local}, nil, "packet 2: 127.0.0.1 is reached through lo, not eth0", 2},
+	} {
+		file := filepath.Join(t.TempDir(), "file.pcap")
+		writeRaw(t, file, test.packets...)
+		r := on(t, a, append([]string{"-r", file}, test.args...)...)
+		if r.code != test.code || !strings.Contains(r.stderr, test.want) {
+			t.Errorf("%q: exit %d, want %d and %q\n%s%s", test.args, r.code, test.code, test.want, r.stdout, r.stderr)
+		}
+		got, _ := arrived(t, live, a)
+		test.packets = slices.DeleteFunc(test.packets, func(p []byte) bool { return test.code != 0 || string(p) == string(local) })
+		if len(got) != len(test.packets) {
+			t.Errorf("%q: %d packets arrived, want %d", test.args, len(got), len(test.packets))
+			continue
+		}
+		for i, f := range got {
+			if string(f[:6]) != string(b.MAC()) || string(f[14:14+len(test.packets[i])]) != string(test.packets[i]) {
+				t.Errorf("%q: packet %d is %x, want %x", test.args, i+1, f, test.packets[i])
+			}
+		}
+	}
+}

@@ -213,6 +213,7 @@ func (p *Plan) Open(ctx context.Context) (err error) {
 type survey struct {
 	ip           bool   // they start with an IP header
 	headless     bool   // they start with something else than an Ethernet header
+	scattered    bool   // recorded ones leave through several devices
 	alters       string // what a raw socket would do to one of them
 	unanswerable string // why none can be answered
 	why          string // not as trains, which are faster
@@ -335,9 +336,15 @@ func (p *Plan) surveyRecorded() (s survey, err error) {
 			packet = packet[NetworkPart(packet):]
 		}
 		h, ok := ParseHeader(packet)
-		if ok && p.Route == nil && !r.Frames {
-			if p.Route, err = p.resolver.Route(h.Dst); err != nil {
+		if ok && !r.Frames {
+			route, err := p.resolver.Route(h.Dst)
+			switch {
+			case p.Route != nil:
+				s.scattered = s.scattered || err != nil || route.Ifindex != p.Route.Ifindex
+			case err != nil:
 				return s, err
+			default:
+				p.Route = route
 			}
 		}
 		if ok {
@@ -366,7 +373,7 @@ func (p *Plan) surveyRecorded() (s survey, err error) {
 
 // choose picks the engine that sends what was asked, and says why.
 func (p *Plan) choose(ctx context.Context, s *survey) (kind EngineKind, reason string, err error) {
-	suits := p.Flood && p.Route.Ethernet && !p.Route.Loopback // frames are the faster way
+	suits := p.Flood && p.Route.Ethernet && !p.Route.Loopback && !s.scattered // frames are the faster way
 	if s.ip && (p.Engine == RawEngine || p.Engine == AutoEngine && !suits) {
 		switch {
 		case s.alters == "":
@@ -417,6 +424,9 @@ func (p *Plan) addEthernet(ctx context.Context) error {
 			return &PacketError{uint64(i), errors.New("it has no destination to find an Ethernet address by")}
 		}
 		route, err := p.resolver.Route(h.Dst)
+		if err == nil && route.Ifindex != p.Route.Ifindex {
+			err = fmt.Errorf("%s is reached through %s, not %s: %w", h.Dst, route.Interface, p.Route.Interface, ErrOtherInterface)
+		}
 		if err != nil {
 			return &PacketError{uint64(i), err}
 		}
