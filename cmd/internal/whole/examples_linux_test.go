@@ -148,7 +148,8 @@ func newWorld(t *testing.T) *world {
 		start(t, b, iperf, "-s", "-u", "-p", "5001")
 	}
 	serveHTTP(t, a)
-	greet(t, b, netip.AddrPortFrom(a.Addr4(), 5000))
+	greet(t, b, netip.AddrPortFrom(a.Addr4(), 5000), "hello")
+	greet(t, b, netip.AddrPortFrom(a.Addr4(), 5000), "")
 	text, err := os.ReadFile(conversation(t))
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +248,7 @@ var (
 // shape is a line without its figures, as words. Whether a call is told at once or when it returns is a matter of
 // milliseconds.
 func shape(line string) []string {
-	line = waited.ReplaceAllString(line, "")
+	line = waited.ReplaceAllString(strings.TrimPrefix(line, "^C"), "")
 	line = figures.ReplaceAllString(hexes.ReplaceAllString(line, "0"), "0")
 	return slices.DeleteFunc(strings.Fields(line), func(word string) bool { return word == "└" || word == "…" })
 }
@@ -310,8 +311,8 @@ func conversation(t *testing.T) string {
 	return file
 }
 
-// greet sends "hello" from a host to an address a few times a second, whether somebody listens or not.
-func greet(t *testing.T, from *netlab.Host, to netip.AddrPort) {
+// greet sends a text from a host to an address a few times a second, whether somebody listens or not.
+func greet(t *testing.T, from *netlab.Host, to netip.AddrPort, text string) {
 	t.Helper()
 	var c net.Conn
 	err := from.Do(func() (err error) {
@@ -323,7 +324,7 @@ func greet(t *testing.T, from *netlab.Host, to netip.AddrPort) {
 	}
 	go func() {
 		for {
-			if _, err := c.Write([]byte("hello")); errors.Is(err, net.ErrClosed) {
+			if _, err := c.Write([]byte(text)); errors.Is(err, net.ErrClosed) {
 				return
 			}
 			time.Sleep(200 * time.Millisecond)
