@@ -113,6 +113,12 @@ func TestForged(t *testing.T) {
 			f.unreachable(q, router, 28)
 			time.AfterFunc(150*time.Millisecond, func() { f.answer(q, q.target) })
 		}, "--many -W 10", 0, "1 host alive, 0 unreachable|1 echo sent, 1 answered", ""},
+		{"the same, where nothing is tried again", func(f *forger, q request) {
+			f.unreachable(q, router, 28)
+			time.AfterFunc(150*time.Millisecond, func() { f.answer(q, q.target) })
+		}, "--many -r 0 -W 10", 0, "10.0.1.2 is alive|1 host alive, 0 unreachable", "is unreachable"},
+		{"errors that prove nothing, and nothing else", func(f *forger, q request) { f.unreachable(q, router, 28) },
+			"--many -r 0 -W 0.2", 1, "10.0.1.2 is unreachable: Destination Host Unreachable from 10.0.1.9|0 hosts alive, 1 unreachable", "is alive"},
 		{"damaged copies, then answers", func(f *forger, q request) {
 			damaged(f, q)
 			time.AfterFunc(150*time.Millisecond, func() { f.answer(q, q.target) })

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +32,20 @@ func (s *session) manyEcho(e *raw.Echo) {
 	if e.Outcome == probe.Pending && !e.Alive {
 		return // interrupted: nothing is known of this host
 	}
+	if e.Unproven && !e.Alive {
+		// The answer may still come, and this line could not be taken back.
+		if s.doubtful == nil {
+			s.doubtful = make(map[int]raw.Echo)
+		}
+		s.doubtful[e.Index] = *e
+		return
+	}
+	delete(s.doubtful, e.Index)
+	s.hostLine(e)
+}
+
+// hostLine prints what became of a host.
+func (s *session) hostLine(e *raw.Echo) {
 	s.line = s.line[:0]
 	name := cli.Escape(s.hostName(e.Index, e.Target))
 	switch {
@@ -65,6 +81,10 @@ func (s *session) hostName(index int, a netip.Addr) string {
 // manySummary prints the table of hosts, if there is one, and the totals.
 func (s *session) manySummary(report *raw.Report) {
 	w := s.env.Stdout
+	for _, index := range slices.Sorted(maps.Keys(s.doubtful)) {
+		e := s.doubtful[index]
+		s.hostLine(&e)
+	}
 	if s.opt.alive || s.opt.unreachable {
 		return
 	}

@@ -75,7 +75,8 @@ type session struct {
 	byHost                  []*account
 	targets                 []netip.Addr // of byHost
 	up, down                hostSet
-	no                      uint64 // errors that prove to be about an echo
+	doubtful                map[int]raw.Echo // ends of hosts whose answer may still come, to be printed at the end
+	no                      uint64           // errors that prove to be about an echo
 	strip                   strip
 	metrics                 *metrics
 	floor                   time.Duration
