@@ -17,6 +17,7 @@ type renderer struct {
 	o   *options
 	cfg *perf.Config
 
+	sent    uint64
 	arrived uint64
 	known   bool
 }
@@ -266,6 +267,7 @@ func (r *renderer) result(res *perf.Result) {
 				continue
 			}
 			rec := newRecord(direction, i+1, f, d)
+			r.sent += rec.Sent
 			r.arrived += rec.Unique
 			r.known = r.known && rec.Final
 			if r.o.json || len(res.Flows) == 1 {

@@ -99,6 +99,9 @@ func measure(ctx context.Context, env *cli.Env, o *options) error {
 	if err != nil {
 		return explain(err)
 	}
+	if show.sent == 0 && cli.Interrupted(ctx) {
+		return fmt.Errorf("interrupted before anything was sent: %w", cli.ErrNo)
+	}
 	if show.arrived == 0 {
 		return fmt.Errorf("nothing arrived: %w", cli.ErrNo)
 	}

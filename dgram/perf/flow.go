@@ -147,18 +147,28 @@ func (f *flow) lost() bool {
 	return errors.Is(f.failed, ErrServerGone)
 }
 
-// guard ends the sending when the server is not heard any more.
+// guard ends the sending when the server is not heard any more. Time in which this program did not run is not the server's.
 func (f *flow) guard(ctx context.Context, cancel context.CancelFunc) {
-	t := time.NewTicker(20 * time.Millisecond)
+	const tick = 20 * time.Millisecond
+	t := time.NewTicker(tick)
 	defer t.Stop()
+	last, heard, stalled := time.Now(), int64(0), time.Duration(0)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
 		}
-		silent := time.Since(time.Unix(0, f.heard.Load()))
-		if silent > f.patience || f.closed.Load() {
+		now := time.Now()
+		if h := f.heard.Load(); h != heard {
+			heard, stalled = h, 0
+		}
+		if gap := now.Sub(last); gap > 2*tick {
+			stalled += gap
+		}
+		last = now
+		silent := now.Sub(time.Unix(0, heard))
+		if silent-stalled > f.patience || f.closed.Load() {
 			f.fail(fmt.Errorf("perf: %w %v ago", ErrServerGone, silent.Round(time.Millisecond)))
 			cancel()
 			return
