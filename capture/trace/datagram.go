@@ -51,7 +51,7 @@ func joinDatagrams(net *network, packets []*PacketRecord, calls map[int]*CallRec
 }
 
 func (n *network) datagramSender(p *PacketRecord) *Socket {
-	if s, told := n.sender(p); told {
+	if s, known := n.sender(p); known {
 		return s
 	}
 	return n.datagram(ProtoUDP, p.Src, p.Dst, p.Time)
@@ -59,8 +59,8 @@ func (n *network) datagramSender(p *PacketRecord) *Socket {
 
 // datagramReceivers finds the sockets that a UDP datagram came to, but for raw ones, and notes all.
 func (n *network) datagramReceivers(p *PacketRecord) []*Socket {
-	all, told := n.receivers(p)
-	if !told {
+	all, known := n.receivers(p)
+	if !known {
 		if s := n.datagram(ProtoUDP, p.Dst, p.Src, p.Time); s != nil {
 			all = []*Socket{s}
 		}

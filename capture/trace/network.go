@@ -220,14 +220,14 @@ func (n *network) sighted(local, remote netip.AddrPort, t time.Duration) (end, l
 	return nil, listener
 }
 
-// sender is the socket that a packet which is no stream's left from; told is whether the kernel said so. It is
+// sender is the socket that a packet which is no stream's left from; known is whether the kernel said so. It is
 // nil for one that is not of this timeline.
-func (n *network) sender(p *PacketRecord) (s *Socket, told bool) {
+func (n *network) sender(p *PacketRecord) (s *Socket, known bool) {
 	return n.cookies[p.Sender], p.Sender != 0
 }
 
 // receivers are the sockets of this timeline that were given a packet.
-func (n *network) receivers(p *PacketRecord) (all []*Socket, told bool) {
+func (n *network) receivers(p *PacketRecord) (all []*Socket, known bool) {
 	for _, cookie := range p.Receivers {
 		if s := n.cookies[cookie]; s != nil {
 			all = append(all, s)

@@ -45,7 +45,7 @@ func matchRaw(net *network, s *Socket, u *unit, p *PacketRecord, included bool, 
 	if p.Raw != nil || len(p.Network) < p.NetworkHeader || p.NetworkHeader < ipv4Header {
 		return
 	}
-	if from, told := net.sender(p); told && from != s {
+	if from, known := net.sender(p); known && from != s {
 		return
 	}
 	if (p.Network[0]>>4 == 6) != (s.Family == FamilyIPv6) || s.Host == p.Host && p.Direction == In && !p.Src.Addr().IsLoopback() {

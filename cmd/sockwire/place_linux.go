@@ -83,8 +83,8 @@ func wait[T any](p *proc, from <-chan T) T {
 // bodies are the programs of the scenes, by their names. The file of each puts its own in.
 var bodies = map[string]func(context.Context, *sceneRun) error{}
 
-// plays puts in the programs of a scene.
-func plays(name string, body func(context.Context, *sceneRun) error) bool {
+// register puts in the programs of a scene.
+func register(name string, body func(context.Context, *sceneRun) error) bool {
 	bodies[name] = body
 	return true
 }

@@ -19,7 +19,7 @@ type options struct {
 }
 
 // scene describes a scene; it is the same on every system. To add one takes a row of scenes and a file with its programs, which
-// puts them in by plays.
+// registers them.
 type scene struct {
 	name  string
 	short string

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var _ = plays("datagram", datagram)
+var _ = register("datagram", datagram)
 
 // datagram shows UDP: no connection, every message on its own. Each is answered; then comes one that
 // does not fit into a packet, and an empty one.

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var _ = plays("errors", failures)
+var _ = register("errors", failures)
 
 // failures shows errors: which are found at once, and which come back from the network and when.
 func failures(ctx context.Context, s *sceneRun) error {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var _ = plays("file", asFile)
+var _ = register("file", asFile)
 
 // asFile shows that a socket is a file: it has a descriptor, and read and write do what recv and send do.
 func asFile(ctx context.Context, s *sceneRun) error {

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var _ = plays("limits", limits)
+var _ = register("limits", limits)
 
 // limits shows what happens when the receiver asks for less than was sent, when a listener's queue is full,
 // and how long calls block.

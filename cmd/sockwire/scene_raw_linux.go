@@ -15,7 +15,7 @@ const (
 	echoID     = 0x5157
 )
 
-var _ = plays("raw", rawSockets)
+var _ = register("raw", rawSockets)
 
 // rawSockets shows SOCK_RAW: the program writes what is behind the IP header, or that header too.
 func rawSockets(ctx context.Context, s *sceneRun) error {

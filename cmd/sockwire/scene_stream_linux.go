@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var _ = plays("stream", stream)
+var _ = register("stream", stream)
 
 // stream shows a TCP connection from the handshake to its orderly end.
 //

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var _ = plays("unix", unixSockets)
+var _ = register("unix", unixSockets)
 
 // unixSockets shows AF_UNIX: the same calls, names in place of addresses, no packets; and a descriptor that
 // goes from one program to another.

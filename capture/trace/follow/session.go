@@ -196,7 +196,7 @@ func (s *run) run(ctx context.Context) {
 		s.yield(Step{}, err)
 	}
 	if s.live != nil {
-		s.settle()
+		s.awaitRest()
 		s.live.Stop()
 		s.in.end()
 		reading.Wait()
@@ -401,8 +401,8 @@ func (s *run) forget(until time.Duration, all bool) {
 	}
 }
 
-// settle waits for the packets that follow the program's end.
-func (s *run) settle() {
+// awaitRest waits for the packets that follow the program's end.
+func (s *run) awaitRest() {
 	for end := time.Now().Add(restLimit); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		s.take(math.MaxInt64)
 		if s.window.Timeline().Complete() {
