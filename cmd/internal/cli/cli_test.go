@@ -398,3 +398,38 @@ func TestParseAddr(t *testing.T) {
 		}
 	}
 }
+
+// TestCompletesValues lets bash complete the values of flags: one of few words, a file, or nothing.
+func TestCompletesValues(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		if os.Getenv("REQUIRE_PEERS") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	run := func(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+		c := cli.New("demo", "show completions")
+		c.Flags.String("print", "", "as `FORMAT`")
+		c.Values("print", "text", "hex", "raw")
+		c.Flags.StringP("write", "w", "", "to `FILE`")
+		c.Flags.Int("count", 0, "`N` times")
+		return c.Execute(ctx, args, stdin, stdout, stderr, nil)
+	}
+	script, _, _ := clitest.Run(t, run, "", "--completion=bash")
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/some.pcap", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for words, want := range map[string]string{
+		"demo --print ": "text hex raw", "demo --print h": "hex", "demo -w so": "some.pcap", "demo --count ": "", "demo --pr": "--print", "demo --completion z": "zsh",
+	} {
+		cmd := exec.Command(bash, "-c", script+"\nCOMP_WORDS=("+words[:strings.LastIndex(words, " ")]+" '"+words[strings.LastIndex(words, " ")+1:]+
+			"')\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_demo\necho \"${COMPREPLY[*]}\"")
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if got := strings.TrimSpace(string(out)); err != nil || got != want {
+			t.Errorf("%q is completed to %q, %v; want %q", words, got, err, want)
+		}
+	}
+}
