@@ -404,17 +404,3 @@ func (b *Block) Names() iter.Seq[NameRecord] {
 		}
 	}
 }
-
-// Secrets returns what a Decryption Secrets Block holds: the kind, such as 0x544c534b for a TLS key log,
-// and the data, borrowed as the block is.
-func (b *Block) Secrets() (kind uint32, data []byte, ok bool) {
-	if b.Type != BlockSecrets || len(b.Body()) < 8 {
-		return 0, nil, false
-	}
-	body := b.Body()
-	n := b.order.Uint32(body[4:])
-	if uint64(n) > uint64(len(body)-8) {
-		return 0, nil, false
-	}
-	return b.order.Uint32(body), body[8 : 8+n], true
-}

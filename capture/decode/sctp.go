@@ -1,20 +1,16 @@
 package decode
 
-import (
-	"hash/crc32"
-	"iter"
-)
+import "hash/crc32"
 
 // SCTP is the view of an SCTP packet with all its chunks (RFC 9260).
 type SCTP []byte
 
 func (h SCTP) SourcePort() uint16      { return be16(h) }
 func (h SCTP) DestinationPort() uint16 { return be16(h[2:]) }
-func (h SCTP) VerificationTag() uint32 { return be32(h[4:]) }
 func (h SCTP) Checksum() uint32        { return be32(h[8:]) }
 
-// Chunk is one chunk of an SCTP packet.
-type Chunk struct {
+// chunk is one chunk of an SCTP packet.
+type chunk struct {
 	Type   uint8
 	Flags  uint8
 	Offset int    // from the start of the SCTP header
@@ -23,21 +19,8 @@ type Chunk struct {
 	Cut    bool   // the chunk ends behind the packet; it is the last
 }
 
-// Chunks gives the chunks.
-func (h SCTP) Chunks() iter.Seq[Chunk] {
-	return func(yield func(Chunk) bool) {
-		for off := 12; off+4 <= len(h); {
-			c := h.chunk(off)
-			if !yield(c) || c.Cut {
-				return
-			}
-			off += (c.Length + 3) &^ 3
-		}
-	}
-}
-
-func (h SCTP) chunk(off int) Chunk {
-	c := Chunk{Type: h[off], Flags: h[off+1], Offset: off, Length: int(be16(h[off+2:]))}
+func (h SCTP) chunk(off int) chunk {
+	c := chunk{Type: h[off], Flags: h[off+1], Offset: off, Length: int(be16(h[off+2:]))}
 	end := off + c.Length
 	if c.Length < 4 || end > len(h) {
 		c.Cut, end = true, len(h)
@@ -181,7 +164,7 @@ func sctpFields(w *FieldWriter, l *Layer) {
 	}
 }
 
-func sctpChunkFields(w *FieldWriter, c Chunk) {
+func sctpChunkFields(w *FieldWriter, c chunk) {
 	w.Enum(fSCTPType, c.Offset, 1, sctpName)
 	w.Uint(fSCTPFlags, c.Offset+1, 1)
 	w.Uint(fSCTPLength, c.Offset+2, 2)
