@@ -13,57 +13,6 @@ type (
 	AH            = wire.AH
 )
 
-// ipProtocol returns the layer that an IP protocol number announces.
-func ipProtocol(n uint8) Type {
-	switch n {
-	case wire.ProtoTCP:
-		return TypeTCP
-	case wire.ProtoUDP:
-		return TypeUDP
-	case wire.ProtoICMP:
-		return TypeICMPv4
-	case wire.ProtoICMPv6:
-		return TypeICMPv6
-	case wire.ProtoIPv4:
-		return TypeIPv4
-	case wire.ProtoIPv6:
-		return TypeIPv6
-	case wire.ProtoHopByHop:
-		return TypeIPv6HopByHop
-	case wire.ProtoRouting:
-		return TypeIPv6Routing
-	case wire.ProtoFragment:
-		return TypeIPv6Fragment
-	case wire.ProtoDstOpts:
-		return TypeIPv6Destination
-	case wire.ProtoMobility:
-		return TypeIPv6Mobility
-	case wire.ProtoAH:
-		return TypeAH
-	case wire.ProtoEthernet:
-		return TypeEthernet
-	case wire.ProtoESP:
-		return TypeESP
-	case wire.ProtoGRE:
-		return TypeGRE
-	case wire.ProtoIGMP:
-		return TypeIGMP
-	case wire.ProtoSCTP:
-		return TypeSCTP
-	case wire.ProtoDCCP:
-		return TypeDCCP
-	case wire.ProtoUDPLite:
-		return TypeUDPLite
-	case wire.ProtoVRRP:
-		return TypeVRRP
-	case wire.ProtoOSPF:
-		return TypeOSPF
-	case wire.ProtoPIM:
-		return TypePIM
-	}
-	return TypePayload
-}
-
 // IPv4 returns the view of layer i, nil when it is another layer.
 func (p *Packet) IPv4(i int) IPv4 { return p.view(i, TypeIPv4) }
 

@@ -195,90 +195,10 @@ func (r *Printer) appendInterface(b []byte, p *Packet) []byte {
 	return b
 }
 
-// appendLayer adds layer i and returns the layer to go on with.
-func (r *Printer) appendLayer(b []byte, p *Packet, i int) ([]byte, int) {
-	switch p.layers[i].Type {
-	case TypeEthernet:
-		return r.appendEthernet(b, p, i), i + 1
-	case TypeIPv4, TypeIPv6:
-		return r.appendIP(b, p, i)
-	case TypeTCP:
-		return r.appendTCP(b, p, i)
-	case TypeUDP:
-		return r.appendUDP(b, p, i)
-	case TypeVLAN:
-		return appendVLAN(b, p, i), i + 1
-	case TypeARP:
-		return appendARP(b, p, i), i + 1
-	case TypeICMPv4:
-		return appendICMPv4(b, p, i), p.n
-	case TypeICMPv6:
-		return appendICMPv6(b, p, i), p.n
-	case TypeSLL, TypeSLL2:
-		return r.appendCooked(b, p, i), i + 1
-	case TypeIPv6HopByHop, TypeIPv6Destination, TypeIPv6Routing, TypeIPv6Mobility, TypeIPv6Fragment:
-		return appendIPv6Extension(b, p, i), i + 1
-	case TypeAH:
-		h := p.AH(i)
-		b = append(b, "AH(spi="...)
-		b = appendHexN(b, uint64(h.SPI()), 8)
-		b = append(b, ",seq="...)
-		b = appendHex(b, uint64(h.Sequence()))
-		return append(b, "): "...), i + 1
-	case TypeESP:
-		return appendESP(b, p, i), i + 1
-	case TypeGRE:
-		return appendGRE(b, p, i), i + 1
-	case TypeVXLAN, TypeGeneve:
-		return appendVNI(b, p, i), i + 1
-	case TypeMPLS:
-		return appendMPLS(b, p, i), i + 1
-	case TypePPPoE:
-		return appendPPPoE(b, p, i), i + 1
-	case TypePPP:
-		return appendPPP(b, p, i), i + 1
-	case TypeHDLC:
-		return appendHDLC(b, p, i), i + 1
-	case TypeLLC:
-		return appendLLC(b, p, i), i + 1
-	case TypeSNAP:
-		return appendSNAP(b, p, i), i + 1
-	case TypeSTP:
-		return appendSTP(b, p, i), i + 1
-	case TypeLLDP:
-		return appendLLDP(b, p, i), i + 1
-	case TypeIGMP:
-		return appendIGMP(b, p, i), i + 1
-	case TypeSCTP:
-		return appendSCTP(b, p, i), i + 1
-	case TypeDCCP:
-		return appendDCCP(b, p, i), p.n
-	case TypeUDPLite:
-		b = appendInt(append(b, "UDP-Lite, length "...), p.PayloadLength(i))
-		return r.appendCarried(b, p, i)
-	case TypeVRRP:
-		return appendVRRP(b, p, i), i + 1
-	case TypeOSPF:
-		return appendOSPF(b, p, i), p.n
-	case TypePIM:
-		if next := p.next(i); next.Network() { // a register message
-			return append(appendPIM(b, p, i), ": "...), i + 1
-		}
-		return appendPIM(b, p, i), p.n
-	case TypeNull, TypeLoop:
-		return appendLoopback(b, p, i), i + 1
-	case TypeRadiotap:
-		return r.appendRadiotap(b, p, i), i + 1
-	case TypeIEEE80211:
-		return r.appendWLAN(b, p, i), i + 1
-	}
-	return r.appendRest(b, p, i)
-}
-
 // appendRest adds a layer that has no line of its own.
 func (r *Printer) appendRest(b []byte, p *Packet, i int) ([]byte, int) {
 	l := &p.layers[i]
-	if r.Applications != nil && l.Type >= TypeDNS {
+	if r.Applications != nil && l.Type >= firstApplication {
 		if b, ok := r.Applications.AppendLine(b, p, i); ok {
 			return b, i + 1
 		}
@@ -591,7 +511,7 @@ func (r *Printer) appendCarried(b []byte, p *Packet, i int) ([]byte, int) {
 	if t == TypePayload {
 		return b, i + 1
 	}
-	if t < TypeDNS {
+	if t < firstApplication {
 		return append(b, ": "...), i
 	}
 	if r.Applications == nil {

@@ -3,7 +3,6 @@ package decode
 import (
 	"encoding/binary"
 
-	"sockwire/capture"
 	"sockwire/raw/wire"
 )
 
@@ -17,40 +16,6 @@ type (
 	ARP      = wire.ARP
 )
 
-// link returns the first layer of a link type.
-func (c *cursor) link(l capture.LinkType) Type {
-	switch l {
-	case capture.LinkEthernet:
-		return TypeEthernet
-	case capture.LinkRaw:
-		return c.ipVersion(TypePayload)
-	case capture.LinkIPv4:
-		return TypeIPv4
-	case capture.LinkIPv6:
-		return TypeIPv6
-	case capture.LinkLinuxSLL:
-		return TypeSLL
-	case capture.LinkLinuxSLL2:
-		return TypeSLL2
-	case capture.LinkNull:
-		return TypeNull
-	case capture.LinkLoop:
-		return TypeLoop
-	case capture.LinkPPP:
-		return TypePPP
-	case capture.LinkPPPHDLC:
-		return TypeHDLC
-	case capture.LinkPPPEthernet:
-		return TypePPPoE
-	case capture.LinkIEEE80211:
-		return TypeIEEE80211
-	case capture.LinkIEEE80211Radio:
-		return TypeRadiotap
-	}
-	c.fail(TypePayload, UnknownLink, 0, "")
-	return TypePayload
-}
-
 // ipVersion tells IPv4 from IPv6 by the first nibble, as LINKTYPE_RAW asks for.
 func (c *cursor) ipVersion(otherwise Type) Type {
 	if c.off >= min(len(c.data), c.end) {
@@ -63,29 +28,6 @@ func (c *cursor) ipVersion(otherwise Type) Type {
 		return TypeIPv6
 	}
 	return otherwise
-}
-
-// etherType returns the layer that an EtherType announces.
-func etherType(t uint16) Type {
-	switch t {
-	case wire.EtherTypeIPv4:
-		return TypeIPv4
-	case wire.EtherTypeIPv6:
-		return TypeIPv6
-	case wire.EtherTypeARP, wire.EtherTypeRARP:
-		return TypeARP
-	case wire.EtherTypeVLAN, wire.EtherTypeQinQ, wire.EtherTypeQinQOld:
-		return TypeVLAN
-	case wire.EtherTypeMPLS, wire.EtherTypeMPLSMC:
-		return TypeMPLS
-	case wire.EtherTypePPPoEDisc, wire.EtherTypePPPoE:
-		return TypePPPoE
-	case wire.EtherTypeLLDP:
-		return TypeLLDP
-	case wire.EtherTypeTEB:
-		return TypeEthernet
-	}
-	return TypePayload
 }
 
 // Ethernet returns the view of layer i, nil when it is another layer.

@@ -35,7 +35,7 @@ func (r *Printer) AppendTree(b []byte, p *Packet) []byte {
 
 // appendFields adds the fields of layer i, those of application layers too.
 func (r *Printer) appendFields(dst []Field, p *Packet, i int) []Field {
-	if p.layers[i].Type < TypeDNS {
+	if p.layers[i].Type < firstApplication {
 		return p.AppendFields(dst, i)
 	}
 	if r.Applications != nil {

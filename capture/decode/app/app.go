@@ -15,6 +15,20 @@ import (
 	"sockwire/capture/decode"
 )
 
+// protocol is how a protocol is shown; stream says that it came over TCP.
+type protocol struct {
+	line   func(b, data []byte, stream bool) ([]byte, bool)
+	fields func(w *decode.FieldWriter, stream bool)
+}
+
+var protocols [256]protocol // by type
+
+// show makes a protocol known, at the start of the program. Each is in a file of its own.
+func show(t decode.Type, line func(b, data []byte, stream bool) ([]byte, bool), fields func(w *decode.FieldWriter, stream bool)) bool {
+	protocols[t] = protocol{line, fields}
+	return true
+}
+
 // Renderer renders application layers; its zero value is ready, and one can serve several goroutines.
 type Renderer struct{}
 
@@ -29,33 +43,8 @@ func (Renderer) AppendLine(b []byte, p *decode.Packet, i int) (_ []byte, ok bool
 			b, ok = b[:n], false
 		}
 	}()
-	l := p.Layers()[i]
-	data := p.Header(i)
-	switch l.Type {
-	case decode.TypeDNS, decode.TypeMDNS:
-		return dnsLine(b, data, overTCP(p, i))
-	case decode.TypeDHCPv4:
-		return dhcpLine(b, data)
-	case decode.TypeDHCPv6:
-		return dhcpv6Line(b, data)
-	case decode.TypeNTP:
-		return ntpLine(b, data)
-	case decode.TypeHTTP:
-		return httpLine(b, data)
-	case decode.TypeTLS:
-		return tlsLine(b, data)
-	case decode.TypeQUIC:
-		return quicLine(b, data)
-	case decode.TypeTFTP:
-		return tftpLine(b, data)
-	case decode.TypeSyslog:
-		return syslogLine(b, data)
-	case decode.TypeSNMP:
-		return snmpLine(b, data)
-	case decode.TypeSTUN:
-		return stunLine(b, data)
-	case decode.TypeRTP:
-		return rtpLine(b, data)
+	if shown := protocols[p.Layers()[i].Type]; shown.line != nil {
+		return shown.line(b, p.Header(i), overTCP(p, i))
 	}
 	return b, false
 }
@@ -69,31 +58,8 @@ func (Renderer) AppendFields(dst []decode.Field, p *decode.Packet, i int) (field
 			fields = w.Fields
 		}
 	}()
-	switch l.Type {
-	case decode.TypeDNS, decode.TypeMDNS:
-		dnsFields(&w, overTCP(p, i), l.Type == decode.TypeMDNS)
-	case decode.TypeDHCPv4:
-		dhcpFields(&w)
-	case decode.TypeDHCPv6:
-		dhcpv6Fields(&w)
-	case decode.TypeNTP:
-		ntpFields(&w)
-	case decode.TypeHTTP:
-		httpFields(&w)
-	case decode.TypeTLS:
-		tlsFields(&w)
-	case decode.TypeQUIC:
-		quicFields(&w)
-	case decode.TypeTFTP:
-		tftpFields(&w)
-	case decode.TypeSyslog:
-		syslogFields(&w)
-	case decode.TypeSNMP:
-		snmpFields(&w)
-	case decode.TypeSTUN:
-		stunFields(&w)
-	case decode.TypeRTP:
-		rtpFields(&w)
+	if shown := protocols[l.Type]; shown.fields != nil {
+		shown.fields(&w, overTCP(p, i))
 	}
 	return w.Fields
 }

@@ -9,6 +9,8 @@ import (
 	"sockwire/capture/decode"
 )
 
+var _ = show(decode.TypeDHCPv4, dhcpLine, dhcpFields)
+
 var (
 	fDHCPOp        = decode.Define("dhcp.type", "op", decode.KindUint).As("op")
 	fDHCPHType     = decode.Define("dhcp.hw.type", "htype", decode.KindUint).As("htype")
@@ -47,7 +49,7 @@ var (
 // dhcpCookie starts the options of DHCP (RFC 2131 section 3).
 const dhcpCookie = 0x63825363
 
-func dhcpFields(w *decode.FieldWriter) {
+func dhcpFields(w *decode.FieldWriter, _ bool) {
 	w.Enum(fDHCPOp, 0, 1, dhcpOpName)
 	w.Uint(fDHCPHType, 1, 1)
 	hlen := w.Uint(fDHCPHLen, 2, 1)
@@ -175,7 +177,7 @@ var dhcpOptionNames = map[uint64]string{
 
 func dhcpOptionName(n uint64) string { return dhcpOptionNames[n] }
 
-func dhcpLine(b, data []byte) ([]byte, bool) {
+func dhcpLine(b, data []byte, _ bool) ([]byte, bool) {
 	if len(data) < 44 {
 		return b, false
 	}

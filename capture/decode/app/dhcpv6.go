@@ -10,6 +10,8 @@ import (
 	"sockwire/capture/decode"
 )
 
+var _ = show(decode.TypeDHCPv6, dhcpv6Line, dhcpv6Fields)
+
 var (
 	f6Message   = decode.Define("dhcpv6.msgtype", "msg-type", decode.KindUint).As("message_type")
 	f6XID       = decode.Define("dhcpv6.xid", "transaction-id", decode.KindHex)
@@ -73,7 +75,7 @@ func dhcpv6Start(t byte) int {
 	return dhcpv6HeaderLen
 }
 
-func dhcpv6Fields(w *decode.FieldWriter) { dhcpv6Message(w, 0, len(w.Data()), 0) }
+func dhcpv6Fields(w *decode.FieldWriter, _ bool) { dhcpv6Message(w, 0, len(w.Data()), 0) }
 
 // dhcpv6Message describes the message in [off, end).
 func dhcpv6Message(w *decode.FieldWriter, off, end, depth int) {
@@ -253,7 +255,7 @@ func dhcpv6Name(n uint64) string {
 	return ""
 }
 
-func dhcpv6Line(b, data []byte) ([]byte, bool) {
+func dhcpv6Line(b, data []byte, _ bool) ([]byte, bool) {
 	if len(data) < dhcpv6HeaderLen {
 		return b, false
 	}

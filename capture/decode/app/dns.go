@@ -12,6 +12,11 @@ import (
 )
 
 var (
+	_ = show(decode.TypeDNS, dnsLine, func(w *decode.FieldWriter, stream bool) { dnsFields(w, stream, false) })
+	_ = show(decode.TypeMDNS, dnsLine, func(w *decode.FieldWriter, stream bool) { dnsFields(w, stream, true) })
+)
+
+var (
 	fDNSMessage = decode.Define("dns.message", "Further message", decode.KindGroup).As("messages").Several()
 	fDNSLength  = decode.Define("dns.length", "Length", decode.KindUint)
 	fDNSID      = decode.Define("dns.id", "Transaction ID", decode.KindHex)

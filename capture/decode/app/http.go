@@ -7,6 +7,8 @@ import (
 	"sockwire/capture/decode"
 )
 
+var _ = show(decode.TypeHTTP, httpLine, httpFields)
+
 var (
 	fHTTPMethod  = decode.Define("http.request.method", "Method", decode.KindText).As("method")
 	fHTTPURI     = decode.Define("http.request.uri", "Request target", decode.KindText).As("uri")
@@ -39,7 +41,7 @@ func nextLine(data []byte, off int) (line []byte, next int, ok bool) {
 	return bytes.TrimSuffix(data[off:off+i], []byte("\r")), off + i + 1, true
 }
 
-func httpFields(w *decode.FieldWriter) {
+func httpFields(w *decode.FieldWriter, _ bool) {
 	data := w.Data()
 	line, off, ok := nextLine(data, 0)
 	a := bytes.IndexByte(line, ' ')
@@ -97,7 +99,7 @@ func versionStart(b []byte) bool {
 	return len(b) > 0 && string(b[:min(len(b), len(name))]) == name[:min(len(b), len(name))]
 }
 
-func httpLine(b, data []byte) ([]byte, bool) {
+func httpLine(b, data []byte, _ bool) ([]byte, bool) {
 	line, _, _ := nextLine(data, 0)
 	b = append(b, "HTTP: "...)
 	if len(line) > maxText {

@@ -7,6 +7,8 @@ import (
 	"sockwire/capture/decode"
 )
 
+var _ = show(decode.TypeNTP, ntpLine, ntpFields)
+
 var (
 	fNTPLeap      = decode.Define("ntp.flags.li", "Leap Indicator", decode.KindUint).As("leap")
 	fNTPVersion   = decode.Define("ntp.flags.vn", "Version", decode.KindUint).As("version")
@@ -24,7 +26,7 @@ var (
 )
 
 // ntpFields describes the header of RFC 5905 section 7.3. Control and private messages have another one.
-func ntpFields(w *decode.FieldWriter) {
+func ntpFields(w *decode.FieldWriter, _ bool) {
 	if data := w.Data(); len(data) > 0 && data[0]&7 != 7 { // private messages have other bits there
 		w.Bits(fNTPLeap, 0, 2, nil)
 	}
@@ -48,7 +50,7 @@ func ntpMode(n uint64) string {
 	return [...]string{"reserved", "symmetric active", "symmetric passive", "Client", "Server", "Broadcast", "Control", "Private"}[n&7]
 }
 
-func ntpLine(b, data []byte) ([]byte, bool) {
+func ntpLine(b, data []byte, _ bool) ([]byte, bool) {
 	if len(data) < 1 {
 		return b, false
 	}

@@ -7,6 +7,8 @@ import (
 	"sockwire/capture/decode"
 )
 
+var _ = show(decode.TypeQUIC, quicLine, quicFields)
+
 var (
 	fQUICForm    = decode.Define("quic.header_form", "Header Form", decode.KindUint)
 	fQUICType    = decode.Define("quic.long.packet_type", "Packet Type", decode.KindUint).As("packet_type")
@@ -41,7 +43,7 @@ func connectionIDs(data []byte) (dcid, scid, end int, ok bool) {
 	return dcid, scid, end, end <= len(data)
 }
 
-func quicFields(w *decode.FieldWriter) {
+func quicFields(w *decode.FieldWriter, _ bool) {
 	data := w.Data()
 	w.Bits(fQUICForm, 0, 1, nil)
 	dcid, scid, end, ok := connectionIDs(data)
@@ -122,7 +124,7 @@ func quicVersionName(n uint64) string {
 	return ""
 }
 
-func quicLine(b, data []byte) ([]byte, bool) {
+func quicLine(b, data []byte, _ bool) ([]byte, bool) {
 	dcid, scid, end, ok := connectionIDs(data)
 	if !ok || data[0]&0x80 == 0 {
 		return b, false

@@ -7,6 +7,8 @@ import (
 	"sockwire/capture/decode"
 )
 
+var _ = show(decode.TypeRTP, rtpLine, rtpFields)
+
 var (
 	fRTPVersion   = decode.Define("rtp.version", "Version", decode.KindUint)
 	fRTPPadding   = decode.Define("rtp.padding", "Padding", decode.KindBool)
@@ -21,7 +23,7 @@ var (
 )
 
 // rtpFields describes the header of RFC 3550 section 5.1.
-func rtpFields(w *decode.FieldWriter) {
+func rtpFields(w *decode.FieldWriter, _ bool) {
 	w.Bits(fRTPVersion, 0, 2, nil)
 	w.Bit(fRTPPadding, 2)
 	w.Bit(fRTPExtension, 3)
@@ -37,7 +39,7 @@ func rtpFields(w *decode.FieldWriter) {
 	}
 }
 
-func rtpLine(b, data []byte) ([]byte, bool) {
+func rtpLine(b, data []byte, _ bool) ([]byte, bool) {
 	if len(data) < 12 || data[0]>>6 != 2 {
 		return b, false
 	}

@@ -6,6 +6,8 @@ import (
 	"sockwire/capture/decode"
 )
 
+var _ = show(decode.TypeSNMP, snmpLine, snmpFields)
+
 var (
 	fSNMPVersion   = decode.Define("snmp.version", "version", decode.KindUint)
 	fSNMPVersion3  = decode.Define("snmp.msgVersion", "msgVersion", decode.KindUint).As("version")
@@ -88,7 +90,7 @@ func readSNMP(data []byte) (m snmp, ok bool) {
 	return m, true
 }
 
-func snmpFields(w *decode.FieldWriter) {
+func snmpFields(w *decode.FieldWriter, _ bool) {
 	data := w.Data()
 	m, ok := readSNMP(data)
 	if !ok {
@@ -153,7 +155,7 @@ func snmpPDU(tag byte) string {
 	return ""
 }
 
-func snmpLine(b, data []byte) ([]byte, bool) {
+func snmpLine(b, data []byte, _ bool) ([]byte, bool) {
 	m, ok := readSNMP(data)
 	if !ok {
 		return b, false

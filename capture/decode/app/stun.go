@@ -8,6 +8,8 @@ import (
 	"sockwire/capture/decode"
 )
 
+var _ = show(decode.TypeSTUN, stunLine, stunFields)
+
 var (
 	fSTUNClass   = decode.Define("stun.type.class", "Class", decode.KindHex).As("class")
 	fSTUNMethod  = decode.Define("stun.type.method", "Method", decode.KindHex).As("method")
@@ -37,7 +39,7 @@ func stunType(t uint16) (class, method uint64) {
 	return uint64(t>>7&2 | t>>4&1), uint64(t>>2&0xf80 | t>>1&0x70 | t&0xf)
 }
 
-func stunFields(w *decode.FieldWriter) {
+func stunFields(w *decode.FieldWriter, _ bool) {
 	data := w.Data()
 	if len(data) < 20 {
 		return
@@ -134,7 +136,7 @@ func stunMethod(n uint64) string {
 	return ""
 }
 
-func stunLine(b, data []byte) ([]byte, bool) {
+func stunLine(b, data []byte, _ bool) ([]byte, bool) {
 	if len(data) < 20 {
 		return b, false
 	}

@@ -4,6 +4,8 @@ import (
 	"sockwire/capture/decode"
 )
 
+var _ = show(decode.TypeSyslog, syslogLine, syslogFields)
+
 var (
 	fSyslogFacility = decode.Define("syslog.facility", "Facility", decode.KindUint)
 	fSyslogLevel    = decode.Define("syslog.level", "Severity", decode.KindUint).As("severity")
@@ -28,7 +30,7 @@ func priority(data []byte) (pri, end int, ok bool) {
 	return 0, 0, false
 }
 
-func syslogFields(w *decode.FieldWriter) {
+func syslogFields(w *decode.FieldWriter, _ bool) {
 	pri, end, ok := priority(w.Data())
 	if !ok {
 		return
@@ -45,7 +47,7 @@ var facilities = [...]string{"kern", "user", "mail", "daemon", "auth", "syslog",
 
 var severities = [...]string{"emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"}
 
-func syslogLine(b, data []byte) ([]byte, bool) {
+func syslogLine(b, data []byte, _ bool) ([]byte, bool) {
 	pri, end, ok := priority(data)
 	if !ok {
 		return b, false

@@ -8,6 +8,8 @@ import (
 	"sockwire/capture/decode"
 )
 
+var _ = show(decode.TypeTFTP, tftpLine, tftpFields)
+
 var (
 	fTFTPOpcode = decode.Define("tftp.opcode", "Opcode", decode.KindUint)
 	fTFTPFile   = decode.Define("tftp.source_file", "Filename", decode.KindText).As("file")
@@ -38,7 +40,7 @@ func zeroTerminated(data []byte, off int) ([]byte, int) {
 	return data[off:], len(data) + 1
 }
 
-func tftpFields(w *decode.FieldWriter) {
+func tftpFields(w *decode.FieldWriter, _ bool) {
 	data := w.Data()
 	switch op := w.Enum(fTFTPOpcode, 0, 2, tftpName); op {
 	case tftpRead, tftpWrite:
@@ -77,7 +79,7 @@ func tftpName(n uint64) string {
 	return ""
 }
 
-func tftpLine(b, data []byte) ([]byte, bool) {
+func tftpLine(b, data []byte, _ bool) ([]byte, bool) {
 	if len(data) < 4 {
 		return b, false
 	}

@@ -7,6 +7,8 @@ import (
 	"sockwire/capture/decode"
 )
 
+var _ = show(decode.TypeTLS, tlsLine, tlsFields)
+
 var (
 	fTLSRecord  = decode.Define("tls.record", "Record", decode.KindGroup).As("records").Several()
 	fTLSType    = decode.Define("tls.record.content_type", "Content type", decode.KindUint).As("content_type")
@@ -135,7 +137,7 @@ const (
 	tlsRecords   = 32 // records looked at in one segment
 )
 
-func tlsFields(w *decode.FieldWriter) {
+func tlsFields(w *decode.FieldWriter, _ bool) {
 	data := w.Data()
 	for off, n := 0, 0; off+5 <= len(data) && n < tlsRecords; n++ {
 		if data[off] < 20 || data[off] > 24 || data[off+1] != 3 {
@@ -274,7 +276,7 @@ func tlsVersionName(n uint64) string {
 	return ""
 }
 
-func tlsLine(b, data []byte) ([]byte, bool) {
+func tlsLine(b, data []byte, _ bool) ([]byte, bool) {
 	if len(data) < 5 {
 		return b, false
 	}

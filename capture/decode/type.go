@@ -1,0 +1,120 @@
+package decode
+
+import "fmt"
+
+// Type is the kind of a layer.
+type Type uint8
+
+// Layer types. TypePayload is what no decoder here knows, or the bytes that a transport carries.
+const (
+	TypeNone Type = iota
+	TypePayload
+	TypeFragment // the bytes of a fragment that does not start with the upper header
+
+	TypeEthernet
+	TypeVLAN
+	TypeLLC
+	TypeSNAP
+	TypeSLL
+	TypeSLL2
+	TypeNull
+	TypeLoop
+	TypePPP
+	TypeHDLC // Cisco's framing on serial lines
+	TypePPPoE
+	TypeMPLS
+	TypeIEEE80211
+	TypeRadiotap
+	TypeSTP
+	TypeLLDP
+	TypeARP
+
+	TypeIPv4
+	TypeIPv6
+	TypeIPv6HopByHop
+	TypeIPv6Routing
+	TypeIPv6Fragment
+	TypeIPv6Destination
+	TypeIPv6Mobility
+	TypeAH
+	TypeESP
+
+	TypeICMPv4
+	TypeICMPv6
+	TypeICMPExtension // the RFC 4884 extension structure of an ICMP error
+	TypeIGMP
+	TypeTCP
+	TypeUDP
+	TypeUDPLite
+	TypeSCTP
+	TypeDCCP
+	TypeGRE
+	TypeVXLAN
+	TypeGeneve
+	TypeVRRP
+	TypeOSPF
+	TypePIM
+
+	firstApplication // and what is above the transport, see TypeDNS
+)
+
+var typeNames = [firstApplication]string{
+	TypeNone: "none", TypePayload: "payload", TypeFragment: "fragment",
+	TypeEthernet: "eth", TypeVLAN: "vlan", TypeLLC: "llc", TypeSNAP: "snap", TypeSLL: "sll", TypeSLL2: "sll2",
+	TypeNull: "null", TypeLoop: "loop", TypePPP: "ppp", TypeHDLC: "chdlc", TypePPPoE: "pppoe", TypeMPLS: "mpls",
+	TypeIEEE80211: "wlan", TypeRadiotap: "radiotap", TypeSTP: "stp", TypeLLDP: "lldp", TypeARP: "arp",
+	TypeIPv4: "ip", TypeIPv6: "ipv6", TypeIPv6HopByHop: "ipv6.hopopts", TypeIPv6Routing: "ipv6.routing",
+	TypeIPv6Fragment: "ipv6.fraghdr", TypeIPv6Destination: "ipv6.dstopts", TypeIPv6Mobility: "mipv6",
+	TypeAH: "ah", TypeESP: "esp",
+	TypeICMPv4: "icmp", TypeICMPv6: "icmpv6", TypeICMPExtension: "icmp.ext", TypeIGMP: "igmp",
+	TypeTCP: "tcp", TypeUDP: "udp", TypeUDPLite: "udplite", TypeSCTP: "sctp", TypeDCCP: "dccp",
+	TypeGRE: "gre", TypeVXLAN: "vxlan", TypeGeneve: "geneve", TypeVRRP: "vrrp", TypeOSPF: "ospf", TypePIM: "pim",
+}
+
+var typeTitles = [firstApplication]string{
+	TypeNone: "None", TypePayload: "Payload", TypeFragment: "Fragment data",
+	TypeEthernet: "Ethernet", TypeVLAN: "802.1Q VLAN", TypeLLC: "Logical-Link Control", TypeSNAP: "SNAP",
+	TypeSLL: "Linux cooked capture v1", TypeSLL2: "Linux cooked capture v2", TypeNull: "BSD loopback",
+	TypeLoop: "OpenBSD loopback", TypePPP: "PPP", TypeHDLC: "Cisco HDLC", TypePPPoE: "PPPoE", TypeMPLS: "MPLS",
+	TypeIEEE80211: "IEEE 802.11", TypeRadiotap: "Radiotap", TypeSTP: "Spanning Tree", TypeLLDP: "LLDP", TypeARP: "ARP",
+	TypeIPv4: "IPv4", TypeIPv6: "IPv6", TypeIPv6HopByHop: "IPv6 hop-by-hop options", TypeIPv6Routing: "IPv6 routing header",
+	TypeIPv6Fragment: "IPv6 fragment header", TypeIPv6Destination: "IPv6 destination options", TypeIPv6Mobility: "IPv6 mobility header",
+	TypeAH: "Authentication Header", TypeESP: "Encapsulating Security Payload",
+	TypeICMPv4: "ICMPv4", TypeICMPv6: "ICMPv6", TypeICMPExtension: "ICMP extensions", TypeIGMP: "IGMP",
+	TypeTCP: "TCP", TypeUDP: "UDP", TypeUDPLite: "UDP-Lite", TypeSCTP: "SCTP", TypeDCCP: "DCCP",
+	TypeGRE: "GRE", TypeVXLAN: "VXLAN", TypeGeneve: "Geneve", TypeVRRP: "VRRP", TypeOSPF: "OSPF", TypePIM: "PIM",
+}
+
+// String returns the short name that keys and JSON use, such as "ip" or "tcp".
+func (t Type) String() string {
+	switch {
+	case t < firstApplication:
+		return typeNames[t]
+	case t < numTypes:
+		return t.application().name
+	}
+	return fmt.Sprintf("type(%d)", uint8(t))
+}
+
+// Title returns the name for people, such as "IPv4".
+func (t Type) Title() string {
+	switch {
+	case t < firstApplication:
+		return typeTitles[t]
+	case t < numTypes:
+		return t.application().title
+	}
+	return t.String()
+}
+
+// Network reports whether the layer carries the addresses of an Endpoint: IPv4 or IPv6.
+func (t Type) Network() bool { return t == TypeIPv4 || t == TypeIPv6 }
+
+// Transport reports whether the layer begins with a source and a destination port.
+func (t Type) Transport() bool {
+	switch t {
+	case TypeTCP, TypeUDP, TypeUDPLite, TypeSCTP, TypeDCCP:
+		return true
+	}
+	return false
+}
