@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"sockwire/raw/cmsg"
 )
 
 const (
@@ -40,35 +42,20 @@ type mmsghdr struct {
 }
 
 func newMessages(l *live, fd int) (*messages, error) {
-	want := l.config.Buffer / bufferDoubling
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, want) != nil {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, want); err != nil {
-			return nil, fmt.Errorf("receive buffer: %w", err)
-		}
-	}
-	granted, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
+	granted, err := cmsg.SetReadBuffer(fd, l.config.Buffer/bufferDoubling)
 	if err != nil {
 		return nil, fmt.Errorf("receive buffer: %w", err)
 	}
 	l.granted = granted
-	for _, o := range []struct {
-		level, name int
-		what        string
-	}{
-		{unix.SOL_PACKET, unix.PACKET_AUXDATA, "auxiliary data"},
-		{unix.SOL_SOCKET, unix.SO_RXQ_OVFL, "drop counts"},
-	} {
-		if err := unix.SetsockoptInt(fd, o.level, o.name, 1); err != nil {
-			return nil, fmt.Errorf("%s: %w", o.what, err)
-		}
+	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_AUXDATA, 1); err != nil {
+		return nil, fmt.Errorf("auxiliary data: %w", err)
 	}
-	stamp, value := unix.SO_TIMESTAMPNS, 1
+	want := cmsg.Drops | cmsg.RxSoftware
 	if l.config.DeviceTime {
-		stamp, value = unix.SO_TIMESTAMPING, unix.SOF_TIMESTAMPING_RX_HARDWARE|unix.SOF_TIMESTAMPING_RAW_HARDWARE|
-			unix.SOF_TIMESTAMPING_RX_SOFTWARE|unix.SOF_TIMESTAMPING_SOFTWARE
+		want |= cmsg.RxHardware
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, stamp, value); err != nil {
-		return nil, fmt.Errorf("time stamps: %w", err)
+	if _, err := cmsg.Enable(fd, want); err != nil {
+		return nil, err
 	}
 	m := &messages{live: l, slot: headroom + vnetHeaderLen + l.config.Snaplen + 4}
 	m.slot = (m.slot + 63) &^ 63
@@ -182,29 +169,27 @@ func (m *messages) parse(b []byte) (dropped uint32) {
 		return int64(int32(binary.NativeEndian.Uint32(b)))
 	}
 	const wordLen = int(unsafe.Sizeof(uintptr(0)))
-	for len(b) >= unix.SizeofCmsghdr {
-		h := (*unix.Cmsghdr)(unsafe.Pointer(&b[0]))
-		n := int(h.Len)
-		if n < unix.CmsgLen(0) || n > len(b) {
+	for len(b) > 0 {
+		level, kind, body, rest, ok := cmsg.Split(b)
+		if !ok {
 			return dropped
 		}
-		body := b[unix.CmsgLen(0):n]
 		switch {
-		case h.Level == unix.SOL_PACKET && h.Type == unix.PACKET_AUXDATA && len(body) >= int(unsafe.Sizeof(unix.TpacketAuxdata{})):
+		case level == unix.SOL_PACKET && kind == unix.PACKET_AUXDATA && len(body) >= int(unsafe.Sizeof(unix.TpacketAuxdata{})):
 			aux := (*unix.TpacketAuxdata)(unsafe.Pointer(&body[0]))
 			m.a.status, m.a.length = aux.Status, aux.Len
 			m.a.tci, m.a.tpid = aux.Vlan_tci, aux.Vlan_tpid
-		case h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_TIMESTAMPNS && len(body) >= 2*wordLen:
+		case level == unix.SOL_SOCKET && kind == unix.SCM_TIMESTAMPNS && len(body) >= 2*wordLen:
 			m.a.sec, m.a.nsec = word(body), word(body[wordLen:])
-		case h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_TIMESTAMPING && len(body) >= 6*wordLen:
+		case level == unix.SOL_SOCKET && kind == unix.SCM_TIMESTAMPING && len(body) >= 6*wordLen:
 			m.a.sec, m.a.nsec = word(body), word(body[wordLen:])
 			if sec := word(body[4*wordLen:]); sec != 0 { // the device's stamp, where there is one
 				m.a.sec, m.a.nsec = sec, word(body[5*wordLen:])
 			}
-		case h.Level == unix.SOL_SOCKET && h.Type == unix.SO_RXQ_OVFL && len(body) >= 4:
+		case level == unix.SOL_SOCKET && kind == unix.SO_RXQ_OVFL && len(body) >= 4:
 			dropped = binary.NativeEndian.Uint32(body)
 		}
-		b = b[min((n+wordLen-1)&^(wordLen-1), len(b)):]
+		b = rest
 	}
 	return dropped
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -52,21 +53,14 @@ func (i *Info) Parse(oob []byte, flags int) {
 // alone, b without rest, can be given to Parse.
 func Split(b []byte) (level, kind int32, data, rest []byte, ok bool) {
 	if len(b) < headerSize {
-		return 0, 0, nil, nil, false
+		return
 	}
-	var size uint64
-	if wordSize == 8 {
-		size = ne.Uint64(b)
-	} else {
-		size = uint64(ne.Uint32(b))
+	h := (*unix.Cmsghdr)(unsafe.Pointer(unsafe.SliceData(b)))
+	n := int(h.Len)
+	if n < headerSize || n > len(b) {
+		return
 	}
-	if size < headerSize || size > uint64(len(b)) {
-		return 0, 0, nil, nil, false
-	}
-	n := int(size)
-	level = int32(ne.Uint32(b[wordSize:]))
-	kind = int32(ne.Uint32(b[wordSize+4:]))
-	return level, kind, b[headerSize:n:n], b[min(align(n), len(b)):], true
+	return h.Level, h.Type, b[headerSize:n:n], b[min(align(n), len(b)):], true
 }
 
 type verdict uint8
