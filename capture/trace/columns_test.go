@@ -43,3 +43,18 @@ func TestManyColumns(t *testing.T) {
 		}
 	}
 }
+
+// TestColumnsPlain writes columns in ASCII, where an arrow has two characters: they stay straight.
+func TestColumnsPlain(t *testing.T) {
+	ascii := strings.NewReplacer("→", "->", "…", "...", "└", "`", "─", "-", "µ", "u", "│", "|")
+	text := string(show.Append(nil, trace.Correlate(streamScript().events), show.Options{Columns: 110, Plain: ascii.Replace}))
+	places := map[int]bool{}
+	for line := range strings.Lines(text) {
+		if at := strings.IndexRune(line, '│'); at >= 0 {
+			places[utf8.RuneCountInString(line[:at])] = true
+		}
+	}
+	if strings.Contains(text, "→") || len(places) != 1 {
+		t.Errorf("columns at %v:\n%s", places, text)
+	}
+}

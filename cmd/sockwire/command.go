@@ -246,6 +246,14 @@ func (o *options) width(to any) int {
 	return 120
 }
 
+// plain is what makes ASCII of what stands in columns, nil where the locale has more.
+func plain() func(string) string {
+	if !cli.ASCII() {
+		return nil
+	}
+	return func(s string) string { return string(cli.ToASCII([]byte(s))) }
+}
+
 // lineWidth is the width at which lines are broken: that of the terminal. In files and pipes they stay whole.
 func lineWidth(o *cli.Output) int {
 	if cli.IsTerminal(o.Unwrapped()) {

@@ -85,10 +85,13 @@ func (r *report) write(a *ranScene) error {
 	}
 	if len(r.ran) == 1 {
 		r.env.Stdout.Printf("%s", show.Legend)
+		if r.o.columns {
+			r.env.Stdout.Printf("%s", show.LegendColumns)
+		}
 	}
 	r.env.Stdout.Printf("\n")
 	r.env.Stdout.Printf("%s\n", show.Title(a.timeline, strings.ToUpper(a.name)))
-	o := show.Options{Color: r.env.Color, Actors: true, Columns: r.o.width(r.env.Stdout.Unwrapped()), Width: lineWidth(r.env.Stdout)}
+	o := show.Options{Color: r.env.Color, Actors: true, Columns: r.o.width(r.env.Stdout.Unwrapped()), Width: lineWidth(r.env.Stdout), Plain: plain()}
 	if r.o.verbose {
 		o.Detail = func(p *trace.PacketRecord) []byte { return r.detail(a, p) }
 	}

@@ -228,7 +228,14 @@ func (r *tracing) write(all *trace.Timeline, until time.Duration) error {
 		return r.out.Flush()
 	}
 	t = r.lookups.leaveOut(&r.o.trace, t, until)
-	b := r.written.Append(nil, t, until, show.Options{Color: r.env.Color, Actors: len(r.actors) > 1, Data: r.o.trace.data, Columns: r.o.width(r.out.Unwrapped()), Width: lineWidth(r.out)})
+	o := show.Options{
+		Color: r.env.Color, Actors: len(r.actors) > 1, Data: r.o.trace.data,
+		Columns: r.o.width(r.out.Unwrapped()), Width: lineWidth(r.out),
+	}
+	if r.file == nil { // files are in UTF-8
+		o.Plain = plain()
+	}
+	b := r.written.Append(nil, t, until, o)
 	if err := r.out.Text(b); err != nil {
 		return err
 	}

@@ -165,6 +165,9 @@ func (w *text) row(at time.Duration, cells map[int]string, color string) {
 	lines := map[int][]string{}
 	height := 0
 	for i, s := range cells {
+		if w.Plain != nil {
+			s = w.Plain(s)
+		}
 		lines[i] = wrap(s, width)
 		height = max(height, len(lines[i]))
 	}
@@ -193,6 +196,9 @@ func (w *text) row(at time.Duration, cells map[int]string, color string) {
 
 // across writes text that belongs to no socket over all columns.
 func (w *text) across(at time.Duration, s, color string) {
+	if w.Plain != nil {
+		s = w.Plain(s)
+	}
 	for n, l := range wrap(s, max(leastWidth, w.columns.width-timeWidth)) {
 		stamp := strings.Repeat(" ", timeWidth)
 		if n == 0 && at >= 0 {

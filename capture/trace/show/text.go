@@ -23,6 +23,8 @@ type Options struct {
 	Columns int
 	// Width is the width in characters at which lines are broken; 0 leaves them as long as they are.
 	Width int
+	// Plain changes what stands in columns before it is laid out, to ASCII for instance; nil leaves it.
+	Plain func(string) string
 	// Detail returns lines to write below a packet, nil for none. Each ends with a newline.
 	Detail func(p *trace.PacketRecord) []byte
 }
@@ -37,6 +39,10 @@ const Legend = `How to read this: the first column is the time in milliseconds (
                the stream: from number 1 up to 7, which is 6
   all of #5    whose bytes a packet carries, or a call receives: all of call 5;
                #5[0:2] is the first two of them
+`
+
+// LegendColumns is what columns need besides.
+const LegendColumns = `  > and <      what the socket of the column sent, and what came to it
 `
 
 // entry is one line to be: a call entered, a call left, or a packet.
