@@ -126,6 +126,7 @@ func TestPathMTU(t *testing.T) {
 		"a hole behind it": {links: []int{1500, 1450, 1450}, end: 1300, want: 1300 + vlanRoom},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			lab, err := netlab.New(&netlab.Config{IPv4Only: tt.four})
 			if err != nil {
 				t.Fatal(err)

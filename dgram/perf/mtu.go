@@ -25,8 +25,8 @@ type MTUResult struct {
 // SearchMTU finds the largest datagram that reaches the server of cfg.Target unfragmented, with DF set and the system's own
 // idea of the path ignored (RFC 8899 in spirit): the largest that the interface takes, what a router says, and halving. A size
 // counts as too large when the sending host says so, when a router says so of a probe of that size or a smaller one, which it
-// quotes, or when three probes of it are not answered within cfg.Timeout each; 0 means 200 ms or two round trips. Where ctx ends
-// it early, the result is what is known to pass, beside the error.
+// quotes, or when three probes of it are not answered, the last within cfg.Timeout; 0 means 200 ms, or two round trips where they
+// are longer. Where ctx ends it early, the result is what is known to pass, beside the error.
 func SearchMTU(ctx context.Context, cfg Config) (*MTUResult, error) {
 	socket := dgram.Config{}
 	if cfg.Socket != nil {
@@ -82,8 +82,9 @@ func newMTUSearch(f *flow) *mtuSearch {
 		s.overhead = 40 + 8
 	}
 	if s.timeout == 0 {
-		s.timeout = max(200*time.Millisecond, 2*f.roundTrip)
+		s.timeout = 200 * time.Millisecond
 	}
+	s.timeout = max(s.timeout, 2*f.roundTrip, 4*time.Millisecond)
 	s.top = f.conn.MaxPayload(dgram.Addr{})
 	s.high = s.top
 	return s
@@ -113,7 +114,7 @@ func (s *mtuSearch) run(ctx context.Context) error {
 // probe asks whether one size passes, and moves low or high.
 func (s *mtuSearch) probe(ctx context.Context, size int) error {
 	b := make([]byte, size)
-	for range 3 {
+	for wait := s.timeout / 4; wait <= s.timeout; wait *= 2 {
 		now := time.Now()
 		h := header{kind: kindProbe, session: s.f.session, seq: uint64(size), sent: now.UnixNano()}
 		h.put(b)
@@ -127,7 +128,7 @@ func (s *mtuSearch) probe(ctx context.Context, size int) error {
 		case err != nil:
 			return err
 		}
-		if err := s.listen(ctx, size, now.Add(s.timeout)); err != nil {
+		if err := s.listen(ctx, size, now.Add(wait)); err != nil {
 			return err
 		}
 		if ctx.Err() != nil || s.low >= size || s.high < size {
