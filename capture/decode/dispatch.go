@@ -1,13 +1,10 @@
 package decode
 
-import (
-	"sockwire/capture"
-	"sockwire/raw/wire"
-)
+import "sockwire/capture"
 
-// What leads from one layer to the next, and from a layer to what reads and shows it, is here. To add a layer: a type in
-// type.go, a case in each function here that it is for, and a file that reads and shows it. Switches are used, not tables of
-// functions, so that what they are handed stays on the stack.
+// What leads from the type of a layer to what reads and shows it is here. To add a layer: in type.go its type, names and
+// number, here a case in each function that it is for, and a file that reads and shows it. Switches are used, not tables
+// of functions, so that what they are handed stays on the stack.
 
 // link returns the first layer of a link type.
 func (c *cursor) link(l capture.LinkType) Type {
@@ -40,80 +37,6 @@ func (c *cursor) link(l capture.LinkType) Type {
 		return TypeRadiotap
 	}
 	c.fail(TypePayload, UnknownLink, 0, "")
-	return TypePayload
-}
-
-// etherType returns the layer that an EtherType announces.
-func etherType(t uint16) Type {
-	switch t {
-	case wire.EtherTypeIPv4:
-		return TypeIPv4
-	case wire.EtherTypeIPv6:
-		return TypeIPv6
-	case wire.EtherTypeARP, wire.EtherTypeRARP:
-		return TypeARP
-	case wire.EtherTypeVLAN, wire.EtherTypeQinQ, wire.EtherTypeQinQOld:
-		return TypeVLAN
-	case wire.EtherTypeMPLS, wire.EtherTypeMPLSMC:
-		return TypeMPLS
-	case wire.EtherTypePPPoEDisc, wire.EtherTypePPPoE:
-		return TypePPPoE
-	case wire.EtherTypeLLDP:
-		return TypeLLDP
-	case wire.EtherTypeTEB:
-		return TypeEthernet
-	}
-	return TypePayload
-}
-
-// ipProtocol returns the layer that an IP protocol number announces.
-func ipProtocol(n uint8) Type {
-	switch n {
-	case wire.ProtoTCP:
-		return TypeTCP
-	case wire.ProtoUDP:
-		return TypeUDP
-	case wire.ProtoICMP:
-		return TypeICMPv4
-	case wire.ProtoICMPv6:
-		return TypeICMPv6
-	case wire.ProtoIPv4:
-		return TypeIPv4
-	case wire.ProtoIPv6:
-		return TypeIPv6
-	case wire.ProtoHopByHop:
-		return TypeIPv6HopByHop
-	case wire.ProtoRouting:
-		return TypeIPv6Routing
-	case wire.ProtoFragment:
-		return TypeIPv6Fragment
-	case wire.ProtoDstOpts:
-		return TypeIPv6Destination
-	case wire.ProtoMobility:
-		return TypeIPv6Mobility
-	case wire.ProtoAH:
-		return TypeAH
-	case wire.ProtoEthernet:
-		return TypeEthernet
-	case wire.ProtoESP:
-		return TypeESP
-	case wire.ProtoGRE:
-		return TypeGRE
-	case wire.ProtoIGMP:
-		return TypeIGMP
-	case wire.ProtoSCTP:
-		return TypeSCTP
-	case wire.ProtoDCCP:
-		return TypeDCCP
-	case wire.ProtoUDPLite:
-		return TypeUDPLite
-	case wire.ProtoVRRP:
-		return TypeVRRP
-	case wire.ProtoOSPF:
-		return TypeOSPF
-	case wire.ProtoPIM:
-		return TypePIM
-	}
 	return TypePayload
 }
 

@@ -1,13 +1,8 @@
 package decode
 
 import (
-	"encoding/binary"
-
 	"sockwire/raw/wire"
 )
-
-func be16(b []byte) uint16 { return binary.BigEndian.Uint16(b) }
-func be32(b []byte) uint32 { return binary.BigEndian.Uint32(b) }
 
 // The views of headers are those of raw/wire.
 type (

@@ -1,10 +1,14 @@
 package decode
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"strconv"
 	"unicode/utf8"
 )
+
+func be16(b []byte) uint16 { return binary.BigEndian.Uint16(b) }
+func be32(b []byte) uint32 { return binary.BigEndian.Uint32(b) }
 
 const hexDigits = "0123456789abcdef"
 
