@@ -1,8 +1,11 @@
 package raw
 
 import (
+	"go/parser"
+	"go/token"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -310,5 +313,22 @@ func TestFlightDuplicates(t *testing.T) {
 	}
 	if report := f.takeReport(); len(f.ends) != duplicatesMost || report.Duplicates != answers-duplicatesMost {
 		t.Errorf("%d ends kept, %d duplicates counted", len(f.ends), report.Duplicates)
+	}
+}
+
+// TestFlightKnowsNoSocket holds the law that what is on its way knows nothing of how it travels, of clocks or of locks: the
+// files import nothing that has any.
+func TestFlightKnowsNoSocket(t *testing.T) {
+	allowed := []string{"math", "net/netip", "syscall", "time", "sockwire/raw/probe", "sockwire/raw/wire"} // of syscall the errnos
+	for _, name := range []string{"flight.go", "ends.go", "trip.go", "table.go"} {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range f.Imports {
+			if path := strings.Trim(spec.Path.Value, `"`); !slices.Contains(allowed, path) {
+				t.Errorf("%s imports %s", name, path)
+			}
+		}
 	}
 }

@@ -2,7 +2,11 @@
 // their send to their end.
 //
 // [Conn] is a socket of kind SOCK_RAW, or a ping socket (SOCK_DGRAM with ICMP) if [Config.Unprivileged] is set.
-// [Pinger] sends echoes to one host or many and says what became of each.
+// [Pinger] sends echoes to one host or many and says what became of each; [PingHost] asks one host once.
+//
+// A raw socket needs CAP_NET_RAW. A ping socket needs the process's group within the range of the system control
+// net.ipv4.ping_group_range, which governs IPv6 too. See raw(7) and icmp(7). Errors for want of either answer to
+// errors.Is(err, os.ErrPermission), and have a method Hint() string with the command that grants the right.
 //
 // # What x/net does here, and what not
 //
@@ -16,10 +20,6 @@
 // the mark and the path MTU; its ReadBatch allocates two times a packet, and the one here never. One by one, ipv4.RawConn
 // sends 151,000 small packets a second where a batch of sendmmsg sends 285,000. IPv6 header inclusion, SO_MARK, binding to a
 // device and path MTU discovery are system calls of our own for the same reason.
-//
-// A raw socket needs CAP_NET_RAW. A ping socket needs the process's group within the range of the system control
-// net.ipv4.ping_group_range, which governs IPv6 too. See raw(7) and icmp(7). Errors for want of either answer to
-// errors.Is(err, os.ErrPermission), and have a method Hint() string with the command that grants the right.
 package raw
 
 import (

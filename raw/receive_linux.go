@@ -201,11 +201,17 @@ func (r *run) takeStamp(l *link, m *cmsg.Message, now moment) bool {
 	}
 	last := r.flight.table.last()
 	s := r.flight.table.get(last - uint64(uint32(last)-id))
-	if s != nil && i.Has&cmsg.RxSoftware != 0 {
-		r.flight.stamp(s, at, i.Software.UnixNano(), now)
-	}
-	if s != nil && i.Has&cmsg.RxHardware != 0 && at == cmsg.StampSent {
-		s.hard = i.Hardware.UnixNano()
+	switch {
+	case s == nil:
+	case at == cmsg.StampScheduled && i.Has&cmsg.RxSoftware != 0:
+		r.flight.stampScheduled(s, i.Software.UnixNano())
+	case at == cmsg.StampSent:
+		if i.Has&cmsg.RxSoftware != 0 {
+			r.flight.stampSent(s, i.Software.UnixNano(), now)
+		}
+		if i.Has&cmsg.RxHardware != 0 {
+			s.hard = i.Hardware.UnixNano()
+		}
 	}
 	return true
 }

@@ -3,8 +3,6 @@ package raw
 import (
 	"testing"
 	"time"
-
-	"sockwire/raw/cmsg"
 )
 
 // TestPaceClockSteps moves the system's clock between calls and the kernel's stamps of their sends: the gaps reported are
@@ -22,7 +20,7 @@ func TestPaceClockSteps(t *testing.T) {
 		case 2:
 			stamped -= int64(time.Hour)
 		}
-		f.stamp(s, cmsg.StampSent, stamped, moment{s.sent + time.Millisecond, stamped})
+		f.stampSent(s, stamped, moment{s.sent + time.Millisecond, stamped})
 	}
 	if report := f.takeReport(); report.Gaps.Max > gap+time.Millisecond || report.Gaps.P50 < gap-time.Millisecond || report.Rate < 99 || report.Rate > 101 {
 		t.Errorf("%+v at %v/s", report.Gaps, report.Rate)

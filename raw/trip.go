@@ -1,10 +1,6 @@
 package raw
 
-import (
-	"time"
-
-	"sockwire/raw/cmsg"
-)
+import "time"
 
 // moment is a reading of both clocks: the run's, which nobody moves, and the system's, which the kernel stamps with.
 type moment struct {
@@ -12,21 +8,22 @@ type moment struct {
 	wall   int64
 }
 
-// stamp notes when the kernel passed an echo on.
-func (f *flight) stamp(s *slot, at cmsg.Stamp, wall int64, now moment) {
-	switch at {
-	case cmsg.StampScheduled:
-		s.sched = wall
-	case cmsg.StampSent:
-		if s.stamp == 0 && !s.byCall {
-			queued := time.Duration(wall - s.wall)
-			if queued < 0 || queued > now.steady-s.sent {
-				queued = 0 // the system's clock was moved
-			}
-			f.pace.Sent(s.sent + queued)
+// stampScheduled notes when the kernel put an echo into the queue of a device.
+func (f *flight) stampScheduled(s *slot, wall int64) {
+	s.sched = wall
+	f.stamped, f.stamping = true, true
+}
+
+// stampSent notes when the kernel handed an echo to a device.
+func (f *flight) stampSent(s *slot, wall int64, now moment) {
+	if s.stamp == 0 && !s.byCall {
+		queued := time.Duration(wall - s.wall)
+		if queued < 0 || queued > now.steady-s.sent {
+			queued = 0 // the system's clock was moved
 		}
-		s.stamp = wall
+		f.pace.Sent(s.sent + queued)
 	}
+	s.stamp = wall
 	f.stamped, f.stamping = true, true
 }
 
