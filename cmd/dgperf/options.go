@@ -55,12 +55,12 @@ func newCommand(o *options) *cli.Command {
 	c := cli.New("dgperf", "measure a datagram path, every packet accounted for")
 	c.Usage = []string{"serve [flags] [ADDRESS]", "[flags] HOST[:PORT]"}
 	c.Words = []cli.Word{{Name: "serve", Short: "answer clients; ADDRESS is :" + defaultPort + " unless told"}}
-	c.Long = "The client numbers, stamps and digests each datagram; the server accounts for each. Sent is what was received once and " +
-		"what was lost; lost is divided among sends that the host refused, the receive buffer (the kernel's count), ICMP errors, damage and " +
-		"what remains for the network. Duplicated, reordered, late and corrupt ones are counted apart. There is no control connection; any " +
-		"datagram may be lost.\n\n" +
-		"One-way delay is shown when both ends have one clock or synchronised ones; otherwise its variation, with the clocks' skew taken out. " +
-		"Round-trip times are measured from when a request was due, so a stalled sender hides nothing.\n\n" +
+	c.Long = "Run dgperf serve on one host and dgperf HOST on the other. Every datagram has a number, a time and a digest. The sum says how many were " +
+		"sent, how many arrived, and what became of the rest: refused by the sending host, no room in the receive buffer, a wrong checksum, " +
+		"an ICMP error, damage, or lost in the network. -v adds what came twice, late or in another order, and where delays arose. " +
+		"All of it is UDP, and any datagram may be lost.\n\n" +
+		"One-way delay is shown where both ends have one clock or synchronised ones; otherwise how much it varies. Round-trip times are " +
+		"measured from when a request was due, so a stalled sender hides nothing.\n\n" +
 		"The server also answers sockperf (ping-pong), iperf2 (UDP), STAMP (RFC 8762) and what begins with \"echo\", never with more bytes than it got."
 	c.Examples = []cli.Example{
 		{Line: "dgperf serve", Text: "Answer on port " + defaultPort + " of all addresses."},
@@ -92,7 +92,7 @@ func newCommand(o *options) *cli.Command {
 	cli.DurationVar(f, &o.timeout, "timeout", "W", 0, "one request at a time: wait `TIME` for its reply; 0 is a second, or two round trips")
 	f.BoolVar(&o.mtu, "mtu", false, "find the largest datagram that passes unfragmented")
 	f.StringVar(&o.protocol, "protocol", "dgperf", "speak `NAME`: dgperf or iperf2 (to a real iperf2 server)")
-	f.BoolVar(&o.noOffload, "no-offload", false, "do not have the kernel or device cut trains (UDP_SEGMENT)")
+	f.BoolVar(&o.noOffload, "no-offload", false, "send each datagram on its own, not many at once for the kernel or device to cut (UDP_SEGMENT)")
 	cli.DurationVar(f, &o.settle, "settle", "", 250*time.Millisecond, "accounts are final when nothing has come for `TIME`")
 	f.IntVar(&o.window, "window", 0, "look back over `N` numbers for late ones; 0 is about a million")
 	f.BoolVar(&o.histogram, "histogram", false, "with --requests: show the distribution of round-trip times")

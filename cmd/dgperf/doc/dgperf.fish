@@ -12,7 +12,7 @@ complete -c dgperf -l requests -d 'ask and be answered: round-trip times; withou
 complete -c dgperf -l timeout -s W -x -d 'one request at a time: wait TIME for its reply; 0 is a second, or two round trips'
 complete -c dgperf -l mtu -d 'find the largest datagram that passes unfragmented'
 complete -c dgperf -l protocol -x -a 'dgperf iperf2' -d 'speak NAME: dgperf or iperf2 (to a real iperf2 server)'
-complete -c dgperf -l no-offload -d 'do not have the kernel or device cut trains (UDP_SEGMENT)'
+complete -c dgperf -l no-offload -d 'send each datagram on its own, not many at once for the kernel or device to cut (UDP_SEGMENT)'
 complete -c dgperf -l settle -x -d 'accounts are final when nothing has come for TIME'
 complete -c dgperf -l window -x -d 'look back over N numbers for late ones; 0 is about a million'
 complete -c dgperf -l histogram -d 'with --requests: show the distribution of round-trip times'
