@@ -242,13 +242,15 @@ func (w *world) try(t *testing.T, e example) {
 var (
 	hexes   = regexp.MustCompile(`0x[0-9a-f]+`)
 	waited  = regexp.MustCompile(` \([0-9.]+ [µm]?s\)`) // said of a call that did not return at once
+	caption = regexp.MustCompile(`^[A-Z]{4,}  +`)       // before the first of rows whose order is one of milliseconds
 	figures = regexp.MustCompile(`\d+(?:[.,:]\d+)*(?:[nµm]?s\b)?`)
 )
 
 // shape is a line without its figures, as words. Whether a call is told at once or when it returns is a matter of
 // milliseconds.
 func shape(line string) []string {
-	line = waited.ReplaceAllString(strings.TrimPrefix(line, "^C"), "")
+	line = waited.ReplaceAllString(caption.ReplaceAllString(line, ""), "")
+	line = strings.TrimPrefix(line, "^C")
 	line = figures.ReplaceAllString(hexes.ReplaceAllString(line, "0"), "0")
 	return slices.DeleteFunc(strings.Fields(line), func(word string) bool { return word == "└" || word == "…" })
 }

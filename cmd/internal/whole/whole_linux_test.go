@@ -127,7 +127,7 @@ func start(t testing.TB, h *netlab.Host, name string, args ...string) *running {
 	if !strings.Contains(name, "/") {
 		path = program(t, name)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
+	ctx, cancel := context.WithCancel(context.Background()) // servers run as long as the test
 	t.Cleanup(cancel)
 	r, err := begin(ctx, h, path, 0, args...)
 	if err != nil {
