@@ -19,7 +19,7 @@ import (
 //     allows these;
 //   - an answer: one that arrives with a time to live of 161 to 200. With Config.MarkReplies [Conn.Reply] sends with 200, from
 //     which no system starts of itself, so an answer is known over as many as 39 routers;
-//   - the 64th datagram from one peer that says the same as the one before, or as its answer, within a second of it. That may be
+//   - the 4096th datagram from one peer that says the same as the one before, or as its answer, within a second of it. That may be
 //     an echo from a server of another kind. Who goes on without an answer is none; the next time it takes ten times as many.
 //
 // Unix sockets have no forged senders, and only the first holds for them. It allocates nothing for a known peer.
@@ -126,7 +126,7 @@ type echo struct {
 
 const (
 	maxEchoes    = 4096
-	echoLimit    = 64
+	echoLimit    = 4096
 	echoPatience = time.Second // what comes later than this is not driven by our answers
 )
 

@@ -63,7 +63,7 @@ func TestUnanswerable(t *testing.T) {
 	}
 }
 
-// Who repeats itself and waits for each answer gets all but one of a few dozen, and of ten times as many then; who says
+// Who repeats itself and waits for each answer gets all but one of some thousands, and of ten times as many then; who says
 // something new each time, or takes its time, gets all.
 func TestRepetitionIsTestedOnce(t *testing.T) {
 	c := listen(t, "udp4", "127.0.0.1:0", nil)
@@ -79,13 +79,13 @@ func TestRepetitionIsTestedOnce(t *testing.T) {
 		return at
 	}
 	same := func(int) string { return "same" }
-	if got := refused("192.0.2.1:4000", 7000, time.Millisecond, same); len(got) != 2 || got[0] != 64 || got[1] != 64+640 {
+	if got := refused("192.0.2.1:4000", 12*echoLimit, time.Millisecond, same); len(got) != 2 || got[0] != echoLimit || got[1] != 11*echoLimit {
 		t.Errorf("the same again and again: refused %v", got)
 	}
-	if got := refused("192.0.2.2:4000", 1000, 2*time.Second, same); got != nil {
+	if got := refused("192.0.2.2:4000", 2*echoLimit, 2*time.Second, same); got != nil {
 		t.Errorf("the same every two seconds: refused %v", got)
 	}
-	if got := refused("192.0.2.3:4000", 1000, 0, func(i int) string { return string(rune('a' + i%2)) }); got != nil {
+	if got := refused("192.0.2.3:4000", 2*echoLimit, 0, func(i int) string { return string(rune('a' + i%2)) }); got != nil {
 		t.Errorf("two in turn: refused %v", got)
 	}
 	// However many peers there are, what is remembered is bounded.
@@ -169,7 +169,7 @@ func TestServersDoNotAnswerForEver(t *testing.T) {
 				if n == last+2 {
 					break
 				}
-				if last = n; n > 10_000 {
+				if last = n; n > 10*echoLimit {
 					t.Fatalf("%s, %s: %d answers", network, what, n)
 				}
 			}
