@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// arranged are events by kind, each kind in the order of time. Of equal events the order does not depend on that in which they came.
+// arranged are events by kind, each kind in the order of time. Of equal events the order does not depend on that in which they
+// came.
 type arranged struct {
 	calls    []*CallRecord
 	packets  []*PacketRecord
@@ -38,9 +39,12 @@ func arrange(events []Event) *arranged {
 		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Number, b.Number))
 	})
 	slices.SortStableFunc(in.states, func(a, b *State) int {
-		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Call, b.Call), cmp.Compare(a.Change, b.Change), cmp.Compare(a.Socket, b.Socket))
+		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Call, b.Call), cmp.Compare(a.Change, b.Change),
+			cmp.Compare(a.Socket, b.Socket))
 	})
-	slices.SortStableFunc(in.captions, func(a, b *Caption) int { return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Text, b.Text)) })
+	slices.SortStableFunc(in.captions, func(a, b *Caption) int {
+		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Text, b.Text))
+	})
 	return in
 }
 

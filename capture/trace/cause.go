@@ -16,15 +16,15 @@ const (
 	quiet = 3 * time.Millisecond
 )
 
-// explain finds what caused each packet, why sends made none, and which packets failed which calls.
-func explain(seen map[string]bool, carried map[int][]int, packets []*PacketRecord, byNumber map[int]*PacketRecord, calls []*CallRecord, called map[int]*CallRecord, flows []*flow) {
+// explainPackets fills in what caused the packets of raw and datagram sockets, and those that answer a packet.
+func explainPackets(packets []*PacketRecord, calls map[int]*CallRecord) {
 	for _, p := range packets {
 		switch {
 		case p.Raw != nil:
 			p.Cause = Cause{Kind: CauseCall, Call: p.Raw.Call}
 		case p.UDP != nil || p.TCP == nil && len(p.Carries) > 0:
 			if len(p.Carries) > 0 {
-				p.Cause = Cause{Kind: CauseCall, Call: datagramCause(p, called)}
+				p.Cause = Cause{Kind: CauseCall, Call: datagramCause(p, calls)}
 			}
 		case p.Quotes != 0:
 			p.Cause = Cause{Kind: CausePacket, Packet: p.Quotes}
@@ -32,25 +32,35 @@ func explain(seen map[string]bool, carried map[int][]int, packets []*PacketRecor
 			p.Cause = Cause{Kind: CausePacket, Packet: p.Replies}
 		}
 	}
-	done := map[*conn]bool{}
-	for _, f := range flows {
-		if !done[f.conn] {
-			done[f.conn] = true
-			for i, p := range f.conn.packets {
-				p.Cause = f.conn.cause(i)
-				if p.TCP.Flags&wire.RST != 0 {
-					fail(p, []string{"ECONNREFUSED", "ECONNRESET", "EPIPE"})
-				}
+}
+
+// explainSegments fills in what caused the segments of connections, and which calls a reset failed.
+func explainSegments(conns []*conn) {
+	for _, k := range conns {
+		for i, p := range k.packets {
+			p.Cause = k.cause(i)
+			if p.TCP.Flags&wire.RST != 0 {
+				fail(p, []string{"ECONNREFUSED", "ECONNRESET", "EPIPE"})
 			}
 		}
-		f.explainSilence(seen, carried)
 	}
+}
+
+// explainFragments gives later fragments the cause of the first.
+func explainFragments(packets []*PacketRecord) {
 	for _, p := range packets {
 		if p.first != nil {
 			p.Cause = p.first.Cause
 		}
 	}
-	datagramSilence(seen, calls, byNumber)
+}
+
+// explainStreamSilence fills in why sends on streams put nothing on the wire while they ran, of hosts whose packets were
+// seen. carried are packets of calls that are no more among the events.
+func explainStreamSilence(flows []*flow, seen map[string]bool, carried map[int][]int) {
+	for _, f := range flows {
+		f.explainSilence(seen, carried)
+	}
 }
 
 // cause finds what made packet i of the connection leave. A sender acts on a call, on an arriving
@@ -244,10 +254,10 @@ func (f *flow) outstanding(t time.Duration) (sent, unacked int64, small bool) {
 
 // datagramCause returns the call that made a datagram leave: one of those whose bytes it carries, or where they had
 // returned before, the call that completed the datagram (MSG_MORE, UDP_CORK).
-func datagramCause(p *PacketRecord, called map[int]*CallRecord) int {
+func datagramCause(p *PacketRecord, calls map[int]*CallRecord) int {
 	first := p.Carries[0].Call
 	for _, s := range p.Carries {
-		if called[s.Call].activeAt(p.Time) {
+		if calls[s.Call].activeAt(p.Time) {
 			return s.Call
 		}
 	}
@@ -261,8 +271,8 @@ func datagramCause(p *PacketRecord, called map[int]*CallRecord) int {
 	return first
 }
 
-// datagramSilence marks sends on datagram and raw sockets that succeeded and put nothing on the wire while they ran.
-func datagramSilence(seen map[string]bool, calls []*CallRecord, byNumber map[int]*PacketRecord) {
+// explainDatagramSilence marks sends on datagram and raw sockets that succeeded and put nothing on the wire while they ran.
+func explainDatagramSilence(calls []*CallRecord, packets map[int]*PacketRecord, seen map[string]bool) {
 	for _, call := range calls {
 		s := call.On
 		if s == nil || !s.Internet() || !seen[s.Host] || s.Kind == KindStream || !call.Sends() || !call.Succeeded() {
@@ -270,7 +280,7 @@ func datagramSilence(seen map[string]bool, calls []*CallRecord, byNumber map[int
 		}
 		var first *PacketRecord
 		if len(call.Packets) > 0 {
-			first = byNumber[call.Packets[0]] // nil when it is forgotten
+			first = packets[call.Packets[0]] // nil when it is forgotten
 		}
 		switch {
 		case call.HasFlag("MSG_MORE"):

@@ -24,7 +24,10 @@ type network struct {
 
 // newNetwork makes sockets findable. Their calls are attached; packets tell at which sockets the kernel saw them.
 func newNetwork(hosts []*Host, sockets []*Socket, calls []*CallRecord, packets []*PacketRecord) *network {
-	n := &network{hosts: map[string][]netip.Addr{}, seen: map[string]bool{}}
+	n := &network{
+		hosts: map[string][]netip.Addr{}, seen: map[string]bool{}, connects: map[netip.AddrPort][]*CallRecord{},
+		streams: map[flowKey][]*Socket{}, datagrams: map[uint16][]*Socket{}, unix: map[string][]*Socket{},
+	}
 	for _, h := range hosts {
 		n.hosts[h.Name] = append(n.hosts[h.Name], h.Addrs...)
 		n.seen[h.Name] = n.seen[h.Name] || h.Captured
@@ -36,7 +39,6 @@ func newNetwork(hosts []*Host, sockets []*Socket, calls []*CallRecord, packets [
 
 // index makes the sockets findable by their addresses.
 func (n *network) index(sockets []*Socket, calls []*CallRecord) {
-	n.streams, n.datagrams, n.unix, n.connects = map[flowKey][]*Socket{}, map[uint16][]*Socket{}, map[string][]*Socket{}, map[netip.AddrPort][]*CallRecord{}
 	for _, s := range sockets {
 		if s.Internet() && s.Kind == KindStream && s.Listens >= 0 {
 			n.listeners = append(n.listeners, s)

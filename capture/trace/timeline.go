@@ -55,14 +55,19 @@ func (p *past) correlate(events []Event) *Timeline {
 	joinUnix(net, sockets)
 	joinUncaptured(net, sockets)
 	waits, arrivals := joinWaits(p.waiting, ids, net, sockets, in.calls, in.packets)
-	explain(net.seen, p.carried, in.packets, packets, in.calls, calls, flows)
+	explainPackets(in.packets, calls)
+	explainSegments(conns)
+	explainFragments(in.packets)
+	explainStreamSilence(flows, net.seen, p.carried)
+	explainDatagramSilence(in.calls, packets, net.seen)
 	for _, call := range in.calls {
 		slices.Sort(call.Packets)
 		call.Packets = slices.Compact(call.Packets)
 	}
 	return &Timeline{
 		Sockets: sockets, Calls: in.calls, Packets: in.packets, Captions: in.captions,
-		seen: net.seen, calls: calls, packets: packets, conns: conns, socketsMade: made, flows: flows, ids: ids, waiting: waits, arrivals: arrivals,
+		seen: net.seen, calls: calls, packets: packets, conns: conns, socketsMade: made, flows: flows, ids: ids,
+		waiting: waits, arrivals: arrivals,
 	}
 }
 

@@ -85,7 +85,10 @@ type thread struct {
 // Open puts the programs into the kernel and readies them. Its error says why that cannot be. Start or
 // Attach follows, then Events.
 func Open(cfg *Config) (*Tracer, error) {
-	t := &Tracer{threads: map[int]*thread{}, processes: map[int]*process{}, streams: map[trace.SocketID]*stream{}, record: &record{}, launched: make(chan struct{}), began: make(chan struct{})}
+	t := &Tracer{
+		threads: map[int]*thread{}, processes: map[int]*process{}, streams: map[trace.SocketID]*stream{}, record: &record{},
+		launched: make(chan struct{}), began: make(chan struct{}),
+	}
 	if cfg != nil {
 		t.cfg = *cfg
 	}

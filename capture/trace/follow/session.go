@@ -1,5 +1,6 @@
-// Package follow traces a program while it runs: an engine that records its calls, a capture of the packets in its network, and the
-// window in which both are joined, together. What is joined comes in steps, each a timeline that goes further than the one before.
+// Package follow traces a program while it runs: an engine that records its calls, a capture of the packets in its network,
+// and the window in which both are joined, together. What is joined comes in steps, each a timeline that goes further than the
+// one before.
 package follow
 
 import (
@@ -38,7 +39,8 @@ const (
 )
 
 // How much a timeline needs of the data of a datagram, to tell it from others, and of a frame with a TCP segment, of which
-// the place is known: headers (of the link, of IPv4 or of IPv6 with some extensions, of TCP), and data to see that it is what was passed.
+// the place is known: headers (of the link, of IPv4 or of IPv6 with some extensions, of TCP), and data to see that it is what
+// was passed.
 const (
 	keptDatagram = 512
 	keptSegment  = 20 + 60 + 60 + 128

@@ -52,7 +52,9 @@ func begin(ctx context.Context, c trace.Command, pid int, cfg *Config) (*Session
 func (s *Session) choose(c trace.Command) (err error) {
 	if s.cfg.Engine != PTrace {
 		var kernel *ebpf.Tracer
-		kernel, s.fallback = ebpf.Open(&ebpf.Config{Clock: s.clock, Data: s.cfg.Data, Wait: s.cfg.Wait, Host: s.cfg.Host, Packets: true})
+		kernel, s.fallback = ebpf.Open(&ebpf.Config{
+			Clock: s.clock, Data: s.cfg.Data, Wait: s.cfg.Wait, Host: s.cfg.Host, Packets: true,
+		})
 		if s.fallback == nil {
 			s.engine = kernel
 			if s.pid != 0 {
