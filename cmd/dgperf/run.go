@@ -38,9 +38,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func serve(ctx context.Context, env *cli.Env, o *options) error {
+	refused := func(client dgram.Addr, reason string) { env.Warnf("refused %v: %s", client, reason) }
+	if o.quiet {
+		refused = nil
+	}
 	s, err := perf.NewServer(ctx, o.address.Text, &perf.ServerConfig{
 		Network: o.address.Network, Socket: o.config, MaxSessions: o.maxSessions, MaxPerPeer: o.maxPerPeer, MaxRate: o.maxRate.Packets,
-		Echo: o.echo, NoForeign: o.noForeign,
+		Echo: o.echo, NoForeign: o.noForeign, Refused: refused,
 	})
 	if err != nil {
 		return err

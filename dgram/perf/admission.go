@@ -39,6 +39,11 @@ func (s *Server) begin(ctx context.Context, d *dgram.Datagram, nonce uint64, p P
 	if reason != "" {
 		s.stats.Refused++
 		s.stats.Reason = reason
+		if now := time.Now(); s.cfg.Refused != nil && now.Sub(s.refusal) >= time.Second {
+			s.refusal = now
+			client := d.From
+			go s.cfg.Refused(client, reason) // it may wait, a server may not
+		}
 		return control(header{kind: kindRefuse, seq: nonce}, refusal{reason}, 0)
 	}
 	var id [8]byte

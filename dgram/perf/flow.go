@@ -182,7 +182,7 @@ func (f *flow) receive() {
 	for {
 		ds, err := f.conn.ReceiveBatch(b)
 		if err != nil {
-			if f.told(err) {
+			if f.takeError(err) {
 				continue
 			}
 			if !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -198,8 +198,8 @@ func (f *flow) receive() {
 	}
 }
 
-// told takes in what the network says about something that was sent; false if err is another error.
-func (f *flow) told(err error) bool {
+// takeError takes in what the network says about something that was sent; false if err is another error.
+func (f *flow) takeError(err error) bool {
 	var e *dgram.NetworkError
 	if !errors.As(err, &e) {
 		return false

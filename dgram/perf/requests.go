@@ -164,7 +164,7 @@ func (f *flow) next(buf []byte) (h header, ours bool, err error) {
 			h, ours = f.take(&d)
 			return h, ours, nil
 		}
-		if f.told(err) && !f.closed.Load() {
+		if f.takeError(err) && !f.closed.Load() {
 			continue
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {

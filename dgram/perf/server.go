@@ -13,15 +13,17 @@ import (
 
 // ServerConfig says what a server grants. The zero value is ready.
 type ServerConfig struct {
-	Network        string        // "udp", "udp4" or "udp6"; "" is "udp"
-	Socket         *dgram.Config // of all sockets; ReadBuffer 0 asks for 4 MiB
-	MaxSessions    int           // at a time; 0 means 256
-	MaxPerPeer     int           // sessions of one IPv4 address or IPv6 prefix of 64 bits; 0 means 64
-	MaxRate        float64       // datagrams per second of a reverse stream, a tenth of them at once; 0 is no limit
-	MaxDuration    time.Duration // of a session; 0 means an hour
-	Echo           bool          // send every datagram back that is not understood
-	PeerRate       float64       // answers per second to one address, or prefix as above, outside sessions; 0 means 100,000
-	NoForeign      bool          // do not answer other tools' protocols
+	Network     string        // "udp", "udp4" or "udp6"; "" is "udp"
+	Socket      *dgram.Config // of all sockets; ReadBuffer 0 asks for 4 MiB
+	MaxSessions int           // at a time; 0 means 256
+	MaxPerPeer  int           // sessions of one IPv4 address or IPv6 prefix of 64 bits; 0 means 64
+	MaxRate     float64       // datagrams per second of a reverse stream, a tenth of them at once; 0 is no limit
+	MaxDuration time.Duration // of a session; 0 means an hour
+	Echo        bool          // send every datagram back that is not understood
+	PeerRate    float64       // answers per second to one address, or prefix as above, outside sessions; 0 means 100,000
+	NoForeign   bool          // do not answer other tools' protocols
+	// Refused, if set, is called in a goroutine of its own when a client is refused, at most once a second.
+	Refused        func(client dgram.Addr, reason string)
 	ReceiveDelay   time.Duration // wait after each batch: a slow receiver, for tests
 	ReceiveBatches int           // datagrams a batch; 0 means 32
 }
@@ -38,6 +40,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[dgram.Addr]*session
+	refusal  time.Time             // when Refused was last called
 	ended    map[dgram.Addr]uint64 // the nonces of the last sessions that have ended
 	wg       sync.WaitGroup
 	foreign  foreign
