@@ -111,8 +111,6 @@ func TestProofWins(t *testing.T) {
 			other[28] ^= 1
 			return [][]packet.Layer{saysUnreachable(other), echoReply(q)}
 		}, []end{answered}, nil},
-		{"an error after the answer", func(q []byte) [][]packet.Layer { return [][]packet.Layer{echoReply(q), saysUnreachable(q[:28])} },
-			[]end{answered}, nil},
 		{"an error that quotes 8 bytes, then one that quotes all", func(q []byte) [][]packet.Layer { return [][]packet.Layer{saysUnreachable(q[:28]), saysUnreachable(q)} },
 			[]end{unproven, {outcome: probe.Refused, cause: probe.NetworkError, revised: true, was: probe.Refused}}, nil},
 		{"an error that says that the echo was too large for what it fits", func(q []byte) [][]packet.Layer {
@@ -122,12 +120,15 @@ func TestProofWins(t *testing.T) {
 			[]end{corruptUnproven, revised(probe.Corrupt)}, []end{answered}},
 		{"a damaged copy with the cookie", func(q []byte) [][]packet.Layer { return [][]packet.Layer{damagedCopy(q, 40), echoReply(q)} },
 			[]end{corrupt, revised(probe.Corrupt)}, []end{answered}},
+		// The last, for which the run waits however slow this machine is.
+		{"an error after the answer", func(q []byte) [][]packet.Layer { return [][]packet.Layer{echoReply(q), saysUnreachable(q[:28])} },
+			[]end{answered}, nil},
 	}
 	_, a, b := netlab.Two(t)
 	allowPing(t, a)
 	forge(t, b, func(seq uint16, request []byte) [][]packet.Layer { return cases[int(seq-1)%len(cases)].send(request) })
 	sockets(t, func(t *testing.T, kind SocketKind) {
-		p := Pinger{Count: len(cases), Interval: 2 * time.Millisecond, Timeout: 10 * time.Second, QuickEnd: true, Socket: kind, Family: 4}
+		p := Pinger{Count: len(cases), Interval: 2 * time.Millisecond, Timeout: 10 * time.Second, Socket: kind, Family: 4}
 		echoes, _ := ping(t, a, &p, one(b.Addr4()))
 		got := map[int][]end{}
 		for _, e := range echoes {
@@ -210,8 +211,14 @@ func TestLateWhileTheRunLasts(t *testing.T) {
 				first = append(first, e)
 			}
 		}
-		if len(first) != 3 || first[0].Outcome != probe.Lost || first[1].Outcome != probe.Late || !first[1].Revised || first[1].Was != probe.Lost ||
-			first[1].WasCause != probe.Unanswered || first[1].Over <= 0 || !first[1].Reordered || !first[2].Duplicate {
+		// On a machine that is stopped meanwhile the answer may be there before the echo is given up.
+		if len(first) == 3 {
+			if first[0].Outcome != probe.Lost || !first[1].Revised || first[1].Was != probe.Lost || first[1].WasCause != probe.Unanswered {
+				t.Errorf("%+v", first)
+			}
+			first = first[1:]
+		}
+		if len(first) != 2 || first[0].Outcome != probe.Late || first[0].Over <= 0 || !first[0].Reordered || !first[1].Duplicate {
 			t.Errorf("%+v", first)
 		}
 	})
