@@ -332,3 +332,31 @@ func TestFlightKnowsNoSocket(t *testing.T) {
 		}
 	}
 }
+
+// TestFlightQuickEnd looks at how long the end is waited for: by the answers before, if there were any.
+func TestFlightQuickEnd(t *testing.T) {
+	const ms = time.Millisecond
+	p := Pinger{Count: 3, Interval: 100 * ms, Timeout: 10 * time.Second, QuickEnd: true}
+	nothing := []event(nil)
+	for _, tc := range []struct {
+		name  string
+		reply [3][]event
+		over  time.Duration
+	}{
+		{"all answered", [3][]event{{after(20 * ms)}, {after(20 * ms)}, {after(20 * ms)}}, 220 * ms},
+		{"one lost", [3][]event{{after(20 * ms)}, nothing, {after(30 * ms)}}, 300 * ms},
+		{"the last lost, answers slow", [3][]event{{after(150 * ms)}, {after(150 * ms)}, nothing}, 500 * ms},
+		{"none answered", [3][]event{}, 10*time.Second + 200*ms},
+		{"refused without a proof, of one that answers", [3][]event{{after(20 * ms)}, {after(20 * ms)}, {{after: ms, kind: probe.Refused, unproven: true}}}, 300 * ms},
+		{"refused", [3][]event{{{after: ms, kind: probe.Refused}}, {{after: ms, kind: probe.Refused}}, {{after: ms, kind: probe.Refused}}}, 201*ms + quickLeast},
+		{"a copy that proves nothing, and the answer late", [3][]event{nothing, nothing,
+			{{after: ms, kind: probe.Corrupt, unproven: true}, after(3 * time.Second)}}, 6*time.Second + 200*ms},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := fly(t, p, []netip.Addr{flightTarget}, func(seq int, _ netip.Addr) []event { return tc.reply[seq-1] })
+			if w.over != tc.over {
+				t.Errorf("%s: over at %v, want %v", tc.name, w.over, tc.over)
+			}
+		})
+	}
+}
