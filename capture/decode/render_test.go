@@ -180,7 +180,7 @@ func checkJSON(t testing.TB, text []byte) {
 func testFrames(t testing.TB) []capture.Frame {
 	var frames []capture.Frame
 	for _, f := range corpusFiles(t) {
-		frames = append(frames, readFrames(f)...)
+		frames = append(frames, readFrames(t, f)...)
 	}
 	if len(frames) == 0 {
 		t.Log("no captures at ../shared/corpus beside the checkout; only frames of this package are used")
@@ -470,7 +470,7 @@ func TestCutCorpus(t *testing.T) {
 	var p Packet
 	n := 0
 	for _, file := range corpusFiles(t) {
-		for _, f := range readFrames(file) {
+		for _, f := range readFrames(t, file) {
 			whole := f.Data
 			for cut := 0; cut < len(whole) && cut < 4096; cut += 64 {
 				f.Data = whole[:cut]

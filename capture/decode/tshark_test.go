@@ -153,7 +153,7 @@ func TestAgainstTshark(t *testing.T) {
 		var frames []capture.Frame
 		var from []source
 		for _, f := range files {
-			for i, frame := range decode.ReadFrames(f) {
+			for i, frame := range decode.ReadFrames(t, f) {
 				if frame.Link == link && len(frame.Data) > 0 {
 					frames, from = append(frames, frame), append(from, source{filepath.Base(f), i + 1})
 				}

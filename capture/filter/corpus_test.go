@@ -2,6 +2,8 @@ package filter
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,8 +28,10 @@ func readFrames(name string) ([]capture.Frame, error) {
 	var frames []capture.Frame
 	for {
 		var f capture.Frame
-		if err := r.Next(&f); err != nil {
+		if err := r.Next(&f); err == io.EOF {
 			return frames, nil
+		} else if err != nil {
+			return frames, fmt.Errorf("%s behind packet %d: %w", filepath.Base(name), len(frames), err)
 		}
 		f.Data = append([]byte(nil), f.Data...)
 		frames = append(frames, f)
@@ -42,7 +46,10 @@ var packetsByLink = sync.OnceValue(func() map[capture.LinkType][][]byte {
 		names, _ := filepath.Glob(filepath.Join(corpusRoot, dir, "*.pcap*"))
 		for _, name := range names {
 			// Some of the captures are damaged on purpose; what can be read of them counts.
-			frames, _ := readFrames(name)
+			frames, err := readFrames(name)
+			if err != nil {
+				unseen = append(unseen, err.Error())
+			}
 			for _, f := range frames {
 				if k := f.Link.String() + string(f.Data); !seen[k] {
 					seen[k] = true
@@ -54,12 +61,16 @@ var packetsByLink = sync.OnceValue(func() map[capture.LinkType][][]byte {
 	return m
 })
 
-var corpusRoot string
+var (
+	corpusRoot string
+	unseen     []string // of the corpora
+)
 
 // corpusPackets are the packets of one link type, all of them where full is asked for.
 func corpusPackets(t testing.TB, link capture.LinkType) [][]byte {
 	corpusRoot = corpusDir(t)
 	p := packetsByLink()[link]
+	t.Logf("not seen of the captures: %d files or the ends of them: %s", len(unseen), strings.Join(unseen, "; "))
 	const few = 40
 	if os.Getenv("FILTER_FULL") != "" || len(p) <= few {
 		return p

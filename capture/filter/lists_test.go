@@ -96,8 +96,8 @@ func TestApplyList(t *testing.T) {
 	names := testNames(t)
 	total, good, other, skipped := 0, 0, 0, 0
 	for _, e := range readList(t, "apply.json") {
-		frames, err := readFrames(filepath.Join(dir, e.File))
-		if err != nil || len(frames) == 0 {
+		frames, _ := readFrames(filepath.Join(dir, e.File))
+		if len(frames) == 0 {
 			other++
 			continue
 		}

@@ -33,18 +33,24 @@ func firstLayer(link capture.LinkType, b []byte) packet.Layer {
 
 func TestDissectCorpus(t *testing.T) {
 	packets, payloadOnly := 0, 0
+	others := map[capture.LinkType]int{}
 	for _, file := range corpus(t) {
 		r, err := capture.OpenFile(file)
 		if err != nil {
-			continue // many are broken on purpose
+			t.Logf("not seen: %v", err) // many are broken on purpose
+			continue
 		}
 		count := 0
 		for f, err := range r.Frames(t.Context()) {
 			l := firstLayer(f.Link, f.Data)
+			if err != nil {
+				t.Logf("not seen: behind packet %d: %v", count, err)
+			}
 			if err != nil || testing.Short() && count == 100 {
 				break
 			}
 			if count++; l == nil {
+				others[f.Link]++
 				continue
 			}
 			packets++
@@ -58,5 +64,6 @@ func TestDissectCorpus(t *testing.T) {
 		}
 		r.Close()
 	}
+	t.Logf("not seen: packets of link types that are not taken apart: %v", others)
 	t.Logf("%d packets taken apart and built again, %d of them as nothing but bytes", packets, payloadOnly)
 }
