@@ -252,7 +252,7 @@ func (x *Exchange) prepare() error {
 	if x.Retries > 0 {
 		x.numbers = map[uint64]bool{}
 	}
-	x.matcher.Patience = x.Wait
+	x.matcher.Patience = max(x.Wait, DefaultWait)
 	x.sending = true
 	return nil
 }
