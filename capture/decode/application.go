@@ -123,48 +123,6 @@ func (f *finder) find(src, dst uint16, b []byte) Type {
 	return TypePayload
 }
 
-// application returns the layer that a transport header h carries. Ports tell it, and where those are not
-// reserved or carry many protocols the first bytes. It is a guess by custom, as port numbers are.
-func (c *cursor) application(h []byte, stream bool) Type {
-	b := c.data[min(c.off, len(c.data)):min(len(c.data), max(c.end, c.off))]
-	if len(b) == 0 || c.quoted {
-		return TypePayload
-	}
-	src, dst := be16(h), be16(h[2:])
-	if !stream {
-		if t := tunnelOverUDP(src, dst, b); t != TypeNone {
-			return t
-		}
-	}
-	if c.d.SkipApplications {
-		return TypePayload
-	}
-	for _, port := range [...]uint16{dst, src} {
-		if t, ok := c.d.Ports[port]; ok {
-			return t
-		}
-	}
-	if stream {
-		return inStreams.find(src, dst, b)
-	}
-	return inDatagrams.find(src, dst, b)
-}
-
-// tunnelOverUDP tells the layers below an application that use UDP.
-func tunnelOverUDP(src, dst uint16, b []byte) Type {
-	switch wire.TunnelOverUDP(src, dst, b) {
-	case wire.TunnelVXLAN:
-		return TypeVXLAN
-	case wire.TunnelGeneve:
-		return TypeGeneve
-	case wire.TunnelMPLS:
-		return TypeMPLS
-	case wire.TunnelESP:
-		return TypeESP
-	}
-	return TypeNone
-}
-
 // stunCookie is the magic cookie of RFC 8489.
 const stunCookie = 0x2112a442
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Column is a value of each packet for tables: what one name asks for.
@@ -177,30 +176,4 @@ func appendPlain(b []byte, f *Field) []byte {
 		return appendBytes(b, f.Bytes)
 	}
 	return AppendValue(b, f)
-}
-
-// appendEpoch adds the seconds since 1970 with nine digits below.
-func appendEpoch(b []byte, t time.Time) []byte {
-	sec, nsec := t.Unix(), t.Nanosecond()
-	if sec < 0 && nsec > 0 {
-		b = append(b, '-')
-		sec, nsec = -(sec + 1), int(time.Second)-nsec
-	}
-	return appendNano(appendInt(b, int(sec)), nsec)
-}
-
-func appendSeconds(b []byte, d time.Duration) []byte {
-	if d < 0 {
-		b, d = append(b, '-'), -max(d, -1<<63+1)
-	}
-	return appendNano(appendInt(b, int(d/time.Second)), int(d%time.Second))
-}
-
-func appendNano(b []byte, nsec int) []byte {
-	b = append(b, ".000000000"...)
-	for i := len(b) - 1; nsec > 0; i-- {
-		b[i] = '0' + byte(nsec%10)
-		nsec /= 10
-	}
-	return b
 }

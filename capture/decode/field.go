@@ -201,13 +201,3 @@ func (w *FieldWriter) status(d *Definition, off, n int, c Checksum) {
 	w.Value(d, off, n, uint64(c))
 	w.Note(c.String())
 }
-
-// inIPv6 reports whether the IP layer around layer i is IPv6.
-func (p *Packet) inIPv6(i int) bool {
-	for ; i >= 0; i-- {
-		if t := p.layers[i].Type; t.Network() {
-			return t == TypeIPv6
-		}
-	}
-	return false
-}

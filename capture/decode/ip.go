@@ -1,8 +1,6 @@
 package decode
 
-import (
-	"sockwire/raw/wire"
-)
+import "sockwire/raw/wire"
 
 // The views of headers are those of raw/wire.
 type (

@@ -1,10 +1,11 @@
 package decode
 
 import (
-	"net/netip"
+	"fmt"
 	"time"
 
 	"sockwire/capture"
+	"sockwire/raw/wire"
 )
 
 // MaxLayers is how many layers a Packet keeps. What lies deeper is reported as an Error of kind TooDeep.
@@ -137,101 +138,6 @@ func (p *Packet) FindInner(t Type) int {
 	return -1
 }
 
-// Tuple names the two ends of a packet. Ports are 0 where the protocol has none or the header is not here.
-type Tuple struct {
-	Protocol uint8 // IP protocol number of the transport
-	Src, Dst netip.AddrPort
-}
-
-// Outer returns the ends by the outermost IP header.
-func (p *Packet) Outer() (Tuple, bool) {
-	for i := range p.layers[:p.n] {
-		if p.layers[i].Type.Network() {
-			return p.tuple(i), true
-		}
-	}
-	return Tuple{}, false
-}
-
-// Inner returns the ends by the innermost IP header that is not quoted: those that talk through all tunnels.
-func (p *Packet) Inner() (Tuple, bool) {
-	for i := p.n - 1; i >= 0; i-- {
-		if p.layers[i].Type.Network() && p.layers[i].Flags&Quoted == 0 {
-			return p.tuple(i), true
-		}
-	}
-	return Tuple{}, false
-}
-
-// Quote returns the ends of the packet that an ICMP error quotes.
-func (p *Packet) Quote() (Tuple, bool) {
-	for i := range p.layers[:p.n] {
-		if p.layers[i].Type.Network() && p.layers[i].Flags&Quoted != 0 {
-			return p.tuple(i), true
-		}
-	}
-	return Tuple{}, false
-}
-
-func (p *Packet) tuple(ip int) Tuple {
-	var t Tuple
-	src, dst := p.addresses(ip)
-	if h := p.IPv4(ip); h != nil {
-		t.Protocol = h.Protocol()
-	} else if h := p.IPv6(ip); h != nil {
-		t.Protocol = h.NextHeader()
-	}
-	var sport, dport uint16
-	for i := ip + 1; i < p.n; i++ {
-		switch l := &p.layers[i]; l.Type {
-		case TypeIPv6HopByHop, TypeIPv6Routing, TypeIPv6Fragment, TypeIPv6Destination, TypeIPv6Mobility, TypeAH:
-			t.Protocol = p.Frame.Data[l.Offset]
-			continue
-		default:
-			if l.Type.Transport() {
-				h := p.Frame.Data[l.Offset:]
-				sport, dport = be16(h), be16(h[2:])
-			}
-		}
-		break
-	}
-	t.Src, t.Dst = netip.AddrPortFrom(src, sport), netip.AddrPortFrom(dst, dport)
-	return t
-}
-
-// addresses returns the addresses of IP layer i.
-func (p *Packet) addresses(i int) (src, dst netip.Addr) {
-	if h := p.IPv4(i); h != nil {
-		return h.Source(), h.Destination()
-	}
-	if h := p.IPv6(i); h != nil {
-		return h.Source(), h.Destination()
-	}
-	return
-}
-
-// Segments returns how many frames on the wire this one stands for: 1, or more for a segment-offload
-// super-packet whose source says so, or 0 for a super-packet whose segment count the source does not say.
-func (p *Packet) Segments() int {
-	o := p.Frame.Offload
-	if o.Segments > 1 {
-		return int(o.Segments)
-	}
-	if o.SegmentSize > 0 {
-		for i := p.n - 1; i >= 0; i-- {
-			if t := p.layers[i].Type; t == TypeTCP || t == TypeUDP {
-				return max(1, (p.PayloadLength(i)+int(o.SegmentSize)-1)/int(o.SegmentSize))
-			}
-		}
-	}
-	for i := range p.layers[:p.n] {
-		if p.layers[i].Flags&Superpacket != 0 {
-			return 0
-		}
-	}
-	return 1
-}
-
 // Fault is a way in which a frame can fail to decode.
 type Fault uint8
 
@@ -291,3 +197,36 @@ func (e *Error) append(b []byte) []byte {
 	}
 	return b
 }
+
+// view returns the header of layer i if that is of type t.
+func (p *Packet) view(i int, t Type) []byte {
+	if uint(i) >= uint(p.n) || p.layers[i].Type != t {
+		return nil
+	}
+	return p.Header(i)
+}
+
+// String returns the short name that keys and JSON use, such as "ip" or "tcp".
+func (t Type) String() string {
+	switch {
+	case t < firstApplication:
+		return typeNames[t]
+	case t < numTypes:
+		return t.application().name
+	}
+	return fmt.Sprintf("type(%d)", uint8(t))
+}
+
+// Title returns the name for people, such as "IPv4".
+func (t Type) Title() string {
+	switch {
+	case t < firstApplication:
+		return typeTitles[t]
+	case t < numTypes:
+		return t.application().title
+	}
+	return t.String()
+}
+
+// Option is one option of an IPv4, IPv6 or TCP header.
+type Option = wire.Option

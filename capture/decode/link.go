@@ -11,30 +11,8 @@ type (
 	ARP      = wire.ARP
 )
 
-// ipVersion tells IPv4 from IPv6 by the first nibble, as LINKTYPE_RAW asks for.
-func (c *cursor) ipVersion(otherwise Type) Type {
-	if c.off >= min(len(c.data), c.end) {
-		return otherwise
-	}
-	switch c.data[c.off] >> 4 {
-	case 4:
-		return TypeIPv4
-	case 6:
-		return TypeIPv6
-	}
-	return otherwise
-}
-
 // Ethernet returns the view of layer i, nil when it is another layer.
 func (p *Packet) Ethernet(i int) Ethernet { return p.view(i, TypeEthernet) }
-
-// view returns the header of layer i if that is of type t.
-func (p *Packet) view(i int, t Type) []byte {
-	if uint(i) >= uint(p.n) || p.layers[i].Type != t {
-		return nil
-	}
-	return p.Header(i)
-}
 
 func (c *cursor) ethernet() Type {
 	h := c.need(TypeEthernet, 14)
@@ -43,18 +21,6 @@ func (c *cursor) ethernet() Type {
 	}
 	c.add(TypeEthernet, 14)
 	return c.typeOrLength(be16(h[12:]))
-}
-
-// typeOrLength returns what follows a field that is an EtherType from 1536 on and a length up to 1500.
-func (c *cursor) typeOrLength(t uint16) Type {
-	if t > 1500 {
-		return etherType(t)
-	}
-	c.end = min(c.end, c.off+int(t))
-	if c.off+2 <= min(len(c.data), c.end) && be16(c.data[c.off:]) == 0xffff {
-		return TypePayload // Novell's IPX without LLC
-	}
-	return TypeLLC
 }
 
 // VLAN returns the view of layer i, nil when it is another layer.

@@ -63,6 +63,7 @@ func mptcpDSSParts(d []byte) (p mptcpDSSPart) {
 }
 
 var (
+	fTCPOptData    = Define("tcp.options.data", "Data", KindBytes).As("data")
 	fMPTCPType     = Define("tcp.options.mptcp.subtype", "Subtype", KindUint).As("subtype")
 	fMPTCPVersion  = Define("tcp.options.mptcp.version", "Version", KindUint).As("version")
 	fMPTCPSendKey  = Define("tcp.options.mptcp.sendkey", "Sender's key", KindHex).As("sender_key")

@@ -1,11 +1,6 @@
 package decode
 
-import (
-	"sockwire/raw/wire"
-)
-
-// Option is one option of an IPv4, IPv6 or TCP header.
-type Option = wire.Option
+import "sockwire/raw/wire"
 
 // appendTCPOptions adds the options as tcpdump writes them.
 func appendTCPOptions(b, opts []byte) []byte {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"strconv"
+	"time"
 	"unicode/utf8"
 )
 
@@ -149,6 +150,32 @@ func AppendQuoted(b, text []byte, limit int) []byte {
 	b = append(b, '"')
 	if cut {
 		b = append(b, "..."...)
+	}
+	return b
+}
+
+// appendEpoch adds the seconds since 1970 with nine digits below.
+func appendEpoch(b []byte, t time.Time) []byte {
+	sec, nsec := t.Unix(), t.Nanosecond()
+	if sec < 0 && nsec > 0 {
+		b = append(b, '-')
+		sec, nsec = -(sec + 1), int(time.Second)-nsec
+	}
+	return appendNano(appendInt(b, int(sec)), nsec)
+}
+
+func appendSeconds(b []byte, d time.Duration) []byte {
+	if d < 0 {
+		b, d = append(b, '-'), -max(d, -1<<63+1)
+	}
+	return appendNano(appendInt(b, int(d/time.Second)), int(d%time.Second))
+}
+
+func appendNano(b []byte, nsec int) []byte {
+	b = append(b, ".000000000"...)
+	for i := len(b) - 1; nsec > 0; i-- {
+		b[i] = '0' + byte(nsec%10)
+		nsec /= 10
 	}
 	return b
 }

@@ -40,7 +40,6 @@ var (
 	fTCPAONext   = Define("tcp.options.ao.rnextkeyid", "RNextKeyID", KindUint).As("rnext_key_id")
 	fTCPAOMAC    = Define("tcp.options.ao.mac", "MAC", KindBytes).As("mac")
 	fTCPTFO      = Define("tcp.options.tfo.cookie", "Fast Open Cookie", KindBytes).As("cookie")
-	fTCPOptData  = Define("tcp.options.data", "Data", KindBytes).As("data")
 )
 
 func tcpFields(w *FieldWriter, l *Layer) {

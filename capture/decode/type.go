@@ -1,10 +1,6 @@
 package decode
 
-import (
-	"fmt"
-
-	"sockwire/raw/wire"
-)
+import "sockwire/raw/wire"
 
 // Type is the kind of a layer.
 type Type uint8
@@ -87,28 +83,6 @@ var typeTitles = [firstApplication]string{
 	TypeICMPv4: "ICMPv4", TypeICMPv6: "ICMPv6", TypeICMPExtension: "ICMP extensions", TypeIGMP: "IGMP",
 	TypeTCP: "TCP", TypeUDP: "UDP", TypeUDPLite: "UDP-Lite", TypeSCTP: "SCTP", TypeDCCP: "DCCP",
 	TypeGRE: "GRE", TypeVXLAN: "VXLAN", TypeGeneve: "Geneve", TypeVRRP: "VRRP", TypeOSPF: "OSPF", TypePIM: "PIM",
-}
-
-// String returns the short name that keys and JSON use, such as "ip" or "tcp".
-func (t Type) String() string {
-	switch {
-	case t < firstApplication:
-		return typeNames[t]
-	case t < numTypes:
-		return t.application().name
-	}
-	return fmt.Sprintf("type(%d)", uint8(t))
-}
-
-// Title returns the name for people, such as "IPv4".
-func (t Type) Title() string {
-	switch {
-	case t < firstApplication:
-		return typeTitles[t]
-	case t < numTypes:
-		return t.application().title
-	}
-	return t.String()
 }
 
 // Network reports whether the layer carries the addresses of an Endpoint: IPv4 or IPv6.

@@ -1,8 +1,6 @@
 package filter
 
-import (
-	"sockwire/capture"
-)
+import "sockwire/capture"
 
 // Compile makes a classic BPF program for a link type. What the link type cannot carry is refused, with a
 // *SyntaxError that says where; so is, unless Options.NoOptimize is set, what provably matches no packet

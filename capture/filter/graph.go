@@ -1,8 +1,6 @@
 package filter
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // block is one node of the program's graph: assignments, then a test. Edges lead forward only.
 type block struct {

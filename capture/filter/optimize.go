@@ -1,8 +1,6 @@
 package filter
 
-import (
-	"slices"
-)
+import "slices"
 
 // The optimizer keeps what libpcap's language means for short packets too: a load outside the packet
 // rejects it, so a load may be left out only where the same or a longer one was made before on every path.

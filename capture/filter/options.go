@@ -1,8 +1,6 @@
 package filter
 
-import (
-	"net/netip"
-)
+import "net/netip"
 
 // Options say what an expression is compiled for. The zero value is for reading files.
 type Options struct {

@@ -1,8 +1,6 @@
 package packet
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // SyntaxError says where an expression is wrong and how.
 type SyntaxError struct {

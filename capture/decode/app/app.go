@@ -11,9 +11,7 @@
 // Only what one packet holds is looked at: a ClientHello in two TCP segments shows as far as the first goes.
 package app
 
-import (
-	"sockwire/capture/decode"
-)
+import "sockwire/capture/decode"
 
 // protocol is how a protocol is shown; stream says that it came over TCP.
 type protocol struct {

@@ -1,8 +1,6 @@
 package app
 
-import (
-	"sockwire/capture/decode"
-)
+import "sockwire/capture/decode"
 
 var _ = show(decode.TypeSyslog, syslogLine, syslogFields)
 
