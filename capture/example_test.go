@@ -1,15 +1,18 @@
 package capture_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"log"
 	"net/netip"
+	"os"
 	"time"
 
 	"sockwire/capture"
+	"sockwire/capture/filter"
 	craft "sockwire/raw/packet"
 )
 
@@ -64,7 +67,7 @@ func ExampleNewReader() {
 }
 
 func ExampleOpen() {
-	l, err := capture.Open(context.Background(), "eth0", &capture.Config{Immediate: true})
+	l, err := capture.Open(context.Background(), "eth0", &capture.Config{Immediate: true, Expression: filter.MustParse("tcp port 443")})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -77,4 +80,33 @@ func ExampleOpen() {
 		}
 		fmt.Println(f.Time, f.Direction, f.Length)
 	}
+}
+
+// What comes through a pipe is read as it is written; one packet that is there is given at once.
+func ExampleReader_TryNext() {
+	config := capture.ReaderConfig{Memory: 64 << 20}
+	ctx, cancel := context.WithCancel(context.Background()) // cancel ends a read that waits
+	defer cancel()
+	r, err := config.Open(ctx, "-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Close()
+	out := bufio.NewWriter(os.Stdout)
+	for {
+		var f capture.Frame
+		ok, err := r.TryNext(&f)
+		if !ok && err == nil {
+			out.Flush() // before waiting for more
+			err = r.Next(&f)
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Fprintln(out, f.Time, f.Length)
+	}
+	out.Flush()
 }

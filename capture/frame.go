@@ -4,7 +4,8 @@
 // A Frame is what was seen: bytes with their time, interface and length on the wire. Decoding it is
 // the work of capture/decode, choosing it that of capture/filter, counting that of capture/stats.
 //
-// Sources are Live, from Open; Reader, from OpenFile and NewReader; and several Readers in one, from Merge.
+// Sources are Live, from Open; Reader, from OpenFile and NewReader, or with limits and a context from ReaderConfig; and
+// several Readers in one, from Merge.
 // Each gives frames by Next, without an allocation, or by ranging over Frames. A Writer writes pcap and
 // pcapng files, a Rotator a row of them. Blocks of a pcapng file that are no frames pass from
 // Reader.NextBlock to Writer.WriteBlock unchanged.

@@ -3,7 +3,6 @@ package capture
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -207,8 +206,6 @@ type result struct {
 	n   int
 	err error
 }
-
-var errClosedReader = errors.New("the reader is closed")
 
 func (p *patient) Read(b []byte) (int, error) {
 	if p.ctx.Err() != nil {

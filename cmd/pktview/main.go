@@ -23,8 +23,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		})
 		if err == nil {
 			var held *os.File
-			held, err = cli.AwaitReader(ctx, o.write)
-			defer held.Close()
+			if held, err = cli.AwaitReader(ctx, o.write); held != nil {
+				defer held.Close()
+			}
 		}
 		if err == nil {
 			err = perform(ctx, env, &o)
