@@ -82,7 +82,7 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVarP(&o.four, "ipv4", "4", false, "IPv4 only")
 	f.BoolVarP(&o.six, "ipv6", "6", false, "IPv6 only")
 	f.IntVar(&o.maxClients, "max-clients", 1024, "at most `N` clients at a time; the one silent longest makes room for a new one")
-	f.IntVar(&o.perAddress, "max-per-address", 0, "at most `N` clients of one IPv4 address or IPv6 /64, a quarter of --max-clients unless told")
+	f.IntVar(&o.perAddress, "max-per-address", 0, "at most `N` clients of one IPv4 address or IPv6 /64, a quarter of --max-clients and at least 16 unless told")
 	f.BoolVar(&o.services, "answer-services", false, "take clients on ports of well-known services too, such as all below 1024")
 	cli.DurationVar(f, &o.idle, "idle", "", time.Minute, "forget a client that is silent for `TIME`")
 	cli.DurationVar(f, &o.duration, "duration", "", 0, "stop after `TIME`")

@@ -27,7 +27,7 @@ type Config struct {
 	Backward impair.Config // from the target to clients
 
 	// MaxClients is how many clients there are at a time; 0 means 1024. MaxPerAddress is how many of them have one IPv4 address
-	// or are in one IPv6 network of 64 bits; 0 means a quarter of MaxClients, and this host's loopback addresses have no such limit.
+	// or are in one IPv6 network of 64 bits; 0 means a quarter of MaxClients and at least 16, and this host's loopback addresses have no such limit.
 	// Beyond either, the client that has been silent longest makes room, one that has sent a single datagram first; where
 	// all have sent something within the last second, the new one is refused.
 	MaxClients, MaxPerAddress int
@@ -104,7 +104,7 @@ func New(ctx context.Context, cfg Config) (*Relay, error) {
 		cfg.MaxClients = 1024
 	}
 	if cfg.MaxPerAddress <= 0 {
-		cfg.MaxPerAddress = max(cfg.MaxClients/4, 1)
+		cfg.MaxPerAddress = max(cfg.MaxClients/4, 16)
 	}
 	if cfg.Idle <= 0 {
 		cfg.Idle = time.Minute

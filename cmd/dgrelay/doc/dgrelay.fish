@@ -5,7 +5,7 @@ complete -c dgrelay -l backward -x -d 'EXPRESSION from the target to clients; it
 complete -c dgrelay -l ipv4 -s 4 -d 'IPv4 only'
 complete -c dgrelay -l ipv6 -s 6 -d 'IPv6 only'
 complete -c dgrelay -l max-clients -x -d 'at most N clients at a time; the one silent longest makes room for a new one'
-complete -c dgrelay -l max-per-address -x -d 'at most N clients of one IPv4 address or IPv6 /64, a quarter of --max-clients unless told'
+complete -c dgrelay -l max-per-address -x -d 'at most N clients of one IPv4 address or IPv6 /64, a quarter of --max-clients and at least 16 unless told'
 complete -c dgrelay -l answer-services -d 'take clients on ports of well-known services too, such as all below 1024'
 complete -c dgrelay -l idle -x -d 'forget a client that is silent for TIME'
 complete -c dgrelay -l duration -x -d 'stop after TIME'
