@@ -62,6 +62,7 @@ var exercises = map[string]func(){
 	"records":    exerciseRecords,
 	"netlink":    exerciseNetlink,
 	"untraced":   exerciseUntraced,
+	"lookup":     exerciseLookup,
 	"interrupt":  exerciseInterrupt,
 	"killed":     exerciseKilled,
 	"blocks":     exerciseBlocks,
@@ -852,6 +853,16 @@ func exerciseNetlink() {
 	flags := got(unix.FcntlInt(uintptr(s), unix.F_GETFL, 0))
 	expect(flags == unix.O_RDWR|unix.O_NONBLOCK, "flags %#x", flags)
 	unix.Close(s)
+}
+
+// exerciseLookup does what the C library does before it asks for names, and then sends something.
+func exerciseLookup() {
+	for range 2 {
+		s := got(unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0))
+		expect(unix.Connect(s, &unix.SockaddrUnix{Name: "/var/run/nscd/socket"}) != nil, "a name service cache runs here")
+		unix.Close(s)
+	}
+	exerciseDatagrams(false, 10)
 }
 
 // exerciseUntraced makes processes that no tracer is to follow, which use sockets, with their flags in a register and in memory.

@@ -163,3 +163,35 @@ func (j *judge) joining(t *testing.T) {
 		})
 	}
 }
+
+// TestLookups leaves the C library's look-ups of a name service cache out of the text, and says so; who asks for Unix sockets
+// sees them, and records are complete.
+func TestLookups(t *testing.T) { eachEngine(t, (*judge).lookups) }
+
+func (j *judge) lookups(t *testing.T) {
+	if _, err := os.Stat("/var/run/nscd/socket"); err == nil {
+		t.Skip("a name service cache runs here")
+	}
+	h := j.host(t, "host", false)
+	for _, c := range []struct {
+		flags []string
+		shown int
+		said  bool
+	}{{nil, 0, true}, {[]string{"--columns"}, 0, true}, {[]string{"--only", "unix"}, 2, false}, {[]string{"--json"}, 2, false}} {
+		out := filepath.Join(t.TempDir(), "timeline")
+		args := append([]string{"sockwire", "--engine", j.engine, "-o", out}, c.flags...)
+		o := j.do(t, h, t.TempDir(), append(args, "--", "exercise", "lookup")...)
+		b, err := os.ReadFile(out)
+		if err != nil || o != (outcome{}) {
+			t.Fatalf("%v %+v", err, o)
+		}
+		text := string(b)
+		first, _, _ := strings.Cut(text, "\n")
+		if n := strings.Count(text, "nscd/socket"); n < c.shown || c.shown == 0 && n > 0 {
+			t.Errorf("%v: shown %d times:\n%s", c.flags, n, text)
+		}
+		if strings.Contains(text, "not shown: 2 of the C library's sockets") != c.said || c.flags == nil && !strings.Contains(first, "AF_INET") {
+			t.Errorf("%v: the first line is %q, the end %q", c.flags, first, text[max(0, len(text)-200):])
+		}
+	}
+}
