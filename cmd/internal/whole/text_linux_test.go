@@ -18,6 +18,9 @@ import (
 // turn the direction, separators, characters without width, and invalid UTF-8.
 const strange = "=1+cmd|\x1b[31m\x07\x08\x7f\u009b2J\u200b\u200e\u202e\u2028\u2029\u2066\ufeff\xff\xc3"
 
+// strangeUTF8 is what passes for text.
+const strangeUTF8 = "=1+\u009b2J\x7f\u202egnp.exe\u2028\u200b"
+
 // shown fails the test where an output holds what is not to reach a terminal.
 func shown(t *testing.T, what string, out []byte) {
 	t.Helper()
@@ -42,16 +45,19 @@ func TestStrangersText(t *testing.T) {
 	dir := t.TempDir()
 	payload := filepath.Join(dir, "payload")
 	named := filepath.Join(dir, "n\u202eame\x1b[31m")
-	for _, name := range []string{payload, named} {
-		if err := os.WriteFile(name, []byte(strange), 0o600); err != nil {
+	utf8Payload := filepath.Join(dir, "payload.utf8")
+	for name, text := range map[string]string{payload: strange, named: strange, utf8Payload: strangeUTF8} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	pcap := filepath.Join(dir, "x.pcapng")
+	syslog := filepath.Join(dir, "syslog.pcapng")
 	dns := filepath.Join(dir, "dns.pcapng")
 	for file, spec := range map[string]string{
-		pcap: "eth / ip{src=192.0.2.1, dst=192.0.2.2} / udp{sport=514, dport=514} / file{" + payload + "}",
-		dns:  "eth / ip{src=192.0.2.1, dst=192.0.2.2} / udp{dport=53} / hex{123401000001000000000000} / hex{06" + fmt.Sprintf("%x", "\x1b[31m\x7f") + "0000010001}",
+		pcap:   "eth / ip{src=192.0.2.1, dst=192.0.2.2} / udp{sport=514, dport=514} / file{" + payload + "}",
+		syslog: "eth / ip{src=192.0.2.1, dst=192.0.2.2} / udp{sport=514, dport=514} / text{<13>} / file{" + utf8Payload + "}",
+		dns:    "eth / ip{src=192.0.2.1, dst=192.0.2.2} / udp{dport=53} / hex{123401000001000000000000} / hex{06" + fmt.Sprintf("%x", "\x1b[31m\x7f") + "0000010001}",
 	} {
 		if r := run(t, a, "rawsend", "-w", file, spec); r.wait() != 0 {
 			t.Fatal(r)
@@ -67,6 +73,8 @@ func TestStrangersText(t *testing.T) {
 	for _, c := range [][]string{
 		{"pktview", "-r", pcap}, {"pktview", "-r", pcap, "-v"}, {"pktview", "-r", pcap, "--json"}, {"pktview", "-r", pcap, "-X"}, {"pktview", "-r", pcap, "-A"},
 		{"pktview", "-r", pcap, "--stats"}, {"pktview", "-r", pcap, "--fields", "udp.dstport,data"}, {"pktview", "-r", dns}, {"pktview", "-r", dns, "-v"}, {"pktview", "-r", dns, "--json"},
+		{"pktview", "-r", syslog}, {"pktview", "-r", syslog, "-v"}, {"pktview", "-r", syslog, "--json"}, {"pktview", "-r", syslog, "-A"}, {"rawsend", "--describe", "-r", syslog}, {"rawsend", "--describe", "--json", "-r", syslog},
+		{"rawsend", "--print", "ip{dst=192.0.2.1, src=192.0.2.2} / udp / text{" + strangeUTF8 + "}"}, {"rawsend", "--print", "--json", "ip{dst=192.0.2.1, src=192.0.2.2} / udp{dport=514} / text{<13>" + strangeUTF8 + "}"},
 		{"pktview", "-r", dns, "--format", "csv", "--fields", "dns.question.name"}, {"pktview", "-r", pcap, "-F", filter}, {"pktview", "-r", pcap, strange}, {"pktview", "-r", named},
 		{"pktview", "-i", strange}, {"pktview", "-r", pcap, "-w", dir + "/" + strange + "/x"}, {"pktview", "--" + strange}, {"pktview", "-c", strange}, {"pktview", "-y", strange},
 		{"pktview", "-r", pcap, "--why", "udp"}, {"pktview", "--explain", strange},
@@ -100,11 +108,15 @@ func TestStrangersText(t *testing.T) {
 func TestStrangersDatagrams(t *testing.T) {
 	_, a, b := netlab.Two(t)
 	payload := filepath.Join(t.TempDir(), "payload")
-	if err := os.WriteFile(payload, []byte(strange), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	to := b.Addr4().String() + ":5000"
-	for _, format := range []string{"text", "hex", "json"} {
+	for i, format := range []string{"text", "hex", "json", "text", "hex", "json"} {
+		text := strange
+		if i > 2 {
+			text = strangeUTF8
+		}
+		if err := os.WriteFile(payload, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		server := start(t, b, "dgrecv", "-v", "-c", "1", "--print", format, "--echo", ":5000")
 		server.await("listening")
 		client := run(t, a, "dgsend", "-v", "--print", format, "--reply", "1", "--file", payload, to)
@@ -117,7 +129,7 @@ func TestStrangersDatagrams(t *testing.T) {
 			shown(t, fmt.Sprint(r.cmd.Args), []byte(r.stderr.String()))
 		}
 	}
-	for _, how := range [][]string{nil, {"--json"}, {"--summary"}, {"--columns"}} {
+	for _, how := range [][]string{nil, {"--json"}, {"--summary"}, {"--columns"}} { // of strangeUTF8
 		args := append(append([]string{"--engine", "ptrace", "--data", "200", "-o", "-"}, how...), "--", program(t, "dgsend"), "--file", payload, to)
 		r := run(t, a, "sockwire", args...)
 		shown(t, fmt.Sprint(args), []byte(r.stdout.String()))
