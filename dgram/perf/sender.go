@@ -81,7 +81,8 @@ func newSender(c *dgram.Conn, session uint64, k kind, load Load, padMark bool) *
 	return s
 }
 
-// overtime is how long what was due before the end may still be sent after it.
+// overtime is how long what was due before the end may still be sent, from when the sender finds that the end has come: it may not
+// have run for a moment.
 const overtime = 50 * time.Millisecond
 
 // run sends until the load is done or ctx ends, which is no error. The end of the load's time is the end: what could not be
@@ -99,27 +100,32 @@ func (s *sender) run(ctx context.Context) error {
 	defer interrupts(ctx, s.conn.SetWriteDeadline)()
 	sizes := s.load.sizes()
 	failures := 0
+	var found time.Duration // when the end was found to have come
 	for ctx.Err() == nil {
 		now := w.Now()
-		if now >= end+overtime {
+		if now >= end && found == 0 {
+			found = now
+			_ = s.conn.SetWriteDeadline(s.start.Add(found + overtime))
+		}
+		if found > 0 && now >= found+overtime {
 			break
 		}
 		s.refill(now)
 		s.fill(table, min(now, end-1), sizes)
 		s.tokens -= float64(len(s.messages))
+		var err error
 		if len(s.messages) > 0 {
-			if err := s.flush(&failures); err != nil {
-				if errors.Is(err, os.ErrDeadlineExceeded) {
-					break
-				}
-				return err
-			}
+			err = s.flush(&failures)
 		}
-		if err := s.sendMark(0, time.Now()); err != nil {
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				break
-			}
+		if err == nil {
+			err = s.sendMark(0, time.Now())
+		}
+		switch {
+		case err == nil:
+		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
+		default: // the time is up; if that is news, what is due may still leave
+			continue
 		}
 		next := table.Due()
 		switch {
