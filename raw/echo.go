@@ -133,6 +133,7 @@ type Echo struct {
 	Overdue bool
 	// Revised: more became known of an echo that was yielded before as ended in Was for WasCause: an answer came after a loss,
 	// an error or a damaged copy, or an error came that explains a loss. This end takes the place of that one in every count.
+	// Done is set again only where it makes a target alive that was said to be done without an answer.
 	Revised  bool
 	Was      probe.Outcome
 	WasCause probe.Cause
