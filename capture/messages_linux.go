@@ -25,7 +25,7 @@ type messages struct {
 	err  error
 	a    arrival
 
-	msgs    []mmsghdr
+	msgs    []cmsg.Header
 	iovs    []unix.Iovec
 	names   []unix.RawSockaddrLinklayer
 	control []byte
@@ -33,12 +33,6 @@ type messages struct {
 	slot    int // bytes of data for each message
 	n, at   int // messages received, and taken
 	dropped uint32
-}
-
-// mmsghdr is struct mmsghdr of recvmmsg(2).
-type mmsghdr struct {
-	hdr unix.Msghdr
-	len uint32
 }
 
 func newMessages(l *live, fd int) (*messages, error) {
@@ -59,7 +53,7 @@ func newMessages(l *live, fd int) (*messages, error) {
 	}
 	m := &messages{live: l, slot: headroom + vnetHeaderLen + l.config.Snaplen + 4}
 	m.slot = (m.slot + 63) &^ 63
-	m.msgs = make([]mmsghdr, messageBatch)
+	m.msgs = make([]cmsg.Header, messageBatch)
 	m.iovs = make([]unix.Iovec, messageBatch)
 	m.names = make([]unix.RawSockaddrLinklayer, messageBatch)
 	m.control = make([]byte, messageBatch*messageControl)
@@ -67,7 +61,7 @@ func newMessages(l *live, fd int) (*messages, error) {
 	for i := range m.msgs {
 		m.iovs[i].Base = &m.data[i*m.slot+headroom]
 		m.iovs[i].SetLen(m.slot - headroom)
-		h := &m.msgs[i].hdr
+		h := &m.msgs[i].Msghdr
 		h.Name = (*byte)(unsafe.Pointer(&m.names[i]))
 		h.Iov = &m.iovs[i]
 		h.SetIovlen(1)
@@ -88,8 +82,8 @@ func (m *messages) next(f *Frame, wait bool) error {
 		m.at, m.n, m.err = 0, 0, nil
 		m.live.publish()
 		for i := range m.msgs {
-			m.msgs[i].hdr.Namelen = unix.SizeofSockaddrLinklayer
-			m.msgs[i].hdr.SetControllen(messageControl)
+			m.msgs[i].Namelen = unix.SizeofSockaddrLinklayer
+			m.msgs[i].SetControllen(messageControl)
 		}
 		var err error
 		if wait {
@@ -140,11 +134,11 @@ func (m *messages) receive(fd uintptr) bool {
 }
 
 func (m *messages) frame(f *Frame, i int) error {
-	h := &m.msgs[i].hdr
+	h := &m.msgs[i].Msghdr
 	a := &m.a
 	a.from = &m.names[i]
 	at := i*m.slot + headroom
-	end := at + int(m.msgs[i].len)
+	end := at + int(m.msgs[i].N)
 	a.vnet = nil
 	if m.live.vnet {
 		a.vnet = m.data[at : at+vnetHeaderLen]

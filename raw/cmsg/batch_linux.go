@@ -15,23 +15,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mmsghdr is struct mmsghdr; Go pads it as C does.
-type mmsghdr struct {
-	hdr unix.Msghdr
-	n   uint32
+// Header is struct mmsghdr: one message of sendmmsg(2) or recvmmsg(2), and how many bytes of it went or came. Go pads it as C
+// does.
+type Header struct {
+	unix.Msghdr
+	N uint32
 }
 
 // vector is the kernel's view of a batch of messages.
 type vector struct {
-	hdrs  []mmsghdr
+	hdrs  []Header
 	iovs  []unix.Iovec
 	names []unix.RawSockaddrAny
 }
 
 func newVector(n int) vector {
-	v := vector{make([]mmsghdr, n), make([]unix.Iovec, n), make([]unix.RawSockaddrAny, n)}
+	v := vector{make([]Header, n), make([]unix.Iovec, n), make([]unix.RawSockaddrAny, n)}
 	for i := range v.hdrs {
-		h := &v.hdrs[i].hdr
+		h := &v.hdrs[i].Msghdr
 		h.Name = (*byte)(unsafe.Pointer(&v.names[i]))
 		h.Iov = &v.iovs[i]
 		h.SetIovlen(1)
@@ -43,7 +44,7 @@ func newVector(n int) vector {
 func (v *vector) buffers(i int, m *Message) {
 	v.iovs[i].Base = unsafe.SliceData(m.Buf)
 	v.iovs[i].SetLen(len(m.Buf))
-	h := &v.hdrs[i].hdr
+	h := &v.hdrs[i].Msghdr
 	h.Control = unsafe.SliceData(m.OOB)
 	h.SetControllen(len(m.OOB))
 }
@@ -214,8 +215,8 @@ func (r *Receiver) recvmmsg(fd uintptr, ms []Message, flags int) (int, syscall.E
 	ms = ms[:min(len(ms), len(r.vec.hdrs))]
 	for i := range ms {
 		r.vec.buffers(i, &ms[i])
-		r.vec.hdrs[i].hdr.Namelen = unix.SizeofSockaddrAny
-		r.vec.hdrs[i].hdr.Flags = 0
+		r.vec.hdrs[i].Namelen = unix.SizeofSockaddrAny
+		r.vec.hdrs[i].Flags = 0
 	}
 	var n uintptr
 	var errno syscall.Errno
@@ -230,15 +231,15 @@ func (r *Receiver) recvmmsg(fd uintptr, ms []Message, flags int) (int, syscall.E
 	}
 	for i := range ms[:n] {
 		h, m := &r.vec.hdrs[i], &ms[i]
-		m.N, m.NN = int(h.n), int(h.hdr.Controllen)
-		m.Flags = int(h.hdr.Flags) &^ unix.MSG_CMSG_CLOEXEC // the kernel echoes it
-		m.Addr, m.Scope = sockaddr(r.vec.name(i)[:min(h.hdr.Namelen, unix.SizeofSockaddrAny)])
+		m.N, m.NN = int(h.N), int(h.Controllen)
+		m.Flags = int(h.Flags) &^ unix.MSG_CMSG_CLOEXEC // the kernel echoes it
+		m.Addr, m.Scope = sockaddr(r.vec.name(i)[:min(h.Namelen, unix.SizeofSockaddrAny)])
 	}
 	return int(n), 0
 }
 
 // batchCall makes one of the calls for several messages.
-func batchCall(brief bool, call, fd uintptr, hdrs []mmsghdr, flags int) (n uintptr, errno syscall.Errno) {
+func batchCall(brief bool, call, fd uintptr, hdrs []Header, flags int) (n uintptr, errno syscall.Errno) {
 	if brief {
 		n, _, errno = unix.RawSyscall6(call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(hdrs))), uintptr(len(hdrs)), uintptr(flags), 0, 0)
 	} else {
@@ -250,7 +251,7 @@ func batchCall(brief bool, call, fd uintptr, hdrs []mmsghdr, flags int) (n uintp
 // UnixName returns the source name of message i of the last batch received from a Unix socket: a path, an abstract
 // name with its leading zero byte, or nothing. It is valid until the next call of r.
 func (r *Receiver) UnixName(i int) []byte {
-	size := int(min(r.vec.hdrs[i].hdr.Namelen, unix.SizeofSockaddrAny))
+	size := int(min(r.vec.hdrs[i].Namelen, unix.SizeofSockaddrAny))
 	if size <= 2 || r.vec.names[i].Addr.Family != unix.AF_UNIX {
 		return nil
 	}
@@ -335,13 +336,13 @@ func (s *Sender) poll(fd uintptr) bool {
 		ms := s.ms[s.n:min(len(s.ms), s.n+len(s.vec.hdrs))]
 		for i := range ms {
 			s.vec.buffers(i, &ms[i])
-			s.vec.hdrs[i].hdr.Namelen = s.putName(i, &ms[i])
+			s.vec.hdrs[i].Namelen = s.putName(i, &ms[i])
 		}
 		n, errno := batchCall(s.Brief, unix.SYS_SENDMMSG, fd, s.vec.hdrs[:len(ms)], unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 		switch errno {
 		case 0:
 			for i := range ms[:n] {
-				ms[i].N = int(s.vec.hdrs[i].n)
+				ms[i].N = int(s.vec.hdrs[i].N)
 			}
 			s.n += int(n)
 		case unix.EINTR:

@@ -17,12 +17,6 @@ import (
 	"sockwire/raw/wire"
 )
 
-// mmsghdr is struct mmsghdr; Go pads it as C does.
-type mmsghdr struct {
-	hdr unix.Msghdr
-	n   uint32
-}
-
 // pollable is a [cmsg.Socket], or a model of one.
 type pollable interface {
 	syscall.RawConn
@@ -32,13 +26,13 @@ type pollable interface {
 // socket sends batches of messages on one socket.
 type socket struct {
 	conn     pollable
-	hdrs     []mmsghdr
+	hdrs     []cmsg.Header
 	step     func(fd uintptr) bool // s.attempt, bound once: a method value made per call would be an allocation
 	refusals uint64
 	patience time.Duration // without room, before a send fails; 0 for refusalLimit
 
 	// Arguments and results of step.
-	pending []mmsghdr
+	pending []cmsg.Header
 	sent    int
 	errno   syscall.Errno
 }
@@ -56,7 +50,7 @@ func newSocket(domain, typ, proto, batch int, cfg *Config) (*socket, error) {
 		return nil, os.NewSyscallError("socket", err)
 	}
 	setSendBuffer(fd, cfg)
-	s := &socket{conn: cmsg.NewSocket(fd, "inject"), hdrs: make([]mmsghdr, batch), patience: cfg.patience}
+	s := &socket{conn: cmsg.NewSocket(fd, "inject"), hdrs: make([]cmsg.Header, batch), patience: cfg.patience}
 	s.step = s.attempt
 	return s, nil
 }
@@ -217,8 +211,8 @@ func (e *frameEngine) Send(packets [][]byte) (int, error) {
 		for i, p := range packets[total : total+n] {
 			e.iovs[i].Base = unsafe.SliceData(p)
 			e.iovs[i].SetLen(len(p))
-			e.hdrs[i].hdr.Iov = &e.iovs[i]
-			e.hdrs[i].hdr.SetIovlen(1)
+			e.hdrs[i].Iov = &e.iovs[i]
+			e.hdrs[i].SetIovlen(1)
 		}
 		sent, err := e.send(n)
 		total += sent
@@ -284,8 +278,8 @@ func OpenTrains(cfg *Config) (Engine, error) {
 		socket: s, iovs: make([]unix.Iovec, 2*trainBatch), trains: make([]train, trainBatch), device: cfg.Interface, bypass: cfg.QueueBypass,
 	}
 	for i := range e.hdrs {
-		e.hdrs[i].hdr.Iov = &e.iovs[2*i]
-		e.hdrs[i].hdr.SetIovlen(2)
+		e.hdrs[i].Iov = &e.iovs[2*i]
+		e.hdrs[i].SetIovlen(2)
 	}
 	return e, nil
 }

@@ -149,7 +149,7 @@ func (e *rawEngine) fill(packets [][]byte) (int, *socket) {
 			return i, s
 		}
 		s = want
-		h := &s.hdrs[i].hdr
+		h := &s.hdrs[i].Msghdr
 		e.iovs[i].Base = unsafe.SliceData(p)
 		e.iovs[i].SetLen(len(p))
 		h.Iov = &e.iovs[i]
