@@ -666,6 +666,9 @@ func FuzzReader(f *testing.F) {
 		if len(frames) == 0 {
 			return
 		}
+		if odd, _ := r.OddTimes(); odd > 0 {
+			return // nanoseconds in a file of microseconds, which another of them cannot hold
+		}
 		again, err := framesOf(t, out.Bytes())
 		if err != nil || !slices.Equal(frames, again) {
 			t.Fatalf("%d frames, and %d in the copy: %v", len(frames), len(again), err)

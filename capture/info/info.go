@@ -20,7 +20,8 @@ import (
 type File struct {
 	Format      capture.Format
 	Compression capture.Compression
-	Sections    []capture.Section // of pcapng; outside text
+	Sections    []capture.Section // of pcapng, the first 1000; outside text
+	Untold      int               // sections beyond those
 	Interfaces  []Interface
 
 	Counts
@@ -88,7 +89,11 @@ func (f *File) read(ctx context.Context, r *capture.Reader) error {
 		}
 		switch b.Type {
 		case capture.BlockSection:
-			if s, ok := b.Section(); ok && len(f.Sections) < maxSections {
+			if len(f.Sections) == maxSections {
+				f.Untold++
+				continue
+			}
+			if s, ok := b.Section(); ok {
 				f.Sections = append(f.Sections, s)
 				if err := r.Hold(sizeOf(s)); err != nil {
 					return err
@@ -114,7 +119,7 @@ func (f *File) read(ctx context.Context, r *capture.Reader) error {
 	}
 }
 
-// maxSections bounds the sections that are told.
+// maxSections bounds the sections that are kept.
 const maxSections = 1000
 
 func sizeOf(s capture.Section) int {

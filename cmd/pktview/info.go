@@ -40,6 +40,7 @@ type (
 		Secrets     int             `json:"secrets"`
 		Other       int             `json:"other_blocks"`
 		Sections    []sectionRecord `json:"sections"`
+		Untold      int             `json:"untold_sections,omitempty"` // beyond the first 1000
 		Interfaces  []infoInterface `json:"interfaces"`
 	}
 	sectionRecord struct {
@@ -121,7 +122,7 @@ func newFileRecord(name string, f *info.File) fileRecord {
 		Packets: f.Packets, Bytes: f.Bytes, Captured: f.Captured, MinLength: f.MinLength, MaxLength: f.MaxLength, Cut: f.Cut,
 		First: when(f.First), Last: when(f.Last), Duration: f.Duration().Nanoseconds(), PerSecond: packets, Bits: bits, Disorder: f.Disorder,
 		Drops: f.Drops, Comments: f.Comments, Names: f.Names, Secrets: f.Secrets, Other: f.Other,
-		Sections: []sectionRecord{}, Interfaces: []infoInterface{},
+		Sections: []sectionRecord{}, Untold: f.Untold, Interfaces: []infoInterface{},
 	}
 	for _, s := range f.Sections {
 		r.Sections = append(r.Sections, sectionRecord{s.Hardware, s.OS, s.Application, s.Comments})
@@ -217,6 +218,7 @@ func printInfo(out *cli.Output, o *options, f *info.File, r *fileRecord) {
 			line("comment", "%s", c)
 		}
 	}
+	number("more sections", uint64(r.Untold))
 	for i, n := range r.Interfaces {
 		name := fmt.Sprint(i)
 		if n.Name != "" {
