@@ -346,7 +346,7 @@ func (o *options) checkTemplate() error {
 
 // makePlan makes the plan of all that the flags say.
 func (o *options) makePlan() {
-	p := &inject.Plan{Interface: o.device, Engine: inject.EngineKind(o.engine), Flood: o.flood, Dry: !o.sends(),
+	p := &inject.Plan{Interface: o.device, Engine: inject.EngineKind(o.engine), Flood: o.flood, Fast: inject.IsFast(o.pace()), Dry: !o.sends(),
 		Allow: inject.Allow{Broadcast: o.allowed("broadcast"), Multicast: o.allowed("multicast"), Subnet: o.allowed("subnet")}}
 	if o.engine == "auto" {
 		p.Engine = inject.AutoEngine

@@ -142,6 +142,7 @@ func (x *Exchange) open(ctx context.Context) (closing bool, err error) {
 	if x.Plan.engine != nil {
 		return false, nil
 	}
+	x.Plan.Fast = x.Plan.Fast || IsFast(x.Schedule)
 	return true, x.Plan.Open(ctx)
 }
 

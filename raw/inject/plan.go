@@ -50,6 +50,9 @@ type Plan struct {
 	Engine EngineKind
 	// Flood says that packets leave as fast as they can: then the fastest engine is taken.
 	Flood bool
+	// Fast says that packets leave at a high rate, though not as fast as they can: the raw engine then sends as in a flood. An
+	// exchange that opens the plan knows from its schedule: see [IsFast].
+	Fast bool
 	// Allow says which packets to many may be sent.
 	Allow Allow
 	// Listen says whether answers will be looked for: engines that captures on this host do not see are then not taken.
@@ -478,7 +481,7 @@ const xdpMTU = 4096 - 18
 // same job, and another stands by in case it stops working while packets are sent.
 func (p *Plan) open() (err error) {
 	bypass := p.Flood && !p.Listens()
-	cfg := &Config{Interface: p.Route.Interface, Broadcast: p.Allow.Broadcast, QueueBypass: bypass, Flood: p.Flood}
+	cfg := &Config{Interface: p.Route.Interface, Broadcast: p.Allow.Broadcast, QueueBypass: bypass, Flood: p.Flood || p.Fast}
 	if p.frames && p.Template != nil {
 		if err := p.resolver.Prepare(p.Route.Ifindex); err != nil {
 			return err
