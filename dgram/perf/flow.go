@@ -147,7 +147,8 @@ func (f *flow) lost() bool {
 	return errors.Is(f.failed, ErrServerGone)
 }
 
-// guard ends the sending when the server is not heard any more. Time in which this program did not run is not the server's.
+// guard ends the sending when the server is not heard any more. A while in which this program did not run is not the server's, up to
+// as long again as it may be silent.
 func (f *flow) guard(ctx context.Context, cancel context.CancelFunc) {
 	const tick = 20 * time.Millisecond
 	t := time.NewTicker(tick)
@@ -163,8 +164,8 @@ func (f *flow) guard(ctx context.Context, cancel context.CancelFunc) {
 		if h := f.heard.Load(); h != heard {
 			heard, stalled = h, 0
 		}
-		if gap := now.Sub(last); gap > 2*tick {
-			stalled += gap
+		if gap := now.Sub(last); gap > 10*tick {
+			stalled = min(stalled+gap, f.patience)
 		}
 		last = now
 		silent := now.Sub(time.Unix(0, heard))
