@@ -55,6 +55,14 @@ var frameColumns = []Column{
 		}
 		return b
 	}},
+	{Name: "protocol", number: true, of: func(b []byte, r *Printer, p *Packet) []byte { // the innermost that is known
+		for _, l := range slices.Backward(p.Layers()) {
+			if l.Type != TypePayload && l.Type != TypeFragment && l.Flags&Quoted == 0 {
+				return append(b, l.Type.String()...)
+			}
+		}
+		return b
+	}},
 	{Name: "line", of: func(b []byte, r *Printer, p *Packet) []byte {
 		format := r.Time
 		r.Time = TimeNone
@@ -68,6 +76,13 @@ var frameColumns = []Column{
 var both = map[string][]string{
 	"eth.addr": {"eth.src", "eth.dst"}, "ip.addr": {"ip.src", "ip.dst"}, "ipv6.addr": {"ipv6.src", "ipv6.dst"},
 	"tcp.port": {"tcp.srcport", "tcp.dstport"}, "udp.port": {"udp.srcport", "udp.dstport"}, "sctp.port": {"sctp.srcport", "sctp.dstport"},
+}
+
+// columnsOfTshark are its names for what has another here.
+var columnsOfTshark = map[string]string{
+	"_ws.col.Info": "line", "_ws.col.info": "line", "_ws.col.Protocol": "protocol", "_ws.col.protocol": "protocol", "_ws.col.No.": "frame.number",
+	"_ws.col.Length": "frame.len", "_ws.col.Time": "frame.time_relative", "frame.time_delta_displayed": "frame.time_delta",
+	"tcp.window_size": "tcp.window_size_value",
 }
 
 // ColumnNames returns all names that Columns takes, sorted, but for those of JSON.
@@ -112,6 +127,11 @@ func Columns(names ...string) ([]Column, error) {
 }
 
 func column(name string) (Column, bool) {
+	if ours := columnsOfTshark[name]; ours != "" {
+		c, ok := column(ours)
+		c.Name = name
+		return c, ok
+	}
 	for _, c := range frameColumns {
 		if c.Name == name {
 			return c, true

@@ -21,7 +21,7 @@ func TestColumns(t *testing.T) {
 	d.Decode(f, &p)
 	h.Add(&p)
 	names := []string{"frame.number", "frame.time_epoch", "frame.time_relative", "frame.len", "ip.src", "ip.addr", "tcp.dstport", "tcp.dst_port",
-		"tcp.flags.syn", "tcp.checksum.status", "udp.srcport", "frame.protocols", "frame.comment", "line"}
+		"tcp.flags.syn", "tcp.checksum.status", "udp.srcport", "frame.protocols", "frame.comment", "_ws.col.Protocol", "_ws.col.Info"}
 	columns, err := Columns(names...)
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func TestColumns(t *testing.T) {
 	var r Printer
 	add := func(b []byte, _ *Column, value []byte) []byte { return append(append(b, '|'), value...) }
 	got := string(r.AppendColumns(nil, &p, columns, add))
-	want := `|1|-0.500000000|0.000000000|45|10.0.0.1|10.0.0.1,10.0.0.2|80|80|0|good||ip:tcp:payload|a\tb|IP 10.0.0.1:40002 > 10.0.0.2:80: `
+	want := `|1|-0.500000000|0.000000000|45|10.0.0.1|10.0.0.1,10.0.0.2|80|80|0|good||ip:tcp:payload|a\tb|tcp|IP 10.0.0.1:40002 > 10.0.0.2:80: `
 	if !strings.HasPrefix(got, want) {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
