@@ -313,9 +313,14 @@ func (c *Conn) ReadPackets(ps []Packet) (int, error) {
 // of b, valid until the next step. The end of ctx is not yielded as an error. While it runs, the read deadline is its.
 func (c *Conn) Packets(ctx context.Context, b []byte) iter.Seq2[Packet, error] {
 	return func(yield func(Packet, error) bool) {
-		stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
+		set := make(chan struct{})
+		stop := context.AfterFunc(ctx, func() {
+			c.SetReadDeadline(time.Unix(1, 0))
+			close(set)
+		})
 		defer func() {
 			if !stop() {
+				<-set // or the deadline would come after it is taken back
 				c.SetReadDeadline(time.Time{})
 			}
 		}()

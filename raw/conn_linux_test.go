@@ -355,6 +355,28 @@ func TestPingSocket(t *testing.T) {
 	}
 }
 
+// The end of a loop leaves no deadline behind, whenever its context ends.
+func TestEndOfPacketsLeavesNoDeadline(t *testing.T) {
+	netlab.Need(t)
+	c, err := Listen(context.Background(), 253, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	buf := make([]byte, 10)
+	for range 2000 {
+		ctx, cancel := context.WithCancel(context.Background())
+		go cancel()
+		for p, err := range c.Packets(ctx, buf) {
+			t.Fatalf("cancelled: %v, %v", p, err)
+		}
+		var ready bool // the poller would refuse a read after a deadline
+		if err := c.rc.Read(func(uintptr) bool { ready = true; return true }); err != nil || !ready {
+			t.Fatalf("after the loop: %v", err)
+		}
+	}
+}
+
 func TestDeadlineCloseCancel(t *testing.T) {
 	netlab.Need(t)
 	c, err := Listen(context.Background(), 253, nil)
