@@ -268,9 +268,17 @@ func (l *live) leftBehind() bool {
 
 func (l *live) frames(ctx context.Context, yield func(Frame, error) bool) {
 	defer l.from.release()
-	end := context.AfterFunc(ctx, func() { l.setReadDeadline(time.Unix(1, 0)) })
+	set := make(chan struct{})
+	end := context.AfterFunc(ctx, func() {
+		l.setReadDeadline(time.Unix(1, 0))
+		close(set)
+	})
 	defer func() {
-		if !end() && !l.closed.Load() {
+		if end() {
+			return
+		}
+		<-set // or the deadline would come after it is taken back
+		if !l.closed.Load() {
 			l.setReadDeadline(time.Time{})
 		}
 	}()
