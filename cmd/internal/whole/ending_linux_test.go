@@ -53,6 +53,7 @@ func longRuns(t *testing.T, b *netlab.Host) []long {
 // TestEveryCommandEndsInOrder: whatever asks a command to end, it says at its end what it did. Two signals within
 // microseconds are what timeout(1) sends.
 func TestEveryCommandEndsInOrder(t *testing.T) {
+	t.Parallel()
 	_, a, b := netlab.Two(t)
 	for _, l := range longRuns(t, b) {
 		for how, signals := range map[string][]syscall.Signal{
@@ -83,6 +84,7 @@ func TestEveryCommandEndsInOrder(t *testing.T) {
 
 // TestFilesAreWholeAtTheEnd: a capture that is ended holds every packet that it counts.
 func TestFilesAreWholeAtTheEnd(t *testing.T) {
+	t.Parallel()
 	_, a, b := netlab.Two(t)
 	traffic := start(t, a, "rawping", "-q", "-i", "2ms", b.Addr4().String())
 	traffic.await("PING")
@@ -132,6 +134,7 @@ func packetsIn(t *testing.T, file string) (n uint64) {
 // TestClosedPipe: a reader of standard output that goes ends a command in order: its summary comes on standard error where
 // it stands there, and its file is whole.
 func TestClosedPipe(t *testing.T) {
+	t.Parallel()
 	_, a, b := netlab.Two(t)
 	to := b.Addr4().String()
 	traffic := start(t, a, "rawping", "-q", "-i", "2ms", to)
@@ -172,6 +175,7 @@ func TestClosedPipe(t *testing.T) {
 
 // TestPipesThatStaySilent: one signal ends waiting for an input, and what came is told.
 func TestPipesThatStaySilent(t *testing.T) {
+	t.Parallel()
 	netlab.Need(t)
 	lab, err := netlab.New(nil)
 	if err != nil {

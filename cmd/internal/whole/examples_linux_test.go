@@ -89,6 +89,7 @@ const root = "../../../"
 // TestExamples runs every command line of every README and of every --help, in a network where the addresses of
 // documentation exist and answer. None may be refused, and each prints lines of the shape that it is said to print.
 func TestExamples(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob(root + "cmd/*/README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +193,7 @@ func atMost() string {
 	if testing.Short() {
 		return "1.5"
 	}
-	return "4"
+	return "3"
 }
 
 func (w *world) try(t *testing.T, e example) {

@@ -13,6 +13,7 @@ import (
 
 // TestHelpReadsWell: within 80 columns, each value by a word that says what it is, in ASCII where the locale is.
 func TestHelpReadsWell(t *testing.T) {
+	t.Parallel()
 	flag := regexp.MustCompile(`^ +(?:-\S, )?--[\w-]+(?:\[=| )(\S+)`)
 	for _, name := range commands {
 		for _, locale := range []string{"C", "C.UTF-8"} {
@@ -41,6 +42,7 @@ func TestHelpReadsWell(t *testing.T) {
 // TestFlagsOfPeers: who types what they know of the tools that ours take the place of is told what it is here, or taken as
 // they mean it.
 func TestFlagsOfPeers(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ line, hint string }{
 		{"rawping -u 192.0.2.1", "--unreachable"}, {"rawping -C 3 192.0.2.1", "--live"}, {"rawping -H 3 192.0.2.1", "--ttl"}, {"rawping --period 3 192.0.2.1", "--interval"},
 		{"rawping 192.0.2.1/30", "--generate"}, {"rawping -i eth0 192.0.2.1", "-I"},

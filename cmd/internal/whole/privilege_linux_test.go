@@ -33,6 +33,7 @@ func rights(t *testing.T, pid int) (sets []string) {
 // TestFilesAreReadWithoutRights: before a byte of a file is read, what could be done with the rights of the process is
 // given up, on every thread. A pipe that stays silent holds each command where it reads.
 func TestFilesAreReadWithoutRights(t *testing.T) {
+	t.Parallel()
 	_, a, _ := netlab.Two(t)
 	const none = "0000000000000000"
 	for _, c := range []struct {

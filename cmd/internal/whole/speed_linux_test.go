@@ -16,6 +16,7 @@ func racing() bool { return os.Getenv("WHOLE_RACE") != "" }
 // TestAtSpeed runs what each command does most at a rate at which its goroutines meet, twenty thousand packets a second
 // and more. With WHOLE_RACE=1 the race detector watches.
 func TestAtSpeed(t *testing.T) {
+	t.Parallel()
 	_, a, b := netlab.Two(t)
 	to := b.Addr4().String()
 	dir := t.TempDir()

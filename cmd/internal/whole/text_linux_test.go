@@ -40,6 +40,7 @@ func shown(t *testing.T, what string, out []byte) {
 // TestStrangersText: whatever a packet, a file, a name or an argument holds, no command writes what acts on a terminal, in
 // any format.
 func TestStrangersText(t *testing.T) {
+	t.Parallel()
 	_, a, b := netlab.Two(t)
 	to := b.Addr4().String()
 	dir := t.TempDir()
@@ -106,6 +107,7 @@ func TestStrangersText(t *testing.T) {
 
 // TestStrangersDatagrams: what comes over sockets is as harmless.
 func TestStrangersDatagrams(t *testing.T) {
+	t.Parallel()
 	_, a, b := netlab.Two(t)
 	payload := filepath.Join(t.TempDir(), "payload")
 	to := b.Addr4().String() + ":5000"
