@@ -228,8 +228,15 @@ func (w *world) try(t *testing.T, e example) {
 		}
 	}
 	var printed [][]string
+	begun := map[string]string{} // calls that are told in two lines, by their number
 	for l := range strings.Lines(text) {
 		printed = append(printed, shape(l))
+		if m := call.FindStringSubmatch(l); m != nil {
+			if result, ends := strings.CutPrefix(m[2], "└"); ends {
+				printed = append(printed, shape(begun[m[1]]+result))
+			}
+			begun[m[1]] = l
+		}
 	}
 	for _, l := range e.sample {
 		want := shape(l)
@@ -244,6 +251,7 @@ var (
 	hexes   = regexp.MustCompile(`0x[0-9a-f]+`)
 	waited  = regexp.MustCompile(` \([0-9.]+ [µm]?s\)`) // said of a call that did not return at once
 	caption = regexp.MustCompile(`^[A-Z]{4,}  +`)       // before the first of rows whose order is one of milliseconds
+	call    = regexp.MustCompile(`^ *[0-9.]+ (#\d+) +\w+ +(.*)`)
 	figures = regexp.MustCompile(`\d+(?:[.,:]\d+)*(?:[nµm]?s\b)?`)
 )
 
