@@ -29,8 +29,8 @@ func TestNameAndAddressServer(t *testing.T) {
 	first, last := four, four
 	first[3], last[3] = 100, 110
 	address := func(b [4]byte) string { return fmt.Sprintf("%d.%d.%d.%d", b[0], b[1], b[2], b[3]) }
-	server := b.Command(t.Context(), "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-ping", "--log-facility=-",
-		"--user=root", "--group=root", "--pid-file="+filepath.Join(dir, "pid"), "--dhcp-leasefile="+filepath.Join(dir, "leases"), "--interface="+b.Ifname(),
+	server := b.Command(t.Context(), "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-ping", "--log-facility=-",
+		"--pid-file="+filepath.Join(dir, "pid"), "--dhcp-leasefile="+filepath.Join(dir, "leases"), "--interface="+b.Ifname(),
 		"--bind-interfaces", "--address=/one.example/192.0.2.1", "--address=/two.example/192.0.2.2", "--address=/three.example/192.0.2.3",
 		"--dhcp-range="+address(first)+","+address(last)+",1h")
 	var log bytes.Buffer
