@@ -159,12 +159,22 @@ func TestSecondSignalMuchLater(t *testing.T) {
 	}
 }
 
-// TestNohup: a SIGHUP that was ignored from the start stays so.
-func TestNohup(t *testing.T) {
-	sh, err := exec.LookPath("sh")
+// program finds a program of the system that the test needs.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
 	if err != nil {
+		if os.Getenv("REQUIRE_PEERS") != "" {
+			t.Fatalf("REQUIRE_PEERS is set: %v", err)
+		}
 		t.Skip(err)
 	}
+	return path
+}
+
+// TestNohup: a SIGHUP that was ignored from the start stays so.
+func TestNohup(t *testing.T) {
+	sh := program(t, "sh")
 	p := startMain(t, "stubborn", []string{sh, "-c", `trap "" HUP; exec "$0" "$@"`})
 	p.expect(p.stdout, "ready")
 	p.cmd.Process.Signal(syscall.SIGHUP)
@@ -178,10 +188,7 @@ func TestNohup(t *testing.T) {
 
 // TestTimeout runs the program that sends both signals.
 func TestTimeout(t *testing.T) {
-	path, err := exec.LookPath("timeout")
-	if err != nil {
-		t.Skip(err)
-	}
+	path := program(t, "timeout")
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
