@@ -49,7 +49,7 @@ func TestFlagsOfPeers(t *testing.T) {
 		{"dgperf -b 10M 192.0.2.1", "-r"}, {"dgperf -c 192.0.2.1", "dgperf HOST"}, {"dgperf -s", "dgperf serve"}, {"dgperf -p 5201 192.0.2.1", "HOST:PORT"}, {"dgperf -l 1400 192.0.2.1", "-s"},
 		{"dgperf -J 192.0.2.1", "--json"}, {"dgperf --bidir 192.0.2.1", "--both"},
 		{"pktview -Y tcp.port==80 -i eth0", "EXPRESSION"}, {"pktview -a duration:3", "--duration"}, {"pktview -z io,stat,1", "--stats"}, {"pktview -T json", "--json"}, {"pktview -V", "-v"},
-		{"sockwire -f ls", "sockwire -- COMMAND"}, {"sockwire -e trace=network ls", "--calls"}, {"sockwire curl http://192.0.2.1/", "sockwire -- curl"}, {"sockwire -c -- ls", "--summary"},
+		{"sockwire -f ls", "sockwire -- COMMAND"}, {"sockwire -e trace=network ls", "--calls"}, {"sockwire ls http://192.0.2.1/", "sockwire -- ls"}, {"sockwire -c -- ls", "--summary"},
 		{"sockwire -s 64 -- ls", "--data"}, {"sockwire -y ls", "named"},
 		{"rawsend --tcp -p 80 192.0.2.1", "ip{dst=HOST}"}, {"rawsend --pps 100 -r x.pcap", "--rate"}, {"rawsend -S 192.0.2.1", "flags=S"},
 		{"dgsend -w 1 192.0.2.1 9", "--wait"}, {"dgsend -z 192.0.2.1 9", "dgsend HOST:PORT"}, {"dgrecv --sh-exec cat 5000", "--exec"},
