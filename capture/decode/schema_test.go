@@ -2,20 +2,17 @@ package decode_test
 
 import (
 	_ "embed"
-	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"sockwire/capture/decode"
+	"sockwire/capture/golden"
 )
 
 //go:embed testdata/fields.txt
 var frozen string
-
-var update = flag.Bool("update", false, "write testdata/fields.txt anew")
 
 var kindNames = map[decode.Kind]string{
 	decode.KindUint: "number", decode.KindHex: "number", decode.KindBool: "boolean", decode.KindState: "text", decode.KindIP: "address",
@@ -41,10 +38,7 @@ func TestSchema(t *testing.T) {
 	slices.Sort(lines)
 	got := strings.Join(lines, "")
 	const file = "testdata/fields.txt"
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o666); err != nil {
-			t.Fatal(err)
-		}
+	if golden.Update(t, file, got) {
 		return
 	}
 	for line := range strings.Lines(frozen) {

@@ -2,11 +2,13 @@ package trace_test
 
 import (
 	"math/rand/v2"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"sockwire/capture/golden"
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/show"
 )
@@ -14,7 +16,7 @@ import (
 func TestColumns(t *testing.T) {
 	for _, s := range scripts {
 		got := string(show.Append(nil, trace.Correlate(s.script().events), show.Options{Columns: 110}))
-		golden(t, s.name+".columns.txt", got)
+		golden.Check(t, filepath.Join("testdata", s.name+".columns.txt"), got)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"sockwire/capture/golden"
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/show"
 	"sockwire/raw/wire"
@@ -71,7 +72,7 @@ func TestScript(t *testing.T) {
 			t.Errorf("%s: %v", s.name, err)
 		}
 		checkScript(t, string(b))
-		golden(t, s.name+".pkt", string(b))
+		golden.Check(t, filepath.Join("testdata", s.name+".pkt"), string(b))
 	}
 }
 

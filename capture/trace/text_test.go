@@ -2,42 +2,16 @@ package trace_test
 
 import (
 	"encoding/json"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-
+	"sockwire/capture/golden"
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/show"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got; go test -update writes it):\n%s", file, diff)
-	}
-}
 
 // scripts are the synthetic timelines of the golden files.
 var scripts = []struct {
@@ -57,7 +31,7 @@ func TestText(t *testing.T) {
 		for _, p := range timeline.Packets {
 			got += show.Comment(timeline, p, 0) + "\n"
 		}
-		golden(t, s.name+".txt", got)
+		golden.Check(t, filepath.Join("testdata", s.name+".txt"), got)
 	}
 }
 
@@ -77,7 +51,7 @@ func TestJSON(t *testing.T) {
 			b.Write(append(line, '\n'))
 		}
 	}
-	golden(t, "records.jsonl", b.String())
+	golden.Check(t, filepath.Join("testdata", "records.jsonl"), b.String())
 }
 
 func TestComparison(t *testing.T) {
@@ -85,9 +59,9 @@ func TestComparison(t *testing.T) {
 	for _, s := range scripts {
 		all = append(all, trace.Correlate(s.script().events))
 	}
-	golden(t, "comparison.txt", string(show.AppendComparison(nil, show.Compare(all...), 0)))
+	golden.Check(t, filepath.Join("testdata", "comparison.txt"), string(show.AppendComparison(nil, show.Compare(all...), 0)))
 	narrow := string(show.AppendComparison(nil, show.Compare(all...), 80))
-	golden(t, "comparison.80.txt", narrow)
+	golden.Check(t, filepath.Join("testdata", "comparison.80.txt"), narrow)
 	for line := range strings.Lines(narrow) {
 		if utf8.RuneCountInString(line) > 80+1 {
 			t.Errorf("a line of more than 80 characters: %q", line)

@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"sockwire/capture/golden"
 	"sockwire/cmd/internal/cli"
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/cmd/internal/datagram/datagramtest"
@@ -76,7 +77,7 @@ func TestSchema(t *testing.T) {
 		if code != 0 || stderr != "" {
 			t.Errorf("%s: exit %d: %s", name, code, stderr)
 		}
-		clitest.Golden(t, "testdata/"+name+".jsonl", blanked(t, out))
+		golden.Check(t, "testdata/"+name+".jsonl", blanked(t, out))
 	}
 }
 

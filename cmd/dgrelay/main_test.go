@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"sockwire/capture/golden"
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/cmd/internal/datagram/datagramtest"
 	"sockwire/dgram"
@@ -73,5 +74,5 @@ func TestSchema(t *testing.T) {
 	out = regexp.MustCompile(`"\d{4}-\d\d-\d\dT[^"]+"`).ReplaceAllString(out, `"TIME"`)
 	out = regexp.MustCompile(`127.0.0.1:\d+`).ReplaceAllString(out, "CLIENT")
 	out = regexp.MustCompile(`elapsed_ns":\d+`).ReplaceAllString(out, `elapsed_ns":0`)
-	clitest.Golden(t, "testdata/schema.jsonl", out)
+	golden.Check(t, "testdata/schema.jsonl", out)
 }

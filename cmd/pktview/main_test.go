@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"sockwire/capture"
+	"sockwire/capture/golden"
 	"sockwire/cmd/internal/cli"
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw/netlab"
@@ -219,7 +220,7 @@ func TestJSONSchema(t *testing.T) {
 	fixtures(t, dir)
 	got := inDir(t, dir, "-r", "told.pcapng", "--json") + inDir(t, dir, "-r", "told.pcapng", "--json", "--stats")
 	got = elapsed.ReplaceAllString(got, `"elapsed_ns":0`)
-	clitest.Golden(t, filepath.Join("testdata", "schema.jsonl"), got)
+	golden.Check(t, filepath.Join("testdata", "schema.jsonl"), got)
 }
 
 // Nothing that a packet or a file holds acts on a terminal.

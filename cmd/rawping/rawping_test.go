@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"sockwire/capture/golden"
 	"sockwire/cmd/internal/cli"
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw"
@@ -65,7 +66,7 @@ func TestSchema(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	clitest.Golden(t, "testdata/schema.jsonl", b.String())
+	golden.Check(t, "testdata/schema.jsonl", b.String())
 }
 
 func testSession(o *options) (*session, *bytes.Buffer) {

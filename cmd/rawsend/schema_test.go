@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"sockwire/cmd/internal/cli/clitest"
+	"sockwire/capture/golden"
 	"sockwire/raw/inject"
 )
 
@@ -32,5 +32,5 @@ func TestSchema(t *testing.T) {
 		}
 		text.Write(append(b, '\n'))
 	}
-	clitest.Golden(t, "testdata/schema.golden", text.String())
+	golden.Check(t, "testdata/schema.golden", text.String())
 }

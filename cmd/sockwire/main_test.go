@@ -10,6 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"sockwire/capture/golden"
 	"sockwire/capture/trace/show"
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw/netlab"
@@ -94,7 +95,7 @@ func TestSchema(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	clitest.Golden(t, filepath.Join("testdata", "schema.jsonl"), b.String())
+	golden.Check(t, filepath.Join("testdata", "schema.jsonl"), b.String())
 }
 
 func TestGenerated(t *testing.T) { clitest.Generated(t, "sockwire", run) }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"sockwire/capture/golden"
 	"sockwire/cmd/internal/cli"
 	"sockwire/cmd/internal/cli/clitest"
 )
@@ -180,7 +181,7 @@ func TestHelpText(t *testing.T) {
 	if code != 0 {
 		t.Errorf("exit status %d", code)
 	}
-	clitest.Golden(t, "testdata/help.txt", stdout)
+	golden.Check(t, "testdata/help.txt", stdout)
 }
 
 func TestEscape(t *testing.T) {

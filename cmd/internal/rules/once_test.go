@@ -47,6 +47,23 @@ func TestOneChecksumOneWalkOverOptions(t *testing.T) {
 	}
 }
 
+// TestGoldenFilesAreWrittenInOnePlace: -update is capture/golden's, and what users run does not link it.
+func TestGoldenFilesAreWrittenInOnePlace(t *testing.T) {
+	for _, s := range sources(t) {
+		text, err := os.ReadFile(filepath.Join(root, s.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !s.in("capture/golden") && strings.Contains(string(text), `("update", `) && s.file != "cmd/internal/rules/once_test.go" {
+			t.Errorf("%s defines -update: capture/golden has it", s.file)
+		}
+		tests := s.isTest() || s.in("cmd/internal/cli/clitest") || s.in("capture/golden")
+		if !tests && strings.Contains(string(text), `"sockwire/capture/golden"`) {
+			t.Errorf("%s imports capture/golden, which is for tests", s.file)
+		}
+	}
+}
+
 // TestOneWalkOverExtensionHeaders looks for a test of a number against more than one extension header: who passes them tests
 // for several at once.
 func TestOneWalkOverExtensionHeaders(t *testing.T) {

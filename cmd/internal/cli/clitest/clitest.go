@@ -4,16 +4,13 @@ package clitest
 import (
 	"bytes"
 	"context"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"sockwire/capture/golden"
 	"sockwire/cmd/internal/cli"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // Run calls a command as a shell would and returns what it wrote and its exit status.
 func Run(t testing.TB, run cli.RunFunc, stdin string, args ...string) (stdout, stderr string, code int) {
@@ -38,27 +35,6 @@ func Generated(t *testing.T, name string, run cli.RunFunc) {
 		if code != 0 {
 			t.Fatalf("%s %v: exit %d: %s", name, args, code, stderr)
 		}
-		Golden(t, filepath.Join("doc", file), stdout)
-	}
-}
-
-// Golden compares got with a file; go test -update writes it.
-func Golden(t testing.TB, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("%v (go test -update writes it)", err)
-	}
-	if got != string(want) {
-		t.Errorf("%s is not what the code makes now; go test -update writes it anew\n--- got\n%s", file, got)
+		golden.Check(t, filepath.Join("doc", file), stdout)
 	}
 }
