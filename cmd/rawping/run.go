@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"runtime"
 	"runtime/debug"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"sockwire/cmd/internal/cli"
+	"sockwire/cmd/internal/host"
 	"sockwire/raw"
 	"sockwire/raw/probe"
 )
@@ -53,10 +53,10 @@ const manyMemory = 150 << 20
 
 // ping runs a plan.
 func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string) error {
-	h := &hosts{ctx: ctx, open: env.Open, family: p.pinger.Family, device: p.pinger.Device, resolver: net.DefaultResolver, warn: env.Warnf}
+	h := &hosts{ctx: ctx, open: env.Open, finder: host.Finder{Family: p.pinger.Family, Device: p.pinger.Device}, warn: env.Warnf}
 	if !p.many {
 		// One host is looked up before anything is opened, so that a wrong name is the error that is told.
-		target, err := h.resolve(args[0])
+		target, err := h.finder.Find(ctx, args[0])
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string
 		if target.Is6() {
 			p.pinger.Family = 6
 		}
-		h.family = p.pinger.Family
+		h.finder.Family = p.pinger.Family
 		if len(p.pinger.Options) > 0 && target.Is6() {
 			return cli.Usagef("%v: IPv6 has no such options in its header", target)
 		}

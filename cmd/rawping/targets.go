@@ -3,18 +3,17 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"math/big"
 	"math/bits"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
 
 	"sockwire/cmd/internal/cli"
+	"sockwire/cmd/internal/host"
 )
 
 // shard is a part of a sweep: every of-th address, the index-th first.
@@ -128,13 +127,11 @@ func mix(v uint64) uint64 {
 
 // hosts are the targets of a run by index, with the names they were given by.
 type hosts struct {
-	ctx      context.Context
-	open     func(ctx context.Context, name string) (*cli.Input, error) // a file
-	family   int
-	device   string     // the zone of link-local addresses given without one
-	fixed    netip.Addr // the only target, already looked up
-	resolver *net.Resolver
-	warn     func(format string, a ...any)
+	ctx    context.Context
+	open   func(ctx context.Context, name string) (*cli.Input, error) // a file
+	finder host.Finder
+	fixed  netip.Addr // the only target, already looked up
+	warn   func(format string, a ...any)
 
 	mu     sync.Mutex
 	names  map[int]string // those given by name
@@ -151,96 +148,6 @@ func (h *hosts) name(index int, addr netip.Addr) string {
 		return name
 	}
 	return addr.String()
-}
-
-// resolve returns the address of a host given as an address or a name.
-func (h *hosts) resolve(text string) (netip.Addr, error) {
-	if a, err := netip.ParseAddr(text); err == nil {
-		a = a.Unmap()
-		if h.family == 4 && a.Is6() || h.family == 6 && a.Is4() {
-			return a, fmt.Errorf("%s: not an IPv%d address", text, h.family)
-		}
-		return h.zoned(a)
-	}
-	if a, ok, err := shortAddress(text); ok {
-		if err == nil && h.family == 6 {
-			err = fmt.Errorf("%s: not an IPv6 address", text)
-		}
-		return a, err
-	}
-	text, zone, _ := strings.Cut(text, "%")
-	network := map[int]string{0: "ip", 4: "ip4", 6: "ip6"}[h.family]
-	addrs, err := h.resolver.LookupNetIP(h.ctx, network, text)
-	if err != nil {
-		var dns *net.DNSError
-		if errors.As(err, &dns) && dns.IsNotFound {
-			return netip.Addr{}, fmt.Errorf("%s: no such host", text)
-		}
-		return netip.Addr{}, fmt.Errorf("%s: %w", text, err)
-	}
-	a := addrs[0].Unmap()
-	if zone != "" {
-		a = a.WithZone(zone)
-		if a.Zone() == "" {
-			return a, fmt.Errorf("%s: only IPv6 addresses have a zone", text)
-		}
-	}
-	return h.zoned(a)
-}
-
-// shortAddress reads the short and the hexadecimal forms of an IPv4 address that inet_aton(3), and so ping, takes: 127.1,
-// 0x7f000001. What it would take for octal is refused: few who write 010 mean 8. ok is false for what is none of these.
-func shortAddress(text string) (a netip.Addr, ok bool, err error) {
-	parts := strings.Split(text, ".")
-	if len(parts) > 4 {
-		return a, false, nil
-	}
-	var ip uint64
-	for i, part := range parts {
-		base, digits := 10, part
-		if hex, isHex := strings.CutPrefix(strings.ToLower(part), "0x"); isHex {
-			base, digits = 16, hex
-		}
-		n, err := strconv.ParseUint(digits, base, 64)
-		if err != nil {
-			return a, false, nil
-		}
-		if base == 10 && len(part) > 1 && part[0] == '0' {
-			return a, true, fmt.Errorf("%s: a number with a leading zero is octal for some programs; write it without", text)
-		}
-		width := 8
-		if i == len(parts)-1 {
-			width = 8 * (5 - len(parts))
-		}
-		if n >= 1<<width {
-			return a, true, fmt.Errorf("%s: %s is too large in an IPv4 address", text, part)
-		}
-		ip = ip<<width | n
-	}
-	return netip.AddrFrom4([4]byte{byte(ip >> 24), byte(ip >> 16), byte(ip >> 8), byte(ip)}), true, nil
-}
-
-// zoned returns an address with its zone: a link-local one needs one, and no other has any (RFC 4007, section 11).
-func (h *hosts) zoned(a netip.Addr) (netip.Addr, error) {
-	zone := a.Zone()
-	switch local := a.Is6() && (a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsInterfaceLocalMulticast()); {
-	case !local && zone == "":
-		return a, nil
-	case !local:
-		return a, fmt.Errorf("%v: only link-local addresses have a zone", a)
-	case zone == "" && h.device == "":
-		return a, cli.WithHint(fmt.Errorf("%v is link-local", a), "say on which link: %v%%eth0", a)
-	case zone == "":
-		return a.WithZone(h.device), nil
-	}
-	_, err := net.InterfaceByName(zone)
-	if index, numErr := strconv.Atoi(zone); numErr == nil {
-		_, err = net.InterfaceByIndex(index)
-	}
-	if err != nil {
-		return a, fmt.Errorf("%v: no interface %q", a, zone)
-	}
-	return a, nil
 }
 
 // all yields the targets: arguments, then files, then generated ranges.
@@ -272,7 +179,7 @@ func (h *hosts) all(args, files []string, ranges []addressRange, s shard, seed u
 func (h *hosts) give(text string, yield func(netip.Addr) bool) bool {
 	a, err := h.fixed, error(nil)
 	if !a.IsValid() {
-		a, err = h.resolve(text)
+		a, err = h.finder.Find(h.ctx, text)
 	}
 	if err != nil && h.ctx.Err() != nil {
 		return false // the run ended while the name was looked up
