@@ -132,7 +132,15 @@ func (h *Host) AddRoute(r Route) error {
 	}
 	dst := r.Dst.Masked()
 	nr := &netlink.Route{Dst: ipNet(dst), Type: routeTypes[r.Kind], MTU: r.MTU}
-	if r.Via.IsValid() {
+	switch {
+	case len(r.Others) > 0:
+		for _, via := range append([]netip.Addr{r.Via}, r.Others...) {
+			if !via.IsValid() || r.Kind != Unicast || r.Ifname != "" {
+				return fail(fmt.Errorf("several next hops are addresses, without an interface: %w", unix.EINVAL))
+			}
+			nr.MultiPath = append(nr.MultiPath, &netlink.NexthopInfo{Gw: via.AsSlice()})
+		}
+	case r.Via.IsValid():
 		nr.Gw = r.Via.AsSlice()
 	}
 	ifname := r.Ifname

@@ -147,6 +147,9 @@ func (l *Lab) link(a, b *Host, cfg LinkConfig) (*Link, error) {
 	}
 	l.links = append(l.links, k)
 	a.ends, b.ends = append(a.ends, &k.A), append(b.ends, &k.B)
+	if l.cfg.NoRoutes {
+		return k, nil
+	}
 	return k, l.route()
 }
 

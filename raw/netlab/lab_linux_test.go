@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -493,6 +494,75 @@ func TestRoutes(t *testing.T) {
 	if err := a.AddRoute(netlab.Route{Dst: prefix4, Via: netip.MustParseAddr("198.51.100.1")}); err == nil {
 		t.Error("a next hop that is not on a link was accepted")
 	}
+}
+
+// A lab without routes has those that were asked for, and several next hops share the flows.
+func TestSeveralNextHops(t *testing.T) {
+	netlab.Need(t)
+	lab, err := netlab.New(&netlab.Config{NoRoutes: true})
+	try(t, err)
+	defer lab.Close()
+	hosts := map[string]*netlab.Host{}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		hosts[name], err = lab.Router(name)
+		try(t, err)
+	}
+	for _, edge := range []string{"ab", "ac", "bd", "cd"} {
+		_, err := lab.Link(hosts[edge[:1]], hosts[edge[1:]], netlab.LinkConfig{})
+		try(t, err)
+	}
+	a, b, c, d := hosts["a"], hosts["b"], hosts["c"], hosts["d"]
+	for _, dst := range []netip.Addr{d.Addr4(), d.Addr6()} {
+		if _, err := listenUDP(t, a, netip.Addr{}).WriteToUDPAddrPort(nil, netip.AddrPortFrom(dst, 9)); err == nil {
+			t.Errorf("%v is reached, without a route", dst)
+		}
+	}
+	for _, h := range hosts {
+		try(t, h.Sysctl("net.ipv4.fib_multipath_hash_policy", "1"))
+		try(t, h.Sysctl("net.ipv6.fib_multipath_hash_policy", "1"))
+	}
+	try(t, a.AddRoute(netlab.Route{Dst: netip.PrefixFrom(d.Addr4(), 32), Via: b.Addr4(), Others: []netip.Addr{c.Addr4()}}))
+	try(t, a.AddRoute(netlab.Route{Dst: netip.PrefixFrom(d.Addr6(), 128), Via: b.Addr6(), Others: []netip.Addr{c.Addr6()}}))
+	for _, dst := range []netip.Addr{d.Addr4(), d.Addr6()} {
+		try(t, b.AddRoute(netlab.Route{Dst: netip.PrefixFrom(dst, dst.BitLen()), Via: dst}))
+		via := d.Ends()[1].Addr4
+		if dst.Is6() {
+			via = d.Ends()[1].Addr6
+		}
+		server := listenUDP(t, d, netip.Addr{})
+		toB, toC := sentBy(t, a, a.Ends()[0].Ifname), sentBy(t, a, a.Ends()[1].Ifname)
+		try(t, c.AddRoute(netlab.Route{Dst: netip.PrefixFrom(dst, dst.BitLen()), Via: via}))
+		for range 64 {
+			_, err := listenUDP(t, a, netip.Addr{}).WriteToUDPAddrPort(nil, netip.AddrPortFrom(dst, port(server)))
+			try(t, err)
+			_, _, err = server.ReadFromUDPAddrPort(make([]byte, 10))
+			try(t, err)
+		}
+		b, c := sentBy(t, a, a.Ends()[0].Ifname)-toB, sentBy(t, a, a.Ends()[1].Ifname)-toC
+		if b+c < 64 || b < 10 || c < 10 {
+			t.Errorf("to %v: %d by b, %d by c", dst, b, c)
+		}
+	}
+	wrong := netlab.Route{Dst: netip.MustParsePrefix("192.0.2.0/24"), Others: []netip.Addr{c.Addr4()}}
+	if err := a.AddRoute(wrong); !errors.Is(err, unix.EINVAL) {
+		t.Errorf("another next hop without a first: %v", err)
+	}
+}
+
+// sentBy is how many packets an interface has sent.
+func sentBy(t *testing.T, h *netlab.Host, ifname string) (packets int) {
+	t.Helper()
+	try(t, h.Do(func() error {
+		table, err := os.ReadFile("/proc/thread-self/net/dev")
+		if err != nil {
+			return err
+		}
+		_, after, _ := strings.Cut(string(table), ifname+":")
+		columns := strings.Fields(after)
+		packets, err = strconv.Atoi(columns[9])
+		return err
+	}))
+	return packets
 }
 
 func TestAddressesAndNeighbours(t *testing.T) {

@@ -100,6 +100,7 @@ func Two(t TB) (lab *Lab, a, b *Host) {
 // Config describes a lab; the zero value and nil are ready.
 type Config struct {
 	IPv4Only bool // no IPv6 addresses on any link
+	NoRoutes bool // links bring no routes: the caller adds them, with [Host.AddRoute]
 }
 
 // LinkConfig describes a link; the zero value is ready.
@@ -150,7 +151,8 @@ type Route struct {
 	Via    netip.Addr // next hop; invalid: directly on Ifname
 	Ifname string     // "": found by Via
 	Kind   RouteKind
-	MTU    int // bytes; 0: the interface's
+	MTU    int          // bytes; 0: the interface's
+	Others []netip.Addr // further next hops of the same cost, among which the kernel balances by flow (net.ipv4.fib_multipath_hash_policy)
 }
 
 // RouteKind is what a route does with packets; see ip-route(8).
