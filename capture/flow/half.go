@@ -1,0 +1,117 @@
+package flow
+
+import (
+	"time"
+
+	"sockwire/raw/wire"
+)
+
+// flags of a half.
+type flags uint16
+
+const (
+	based         flags = 1 << iota // a sequence number was seen to count from
+	hasSYN                          // and that was the SYN's
+	sackPermitted                   //
+	timestamps                      // its last packet had the option
+	fastOpen
+	ecnAgreed
+	finSeen
+	rstSeen
+	goodSum // a packet with a right checksum was seen
+)
+
+// half is what one side of a stream sends. Positions count bytes from the one behind the SYN, or the first that was seen. It is small: a million
+// streams have two million of it. What only a lively stream needs is in its record.
+type half struct {
+	next  int64 // behind the highest position seen
+	acked int64 // the other side has acknowledged all before
+	begin int64 // of the data: 0, or below where older data came later
+	time  int64 // of the last packet
+	last  uint64
+	// packets counts those that are part of the stream.
+	packets  uint64
+	rec      *record
+	seq      uint32 // the sequence number of position next
+	window   uint32 // that this side takes, scaled
+	flight   uint32 // the most that was
+	segments uint32 // with data
+	rtt      uint32 // the first round trip, in ticks
+	largest  uint32
+	tsval    uint32
+	mss      uint16
+	id       uint16
+	state    flags
+	scale    uint8 // plus 1; 0 for none
+}
+
+func (h *half) has(f flags) bool { return h.state&f != 0 }
+func (h *half) set(f flags)      { h.state |= f }
+func (h *half) anchored() bool   { return h.has(hasSYN) }
+
+// dataEnd is the position behind the last byte of data: a FIN takes one behind it.
+func (h *half) dataEnd() int64 {
+	if h.has(finSeen) {
+		return h.next - 1
+	}
+	return h.next
+}
+
+// position returns where sequence number seq is, taken to be the nearest to next.
+func (h *half) position(seq uint32) int64 { return h.next + int64(int32(seq-h.seq)) }
+
+// base starts to count: the byte with sequence number seq is at position at.
+func (h *half) base(seq uint32, at int64) {
+	h.next, h.seq, h.acked, h.begin = at, seq, at, max(at, 0)
+	h.set(based)
+}
+
+// advance moves next on.
+func (h *half) advance(to int64) {
+	h.seq += uint32(to - h.next)
+	h.next = to
+}
+
+// announce takes the options of a SYN.
+func (h *half) announce(g *segment) {
+	h.mss, h.scale = g.mss, g.scale
+	if g.sackPermitted {
+		h.set(sackPermitted)
+	}
+	if g.fastOpen || g.length > 0 {
+		h.set(fastOpen)
+	}
+	if f := g.flags & (wire.ECE | wire.CWR); f != 0 && (f&wire.ECE != 0) {
+		h.set(ecnAgreed)
+	}
+}
+
+// more is what is kept about a stream that had more than a few plain segments.
+type more struct {
+	side [2]moreSide
+}
+
+type moreSide struct {
+	again, missing uint64
+	ce, ece, cwr   uint32
+	counts         [numKinds]uint32
+	causes         [numCauses]uint32
+	receiver       int64
+	network        int64
+	trips          RoundTrips
+}
+
+func (m *moreSide) fill(v *Side) {
+	v.Again, v.Missing, v.CE, v.ECE, v.CWR = m.again, m.missing, m.ce, m.ece, m.cwr
+	v.counts, v.causes = m.counts, m.causes
+	v.RoundTrips = m.trips
+	v.Limits.Receiver, v.Limits.Network = time.Duration(m.receiver), time.Duration(m.network)
+}
+
+// more returns what is kept about the side, and begins with it.
+func (s *Stream) side(d Direction) *moreSide {
+	if s.more == nil {
+		s.more = new(more)
+	}
+	return &s.more.side[d&1]
+}

@@ -1,0 +1,116 @@
+package flow
+
+import (
+	"math/bits"
+	"time"
+)
+
+// RoundTrips are the times from a segment to its acknowledgement, both as seen at the place of the capture: the way from there to the
+// receiver and back. Those of the two directions add up to the round trip between the ends. Samples of segments that were sent again are
+// taken only where timestamps tell which sending was acknowledged (RFC 7323; Karn's rule, RFC 6298 section 3).
+type RoundTrips struct {
+	Count    uint64
+	Min, Max time.Duration
+	Sum      time.Duration
+	buckets  *[numBuckets]uint32 // with the second sample
+}
+
+// Buckets are an eighth of a power of two wide, so a percentile is at most 7 % off.
+const (
+	bucketBits = 3
+	numBuckets = (40 - bucketBits + 1) << bucketBits
+)
+
+// Mean returns the mean, 0 without samples.
+func (r *RoundTrips) Mean() time.Duration {
+	if r.Count == 0 {
+		return 0
+	}
+	return r.Sum / time.Duration(r.Count)
+}
+
+// Percentile returns the time below which p percent of the samples are, to within 7 %, 0 without samples.
+func (r *RoundTrips) Percentile(p float64) time.Duration {
+	if r.Count == 0 {
+		return 0
+	}
+	if r.buckets == nil || p <= 0 {
+		return r.Min
+	}
+	want, seen := uint64(p/100*float64(r.Count)+0.999999), uint64(0)
+	for i, n := range r.buckets {
+		if seen += uint64(n); seen >= want && n > 0 {
+			return min(max(bucketMiddle(i), r.Min), r.Max)
+		}
+	}
+	return r.Max
+}
+
+// Merge adds the samples of o.
+func (r *RoundTrips) Merge(o *RoundTrips) {
+	if o.Count == 0 {
+		return
+	}
+	if r.Count == 0 {
+		*r = *o
+		if o.buckets != nil {
+			b := *o.buckets
+			r.buckets = &b
+		}
+		return
+	}
+	r.open()
+	if o.buckets == nil {
+		r.buckets[bucketOf(o.Min)] += uint32(o.Count)
+	} else {
+		for i, n := range o.buckets {
+			r.buckets[i] += n
+		}
+	}
+	r.Count += o.Count
+	r.Sum += o.Sum
+	r.Min, r.Max = min(r.Min, o.Min), max(r.Max, o.Max)
+}
+
+// open makes the buckets, and puts in what was there before.
+func (r *RoundTrips) open() {
+	if r.buckets == nil {
+		r.buckets = new([numBuckets]uint32)
+		if r.Count > 0 {
+			r.buckets[bucketOf(r.Min)] += uint32(r.Count)
+		}
+	}
+}
+
+func (r *RoundTrips) addTick(t uint32) { r.add(time.Duration(t) * tick) }
+
+func (r *RoundTrips) add(d time.Duration) {
+	if r.Count == 0 {
+		r.Count, r.Min, r.Max, r.Sum = 1, d, d, d
+		return
+	}
+	r.open()
+	r.buckets[bucketOf(d)]++
+	r.Count++
+	r.Sum += d
+	r.Min, r.Max = min(r.Min, d), max(r.Max, d)
+}
+
+// bucketOf counts in units of 128 ns.
+func bucketOf(d time.Duration) int {
+	v := uint64(max(d, 0)) >> 7
+	if v < 1<<bucketBits {
+		return int(v)
+	}
+	e := bits.Len64(v) - bucketBits - 1
+	return min((e+1)<<bucketBits+int(v>>e)-1<<bucketBits, numBuckets-1)
+}
+
+func bucketMiddle(i int) time.Duration {
+	if i < 1<<bucketBits {
+		return time.Duration(i<<7 + 64)
+	}
+	e := i>>bucketBits - 1
+	low := uint64(1<<bucketBits+i&(1<<bucketBits-1)) << e
+	return time.Duration(low<<7 + 1<<e<<6)
+}

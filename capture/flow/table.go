@@ -1,0 +1,169 @@
+package flow
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"math/rand/v2"
+)
+
+const (
+	slabBits = 8
+	slabSize = 1 << slabBits
+	none     = ^uint32(0)
+)
+
+// table finds streams by their keys and knows in which order they were used. The streams stand in slabs, which are never moved and used
+// again; the index is open-addressed (linear probing), 8 bytes a place, at most three quarters full.
+type table struct {
+	slabs  [][]Stream
+	index  []entry
+	seed   uint64
+	used   int    // streams in the index
+	made   uint32 // slots that were ever used
+	free   []uint32
+	newest uint32
+	oldest uint32
+}
+
+// entry is a place of the index: a part of the hash, and the stream's slot plus 1; 0 is empty.
+type entry struct{ tag, slot uint32 }
+
+func (t *table) init() {
+	t.index = make([]entry, 64)
+	t.seed = rand.Uint64() // so that nobody can choose keys that collide; nothing else depends on it
+	t.newest, t.oldest = none, none
+}
+
+func (t *table) at(slot uint32) *Stream { return &t.slabs[slot>>slabBits][slot&(slabSize-1)] }
+
+// hash mixes the key by wide multiplications.
+func (t *table) hash(k *key) uint64 {
+	h := t.seed ^ uint64(k.ports)<<32 ^ uint64(k.link.Tunnel)
+	h = mix(h^uint64(k.link.VLAN), 0x9e3779b97f4a7c15^uint64(uint32(k.link.Interface)))
+	h = mix(h^binary.LittleEndian.Uint64(k.a[:]), 0xa0761d6478bd642f^binary.LittleEndian.Uint64(k.b[:]))
+	if k.family == 6 {
+		h = mix(h^binary.LittleEndian.Uint64(k.a[8:]), 0xe7037ed1a0b428db^binary.LittleEndian.Uint64(k.b[8:]))
+	}
+	return h
+}
+
+func mix(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
+}
+
+// find returns the stream with key k, or nil.
+func (t *table) find(k *key, hash uint64) *Stream {
+	mask := uint64(len(t.index) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		e := t.index[i]
+		if e.slot == 0 {
+			return nil
+		}
+		if e.tag == uint32(hash>>32) {
+			if s := t.at(e.slot - 1); s.key == *k {
+				return s
+			}
+		}
+	}
+}
+
+// add makes a stream, which becomes the newest.
+func (t *table) add(k *key, hash uint64) *Stream {
+	if (t.used+1)*4 > len(t.index)*3 {
+		t.grow()
+	}
+	var slot uint32
+	if n := len(t.free); n > 0 {
+		slot, t.free = t.free[n-1], t.free[:n-1]
+	} else {
+		slot = t.made
+		t.made++
+		if int(slot>>slabBits) == len(t.slabs) {
+			t.slabs = append(t.slabs, make([]Stream, slabSize))
+		}
+	}
+	s := t.at(slot)
+	*s = Stream{key: *k, slot: slot, newer: none, older: none}
+	t.insert(hash, slot)
+	t.used++
+	t.push(s)
+	return s
+}
+
+func (t *table) insert(hash uint64, slot uint32) {
+	mask := uint64(len(t.index) - 1)
+	i := hash & mask
+	for t.index[i].slot != 0 {
+		i = (i + 1) & mask
+	}
+	t.index[i] = entry{uint32(hash >> 32), slot + 1}
+}
+
+func (t *table) grow() {
+	old := t.index
+	t.index = make([]entry, 2*len(old))
+	for _, e := range old {
+		if e.slot != 0 {
+			t.insert(t.hash(&t.at(e.slot-1).key), e.slot-1)
+		}
+	}
+}
+
+// unlink takes s out of the index, so that its key can be used again. Its slot stays taken.
+func (t *table) unlink(s *Stream) {
+	mask := uint64(len(t.index) - 1)
+	i := t.hash(&s.key) & mask
+	for t.index[i].slot != s.slot+1 {
+		i = (i + 1) & mask
+	}
+	for j := i; ; { // close the gap: move back what the probe would no longer find
+		j = (j + 1) & mask
+		e := t.index[j]
+		if e.slot == 0 {
+			break
+		}
+		home := t.hash(&t.at(e.slot-1).key) & mask
+		if (j-home)&mask >= (j-i)&mask {
+			t.index[i] = e
+			i = j
+		}
+	}
+	t.index[i] = entry{}
+	t.used--
+	t.pull(s)
+}
+
+// release gives the slot of an unlinked stream free.
+func (t *table) release(s *Stream) { t.free = append(t.free, s.slot) }
+
+// touch makes s the newest.
+func (t *table) touch(s *Stream) {
+	if t.newest != s.slot {
+		t.pull(s)
+		t.push(s)
+	}
+}
+
+func (t *table) push(s *Stream) {
+	s.newer, s.older = none, t.newest
+	if t.newest != none {
+		t.at(t.newest).newer = s.slot
+	} else {
+		t.oldest = s.slot
+	}
+	t.newest = s.slot
+}
+
+func (t *table) pull(s *Stream) {
+	if s.newer != none {
+		t.at(s.newer).older = s.older
+	} else {
+		t.newest = s.older
+	}
+	if s.older != none {
+		t.at(s.older).newer = s.newer
+	} else {
+		t.oldest = s.newer
+	}
+}
