@@ -1,10 +1,6 @@
 package flow
 
-import (
-	"time"
-
-	"sockwire/raw/wire"
-)
+import "sockwire/raw/wire"
 
 // flags of a half.
 type flags uint16
@@ -84,34 +80,4 @@ func (h *half) announce(g *segment) {
 	if f := g.flags & (wire.ECE | wire.CWR); f != 0 && (f&wire.ECE != 0) {
 		h.set(ecnAgreed)
 	}
-}
-
-// more is what is kept about a stream that had more than a few plain segments.
-type more struct {
-	side [2]moreSide
-}
-
-type moreSide struct {
-	again, missing uint64
-	ce, ece, cwr   uint32
-	counts         [numKinds]uint32
-	causes         [numCauses]uint32
-	receiver       int64
-	network        int64
-	trips          RoundTrips
-}
-
-func (m *moreSide) fill(v *Side) {
-	v.Again, v.Missing, v.CE, v.ECE, v.CWR = m.again, m.missing, m.ce, m.ece, m.cwr
-	v.counts, v.causes = m.counts, m.causes
-	v.RoundTrips = m.trips
-	v.Limits.Receiver, v.Limits.Network = time.Duration(m.receiver), time.Duration(m.network)
-}
-
-// more returns what is kept about the side, and begins with it.
-func (s *Stream) side(d Direction) *moreSide {
-	if s.more == nil {
-		s.more = new(more)
-	}
-	return &s.more.side[d&1]
 }

@@ -2,9 +2,6 @@ package flow
 
 import "sockwire/raw/wire"
 
-// record is what is known about the segments of one direction that are on their way.
-type record struct{}
-
 // segment takes a segment of direction d.
 func (t *Tracker) segment(s *Stream, d Direction, g *segment) {
 	h := &s.half[d]

@@ -114,3 +114,14 @@ func bucketMiddle(i int) time.Duration {
 	low := uint64(1<<bucketBits+i&(1<<bucketBits-1)) << e
 	return time.Duration(low<<7 + 1<<e<<6)
 }
+
+// tick is the unit in which short times are kept.
+const tick = 100 * time.Nanosecond
+
+// clock turns nanoseconds since 1970 into a time, 0 into the zero Time.
+func clock(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns)
+}

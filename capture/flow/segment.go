@@ -158,16 +158,6 @@ func (k *key) tunnel(id uint32) {
 	}
 }
 
-// order puts the ends in the order that both directions have in common, and reports whether the first was the sender.
-func (k *key) order() (forward bool) {
-	src, dst := k.ports>>16, k.ports&0xffff
-	if src < dst || src == dst && string(k.a[:]) <= string(k.b[:]) {
-		return true
-	}
-	k.a, k.b, k.ports = k.b, k.a, dst<<16|src
-	return false
-}
-
 // options reads those that the tracker knows.
 func (g *segment) options(b []byte) {
 	if len(b) >= 12 && binary.BigEndian.Uint32(b) == 0x0101080a { // as nearly all segments have them
