@@ -2,17 +2,14 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/netip"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"sockwire/capture/golden"
 	"sockwire/cmd/internal/cli"
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw"
@@ -21,52 +18,9 @@ import (
 
 func TestGenerated(t *testing.T) { clitest.Generated(t, "rawping", run) }
 
-// fill sets every field of a struct to something that JSON does not leave out.
-func fill(v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Pointer:
-		v.Set(reflect.New(v.Type().Elem()))
-		fill(v.Elem())
-	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[time.Time]() {
-			v.Set(reflect.ValueOf(time.Unix(1_700_000_000, 123456789).UTC()))
-			return
-		}
-		for i := range v.NumField() {
-			fill(v.Field(i))
-		}
-	case reflect.Slice:
-		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		fill(v.Index(0))
-	case reflect.Map:
-		v.Set(reflect.MakeMap(v.Type()))
-		one := reflect.New(v.Type().Elem()).Elem()
-		fill(one)
-		v.SetMapIndex(reflect.ValueOf("name"), one)
-	case reflect.String:
-		v.SetString("text")
-	case reflect.Bool:
-		v.SetBool(true)
-	case reflect.Float64:
-		v.SetFloat(0.5)
-	case reflect.Int, reflect.Int64:
-		v.SetInt(1)
-	default:
-		v.SetUint(1)
-	}
-}
-
 // TestSchema freezes the names and the order of everything in the JSON records.
 func TestSchema(t *testing.T) {
-	var b bytes.Buffer
-	for _, r := range []any{new(echoRecord), new(hostRecord), new(summaryRecord)} {
-		fill(reflect.ValueOf(r).Elem())
-		reflect.ValueOf(r).Elem().FieldByName("Type").SetString(strings.TrimSuffix(strings.ToLower(reflect.TypeOf(r).Elem().Name()), "record"))
-		if err := json.NewEncoder(&b).Encode(r); err != nil {
-			t.Fatal(err)
-		}
-	}
-	golden.Check(t, "testdata/schema.jsonl", b.String())
+	clitest.Schema(t, "testdata/schema.jsonl", new(echoRecord), new(hostRecord), new(summaryRecord))
 }
 
 func testSession(o *options) (*session, *bytes.Buffer) {

@@ -115,6 +115,11 @@ func (e *Env) ReadFile(ctx context.Context, name string, limit int64) ([]byte, e
 		return nil, err
 	}
 	defer in.Close()
+	return in.ReadAll(limit)
+}
+
+// ReadAll reads to the end. More than limit bytes are an error.
+func (in *Input) ReadAll(limit int64) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(in, limit+1))
 	switch {
 	case err != nil:

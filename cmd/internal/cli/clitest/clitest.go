@@ -4,9 +4,12 @@ package clitest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"sockwire/capture/golden"
 	"sockwire/cmd/internal/cli"
@@ -36,5 +39,56 @@ func Generated(t *testing.T, name string, run cli.RunFunc) {
 			t.Fatalf("%s %v: exit %d: %s", name, args, code, stderr)
 		}
 		golden.Check(t, filepath.Join("doc", file), stdout)
+	}
+}
+
+// Schema compares the names and the order of everything in JSON records with a golden file. records are pointers to structs whose
+// name is that of the record's type with Record behind it, and which have a field Type.
+func Schema(t testing.TB, file string, records ...any) {
+	t.Helper()
+	var b bytes.Buffer
+	for _, r := range records {
+		v := reflect.ValueOf(r).Elem()
+		fill(v)
+		v.FieldByName("Type").SetString(strings.TrimSuffix(strings.ToLower(v.Type().Name()), "record"))
+		if err := json.NewEncoder(&b).Encode(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	golden.Check(t, file, b.String())
+}
+
+// fill sets every field of a struct to something that JSON does not leave out.
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem())
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			v.Set(reflect.ValueOf(time.Unix(1_700_000_000, 123456789).UTC()))
+			return
+		}
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0))
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		one := reflect.New(v.Type().Elem()).Elem()
+		fill(one)
+		v.SetMapIndex(reflect.ValueOf("name"), one)
+	case reflect.String:
+		v.SetString("text")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Float64:
+		v.SetFloat(0.5)
+	case reflect.Int, reflect.Int64:
+		v.SetInt(1)
+	default:
+		v.SetUint(1)
 	}
 }
