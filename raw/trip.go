@@ -47,6 +47,19 @@ func hardwareTrip(sent, received int64, kernel time.Duration) (rtt time.Duration
 	return rtt, rtt >= 0 && rtt <= kernel+kernel/500+tolerance
 }
 
+// Reading is what two clocks showed at one moment: one that nobody moves, from any start, and the system's, ns.
+type Reading struct {
+	Steady time.Duration
+	Wall   int64
+}
+
+// RoundTrip works out how long a round trip took and where, from readings at the call that sent and at the read in this
+// process, and the kernel's stamps of the send and of the reception, ns of the system's clock, 0 where there is none. stepped
+// says that the system's clock was moved meanwhile, so that its stamps are not used. It is what a [Pinger] uses.
+func RoundTrip(call Reading, sent, received int64, read Reading) (rtt time.Duration, source TimeSource, split Split, stepped bool) {
+	return roundTrip(moment{call.Steady, call.Wall}, sent, received, moment{read.Steady, read.Wall})
+}
+
 // roundTrip works out how long a round trip took and where, from the moments of the call and of the read in this
 // process, and the kernel's stamps of the send and of the reception, 0 where there is none.
 func roundTrip(call moment, sent, received int64, read moment) (rtt time.Duration, source TimeSource, split Split, stepped bool) {

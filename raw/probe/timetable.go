@@ -78,6 +78,9 @@ func (t *Timetable) Take(size int) {
 	}
 }
 
+// Skip has nothing due before at: a time in which there was nothing to send is not made up for.
+func (t *Timetable) Skip(at time.Duration) { t.at = max(t.at, float64(at)) }
+
 // Follow moves on past one of size bytes that leaves with the one before, as the fragments of a packet do: of a rate in
 // packets it takes no turn.
 func (t *Timetable) Follow(size int) {

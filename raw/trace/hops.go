@@ -1,0 +1,283 @@
+package trace
+
+import (
+	"iter"
+	"net/netip"
+	"time"
+
+	"sockwire/raw/probe"
+)
+
+// hops is the strategy of a plain trace: each TTL of each flow is asked so many times, until the target's distance is known.
+// Of all targets those come first whose next probe is least far ahead of what is known: with many, next to no probe goes
+// beyond its target; with one there is nothing else to send, and all TTLs are asked at once.
+type hops struct {
+	t       *Tracer
+	next    func() (netip.Addr, bool)
+	stop    func()
+	fed     bool // there are no more targets
+	targets map[netip.Addr]*target
+	free    []*target  // to be used again
+	ready   [256]queue // targets with something to send, by how far ahead their next probe is
+	lowest  int        // no queue before it has any
+}
+
+// queue is targets in order, each linked to the next.
+type queue struct{ head, tail *target }
+
+// target is what is known of the path to one.
+type target struct {
+	addr   netip.Addr
+	link   *target
+	queued bool
+	flows  []flow
+	left   int // flows that are not done
+}
+
+// flow is one flow to a target.
+type flow struct {
+	hops   []hop // by TTL
+	known  int   // the farthest TTL that answered, First-1 if none
+	last   int   // TTL to go to: where the target, or the end of the way, is known to be; until then Tracer.Last
+	ended  bool  // last is known
+	beyond int   // answers to probes that went farther than last: they came from there
+	open   int   // probes up to last that have not ended
+	done   bool
+}
+
+// hop is the probes of one TTL.
+type hop struct {
+	sent, open, answered uint16
+}
+
+const targetsMost = 4096 // at once
+
+func newHops(t *Tracer, targets iter.Seq[netip.Addr]) *hops {
+	h := &hops{t: t, targets: map[netip.Addr]*target{}}
+	h.lowest = len(h.ready)
+	h.next, h.stop = iter.Pull(targets)
+	return h
+}
+
+func (h *hops) close() { h.stop() }
+
+// Done reports whether every target is done.
+func (h *hops) Done() bool { return h.fed && len(h.targets) == 0 }
+
+// Next returns the probe that is least far ahead of what is known.
+func (h *hops) Next(time.Duration) (p Probe, wake time.Duration, ok bool) {
+	for {
+		for h.lowest < len(h.ready) && h.ready[h.lowest].head == nil {
+			h.lowest++
+		}
+		if h.lowest > 0 && !h.fed && len(h.targets) < targetsMost {
+			h.begin() // of a new target nothing is known: its first hop is next
+			continue
+		}
+		if h.lowest == len(h.ready) {
+			return p, 0, false
+		}
+		t := h.ready[h.lowest].pop()
+		t.queued = false
+		p, ok = h.take(t)
+		h.queue(t)
+		if ok {
+			return p, 0, true
+		}
+	}
+}
+
+// begin takes the next target in. One that is being asked already is not asked twice.
+func (h *hops) begin() {
+	addr, ok := h.next()
+	if !ok {
+		h.fed = true
+		return
+	}
+	addr = addr.Unmap()
+	if h.targets[addr] != nil {
+		return
+	}
+	var t *target
+	if n := len(h.free); n > 0 {
+		t, h.free = h.free[n-1], h.free[:n-1]
+	} else {
+		t = &target{flows: make([]flow, h.t.Flows)}
+		for i := range t.flows {
+			t.flows[i].hops = make([]hop, h.t.Last+1)
+		}
+	}
+	t.addr, t.left = addr, len(t.flows)
+	for i := range t.flows {
+		hops := t.flows[i].hops
+		clear(hops)
+		t.flows[i] = flow{hops: hops, known: h.t.First - 1, last: h.t.Last}
+	}
+	h.targets[addr] = t
+	h.queue(t)
+}
+
+// queue puts a target among those with something to send.
+func (h *hops) queue(t *target) {
+	if t.queued {
+		return
+	}
+	if _, _, ahead := h.pick(t); ahead < len(h.ready) {
+		t.queued = true
+		h.ready[ahead].push(t)
+		h.lowest = min(h.lowest, ahead)
+	}
+}
+
+// pick returns the probe to a target that is next, and how far ahead of what is known it is; beyond all if there is none.
+func (h *hops) pick(t *target) (flow, ttl, ahead int) {
+	ahead = len(h.ready)
+	for i := range t.flows {
+		if at, a := h.pickOf(&t.flows[i]); a < ahead {
+			flow, ttl, ahead = i, at, a
+		}
+	}
+	return flow, ttl, ahead
+}
+
+// pickOf is pick for one flow: first what is sure to be on the way, up to the hop behind the farthest known, then all other hops
+// once, then again.
+func (h *hops) pickOf(f *flow) (ttl, ahead int) {
+	best, bestHave := 0, h.t.Probes
+	for ttl := h.t.First; ttl <= f.last; ttl++ {
+		if have := f.have(ttl); have < bestHave && !h.blocked(f, ttl) {
+			if best, bestHave = ttl, have; have == 0 {
+				break
+			}
+		}
+		if ttl == f.known+1 && best > 0 {
+			break
+		}
+	}
+	switch {
+	case best == 0 || f.done:
+		return 0, len(h.ready)
+	case best <= f.known+1:
+		return best, 0
+	}
+	return best, min(best-f.known-1+64*bestHave, len(h.ready)-1)
+}
+
+// have is how many probes a hop has had.
+func (f *flow) have(ttl int) int {
+	n := int(f.hops[ttl].sent)
+	if ttl == f.last {
+		n += f.beyond
+	}
+	return n
+}
+
+// blocked tells whether a hop must not be asked now: a target that has just opened a connection takes no other from there until
+// that is reset.
+func (h *hops) blocked(f *flow, ttl int) bool {
+	return h.t.Protocol == TCP && f.ended && ttl == f.last && f.hops[ttl].open > 0
+}
+
+// take returns the next probe of a target.
+func (h *hops) take(t *target) (p Probe, ok bool) {
+	i, ttl, ahead := h.pick(t)
+	if ahead == len(h.ready) {
+		return p, false
+	}
+	f := &t.flows[i]
+	p = Probe{Target: t.addr, Flow: uint16(i), TTL: uint8(ttl), Tag: uint32(f.hops[ttl].sent)}
+	f.hops[ttl].sent++
+	f.hops[ttl].open++
+	f.open++
+	return p, true
+}
+
+// Take learns of a fate.
+func (h *hops) Take(_ time.Duration, r *Reply) {
+	t := h.targets[r.Target]
+	if t == nil || r.Duplicate || int(r.Flow) >= len(t.flows) {
+		return
+	}
+	f := &t.flows[r.Flow]
+	if f.done || int(r.TTL) > h.t.Last || int(r.TTL) < h.t.First {
+		return
+	}
+	ttl := int(r.TTL)
+	if !r.Revised {
+		f.hops[ttl].open--
+		if ttl <= f.last {
+			f.open--
+		}
+	}
+	if r.Outcome == probe.Answered || r.Outcome == probe.Late {
+		f.hops[ttl].answered++
+		f.known = max(f.known, ttl)
+		switch {
+		case ttl > f.last:
+			f.beyond++
+		case ttl < f.last && (r.Kind == Reached || r.Kind == Unreachable):
+			f.end(ttl)
+		case ttl == f.last && (r.Kind == Reached || r.Kind == Unreachable):
+			f.ended = true
+		}
+	}
+	h.gap(f)
+	if f.open == 0 {
+		if _, ahead := h.pickOf(f); ahead == len(h.ready) {
+			f.done = true
+			t.left--
+		}
+	}
+	if t.left == 0 {
+		delete(h.targets, t.addr)
+		if !t.queued {
+			h.free = append(h.free, t)
+		}
+		return
+	}
+	h.queue(t)
+}
+
+// gap ends a flow whose last hops are all silent.
+func (h *hops) gap(f *flow) {
+	if h.t.Gap == 0 || f.ended || f.known+h.t.Gap >= f.last {
+		return
+	}
+	for ttl := f.known + 1; ttl <= f.known+h.t.Gap; ttl++ {
+		if p := f.hops[ttl]; int(p.sent) < h.t.Probes || p.open > 0 || p.answered > 0 {
+			return
+		}
+	}
+	f.end(f.known + h.t.Gap)
+}
+
+// end notes that the way ends at a TTL: probes that went farther are not waited for, and what they brought came from there.
+func (f *flow) end(ttl int) {
+	f.last, f.ended, f.beyond = ttl, true, 0
+	f.open = 0
+	for i := range f.hops {
+		if i <= ttl {
+			f.open += int(f.hops[i].open)
+		} else {
+			f.beyond += int(f.hops[i].answered)
+		}
+	}
+}
+
+func (q *queue) push(t *target) {
+	t.link = nil
+	if q.tail == nil {
+		q.head = t
+	} else {
+		q.tail.link = t
+	}
+	q.tail = t
+}
+
+func (q *queue) pop() *target {
+	t := q.head
+	if q.head = t.link; q.head == nil {
+		q.tail = nil
+	}
+	return t
+}

@@ -1,0 +1,398 @@
+package trace
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"net/netip"
+
+	"sockwire/raw/inject"
+	"sockwire/raw/wire"
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// crc32c is the checksum of SCTP (RFC 9260, section 6.8), over t whose checksum field is zero.
+func crc32c(t []byte) uint32 { return crc32.Checksum(t, castagnoli) }
+
+// sentProbe is what matching needs of a probe until its number is used again.
+type sentProbe struct {
+	n     uint64
+	probe Probe
+	src   netip.Addr
+	call  moment // when it was handed over
+	stamp int64  // when the kernel handed it to the device, ns; 0 where that is not known
+	// extra is what an extended echo adds.
+	asked bool // for a stamp
+}
+
+// matcher knows the answers to the probes that were sent.
+type matcher struct {
+	codec   codec
+	ring    []sentProbe // by the low 16 bits of the number
+	scratch []byte
+	// What is not proven well enough yet, and waits for more of its kind.
+	doubts  map[doubt][]arrival
+	trusted map[doubt]bool
+	doubt   doubt  // of the latest answer that is not proven
+	foreign uint64 // messages for somebody else
+}
+
+// doubt is answers that prove to be ours by the IPv4 id alone, since somebody on the way has changed the transport's checksum
+// by a constant: a translator that did not repair the quote. Once enough probes of a flow show the same, that is a proof.
+type doubt struct {
+	target netip.Addr
+	flow   uint16
+	delta  uint16
+}
+
+const (
+	doubtsMost = 64 // kinds
+	agreeing   = 3  // answers that prove each other
+)
+
+func newMatcher(c codec) *matcher {
+	return &matcher{codec: c, ring: make([]sentProbe, 1<<16), scratch: make([]byte, 1<<16), doubts: map[doubt][]arrival{}, trusted: map[doubt]bool{}}
+}
+
+// sent remembers a probe.
+func (m *matcher) sent(n uint64, p *Probe, src netip.Addr, call moment) *sentProbe {
+	s := &m.ring[uint16(n)]
+	*s = sentProbe{n: n, probe: *p, src: src, call: call}
+	return s
+}
+
+// at returns the probe that a 16-bit number stands for, nil if there is none.
+func (m *matcher) at(n uint16) *sentProbe {
+	if s := &m.ring[n]; s.n != 0 {
+		return s
+	}
+	return nil
+}
+
+// matchIP looks at an IPv4 packet received.
+func (m *matcher) matchIP(b []byte, a *arrival) (s *sentProbe, ok bool) {
+	ip, body, ok := wire.ParseIPv4(b)
+	if !ok || ip.Fragmented() {
+		return nil, false
+	}
+	a.reply = Reply{From: ip.Source(), ReplyTTL: ip.TTL(), QuotedTTL: -1}
+	if ip.Protocol() == wire.ProtoICMP {
+		return m.matchICMP(false, body, a)
+	}
+	return m.matchDirect(ip.Protocol(), body, a)
+}
+
+// match6 looks at what an IPv6 socket of a protocol received.
+func (m *matcher) match6(protocol uint8, body []byte, from netip.Addr, hopLimit int, a *arrival) (s *sentProbe, ok bool) {
+	a.reply = Reply{From: from, ReplyTTL: uint8(max(hopLimit, 0)), QuotedTTL: -1}
+	if protocol == wire.ProtoICMPv6 {
+		return m.matchICMP(true, body, a)
+	}
+	return m.matchDirect(protocol, body, a)
+}
+
+func (m *matcher) matchICMP(six bool, b []byte, a *arrival) (s *sentProbe, ok bool) {
+	if len(b) < wire.ICMPQuoteAt || !six && wire.Checksum(b) != 0 {
+		return nil, false
+	}
+	h := wire.ICMP(b)
+	r := &a.reply
+	r.ICMP, r.Type, r.Code = true, h.Type(), h.Code()
+	if wire.IsICMPError(six, h.Type()) {
+		return m.matchError(six, b, a)
+	}
+	if reply, _ := wire.ICMPReplyType(six, echoType(six)); m.codec.protocol != ICMP || h.Type() != reply {
+		return nil, false
+	}
+	s = m.at(m.codec.unsequence(h.Sequence()))
+	if s == nil || s.probe.Target.Is6() != six || !m.proven(s, b[headerICMP:]) || h.ID() != m.codec.sourcePort(s.probe.Flow) {
+		return nil, false
+	}
+	r.Kind, r.ICMP = Reached, true
+	return s, true
+}
+
+func echoType(six bool) uint8 {
+	if six {
+		return wire.ICMPv6Echo
+	}
+	return wire.ICMPv4Echo
+}
+
+// proven tells whether a payload carries the whole proof of a probe.
+func (m *matcher) proven(s *sentProbe, payload []byte) bool {
+	return len(payload) >= payloadLeast && binary.BigEndian.Uint16(payload[payloadNumber:]) == uint16(s.n) &&
+		binary.BigEndian.Uint64(payload[payloadHash:]) == m.codec.proof(s.n, s.probe.Target.WithZone(""), s.probe.Flow)
+}
+
+// matchError looks at an ICMP error, which quotes the probe.
+func (m *matcher) matchError(six bool, b []byte, a *arrival) (s *sentProbe, ok bool) {
+	r := &a.reply
+	quote, extensions := splitQuote(six, b)
+	l, ok := wire.Parse(quote)
+	if !ok || l.Stop != wire.StopTransport || (l.Version == 6) != six || l.Protocol != m.codec.protocolNumber(six) || len(quote)-l.Transport < 8 {
+		return nil, false
+	}
+	s, bits, delta := m.identify(six, quote, quote[l.Transport:l.End])
+	if s == nil {
+		return nil, false
+	}
+	if six {
+		r.QuotedTTL = int(wire.IPv6(quote).HopLimit())
+	} else {
+		r.QuotedTTL = int(wire.IPv4(quote).TTL())
+	}
+	r.MTU = wire.ICMPMTU(six, wire.ICMP(b))
+	r.Kind = errorKind(six, r.Type, r.Code)
+	m.compare(s, quote[:l.End], r)
+	readExtensions(extensions, r)
+	if bits < proofEnough {
+		if six || bits < 16 { // of IPv6 all is quoted (RFC 4443, section 2.4)
+			return nil, false
+		}
+		m.doubt = doubt{s.probe.Target, s.probe.Flow, delta}
+		return s, m.trusted[m.doubt]
+	}
+	return s, true
+}
+
+// errorKind says what an ICMP error means to a trace.
+func errorKind(six bool, typ, code uint8) Kind {
+	if six {
+		switch typ {
+		case wire.ICMPv6TimeExceeded:
+			if code == 0 {
+				return Exceeded
+			}
+		case wire.ICMPv6PacketTooBig:
+			return TooBig
+		case wire.ICMPv6Unreachable:
+			if code == wire.ICMPv6PortUnreachable {
+				return Reached
+			}
+			return Unreachable
+		case wire.ICMPv6ParamProblem:
+			if code == 1 { // unknown next header: RFC 4443, section 3.4
+				return Reached
+			}
+		}
+		return Other
+	}
+	switch typ {
+	case wire.ICMPv4TimeExceeded:
+		if code == 0 {
+			return Exceeded
+		}
+	case wire.ICMPv4Unreachable:
+		switch code {
+		case wire.ICMPv4FragmentationNeeded:
+			return TooBig
+		case wire.ICMPv4PortUnreachable, wire.ICMPv4ProtocolUnreachable:
+			return Reached
+		}
+		return Unreachable
+	}
+	return Other
+}
+
+// identify finds the probe that is quoted, and how many bits of what only this process knows the quote brings back. delta is
+// by how much the transport's checksum is not what was sent.
+func (m *matcher) identify(six bool, ip, t []byte) (best *sentProbe, bits int, delta uint16) {
+	c := &m.codec
+	try := func(n uint16) {
+		s := m.at(n)
+		if s == nil || s == best || s.probe.Target.Is6() != six {
+			return
+		}
+		b, d := m.evidence(s, six, ip, t)
+		if b > bits {
+			best, bits, delta = s, b, d
+		}
+	}
+	if !six {
+		try(c.unpermute(wire.IPv4(ip).ID()))
+	}
+	payload := t[8:]
+	switch c.protocol {
+	case ICMP:
+		try(c.unsequence(wire.ICMP(t).Sequence()))
+	case TCP:
+		try(c.unsequence(uint16(wire.TCP(t).Sequence() >> 16)))
+		payload = t[min(headerTCP, len(t)):]
+	case DCCP:
+		if len(t) >= 16 {
+			try(c.unsequence(binary.BigEndian.Uint16(t[10:])))
+		}
+		payload = t[min(headerDCCP, len(t)):]
+	case SCTP:
+		if len(t) >= 20 {
+			try(c.unsequence(uint16(binary.BigEndian.Uint32(t[16:]) >> 16)))
+		}
+		payload = nil
+	}
+	if len(payload) >= payloadLeast {
+		try(binary.BigEndian.Uint16(payload[payloadNumber:]))
+	}
+	return best, bits, delta
+}
+
+// evidence counts the secret bits that a quote has of a probe.
+func (m *matcher) evidence(s *sentProbe, six bool, ip, t []byte) (bits int, delta uint16) {
+	c := &m.codec
+	target := s.probe.Target.WithZone("")
+	if six {
+		if wire.IPv6(ip).Destination() != target {
+			return 0, 0
+		}
+	} else {
+		if wire.IPv4(ip).Destination() != target {
+			bits = -16 // it may have been translated; more has to show it
+		}
+		if c.unpermute(wire.IPv4(ip).ID()) == uint16(s.n) {
+			bits += 16
+		}
+	}
+	proof := c.proof(s.n, target, s.probe.Flow)
+	payload := t[8:]
+	switch c.protocol {
+	case UDP:
+		delta = wire.UDP(t).Checksum() - sum16(proof)
+		if delta == 0 {
+			bits += 16
+		}
+	case ICMP:
+		if t[0] != echoType(six) {
+			return 0, 0
+		}
+		if c.unsequence(wire.ICMP(t).Sequence()) == uint16(s.n) {
+			bits += 16
+		}
+		delta = wire.ICMP(t).Checksum() - c.flowSum(s.probe.Flow, target)
+	case TCP:
+		if wire.TCP(t).Sequence() == c.number32(s.n, proof) {
+			bits += 32
+		}
+		payload = t[min(headerTCP, len(t)):]
+	case DCCP:
+		delta = binary.BigEndian.Uint16(t[6:]) - sum16(proof)
+		if delta == 0 {
+			bits += 16
+		}
+		if len(t) >= 16 && binary.BigEndian.Uint32(t[12:]) == uint32(proof) {
+			bits += 32
+		}
+		payload = t[min(headerDCCP, len(t)):]
+	case SCTP:
+		if len(t) >= 20 && binary.BigEndian.Uint32(t[16:]) == c.number32(s.n, proof) {
+			bits += 32
+		}
+		payload = nil
+	}
+	if m.proven(s, payload) {
+		bits += 64
+	}
+	return bits, delta
+}
+
+// settleDoubt keeps an answer that one number alone shows to be ours until others of its kind agree: then it gives all of them.
+func (m *matcher) settleDoubt(s *sentProbe, a *arrival, given *[]arrival) {
+	d := m.doubt
+	for i := range m.doubts[d] {
+		if m.doubts[d][i].n == s.n {
+			return
+		}
+	}
+	if len(m.doubts) >= doubtsMost && m.doubts[d] == nil {
+		clear(m.doubts)
+	}
+	m.doubts[d] = append(m.doubts[d], *a)
+	if len(m.doubts[d]) < agreeing {
+		return
+	}
+	*given = append(*given, m.doubts[d]...)
+	delete(m.doubts, d)
+	m.trusted[d] = true
+}
+
+// matchDirect looks at what came back from the target itself, in the probes' own protocol.
+func (m *matcher) matchDirect(protocol uint8, t []byte, a *arrival) (s *sentProbe, ok bool) {
+	r, c := &a.reply, &m.codec
+	r.Kind, r.Port = Reached, inject.Open
+	if len(t) < 8 || protocol != c.protocolNumber(false) {
+		return nil, false
+	}
+	switch c.protocol {
+	case TCP:
+		if len(t) < 20 {
+			return nil, false
+		}
+		h := wire.TCP(t)
+		if h.Flags()&wire.ACK == 0 {
+			return nil, false
+		}
+		if h.Flags()&wire.RST != 0 {
+			r.Port = inject.Closed
+		}
+		// What the SYN carries is acknowledged too, by some.
+		if s = m.byNumber32(h.Acknowledgment() - 1); s == nil {
+			s = m.byNumber32(h.Acknowledgment() - 1 - uint32(m.dataTCP()))
+		}
+	case SCTP:
+		if len(t) < 13 {
+			return nil, false
+		}
+		if t[12] == 6 { // ABORT
+			r.Port = inject.Closed
+		}
+		s = m.byNumber32(binary.BigEndian.Uint32(t[4:]))
+	case DCCP:
+		s = m.matchDCCP(t, r)
+	case UDP:
+		s = m.matchUDP(t, r)
+	}
+	if s == nil || s.probe.Target.WithZone("") != r.From.WithZone("") ||
+		binary.BigEndian.Uint16(t) != c.port || binary.BigEndian.Uint16(t[2:]) != c.sourcePort(s.probe.Flow) {
+		return nil, false
+	}
+	return s, true
+}
+
+// dataTCP is how many bytes a SYN carries behind its header.
+func (m *matcher) dataTCP() int { return max(m.codec.size-wire.IPv4Len-headerTCP, 0) }
+
+// byNumber32 returns the probe whose sequence number or tag it is.
+func (m *matcher) byNumber32(v uint32) *sentProbe {
+	s := m.at(m.codec.unsequence(uint16(v >> 16)))
+	if s == nil || m.codec.number32(s.n, m.codec.proof(s.n, s.probe.Target.WithZone(""), s.probe.Flow)) != v {
+		return nil
+	}
+	return s
+}
+
+// matchDCCP: a Response or a Reset acknowledges the Request's sequence number.
+func (m *matcher) matchDCCP(t []byte, r *Reply) *sentProbe {
+	typ := t[8%len(t)] >> 1 & 15
+	if len(t) < 24 || t[8]&1 == 0 || typ != 1 && typ != 7 {
+		return nil
+	}
+	if typ == 7 {
+		r.Port = inject.Closed
+	}
+	s := m.at(m.codec.unsequence(binary.BigEndian.Uint16(t[18:])))
+	if s == nil || uint32(m.codec.proof(s.n, s.probe.Target.WithZone(""), s.probe.Flow)) != binary.BigEndian.Uint32(t[20:]) {
+		return nil
+	}
+	return s
+}
+
+// matchUDP: a datagram that a service answers with says nothing of which probe it answers, unless it sends the probe back.
+func (m *matcher) matchUDP(t []byte, r *Reply) *sentProbe {
+	payload := t[headerUDP:]
+	if len(payload) < payloadLeast {
+		return nil
+	}
+	if s := m.at(binary.BigEndian.Uint16(payload[payloadNumber:])); s != nil && m.proven(s, payload) {
+		return s
+	}
+	return nil
+}

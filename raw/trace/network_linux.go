@@ -1,0 +1,680 @@
+package trace
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"sockwire/raw"
+	"sockwire/raw/cmsg"
+	"sockwire/raw/probe"
+	"sockwire/raw/wire"
+)
+
+const (
+	sendBatch    = 64
+	receiveBatch = 64
+	quoteRoom    = 1500
+	readBuffer   = 4 << 20
+)
+
+// descriptor is a socket that the runtime's poller does not watch: the network waits for all of its sockets at once.
+type descriptor struct{ fd atomic.Int64 }
+
+func newDescriptor(fd int) *descriptor {
+	d := new(descriptor)
+	d.fd.Store(int64(fd))
+	return d
+}
+
+func (d *descriptor) Control(f func(fd uintptr)) error {
+	fd := d.fd.Load()
+	if fd < 0 {
+		return os.ErrClosed
+	}
+	f(uintptr(fd))
+	return nil
+}
+
+// Read runs f once: it never waits.
+func (d *descriptor) Read(f func(fd uintptr) bool) error {
+	done := false
+	if err := d.Control(func(fd uintptr) { done = f(fd) }); err != nil || done {
+		return err
+	}
+	return os.ErrDeadlineExceeded
+}
+
+func (d *descriptor) Write(f func(fd uintptr) bool) error { return d.Read(f) }
+
+func (d *descriptor) close() error {
+	if fd := d.fd.Swap(-1); fd >= 0 {
+		return unix.Close(int(fd))
+	}
+	return nil
+}
+
+// link is the sockets of one family: one that sends everything and receives ICMP, and one that receives what targets answer in
+// the probes' own protocol.
+type link struct {
+	six    bool
+	icmp   *descriptor
+	direct *descriptor // nil where there is none
+	send   *cmsg.Sender
+	recv   *cmsg.Receiver
+	recvd  *cmsg.Receiver
+	asker  int  // a socket that is connected, and sends nothing: the kernel then says what address it would send from
+	stamps bool // sends are stamped
+
+	out  []cmsg.Message
+	outN []uint64
+}
+
+// rawNetwork sends through raw sockets.
+type rawNetwork struct {
+	tracer  Tracer
+	start   time.Time
+	links   [2]*link
+	errs    [2]error // why there is no link of a family
+	match   *matcher
+	holds   []int // descriptors that keep our ports from others
+	sources map[netip.Addr]source
+	zones   map[string]uint32
+	waker   int // eventfd: something else is to be looked at
+
+	in      []cmsg.Message // packets received, of the batch that is being looked at
+	queue   []cmsg.Message // entries of the error queue
+	info    cmsg.Info
+	fds     []unix.PollFd
+	pending []arrival // what became known, not yet taken
+	taken   int
+	work    arrival
+}
+
+// source is the address that packets to a target leave with.
+type source struct {
+	addr netip.Addr
+	err  syscall.Errno
+}
+
+func openNetwork(ctx context.Context, t *Tracer) (network, error) {
+	if t.Unprivileged {
+		return openPlain(ctx, t)
+	}
+	n := &rawNetwork{tracer: *t, start: time.Now(), sources: map[netip.Addr]source{}, zones: map[string]uint32{}, waker: -1}
+	if err := n.open(); err != nil {
+		n.close()
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *rawNetwork) open() (err error) {
+	if n.waker, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		return os.NewSyscallError("eventfd", err)
+	}
+	base := n.tracer.SourcePort
+	if base == 0 {
+		if base, err = n.reserve(); err != nil {
+			return err
+		}
+	}
+	n.match = newMatcher(newCodec(&n.tracer, base))
+	for i, six := range []bool{false, true} {
+		if src := n.tracer.Source; src.IsValid() && src.Unmap().Is6() != six {
+			n.errs[i] = syscall.EAFNOSUPPORT
+			continue
+		}
+		n.links[i], n.errs[i] = n.openLink(six, base)
+	}
+	if n.links[0] == nil && n.links[1] == nil {
+		return n.errs[0]
+	}
+	_ = cmsg.AwaitStamps()
+	n.in, n.queue = messages(receiveBatch, quoteRoom), messages(receiveBatch, 64)
+	return nil
+}
+
+func messages(n, size int) []cmsg.Message {
+	ms := make([]cmsg.Message, n)
+	for i := range ms {
+		ms[i] = cmsg.Message{Buf: make([]byte, size), OOB: make([]byte, 256)}
+	}
+	return ms
+}
+
+// openLink opens the sockets of a family.
+func (n *rawNetwork) openLink(six bool, base uint16) (*link, error) {
+	family, proto := unix.AF_INET, wire.ProtoICMP
+	if six {
+		family, proto = unix.AF_INET6, wire.ProtoICMPv6
+	}
+	l := &link{six: six, stamps: true, asker: -1}
+	fd, err := n.socket(family, proto)
+	if err != nil {
+		return nil, err
+	}
+	l.icmp = newDescriptor(fd)
+	ok := false
+	defer func() {
+		if !ok {
+			l.close()
+		}
+	}()
+	if six {
+		err = unix.SetsockoptInt(fd, unix.SOL_IPV6, ipv6HdrIncl, 1)
+	} else {
+		err = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_HDRINCL, 1)
+	}
+	if err != nil {
+		return nil, os.NewSyscallError("setsockopt HDRINCL", err)
+	}
+	want := cmsg.TxPerCall | cmsg.RxSoftware
+	if six {
+		want |= cmsg.TTL
+	}
+	if _, err := cmsg.Enable(fd, want); err != nil {
+		return nil, err
+	}
+	if err := cmsg.AttachFilter(fd, icmpFilter(six, n.match.codec.protocol, base, n.tracer.Flows)); err != nil {
+		return nil, err
+	}
+	if l.send, err = cmsg.NewSender(l.icmp, sendBatch); err != nil {
+		return nil, err
+	}
+	l.recv = cmsg.NewReceiver(l.icmp, receiveBatch)
+	l.send.Brief, l.recv.Brief = true, true
+	if n.match.codec.protocol != ICMP {
+		if fd, err = n.socket(family, int(n.match.codec.protocolNumber(six))); err != nil {
+			return nil, err
+		}
+		l.direct = newDescriptor(fd)
+		if _, err := cmsg.Enable(fd, want&^cmsg.TxPerCall); err != nil {
+			return nil, err
+		}
+		if err := cmsg.AttachFilter(fd, portFilter(six, base, n.tracer.Flows)); err != nil {
+			return nil, err
+		}
+		l.recvd = cmsg.NewReceiver(l.direct, receiveBatch)
+		l.recvd.Brief = true
+	}
+	if l.asker, err = unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	if n.tracer.Interface != "" {
+		if err := unix.BindToDevice(l.asker, n.tracer.Interface); err != nil {
+			return nil, os.NewSyscallError("bind to device "+n.tracer.Interface, err)
+		}
+	}
+	l.out = make([]cmsg.Message, sendBatch)
+	size := n.match.codec.sizeOf(&Probe{Target: netip.IPv6Unspecified()})
+	for i := range l.out {
+		l.out[i] = cmsg.Message{Buf: make([]byte, size), OOB: make([]byte, 0, 128)}
+	}
+	l.out, l.outN = l.out[:0], make([]uint64, 0, sendBatch)
+	for _, d := range []*descriptor{l.icmp, l.direct} {
+		if d != nil {
+			n.fds = append(n.fds, unix.PollFd{Fd: int32(d.fd.Load()), Events: unix.POLLIN})
+		}
+	}
+	ok = true
+	return l, nil
+}
+
+const ipv6HdrIncl = 36 // IPV6_HDRINCL
+
+// socket opens a raw socket that lets nothing in yet.
+func (n *rawNetwork) socket(family, proto int) (int, error) {
+	fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, proto)
+	if err != nil {
+		err = os.NewSyscallError("socket", err)
+		if errors.Is(err, os.ErrPermission) {
+			err = &permissionError{err}
+		}
+		return -1, err
+	}
+	if err := cmsg.Silence(fd); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	cmsg.SetReadBuffer(fd, readBuffer)
+	if n.tracer.Interface != "" {
+		if err := unix.BindToDevice(fd, n.tracer.Interface); err != nil {
+			unix.Close(fd)
+			return -1, os.NewSyscallError("bind to device "+n.tracer.Interface, err)
+		}
+	}
+	return fd, nil
+}
+
+// permissionError is that of a socket that the process may not open.
+type permissionError struct{ err error }
+
+func (e *permissionError) Error() string { return e.err.Error() }
+func (e *permissionError) Unwrap() error { return e.err }
+
+// Hint says what to do about it.
+func (e *permissionError) Hint() string {
+	return "raw sockets need cap_net_raw; UDP and ICMP probes also go without (Unprivileged)"
+}
+
+// reserve finds source ports that no other program has, and keeps them: of TCP a socket that is bound and does not listen, so that
+// the kernel resets what a target opens. Of other protocols and ICMP, whose identifiers are nobody's, it is a number at random.
+func (n *rawNetwork) reserve() (uint16, error) {
+	kind := 0
+	switch n.tracer.Protocol {
+	case UDP:
+		kind = unix.SOCK_DGRAM
+	case TCP:
+		kind = unix.SOCK_STREAM
+	}
+	flows := n.tracer.Flows
+	for range 64 {
+		base := uint16(32768 + rand.IntN(28000-flows))
+		if kind == 0 || n.hold(kind, base, min(flows, 256)) {
+			return base, nil
+		}
+	}
+	return 0, errors.New("no source ports are free")
+}
+
+// hold binds count ports from base on.
+func (n *rawNetwork) hold(kind int, base uint16, count int) bool {
+	held := len(n.holds)
+	for i := range count {
+		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+			fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				continue // a family that is not there
+			}
+			n.holds = append(n.holds, fd)
+			if family == unix.AF_INET {
+				err = unix.Bind(fd, &unix.SockaddrInet4{Port: int(base) + i})
+			} else {
+				_ = unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_V6ONLY, 1)
+				err = unix.Bind(fd, &unix.SockaddrInet6{Port: int(base) + i})
+			}
+			if errors.Is(err, unix.EADDRINUSE) {
+				for _, fd := range n.holds[held:] {
+					unix.Close(fd)
+				}
+				n.holds = n.holds[:held]
+				return false
+			}
+			cmsg.SetReadBuffer(fd, 0)
+		}
+	}
+	return true
+}
+
+func (n *rawNetwork) now() time.Duration { return time.Since(n.start) }
+
+// moment reads both clocks.
+func (n *rawNetwork) moment() moment {
+	t := time.Now()
+	return moment{t.Sub(n.start), t.UnixNano()}
+}
+
+func (n *rawNetwork) link(a netip.Addr) (*link, syscall.Errno) {
+	i := 0
+	if a.Is6() {
+		i = 1
+	}
+	if l := n.links[i]; l != nil {
+		return l, 0
+	}
+	return nil, syscall.EAFNOSUPPORT
+}
+
+func (n *rawNetwork) send(number uint64, p *Probe) syscall.Errno {
+	l, errno := n.link(p.Target)
+	if errno != 0 {
+		return errno
+	}
+	src, ok := n.sources[p.Target]
+	if !ok {
+		src = n.findSource(p.Target)
+		n.sources[p.Target] = src
+	}
+	if src.err != 0 {
+		return src.err
+	}
+	if len(l.out) == cap(l.out) {
+		n.transmit(l)
+	}
+	s := n.match.sent(number, p, src.addr, n.moment())
+	i := len(l.out)
+	l.out, l.outN = l.out[:i+1], append(l.outN, number)
+	m := &l.out[i]
+	if size := n.match.codec.sizeOf(p); size > cap(m.Buf) {
+		m.Buf = make([]byte, size)
+	}
+	m.Buf = n.match.codec.build(m.Buf[:cap(m.Buf)], number, p, src.addr)
+	m.Addr = netip.AddrPortFrom(p.Target.WithZone(""), 0)
+	m.Scope, m.OOB = 0, m.OOB[:0]
+	if zone := p.Target.Zone(); zone != "" {
+		m.Scope = n.scope(zone)
+	}
+	if s.asked = l.stamps; s.asked {
+		m.OOB = cmsg.AppendTimestampID(cmsg.AppendTimestamping(m.OOB, cmsg.TxSoftware), uint32(number))
+	}
+	return 0
+}
+
+func (n *rawNetwork) flush() {
+	for _, l := range n.links {
+		if l != nil && len(l.out) > 0 {
+			n.transmit(l)
+		}
+	}
+}
+
+// transmit sends the batch of a link. A probe that cannot be sent has ended; those behind it go on.
+func (n *rawNetwork) transmit(l *link) {
+	ms, ns := l.out, l.outN
+	call := n.moment()
+	for _, number := range ns {
+		n.match.ring[uint16(number)].call = call
+	}
+	for tries := 0; len(ms) > 0; {
+		k, err := l.send.TrySend(ms)
+		ms, ns = ms[k:], ns[k:]
+		if k > 0 {
+			tries = 0
+		}
+		var errno syscall.Errno
+		switch {
+		case err == nil && len(ms) == 0:
+		case err == nil: // the send buffer is full
+			unix.Poll([]unix.PollFd{{Fd: int32(l.icmp.fd.Load()), Events: unix.POLLOUT}}, 10)
+		case !errors.As(err, &errno):
+			ns, ms = ns[:0], ms[:0]
+		case errno == syscall.EINVAL && l.stamps:
+			// This kernel does not let the sender number its stamps (Linux 6.13 does).
+			l.stamps = false
+			for i := range ms {
+				ms[i].OOB = ms[i].OOB[:0]
+				n.match.ring[uint16(ns[i])].asked = false
+			}
+		case errno == syscall.ENOBUFS && tries < 100:
+			tries++
+			unix.Poll([]unix.PollFd{{Fd: int32(l.icmp.fd.Load()), Events: unix.POLLOUT}}, 1)
+		default:
+			n.unsent(ns[0], errno)
+			ms, ns, tries = ms[1:], ns[1:], 0
+		}
+	}
+	l.out, l.outN = l.out[:0], l.outN[:0]
+}
+
+// unsent tells that a probe could not be sent.
+func (n *rawNetwork) unsent(number uint64, errno syscall.Errno) {
+	n.pending = append(n.pending, arrival{n: number, at: n.now(), failed: true,
+		reply: Reply{Outcome: probe.Lost, Cause: probe.SendFailed, Errno: errno, QuotedTTL: -1}})
+}
+
+// receive waits for something to come.
+func (n *rawNetwork) receive(ctx context.Context, until time.Duration) error {
+	n.pending = n.pending[n.taken:]
+	n.taken = 0
+	if len(n.pending) > 0 {
+		until = 0
+	}
+	if ctx.Done() != nil {
+		stop := context.AfterFunc(ctx, n.wake)
+		defer stop()
+	}
+	timeout := unix.NsecToTimespec(int64(max(until-n.now(), 0)))
+	fds := append(n.fds, unix.PollFd{Fd: int32(n.waker), Events: unix.POLLIN})
+	if _, err := unix.Ppoll(fds, &timeout, nil); err != nil && err != unix.EINTR {
+		return fmt.Errorf("trace: wait: %w", os.NewSyscallError("ppoll", err))
+	}
+	if fds[len(fds)-1].Revents != 0 {
+		var count [8]byte
+		unix.Read(n.waker, count[:])
+	}
+	for _, l := range n.links {
+		if l == nil {
+			continue
+		}
+		if err := n.take(l); err != nil {
+			return fmt.Errorf("trace: receive: %w", err)
+		}
+	}
+	return nil
+}
+
+// take takes in what has come on a link: what targets say, stamps of what was sent, and what routers say.
+func (n *rawNetwork) take(l *link) error {
+	if l.recvd != nil {
+		if err := n.takeAll(l, l.recvd, n.match.codec.protocolNumber(l.six)); err != nil {
+			return err
+		}
+	}
+	proto := uint8(wire.ProtoICMP)
+	if l.six {
+		proto = wire.ProtoICMPv6
+	}
+	return n.takeAll(l, l.recv, proto)
+}
+
+func (n *rawNetwork) takeAll(l *link, from *cmsg.Receiver, proto uint8) error {
+	for {
+		k, err := from.TryReceive(n.in)
+		n.takeStamps(l)
+		read := n.moment()
+		for i := range n.in[:k] {
+			n.takePacket(l, proto, &n.in[i], read)
+		}
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			var errno syscall.Errno
+			if !errors.As(err, &errno) {
+				return err
+			}
+			continue // an error of an earlier send
+		}
+		if k < len(n.in) {
+			return nil
+		}
+	}
+}
+
+// takeStamps notes when the kernel handed probes to their device.
+func (n *rawNetwork) takeStamps(l *link) {
+	for l.stamps {
+		k, err := l.recv.TryReceiveErrors(n.queue)
+		for i := range n.queue[:k] {
+			m := &n.queue[i]
+			n.info.Parse(m.OOB[:m.NN], m.Flags)
+			if at, id, ok := n.info.Error.Timestamp(); ok && at == cmsg.StampSent && n.info.Has&cmsg.RxSoftware != 0 {
+				if s := &n.match.ring[uint16(id)]; uint32(s.n) == id {
+					s.stamp = n.info.Software.UnixNano()
+				}
+			}
+		}
+		if err != nil || k < len(n.queue) {
+			return
+		}
+	}
+}
+
+// takePacket takes in a packet.
+func (n *rawNetwork) takePacket(l *link, proto uint8, m *cmsg.Message, read moment) {
+	n.info.Parse(m.OOB[:m.NN], m.Flags)
+	a := &n.work
+	var s *sentProbe
+	var ok bool
+	if l.six {
+		from := m.Addr.Addr()
+		if m.Scope != 0 {
+			from = from.WithZone(n.zone(m.Scope))
+		}
+		hops := 0
+		if n.info.Has&cmsg.TTL != 0 {
+			hops = n.info.TTL
+		}
+		s, ok = n.match.match6(proto, m.Buf[:m.N], from, hops, a)
+	} else {
+		s, ok = n.match.matchIP(m.Buf[:m.N], a)
+	}
+	if s == nil {
+		n.match.foreign++
+		return
+	}
+	received := int64(0)
+	if n.info.Has&cmsg.RxSoftware != 0 {
+		received = n.info.Software.UnixNano()
+	}
+	a.n, a.at, a.failed = s.n, read.steady, false
+	r := &a.reply
+	r.RTT, r.Source, r.Split, _ = raw.RoundTrip(raw.Reading{Steady: s.call.steady, Wall: s.call.wall}, s.stamp, received,
+		raw.Reading{Steady: read.steady, Wall: read.wall})
+	if !ok {
+		n.match.settleDoubt(s, a, &n.pending)
+		return
+	}
+	n.pending = append(n.pending, *a)
+}
+
+func (n *rawNetwork) wake() {
+	var one [8]byte
+	binary.NativeEndian.PutUint64(one[:], 1)
+	unix.Write(n.waker, one[:])
+}
+
+func (n *rawNetwork) next(a *arrival) bool {
+	if n.taken == len(n.pending) {
+		n.pending, n.taken = n.pending[:0], 0
+		return false
+	}
+	*a = n.pending[n.taken]
+	n.taken++
+	return true
+}
+
+func (n *rawNetwork) limits() []string { return nil }
+
+func (n *rawNetwork) close() error {
+	for _, l := range n.links {
+		if l != nil {
+			l.close()
+		}
+	}
+	for _, fd := range n.holds {
+		unix.Close(fd)
+	}
+	n.holds = nil
+	if n.waker >= 0 {
+		unix.Close(n.waker)
+		n.waker = -1
+	}
+	return nil
+}
+
+func (l *link) close() {
+	for _, d := range []*descriptor{l.icmp, l.direct} {
+		if d != nil {
+			d.close()
+		}
+	}
+	if l.asker >= 0 {
+		unix.Close(l.asker)
+		l.asker = -1
+	}
+}
+
+// dissolve takes a connected UDP socket back to one that is not (connect(2), AF_UNSPEC).
+func dissolve(fd int) error {
+	var none [16]byte // sockaddr with AF_UNSPEC, which is 0
+	_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&none)), uintptr(len(none)))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// findSource asks the kernel for the address that packets to a target leave with.
+func (n *rawNetwork) findSource(target netip.Addr) (s source) {
+	if n.tracer.Source.IsValid() {
+		return source{addr: n.tracer.Source.Unmap()}
+	}
+	var to unix.Sockaddr = &unix.SockaddrInet4{Port: 33434, Addr: as4(target)}
+	if target.Is6() {
+		to = &unix.SockaddrInet6{Port: 33434, Addr: target.As16(), ZoneId: n.scope(target.Zone())}
+	}
+	errno := func(err error) source {
+		e := syscall.EINVAL
+		errors.As(err, &e)
+		return source{err: e}
+	}
+	l, no := n.link(target)
+	if no != 0 {
+		return source{err: no}
+	}
+	fd := l.asker
+	// Dissolved first: connected, it would keep its source address.
+	if err := dissolve(fd); err != nil {
+		return errno(err)
+	}
+	if err := unix.Connect(fd, to); err != nil {
+		return errno(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		return errno(err)
+	}
+	switch name := name.(type) {
+	case *unix.SockaddrInet4:
+		return source{addr: netip.AddrFrom4(name.Addr)}
+	case *unix.SockaddrInet6:
+		return source{addr: netip.AddrFrom16(name.Addr)}
+	}
+	return source{err: syscall.EAFNOSUPPORT}
+}
+
+func as4(a netip.Addr) (b [4]byte) {
+	if a.Is4() {
+		b = a.As4()
+	}
+	return b
+}
+
+// scope returns the index of a zone, 0 for none.
+func (n *rawNetwork) scope(zone string) uint32 {
+	if zone == "" {
+		return 0
+	}
+	if i, ok := n.zones[zone]; ok {
+		return i
+	}
+	i := uint32(0)
+	if d, err := interfaceIndex(zone); err == nil {
+		i = d
+	}
+	n.zones[zone] = i
+	return i
+}
+
+// zone returns the name of a scope.
+func (n *rawNetwork) zone(scope uint32) string {
+	for name, i := range n.zones {
+		if i == scope {
+			return name
+		}
+	}
+	return interfaceName(scope)
+}
+
+func binaryPorts(base uint16, flows int) (low, high uint32) {
+	return uint32(base), uint32(base) + uint32(flows) - 1
+}
