@@ -2,6 +2,7 @@ package trace
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 	"net/netip"
 
 	"sockwire/raw/internal/siphash"
@@ -312,3 +313,8 @@ func (c *codec) buildSCTP(t []byte, n uint64, p *Probe, proof uint64) {
 	}
 	binary.LittleEndian.PutUint32(t[8:], crc32c(t))
 }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// crc32c is the checksum of SCTP (RFC 9260, section 6.8), over t whose checksum field is zero.
+func crc32c(t []byte) uint32 { return crc32.Checksum(t, castagnoli) }

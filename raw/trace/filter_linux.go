@@ -14,7 +14,7 @@ import (
 func icmpFilter(six bool, p Protocol, base uint16, flows int) []bpf.RawInstruction {
 	c := codec{protocol: p}
 	proto := uint32(c.protocolNumber(six))
-	low, high := binaryPorts(base, flows)
+	low, high := portsOf(base, flows)
 	var ins []bpf.Instruction
 	add := func(list ...bpf.Instruction) { ins = append(ins, list...) }
 	quoteProto := bpf.LoadAbsolute{Off: wire.ICMPQuoteAt + 6, Size: 1}
@@ -65,7 +65,7 @@ func icmpFilter(six bool, p Protocol, base uint16, flows int) []bpf.RawInstructi
 
 // portFilter lets through what goes to one of the tracer's source ports.
 func portFilter(six bool, base uint16, flows int) []bpf.RawInstruction {
-	low, high := binaryPorts(base, flows)
+	low, high := portsOf(base, flows)
 	var first bpf.Instruction = bpf.LoadMemShift{Off: 0}
 	if six {
 		first = bpf.LoadConstant{Dst: bpf.RegX, Val: 0}
@@ -97,4 +97,9 @@ func interfaceName(index uint32) string {
 		return i.Name
 	}
 	return strconv.FormatUint(uint64(index), 10)
+}
+
+// portsOf are the first and the last of the source ports.
+func portsOf(base uint16, flows int) (low, high uint32) {
+	return uint32(base), uint32(base) + uint32(flows) - 1
 }

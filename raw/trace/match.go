@@ -2,17 +2,11 @@ package trace
 
 import (
 	"encoding/binary"
-	"hash/crc32"
 	"net/netip"
 
 	"sockwire/raw/inject"
 	"sockwire/raw/wire"
 )
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// crc32c is the checksum of SCTP (RFC 9260, section 6.8), over t whose checksum field is zero.
-func crc32c(t []byte) uint32 { return crc32.Checksum(t, castagnoli) }
 
 // sentProbe is what matching needs of a probe until its number is used again.
 type sentProbe struct {
@@ -395,4 +389,20 @@ func (m *matcher) matchUDP(t []byte, r *Reply) *sentProbe {
 		return s
 	}
 	return nil
+}
+
+// compare notes what the quote shows changed. It allocates only where something was.
+func (m *matcher) compare(s *sentProbe, quote []byte, r *Reply) {
+	sent := m.codec.build(m.scratch, s.n, &s.probe, s.src)
+	n := min(len(sent), len(quote))
+	if alike(sent[:n], quote[:n]) {
+		return
+	}
+	a, ok := inject.ParseHeader(sent)
+	b, okToo := inject.ParseHeader(quote)
+	if !ok || !okToo {
+		return
+	}
+	a.TTL, a.Checksum = b.TTL, b.Checksum
+	r.Changes = append(inject.Changes(&a, &b), moreChanges(sent, quote)...)
 }

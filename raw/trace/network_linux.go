@@ -674,7 +674,3 @@ func (n *rawNetwork) zone(scope uint32) string {
 	}
 	return interfaceName(scope)
 }
-
-func binaryPorts(base uint16, flows int) (low, high uint32) {
-	return uint32(base), uint32(base) + uint32(flows) - 1
-}

@@ -109,22 +109,6 @@ func readInterface(ctype uint8, b []byte) (i Interface, ok bool) {
 	return i, true
 }
 
-// compare notes what the quote shows changed. It allocates only where something was.
-func (m *matcher) compare(s *sentProbe, quote []byte, r *Reply) {
-	sent := m.codec.build(m.scratch, s.n, &s.probe, s.src)
-	n := min(len(sent), len(quote))
-	if alike(sent[:n], quote[:n]) {
-		return
-	}
-	a, ok := inject.ParseHeader(sent)
-	b, okToo := inject.ParseHeader(quote)
-	if !ok || !okToo {
-		return
-	}
-	a.TTL, a.Checksum = b.TTL, b.Checksum
-	r.Changes = append(inject.Changes(&a, &b), moreChanges(sent, quote)...)
-}
-
 // alike compares two beginnings of packets, but for what every router changes.
 func alike(a, b []byte) bool {
 	if a[0]>>4 == 6 {
