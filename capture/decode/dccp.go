@@ -39,7 +39,7 @@ func (p *Packet) DCCP(i int) DCCP {
 	return nil
 }
 
-func (c *cursor) dccp() Type {
+func (c *cursor) dccp(t Type, _ []byte) Type {
 	if c.quoted && c.off+8 <= min(len(c.data), c.end) {
 		return c.quotedStart(TypeDCCP)
 	}
@@ -122,7 +122,7 @@ func dccpFields(w *FieldWriter, l *Layer) {
 	}
 }
 
-func appendDCCP(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendDCCP(b []byte, p *Packet, i int) []byte {
 	b = append(b, "DCCP"...)
 	if h := p.DCCP(i); h != nil {
 		b = append(append(b, ' '), dccpName(uint64(h.Type()))...)

@@ -2,39 +2,25 @@ package decode
 
 import "sockwire/capture"
 
-// What leads from the type of a layer to what reads and shows it is here. To add a layer: in type.go its type, names and
-// number, here a case in each function that it is for, and a file that reads and shows it. Switches are used, not tables
-// of functions, so that what they are handed stays on the stack.
+// What leads from the type of a layer to what reads and shows it is here. To add a layer: its type, row and number in type.go,
+// here a case that reads it, one for its fields and the function for its line, and a file. The cases are switches and not
+// tables, so that what they are handed stays on the stack.
+
+// links are the first layers of the link types.
+var links = [...]Type{
+	capture.LinkEthernet: TypeEthernet, capture.LinkIPv4: TypeIPv4, capture.LinkIPv6: TypeIPv6, capture.LinkLinuxSLL: TypeSLL,
+	capture.LinkLinuxSLL2: TypeSLL2, capture.LinkNull: TypeNull, capture.LinkLoop: TypeLoop, capture.LinkPPP: TypePPP,
+	capture.LinkPPPHDLC: TypeHDLC, capture.LinkPPPEthernet: TypePPPoE, capture.LinkIEEE80211: TypeIEEE80211,
+	capture.LinkIEEE80211Radio: TypeRadiotap,
+}
 
 // link returns the first layer of a link type.
 func (c *cursor) link(l capture.LinkType) Type {
-	switch l {
-	case capture.LinkEthernet:
-		return TypeEthernet
-	case capture.LinkRaw:
+	if l == capture.LinkRaw {
 		return c.ipVersion(TypePayload)
-	case capture.LinkIPv4:
-		return TypeIPv4
-	case capture.LinkIPv6:
-		return TypeIPv6
-	case capture.LinkLinuxSLL:
-		return TypeSLL
-	case capture.LinkLinuxSLL2:
-		return TypeSLL2
-	case capture.LinkNull:
-		return TypeNull
-	case capture.LinkLoop:
-		return TypeLoop
-	case capture.LinkPPP:
-		return TypePPP
-	case capture.LinkPPPHDLC:
-		return TypeHDLC
-	case capture.LinkPPPEthernet:
-		return TypePPPoE
-	case capture.LinkIEEE80211:
-		return TypeIEEE80211
-	case capture.LinkIEEE80211Radio:
-		return TypeRadiotap
+	}
+	if int(l) < len(links) && links[l] != TypeNone {
+		return links[l]
 	}
 	c.fail(TypePayload, UnknownLink, 0, "")
 	return TypePayload
@@ -42,79 +28,88 @@ func (c *cursor) link(l capture.LinkType) Type {
 
 // layer decodes one layer and returns the type of the one it carries.
 func (c *cursor) layer(t Type) Type {
+	if t >= firstApplication {
+		return c.rest(t)
+	}
+	var h []byte
+	if n := kinds[t].size; n > 0 {
+		if h = c.need(t, n); h == nil {
+			return TypeNone
+		}
+	}
 	switch t {
 	case TypeEthernet:
-		return c.ethernet()
+		return c.ethernet(t, h)
 	case TypeIPv4:
-		return c.ipv4()
+		return c.ipv4(t, h)
 	case TypeIPv6:
-		return c.ipv6()
+		return c.ipv6(t, h)
 	case TypeTCP:
-		return c.tcp()
+		return c.tcp(t, h)
 	case TypeUDP:
-		return c.udp()
-	case TypeICMPv4:
-		return c.icmpv4()
-	case TypeICMPv6:
-		return c.icmpv6()
+		return c.udp(t, h)
 	case TypeVLAN:
-		return c.vlan()
-	case TypeARP:
-		return c.arp()
-	case TypeSLL:
-		return c.sll()
-	case TypeSLL2:
-		return c.sll2()
-	case TypeIPv6HopByHop, TypeIPv6Destination, TypeIPv6Routing, TypeIPv6Mobility:
-		return c.ipv6Extension(t)
-	case TypeIPv6Fragment:
-		return c.ipv6Fragment()
-	case TypeAH:
-		return c.ah()
-	case TypeESP:
-		return c.esp()
-	case TypeGRE:
-		return c.gre()
-	case TypeVXLAN:
-		return c.vxlan()
-	case TypeGeneve:
-		return c.geneve()
-	case TypeMPLS:
-		return c.mpls()
-	case TypePPPoE:
-		return c.pppoe()
-	case TypePPP:
-		return c.ppp()
-	case TypeHDLC:
-		return c.hdlc()
+		return c.vlan(t, h)
 	case TypeLLC:
-		return c.llc()
+		return c.llc(t, h)
 	case TypeSNAP:
-		return c.snap()
-	case TypeSTP:
-		return c.stp()
-	case TypeLLDP:
-		return c.lldp()
-	case TypeIGMP:
-		return c.igmp()
-	case TypeSCTP:
-		return c.sctp()
-	case TypeDCCP:
-		return c.dccp()
-	case TypeUDPLite:
-		return c.udpLite()
-	case TypeVRRP:
-		return c.vrrp()
-	case TypeOSPF:
-		return c.ospf()
-	case TypePIM:
-		return c.pim()
+		return c.snap(t, h)
+	case TypeSLL:
+		return c.sll(t, h)
+	case TypeSLL2:
+		return c.sll2(t, h)
 	case TypeNull, TypeLoop:
-		return c.loopback(t)
-	case TypeRadiotap:
-		return c.radiotap()
+		return c.loopback(t, h)
+	case TypePPP:
+		return c.ppp(t, h)
+	case TypeHDLC:
+		return c.hdlc(t, h)
+	case TypePPPoE:
+		return c.pppoe(t, h)
+	case TypeMPLS:
+		return c.mpls(t, h)
 	case TypeIEEE80211:
-		return c.wlan()
+		return c.wlan(t, h)
+	case TypeRadiotap:
+		return c.radiotap(t, h)
+	case TypeSTP:
+		return c.stp(t, h)
+	case TypeLLDP:
+		return c.lldp(t, h)
+	case TypeARP:
+		return c.arp(t, h)
+	case TypeIPv6HopByHop, TypeIPv6Routing, TypeIPv6Destination, TypeIPv6Mobility:
+		return c.ipv6Extension(t, h)
+	case TypeIPv6Fragment:
+		return c.ipv6Fragment(t, h)
+	case TypeAH:
+		return c.ah(t, h)
+	case TypeESP:
+		return c.esp(t, h)
+	case TypeICMPv4:
+		return c.icmpv4(t, h)
+	case TypeICMPv6:
+		return c.icmpv6(t, h)
+	case TypeIGMP:
+		return c.igmp(t, h)
+	case TypeUDPLite:
+		return c.udpLite(t, h)
+	case TypeSCTP:
+		return c.sctp(t, h)
+	case TypeDCCP:
+		return c.dccp(t, h)
+	case TypeGRE:
+		return c.gre(t, h)
+	case TypeVXLAN:
+		return c.vxlan(t, h)
+	case TypeGeneve:
+		return c.geneve(t, h)
+	case TypeVRRP:
+		return c.vrrp(t, h)
+	case TypeOSPF:
+		return c.ospf(t, h)
+	case TypePIM:
+		return c.pim(t, h)
 	}
 	return c.rest(t)
 }
@@ -209,82 +204,51 @@ func (p *Packet) AppendFields(dst []Field, i int) []Field {
 	return w.Fields
 }
 
-// appendLayer adds layer i and returns the layer to go on with.
-func (r *Printer) appendLayer(b []byte, p *Packet, i int) ([]byte, int) {
-	switch p.layers[i].Type {
-	case TypeEthernet:
-		return r.appendEthernet(b, p, i), i + 1
-	case TypeIPv4, TypeIPv6:
-		return r.appendIP(b, p, i)
-	case TypeTCP:
-		return r.appendTCP(b, p, i)
-	case TypeUDP:
-		return r.appendUDP(b, p, i)
-	case TypeVLAN:
-		return appendVLAN(b, p, i), i + 1
-	case TypeARP:
-		return appendARP(b, p, i), i + 1
-	case TypeICMPv4:
-		return appendICMPv4(b, p, i), p.n
-	case TypeICMPv6:
-		return appendICMPv6(b, p, i), p.n
-	case TypeSLL, TypeSLL2:
-		return r.appendCooked(b, p, i), i + 1
-	case TypeIPv6HopByHop, TypeIPv6Destination, TypeIPv6Routing, TypeIPv6Mobility, TypeIPv6Fragment:
-		return appendIPv6Extension(b, p, i), i + 1
-	case TypeAH:
-		h := p.AH(i)
-		b = append(b, "AH(spi="...)
-		b = appendHexN(b, uint64(h.SPI()), 8)
-		b = append(b, ",seq="...)
-		b = appendHex(b, uint64(h.Sequence()))
-		return append(b, "): "...), i + 1
-	case TypeESP:
-		return appendESP(b, p, i), i + 1
-	case TypeGRE:
-		return appendGRE(b, p, i), i + 1
-	case TypeVXLAN, TypeGeneve:
-		return appendVNI(b, p, i), i + 1
-	case TypeMPLS:
-		return appendMPLS(b, p, i), i + 1
-	case TypePPPoE:
-		return appendPPPoE(b, p, i), i + 1
-	case TypePPP:
-		return appendPPP(b, p, i), i + 1
-	case TypeHDLC:
-		return appendHDLC(b, p, i), i + 1
-	case TypeLLC:
-		return appendLLC(b, p, i), i + 1
-	case TypeSNAP:
-		return appendSNAP(b, p, i), i + 1
-	case TypeSTP:
-		return appendSTP(b, p, i), i + 1
-	case TypeLLDP:
-		return appendLLDP(b, p, i), i + 1
-	case TypeIGMP:
-		return appendIGMP(b, p, i), i + 1
-	case TypeSCTP:
-		return appendSCTP(b, p, i), i + 1
-	case TypeDCCP:
-		return appendDCCP(b, p, i), p.n
-	case TypeUDPLite:
-		b = appendInt(append(b, "UDP-Lite, length "...), p.PayloadLength(i))
-		return r.appendCarried(b, p, i)
-	case TypeVRRP:
-		return appendVRRP(b, p, i), i + 1
-	case TypeOSPF:
-		return appendOSPF(b, p, i), p.n
-	case TypePIM:
-		if next := p.next(i); next.Network() { // a register message
-			return append(appendPIM(b, p, i), ": "...), i + 1
+// lines add what a line shows of a layer.
+var lines = [firstApplication]func(r *Printer, b []byte, p *Packet, i int) []byte{
+	TypeEthernet: (*Printer).appendEthernet, TypeVLAN: (*Printer).appendVLAN, TypeLLC: (*Printer).appendLLC,
+	TypeSNAP: (*Printer).appendSNAP, TypeSLL: (*Printer).appendCooked, TypeSLL2: (*Printer).appendCooked,
+	TypeNull: (*Printer).appendLoopback, TypeLoop: (*Printer).appendLoopback, TypePPP: (*Printer).appendPPP,
+	TypeHDLC: (*Printer).appendHDLC, TypePPPoE: (*Printer).appendPPPoE, TypeMPLS: (*Printer).appendMPLS,
+	TypeIEEE80211: (*Printer).appendWLAN, TypeRadiotap: (*Printer).appendRadiotap, TypeSTP: (*Printer).appendSTP,
+	TypeLLDP: (*Printer).appendLLDP, TypeARP: (*Printer).appendARP, TypeIPv4: (*Printer).appendIP,
+	TypeIPv6: (*Printer).appendIP, TypeIPv6HopByHop: (*Printer).appendIPv6Extension,
+	TypeIPv6Routing: (*Printer).appendIPv6Extension, TypeIPv6Fragment: (*Printer).appendIPv6Extension,
+	TypeIPv6Destination: (*Printer).appendIPv6Extension, TypeIPv6Mobility: (*Printer).appendIPv6Extension,
+	TypeAH: (*Printer).appendAH, TypeESP: (*Printer).appendESP, TypeICMPv4: (*Printer).appendICMPv4,
+	TypeICMPv6: (*Printer).appendICMPv6, TypeIGMP: (*Printer).appendIGMP, TypeTCP: (*Printer).appendTCP,
+	TypeUDP: (*Printer).appendUDP, TypeUDPLite: (*Printer).appendUDPLite, TypeSCTP: (*Printer).appendSCTP,
+	TypeDCCP: (*Printer).appendDCCP, TypeGRE: (*Printer).appendGRE, TypeVXLAN: (*Printer).appendVNI,
+	TypeGeneve: (*Printer).appendVNI, TypeVRRP: (*Printer).appendVRRP, TypeOSPF: (*Printer).appendOSPF,
+	TypePIM: (*Printer).appendPIM,
+}
+
+// appendLayers adds what a line says of the layers.
+func (r *Printer) appendLayers(b []byte, p *Packet) []byte {
+	for i := 0; i < p.n; i++ {
+		t := p.layers[i].Type
+		if t >= firstApplication || lines[t] == nil {
+			b = r.appendRest(b, p, i)
+			continue
 		}
-		return appendPIM(b, p, i), p.n
-	case TypeNull, TypeLoop:
-		return appendLoopback(b, p, i), i + 1
-	case TypeRadiotap:
-		return r.appendRadiotap(b, p, i), i + 1
-	case TypeIEEE80211:
-		return r.appendWLAN(b, p, i), i + 1
+		switch t { // what most packets have is called as such, which is faster than through the table
+		case TypeEthernet:
+			b = r.appendEthernet(b, p, i)
+		case TypeIPv4, TypeIPv6:
+			b = r.appendIP(b, p, i)
+		case TypeTCP:
+			b = r.appendTCP(b, p, i)
+		case TypeUDP:
+			b = r.appendUDP(b, p, i)
+		default:
+			b = lines[t](r, b, p, i)
+		}
+		switch kinds[t].then {
+		case showCarried:
+			b, i = r.appendCarried(b, p, i)
+		case showNothing:
+			return b
+		}
 	}
-	return r.appendRest(b, p, i)
+	return b
 }

@@ -29,6 +29,12 @@ type Definition struct {
 	key string // "ttl": with quotes and colon
 }
 
+// Names are what the values of a field mean.
+type Names map[uint64]string
+
+// Of returns what n means, "" for a value without a name.
+func (m Names) Of(n uint64) string { return m[n] }
+
 // Field is one field of a layer.
 type Field struct {
 	*Definition

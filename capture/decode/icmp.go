@@ -31,7 +31,7 @@ func (c *cursor) icmp(t Type, pseudo bool) []byte {
 	return h
 }
 
-func (c *cursor) icmpv4() Type {
+func (c *cursor) icmpv4(t Type, _ []byte) Type {
 	h := c.icmp(TypeICMPv4, false)
 	if h == nil {
 		return TypeNone
@@ -45,7 +45,7 @@ func (c *cursor) icmpv4() Type {
 	return TypePayload
 }
 
-func (c *cursor) icmpv6() Type {
+func (c *cursor) icmpv6(t Type, _ []byte) Type {
 	if c.ip >= 0 && c.p.layers[c.ip].Type == TypeIPv4 {
 		return TypePayload
 	}

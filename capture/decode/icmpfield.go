@@ -164,19 +164,9 @@ func icmpExtensionFields(w *FieldWriter, l *Layer) {
 	}
 }
 
-func extensionClass(n uint64) string {
-	switch n {
-	case 1:
-		return "MPLS label stack"
-	case 2:
-		return "Interface information"
-	case 3:
-		return "Interface identification"
-	case 4:
-		return "Extended information"
-	}
-	return ""
-}
+var extensionClass = Names{
+	1: "MPLS label stack", 2: "Interface information", 3: "Interface identification", 4: "Extended information",
+}.Of
 
 // mplsObject is a label stack, RFC 4950.
 func mplsObject(w *FieldWriter, off, end int) {
@@ -411,23 +401,10 @@ func mldReportFields(w *FieldWriter) {
 	}
 }
 
-func recordType(n uint64) string {
-	switch n {
-	case 1:
-		return "mode is include"
-	case 2:
-		return "mode is exclude"
-	case 3:
-		return "change to include"
-	case 4:
-		return "change to exclude"
-	case 5:
-		return "allow new sources"
-	case 6:
-		return "block old sources"
-	}
-	return ""
-}
+var recordType = Names{
+	1: "mode is include", 2: "mode is exclude", 3: "change to include", 4: "change to exclude",
+	5: "allow new sources", 6: "block old sources",
+}.Of
 
 // ndOptions describes the options of neighbor discovery from off on (RFC 4861 section 4.6).
 func ndOptions(w *FieldWriter, off int) {

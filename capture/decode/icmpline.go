@@ -2,7 +2,7 @@ package decode
 
 import "sockwire/raw/wire"
 
-func appendICMPv4(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendICMPv4(b []byte, p *Packet, i int) []byte {
 	h := p.ICMPv4(i)
 	b = append(b, "ICMP "...)
 	switch h.Type() {
@@ -129,7 +129,7 @@ func appendExtendedEcho(b []byte, p *Packet, i int, h ICMP, name string) []byte 
 	return b
 }
 
-func appendICMPv6(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendICMPv6(b []byte, p *Packet, i int) []byte {
 	h := p.ICMPv6(i)
 	b = append(b, "ICMP6, "...)
 	body := h[min(8, len(h)):]

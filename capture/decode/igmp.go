@@ -18,11 +18,7 @@ func (h IGMP) Group() []byte {
 // IGMP returns the view of layer i, nil when it is another layer.
 func (p *Packet) IGMP(i int) IGMP { return p.view(i, TypeIGMP) }
 
-func (c *cursor) igmp() Type {
-	h := c.need(TypeIGMP, 8)
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) igmp(t Type, h []byte) Type {
 	if c.end > len(c.data) {
 		c.need(TypeIGMP, c.end-c.off)
 	}
@@ -107,31 +103,13 @@ func igmpRecords(w *FieldWriter) {
 	}
 }
 
-func igmpName(n uint64) string {
-	switch n {
-	case igmpQuery:
-		return "query"
-	case igmpReport1:
-		return "v1 report"
-	case igmpReport2:
-		return "v2 report"
-	case igmpLeave:
-		return "leave"
-	case igmpReport3:
-		return "v3 report"
-	case igmpDVMRP:
-		return "DVMRP"
-	case igmpPIMv1:
-		return "PIMv1"
-	case igmpTrace:
-		return "mtrace"
-	case igmpTraceOld:
-		return "mtrace response"
-	}
-	return ""
-}
+var igmpName = Names{
+	igmpQuery: "query", igmpReport1: "v1 report", igmpReport2: "v2 report", igmpLeave: "leave",
+	igmpReport3: "v3 report", igmpDVMRP: "DVMRP", igmpPIMv1: "PIMv1", igmpTrace: "mtrace",
+	igmpTraceOld: "mtrace response",
+}.Of
 
-func appendIGMP(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendIGMP(b []byte, p *Packet, i int) []byte {
 	h := p.IGMP(i)
 	b = append(b, "igmp "...)
 	switch t := h.Type(); t {

@@ -14,11 +14,7 @@ type (
 // IPv4 returns the view of layer i, nil when it is another layer.
 func (p *Packet) IPv4(i int) IPv4 { return p.view(i, TypeIPv4) }
 
-func (c *cursor) ipv4() Type {
-	h := c.need(TypeIPv4, 20)
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) ipv4(t Type, h []byte) Type {
 	if h[0]>>4 != 4 {
 		return c.malformed(TypeIPv4, "the version is not 4")
 	}
@@ -77,11 +73,7 @@ func (c *cursor) ipv4Checksum(h []byte) Checksum {
 // IPv6 returns the view of layer i, nil when it is another layer.
 func (p *Packet) IPv6(i int) IPv6 { return p.view(i, TypeIPv6) }
 
-func (c *cursor) ipv6() Type {
-	h := c.need(TypeIPv6, 40)
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) ipv6(t Type, h []byte) Type {
 	if h[0]>>4 != 6 {
 		return c.malformed(TypeIPv6, "the version is not 6")
 	}
@@ -113,7 +105,7 @@ func (p *Packet) IPv6Extension(i int) IPv6Extension {
 	return nil
 }
 
-func (c *cursor) ipv6Extension(t Type) Type {
+func (c *cursor) ipv6Extension(t Type, _ []byte) Type {
 	if c.ip < 0 || c.p.layers[c.ip].Type != TypeIPv6 {
 		return TypePayload
 	}
@@ -162,11 +154,7 @@ func (c *cursor) jumbo(h []byte) bool {
 // IPv6Fragment returns the view of layer i, nil when it is another layer.
 func (p *Packet) IPv6Fragment(i int) IPv6Fragment { return p.view(i, TypeIPv6Fragment) }
 
-func (c *cursor) ipv6Fragment() Type {
-	h := c.need(TypeIPv6Fragment, 8)
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) ipv6Fragment(t Type, h []byte) Type {
 	c.add(TypeIPv6Fragment, 8)
 	if be16(h[2:])&^6 != 0 {
 		c.part = true
@@ -180,11 +168,7 @@ func (c *cursor) ipv6Fragment() Type {
 // AH returns the view of layer i, nil when it is another layer.
 func (p *Packet) AH(i int) AH { return p.view(i, TypeAH) }
 
-func (c *cursor) ah() Type {
-	h := c.need(TypeAH, 12)
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) ah(t Type, h []byte) Type {
 	n := 4 * (int(h[1]) + 2)
 	if n < 12 {
 		return c.malformed(TypeAH, "the length is less than 12")

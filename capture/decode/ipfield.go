@@ -236,19 +236,9 @@ func ipv6RoutingFields(w *FieldWriter) {
 	}
 }
 
-func routingName(n uint64) string {
-	switch n {
-	case 0:
-		return "Source route"
-	case 2:
-		return "Mobile IPv6"
-	case 3:
-		return "RPL source route"
-	case 4:
-		return "Segment routing"
-	}
-	return ""
-}
+var routingName = Names{
+	0: "Source route", 2: "Mobile IPv6", 3: "RPL source route", 4: "Segment routing",
+}.Of
 
 var (
 	fFragNext   = Define("ipv6.fraghdr.nxt", "Next Header", KindUint).As("next_header")

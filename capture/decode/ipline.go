@@ -1,7 +1,7 @@
 package decode
 
 // appendIP adds an IP header with the ports of the transport it carries.
-func (r *Printer) appendIP(b []byte, p *Packet, i int) ([]byte, int) {
+func (r *Printer) appendIP(b []byte, p *Packet, i int) []byte {
 	var src, dst []byte
 	if h := p.IPv4(i); h != nil {
 		b = append(b, "IP "...)
@@ -23,7 +23,7 @@ func (r *Printer) appendIP(b []byte, p *Packet, i int) ([]byte, int) {
 		b = append(b, "ip-proto-"...)
 		b = append(appendUint(b, uint64(p.protocol(i))), ' ')
 	}
-	return b, i + 1
+	return b
 }
 
 // appendEnds adds the addresses of the IP layer i with the ports of its transport, whose index it returns.
@@ -79,7 +79,7 @@ func appendProtocol(b []byte, n uint8) []byte {
 	return appendUint(append(b, "ip-proto-"...), uint64(n))
 }
 
-func appendIPv6Extension(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendIPv6Extension(b []byte, p *Packet, i int) []byte {
 	switch p.layers[i].Type {
 	case TypeIPv6HopByHop:
 		return append(b, "HBH "...)

@@ -210,7 +210,7 @@ func (p *Packet) view(i int, t Type) []byte {
 func (t Type) String() string {
 	switch {
 	case t < firstApplication:
-		return typeNames[t]
+		return kinds[t].name
 	case t < numTypes:
 		return t.application().name
 	}
@@ -221,7 +221,7 @@ func (t Type) String() string {
 func (t Type) Title() string {
 	switch {
 	case t < firstApplication:
-		return typeTitles[t]
+		return kinds[t].title
 	case t < numTypes:
 		return t.application().title
 	}

@@ -10,9 +10,7 @@ func (r *Printer) AppendLine(b []byte, p *Packet) []byte {
 		b = r.appendInterface(b, p)
 	}
 	start := len(b)
-	for i := 0; i < p.n; {
-		b, i = r.appendLayer(b, p, i)
-	}
+	b = r.appendLayers(b, p)
 	if len(b) == start {
 		b = append(b, "length "...)
 		b = appendInt(b, p.Frame.Length)

@@ -14,11 +14,7 @@ type (
 // Ethernet returns the view of layer i, nil when it is another layer.
 func (p *Packet) Ethernet(i int) Ethernet { return p.view(i, TypeEthernet) }
 
-func (c *cursor) ethernet() Type {
-	h := c.need(TypeEthernet, 14)
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) ethernet(t Type, h []byte) Type {
 	c.add(TypeEthernet, 14)
 	return c.typeOrLength(be16(h[12:]))
 }
@@ -26,11 +22,7 @@ func (c *cursor) ethernet() Type {
 // VLAN returns the view of layer i, nil when it is another layer.
 func (p *Packet) VLAN(i int) VLAN { return p.view(i, TypeVLAN) }
 
-func (c *cursor) vlan() Type {
-	h := c.need(TypeVLAN, 4)
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) vlan(t Type, h []byte) Type {
 	c.add(TypeVLAN, 4)
 	return c.typeOrLength(be16(h[2:]))
 }
@@ -49,11 +41,8 @@ func (h SLL) Protocol() uint16 { return be16(h[14:]) }
 // SLL returns the view of layer i, nil when it is another layer.
 func (p *Packet) SLL(i int) SLL { return p.view(i, TypeSLL) }
 
-func (c *cursor) sll() Type {
-	h := SLL(c.need(TypeSLL, 16))
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) sll(t Type, b []byte) Type {
+	h := SLL(b)
 	c.add(TypeSLL, 16)
 	return cooked(h.Hardware(), h.Protocol())
 }
@@ -74,11 +63,8 @@ func (h SLL2) Address() []byte   { n := min(int(h[11]), 8); return h[12 : 12+n :
 // SLL2 returns the view of layer i, nil when it is another layer.
 func (p *Packet) SLL2(i int) SLL2 { return p.view(i, TypeSLL2) }
 
-func (c *cursor) sll2() Type {
-	h := SLL2(c.need(TypeSLL2, 20))
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) sll2(t Type, b []byte) Type {
+	h := SLL2(b)
 	c.add(TypeSLL2, 20)
 	return cooked(h.Hardware(), h.Protocol())
 }
@@ -98,11 +84,7 @@ func cooked(hardware, protocol uint16) Type {
 // ARP returns the view of layer i, nil when it is another layer.
 func (p *Packet) ARP(i int) ARP { return p.view(i, TypeARP) }
 
-func (c *cursor) arp() Type {
-	h := c.need(TypeARP, 8)
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) arp(t Type, h []byte) Type {
 	n := 8 + 2*(int(h[4])+int(h[5]))
 	if c.need(TypeARP, n) == nil {
 		return TypeNone

@@ -100,23 +100,9 @@ func arpFields(w *FieldWriter) {
 	}
 }
 
-func arpOperation(n uint64) string {
-	switch n {
-	case 1:
-		return "request"
-	case 2:
-		return "reply"
-	case 3:
-		return "RARP request"
-	case 4:
-		return "RARP reply"
-	case 8:
-		return "InARP request"
-	case 9:
-		return "InARP reply"
-	}
-	return ""
-}
+var arpOperation = Names{
+	1: "request", 2: "reply", 3: "RARP request", 4: "RARP reply", 8: "InARP request", 9: "InARP reply",
+}.Of
 
 var (
 	fSLLPacketType = Define("sll.pkttype", "Packet type", KindUint).As("packet_type")
@@ -152,18 +138,6 @@ func sllAddress(w *FieldWriter, off, n int) {
 	}
 }
 
-func packetTypeName(n uint64) string {
-	switch n {
-	case 0:
-		return "to us"
-	case 1:
-		return "broadcast"
-	case 2:
-		return "multicast"
-	case 3:
-		return "to another host"
-	case 4:
-		return "sent by us"
-	}
-	return ""
-}
+var packetTypeName = Names{
+	0: "to us", 1: "broadcast", 2: "multicast", 3: "to another host", 4: "sent by us",
+}.Of

@@ -55,7 +55,7 @@ func (r *Printer) appendCooked(b []byte, p *Packet, i int) []byte {
 	return b
 }
 
-func appendVLAN(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendVLAN(b []byte, p *Packet, i int) []byte {
 	h := p.VLAN(i)
 	b = append(b, "vlan "...)
 	b = append(appendUint(b, uint64(h.ID())), ", p "...)
@@ -70,7 +70,7 @@ func appendVLAN(b []byte, p *Packet, i int) []byte {
 	return b
 }
 
-func appendARP(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendARP(b []byte, p *Packet, i int) []byte {
 	h := p.ARP(i)
 	if h.ProtocolType() == wire.EtherTypeIPv4 && h.ProtocolLength() == 4 {
 		switch op := h.Operation(); op {

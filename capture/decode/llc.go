@@ -19,11 +19,8 @@ func (h LLC) Unnumbered() bool { return h[2]&3 == 3 }
 // LLC returns the view of layer i, nil when it is another layer.
 func (p *Packet) LLC(i int) LLC { return p.view(i, TypeLLC) }
 
-func (c *cursor) llc() Type {
-	h := LLC(c.need(TypeLLC, 3))
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) llc(t Type, b []byte) Type {
+	h := LLC(b)
 	n := 3
 	if !h.Unnumbered() {
 		if c.need(TypeLLC, 4) == nil {
@@ -62,11 +59,8 @@ const (
 	ouiCiscoBridge  = 0x0000f8 // the protocol is an EtherType
 )
 
-func (c *cursor) snap() Type {
-	h := SNAP(c.need(TypeSNAP, 5))
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) snap(t Type, b []byte) Type {
+	h := SNAP(b)
 	c.add(TypeSNAP, 5)
 	switch h.OUI() {
 	case ouiEncapsulated, ouiCiscoBridge:
@@ -130,7 +124,7 @@ func snapFields(w *FieldWriter) {
 	}
 }
 
-func appendLLC(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendLLC(b []byte, p *Packet, i int) []byte {
 	h := p.LLC(i)
 	next := p.next(i)
 	if next != TypePayload && next != TypeNone {
@@ -146,7 +140,7 @@ func appendLLC(b []byte, p *Packet, i int) []byte {
 	return append(b, ", "...)
 }
 
-func appendSNAP(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendSNAP(b []byte, p *Packet, i int) []byte {
 	if next := p.next(i); next != TypePayload && next != TypeNone {
 		return b
 	}

@@ -1,10 +1,7 @@
 package decode
 
 // lldp is all one layer: a list of TLVs (IEEE 802.1AB).
-func (c *cursor) lldp() Type {
-	if c.need(TypeLLDP, 2) == nil {
-		return TypeNone
-	}
+func (c *cursor) lldp(t Type, _ []byte) Type {
 	c.add(TypeLLDP, min(len(c.data), c.end)-c.off)
 	return TypeNone
 }
@@ -90,34 +87,13 @@ func lldpValue(w *FieldWriter, t uint16, off, n int) {
 	}
 }
 
-func lldpTypeName(n uint64) string {
-	switch n {
-	case 0:
-		return "End of LLDPDU"
-	case 1:
-		return "Chassis ID"
-	case 2:
-		return "Port ID"
-	case 3:
-		return "Time To Live"
-	case 4:
-		return "Port Description"
-	case 5:
-		return "System Name"
-	case 6:
-		return "System Description"
-	case 7:
-		return "System Capabilities"
-	case 8:
-		return "Management Address"
-	case 127:
-		return "Organization specific"
-	}
-	return ""
-}
+var lldpTypeName = Names{
+	0: "End of LLDPDU", 1: "Chassis ID", 2: "Port ID", 3: "Time To Live", 4: "Port Description", 5: "System Name",
+	6: "System Description", 7: "System Capabilities", 8: "Management Address", 127: "Organization specific",
+}.Of
 
 // appendLLDP adds the system name, or the port when there is none.
-func appendLLDP(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendLLDP(b []byte, p *Packet, i int) []byte {
 	b = append(b, "LLDP"...)
 	h := p.Header(i)
 	for off, count := 0, 0; off+2 <= len(h); count++ {

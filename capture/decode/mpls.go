@@ -12,11 +12,8 @@ func (h MPLS) TTL() uint8          { return h[3] }
 func (p *Packet) MPLS(i int) MPLS { return p.view(i, TypeMPLS) }
 
 // mpls decodes one entry. The last does not say what follows: the first nibble tells IP, as routers do.
-func (c *cursor) mpls() Type {
-	h := MPLS(c.need(TypeMPLS, 4))
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) mpls(t Type, b []byte) Type {
+	h := MPLS(b)
 	c.add(TypeMPLS, 4)
 	if !h.Bottom() {
 		return TypeMPLS
@@ -38,7 +35,7 @@ func mplsFields(w *FieldWriter) {
 	w.Uint(fMPLSTTL, 3, 1)
 }
 
-func appendMPLS(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendMPLS(b []byte, p *Packet, i int) []byte {
 	h := p.MPLS(i)
 	b = appendUint(append(b, "MPLS (label "...), uint64(h.Label()))
 	b = appendUint(append(b, ", tc "...), uint64(h.TrafficClass()))

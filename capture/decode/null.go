@@ -15,11 +15,7 @@ func family(n uint32) Type {
 
 // loopback decodes LINKTYPE_NULL, whose family is in the byte order of the capturing host, and
 // LINKTYPE_LOOP, whose family is big-endian.
-func (c *cursor) loopback(t Type) Type {
-	h := c.need(t, 4)
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) loopback(t Type, h []byte) Type {
 	c.add(t, 4)
 	return family(loopbackFamily(h))
 }
@@ -43,7 +39,7 @@ func loopbackFields(w *FieldWriter) {
 	}
 }
 
-func appendLoopback(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendLoopback(b []byte, p *Packet, i int) []byte {
 	if next := p.next(i); next == TypePayload || next == TypeNone {
 		b = appendUint(append(b, "family "...), uint64(loopbackFamily(p.Header(i))))
 		b = append(b, ", "...)

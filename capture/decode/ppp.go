@@ -28,11 +28,7 @@ func (h PPP) Protocol() uint16 {
 // PPP returns the view of layer i, nil when it is another layer.
 func (p *Packet) PPP(i int) PPP { return p.view(i, TypePPP) }
 
-func (c *cursor) ppp() Type {
-	h := c.need(TypePPP, 1)
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) ppp(t Type, h []byte) Type {
 	n := 0
 	if c.off+2 <= min(len(c.data), c.end) && c.data[c.off] == 0xff && c.data[c.off+1] == 3 {
 		n = 2
@@ -62,7 +58,7 @@ func (c *cursor) ppp() Type {
 }
 
 // hdlc decodes what LINKTYPE_PPP_HDLC holds besides PPP: Cisco's framing with an EtherType.
-func (c *cursor) hdlc() Type {
+func (c *cursor) hdlc(t Type, _ []byte) Type {
 	if c.off < len(c.data) && (c.data[c.off] == 0x0f || c.data[c.off] == 0x8f) {
 		h := c.need(TypeHDLC, 4)
 		if h == nil {
@@ -71,7 +67,7 @@ func (c *cursor) hdlc() Type {
 		c.add(TypeHDLC, 4)
 		return etherType(be16(h[2:]))
 	}
-	return c.ppp()
+	return TypePPP
 }
 
 var (
@@ -99,7 +95,7 @@ func hdlcFields(w *FieldWriter) {
 	w.Enum(fHDLCProtocol, 2, 2, etherTypeName)
 }
 
-func appendHDLC(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendHDLC(b []byte, p *Packet, i int) []byte {
 	if next := p.next(i); next != TypePayload && next != TypeNone {
 		return b
 	}
@@ -107,41 +103,11 @@ func appendHDLC(b []byte, p *Packet, i int) []byte {
 	return append(appendHexN(b, uint64(be16(p.Header(i)[2:])), 4), ", "...)
 }
 
-func pppName(n uint64) string {
-	switch n {
-	case wire.PPPIPv4:
-		return "IPv4"
-	case wire.PPPIPv6:
-		return "IPv6"
-	case wire.PPPMPLS, pppMPLSMC:
-		return "MPLS"
-	case 0x002d:
-		return "VJ compressed TCP"
-	case 0x003d:
-		return "Multilink"
-	case 0x00fd:
-		return "CCP datagram"
-	case 0x8021:
-		return "IPCP"
-	case 0x8057:
-		return "IPV6CP"
-	case 0x80fd:
-		return "CCP"
-	case 0x8281:
-		return "MPLSCP"
-	case 0xc021:
-		return "LCP"
-	case 0xc023:
-		return "PAP"
-	case 0xc025:
-		return "LQR"
-	case 0xc223:
-		return "CHAP"
-	case 0xc227:
-		return "EAP"
-	}
-	return ""
-}
+var pppName = Names{
+	wire.PPPIPv4: "IPv4", wire.PPPIPv6: "IPv6", wire.PPPMPLS: "MPLS", pppMPLSMC: "MPLS", 0x002d: "VJ compressed TCP",
+	0x003d: "Multilink", 0x00fd: "CCP datagram", 0x8021: "IPCP", 0x8057: "IPV6CP", 0x80fd: "CCP", 0x8281: "MPLSCP",
+	0xc021: "LCP", 0xc023: "PAP", 0xc025: "LQR", 0xc223: "CHAP", 0xc227: "EAP",
+}.Of
 
 // pppCodes are those of LCP and of the control protocols made like it (RFC 1661 section 5).
 var pppCodes = [...]string{
@@ -149,7 +115,7 @@ var pppCodes = [...]string{
 	"Prot-Reject", "Echo-Request", "Echo-Reply", "Disc-Req", "Ident",
 }
 
-func appendPPP(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendPPP(b []byte, p *Packet, i int) []byte {
 	protocol := p.PPP(i).Protocol()
 	if next := p.next(i); next != TypePayload && next != TypeNone {
 		return b
@@ -183,11 +149,8 @@ func (h PPPoE) Length() uint16    { return be16(h[4:]) }
 // PPPoE returns the view of layer i, nil when it is another layer.
 func (p *Packet) PPPoE(i int) PPPoE { return p.view(i, TypePPPoE) }
 
-func (c *cursor) pppoe() Type {
-	h := PPPoE(c.need(TypePPPoE, 6))
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) pppoe(t Type, b []byte) Type {
+	h := PPPoE(b)
 	l := c.add(TypePPPoE, 6)
 	c.limit(l, 6+int(h.Length()))
 	if h.Code() == 0 {
@@ -212,25 +175,11 @@ func pppoeFields(w *FieldWriter) {
 	w.Uint(fPPPoELength, 4, 2)
 }
 
-func pppoeName(n uint64) string {
-	switch n {
-	case 0:
-		return "Session Data"
-	case 0x07:
-		return "PADO"
-	case 0x09:
-		return "PADI"
-	case 0x19:
-		return "PADR"
-	case 0x65:
-		return "PADS"
-	case 0xa7:
-		return "PADT"
-	}
-	return ""
-}
+var pppoeName = Names{
+	0: "Session Data", 0x07: "PADO", 0x09: "PADI", 0x19: "PADR", 0x65: "PADS", 0xa7: "PADT",
+}.Of
 
-func appendPPPoE(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendPPPoE(b []byte, p *Packet, i int) []byte {
 	h := p.PPPoE(i)
 	if h.Code() == 0 {
 		b = append(b, "PPPoE ses "...)

@@ -14,11 +14,8 @@ func (h VRRP) Count() uint8           { return h[3] }
 // VRRP returns the view of layer i, nil when it is another layer.
 func (p *Packet) VRRP(i int) VRRP { return p.view(i, TypeVRRP) }
 
-func (c *cursor) vrrp() Type {
-	h := VRRP(c.need(TypeVRRP, 8))
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) vrrp(t Type, b []byte) Type {
+	h := VRRP(b)
 	if v := h.Version(); v != 2 && v != 3 {
 		return c.malformed(TypeVRRP, "the version is neither 2 nor 3")
 	}
@@ -69,7 +66,7 @@ func vrrpFields(w *FieldWriter, l *Layer, inIPv6 bool) {
 	}
 }
 
-func appendVRRP(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendVRRP(b []byte, p *Packet, i int) []byte {
 	h := p.VRRP(i)
 	b = appendUint(append(b, "VRRPv"...), uint64(h.Version()))
 	if h.Type() == 1 {
@@ -94,11 +91,8 @@ func (h OSPF) AreaID() []byte   { return h[8:12:12] }
 // OSPF returns the view of layer i, nil when it is another layer.
 func (p *Packet) OSPF(i int) OSPF { return p.view(i, TypeOSPF) }
 
-func (c *cursor) ospf() Type {
-	h := OSPF(c.need(TypeOSPF, 16))
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) ospf(t Type, b []byte) Type {
+	h := OSPF(b)
 	n := 16
 	switch h.Version() {
 	case 2:
@@ -166,23 +160,11 @@ func ospfFields(w *FieldWriter, l *Layer) {
 	}
 }
 
-func ospfName(n uint64) string {
-	switch n {
-	case 1:
-		return "Hello"
-	case 2:
-		return "Database Description"
-	case 3:
-		return "LS-Request"
-	case 4:
-		return "LS-Update"
-	case 5:
-		return "LS-Ack"
-	}
-	return ""
-}
+var ospfName = Names{
+	1: "Hello", 2: "Database Description", 3: "LS-Request", 4: "LS-Update", 5: "LS-Ack",
+}.Of
 
-func appendOSPF(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendOSPF(b []byte, p *Packet, i int) []byte {
 	h := p.OSPF(i)
 	b = appendUint(append(b, "OSPFv"...), uint64(h.Version()))
 	b = append(b, ", "...)
@@ -206,11 +188,8 @@ func (h PIM) Checksum() uint16 { return be16(h[2:]) }
 // PIM returns the view of layer i, nil when it is another layer.
 func (p *Packet) PIM(i int) PIM { return p.view(i, TypePIM) }
 
-func (c *cursor) pim() Type {
-	h := PIM(c.need(TypePIM, 4))
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) pim(t Type, b []byte) Type {
+	h := PIM(b)
 	if h.Version() != 2 {
 		c.add(TypePIM, 4)
 		return TypePayload
@@ -260,7 +239,7 @@ func pimName(n uint64) string {
 		"Candidate RP Advertisement", "State-Refresh", "DF election", "ECMP redirect", "PFM", "", "", ""}[n&15]
 }
 
-func appendPIM(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendPIM(b []byte, p *Packet, i int) []byte {
 	h := p.PIM(i)
 	b = appendUint(append(b, "PIMv"...), uint64(h.Version()))
 	b = append(b, ", "...)

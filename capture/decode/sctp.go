@@ -39,7 +39,7 @@ func (p *Packet) SCTP(i int) SCTP {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func (c *cursor) sctp() Type {
+func (c *cursor) sctp(t Type, _ []byte) Type {
 	if c.quoted && c.off+8 <= min(len(c.data), c.end) {
 		return c.quotedStart(TypeSCTP)
 	}
@@ -201,59 +201,14 @@ func sctpInitFields(w *FieldWriter, off int, tag, window, out, in, tsn *Definiti
 	w.Uint(tsn, off+12, 4)
 }
 
-func sctpName(n uint64) string {
-	switch n {
-	case sctpData:
-		return "DATA"
-	case sctpInit:
-		return "INIT"
-	case sctpInitAck:
-		return "INIT ACK"
-	case sctpSACK:
-		return "SACK"
-	case 4:
-		return "HB REQ"
-	case 5:
-		return "HB ACK"
-	case 6:
-		return "ABORT"
-	case sctpShutdown:
-		return "SHUTDOWN"
-	case 8:
-		return "SHUTDOWN ACK"
-	case 9:
-		return "ERROR"
-	case 10:
-		return "COOKIE ECHO"
-	case 11:
-		return "COOKIE ACK"
-	case 12:
-		return "ECNE"
-	case 13:
-		return "CWR"
-	case 14:
-		return "SHUTDOWN COMPLETE"
-	case 15:
-		return "AUTH"
-	case sctpIData:
-		return "I-DATA"
-	case 128:
-		return "ASCONF ACK"
-	case 130:
-		return "RE-CONFIG"
-	case 132:
-		return "PAD"
-	case sctpForwardTSN:
-		return "FORWARD TSN"
-	case 193:
-		return "ASCONF"
-	case 194:
-		return "I-FORWARD TSN"
-	}
-	return ""
-}
+var sctpName = Names{
+	sctpData: "DATA", sctpInit: "INIT", sctpInitAck: "INIT ACK", sctpSACK: "SACK", 4: "HB REQ", 5: "HB ACK",
+	6: "ABORT", sctpShutdown: "SHUTDOWN", 8: "SHUTDOWN ACK", 9: "ERROR", 10: "COOKIE ECHO", 11: "COOKIE ACK",
+	12: "ECNE", 13: "CWR", 14: "SHUTDOWN COMPLETE", 15: "AUTH", sctpIData: "I-DATA", 128: "ASCONF ACK",
+	130: "RE-CONFIG", 132: "PAD", sctpForwardTSN: "FORWARD TSN", 193: "ASCONF", 194: "I-FORWARD TSN",
+}.Of
 
-func appendSCTP(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendSCTP(b []byte, p *Packet, i int) []byte {
 	b = append(b, "sctp"...)
 	h := p.SCTP(i)
 	for off, n := 12, 1; off+4 <= len(h); n++ {

@@ -11,11 +11,8 @@ func (h STP) Type() uint8 { return h[3] }
 // STP returns the view of layer i, nil when it is another layer.
 func (p *Packet) STP(i int) STP { return p.view(i, TypeSTP) }
 
-func (c *cursor) stp() Type {
-	h := STP(c.need(TypeSTP, 4))
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) stp(t Type, b []byte) Type {
+	h := STP(b)
 	if h.Type() != 0x80 && c.need(TypeSTP, 35) == nil {
 		return TypeNone
 	}
@@ -80,23 +77,15 @@ func stpFields(w *FieldWriter) {
 	w.Uint(fSTPForward, 33, 2)
 }
 
-func stpTypeName(n uint64) string {
-	switch n {
-	case 0:
-		return "Configuration"
-	case 2:
-		return "Rapid or Multiple Spanning Tree"
-	case 0x80:
-		return "Topology Change Notification"
-	}
-	return ""
-}
+var stpTypeName = Names{
+	0: "Configuration", 2: "Rapid or Multiple Spanning Tree", 0x80: "Topology Change Notification",
+}.Of
 
 func stpRole(n uint64) string {
 	return [...]string{"Unknown", "Alternate or Backup", "Root", "Designated"}[n&3]
 }
 
-func appendSTP(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendSTP(b []byte, p *Packet, i int) []byte {
 	h := p.STP(i)
 	b = append(b, "STP 802.1"...)
 	switch {

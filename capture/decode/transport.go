@@ -26,7 +26,7 @@ func (p *Packet) Ports(i int) (src, dst uint16, ok bool) {
 	return be16(h), be16(h[2:]), true
 }
 
-func (c *cursor) tcp() Type {
+func (c *cursor) tcp(t Type, _ []byte) Type {
 	if c.quoted && c.off+8 <= min(len(c.data), c.end) && c.off+20 > min(len(c.data), c.end) {
 		return c.quotedStart(TypeTCP)
 	}
@@ -58,11 +58,7 @@ func (c *cursor) quotedStart(t Type) Type {
 // UDP returns the view of layer i, nil when it is another layer.
 func (p *Packet) UDP(i int) UDP { return p.view(i, TypeUDP) }
 
-func (c *cursor) udp() Type {
-	h := c.need(TypeUDP, 8)
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) udp(t Type, h []byte) Type {
 	length := int(be16(h[4:]))
 	if length < 8 && !(length == 0 && c.end-c.off > 0xffff) {
 		return c.malformed(TypeUDP, "the length is less than 8")

@@ -2,11 +2,11 @@ package decode
 
 import "sockwire/raw/wire"
 
-func (r *Printer) appendTCP(b []byte, p *Packet, i int) ([]byte, int) {
+func (r *Printer) appendTCP(b []byte, p *Packet, i int) []byte {
 	h := p.TCP(i)
 	if h == nil {
 		b = append(b, "TCP, seq "...)
-		return appendUint(b, uint64(be32(p.Header(i)[4:]))), p.n
+		return appendUint(b, uint64(be32(p.Header(i)[4:])))
 	}
 	flags := h.Flags()
 	b = append(b, "Flags ["...)
@@ -40,52 +40,45 @@ func (r *Printer) appendTCP(b []byte, p *Packet, i int) ([]byte, int) {
 		b = appendTCPOptions(b, h.Options())
 		b = append(b, ']')
 	}
-	b = append(b, ", length "...)
-	b = appendInt(b, length)
-	return r.appendCarried(b, p, i)
+	return appendInt(append(b, ", length "...), length)
 }
 
-func (r *Printer) appendUDP(b []byte, p *Packet, i int) ([]byte, int) {
-	b = append(b, "UDP, length "...)
-	b = appendInt(b, p.PayloadLength(i))
-	return r.appendCarried(b, p, i)
+func (*Printer) appendUDP(b []byte, p *Packet, i int) []byte {
+	return appendInt(append(b, "UDP, length "...), p.PayloadLength(i))
 }
 
 // appendRest adds a layer that has no line of its own.
-func (r *Printer) appendRest(b []byte, p *Packet, i int) ([]byte, int) {
+func (r *Printer) appendRest(b []byte, p *Packet, i int) []byte {
 	l := &p.layers[i]
 	if r.Applications != nil && l.Type >= firstApplication {
 		if b, ok := r.Applications.AppendLine(b, p, i); ok {
-			return b, i + 1
+			return b
 		}
 	}
 	if l.Type != TypePayload && l.Type != TypeFragment {
 		b = append(b, l.Type.Title()...)
 		b = append(b, ", "...)
 	}
-	b = append(b, "length "...)
-	return appendInt(b, l.Length), i + 1
+	return appendInt(append(b, "length "...), l.Length)
 }
 
-// appendCarried adds what transport layer i carries, when that is more than bytes.
+// appendCarried adds what transport layer i carries, when that is more than bytes, and returns the last layer that it added.
 func (r *Printer) appendCarried(b []byte, p *Packet, i int) ([]byte, int) {
-	if i++; i >= p.n {
+	t := p.next(i)
+	switch {
+	case t == TypeNone:
 		return b, i
-	}
-	t := p.layers[i].Type
-	if t == TypePayload {
+	case t == TypePayload:
 		return b, i + 1
-	}
-	if t < firstApplication {
+	case t < firstApplication:
 		return append(b, ": "...), i
 	}
-	if r.Applications == nil {
-		return append(append(b, ": "...), t.Title()...), i + 1
+	i++
+	b = append(b, ": "...)
+	if r.Applications != nil {
+		if c, ok := r.Applications.AppendLine(b, p, i); ok {
+			return c, i
+		}
 	}
-	n := len(b)
-	c, ok := r.Applications.AppendLine(append(b, ": "...), p, i)
-	if !ok {
-		c = append(append(c[:n], ": "...), t.Title()...)
-	}
-	return c, i + 1
+	return append(b, t.Title()...), i
 }

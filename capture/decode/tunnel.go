@@ -29,11 +29,8 @@ func (h GRE) Key() uint32 {
 // GRE returns the view of layer i, nil when it is another layer.
 func (p *Packet) GRE(i int) GRE { return p.view(i, TypeGRE) }
 
-func (c *cursor) gre() Type {
-	h := GRE(c.need(TypeGRE, 4))
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) gre(t Type, b []byte) Type {
+	h := GRE(b)
 	if h.Version() > 1 {
 		return c.malformed(TypeGRE, "the version is neither 0 nor 1")
 	}
@@ -135,7 +132,7 @@ func greFields(w *FieldWriter, l *Layer) {
 	}
 }
 
-func appendGRE(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendGRE(b []byte, p *Packet, i int) []byte {
 	h := p.GRE(i)
 	b = appendUint(append(b, "GREv"...), uint64(h.Version()))
 	if h.HasKey() {
@@ -170,11 +167,8 @@ func (h VXLAN) NextProtocol() uint8 {
 // VXLAN returns the view of layer i, nil when it is another layer.
 func (p *Packet) VXLAN(i int) VXLAN { return p.view(i, TypeVXLAN) }
 
-func (c *cursor) vxlan() Type {
-	h := VXLAN(c.need(TypeVXLAN, 8))
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) vxlan(t Type, b []byte) Type {
+	h := VXLAN(b)
 	c.add(TypeVXLAN, 8)
 	switch h.NextProtocol() {
 	case 0, 3:
@@ -219,11 +213,8 @@ func (h Geneve) VNI() uint32      { return be32(h[4:]) >> 8 }
 // Geneve returns the view of layer i, nil when it is another layer.
 func (p *Packet) Geneve(i int) Geneve { return p.view(i, TypeGeneve) }
 
-func (c *cursor) geneve() Type {
-	h := Geneve(c.need(TypeGeneve, 8))
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) geneve(t Type, b []byte) Type {
+	h := Geneve(b)
 	if h.Version() != 0 {
 		return c.malformed(TypeGeneve, "the version is not 0")
 	}
@@ -269,7 +260,7 @@ func geneveFields(w *FieldWriter) {
 }
 
 // appendVNI adds the header of VXLAN or Geneve.
-func appendVNI(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendVNI(b []byte, p *Packet, i int) []byte {
 	if h := p.VXLAN(i); h != nil {
 		b = append(b, "VXLAN, vni "...)
 		return append(appendUint(b, uint64(h.VNI())), ": "...)
@@ -295,10 +286,7 @@ func (h ESP) Sequence() uint32 { return be32(h[4:]) }
 // ESP returns the view of layer i, nil when it is another layer.
 func (p *Packet) ESP(i int) ESP { return p.view(i, TypeESP) }
 
-func (c *cursor) esp() Type {
-	if c.need(TypeESP, 8) == nil {
-		return TypeNone
-	}
+func (c *cursor) esp(t Type, _ []byte) Type {
 	c.add(TypeESP, 8)
 	return TypePayload
 }
@@ -313,9 +301,16 @@ func espFields(w *FieldWriter) {
 	w.Uint(fESPSequence, 4, 4)
 }
 
-func appendESP(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendESP(b []byte, p *Packet, i int) []byte {
 	h := p.ESP(i)
 	b = appendHexN(append(b, "ESP(spi="...), uint64(h.SPI()), 8)
 	b = appendHex(append(b, ",seq="...), uint64(h.Sequence()))
 	return append(b, "), "...)
+}
+
+func (*Printer) appendAH(b []byte, p *Packet, i int) []byte {
+	h := p.AH(i)
+	b = appendHexN(append(b, "AH(spi="...), uint64(h.SPI()), 8)
+	b = appendHex(append(b, ",seq="...), uint64(h.Sequence()))
+	return append(b, "): "...)
 }

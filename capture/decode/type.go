@@ -58,31 +58,67 @@ const (
 	firstApplication // and what is above the transport, see TypeDNS
 )
 
-var typeNames = [firstApplication]string{
-	TypeNone: "none", TypePayload: "payload", TypeFragment: "fragment",
-	TypeEthernet: "eth", TypeVLAN: "vlan", TypeLLC: "llc", TypeSNAP: "snap", TypeSLL: "sll", TypeSLL2: "sll2",
-	TypeNull: "null", TypeLoop: "loop", TypePPP: "ppp", TypeHDLC: "chdlc", TypePPPoE: "pppoe", TypeMPLS: "mpls",
-	TypeIEEE80211: "wlan", TypeRadiotap: "radiotap", TypeSTP: "stp", TypeLLDP: "lldp", TypeARP: "arp",
-	TypeIPv4: "ip", TypeIPv6: "ipv6", TypeIPv6HopByHop: "ipv6.hopopts", TypeIPv6Routing: "ipv6.routing",
-	TypeIPv6Fragment: "ipv6.fraghdr", TypeIPv6Destination: "ipv6.dstopts", TypeIPv6Mobility: "mipv6",
-	TypeAH: "ah", TypeESP: "esp",
-	TypeICMPv4: "icmp", TypeICMPv6: "icmpv6", TypeICMPExtension: "icmp.ext", TypeIGMP: "igmp",
-	TypeTCP: "tcp", TypeUDP: "udp", TypeUDPLite: "udplite", TypeSCTP: "sctp", TypeDCCP: "dccp",
-	TypeGRE: "gre", TypeVXLAN: "vxlan", TypeGeneve: "geneve", TypeVRRP: "vrrp", TypeOSPF: "ospf", TypePIM: "pim",
+// kind is what is known of a type of layer.
+type kind struct {
+	name, title string  // see Type.String and Type.Title
+	size        int     // bytes of the header that reading it starts from
+	then        showing // of what the layer carries
 }
 
-var typeTitles = [firstApplication]string{
-	TypeNone: "None", TypePayload: "Payload", TypeFragment: "Fragment data",
-	TypeEthernet: "Ethernet", TypeVLAN: "802.1Q VLAN", TypeLLC: "Logical-Link Control", TypeSNAP: "SNAP",
-	TypeSLL: "Linux cooked capture v1", TypeSLL2: "Linux cooked capture v2", TypeNull: "BSD loopback",
-	TypeLoop: "OpenBSD loopback", TypePPP: "PPP", TypeHDLC: "Cisco HDLC", TypePPPoE: "PPPoE", TypeMPLS: "MPLS",
-	TypeIEEE80211: "IEEE 802.11", TypeRadiotap: "Radiotap", TypeSTP: "Spanning Tree", TypeLLDP: "LLDP", TypeARP: "ARP",
-	TypeIPv4: "IPv4", TypeIPv6: "IPv6", TypeIPv6HopByHop: "IPv6 hop-by-hop options", TypeIPv6Routing: "IPv6 routing header",
-	TypeIPv6Fragment: "IPv6 fragment header", TypeIPv6Destination: "IPv6 destination options", TypeIPv6Mobility: "IPv6 mobility header",
-	TypeAH: "Authentication Header", TypeESP: "Encapsulating Security Payload",
-	TypeICMPv4: "ICMPv4", TypeICMPv6: "ICMPv6", TypeICMPExtension: "ICMP extensions", TypeIGMP: "IGMP",
-	TypeTCP: "TCP", TypeUDP: "UDP", TypeUDPLite: "UDP-Lite", TypeSCTP: "SCTP", TypeDCCP: "DCCP",
-	TypeGRE: "GRE", TypeVXLAN: "VXLAN", TypeGeneve: "Geneve", TypeVRRP: "VRRP", TypeOSPF: "OSPF", TypePIM: "PIM",
+// showing is how a line goes on behind a layer.
+type showing uint8
+
+const (
+	showNext    showing = iota // with the next layer
+	showCarried                // with what a transport carries, but for mere bytes
+	showNothing                // not at all
+)
+
+var kinds = [firstApplication]kind{
+	TypeNone:            {name: "none", title: "None"},
+	TypePayload:         {name: "payload", title: "Payload"},
+	TypeFragment:        {name: "fragment", title: "Fragment data"},
+	TypeEthernet:        {name: "eth", title: "Ethernet", size: 14},
+	TypeVLAN:            {name: "vlan", title: "802.1Q VLAN", size: 4},
+	TypeLLC:             {name: "llc", title: "Logical-Link Control", size: 3},
+	TypeSNAP:            {name: "snap", title: "SNAP", size: 5},
+	TypeSLL:             {name: "sll", title: "Linux cooked capture v1", size: 16},
+	TypeSLL2:            {name: "sll2", title: "Linux cooked capture v2", size: 20},
+	TypeNull:            {name: "null", title: "BSD loopback", size: 4},
+	TypeLoop:            {name: "loop", title: "OpenBSD loopback", size: 4},
+	TypePPP:             {name: "ppp", title: "PPP", size: 1},
+	TypeHDLC:            {name: "chdlc", title: "Cisco HDLC"},
+	TypePPPoE:           {name: "pppoe", title: "PPPoE", size: 6},
+	TypeMPLS:            {name: "mpls", title: "MPLS", size: 4},
+	TypeIEEE80211:       {name: "wlan", title: "IEEE 802.11", size: 10},
+	TypeRadiotap:        {name: "radiotap", title: "Radiotap", size: 8},
+	TypeSTP:             {name: "stp", title: "Spanning Tree", size: 4},
+	TypeLLDP:            {name: "lldp", title: "LLDP", size: 2},
+	TypeARP:             {name: "arp", title: "ARP", size: 8},
+	TypeIPv4:            {name: "ip", title: "IPv4", size: 20},
+	TypeIPv6:            {name: "ipv6", title: "IPv6", size: 40},
+	TypeIPv6HopByHop:    {name: "ipv6.hopopts", title: "IPv6 hop-by-hop options"},
+	TypeIPv6Routing:     {name: "ipv6.routing", title: "IPv6 routing header"},
+	TypeIPv6Fragment:    {name: "ipv6.fraghdr", title: "IPv6 fragment header", size: 8},
+	TypeIPv6Destination: {name: "ipv6.dstopts", title: "IPv6 destination options"},
+	TypeIPv6Mobility:    {name: "mipv6", title: "IPv6 mobility header"},
+	TypeAH:              {name: "ah", title: "Authentication Header", size: 12},
+	TypeESP:             {name: "esp", title: "Encapsulating Security Payload", size: 8},
+	TypeICMPv4:          {name: "icmp", title: "ICMPv4", then: showNothing},
+	TypeICMPv6:          {name: "icmpv6", title: "ICMPv6", then: showNothing},
+	TypeICMPExtension:   {name: "icmp.ext", title: "ICMP extensions"},
+	TypeIGMP:            {name: "igmp", title: "IGMP", size: 8},
+	TypeTCP:             {name: "tcp", title: "TCP", then: showCarried},
+	TypeUDP:             {name: "udp", title: "UDP", size: 8, then: showCarried},
+	TypeUDPLite:         {name: "udplite", title: "UDP-Lite", size: 8, then: showCarried},
+	TypeSCTP:            {name: "sctp", title: "SCTP"},
+	TypeDCCP:            {name: "dccp", title: "DCCP", then: showCarried},
+	TypeGRE:             {name: "gre", title: "GRE", size: 4},
+	TypeVXLAN:           {name: "vxlan", title: "VXLAN", size: 8},
+	TypeGeneve:          {name: "geneve", title: "Geneve", size: 8},
+	TypeVRRP:            {name: "vrrp", title: "VRRP", size: 8},
+	TypeOSPF:            {name: "ospf", title: "OSPF", size: 16, then: showCarried},
+	TypePIM:             {name: "pim", title: "PIM", size: 4, then: showCarried},
 }
 
 // Network reports whether the layer carries the addresses of an Endpoint: IPv4 or IPv6.
@@ -120,53 +156,20 @@ func etherType(t uint16) Type {
 	return TypePayload
 }
 
+// ipProtocols are the layers that the IP protocol numbers announce.
+var ipProtocols = [256]Type{
+	wire.ProtoTCP: TypeTCP, wire.ProtoUDP: TypeUDP, wire.ProtoUDPLite: TypeUDPLite, wire.ProtoSCTP: TypeSCTP, wire.ProtoDCCP: TypeDCCP,
+	wire.ProtoICMP: TypeICMPv4, wire.ProtoICMPv6: TypeICMPv6, wire.ProtoIGMP: TypeIGMP,
+	wire.ProtoIPv4: TypeIPv4, wire.ProtoIPv6: TypeIPv6, wire.ProtoEthernet: TypeEthernet, wire.ProtoGRE: TypeGRE,
+	wire.ProtoHopByHop: TypeIPv6HopByHop, wire.ProtoRouting: TypeIPv6Routing, wire.ProtoFragment: TypeIPv6Fragment,
+	wire.ProtoDstOpts: TypeIPv6Destination, wire.ProtoMobility: TypeIPv6Mobility, wire.ProtoAH: TypeAH, wire.ProtoESP: TypeESP,
+	wire.ProtoVRRP: TypeVRRP, wire.ProtoOSPF: TypeOSPF, wire.ProtoPIM: TypePIM,
+}
+
 // ipProtocol returns the layer that an IP protocol number announces.
 func ipProtocol(n uint8) Type {
-	switch n {
-	case wire.ProtoTCP:
-		return TypeTCP
-	case wire.ProtoUDP:
-		return TypeUDP
-	case wire.ProtoICMP:
-		return TypeICMPv4
-	case wire.ProtoICMPv6:
-		return TypeICMPv6
-	case wire.ProtoIPv4:
-		return TypeIPv4
-	case wire.ProtoIPv6:
-		return TypeIPv6
-	case wire.ProtoHopByHop:
-		return TypeIPv6HopByHop
-	case wire.ProtoRouting:
-		return TypeIPv6Routing
-	case wire.ProtoFragment:
-		return TypeIPv6Fragment
-	case wire.ProtoDstOpts:
-		return TypeIPv6Destination
-	case wire.ProtoMobility:
-		return TypeIPv6Mobility
-	case wire.ProtoAH:
-		return TypeAH
-	case wire.ProtoEthernet:
-		return TypeEthernet
-	case wire.ProtoESP:
-		return TypeESP
-	case wire.ProtoGRE:
-		return TypeGRE
-	case wire.ProtoIGMP:
-		return TypeIGMP
-	case wire.ProtoSCTP:
-		return TypeSCTP
-	case wire.ProtoDCCP:
-		return TypeDCCP
-	case wire.ProtoUDPLite:
-		return TypeUDPLite
-	case wire.ProtoVRRP:
-		return TypeVRRP
-	case wire.ProtoOSPF:
-		return TypeOSPF
-	case wire.ProtoPIM:
-		return TypePIM
+	if t := ipProtocols[n]; t != TypeNone {
+		return t
 	}
 	return TypePayload
 }

@@ -15,11 +15,8 @@ func (h UDPLite) Checksum() uint16 { return be16(h[6:]) }
 // UDPLite returns the view of layer i, nil when it is another layer.
 func (p *Packet) UDPLite(i int) UDPLite { return p.view(i, TypeUDPLite) }
 
-func (c *cursor) udpLite() Type {
-	h := UDPLite(c.need(TypeUDPLite, 8))
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) udpLite(t Type, b []byte) Type {
+	h := UDPLite(b)
 	coverage := int(h.Coverage())
 	if coverage != 0 && coverage < 8 || coverage > c.end-c.off {
 		return c.malformed(TypeUDPLite, "the checksum coverage is neither 0 nor within the packet")
@@ -41,4 +38,8 @@ func udpLiteFields(w *FieldWriter, l *Layer) {
 	w.Uint(fUDPCoverage, 4, 2)
 	w.Uint(fUDPChecksum, 6, 2)
 	w.status(fUDPStatus, 6, 2, l.Checksum)
+}
+
+func (*Printer) appendUDPLite(b []byte, p *Packet, i int) []byte {
+	return appendInt(append(b, "UDP-Lite, length "...), p.PayloadLength(i))
 }

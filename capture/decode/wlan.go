@@ -70,11 +70,8 @@ func (h Radiotap) flags() (flags byte) {
 	return flags
 }
 
-func (c *cursor) radiotap() Type {
-	h := Radiotap(c.need(TypeRadiotap, 8))
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) radiotap(t Type, b []byte) Type {
+	h := Radiotap(b)
 	if h[0] != 0 {
 		return c.malformed(TypeRadiotap, "the version is not 0")
 	}
@@ -212,11 +209,8 @@ func wlanHeader(h IEEE80211) int {
 	return 10
 }
 
-func (c *cursor) wlan() Type {
-	h := IEEE80211(c.need(TypeIEEE80211, 10))
-	if h == nil {
-		return TypeNone
-	}
+func (c *cursor) wlan(t Type, b []byte) Type {
+	h := IEEE80211(b)
 	n := wlanHeader(h)
 	if h = c.need(TypeIEEE80211, n); h == nil {
 		return TypeNone

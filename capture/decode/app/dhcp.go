@@ -143,15 +143,9 @@ func dhcpOptionFields(w *decode.FieldWriter, code byte, off, n int) {
 	}
 }
 
-func dhcpOpName(n uint64) string {
-	switch n {
-	case 1:
-		return "BOOTREQUEST"
-	case 2:
-		return "BOOTREPLY"
-	}
-	return ""
-}
+var dhcpOpName = decode.Names{
+	1: "BOOTREQUEST", 2: "BOOTREPLY",
+}.Of
 
 var dhcpMessages = [...]string{"", "Discover", "Offer", "Request", "Decline", "ACK", "NAK", "Release", "Inform", "ForceRenew",
 	"LeaseQuery", "LeaseUnassigned", "LeaseUnknown", "LeaseActive", "BulkLeaseQuery", "LeaseQueryDone"}

@@ -174,69 +174,17 @@ func dhcpv6Names(w *decode.FieldWriter, off, n int) {
 	}
 }
 
-func dhcpv6OptionName(n uint64) string {
-	switch n {
-	case dhcpv6ClientID:
-		return "Client Identifier"
-	case dhcpv6ServerID:
-		return "Server Identifier"
-	case dhcpv6IANA:
-		return "IA for Non-temporary Addresses"
-	case dhcpv6IATA:
-		return "IA for Temporary Addresses"
-	case dhcpv6IAAddr:
-		return "IA Address"
-	case dhcpv6ORO:
-		return "Option Request"
-	case 7:
-		return "Preference"
-	case dhcpv6Elapsed:
-		return "Elapsed Time"
-	case dhcpv6RelayMsg:
-		return "Relay Message"
-	case 11:
-		return "Authentication"
-	case 12:
-		return "Server Unicast"
-	case dhcpv6Status:
-		return "Status Code"
-	case 14:
-		return "Rapid Commit"
-	case 15:
-		return "User Class"
-	case 16:
-		return "Vendor Class"
-	case 17:
-		return "Vendor-specific Information"
-	case 18:
-		return "Interface-Id"
-	case 19:
-		return "Reconfigure Message"
-	case 20:
-		return "Reconfigure Accept"
-	case dhcpv6DNS:
-		return "DNS Servers"
-	case dhcpv6Domains:
-		return "Domain Search List"
-	case dhcpv6IAPD:
-		return "IA for Prefix Delegation"
-	case dhcpv6IAPrefix:
-		return "IA Prefix"
-	case 31:
-		return "SNTP Servers"
-	case 32:
-		return "Information Refresh Time"
-	case 37:
-		return "Remote-ID"
-	case 39:
-		return "Client FQDN"
-	case 56:
-		return "NTP Server"
-	case 82:
-		return "SOL_MAX_RT"
-	}
-	return ""
-}
+var dhcpv6OptionName = decode.Names{
+	dhcpv6ClientID: "Client Identifier", dhcpv6ServerID: "Server Identifier",
+	dhcpv6IANA: "IA for Non-temporary Addresses", dhcpv6IATA: "IA for Temporary Addresses",
+	dhcpv6IAAddr: "IA Address", dhcpv6ORO: "Option Request", 7: "Preference", dhcpv6Elapsed: "Elapsed Time",
+	dhcpv6RelayMsg: "Relay Message", 11: "Authentication", 12: "Server Unicast", dhcpv6Status: "Status Code",
+	14: "Rapid Commit", 15: "User Class", 16: "Vendor Class", 17: "Vendor-specific Information", 18: "Interface-Id",
+	19: "Reconfigure Message", 20: "Reconfigure Accept", dhcpv6DNS: "DNS Servers",
+	dhcpv6Domains: "Domain Search List", dhcpv6IAPD: "IA for Prefix Delegation", dhcpv6IAPrefix: "IA Prefix",
+	31: "SNTP Servers", 32: "Information Refresh Time", 37: "Remote-ID", 39: "Client FQDN", 56: "NTP Server",
+	82: "SOL_MAX_RT",
+}.Of
 
 func dhcpv6StatusName(n uint64) string {
 	if names := [...]string{"Success", "UnspecFail", "NoAddrsAvail", "NoBinding", "NotOnLink", "UseMulticast", "NoPrefixAvail"}; n < uint64(len(names)) {

@@ -112,17 +112,9 @@ func quicType2Name(n uint64) string {
 	return [...]string{"Retry", "Initial", "0-RTT", "Handshake"}[n&3]
 }
 
-func quicVersionName(n uint64) string {
-	switch n {
-	case 0:
-		return "Version Negotiation"
-	case 1:
-		return "1"
-	case quicVersion2:
-		return "2"
-	}
-	return ""
-}
+var quicVersionName = decode.Names{
+	0: "Version Negotiation", 1: "1", quicVersion2: "2",
+}.Of
 
 func quicLine(b, data []byte, _ bool) ([]byte, bool) {
 	dcid, scid, end, ok := connectionIDs(data)

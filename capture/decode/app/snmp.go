@@ -119,17 +119,9 @@ func snmpFields(w *decode.FieldWriter, _ bool) {
 	}
 }
 
-func snmpVersion(n uint64) string {
-	switch n {
-	case 0:
-		return "v1"
-	case 1:
-		return "v2c"
-	case 3:
-		return "v3"
-	}
-	return ""
-}
+var snmpVersion = decode.Names{
+	0: "v1", 1: "v2c", 3: "v3",
+}.Of
 
 func snmpPDU(tag byte) string {
 	switch tag {

@@ -116,25 +116,9 @@ func stunClass(n uint64) string {
 	return [...]string{"Request", "Indication", "Success Response", "Error Response"}[n&3]
 }
 
-func stunMethod(n uint64) string {
-	switch n {
-	case 1:
-		return "Binding"
-	case 3:
-		return "Allocate"
-	case 4:
-		return "Refresh"
-	case 6:
-		return "Send"
-	case 7:
-		return "Data"
-	case 8:
-		return "CreatePermission"
-	case 9:
-		return "ChannelBind"
-	}
-	return ""
-}
+var stunMethod = decode.Names{
+	1: "Binding", 3: "Allocate", 4: "Refresh", 6: "Send", 7: "Data", 8: "CreatePermission", 9: "ChannelBind",
+}.Of
 
 func stunLine(b, data []byte, _ bool) ([]byte, bool) {
 	if len(data) < 20 {

@@ -61,23 +61,9 @@ func tftpFields(w *decode.FieldWriter, _ bool) {
 	}
 }
 
-func tftpName(n uint64) string {
-	switch n {
-	case tftpRead:
-		return "RRQ"
-	case tftpWrite:
-		return "WRQ"
-	case tftpData:
-		return "DATA"
-	case tftpAck:
-		return "ACK"
-	case tftpError:
-		return "ERROR"
-	case 6:
-		return "OACK"
-	}
-	return ""
-}
+var tftpName = decode.Names{
+	tftpRead: "RRQ", tftpWrite: "WRQ", tftpData: "DATA", tftpAck: "ACK", tftpError: "ERROR", 6: "OACK",
+}.Of
 
 func tftpLine(b, data []byte, _ bool) ([]byte, bool) {
 	if len(data) < 4 {

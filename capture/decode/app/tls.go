@@ -213,49 +213,15 @@ func tlsHandshakeFields(w *decode.FieldWriter, off int) {
 	}
 }
 
-func tlsTypeName(n uint64) string {
-	switch n {
-	case 20:
-		return "ChangeCipherSpec"
-	case tlsAlert:
-		return "Alert"
-	case tlsHandshake:
-		return "Handshake"
-	case 23:
-		return "Application Data"
-	case 24:
-		return "Heartbeat"
-	}
-	return ""
-}
+var tlsTypeName = decode.Names{
+	20: "ChangeCipherSpec", tlsAlert: "Alert", tlsHandshake: "Handshake", 23: "Application Data", 24: "Heartbeat",
+}.Of
 
-func tlsHandshakeName(n uint64) string {
-	switch n {
-	case 0:
-		return "HelloRequest"
-	case 1:
-		return "ClientHello"
-	case 2:
-		return "ServerHello"
-	case 4:
-		return "NewSessionTicket"
-	case 11:
-		return "Certificate"
-	case 12:
-		return "ServerKeyExchange"
-	case 13:
-		return "CertificateRequest"
-	case 14:
-		return "ServerHelloDone"
-	case 16:
-		return "ClientKeyExchange"
-	case 20:
-		return "Finished"
-	case 22:
-		return "CertificateStatus"
-	}
-	return ""
-}
+var tlsHandshakeName = decode.Names{
+	0: "HelloRequest", 1: "ClientHello", 2: "ServerHello", 4: "NewSessionTicket", 11: "Certificate",
+	12: "ServerKeyExchange", 13: "CertificateRequest", 14: "ServerHelloDone", 16: "ClientKeyExchange",
+	20: "Finished", 22: "CertificateStatus",
+}.Of
 
 func tlsVersionName(n uint64) string {
 	switch n {
