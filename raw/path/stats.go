@@ -1,0 +1,136 @@
+package path
+
+import "math"
+
+// Count is how many probes were sent and how many of them were answered.
+type Count struct {
+	Sent     int `json:"sent"`
+	Answered int `json:"answered"`
+}
+
+// Lost is how many were not answered.
+func (c Count) Lost() int { return c.Sent - c.Answered }
+
+// Loss is the fraction that was not answered; 0 when nothing was sent.
+func (c Count) Loss() float64 {
+	if c.Sent == 0 {
+		return 0
+	}
+	return float64(c.Lost()) / float64(c.Sent)
+}
+
+func (c Count) plus(d Count) Count { return Count{c.Sent + d.Sent, c.Answered + d.Answered} }
+
+func logChoose(n, k int) float64 {
+	a, _ := math.Lgamma(float64(n + 1))
+	b, _ := math.Lgamma(float64(k + 1))
+	c, _ := math.Lgamma(float64(n - k + 1))
+	return a - b - c
+}
+
+// worse is Fisher's exact test, one-sided: the probability that a lost so many or more, and b so few or fewer, if both
+// lose alike.
+func worse(a, b Count) float64 {
+	if a.Sent == 0 || b.Sent == 0 {
+		return 1
+	}
+	lost, all := a.Lost()+b.Lost(), a.Sent+b.Sent
+	k := max(a.Lost(), lost-b.Sent)
+	term := math.Exp(logChoose(a.Sent, k) + logChoose(b.Sent, lost-k) - logChoose(all, lost))
+	return tail(term, func() float64 {
+		ratio := float64(a.Sent-k) * float64(lost-k) / (float64(k+1) * float64(b.Sent-lost+k+1))
+		k++
+		return ratio
+	})
+}
+
+// tail adds the terms of a series from one on, each the one before times the next ratio. The ratios fall: once below
+// one, what follows is less than a geometric series.
+func tail(term float64, next func() float64) float64 {
+	p := 0.0
+	for term > 0 {
+		p += term
+		ratio := next()
+		term *= ratio
+		if ratio < 1 && term < 1e-12*p*(1-ratio) {
+			break
+		}
+	}
+	return min(p, 1)
+}
+
+// atLeast is the exact binomial test: the probability that so many or more of c are lost, if each is with probability loss.
+func atLeast(c Count, loss float64) float64 {
+	switch {
+	case c.Lost() == 0 || loss >= 1:
+		return 1
+	case loss <= 0:
+		return 0
+	}
+	k, odds := c.Lost(), loss/(1-loss)
+	term := math.Exp(logChoose(c.Sent, k) + float64(k)*math.Log(loss) + float64(c.Sent-k)*math.Log1p(-loss))
+	return tail(term, func() float64 {
+		ratio := float64(c.Sent-k) / float64(k+1) * odds
+		k++
+		return ratio
+	})
+}
+
+// bounds returns the exact (Clopper-Pearson) interval that holds the true loss with a confidence of 1-alpha.
+func bounds(c Count, alpha float64) (low, high float64) {
+	if c.Sent == 0 {
+		return 0, 1
+	}
+	find := func(tooLow func(loss float64) bool) float64 {
+		a, b := 0.0, 1.0
+		for range 40 {
+			if m := (a + b) / 2; tooLow(m) {
+				a = m
+			} else {
+				b = m
+			}
+		}
+		return (a + b) / 2
+	}
+	if c.Lost() > 0 {
+		low = find(func(loss float64) bool { return atLeast(c, loss) < alpha/2 })
+	}
+	if high = 1; c.Answered > 0 {
+		fewer := Count{c.Sent, c.Answered - 1} // at least one more lost
+		high = find(func(loss float64) bool { return 1-atLeast(fewer, loss) > alpha/2 })
+	}
+	return low, high
+}
+
+// likelihood is the logarithm of the probability of the losses, in one order, if each is lost with probability loss.
+func likelihood(c Count, loss float64) float64 {
+	l := 0.0
+	if c.Lost() > 0 {
+		l += float64(c.Lost()) * math.Log(loss)
+	}
+	if c.Answered > 0 {
+		l += float64(c.Answered) * math.Log1p(-loss)
+	}
+	return l
+}
+
+// Enough returns how many probes it takes to say, with a probability below wrong of being wrong, that there are no
+// more next hops than the known ones: as many as show one more, were there one and all of the same share. It is the
+// stopping rule of the multipath detection algorithm (Veitch, Augustin, Teixeira, Friedman, INFOCOM 2009).
+func Enough(known int, wrong float64) int {
+	if known < 1 {
+		return 1
+	}
+	k := float64(known + 1)
+	for n := known + 1; ; n++ {
+		// The probability that n draws of k equally likely things miss at least one: inclusion and exclusion.
+		miss, sign := 0.0, 1.0
+		for i := 1; i <= known; i++ {
+			miss += sign * math.Exp(logChoose(known+1, i)+float64(n)*math.Log1p(-float64(i)/k))
+			sign = -sign
+		}
+		if miss <= wrong {
+			return n
+		}
+	}
+}
