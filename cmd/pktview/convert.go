@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sockwire/capture"
+	"sockwire/capture/decode"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -18,7 +19,14 @@ type converter struct {
 	choice   selection
 	progress atomic.Uint64
 	matched  uint64
-	flushed  uint64 // of matched
+	chosen   *numberSet // of those that matched; nil where all are written, or analysis says which
+	analysis *analysis
+	decoder  decode.Decoder
+	history  decode.History
+	packet   decode.Packet
+	shown    shown
+	taken    uint64 // of matched
+	flushed  uint64 // of taken
 	bytes    uint64
 	drops    uint64
 	closed   bool // the output was finished, whatever became of the input
@@ -37,13 +45,38 @@ func (c *converter) wanted(f *capture.Frame) (bool, error) {
 		f.Data = f.Data[:c.o.snaplen:c.o.snaplen]
 	}
 	c.matched++
+	if !c.chooses(f) {
+		return false, nil
+	}
+	c.taken++
 	c.bytes += uint64(f.Length)
 	c.drops += f.Drops
 	return true, nil
 }
 
+func newConverter(env *cli.Env, o *options) *converter {
+	c := &converter{o: o, env: env, matcher: newMatcher(env, o), choice: selection{o: o}, decoder: o.newDecoder()}
+	if o.choice != nil {
+		c.analysis = newAnalysis(o)
+	}
+	return c
+}
+
+// chooses tells whether --flow takes a packet that matched: by what is known of the whole file, or else by what is known now.
+func (c *converter) chooses(f *capture.Frame) bool {
+	switch {
+	case c.chosen != nil:
+		return c.chosen.has(c.matched)
+	case c.analysis != nil:
+		_ = c.decoder.Decode(*f, &c.packet)
+		c.history.Add(&c.packet)
+		return c.analysis.chooses(&c.packet, &c.shown)
+	}
+	return true
+}
+
 func (c *converter) full() bool {
-	return c.choice.over() || c.o.count > 0 && c.matched >= uint64(c.o.count)
+	return c.choice.over() || c.o.count > 0 && c.taken >= uint64(c.o.count)
 }
 
 // copyBlocks converts one file to one, keeping all that the format written can hold.
@@ -90,10 +123,10 @@ func (c *converter) copyBlocks(ctx context.Context, r *capture.Reader) error {
 
 // flush writes out what is there before more is waited for.
 func (c *converter) flush(w interface{ Flush() error }) error {
-	if c.flushed == c.matched {
+	if c.flushed == c.taken {
 		return nil
 	}
-	c.flushed = c.matched
+	c.flushed = c.taken
 	if err := w.Flush(); err != nil {
 		return err
 	}
@@ -166,9 +199,9 @@ func (c *converter) copyFrames(ctx context.Context, readers []*capture.Reader) e
 
 func (c *converter) summary(start time.Time) {
 	if c.o.json && c.o.write != "-" {
-		c.env.Stdout.JSON(fileSummary{"summary", c.matched, c.progress.Load(), c.bytes, c.drops, c.o.duplicates(), time.Since(start).Nanoseconds()})
+		c.env.Stdout.JSON(fileSummary{"summary", c.taken, c.progress.Load(), c.bytes, c.drops, c.o.duplicates(), time.Since(start).Nanoseconds()})
 	} else if !c.o.quiet {
-		c.env.Warnf("%s written to %s", plural(c.matched, "packet"), cli.Escape(c.o.write))
+		c.env.Warnf("%s written to %s", plural(c.taken, "packet"), cli.Escape(c.o.write))
 		if n := c.o.duplicates(); n > 0 {
 			c.env.Warnf("%s left out", plural(n, "duplicate"))
 		}

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 
 	"sockwire/capture/decode"
@@ -18,15 +20,26 @@ func (o *options) checkFields() error {
 		return nil
 	}
 	names := strings.Split(o.fields, ",")
-	var err error
-	o.columns, err = decode.Columns(names...)
 	var unknown *decode.UnknownColumn
-	if !errors.As(err, &unknown) {
-		return err
+	for i, name := range names {
+		if kind := columnOfFlow(name); kind != notOfFlow {
+			o.columns = append(o.columns, decode.Column{Name: name})
+			o.hasFlow, o.hasVerdict = true, o.hasVerdict || kind == ofVerdict
+			continue
+		}
+		c, err := decode.Columns(name)
+		if errors.As(err, &unknown) {
+			unknown.Index = i
+			break
+		}
+		o.columns = append(o.columns, c...)
+	}
+	if unknown == nil {
+		return nil
 	}
 	place := len(strings.Join(names[:unknown.Index+1], ",")) - len(unknown.Name)
 	hint := "--fields list names all there are"
-	if near := cli.Nearest(unknown.Name, decode.ColumnNames()); near != "" {
+	if near := cli.Nearest(unknown.Name, columnNames()); near != "" {
 		hint = "did you mean " + near + "?"
 	}
 	if unknown.Name == "" {
@@ -36,10 +49,35 @@ func (o *options) checkFields() error {
 }
 
 func listFields(env *cli.Env) error {
-	for _, name := range decode.ColumnNames() {
+	for _, name := range columnNames() {
 		env.Stdout.Printf("%s\n", name)
 	}
 	return nil
+}
+
+// flowColumn is a column of what the analysis finds, not of the packet.
+type flowColumn uint8
+
+const (
+	notOfFlow flowColumn = iota
+	ofStream             // the number of the packet's stream
+	ofVerdict            // the kinds of its verdicts
+)
+
+func columnOfFlow(name string) flowColumn {
+	switch name {
+	case "flow.stream", "tcp.stream":
+		return ofStream
+	case "flow.verdict", "tcp.analysis.flags":
+		return ofVerdict
+	}
+	return notOfFlow
+}
+
+func columnNames() []string {
+	names := append(decode.ColumnNames(), "flow.stream", "flow.verdict")
+	slices.Sort(names)
+	return names
 }
 
 // addField adds the value of a column in a format. Values stand between separators, which appendFields cuts off in front.
@@ -73,11 +111,32 @@ func appendCSV(b, value []byte) []byte {
 	return append(b, '"')
 }
 
-// appendFields adds the line of --fields.
-func (r *renderer) appendFields(b []byte, p *decode.Packet) []byte {
-	start := len(b)
-	b = r.printer.AppendColumns(b, p, r.o.columns, r.add)
-	return append(append(b[:start], b[start+1:]...), '\n')
+// appendFields adds the line of --fields for packet i. The verdicts of a packet are put in later.
+func (r *renderer) appendFields(b []byte, p *decode.Packet, i int) []byte {
+	start, s := len(b), r.into
+	kept := len(s.places)
+	b = r.printer.AppendColumns(b, p, r.o.columns, func(b []byte, c *decode.Column, value []byte) []byte {
+		switch columnOfFlow(c.Name) {
+		case ofVerdict:
+			s.place(b, i, columnPlace)
+			return b
+		case ofStream:
+			if stream := s.about[i].stream; stream >= 0 {
+				value = strconv.AppendInt(r.value[:0], int64(stream), 10)
+				r.value = value
+			}
+		}
+		return r.add(b, c, value)
+	})
+	if columnOfFlow(r.o.columns[0].Name) == ofVerdict {
+		s.places[kept].kind = firstColumnPlace // its separator is left out when it is put in
+	} else {
+		b = append(b[:start], b[start+1:]...)
+		for k := kept; k < len(s.places); k++ {
+			s.places[k].at--
+		}
+	}
+	return append(b, '\n')
 }
 
 // printNames prints the line of names that --format tsv and csv begin with.

@@ -41,17 +41,21 @@ type capturer struct {
 	start   time.Time
 	stop    context.CancelCauseFunc
 
-	mu      sync.Mutex
-	sink    *sink // nil without -w
-	ifs     []capture.Interface
-	decoder decode.Decoder
-	history decode.History
-	packet  decode.Packet
-	render  *renderer // nil when nothing is printed
-	stats   *stats.Collector
-	line    []byte
-	packets uint64
-	bytes   uint64
+	mu       sync.Mutex
+	sink     *sink // nil without -w
+	ifs      []capture.Interface
+	decoder  decode.Decoder
+	history  decode.History
+	packet   decode.Packet
+	render   *renderer // nil when nothing is printed
+	stats    *stats.Collector
+	analysis *analysis // nil where nothing asks for it
+	window   window
+	shown    *shown
+	packets  uint64
+	chosen   uint64 // of them, by --flow
+	bytes    uint64
+	now      []note // about the packet at hand
 }
 
 // device is an open interface.
@@ -107,9 +111,6 @@ func (c *capturer) open(ctx context.Context) error {
 	return nil
 }
 
-// prints tells whether packets are shown as they come.
-func (o *options) prints() bool { return o.stats == "" && (o.write == "" || o.print) }
-
 // prepare readies what frames go to, without the rights that the sockets needed.
 func (c *capturer) prepare(ctx context.Context) error {
 	o := c.o
@@ -124,9 +125,12 @@ func (c *capturer) prepare(ctx context.Context) error {
 			r.OnFinish(func(w *capture.Writer) error { return c.writeStatistics(w) })
 		}
 	}
-	c.decoder = o.newDecoder()
+	c.decoder, c.shown = o.newDecoder(), new(shown)
 	if o.stats != "" {
 		c.stats = new(stats.Collector)
+	}
+	if o.analyses() {
+		c.analysis = newAnalysis(o)
 	}
 	if o.prints() {
 		var known *names
@@ -134,6 +138,7 @@ func (c *capturer) prepare(ctx context.Context) error {
 			known = newNames(ctx)
 		}
 		c.render = newRenderer(o, c.env, known)
+		c.window = newWindow(o, c.render)
 		o.printNames(c.env)
 	}
 	if !o.quiet && !o.json {
@@ -168,7 +173,7 @@ func (c *capturer) run(ctx context.Context) error {
 		timer := time.AfterFunc(c.o.duration, func() { c.stop(errEnough) })
 		defer timer.Stop()
 	}
-	c.env.OnStatus(c.status)
+	c.env.OnStatus(c.report)
 	if c.render == nil || !cli.IsTerminal(c.env.Stdout.Unwrapped()) {
 		defer c.env.Progress(c.status)()
 	}
@@ -272,7 +277,7 @@ func ended(err error) error {
 
 // take does with a frame what the flags say. An error ends the capture. The caller holds mu.
 func (c *capturer) take(d *device, f *capture.Frame) error {
-	if c.o.count > 0 && c.packets >= uint64(c.o.count) {
+	if c.o.count > 0 && c.chosen >= uint64(c.o.count) {
 		return errEnough
 	}
 	if f.Interface >= len(d.ids) {
@@ -281,6 +286,28 @@ func (c *capturer) take(d *device, f *capture.Frame) error {
 	f.Interface = d.ids[f.Interface]
 	c.packets++
 	c.bytes += uint64(f.Length)
+	if c.render != nil || c.stats != nil || c.analysis != nil {
+		_ = c.decoder.Decode(*f, &c.packet) // what is wrong is in the packet
+	}
+	if c.render != nil || c.analysis != nil {
+		c.history.Add(&c.packet)
+	}
+	c.shown.first = c.packets
+	if c.analysis != nil && !c.analysis.chooses(&c.packet, c.shown) {
+		return nil
+	}
+	c.chosen++
+	if err := c.deliver(f); err != nil {
+		return err
+	}
+	if c.o.count > 0 && c.chosen >= uint64(c.o.count) {
+		return errEnough
+	}
+	return nil
+}
+
+// deliver hands a frame, which is decoded, to all that wants it.
+func (c *capturer) deliver(f *capture.Frame) error {
 	if c.sink != nil {
 		if f.Interface >= c.sink.described {
 			if err := c.sink.describe(c.ifs); err != nil {
@@ -291,23 +318,17 @@ func (c *capturer) take(d *device, f *capture.Frame) error {
 			return err
 		}
 	}
-	if c.render != nil || c.stats != nil {
-		_ = c.decoder.Decode(*f, &c.packet) // what is wrong is in the packet
-	}
-	if c.render != nil {
-		c.history.Add(&c.packet)
-		c.line = c.render.append(c.line[:0], &c.packet)
-		if err := c.render.write(c.env.Stdout, c.line); err != nil {
-			return err
-		}
-	}
 	if c.stats != nil {
 		c.stats.Add(&c.packet)
 	}
-	if c.o.count > 0 && c.packets >= uint64(c.o.count) {
-		return errEnough
+	if c.render == nil {
+		return nil
 	}
-	return nil
+	c.shown.n = 1
+	c.render.show(c.shown, 0, &c.packet, nil)
+	_, err := c.window.add(c.env, c.shown, true)
+	c.shown = c.window.take()
+	return err
 }
 
 // flush makes what was written readable, and the kernel's counts if asked to.
@@ -359,6 +380,17 @@ func (c *capturer) status() string {
 	return fmt.Sprintf("%s, %s, %d dropped", plural(packets, "packet"), size(bytes), dropped)
 }
 
+// report is what SIGQUIT shows: the streams so far, where they are what is asked for.
+func (c *capturer) report() string {
+	if !c.o.streams || c.o.json {
+		return c.status()
+	}
+	c.mu.Lock()
+	table := c.analysis.table()
+	c.mu.Unlock()
+	return table + c.status()
+}
+
 // counts adds up what the kernel says of all interfaces.
 func (c *capturer) counts() (received, dropped uint64, err error) {
 	for _, d := range c.devices {
@@ -382,14 +414,24 @@ func (c *capturer) summary() error {
 	}
 	received, dropped, serr := c.counts()
 	err = cli.Join(err, serr)
+	if c.analysis != nil {
+		c.analysis.finish(new(shown))
+	}
 	if c.stats != nil {
-		printStats(c.env, c.o, c.stats)
+		printStats(c.env, c.o, c.stats, c.analysis)
+	}
+	if c.o.streams {
+		printStreams(c.env.Stdout, c.o, c.analysis.census)
 	}
 	switch {
 	case c.o.json && c.o.write != "-":
-		c.env.Stdout.JSON(liveSummary{"summary", c.packets, c.bytes, received, dropped, time.Since(c.start).Nanoseconds()})
+		c.env.Stdout.JSON(liveSummary{"summary", c.chosen, c.bytes, received, dropped, time.Since(c.start).Nanoseconds()})
 	case !c.o.quiet:
-		c.env.Warnf("%s captured, %d dropped by the kernel", plural(c.packets, "packet"), dropped)
+		chosen := ""
+		if c.o.choice != nil {
+			chosen = fmt.Sprintf(", %d chosen by --flow", c.chosen)
+		}
+		c.env.Warnf("%s captured%s, %d dropped by the kernel", plural(c.packets, "packet"), chosen, dropped)
 	}
 	return err
 }

@@ -171,6 +171,7 @@ func fixtures(t testing.TB, dir string) {
 	write(t, filepath.Join(dir, "talk.pcap.zst"), frames)
 	write(t, filepath.Join(dir, "first.pcapng"), frames[:4])
 	write(t, filepath.Join(dir, "rest.pcap"), frames[4:])
+	write(t, filepath.Join(dir, "streams.pcap"), streams(t))
 
 	whole, err := os.ReadFile(filepath.Join(dir, "talk.pcap"))
 	must(t, err)

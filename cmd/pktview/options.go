@@ -75,6 +75,8 @@ type options struct {
 	top       int
 	quiet     bool
 	parts     map[string]bool // of the statistics
+
+	flowOptions
 }
 
 func newCommand(o *options) *cli.Command {
@@ -92,6 +94,8 @@ func newCommand(o *options) *cli.Command {
 		{Line: "pktview -r trace.pcap --packets 1-10,15 -w some.pcap", Text: "The packets with these numbers."},
 		{Line: "pktview -r trace.pcap --dedup --shift -1h -w clean.pcap", Text: "Without duplicates, an hour earlier."},
 		{Line: "pktview -r trace.pcap --stats", Text: "Protocols, conversations, endpoints and lengths."},
+		{Line: "pktview -r trace.pcap --streams --sort lost", Text: "TCP streams, those that lost most first."},
+		{Line: "pktview -r trace.pcap --flow 'flow.lost or flow.missed'", Text: "The packets that were lost, or that the capture does not have."},
 		{Line: "pktview -r trace.pcap --fields frame.time,ip.src,tcp.dstport --format csv tcp", Text: "A table of chosen fields."},
 		{Line: "pktview -r trace.pcap --json udp port 53 | jq .layers", Text: "JSON Lines for other programs."},
 	}
@@ -159,11 +163,12 @@ func newCommand(o *options) *cli.Command {
 	f.StringVar(&o.fields, "fields", "", "print the `NAMES` of fields, with commas between, instead of lines, such as ip.src,tcp.dstport; list names all")
 	c.Values("format", "text", "tsv", "csv")
 	f.StringVar(&o.format, "format", "text", "`FORMAT` of --fields: text, tsv or csv, those with a line of names")
-	f.StringVar(&o.stats, "stats", "", "count instead of printing; `PARTS` of protocols,conversations,endpoints,lengths (default all)")
-	c.Values("stats", append([]string{"all"}, statsParts...)...)
+	addFlowFlags(c, f, o)
+	f.StringVar(&o.stats, "stats", "", "count instead of printing; `PARTS` of protocols,conversations,endpoints,lengths (default all of these),tcp")
+	c.Values("stats", append([]string{"all", "tcp"}, statsParts...)...)
 	f.Lookup("stats").NoOptDefVal = "all"
 	f.BoolVar(&o.info, "info", false, "with -r: say what each file is: its format, times, rates, hashes, comments, interfaces")
-	f.IntVar(&o.top, "top", 20, "with --stats: the `N` largest conversations and endpoints; 0 for all")
+	f.IntVar(&o.top, "top", 20, "with --stats: the `N` largest conversations and endpoints; with --streams: the first N; 0 for all")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary on standard error")
 	return c
 }
@@ -213,6 +218,9 @@ func (o *options) check(args []string) error {
 	case len(o.read) == 0 && (o.from.set || o.to.set):
 		return cli.Usagef("--from and --to are for reading; --duration ends a capture")
 	}
+	if err := o.checkFlow(); err != nil {
+		return err
+	}
 	if err := o.checkFields(); err != nil {
 		return err
 	}
@@ -248,6 +256,9 @@ func (o *options) check(args []string) error {
 	if err := o.parseFilter(args); err != nil {
 		return err
 	}
+	if o.expression == "tcp" && o.stats == "all" { // --stats tcp: the expression is the name of a part too
+		o.parts["tcp"] = true
+	}
 	if o.filter == nil && (o.explain || o.why) {
 		return cli.Usagef("--explain and --why are about an expression, and there is none")
 	}
@@ -275,10 +286,27 @@ func (o *options) takeFiles(env *cli.Env, args []string) []string {
 	return args
 }
 
+// countsOnly tells whether no packets are printed, but what is counted or found in them.
+func (o *options) countsOnly() bool {
+	return o.stats != "" || o.streams || o.followText != "" || o.extract != ""
+}
+
+// analyses tells whether anything asks for an analysis.
+func (o *options) analyses() bool {
+	switch {
+	case o.choice != nil, o.hasFlow, o.streams, o.parts["tcp"], o.followText != "", o.extract != "":
+		return true
+	}
+	return o.prints() && o.fields == "" && (o.marks || o.reassemble || o.defragment)
+}
+
+// prints tells whether packets are shown as they come.
+func (o *options) prints() bool { return !o.countsOnly() && (o.write == "" || o.print) }
+
 // newDecoder returns the Decoder that the flags ask for.
 func (o *options) newDecoder() decode.Decoder {
-	// Statistics do not tell checksums.
-	d := decode.Decoder{SkipChecksums: o.noSums || o.stats != ""}
+	// Statistics do not tell checksums, but a stream takes nothing from a packet whose own is wrong.
+	d := decode.Decoder{SkipChecksums: o.noSums || o.stats != "" && !o.parts["tcp"]}
 	for _, p := range o.rtp {
 		if d.Ports == nil {
 			d.Ports = make(map[uint16]decode.Type)
@@ -329,6 +357,10 @@ func (o *options) checkStats() error {
 	}
 	o.parts = make(map[string]bool)
 	for part := range strings.SplitSeq(o.stats, ",") {
+		if part == "tcp" { // it takes longer than all others, so it is not among all
+			o.parts[part] = true
+			continue
+		}
 		if part == "all" {
 			for _, p := range statsParts {
 				o.parts[p] = true
@@ -341,7 +373,7 @@ func (o *options) checkStats() error {
 		}
 		if !found {
 			hint := ""
-			if near := cli.Nearest(part, statsParts); near != "" {
+			if near := cli.Nearest(part, append(statsParts, "tcp")); near != "" {
 				hint = fmt.Sprintf(" (did you mean %s?)", near)
 			}
 			return cli.Usagef("--stats has no part %q%s", part, hint)

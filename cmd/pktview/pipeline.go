@@ -36,23 +36,25 @@ type pipeline struct {
 	matcher *matcher
 	names   *names
 
-	mu      sync.Mutex // reading
-	readers []*capture.Reader
-	named   []int // entries of each reader's Names that are known
-	src     frames
-	enough  context.CancelCauseFunc // ends a read that waits
-	stable  bool
-	choice  selection
-	done    bool
-	shown   bool // what was taken is flushed before more is waited for
-	err     error
-	last    *turn
-	read    atomic.Uint64
-	share   atomic.Int64   // percent of the file that is read, 0 where that is not known
-	history decode.History // by turns
-	matched uint64         // by turns
-	bytes   uint64
-	drops   uint64
+	mu       sync.Mutex // reading
+	readers  []*capture.Reader
+	named    []int // entries of each reader's Names that are known
+	src      frames
+	enough   context.CancelCauseFunc // ends a read that waits
+	stable   bool
+	choice   selection
+	done     bool
+	shown    bool // what was taken is flushed before more is waited for
+	err      error
+	last     *turn
+	read     atomic.Uint64
+	share    atomic.Int64   // percent of the file that is read, 0 where that is not known
+	history  decode.History // by turns
+	analysis *analysis      // by turns; nil where nothing asks for it
+	matched  uint64         // by turns
+	bytes    uint64
+	drops    uint64
+	window   window // by turns of the output
 
 	statsMu sync.Mutex
 	stats   stats.Collector
@@ -77,7 +79,7 @@ type batch struct {
 	packets []decode.Packet
 	n       int
 	arena   []byte
-	out     []byte
+	shown   *shown
 	prev    *turn
 	turn    *turn
 }
@@ -95,13 +97,20 @@ func (p *pipeline) run(ctx context.Context) error {
 		wg.Go(func() { p.work(ctx) })
 	}
 	wg.Wait()
+	last := p.window.take()
+	if p.analysis != nil {
+		p.analysis.finish(last)
+	}
+	if _, err := p.window.add(p.env, last, true); p.err == nil {
+		p.err = err
+	}
 	return p.err
 }
 
 func (p *pipeline) work(ctx context.Context) {
 	debug.SetPanicOnFault(true) // a mapped file that is shortened meanwhile: see capture.Guard
 	w := worker{p: p, render: newRenderer(p.o, p.env, p.names), decoder: p.o.newDecoder()}
-	b := &batch{frames: make([]capture.Frame, batchFrames), packets: make([]decode.Packet, batchFrames)}
+	b := &batch{frames: make([]capture.Frame, batchFrames), packets: make([]decode.Packet, batchFrames), shown: new(shown)}
 	for p.take(ctx, b) {
 		w.process(b)
 	}
@@ -238,8 +247,12 @@ func (w *worker) process(b *batch) {
 		err = capture.Guard(func() error { return w.show(b) })
 	}
 	<-b.prev.output
-	if err == nil && len(b.out) > 0 {
-		err = w.render.write(p.env.Stdout, b.out)
+	if err == nil {
+		var enough bool
+		if enough, err = p.window.add(p.env, b.shown, b.flush); enough {
+			p.stop(io.EOF)
+		}
+		b.shown = p.window.take()
 	}
 	if err == nil && b.flush {
 		err = p.env.Stdout.Flush()
@@ -273,35 +286,44 @@ func (w *worker) decode(b *batch) error {
 // inOrder does what needs to see the packets of all batches one after another.
 func (w *worker) inOrder(b *batch) error {
 	p := w.p
-	if limit := p.o.count; limit > 0 {
+	if limit := p.o.count; limit > 0 && p.o.choice == nil {
 		left := uint64(limit) - p.matched
 		if uint64(b.n) >= left {
 			b.n = int(left)
 			p.stop(io.EOF)
 		}
 	}
+	b.shown.first, b.shown.n = p.matched+1, b.n
 	p.matched += uint64(b.n)
 	for i := range b.packets[:b.n] {
 		f := &b.packets[i].Frame
 		p.bytes += uint64(f.Length)
 		p.drops += f.Drops
-		if p.o.stats == "" {
+		if p.analysis != nil || p.o.stats == "" {
 			p.history.Add(&b.packets[i])
+		}
+		if p.analysis != nil {
+			p.analysis.add(&b.packets[i], b.shown)
 		}
 	}
 	return nil
 }
 
+// counts are those of the packets that matched, once all is read.
+func (p *pipeline) counts() counts {
+	if p.o.choice != nil {
+		return p.window.shown
+	}
+	return counts{p.matched, p.bytes, p.drops}
+}
+
 func (w *worker) show(b *batch) error {
-	b.out = b.out[:0]
 	for i := range b.packets[:b.n] {
-		if w.p.o.stats != "" {
+		switch {
+		case w.p.o.stats != "":
 			w.stats.Add(&b.packets[i])
-		} else {
-			b.out = w.render.append(b.out, &b.packets[i])
-			if w.p.o.why {
-				b.out = w.p.matcher.appendWhy(b.out, &b.packets[i].Frame)
-			}
+		case !w.p.o.countsOnly():
+			w.render.show(b.shown, i, &b.packets[i], w.p.matcher)
 		}
 	}
 	return nil

@@ -40,41 +40,98 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 			r.Close()
 		}
 	}()
+	var chosen *numberSet
+	if o.twice() {
+		if chosen, err = choose(reading, env, o, readers[:len(o.read)]); err != nil {
+			return unlessStopped(ctx, err)
+		}
+		readers = readers[len(o.read):]
+	}
 	if o.write != "" {
-		return convert(ctx, env, o, readers)
+		return convert(ctx, env, o, readers, chosen)
 	}
 	start := time.Now()
-	p := &pipeline{o: o, env: env, matcher: newMatcher(env, o), choice: selection{o: o}, readers: readers, named: make([]int, len(readers)), src: readers[0], stable: true, enough: enough}
+	p := newPipeline(env, o, readers)
+	p.enough = enough
 	if o.resolve {
 		p.names = newNames(ctx)
-	}
-	if len(readers) > 1 {
-		p.src = capture.Merge(readers...)
-	}
-	for _, r := range readers {
-		p.stable = p.stable && r.Stable()
 	}
 	stop := env.Progress(func() string { return readProgress(p.read.Load(), p.share.Load(), start) })
 	env.OnStatus(func() string { return plural(p.read.Load(), "packet") + " read" })
 	err = p.run(reading)
 	stop()
 	if o.stats != "" {
-		printStats(env, o, &p.stats)
+		printStats(env, o, &p.stats, p.analysis)
+	}
+	if o.streams {
+		printStreams(env.Stdout, o, p.analysis.census)
 	}
 	warnTimes(env, readers)
 	if n := o.duplicates(); n > 0 && !o.json && !o.quiet {
 		env.Warnf("%s left out", plural(n, "duplicate"))
 	}
 	if o.json {
-		env.Stdout.JSON(fileSummary{"summary", p.matched, p.read.Load(), p.bytes, p.drops, o.duplicates(), time.Since(start).Nanoseconds()})
+		n := p.counts()
+		env.Stdout.JSON(fileSummary{"summary", n.packets, p.read.Load(), n.bytes, n.drops, o.duplicates(), time.Since(start).Nanoseconds()})
 	}
 	if err != nil {
 		return err
 	}
-	if o.filter != nil && p.matched == 0 && ctx.Err() == nil {
+	if (o.filter != nil || o.choice != nil) && p.counts().packets == 0 && ctx.Err() == nil {
 		return cli.ErrNo
 	}
 	return nil
+}
+
+// twice tells whether files are read twice: once to find out what --flow chooses, with all that is found later, and once to
+// write it. A pipe cannot be.
+func (o *options) twice() bool {
+	if o.choice == nil || o.write == "" {
+		return false
+	}
+	for _, name := range o.read {
+		if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+			return false
+		}
+	}
+	return true
+}
+
+// choose reads the files for what --flow chooses of their packets.
+func choose(ctx context.Context, env *cli.Env, o *options, readers []*capture.Reader) (*numberSet, error) {
+	ctx, enough := context.WithCancelCause(ctx)
+	defer enough(nil)
+	p := newPipeline(env, o, readers)
+	p.enough = enough
+	p.matcher.warn = nil // it is said when they are read again
+	p.window.chosen = new(numberSet)
+	start := time.Now()
+	stop := env.Progress(func() string { return readProgress(p.read.Load(), p.share.Load(), start) })
+	err := p.run(ctx)
+	stop()
+	if err == nil && o.dedupText != "" {
+		err = o.checkEdits() // to forget what was seen
+	}
+	if p.window.late > 0 {
+		env.Warnf("%s came more than %d packets behind what they are about, and chose nothing", plural(p.window.late, "finding"), aheadPackets)
+	}
+	return p.window.chosen, err
+}
+
+func newPipeline(env *cli.Env, o *options, readers []*capture.Reader) *pipeline {
+	p := &pipeline{o: o, env: env, matcher: newMatcher(env, o), choice: selection{o: o}, readers: readers, named: make([]int, len(readers)),
+		src: readers[0], stable: true, enough: func(error) {}}
+	if len(readers) > 1 {
+		p.src = capture.Merge(readers...)
+	}
+	for _, r := range readers {
+		p.stable = p.stable && r.Stable()
+	}
+	if o.analyses() {
+		p.analysis = newAnalysis(o)
+	}
+	p.window = newWindow(o, newRenderer(o, env, nil))
+	return p
 }
 
 // warnTimes says of times that cannot be meant as they stand.
@@ -106,7 +163,11 @@ func (o *options) keepInputs() error {
 
 func openAll(ctx context.Context, env *cli.Env, o *options) ([]*capture.Reader, error) {
 	config := &capture.ReaderConfig{Memory: o.memory, Mapped: true}
-	readers, err := captures.OpenAll(ctx, env, func() error { return giveUp(env, o.write != "") }, o.read, config)
+	names := o.read
+	if o.twice() {
+		names = append(names[:len(names):len(names)], names...)
+	}
+	readers, err := captures.OpenAll(ctx, env, func() error { return giveUp(env, o.write != "") }, names, config)
 	return readers, fileError(err)
 }
 
@@ -124,8 +185,12 @@ func readProgress(n uint64, share int64, start time.Time) string {
 }
 
 // convert copies what matches to a file.
-func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.Reader) error {
-	c := &converter{o: o, env: env, matcher: newMatcher(env, o), choice: selection{o: o}}
+func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.Reader, chosen *numberSet) error {
+	c := newConverter(env, o)
+	c.chosen = chosen
+	if chosen != nil {
+		c.analysis = nil
+	}
 	start := time.Now()
 	stop := env.Progress(func() string { return readProgress(c.progress.Load(), 0, start) })
 	defer stop()
@@ -143,7 +208,7 @@ func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.R
 	if err != nil {
 		return err
 	}
-	if o.filter != nil && c.matched == 0 && ctx.Err() == nil {
+	if (o.filter != nil || o.choice != nil) && c.taken == 0 && ctx.Err() == nil {
 		return cli.ErrNo
 	}
 	return nil

@@ -2,11 +2,13 @@ package main
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"sockwire/capture"
 	"sockwire/capture/decode"
 	"sockwire/capture/decode/app"
+	"sockwire/capture/flow"
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw/wire"
 )
@@ -18,6 +20,8 @@ type renderer struct {
 	printer decode.Printer
 	names   *names // nil without --resolve
 	add     func(b []byte, c *decode.Column, value []byte) []byte
+	into    *shown // what append adds to
+	value   []byte // of a column
 }
 
 func newRenderer(o *options, env *cli.Env, names *names) *renderer {
@@ -48,14 +52,45 @@ func (r *renderer) write(to *cli.Output, b []byte) error {
 	return to.Text(b)
 }
 
-// append adds all that is printed of p, with its line ends.
-func (r *renderer) append(b []byte, p *decode.Packet) []byte {
-	if len(r.o.columns) > 0 {
-		return r.appendFields(b, p)
+// show adds all that is printed of p, packet i of s, unless it cannot be one that --flow chooses.
+func (r *renderer) show(s *shown, i int, p *decode.Packet, m *matcher) {
+	if r.o.choice != nil && !r.o.choice.May(flow.Facts{Stream: int(s.about[i].stream)}) {
+		return
 	}
-	if r.o.json {
-		return append(r.printer.AppendJSON(b, p), '\n')
+	if r.o.prints() && (r.o.write == "" || len(r.o.read) == 0) {
+		r.append(s, i, p)
 	}
+	if r.o.why {
+		s.out = m.appendWhy(s.out, &p.Frame)
+	}
+	if r.o.choice != nil {
+		s.place(s.out, i, endPlace)
+	}
+}
+
+// append adds all that is printed of p, packet i of s, with its line ends, and notes where more goes in that is found.
+func (r *renderer) append(s *shown, i int, p *decode.Packet) {
+	r.into = s
+	b := s.out
+	switch {
+	case len(r.o.columns) > 0:
+		b = r.appendFields(b, p, i)
+	case r.o.json:
+		b = r.printer.AppendJSON(b, p)
+		b = b[:len(b)-1]
+		if i < len(s.about) && s.about[i].stream >= 0 {
+			b = strconv.AppendInt(append(b, `,"stream":`...), int64(s.about[i].stream), 10)
+		}
+		s.place(b, i, markPlace)
+		b = append(b, '}', '\n')
+	default:
+		b = r.appendLines(b, p, i)
+	}
+	s.out = b
+}
+
+// appendLines adds the line of p and what goes below it.
+func (r *renderer) appendLines(b []byte, p *decode.Packet, i int) []byte {
 	color := ""
 	if r.color {
 		color = colorOf(p)
@@ -70,6 +105,7 @@ func (r *renderer) append(b []byte, p *decode.Packet) []byte {
 		b = append(b, plural(p.Frame.Drops, "packet")...)
 		b = append(b, " lost before this one]"...)
 	}
+	r.into.place(b, i, markPlace)
 	if color != "" {
 		b = append(b, colorEnd...)
 	}

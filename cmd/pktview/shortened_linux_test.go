@@ -30,10 +30,10 @@ func TestShortenedFile(t *testing.T) {
 		var out strings.Builder
 		env := &cli.Env{Stdout: cli.NewOutput(&out), Stderr: &out}
 		if convert {
-			c := &converter{o: &o, env: env, matcher: newMatcher(env, &o), choice: selection{o: &o}}
+			c := newConverter(env, &o)
 			err = capture.Guard(func() error { return c.copyBlocks(context.Background(), r) })
 		} else {
-			p := &pipeline{o: &o, env: env, matcher: newMatcher(env, &o), choice: selection{o: &o}, readers: []*capture.Reader{r}, src: r, stable: true, enough: func(error) {}}
+			p := newPipeline(env, &o, []*capture.Reader{r})
 			err = p.run(context.Background())
 		}
 		if !errors.Is(err, capture.ErrShortened) {

@@ -67,8 +67,12 @@ type (
 	}
 )
 
-func printStats(env *cli.Env, o *options, c *stats.Collector) {
+// printStats prints what was counted. a has the streams, where they are asked for.
+func printStats(env *cli.Env, o *options, c *stats.Collector, a *analysis) {
 	if o.json {
+		if o.parts["tcp"] {
+			printTCP(env.Stdout, o, &a.census.totals, a.tracker.Lost())
+		}
 		jsonStats(env, o, c)
 		return
 	}
@@ -92,6 +96,9 @@ func printStats(env *cli.Env, o *options, c *stats.Collector) {
 	}
 	if n := c.Drops(); n > 0 {
 		out.Printf("the capture lost %s, by its own account\n", plural(n, "packet"))
+	}
+	if o.parts["tcp"] {
+		printTCP(out, o, &a.census.totals, a.tracker.Lost())
 	}
 	if o.parts["protocols"] {
 		out.Printf("\nPROTOCOLS%22s %9s %12s %9s %9s\n", "", "packets", "bytes", "of all", "last")
