@@ -2,14 +2,24 @@ package trace
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"net"
 	"net/netip"
+	"os"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"sockwire/raw"
+	"sockwire/raw/inject"
 	"sockwire/raw/netlab"
 	"sockwire/raw/probe"
+	"sockwire/raw/wire"
 )
 
 // chain is a host, routers behind each other, and a host.
@@ -201,5 +211,159 @@ func TestAsk(t *testing.T) {
 		if err := wait(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestSideBySide runs 20 tracers at once on one host, which all receive each other's answers, with somebody who sends what he can
+// make of the answers that he saw: none takes one that is not its own.
+func TestSideBySide(t *testing.T) {
+	const hops, tracers = 4, 20
+	c := newChain(t, hops, nil)
+	var thief *raw.Conn
+	err := c.far().Do(func() (err error) {
+		thief, err = raw.Listen(context.Background(), raw.ICMP, nil)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer thief.Close()
+	// What the far host refuses it also claims, of all probes that have a neighbouring number or checksum.
+	var stolen atomic.Int64
+	stop := c.far().Go(func() error {
+		seen, err := openProbes(unix.IPPROTO_UDP)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(seen)
+		b := make([]byte, 2000)
+		for {
+			n, _, err := unix.Recvfrom(seen, b, 0)
+			if err != nil || n < 28 {
+				return err
+			}
+			if string(b[28:n]) == "stop" {
+				return nil
+			}
+			quote := append([]byte(nil), b[:min(n, 28)]...)
+			to := wire.IPv4(quote).Source()
+			for _, at := range []int{4, 5, 20 + 6, 20 + 7, 20 + 1} {
+				quote[at]++
+				m := append([]byte{wire.ICMPv4TimeExceeded, 0, 0, 0, 0, 0, 0, 0}, quote...)
+				binary.BigEndian.PutUint16(m[2:], wire.Checksum(m))
+				if thief.WritePacket(m, to) == nil {
+					stolen.Add(1)
+				}
+				quote[at]--
+			}
+		}
+	})
+	var waits []func() error
+	for i := range tracers {
+		tracer := Tracer{Protocol: Protocol(i % 3), Probes: 5, Last: 8}
+		s := open(t, c.near(), tracer)
+		waits = append(waits, c.near().Go(func() error {
+			got := 0
+			for r, err := range s.Trace(context.Background(), slices.Values([]netip.Addr{c.target(i%2 == 1)})) {
+				switch {
+				case err != nil:
+					return err
+				case r.Outcome == probe.Pending:
+				case r.Duplicate || r.Outcome != probe.Answered || r.From != c.address(i%2 == 1, min(int(r.TTL), hops)):
+					return fmt.Errorf("%v: %+v", tracer.Protocol, r)
+				default:
+					got++
+				}
+			}
+			if got < 5*hops {
+				return fmt.Errorf("%v: %d answers", tracer.Protocol, got)
+			}
+			return nil
+		}))
+	}
+	for _, wait := range waits {
+		if err := wait(); err != nil {
+			t.Error(err)
+		}
+	}
+	err = c.near().Do(func() error {
+		conn, err := net.Dial("udp4", netip.AddrPortFrom(c.target(false), 9).String())
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		_, err = conn.Write([]byte("stop"))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if stolen.Load() == 0 {
+		t.Error("nothing was stolen")
+	}
+}
+
+// openProbes opens a socket that sees what comes to this host of a protocol.
+func openProbes(protocol int) (int, error) {
+	return unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
+}
+
+// TestOpenPort: SYN probes to a port that is open are answered as often as they are asked, say so, and leave no connection half
+// open behind.
+func TestOpenPort(t *testing.T) {
+	const hops = 3
+	c := newChain(t, hops, nil)
+	var listener net.Listener
+	err := c.far().Do(func() (err error) {
+		listener, err = net.Listen("tcp", "[::]:80")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	for _, f := range families {
+		t.Run(f.name, func(t *testing.T) {
+			reached := 0
+			for _, r := range traceTo(t, c.near(), Tracer{Protocol: TCP, Last: 6}, c.target(f.six)) {
+				if r.Outcome == probe.Pending || int(r.TTL) > hops && r.Outcome != probe.Answered {
+					continue
+				}
+				if r.Outcome != probe.Answered || r.From != c.address(f.six, min(int(r.TTL), hops)) {
+					t.Errorf("%+v", r)
+				}
+				if int(r.TTL) >= hops {
+					reached++
+					if r.Kind != Reached || r.Port != inject.Open || r.ICMP {
+						t.Errorf("%+v", r)
+					}
+				}
+			}
+			if reached < 3 {
+				t.Errorf("%d answers of the target", reached)
+			}
+			// The reset is on its way when the last answer is read: it has arrived when an echo behind it has its answer.
+			traceTo(t, c.near(), Tracer{Protocol: ICMP, First: hops, Last: hops, Probes: 1}, c.target(f.six))
+			err := c.far().Do(func() error {
+				for _, name := range []string{"tcp", "tcp6"} {
+					text, err := os.ReadFile("/proc/thread-self/net/" + name)
+					if err != nil {
+						return err
+					}
+					for _, line := range strings.Split(string(text), "\n")[1:] {
+						if fields := strings.Fields(line); len(fields) > 3 && fields[3] != "0A" {
+							t.Errorf("left behind: %s", line)
+						}
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }

@@ -31,12 +31,12 @@ type matcher struct {
 	foreign uint64 // messages for somebody else
 }
 
-// doubt is answers that prove to be ours by the IPv4 id alone, since somebody on the way has changed the transport's checksum
-// by a constant: a translator that did not repair the quote. Once enough probes of a flow show the same, that is a proof.
+// doubt is answers that prove to be ours by the IPv4 id alone, since somebody on the way has changed the transport's checksum or
+// sequence number by a constant: a translator that did not repair the quote. Once enough probes of a flow show the same, that is a proof.
 type doubt struct {
 	target netip.Addr
 	flow   uint16
-	delta  uint16
+	delta  uint32
 }
 
 const (
@@ -123,11 +123,12 @@ func (m *matcher) proven(s *sentProbe, payload []byte) bool {
 func (m *matcher) matchError(six bool, b []byte, a *arrival) (s *sentProbe, ok bool) {
 	r := &a.reply
 	quote, extensions := splitQuote(six, b)
+	// Only its end says where the quote ends: its lengths may have been changed on the way.
 	l, ok := wire.Parse(quote)
 	if !ok || l.Stop != wire.StopTransport || (l.Version == 6) != six || l.Protocol != m.codec.protocolNumber(six) || len(quote)-l.Transport < 8 {
 		return nil, false
 	}
-	s, bits, delta := m.identify(six, quote, quote[l.Transport:l.End])
+	s, bits, delta := m.identify(six, quote, quote[l.Transport:])
 	if s == nil {
 		return nil, false
 	}
@@ -138,10 +139,11 @@ func (m *matcher) matchError(six bool, b []byte, a *arrival) (s *sentProbe, ok b
 	}
 	r.MTU = wire.ICMPMTU(six, wire.ICMP(b))
 	r.Kind = errorKind(six, r.Type, r.Code)
-	m.compare(s, quote[:l.End], r)
+	m.compare(s, quote, r)
 	readExtensions(extensions, r)
 	if bits < proofEnough {
-		if six || bits < 16 { // of IPv6 all is quoted (RFC 4443, section 2.4)
+		// Of IPv6 all is quoted (RFC 4443, section 2.4), and of SCTP 8 bytes show nothing that could agree.
+		if six || bits < 16 || m.codec.protocol == SCTP {
 			return nil, false
 		}
 		m.doubt = doubt{s.probe.Target, s.probe.Flow, delta}
@@ -191,7 +193,7 @@ func errorKind(six bool, typ, code uint8) Kind {
 
 // identify finds the probe that is quoted, and how many bits of what only this process knows the quote brings back. delta is
 // by how much the transport's checksum is not what was sent.
-func (m *matcher) identify(six bool, ip, t []byte) (best *sentProbe, bits int, delta uint16) {
+func (m *matcher) identify(six bool, ip, t []byte) (best *sentProbe, bits int, delta uint32) {
 	c := &m.codec
 	try := func(n uint16) {
 		s := m.at(n)
@@ -231,7 +233,7 @@ func (m *matcher) identify(six bool, ip, t []byte) (best *sentProbe, bits int, d
 }
 
 // evidence counts the secret bits that a quote has of a probe.
-func (m *matcher) evidence(s *sentProbe, six bool, ip, t []byte) (bits int, delta uint16) {
+func (m *matcher) evidence(s *sentProbe, six bool, ip, t []byte) (bits int, delta uint32) {
 	c := &m.codec
 	target := s.probe.Target.WithZone("")
 	if six {
@@ -250,7 +252,7 @@ func (m *matcher) evidence(s *sentProbe, six bool, ip, t []byte) (bits int, delt
 	payload := t[8:]
 	switch c.protocol {
 	case UDP:
-		delta = wire.UDP(t).Checksum() - sum16(proof)
+		delta = uint32(wire.UDP(t).Checksum() - sum16(proof))
 		if delta == 0 {
 			bits += 16
 		}
@@ -261,14 +263,14 @@ func (m *matcher) evidence(s *sentProbe, six bool, ip, t []byte) (bits int, delt
 		if c.unsequence(wire.ICMP(t).Sequence()) == uint16(s.n) {
 			bits += 16
 		}
-		delta = wire.ICMP(t).Checksum() - c.flowSum(s.probe.Flow, target)
+		delta = uint32(wire.ICMP(t).Checksum() - c.flowSum(s.probe.Flow, target))
 	case TCP:
-		if wire.TCP(t).Sequence() == c.number32(s.n, proof) {
+		if delta = wire.TCP(t).Sequence() - c.number32(s.n, proof); delta == 0 {
 			bits += 32
 		}
 		payload = t[min(headerTCP, len(t)):]
 	case DCCP:
-		delta = binary.BigEndian.Uint16(t[6:]) - sum16(proof)
+		delta = uint32(binary.BigEndian.Uint16(t[6:]) - sum16(proof))
 		if delta == 0 {
 			bits += 16
 		}

@@ -144,8 +144,8 @@ func moreChanges(sent, quote []byte) (list []inject.Change) {
 		if x.DontFragment() != y.DontFragment() {
 			add("df", x.DontFragment(), y.DontFragment())
 		}
-		if len(y.Options()) > 0 {
-			add("options", "none", fmt.Sprintf("%d bytes", len(y.Options())))
+		if n := y.HeaderLength() - wire.IPv4Len; n > 0 {
+			add("options", "none", fmt.Sprintf("%d bytes", n))
 		}
 	}
 	s, q := sent[a.Transport:], quote[b.Transport:]
