@@ -31,9 +31,6 @@ func (f *Filter) String() string {
 	return b.String()
 }
 
-// span is where a node stands in the expression.
-type span struct{ pos, end int }
-
 // node is a condition: one of *junction, *not, *prim, *abbrev, *relation, *special.
 type node interface {
 	write(b *strings.Builder)
@@ -45,8 +42,6 @@ type arith interface {
 	write(b *strings.Builder)
 	where() span
 }
-
-func (s span) where() span { return s }
 
 type junction struct {
 	span

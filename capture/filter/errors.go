@@ -19,6 +19,30 @@ type SyntaxError struct {
 	Suggest string
 }
 
+// span is where a word or a node stands in the expression.
+type span struct{ pos, end int }
+
+func (s span) where() span { return s }
+
+// syntaxError is one at s, with what to write instead where that is known.
+func syntaxError(expr string, s span, instead, format string, args ...any) *SyntaxError {
+	return &SyntaxError{Expr: expr, Col: s.pos + 1, Len: max(s.end-s.pos, 1), Msg: fmt.Sprintf(format, args...), Suggest: instead}
+}
+
+// bailout carries an error out of the recursion of the parser and the lowerer, which both go down the whole expression.
+type bailout struct{ err error }
+
+// caught makes a bailout the error of a function that defers it, and its result nil.
+func caught[T any](result **T, err *error) {
+	switch r := recover().(type) {
+	case nil:
+	case bailout:
+		*result, *err = nil, r.err
+	default:
+		panic(r)
+	}
+}
+
 // Error is one line: the message, its column and the suggestion.
 func (e *SyntaxError) Error() string {
 	s := fmt.Sprintf("filter: column %d: %s", e.Col, e.Msg)

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -367,7 +368,7 @@ func (a *advisor) node(n node, anywhere bool) (shifts string) {
 		if n.or && shifts != "" && readsHeaders(n.right) {
 			a.warn(n.right.where(), "this is looked for behind '%s' even where that did not match; write it before '%s' to look without it", shifts, shifts)
 		}
-		return cmpOr(shifts, a.node(n.right, anywhere))
+		return cmp.Or(shifts, a.node(n.right, anywhere))
 	case *not:
 		if shifts = a.node(n.x, anywhere); shifts != "" {
 			a.warn(n.span, "what follows is looked for behind '%s' although that must not be there", shifts)

@@ -25,8 +25,7 @@ type token struct {
 	kind tokenKind
 	text string
 	num  uint32
-	pos  int // byte offset
-	end  int
+	span
 }
 
 // keywords maps every spelling to the canonical one. Case matters, as it does in libpcap.
@@ -104,13 +103,13 @@ func lex(expr string) ([]token, error) {
 		toks = append(toks, t)
 		i = t.end
 	}
-	return append(toks, token{kind: tokEOF, pos: len(expr), end: len(expr)}), nil
+	return append(toks, token{kind: tokEOF, span: span{len(expr), len(expr)}}), nil
 }
 
 func lexOne(expr string, i int) (token, error) {
 	s := expr[i:]
 	fail := func(n int, format string, args ...any) (token, error) {
-		return token{}, &SyntaxError{Expr: expr, Col: i + 1, Len: n, Msg: fmt.Sprintf(format, args...)}
+		return token{}, syntaxError(expr, span{i, i + n}, "", format, args...)
 	}
 	switch c := s[0]; {
 	case c == '\\':
@@ -121,7 +120,7 @@ func lexOne(expr string, i int) (token, error) {
 		if n == 1 {
 			return fail(1, "nothing after the backslash")
 		}
-		return token{kind: tokName, text: s[1:n], pos: i, end: i + n}, nil
+		return token{kind: tokName, text: s[1:n], span: span{i, i + n}}, nil
 	case c == '$':
 		n := 1
 		for n < len(s) && n < 3 && isHex(s[n]) {
@@ -130,14 +129,14 @@ func lexOne(expr string, i int) (token, error) {
 		if n == 1 {
 			return fail(1, "'$' starts an ARCnet address and needs one or two hexadecimal digits")
 		}
-		return token{kind: tokARCnet, text: s[:n], pos: i, end: i + n}, nil
+		return token{kind: tokARCnet, text: s[:n], span: span{i, i + n}}, nil
 	case isAlnum(c) || c == ':':
 		if t, err := lexWord(expr, i); err != nil || t.end > 0 {
 			return t, err
 		}
 	}
 	if op, n := lexPunct(s); n > 0 {
-		return token{kind: tokPunct, text: op, pos: i, end: i + n}, nil
+		return token{kind: tokPunct, text: op, span: span{i, i + n}}, nil
 	}
 	return fail(1, "unexpected character %s", quote(s[:1]))
 }
@@ -174,9 +173,9 @@ func lexWord(expr string, i int) (token, error) {
 	if longest == 0 {
 		return token{}, nil
 	}
-	t := token{pos: i, end: i + longest, text: s[:longest]}
+	t := token{span: span{i, i + longest}, text: s[:longest]}
 	fail := func(format string, args ...any) (token, error) {
-		return token{}, &SyntaxError{Expr: expr, Col: i + 1, Len: longest, Msg: fmt.Sprintf(format, args...)}
+		return token{}, syntaxError(expr, t.span, "", format, args...)
 	}
 	if longest == name {
 		if kw, ok := keywords[t.text]; ok {

@@ -25,15 +25,7 @@ func (l *lowerer) lower(f *Filter) (c *cond, err error) {
 	if l.lay, err = newLayout(l.outermost); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			b, ok := r.(bailout)
-			if !ok {
-				panic(r)
-			}
-			err = b.err
-		}
-	}()
+	defer caught(&c, &err)
 	if f.root == nil {
 		return always, nil
 	}

@@ -368,11 +368,11 @@ func (l *lowerer) protocolNumber(n *prim) uint32 {
 		v = uint32(p)
 	}
 	if !ok {
-		e := &SyntaxError{Expr: l.src, Col: n.pos + 1, Len: n.end - n.pos, Msg: "unknown protocol " + quote(n.text)}
+		instead := ""
 		if n.q.proto == "link" {
-			e.Suggest = nearest(n.text, sortedKeys(linkProtocols))
+			instead = nearest(n.text, sortedKeys(linkProtocols))
 		}
-		panic(bailout{e})
+		panic(bailout{syntaxError(l.src, n.span, instead, "unknown protocol %s", quote(n.text))})
 	}
 	return v
 }

@@ -1,8 +1,6 @@
 package filter
 
 import (
-	"fmt"
-
 	"sockwire/capture"
 	"sockwire/raw/wire"
 )
@@ -29,12 +27,8 @@ type lowerer struct {
 	called map[*expr]string
 }
 
-// bailout carries an error out of the recursion.
-type bailout struct{ err error }
-
 func (l *lowerer) fail(n interface{ where() span }, format string, args ...any) {
-	panic(bailout{&SyntaxError{Expr: l.src, Col: n.where().pos + 1, Len: max(n.where().end-n.where().pos, 1),
-		Msg: fmt.Sprintf(format, args...)}})
+	panic(bailout{syntaxError(l.src, n.where(), "", format, args...)})
 }
 
 func (l *lowerer) unsupported(n interface{ where() span }, what string) {

@@ -1,9 +1,13 @@
 package filter
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"math/bits"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -16,7 +20,7 @@ const MaxLength = 1 << 20
 // Parse reads an expression of pcap-filter(7), optionally after "anywhere:" (see the package comment).
 // The empty expression matches every packet. An error is a *SyntaxError. Nothing outside the expression
 // is looked at: names are resolved by Compile.
-func Parse(expr string) (*Filter, error) {
+func Parse(expr string) (f *Filter, err error) {
 	if len(expr) > MaxLength {
 		return nil, fmt.Errorf("filter: %w: %d bytes, at most %d", ErrTooLarge, len(expr), MaxLength)
 	}
@@ -24,8 +28,9 @@ func Parse(expr string) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer caught(&f, &err)
 	p := &parser{src: expr, toks: toks}
-	f := &Filter{src: expr}
+	f = &Filter{src: expr}
 	if len(toks) > 2 && toks[0].kind == tokName && toks[0].text == "anywhere" && p.isAt(1, ":") {
 		f.anywhere = true
 		p.at = 2
@@ -33,17 +38,12 @@ func Parse(expr string) (*Filter, error) {
 	if p.peek().kind == tokEOF {
 		return f, nil
 	}
-	it, err := p.sequence(qualifiers{none: true}, false)
-	if err != nil {
-		return nil, err
-	}
+	it := p.sequence(qualifiers{none: true}, false)
 	if it.kind != itemTerm {
-		if err := p.asID(&it); err != nil {
-			return nil, err
-		}
+		p.asID(&it)
 	}
 	if t := p.peek(); t.kind != tokEOF {
-		return nil, p.unexpected(t)
+		p.unexpected(t)
 	}
 	f.root = it.node
 	return f, nil
@@ -110,20 +110,41 @@ func (p *parser) accept(text string) bool {
 	return true
 }
 
-func (p *parser) errorAt(s span, format string, args ...any) *SyntaxError {
-	return &SyntaxError{Expr: p.src, Col: s.pos + 1, Len: max(s.end-s.pos, 1), Msg: fmt.Sprintf(format, args...)}
+// close reads what must come last.
+func (p *parser) close(text string) token {
+	end := p.peek()
+	if !p.accept(text) {
+		p.unexpected(end)
+	}
+	return end
 }
 
-func (p *parser) unexpected(t token) error {
-	s := span{t.pos, t.end}
-	if t.kind == tokEOF {
-		return p.errorAt(s, "the expression ends too early")
+// take reads a token that must be of that kind.
+func (p *parser) take(kind tokenKind) token {
+	t := p.next()
+	if t.kind != kind {
+		p.unexpected(t)
 	}
-	e := p.errorAt(s, "unexpected %s", quote(p.src[t.pos:t.end]))
-	if t.kind == tokName {
-		e.Suggest = suggestWord(t.text)
+	return t
+}
+
+func (p *parser) text(s span) string { return p.src[s.pos:s.end] }
+
+// fail ends the parsing, suggest says so with what to write instead.
+func (p *parser) fail(s span, format string, args ...any) { p.suggest("", s, format, args...) }
+
+func (p *parser) suggest(instead string, s span, format string, args ...any) {
+	panic(bailout{syntaxError(p.src, s, instead, format, args...)})
+}
+
+func (p *parser) unexpected(t token) {
+	switch t.kind {
+	case tokEOF:
+		p.fail(t.span, "the expression ends too early")
+	case tokName:
+		p.suggest(suggestWord(t.text), t.span, "unexpected %s", quote(p.text(t.span)))
 	}
-	return e
+	p.fail(t.span, "unexpected %s", quote(p.text(t.span)))
 }
 
 // termWords are what can start a condition.
@@ -166,48 +187,36 @@ func suggestWord(s string) string {
 }
 
 // enter counts nesting; the caller leaves by decrementing depth.
-func (p *parser) enter() error {
+func (p *parser) enter() {
 	if p.depth++; p.depth > maxDepth {
-		t := p.peek()
-		return fmt.Errorf("%w: %w", ErrTooLarge,
-			p.errorAt(span{t.pos, t.end}, "nested deeper than %d levels", maxDepth))
+		deep := syntaxError(p.src, p.peek().span, "", "nested deeper than %d levels", maxDepth)
+		panic(bailout{fmt.Errorf("%w: %w", ErrTooLarge, deep)})
 	}
-	return nil
 }
 
 // sequence reads units joined by "and" and "or", which bind equally and to the left.
-func (p *parser) sequence(q qualifiers, idOnly bool) (item, error) {
-	it, err := p.unit(q, idOnly)
-	if err != nil {
-		return item{}, err
-	}
+func (p *parser) sequence(q qualifiers, idOnly bool) item {
+	it := p.unit(q, idOnly)
 	first := true
 	var previous *junction
 	for {
 		t := p.peek()
 		isOr := p.isAt(0, "or")
 		if !isOr && !p.isAt(0, "and") {
-			return it, nil
+			return it
 		}
 		p.at++
 		if first {
 			if it.kind == itemArith {
-				return item{}, p.unexpected(t)
+				p.unexpected(t)
 			}
-			if err := p.asID(&it); err != nil {
-				return item{}, err
-			}
+			p.asID(&it)
 			// Names alone in parentheses go on with names alone.
 			idOnly = idOnly || it.kind == itemID && !q.none
 			first = false
 		}
-		right, err := p.unit(it.q, idOnly)
-		if err != nil {
-			return item{}, err
-		}
-		if err := p.asID(&right); err != nil {
-			return item{}, err
-		}
+		right := p.unit(it.q, idOnly)
+		p.asID(&right)
 		j := &junction{span: span{it.pos, right.end}, or: isOr, left: it.node, right: right.node}
 		j.mixed = previous != nil && previous.or != isOr
 		previous = j
@@ -216,76 +225,55 @@ func (p *parser) sequence(q qualifiers, idOnly bool) (item, error) {
 }
 
 // asID takes a number that turned out not to be arithmetic as a name under the qualifiers in force.
-func (p *parser) asID(it *item) error {
+func (p *parser) asID(it *item) {
 	switch it.kind {
 	case itemArith:
-		return p.errorAt(it.span, "a value alone is no condition; compare it, as in %s != 0", p.src[it.pos:min(it.end, it.pos+30)])
+		p.fail(it.span, "a value alone is no condition; compare it, as in %s != 0", p.src[it.pos:min(it.end, it.pos+30)])
 	case itemNumber:
 		n, ok := it.num.(*number)
 		if !ok {
-			return p.errorAt(it.span, "a value alone is no condition")
+			p.fail(it.span, "a value alone is no condition")
 		}
 		pr := &prim{span: it.span, q: it.q, kind: idNumber, num: n.v, text: p.src[it.pos:it.end]}
-		if err := p.checkPrim(pr); err != nil {
-			return err
-		}
+		p.checkPrim(pr)
 		it.kind, it.node, it.num = itemID, pr, nil
 	}
-	return nil
 }
 
 // unit reads one condition, name or number. After qualifiers (idOnly) only names may come.
-func (p *parser) unit(q qualifiers, idOnly bool) (item, error) {
-	if err := p.enter(); err != nil {
-		return item{}, err
-	}
+func (p *parser) unit(q qualifiers, idOnly bool) item {
+	p.enter()
 	defer func() { p.depth-- }()
 	t := p.peek()
-	s := span{t.pos, t.end}
 	switch t.kind {
 	case tokEOF:
-		return item{}, p.unexpected(t)
+		p.unexpected(t)
 	case tokNumber:
 		p.at++
-		it := item{span: s, kind: itemNumber, num: &number{s, t.num}, q: q}
+		it := item{span: t.span, kind: itemNumber, num: &number{t.span, t.num}, q: q}
 		if idOnly {
-			return it, nil
+			return it
 		}
 		return p.maybeRelation(it)
 	case tokName, tokIPv4, tokIPv6, tokMAC, tokARCnet:
-		n, err := p.identifier(q)
-		if err != nil {
-			return item{}, err
-		}
-		return item{span: n.span, kind: itemID, node: n, q: q}, nil
+		n := p.identifier(q)
+		return item{span: n.span, kind: itemID, node: n, q: q}
 	}
 	switch t.text {
 	case "!":
 		p.at++
-		it, err := p.unit(q, idOnly)
-		if err != nil {
-			return item{}, err
-		}
-		if err := p.asID(&it); err != nil {
-			return item{}, err
-		}
+		it := p.unit(q, idOnly)
+		p.asID(&it)
 		it.span = span{t.pos, it.end}
 		it.node = &not{it.span, it.node}
-		return it, nil
+		return it
 	case "(":
 		p.at++
-		it, err := p.sequence(q, idOnly)
-		if err != nil {
-			return item{}, err
+		it := p.sequence(q, idOnly)
+		if p.peek().kind == tokEOF {
+			p.fail(t.span, "this parenthesis is not closed")
 		}
-		end := p.peek()
-		if !p.accept(")") {
-			if end.kind == tokEOF {
-				return item{}, p.errorAt(s, "this parenthesis is not closed")
-			}
-			return item{}, p.unexpected(end)
-		}
-		it.span = span{t.pos, end.end}
+		it.span = span{t.pos, p.close(")").end}
 		switch it.kind {
 		case itemTerm:
 			// What follows sees the qualifiers from before the parenthesis.
@@ -295,105 +283,76 @@ func (p *parser) unit(q qualifiers, idOnly bool) (item, error) {
 				return p.maybeRelation(it)
 			}
 		}
-		return it, nil
+		return it
 	}
 	if idOnly {
-		return item{}, p.unexpected(t)
+		p.unexpected(t)
 	}
-	if t.text == "-" || t.text == "len" {
-		a, err := p.operand()
-		if err != nil {
-			return item{}, err
-		}
-		return p.maybeRelation(item{span: a.where(), kind: itemArith, num: a, q: q})
+	if t.kind == tokPunct && t.text != "-" {
+		p.unexpected(t)
 	}
-	if t.kind == tokPunct {
-		return item{}, p.unexpected(t)
-	}
-	if isProto(t.text) && p.isAt(1, "[") {
-		a, err := p.operand()
-		if err != nil {
-			return item{}, err
-		}
+	if t.text == "-" || t.text == "len" || isProto(t.text) && p.isAt(1, "[") {
+		a := p.operand()
 		return p.maybeRelation(item{span: a.where(), kind: itemArith, num: a, q: q})
 	}
 	return p.primitive()
 }
 
 // maybeRelation goes on from a value to a relation, if operators follow.
-func (p *parser) maybeRelation(it item) (item, error) {
-	a, err := p.operators(it.num, 0)
-	if err != nil {
-		return item{}, err
-	}
+func (p *parser) maybeRelation(it item) item {
+	a := p.operators(it.num, 0)
 	s := span{it.pos, max(it.end, a.where().end)}
 	if a != it.num {
 		it = item{span: s, kind: itemArith, num: a, q: it.q}
 	}
 	op := p.peek()
 	if op.kind != tokPunct || !slices.Contains([]string{">", ">=", "=", "<=", "<", "!="}, op.text) {
-		return it, nil
+		return it
 	}
 	p.at++
-	right, err := p.operand()
-	if err != nil {
-		return item{}, err
-	}
-	if right, err = p.operators(right, 0); err != nil {
-		return item{}, err
-	}
+	right := p.arithmetic(0)
 	s.end = right.where().end
-	return item{span: s, kind: itemTerm, q: qualifiers{none: true},
-		node: &relation{s, op.text, a, right}}, nil
+	return item{span: s, kind: itemTerm, q: qualifiers{none: true}, node: &relation{s, op.text, a, right}}
 }
 
 // bindings are how strongly operators bind. In libpcap's grammar "%" and "^" were given no precedence,
 // so that they take the nearest operand on their left and everything on their right.
-var bindings = map[string]int{"|": 1, "&": 2, "<<": 3, ">>": 3, "+": 4, "-": 4, "*": 5, "/": 5, "%": 9, "^": 9}
+var bindings = map[string]int{"|": 1, "&": 2, "<<": 3, ">>": 3, "+": 4, "-": 4, "*": 5, "/": 5, "%": bindAll, "^": bindAll}
 
-const bindMinus = 6
+const (
+	bindMinus = 6
+	bindAll   = 9
+)
+
+// arithmetic reads an operand and what follows it, as far as it binds tighter than min.
+func (p *parser) arithmetic(min int) arith { return p.operators(p.operand(), min) }
 
 // operators reads what follows a first operand, as far as it binds tighter than min.
-func (p *parser) operators(left arith, min int) (arith, error) {
+func (p *parser) operators(left arith, min int) arith {
 	for {
 		t := p.peek()
 		bind := bindings[t.text]
 		if t.kind != tokPunct || bind <= min {
-			return left, nil
+			return left
 		}
 		p.at++
-		right, err := p.operand()
-		if err != nil {
-			return nil, err
+		if bind == bindAll {
+			bind = 0
 		}
-		if bind == 9 {
-			right, err = p.operators(right, 0)
-		} else {
-			right, err = p.operators(right, bind)
-		}
-		if err != nil {
-			return nil, err
-		}
+		right := p.arithmetic(bind)
 		op := &operation{span{left.where().pos, right.where().end}, t.text, left, right}
-		if err := p.checkOperation(op); err != nil {
-			return nil, err
-		}
+		p.checkOperation(op)
 		left = op
 	}
 }
 
-func (p *parser) checkOperation(op *operation) error {
-	v, ok := constant(op.right)
-	if !ok {
-		return nil
+func (p *parser) checkOperation(op *operation) {
+	switch v, known := constant(op.right); {
+	case known && v == 0 && (op.op == "/" || op.op == "%"):
+		p.fail(op.right.where(), "division by zero")
+	case known && v > 31 && (op.op == "<<" || op.op == ">>"):
+		p.fail(op.right.where(), "shift by %d, more than 31 bits", v)
 	}
-	switch {
-	case v == 0 && (op.op == "/" || op.op == "%"):
-		return p.errorAt(op.right.where(), "division by zero")
-	case v > 31 && (op.op == "<<" || op.op == ">>"):
-		return p.errorAt(op.right.where(), "shift by %d, more than 31 bits", v)
-	}
-	return nil
 }
 
 // constant evaluates arithmetic that no packet enters.
@@ -405,133 +364,87 @@ func constant(a arith) (uint32, bool) {
 		v, ok := constant(a.x)
 		return -v, ok
 	case *operation:
-		l, ok := constant(a.left)
-		if !ok {
-			return 0, false
+		l, lok := constant(a.left)
+		r, rok := constant(a.right)
+		if lok && rok {
+			return compute(a.op, l, r)
 		}
-		r, ok := constant(a.right)
-		if !ok {
-			return 0, false
-		}
-		return compute(a.op, l, r)
 	}
 	return 0, false
 }
 
 // compute is arithmetic modulo 2³². A division by zero has no result.
 func compute(op string, l, r uint32) (uint32, bool) {
-	switch op {
-	case "+":
-		return l + r, true
-	case "-":
-		return l - r, true
-	case "*":
-		return l * r, true
-	case "/":
-		if r == 0 {
-			return 0, false
-		}
-		return l / r, true
-	case "%":
-		if r == 0 {
-			return 0, false
-		}
-		return l % r, true
-	case "&":
-		return l & r, true
-	case "|":
-		return l | r, true
-	case "^":
-		return l ^ r, true
-	case "<<":
-		return l << r, true
-	case ">>":
-		return l >> r, true
+	if r == 0 && (op == "/" || op == "%") {
+		return 0, false
 	}
-	panic("filter: unknown operator " + op)
+	return operations[op](l, r), true
 }
 
-func (p *parser) operand() (arith, error) {
-	if err := p.enter(); err != nil {
-		return nil, err
-	}
+var operations = map[string]func(l, r uint32) uint32{
+	"+":  func(l, r uint32) uint32 { return l + r },
+	"-":  func(l, r uint32) uint32 { return l - r },
+	"*":  func(l, r uint32) uint32 { return l * r },
+	"/":  func(l, r uint32) uint32 { return l / r },
+	"%":  func(l, r uint32) uint32 { return l % r },
+	"&":  func(l, r uint32) uint32 { return l & r },
+	"|":  func(l, r uint32) uint32 { return l | r },
+	"^":  func(l, r uint32) uint32 { return l ^ r },
+	"<<": func(l, r uint32) uint32 { return l << r },
+	">>": func(l, r uint32) uint32 { return l >> r },
+}
+
+func (p *parser) operand() arith {
+	p.enter()
 	defer func() { p.depth-- }()
 	t := p.next()
-	s := span{t.pos, t.end}
 	switch {
 	case t.kind == tokNumber:
-		return &number{s, t.num}, nil
+		return &number{t.span, t.num}
 	case t.kind == tokKeyword && t.text == "len":
-		return &length{s}, nil
+		return &length{t.span}
 	case t.kind == tokPunct && t.text == "-":
-		x, err := p.operand()
-		if err != nil {
-			return nil, err
-		}
-		if x, err = p.operators(x, bindMinus); err != nil {
-			return nil, err
-		}
-		return &negation{span{t.pos, x.where().end}, x}, nil
+		x := p.arithmetic(bindMinus)
+		return &negation{span{t.pos, x.where().end}, x}
 	case t.kind == tokPunct && t.text == "(":
-		x, err := p.operand()
-		if err != nil {
-			return nil, err
-		}
-		if x, err = p.operators(x, 0); err != nil {
-			return nil, err
-		}
-		if end := p.peek(); !p.accept(")") {
-			return nil, p.unexpected(end)
-		}
-		return x, nil
-	case t.kind == tokKeyword && isProto(t.text) && p.isAt(0, "["):
-		return p.index(t)
+		x := p.arithmetic(0)
+		p.close(")")
+		return x
+	case t.kind != tokKeyword || !isProto(t.text) || !p.isAt(0, "["):
+		p.unexpected(t)
 	}
-	return nil, p.unexpected(t)
+	return p.index(t)
 }
 
 // indexable are the protocols whose bytes can be read.
 var indexable = strings.Fields(`link radio ip arp rarp atalk decnet sca lat moprc mopdl ip6
 	sctp tcp udp icmp igmp igrp pim vrrp carp icmp6`)
 
-func (p *parser) index(proto token) (arith, error) {
+func (p *parser) index(proto token) arith {
 	p.at++ // the bracket
 	if !slices.Contains(indexable, proto.text) {
-		return nil, p.errorAt(span{proto.pos, proto.end}, "bytes of '%s' cannot be read; read them through the header it is in", proto.text)
+		p.fail(proto.span, "bytes of '%s' cannot be read; read them through the header it is in", proto.text)
 	}
-	i, err := p.operand()
-	if err != nil {
-		return nil, err
-	}
-	if i, err = p.operators(i, 0); err != nil {
-		return nil, err
-	}
+	i := p.arithmetic(0)
 	size := uint32(1)
 	if p.accept(":") {
-		t := p.next()
-		if t.kind != tokNumber {
-			return nil, p.unexpected(t)
-		}
+		t := p.take(tokNumber)
 		if size = t.num; size != 1 && size != 2 && size != 4 {
-			return nil, p.errorAt(span{t.pos, t.end}, "a size is 1, 2 or 4 bytes")
+			p.fail(t.span, "a size is 1, 2 or 4 bytes")
 		}
 	}
-	end := p.peek()
-	if !p.accept("]") {
-		return nil, p.unexpected(end)
-	}
-	return &load{span{proto.pos, end.end}, proto.text, i, size}, nil
+	return &load{span{proto.pos, p.close("]").end}, proto.text, i, size}
 }
 
 func isProto(w string) bool { _, ok := protocolWords[w]; return ok }
 
 // primitive reads a condition that starts with a keyword.
-func (p *parser) primitive() (item, error) {
+func (p *parser) primitive() item {
 	t := p.next()
 	start := t
 	var q qualifiers
-	done := func(n node) (item, error) {
-		return item{span: n.where(), kind: itemTerm, node: n, q: qualifiers{none: true}}, nil
+	done := func(n node) item {
+		return item{span: n.where(), kind: itemTerm, node: n, q: qualifiers{none: true}}
 	}
 	if isProto(t.text) {
 		q.proto = t.text
@@ -539,26 +452,23 @@ func (p *parser) primitive() (item, error) {
 		if k.kind != tokKeyword || !qualifierWords[k.text] {
 			if t.text == "link" || t.text == "radio" {
 				if k.kind != tokEOF && !p.isAt(0, "and") && !p.isAt(0, "or") && !p.isAt(0, ")") {
-					return item{}, p.missingType(t, k)
+					p.missingType(t, k)
 				}
-				return item{}, p.errorAt(span{t.pos, t.end}, "'%s' alone is no condition", p.src[t.pos:t.end])
+				p.fail(t.span, "'%s' alone is no condition", p.text(t.span))
 			}
 			if k.kind == tokName || k.kind == tokIPv4 || k.kind == tokIPv6 || k.kind == tokMAC || k.kind == tokNumber {
-				return item{}, p.missingType(t, k)
+				p.missingType(t, k)
 			}
-			return done(&abbrev{span{t.pos, t.end}, t.text})
+			return done(&abbrev{t.span, t.text})
 		}
 		t = p.next()
 	}
-	if dir, ok, err := p.direction(t); err != nil {
-		return item{}, err
-	} else if ok {
-		q.dir = dir
+	if q.dir = p.direction(t); q.dir != "" {
 		switch k := p.peek(); {
 		case k.kind == tokKeyword && (k.text == "host" || k.text == "net" || k.text == "port" || k.text == "portrange"):
 			q.typ = p.next().text
 		case k.kind == tokKeyword && (k.text == "proto" || k.text == "protochain" || k.text == "gateway"):
-			return item{}, p.errorAt(span{k.pos, k.end}, "'%s' takes no direction", k.text)
+			p.fail(k.span, "'%s' takes no direction", k.text)
 		}
 		return p.qualified(start, q)
 	}
@@ -566,15 +476,13 @@ func (p *parser) primitive() (item, error) {
 	case "host", "net", "port", "portrange", "proto", "protochain", "gateway":
 		q.typ = t.text
 		return p.qualified(start, q)
-	}
-	if q.proto == "" || t.text == "broadcast" || t.text == "multicast" || t.text == "type" || t.text == "subtype" || t.text == "dir" {
-		n, err := p.special(t, q.proto, start.pos)
-		if err != nil {
-			return item{}, err
+	case "broadcast", "multicast", "type", "subtype", "dir":
+	default:
+		if q.proto != "" {
+			p.unexpected(t)
 		}
-		return done(n)
 	}
-	return item{}, p.unexpected(t)
+	return done(p.special(t, q.proto, start.pos))
 }
 
 // qualifierWords may follow a protocol.
@@ -585,79 +493,67 @@ var qualifierWords = map[string]bool{
 }
 
 // missingType explains "tcp 80" and "ip 192.0.2.1".
-func (p *parser) missingType(proto, id token) error {
-	e := p.errorAt(span{id.pos, id.end}, "what %s is after '%s' must be said", quote(p.src[id.pos:id.end]), p.src[proto.pos:proto.end])
-	typ := ""
+func (p *parser) missingType(proto, id token) {
+	typ := "host"
+	hasPorts := proto.text == "tcp" || proto.text == "udp" || proto.text == "sctp"
+	word := "" // that was meant by a name
 	switch id.kind {
 	case tokNumber:
-		if proto.text == "tcp" || proto.text == "udp" || proto.text == "sctp" {
-			typ = "port"
-		} else {
-			typ = "proto"
-		}
+		typ = "proto"
 	case tokIPv4, tokIPv6, tokMAC:
-		typ = "host"
+		hasPorts = false
 	case tokName:
-		if w := suggestWord(id.text); w != "" && qualifierWords[keywords[w]] {
-			e.Suggest = p.src[proto.pos:proto.end] + " " + w
-			return e
-		}
-		typ = "host"
-		if proto.text == "tcp" || proto.text == "udp" || proto.text == "sctp" {
-			typ = "port"
-		}
+		word = suggestWord(id.text)
 	default:
-		return p.unexpected(id)
+		p.unexpected(id)
 	}
-	e.Suggest = fmt.Sprintf("%s %s %s", p.src[proto.pos:proto.end], typ, p.src[id.pos:id.end])
-	return e
+	if hasPorts {
+		typ = "port"
+	}
+	instead := fmt.Sprintf("%s %s %s", p.text(proto.span), typ, p.text(id.span))
+	if qualifierWords[keywords[word]] {
+		instead = p.text(proto.span) + " " + word
+	}
+	p.suggest(instead, id.span, "what %s is after '%s' must be said", quote(p.text(id.span)), p.text(proto.span))
 }
 
-// direction reads a direction that starts with the word t.
-func (p *parser) direction(t token) (string, bool, error) {
+// direction reads a direction that starts with the word t, "" for none.
+func (p *parser) direction(t token) string {
+	other := "dst"
 	switch t.text {
 	case "addr1", "addr2", "addr3", "addr4", "ra", "ta":
-		return t.text, true, nil
-	case "src", "dst":
+		return t.text
+	case "dst":
+		other = "src"
+	case "src":
 	default:
-		return "", false, nil
+		return ""
 	}
 	op := p.peek()
 	if !p.isAt(0, "or") && !p.isAt(0, "and") {
-		return t.text, true, nil
+		return t.text
 	}
 	p.at++
-	other := "dst"
-	if t.text == "dst" {
-		other = "src"
-	}
-	if w := p.peek(); !p.accept(other) {
-		return "", false, p.unexpected(w)
-	}
-	return "src " + op.text + " dst", true, nil
+	p.close(other)
+	return "src " + op.text + " dst"
 }
 
 // qualified reads the names that follow qualifiers.
-func (p *parser) qualified(start token, q qualifiers) (item, error) {
-	it, err := p.unit(q, true)
-	if err != nil {
-		return item{}, err
-	}
-	if err := p.asID(&it); err != nil {
-		return item{}, err
-	}
+func (p *parser) qualified(start token, q qualifiers) item {
+	it := p.unit(q, true)
+	p.asID(&it)
 	if n, ok := it.node.(*prim); ok {
 		n.pos = start.pos
 	}
 	it.pos = start.pos
 	it.kind = itemTerm
-	return it, nil
+	return it
 }
 
 // identifier reads a name or an address with its prefix or mask.
-func (p *parser) identifier(q qualifiers) (*prim, error) {
+func (p *parser) identifier(q qualifiers) *prim {
 	t := p.next()
-	n := &prim{span: span{t.pos, t.end}, q: q, text: t.text}
+	n := &prim{span: t.span, q: q, text: t.text}
 	switch t.kind {
 	case tokName:
 		n.kind = idName
@@ -665,50 +561,30 @@ func (p *parser) identifier(q qualifiers) (*prim, error) {
 		n.kind = idIPv4
 		v, bits, err := parseDotted(t.text)
 		if q.proto != "decnet" && err != nil {
-			return nil, p.errorAt(n.span, "%v", err)
+			p.fail(n.span, "%v", err)
 		}
 		n.bits = bits
 		n.mask = 0xffffffff << (32 - bits)
 		n.num = v << (32 - bits)
 		switch {
-		case p.isAt(0, "/"):
-			p.at++
-			l := p.next()
-			if l.kind != tokNumber {
-				return nil, p.unexpected(l)
-			}
-			if l.num > 32 {
-				return nil, p.errorAt(span{l.pos, l.end}, "prefix length %d is more than 32", l.num)
-			}
-			n.end, n.prefix, n.mask = l.end, true, uint32(uint64(0xffffffff)<<(32-l.num))
-		case p.isAt(0, "mask"):
-			p.at++
-			m := p.next()
-			if m.kind != tokIPv4 {
-				return nil, p.unexpected(m)
-			}
+		case p.accept("/"):
+			n.prefix, n.mask = true, uint32(uint64(0xffffffff)<<(32-p.prefixLength(n, 32)))
+		case p.accept("mask"):
+			m := p.take(tokIPv4)
 			v, bits, err := parseDotted(m.text)
 			if err != nil {
-				return nil, p.errorAt(span{m.pos, m.end}, "%v", err)
+				p.fail(m.span, "%v", err)
 			}
 			n.end, n.prefix, n.mask = m.end, true, v<<(32-bits)
 		}
 	case tokIPv6:
 		n.kind, n.bits = idIPv6, 128
-		a, err := netip.ParseAddr(t.text)
-		if err != nil {
-			return nil, p.errorAt(n.span, "invalid IPv6 address %s", quote(t.text))
+		var err error
+		if n.addr, err = netip.ParseAddr(t.text); err != nil {
+			p.fail(n.span, "invalid IPv6 address %s", quote(t.text))
 		}
-		n.addr = a
 		if p.accept("/") {
-			l := p.next()
-			if l.kind != tokNumber {
-				return nil, p.unexpected(l)
-			}
-			if l.num > 128 {
-				return nil, p.errorAt(span{l.pos, l.end}, "prefix length %d is more than 128", l.num)
-			}
-			n.end, n.prefix, n.bits = l.end, true, int(l.num)
+			n.prefix, n.bits = true, int(p.prefixLength(n, 128))
 		}
 	case tokMAC:
 		n.kind = idMAC
@@ -716,25 +592,31 @@ func (p *parser) identifier(q qualifiers) (*prim, error) {
 	case tokARCnet:
 		n.kind = idARCnet
 	}
-	if err := p.checkPrim(n); err != nil {
-		return nil, err
+	p.checkPrim(n)
+	return n
+}
+
+// prefixLength reads the length behind the slash of n, whose address has so many bits.
+func (p *parser) prefixLength(n *prim, bits uint32) uint32 {
+	l := p.take(tokNumber)
+	if l.num > bits {
+		p.fail(l.span, "prefix length %d is more than %d", l.num, bits)
 	}
-	return n, nil
+	n.end = l.end
+	return l.num
 }
 
 // parseDotted reads two to four decimal bytes; bits is 8 for each.
 func parseDotted(s string) (v uint32, bits int, err error) {
 	for part := range strings.SplitSeq(s, ".") {
-		n := uint32(0)
-		for i := range len(part) {
-			if !isDigit(part[i]) {
-				return 0, 32, fmt.Errorf("invalid IPv4 address %s", quote(s))
-			}
-			if n = n*10 + uint32(part[i]-'0'); n > 255 {
-				return 0, 32, fmt.Errorf("invalid IPv4 address %s: a part is more than 255", quote(s))
-			}
+		n, err := strconv.ParseUint(part, 10, 8)
+		switch {
+		case errors.Is(err, strconv.ErrRange):
+			return 0, 32, fmt.Errorf("invalid IPv4 address %s: a part is more than 255", quote(s))
+		case err != nil:
+			return 0, 32, fmt.Errorf("invalid IPv4 address %s", quote(s))
 		}
-		v = v<<8 | n
+		v = v<<8 | uint32(n)
 		bits += 8
 	}
 	return v, bits, nil
@@ -757,398 +639,299 @@ func parseMAC(s string) (mac [6]byte) {
 }
 
 // checkPrim refuses what no link type accepts.
-func (p *parser) checkPrim(n *prim) error {
+func (p *parser) checkPrim(n *prim) {
 	q := n.q
-	id := span{n.pos, n.end}
+	id := n.span
+	said := p.text(id)
 	if q.none {
-		e := p.errorAt(id, "%s needs a qualifier before it, such as 'host' or 'port'", quote(p.src[n.pos:n.end]))
-		switch n.kind {
-		case idName:
-			if e.Suggest = suggestWord(n.text); e.Suggest != "" {
-				e.Msg = "unexpected " + quote(p.src[n.pos:n.end])
-			}
-		case idIPv4, idIPv6:
-			e.Suggest = "host " + p.src[n.pos:n.end]
-			if n.prefix || n.kind == idIPv4 && n.bits < 32 {
-				e.Suggest = "net " + p.src[n.pos:n.end]
-			}
-		case idMAC:
-			e.Suggest = "ether host " + p.src[n.pos:n.end]
-		case idNumber:
-			e.Suggest = "port " + p.src[n.pos:n.end]
-		}
-		return e
+		p.missingQualifier(n)
 	}
-	bad := func(kw, what string) *SyntaxError {
-		return p.errorAt(id, "'%s' does not go with '%s'", kw, what)
-	}
+	bad := func(kw, what string) { p.fail(id, "'%s' does not go with '%s'", kw, what) }
 	if q.proto == "decnet" {
 		if n.kind != idIPv4 || n.prefix || q.typ != "" && q.typ != "host" {
-			return p.errorAt(id, "'decnet' takes only a DECnet address, area.node")
+			p.fail(id, "'decnet' takes only a DECnet address, area.node")
 		}
 		if _, err := decnetAddress(n.text); err != nil {
-			return p.errorAt(id, "%v", err)
+			p.fail(id, "%v", err)
 		}
-		return p.checkDir(n)
+		p.checkDir(n)
+		return
 	}
 	isHost := q.typ == "" || q.typ == "host"
 	switch n.kind {
 	case idMAC, idARCnet:
+		instead := ""
+		if isHost {
+			instead = "ether host " + said
+		}
 		if !isHost || q.proto != "link" {
-			e := p.errorAt(id, "an Ethernet address goes with 'ether host' only")
-			if isHost {
-				e.Suggest = "ether host " + p.src[id.pos:id.end]
-			}
-			return e
+			p.suggest(instead, id, "an Ethernet address goes with 'ether host' only")
 		}
-		return nil
+		return
 	case idIPv6:
-		if !isHost && q.typ != "net" {
-			return bad(q.typ, n.id())
+		net, _ := n.addr.Prefix(n.bits)
+		switch {
+		case !isHost && q.typ != "net":
+			bad(q.typ, n.id())
+		case isHost && n.bits != 128:
+			p.suggest("net "+n.id(), id, "'host' takes no prefix length")
+		case net.Addr() != n.addr:
+			p.suggest("net "+net.String(), id, "%s has bits set outside its prefix", n.id())
+		case q.proto != "" && q.proto != "ip6":
+			bad(q.proto, "an IPv6 address")
 		}
-		if isHost && n.bits != 128 {
-			e := p.errorAt(id, "'host' takes no prefix length")
-			e.Suggest = "net " + n.id()
-			return e
-		}
-		if a16 := n.addr.As16(); !maskedEqual(a16, n.bits) {
-			e := p.errorAt(id, "%s has bits set outside its prefix", n.id())
-			pfx, _ := n.addr.Prefix(n.bits)
-			e.Suggest = "net " + pfx.String()
-			return e
-		}
-		if q.proto != "" && q.proto != "ip6" {
-			return bad(q.proto, "an IPv6 address")
-		}
-		return p.checkDir(n)
+		p.checkDir(n)
+		return
 	case idIPv4:
-		if !isHost && q.typ != "net" {
-			return bad(q.typ, p.src[id.pos:id.end])
+		switch {
+		case !isHost && q.typ != "net":
+			bad(q.typ, said)
+		case n.prefix && isHost:
+			p.suggest("net "+said, id, "'host' takes no prefix length or mask")
+		case n.prefix && n.num&^n.mask != 0:
+			p.suggest("net "+netWords(n.num&n.mask, n.mask), id, "%s has bits set outside its prefix", said)
 		}
-		if n.prefix {
-			if isHost {
-				e := p.errorAt(id, "'host' takes no prefix length or mask")
-				e.Suggest = "net " + p.src[id.pos:id.end]
-				return e
-			}
-			if n.num&^n.mask != 0 {
-				e := p.errorAt(id, "%s has bits set outside its prefix", p.src[id.pos:id.end])
-				e.Suggest = fmt.Sprintf("net %s mask %s", ipv4(n.num&n.mask), ipv4(n.mask))
-				if l, ok := prefixLength(n.mask); ok {
-					e.Suggest = fmt.Sprintf("net %s/%d", ipv4(n.num&n.mask), l)
-				}
-				return e
-			}
-		}
-		return p.checkIPv4Qualifiers(n)
+		p.checkIPv4Qualifiers(n)
+		return
 	}
 	switch q.typ {
 	case "", "host", "net":
-		if n.kind == idNumber {
-			return p.checkIPv4Qualifiers(n)
-		}
-		if q.typ == "net" {
-			return p.checkIPv4Qualifiers(n)
-		}
-		if q.proto == "link" {
-			return nil
-		}
-		if q.proto != "ip6" {
-			return p.checkIPv4Qualifiers(n)
-		}
-		return p.checkDir(n)
-	case "port", "portrange":
-		switch q.proto {
-		case "", "tcp", "udp", "sctp":
+		switch {
+		case n.kind == idNumber || q.typ == "net":
+			p.checkIPv4Qualifiers(n)
+		case q.proto == "link":
+		case q.proto == "ip6":
+			p.checkDir(n)
 		default:
-			return bad(q.proto, q.typ)
+			p.checkIPv4Qualifiers(n)
 		}
-		if n.kind == idNumber && n.num > 65535 {
-			return p.errorAt(id, "port %d is more than 65535", n.num)
+	case "port", "portrange":
+		if !slices.Contains([]string{"", "tcp", "udp", "sctp"}, q.proto) {
+			bad(q.proto, q.typ)
 		}
-		return p.checkDir(n)
+		p.checkNumber(n, "port", 65535)
+		p.checkDir(n)
 	case "gateway":
 		if n.kind != idName {
-			return p.errorAt(id, "'gateway' takes the name of a host that is in the ethers and hosts files")
+			p.fail(id, "'gateway' takes the name of a host that is in the ethers and hosts files")
 		}
-		switch q.proto {
-		case "", "ip", "arp", "rarp":
-			return nil
+		if !slices.Contains([]string{"", "ip", "arp", "rarp"}, q.proto) {
+			bad(q.proto, "gateway")
 		}
-		return bad(q.proto, "gateway")
-	case "proto":
-		switch q.proto {
-		case "", "ip", "ip6":
-			if n.kind == idNumber && n.num > 255 {
-				return p.errorAt(id, "protocol number %d is more than 255", n.num)
-			}
-		case "iso":
-			if n.kind == idNumber && n.num > 255 {
-				return p.errorAt(id, "ISO protocol %d is more than 255", n.num)
-			}
-		case "isis":
+	case "proto", "protochain":
+		switch {
+		case q.proto == "" || q.proto == "ip" || q.proto == "ip6":
+			p.checkNumber(n, "protocol number", 255)
+		case q.typ == "protochain":
+			bad(q.proto, q.typ)
+		case q.proto == "iso":
+			p.checkNumber(n, "ISO protocol", 255)
+		case q.proto == "isis":
 			if n.kind == idName {
-				return p.errorAt(id, "'isis proto' takes the number of a PDU type")
+				p.fail(id, "'isis proto' takes the number of a PDU type")
 			}
-			if n.num > 31 {
-				return p.errorAt(id, "IS-IS PDU type %d is more than 31", n.num)
-			}
-		case "link":
-		default:
-			return bad(q.proto, "proto")
-		}
-	case "protochain":
-		switch q.proto {
-		case "", "ip", "ip6":
-			if n.kind == idNumber && n.num > 255 {
-				return p.errorAt(id, "protocol number %d is more than 255", n.num)
-			}
-		default:
-			return bad(q.proto, "protochain")
+			p.checkNumber(n, "IS-IS PDU type", 31)
+		case q.proto != "link":
+			bad(q.proto, q.typ)
 		}
 	}
-	return nil
 }
 
-func (p *parser) checkIPv4Qualifiers(n *prim) error {
+// missingQualifier says that a name or number alone means nothing.
+func (p *parser) missingQualifier(n *prim) {
+	said, instead := p.text(n.span), ""
+	switch n.kind {
+	case idName:
+		if instead = suggestWord(n.text); instead != "" {
+			p.suggest(instead, n.span, "unexpected %s", quote(said))
+		}
+	case idIPv4, idIPv6:
+		instead = "host " + said
+		if n.prefix || n.kind == idIPv4 && n.bits < 32 {
+			instead = "net " + said
+		}
+	case idMAC:
+		instead = "ether host " + said
+	case idNumber:
+		instead = "port " + said
+	}
+	p.suggest(instead, n.span, "%s needs a qualifier before it, such as 'host' or 'port'", quote(said))
+}
+
+func (p *parser) checkNumber(n *prim, what string, most uint32) {
+	if n.kind == idNumber && n.num > most {
+		p.fail(n.span, "%s %d is more than %d", what, n.num, most)
+	}
+}
+
+func (p *parser) checkIPv4Qualifiers(n *prim) {
 	switch n.q.proto {
 	case "", "ip", "arp", "rarp":
-		return p.checkDir(n)
+		p.checkDir(n)
+		return
 	case "link":
 		if n.kind != idName {
-			return p.errorAt(n.span, "%s is no Ethernet address", quote(p.src[n.pos:n.end]))
+			p.fail(n.span, "%s is no Ethernet address", quote(p.text(n.span)))
 		}
 	}
-	return p.errorAt(n.span, "'%s' does not go with '%s'", n.q.proto, cmpOr(n.q.typ, "host"))
+	p.fail(n.span, "'%s' does not go with '%s'", n.q.proto, cmp.Or(n.q.typ, "host"))
 }
 
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
+func (p *parser) checkDir(n *prim) {
+	if !slices.Contains([]string{"", "src", "dst", "src or dst", "src and dst"}, n.q.dir) {
+		p.fail(n.span, "'%s' is for 802.11 addresses only", n.q.dir)
 	}
-	return b
 }
 
-func (p *parser) checkDir(n *prim) error {
-	switch n.q.dir {
-	case "", "src", "dst", "src or dst", "src and dst":
-		return nil
+// netWords writes a network with its prefix length, or its mask where that is none.
+func netWords(addr, mask uint32) string {
+	if n := bits.LeadingZeros32(^mask); mask<<n == 0 {
+		return fmt.Sprintf("%s/%d", ipv4(addr), n)
 	}
-	return p.errorAt(n.span, "'%s' is for 802.11 addresses only", n.q.dir)
-}
-
-func prefixLength(mask uint32) (int, bool) {
-	n := 0
-	for mask&0x80000000 != 0 {
-		mask <<= 1
-		n++
-	}
-	return n, mask == 0
-}
-
-func maskedEqual(a [16]byte, bits int) bool {
-	for i := bits; i < 128; i++ {
-		if a[i/8]&(0x80>>(i%8)) != 0 {
-			return false
-		}
-	}
-	return true
+	return fmt.Sprintf("%s mask %s", ipv4(addr), ipv4(mask))
 }
 
 // decnetAddress reads area.node, at most 63.1023.
 func decnetAddress(s string) (uint16, error) {
-	areaText, nodeText, ok := strings.Cut(s, ".")
-	area, aok := decimal(areaText, 63)
-	node, nok := decimal(nodeText, 1023)
-	if !ok || !aok || !nok {
+	area, node, _ := strings.Cut(s, ".")
+	a, aerr := strconv.ParseUint(area, 10, 6)
+	n, nerr := strconv.ParseUint(node, 10, 10)
+	if aerr != nil || nerr != nil {
 		return 0, fmt.Errorf("invalid DECnet address %s, it is area.node up to 63.1023", quote(s))
 	}
-	return uint16(area<<10 | node), nil
-}
-
-func decimal(s string, most uint32) (uint32, bool) {
-	v := uint32(0)
-	for i := range len(s) {
-		if !isDigit(s[i]) {
-			return 0, false
-		}
-		if v = v*10 + uint32(s[i]-'0'); v > most {
-			return 0, false
-		}
-	}
-	return v, len(s) > 0
+	return uint16(a<<10 | n), nil
 }
 
 // number reads a number, perhaps in parentheses.
-func (p *parser) number() (uint32, error) {
+func (p *parser) number() uint32 {
 	depth := 0
 	for p.accept("(") {
 		depth++
 	}
-	t := p.next()
-	if t.kind != tokNumber {
-		return 0, p.unexpected(t)
-	}
+	t := p.take(tokNumber)
 	for range depth {
-		if end := p.peek(); !p.accept(")") {
-			return 0, p.unexpected(end)
-		}
+		p.close(")")
 	}
-	return t.num, nil
+	return t.num
 }
 
 // special reads the primitive that starts with the word t.
-func (p *parser) special(t token, proto string, pos int) (node, error) {
+func (p *parser) special(t token, proto string, pos int) *special {
 	n := &special{span: span{pos, t.end}, kw: t.text, proto: proto}
 	w, ok := specialWords[t.text]
 	if !ok {
 		if link := otherLinks[t.text]; link != "" {
-			return nil, p.errorAt(span{t.pos, t.end}, "'%s' is for the link type %s only, which this package does not filter", p.src[t.pos:t.end], link)
+			p.fail(t.span, "'%s' is for the link type %s only, which this package does not filter", p.text(t.span), link)
 		}
-		return nil, p.unexpected(t)
+		p.unexpected(t)
 	}
 	if w.protocols != nil && proto != "" && !slices.Contains(w.protocols, proto) {
-		return nil, p.errorAt(n.span, "'%s' does not go with '%s'", proto, t.text)
+		p.fail(n.span, "'%s' does not go with '%s'", proto, t.text)
 	}
-	if err := p.specialNumber(n, w); err != nil {
-		return nil, err
-	}
-	return n, nil
+	p.specialNumber(n, w)
+	return n
 }
 
 // specialNumber reads what follows the keyword.
-func (p *parser) specialNumber(n *special, w specialWord) (err error) {
+func (p *parser) specialNumber(n *special, w specialWord) {
 	switch w.number {
 	case mustNumber:
-		num := p.next()
-		if num.kind != tokNumber {
-			return p.unexpected(num)
-		}
+		num := p.take(tokNumber)
 		n.num, n.hasNum, n.end = num.num, true, num.end
 	case mayNumber:
-		if p.peek().kind != tokNumber && !p.isAt(0, "(") {
-			return nil
-		}
 		at := p.peek()
-		if n.num, err = p.number(); err != nil {
-			return err
+		if at.kind != tokNumber && !p.isAt(0, "(") {
+			return
 		}
+		n.num = p.number()
 		n.hasNum, n.end = true, p.toks[p.at-1].end
 		if n.num > w.limit {
-			return p.errorAt(span{at.pos, n.end}, "%s %d is more than %d", w.limitOf, n.num, w.limit)
+			p.fail(span{at.pos, n.end}, "%s %d is more than %d", w.limitOf, n.num, w.limit)
 		}
 	case ownSyntax:
 		switch n.kw {
 		case "byte":
-			return p.byteTest(n)
+			p.byteTest(n)
 		case "llc":
-			return p.llcType(n)
+			p.llcType(n)
+		default:
+			p.wlan(n)
 		}
-		return p.wlan(n)
 	}
-	return nil
 }
 
-func (p *parser) byteTest(n *special) error {
-	i := p.next()
-	op := p.next()
-	v := p.next()
-	switch {
-	case i.kind != tokNumber:
-		return p.unexpected(i)
-	case op.kind != tokPunct || len(op.text) != 1 || !strings.Contains("&|<>=", op.text):
-		return p.unexpected(op)
-	case v.kind != tokNumber:
-		return p.unexpected(v)
-	case v.num > 255:
-		return p.errorAt(span{v.pos, v.end}, "%d does not fit a byte", v.num)
+func (p *parser) byteTest(n *special) {
+	i, op := p.take(tokNumber), p.next()
+	if op.kind != tokPunct || len(op.text) != 1 || !strings.Contains("&|<>=", op.text) {
+		p.unexpected(op)
+	}
+	v := p.take(tokNumber)
+	if v.num > 255 {
+		p.fail(v.span, "%d does not fit a byte", v.num)
 	}
 	n.num, n.op, n.num2, n.end = i.num, op.text, v.num, v.end
-	return nil
 }
 
-func (p *parser) llcType(n *special) error {
+func (p *parser) llcType(n *special) {
 	t := p.peek()
 	if t.kind != tokName && !p.isAt(0, "rnr") {
-		return nil
+		return
 	}
 	p.at++
 	n.op, n.end = strings.ToLower(t.text), t.end
 	if _, ok := llcTypes[n.op]; !ok {
-		e := p.errorAt(span{t.pos, t.end}, "unknown LLC type %s", quote(t.text))
-		e.Suggest = nearest(t.text, sortedKeys(llcTypes))
-		return e
+		p.suggest(nearest(t.text, sortedKeys(llcTypes)), t.span, "unknown LLC type %s", quote(t.text))
 	}
-	return nil
 }
 
 // wlan reads "type T [subtype S]", "subtype S" and "dir D". The number is that of the frame control byte.
-func (p *parser) wlan(n *special) error {
+func (p *parser) wlan(n *special) {
 	t := p.next()
-	s := span{t.pos, t.end}
 	n.end = t.end
 	n.hasNum = true
-	name := strings.ToLower(t.text)
 	if t.kind != tokNumber && t.kind != tokName {
-		return p.unexpected(t)
-	}
-	unknown := func(what string, words map[string]uint32) error {
-		e := p.errorAt(s, "unknown 802.11 %s %s", what, quote(t.text))
-		e.Suggest = nearest(t.text, sortedKeys(words))
-		return e
+		p.unexpected(t)
 	}
 	switch n.kw {
 	case "dir":
-		v, ok := wlanDirs[name]
-		if t.kind == tokNumber {
-			v, ok = t.num, t.num <= 3
-		}
-		if !ok {
-			return unknown("direction", wlanDirs)
-		}
-		n.num = v
-		return nil
+		n.num = p.wlanValue(t, "direction", wlanDirs, 3)
+		return
 	case "subtype":
 		if t.kind == tokNumber {
-			return p.errorAt(s, "a subtype by number needs its type, as in 'type mgt subtype 0x80'")
+			p.fail(t.span, "a subtype by number needs its type, as in 'type mgt subtype 0x80'")
 		}
 		for _, typ := range []uint32{wlanManagement, wlanControl, wlanData} {
-			if v, ok := wlanSubtypes[typ][name]; ok {
+			if v, ok := wlanSubtypes[typ][strings.ToLower(t.text)]; ok {
 				n.num = typ | v
-				return nil
+				return
 			}
 		}
-		return p.errorAt(s, "unknown 802.11 subtype %s", quote(t.text))
+		p.fail(t.span, "unknown 802.11 subtype %s", quote(t.text))
 	}
-	v, ok := wlanTypes[name]
-	if t.kind == tokNumber {
-		v, ok = t.num, t.num&^wlanTypeMask == 0
-	}
-	if !ok {
-		return unknown("type", wlanTypes)
-	}
-	n.num = v
+	n.num = p.wlanValue(t, "type", wlanTypes, wlanTypeMask)
 	if !p.accept("subtype") {
-		return nil
+		return
 	}
 	n.kw = "subtype"
 	t = p.next()
-	s = span{t.pos, t.end}
 	n.end = t.end
-	switch t.kind {
-	case tokNumber:
-		if t.num&^wlanSubtypeMask != 0 {
-			return p.errorAt(s, "invalid 802.11 subtype %#x", t.num)
-		}
-		n.num |= t.num
-	case tokName:
-		sub, ok := wlanSubtypes[v][strings.ToLower(t.text)]
-		if !ok {
-			return unknown("subtype", wlanSubtypes[v])
-		}
-		n.num |= sub
-	default:
-		return p.unexpected(t)
+	switch {
+	case t.kind == tokNumber && t.num&^wlanSubtypeMask != 0:
+		p.fail(t.span, "invalid 802.11 subtype %#x", t.num)
+	case t.kind != tokNumber && t.kind != tokName:
+		p.unexpected(t)
 	}
-	return nil
+	n.num |= p.wlanValue(t, "subtype", wlanSubtypes[n.num], wlanSubtypeMask)
+}
+
+// wlanValue is the number of t, in the bits of a mask, or what words call it.
+func (p *parser) wlanValue(t token, what string, words map[string]uint32, mask uint32) uint32 {
+	v, ok := words[strings.ToLower(t.text)]
+	if t.kind == tokNumber {
+		v, ok = t.num, t.num&^mask == 0
+	}
+	if !ok {
+		p.suggest(nearest(t.text, sortedKeys(words)), t.span, "unknown 802.11 %s %s", what, quote(t.text))
+	}
+	return v
 }
