@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"sockwire/cmd/internal/cli"
@@ -162,7 +161,7 @@ func (s *session) printTable() {
 			name = ""
 		}
 		w.Printf("%-*s %7d %7d %6s %8s %8s %8s", width, name,
-			a.tally.Sent, a.tally.Received(), shortPercent(a.loss()), ms(r.Min()), ms(r.Mean()), ms(r.Max()))
+			a.tally.Sent, a.tally.Received(), cli.Percent(a.loss()), ms(r.Min()), ms(r.Mean()), ms(r.Max()))
 		if s.opt.verbose {
 			w.Printf(" %8s %8s %9s", ms(r.Quantile(.5)), ms(r.Quantile(.99)), ms(r.Jitter()))
 		}
@@ -171,18 +170,6 @@ func (s *session) printTable() {
 			w.Printf("  %s\n", text)
 		}
 	}
-}
-
-// shortPercent prints a percentage in six columns. One that is not 0 or 100 does not look like it.
-func shortPercent(part float64) string {
-	text := strconv.FormatFloat(100*part, 'f', 1, 64)
-	switch {
-	case part > 0 && text == "0.0":
-		return "<0.1%"
-	case part < 1 && text == "100.0":
-		return ">99.9%"
-	}
-	return strings.TrimSuffix(text, ".0") + "%"
 }
 
 // loss is the part of the echoes ended, those stopped on the way left out, without an answer.

@@ -434,3 +434,11 @@ func TestCompletesValues(t *testing.T) {
 		}
 	}
 }
+
+func TestPercent(t *testing.T) {
+	for part, want := range map[float64]string{0: "0%", 1: "100%", 0.5: "50%", 1.0 / 3: "33.3%", 1e-6: "<0.1%", 1 - 1e-6: ">99.9%"} {
+		if got := cli.Percent(part); got != want {
+			t.Errorf("%v: %s, want %s", part, got, want)
+		}
+	}
+}

@@ -167,3 +167,15 @@ func ParseSize(s string) (int64, error) {
 	}
 	return n * scale, nil
 }
+
+// Percent prints a part of a whole, 0 to 1, as a percentage in six columns. One that is not 0 or 100 does not look like it.
+func Percent(part float64) string {
+	text := strconv.FormatFloat(100*part, 'f', 1, 64)
+	switch {
+	case part > 0 && text == "0.0":
+		return "<0.1%"
+	case part < 1 && text == "100.0":
+		return ">99.9%"
+	}
+	return strings.TrimSuffix(text, ".0") + "%"
+}

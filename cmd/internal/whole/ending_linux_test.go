@@ -2,6 +2,7 @@ package whole
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,6 +38,9 @@ func longRuns(t *testing.T, b *netlab.Host) []long {
 		{name: "rawping", ready: " ms", summary: []string{" hosts alive", " sent, "}, args: []string{"--loop", "--live", "-i", "20ms", to, "127.0.0.1"}},
 		{name: "rawping", ready: "alive", summary: []string{"1 host alive"}, input: to + "\n", args: []string{"--file", "-"}},
 		{name: "rawping", ready: `"echo"`, summary: []string{`{"type":"summary"`}, args: []string{"--json", "-i", "0.02", to}},
+		{name: "rawtrace", ready: "reached in 1 hop", summary: []string{" hop address ", "reached in 1 hop"}, args: []string{"-I", "--watch", "--interval", "100ms", to}},
+		{name: "rawtrace", ready: `"probe"`, summary: []string{`{"type":"summary"`}, args: []string{"-I", "--watch", "--interval", "100ms", "--json", to}},
+		{name: "rawtrace", ready: " 1  ", summary: []string{": reached in 1 hop", ": not reached: nobody answers"}, args: []string{"-I", "-w", "1m", "-q", "1", to, silent(to)}},
 		{name: "rawsend", ready: "#1 ", summary: []string{" sent, ", " repl"}, args: []string{"-c", "100000", "--rate", "50", "ip{dst=" + to + "} / icmp"}},
 		{name: "rawsend", ready: "engine", summary: []string{" sent, "}, args: []string{"--flood", "-I", "eth0", "ip{dst=" + to + "} / udp{dport=9}"}},
 		{name: "dgsend", ready: "answer from", summary: []string{"1 datagram (4 bytes) sent, 1 answer"}, input: "text\n", args: []string{"-v", "--line", "--reply", "1", to + ":6000"}},
@@ -48,6 +52,13 @@ func longRuns(t *testing.T, b *netlab.Host) []long {
 		{name: "sockwire", ready: "bind(", summary: []string{"close(", "0 datagrams"}, args: []string{"--engine", "ptrace", "--", program(t, "dgrecv"), "-v", ":5001"}},
 		{name: "sockwire", ready: "listening", summary: []string{"CALL ", "SOCKET "}, args: []string{"--engine", "ptrace", "--summary", "--", program(t, "dgrecv"), "-v", ":5001"}},
 	}
+}
+
+// silent is an address in the network of another, which nobody has.
+func silent(of string) string {
+	a := netip.MustParseAddr(of).As4()
+	a[3] = 99
+	return netip.AddrFrom4(a).String()
 }
 
 // TestEveryCommandEndsInOrder: whatever asks a command to end, it says at its end what it did. Two signals within
@@ -147,6 +158,7 @@ func TestClosedPipe(t *testing.T) {
 		{"pktview", " captured, ", []string{"-i", "eth0", "-w", file, "--print"}},
 		{"pktview", " captured, ", []string{"-i", "eth0", "-w", "-"}},
 		{"rawping", "standard output was closed", []string{"-i", "0.02", to}},
+		{"rawtrace", "standard output was closed", []string{"--watch", "--interval", "100ms", to}},
 		{"rawsend", "standard output was closed", []string{"-c", "100000", "--rate", "50", "ip{dst=" + to + "} / icmp"}},
 	} {
 		read, write, err := os.Pipe()
@@ -202,6 +214,8 @@ func TestPipesThatStaySilent(t *testing.T) {
 		{"", "", "interrupted", []string{"rawsend", "-r", fifo}},
 		{"", "", "interrupted", []string{"rawsend", "--describe", "-r", "-"}},
 		{"", "", "0 echoes sent", []string{"rawping", "--file", fifo}},
+		{"", "", "interrupted", []string{"rawtrace", "--file", fifo}},
+		{"", "", "interrupted", []string{"rawtrace", "--asn", fifo, "127.0.0.1"}},
 		{"", "", "interrupted", []string{"dgsend", "--file", fifo, "127.0.0.1:9"}},
 		{"", "", "interrupted", []string{"dgsend", "--pcap", fifo, "127.0.0.1:9"}},
 		{"", "", "interrupted", []string{"pktview", "-F", fifo, "-r", "/dev/null"}},

@@ -85,6 +85,8 @@ func TestStrangersText(t *testing.T) {
 		{"rawsend", "--to-go", "ip{dst=192.0.2.1, src=192.0.2.2} / udp / text{" + strings.ReplaceAll(strange, "\x00", "") + "}"}, {"rawsend", "--engine", strange, "ip"},
 		{"rawping", "-c", "1", "--file", hosts}, {"rawping", "-c", "1", "--json", "--file", hosts}, {"rawping", "-c", "1", "--csv", "--file", hosts}, {"rawping", strange}, {"rawping", "--file", named + "x"},
 		{"rawping", "-I", strange, to}, {"rawping", "--generate", strange}, {"rawping", "--" + strange}, {"rawping", "-W", "0.1", "-c", "1", "fe80::1%" + strange},
+		{"rawtrace", strange}, {"rawtrace", "--file", hosts}, {"rawtrace", "--file", named + "x"}, {"rawtrace", "--asn", named, to}, {"rawtrace", "-i", strange, to}, {"rawtrace", "-s", strange, to}, {"rawtrace", "--dscp", strange, to},
+		{"rawtrace", "--metrics", strange, to}, {"rawtrace", "--" + strange}, {"rawtrace", "fe80::1%" + strange}, {"rawtrace", "--rate", strange, to},
 		{"dgsend", strange, "x"}, {"dgsend", "--hex", strange, to + ":9"}, {"dgsend", "--file", named + "x", to + ":9"}, {"dgsend", "--pcap", named, to + ":9"}, {"dgsend", "unix:" + dir + "/" + strange, "x"},
 		{"dgrecv", strange}, {"dgrecv", "--join", strange, ":5000"}, {"dgrecv", "--duration", "100ms", "unix:@" + strange}, {"dgrelay", strange, strange}, {"dgrelay", "-x", strange, ":1", ":2"},
 		{"dgperf", strange}, {"dgperf", "--pattern", strange, to}, {"dgperf", "--protocol", strange, to},

@@ -18,7 +18,7 @@ import (
 )
 
 // commands are those of the project.
-var commands = []string{"dgperf", "dgrecv", "dgrelay", "dgsend", "pktview", "rawping", "rawsend", "sockwire"}
+var commands = []string{"dgperf", "dgrecv", "dgrelay", "dgsend", "pktview", "rawping", "rawsend", "rawtrace", "sockwire"}
 
 func TestMain(m *testing.M) { netlab.Run(tidy{m}) }
 

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"sockwire/cmd/internal/cli"
+	"sockwire/raw"
+	"sockwire/raw/inject"
+	"sockwire/raw/probe"
+	"sockwire/raw/trace"
+)
+
+// The records of --json. The order and the names are frozen: README.md describes them.
+
+// startRecord is the first record of a host.
+type startRecord struct {
+	Type      string    `json:"type"` // "start"
+	Time      time.Time `json:"time"`
+	Target    string    `json:"target"`
+	Name      string    `json:"name,omitempty"`
+	Protocol  string    `json:"protocol"`
+	Port      int       `json:"port,omitempty"`
+	Flow      int       `json:"flow"`
+	First     int       `json:"first"`
+	Last      int       `json:"max_hops"`
+	Probes    int       `json:"probes"`
+	Wait      int64     `json:"wait_ns"`
+	Size      int       `json:"size,omitempty"`
+	TOS       int       `json:"tos,omitempty"`
+	FlowLabel uint32    `json:"flow_label,omitempty"`
+	Limits    []string  `json:"limits,omitempty"` // what the sockets cannot tell
+}
+
+// probeRecord is the fate of one probe.
+type probeRecord struct {
+	Type       string            `json:"type"` // "probe"
+	Time       time.Time         `json:"time"` // when it was sent
+	Target     string            `json:"target"`
+	Name       string            `json:"name,omitempty"`
+	N          uint64            `json:"n"`
+	TTL        int               `json:"ttl"`
+	Flow       int               `json:"flow"`
+	Round      int               `json:"round"`
+	Size       int               `json:"size,omitempty"`
+	Outcome    string            `json:"outcome"`
+	Cause      string            `json:"cause,omitempty"`
+	Revised    bool              `json:"revised,omitempty"`
+	Duplicate  bool              `json:"duplicate,omitempty"`
+	Kind       string            `json:"kind,omitempty"`
+	From       string            `json:"from,omitempty"`
+	RTT        int64             `json:"rtt_ns,omitempty"`
+	Clock      string            `json:"clock,omitempty"`
+	Queue      int64             `json:"queue_ns,omitempty"`
+	Network    int64             `json:"network_ns,omitempty"`
+	Receive    int64             `json:"receive_ns,omitempty"`
+	ReplyTTL   int               `json:"reply_ttl,omitempty"`
+	ICMPType   *uint8            `json:"icmp_type,omitempty"`
+	ICMPCode   *uint8            `json:"icmp_code,omitempty"`
+	MTU        int               `json:"mtu,omitempty"`
+	Port       string            `json:"port,omitempty"`
+	QuotedTTL  *int              `json:"quoted_ttl,omitempty"`
+	Changes    []inject.Change   `json:"changes,omitempty"`
+	Labels     []labelRecord     `json:"mpls,omitempty"`
+	Interfaces []interfaceRecord `json:"interfaces,omitempty"`
+	Error      string            `json:"error,omitempty"`
+}
+
+// labelRecord is an MPLS label.
+type labelRecord struct {
+	Label  uint32 `json:"label"`
+	TC     int    `json:"tc"`
+	TTL    int    `json:"ttl"`
+	Bottom bool   `json:"bottom"`
+}
+
+// interfaceRecord is what a router tells of an interface.
+type interfaceRecord struct {
+	Role    string `json:"role"`
+	Name    string `json:"name,omitempty"`
+	Index   uint32 `json:"index,omitempty"`
+	Address string `json:"address,omitempty"`
+	MTU     int    `json:"mtu,omitempty"`
+}
+
+// hopRecord is what is known of a hop at the end.
+type hopRecord struct {
+	Type      string           `json:"type"` // "hop"
+	Target    string           `json:"target"`
+	Name      string           `json:"name,omitempty"`
+	TTL       int              `json:"ttl"`
+	Sent      uint64           `json:"sent"`
+	Received  uint64           `json:"received"`
+	Loss      float64          `json:"loss"`
+	Addresses []answererRecord `json:"addresses"`
+	RTT       *rttRecord       `json:"rtt,omitempty"`
+}
+
+// answererRecord is one address that answers.
+type answererRecord struct {
+	Address  string          `json:"address"`
+	Name     string          `json:"name,omitempty"`
+	AS       uint32          `json:"as,omitempty"`
+	Org      string          `json:"org,omitempty"`
+	City     string          `json:"city,omitempty"`
+	Country  string          `json:"country,omitempty"`
+	Answers  int             `json:"answers"`
+	RTT      *rttRecord      `json:"rtt,omitempty"`
+	ReplyTTL int             `json:"reply_ttl,omitempty"`
+	WayBack  int             `json:"hops_back_guessed,omitempty"`
+	Changes  []inject.Change `json:"changes,omitempty"`
+}
+
+// rttRecord is the JSON of round trips.
+type rttRecord struct {
+	Min    int64 `json:"min_ns"`
+	Mean   int64 `json:"mean_ns"`
+	Max    int64 `json:"max_ns"`
+	StdDev int64 `json:"stddev_ns"`
+	Jitter int64 `json:"jitter_ns"`
+}
+
+// hostRecord is what was found of the way to a host.
+type hostRecord struct {
+	Type     string `json:"type"` // "host"
+	Target   string `json:"target"`
+	Name     string `json:"name,omitempty"`
+	Reached  bool   `json:"reached"`
+	Hops     int    `json:"hops,omitempty"`
+	Sentence string `json:"sentence"`
+}
+
+// summaryRecord is the last record.
+type summaryRecord struct {
+	Type        string `json:"type"` // "summary"
+	Hosts       int    `json:"hosts"`
+	Reached     int    `json:"reached"`
+	Probes      uint64 `json:"probes"`
+	Answered    uint64 `json:"answered"`
+	Elapsed     int64  `json:"elapsed_ns"`
+	Interrupted bool   `json:"interrupted"`
+}
+
+// shownName is the name that a host was given by.
+func (s *session) shownName(t target) string {
+	if s.opt.numeric {
+		return ""
+	}
+	return t.name
+}
+
+func (s *session) startRecord(w *trail, limits []string) startRecord {
+	return startRecord{Type: "start", Time: s.start.UTC(), Target: w.addr.String(), Name: s.shownName(w.target), Protocol: s.plan.protocol.name, Port: s.plan.protocol.port,
+		Flow: s.opt.flow, First: w.first, Last: w.last, Probes: w.probes, Wait: int64(s.opt.wait), Size: s.opt.size, TOS: int(s.plan.tos), FlowLabel: s.plan.flowLabel, Limits: limits}
+}
+
+func (s *session) probeRecord(w *trail, r *trace.Reply) probeRecord {
+	p := probeRecord{Type: "probe", Time: r.Sent.UTC(), Target: w.addr.String(), Name: s.shownName(w.target), N: r.N, TTL: int(r.TTL), Flow: int(r.Flow), Round: int(r.Tag),
+		Size: int(r.Size), Outcome: r.Outcome.String(), Revised: r.Revised, Duplicate: r.Duplicate}
+	if r.Cause != probe.NoCause {
+		p.Cause = r.Cause.String()
+	}
+	if r.Cause == probe.SendFailed {
+		p.Error, p.MTU = r.Errno.Error(), r.MTU
+	}
+	if r.Kind == trace.Silent {
+		return p
+	}
+	p.Kind, p.From, p.RTT, p.Clock = r.Kind.String(), r.From.String(), int64(r.RTT), r.Source.String()
+	p.Queue, p.Network, p.Receive = int64(r.Split.Queue), int64(r.Split.Network), int64(r.Split.Receive)
+	p.ReplyTTL, p.MTU, p.Port, p.Changes = int(r.ReplyTTL), r.MTU, string(r.Port), r.Changes
+	if r.ICMP {
+		typ, code := r.Type, r.Code
+		p.ICMPType, p.ICMPCode = &typ, &code
+		if r.Kind != trace.Exceeded && r.Kind != trace.Reached {
+			p.Error = raw.ErrorText(r.Target.Is6(), typ, code)
+		}
+	}
+	if r.QuotedTTL >= 0 {
+		ttl := r.QuotedTTL
+		p.QuotedTTL = &ttl
+	}
+	for _, l := range r.Labels {
+		p.Labels = append(p.Labels, labelRecord{l.Label, int(l.TC), int(l.TTL), l.Bottom})
+	}
+	for _, i := range r.Interfaces {
+		p.Interfaces = append(p.Interfaces, newInterface(i))
+	}
+	return p
+}
+
+func newInterface(i trace.Interface) interfaceRecord {
+	r := interfaceRecord{Role: i.Role.String(), Name: i.Name, Index: i.Index, MTU: i.MTU}
+	if i.Addr.IsValid() {
+		r.Address = i.Addr.String()
+	}
+	return r
+}
+
+func newRTT(s *probe.Stats) *rttRecord {
+	if s.Count() == 0 {
+		return nil
+	}
+	return &rttRecord{int64(s.Min()), int64(s.Mean()), int64(s.Max()), int64(s.StdDev()), int64(s.Jitter())}
+}
+
+func (s *session) hopRecord(w *trail, h *hop) hopRecord {
+	r := hopRecord{Type: "hop", Target: w.addr.String(), Name: s.shownName(w.target), TTL: h.ttl, Sent: h.tally.Sent, Received: h.tally.Received(), Loss: h.loss(),
+		Addresses: []answererRecord{}, RTT: newRTT(&h.rtt)}
+	for _, a := range h.who {
+		at := s.places.of(a.from)
+		name, _ := s.names.get(a.from)
+		back, _ := wayBack(&a.latest)
+		r.Addresses = append(r.Addresses, answererRecord{Address: a.from.String(), Name: name, AS: at.AS, Org: at.Org, City: at.City, Country: at.Country, Answers: a.n,
+			RTT: newRTT(&a.rtt), ReplyTTL: int(a.replyTTL), WayBack: back, Changes: a.changes})
+	}
+	return r
+}
+
+func (s *session) hostRecord(w *trail, c conclusion) hostRecord {
+	return hostRecord{Type: "host", Target: w.addr.String(), Name: s.shownName(w.target), Reached: w.reached(), Hops: w.distance, Sentence: c.text}
+}
+
+func (s *session) summaryRecord(ctx context.Context) summaryRecord {
+	r := summaryRecord{Type: "summary", Hosts: len(s.trails), Probes: s.probes, Answered: s.got, Elapsed: int64(time.Since(s.start)), Interrupted: cli.Interrupted(ctx)}
+	for _, w := range s.trails {
+		if w.reached() {
+			r.Reached++
+		}
+	}
+	return r
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+
+	"sockwire/cmd/internal/cli"
+	"sockwire/cmd/internal/host"
+	"sockwire/raw/trace"
+)
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var o options
+	c := cli.New("rawtrace", "find the path to a host, whether its loss is real, its MTU, and what each hop changed")
+	c.Usage = []string{"[flags] HOST...", "[flags] --watch HOST...", "[flags] --file FILE"}
+	c.Long = `All hops are probed at once, and each is printed as it is known: who answers, the time of each answer, a star for none, and
+below it what was changed on the way, MPLS labels and interfaces. A sentence at the end says whether the host was reached and
+whether the loss of a hop is real: a router that answers seldom is none.
+
+All probes of a host are one flow, so that a path which splits is not mixed up. Every answer is proven by what a router quotes of the probe. Nothing is looked up over the network but a name given as HOST, and
+those of the hops with --names.`
+	c.Privilege = `A raw socket needs cap_net_raw: sudo setcap cap_net_raw+ep rawtrace. Without it probes are UDP datagrams, or ICMP echoes where the system
+control net.ipv4.ping_group_range allows them; TCP, DCCP and SCTP need the raw socket. All capabilities are dropped once the sockets are open.`
+	c.ExitStatus = "a host was not reached, or loss on the way to it is real"
+	c.Color = true
+	c.Elsewhere = elsewhere
+	c.Examples = []cli.Example{
+		{Line: "rawtrace 192.0.2.1", Text: "The path to a host."},
+		{Line: "rawtrace -T -p 443 192.0.2.1", Text: "The path that TCP to port 443 takes."},
+		{Line: "rawtrace --watch -c 20 192.0.2.1", Text: "Twenty rounds, and a verdict on each hop's loss."},
+		{Line: "rawtrace --json -q 1 192.0.2.1 2001:db8::1", Text: "The paths to two hosts, one probe a hop, as JSON Lines."},
+	}
+	o.define(c)
+	return c.Execute(ctx, args, stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
+		p, err := o.plan(args, c.Flags.Changed)
+		if err != nil {
+			return err
+		}
+		return o.trace(ctx, env, p)
+	})
+}
+
+// tracer is the library's part of a plan.
+func (o *options) tracer(p *plan) *trace.Tracer {
+	t := &trace.Tracer{Port: uint16(p.protocol.port), First: o.first, Last: o.last, Probes: o.probes, Rate: o.rate.Packets, Wait: o.wait, Size: o.size,
+		TrafficClass: p.tos, FlowLabel: p.flowLabel, Source: p.source, Interface: o.device, MTU: o.mtu, Unprivileged: o.unprivileged}
+	for protocol := trace.UDP; protocol <= trace.SCTP; protocol++ {
+		if protocol.String() == p.protocol.name {
+			t.Protocol = protocol
+		}
+	}
+	return t
+}
+
+// trace runs a plan.
+func (o *options) trace(ctx context.Context, env *cli.Env, p *plan) error {
+	t := o.tracer(p)
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	targets, err := o.targets(ctx, env, p)
+	if err != nil {
+		return err
+	}
+	where, err := openPlaces(ctx, env, o.asn, o.city)
+	if err != nil {
+		return err
+	}
+	defer where.close()
+	m, err := o.openMetrics(env, p)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	open, err := t.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer open.Close()
+	if err := env.DropPrivilege(); err != nil {
+		return err
+	}
+	if err := where.read(); err != nil {
+		return err
+	}
+	s := newSession(o, p, env, targets)
+	s.places, s.metrics = where, m
+	if o.names {
+		s.names = newNames(ctx)
+	}
+	env.OnStatus(s.status)
+	for _, text := range open.Limits() {
+		env.Warnf("%s", text)
+	}
+	s.begin(open.Limits())
+	if o.watch {
+		err = s.watch(ctx, open)
+	} else {
+		err = s.once(ctx, open)
+	}
+	if err != nil {
+		return err
+	}
+	s.names.wait()
+	return s.finish(ctx)
+}
+
+// openMetrics makes what --metrics asks for, and serves it where it is an address.
+func (o *options) openMetrics(env *cli.Env, p *plan) (*metrics, error) {
+	if o.metrics == "" {
+		return nil, nil
+	}
+	m := newMetrics()
+	if p.metrics.address == "" {
+		return m, nil
+	}
+	address, err := m.serve(p.metrics.address)
+	if err != nil {
+		return nil, err
+	}
+	env.Warnf("metrics at http://%s/metrics", address)
+	return m, nil
+}
+
+const mostHostBytes = 64 << 20 // of a file of hosts
+
+// targets finds the hosts given as arguments and in files: all of them, or what is wrong with the first that is none.
+func (o *options) targets(ctx context.Context, env *cli.Env, p *plan) ([]target, error) {
+	f := host.Finder{Family: p.family, Device: o.device}
+	if f.Family == 0 && p.source.IsValid() {
+		f.Family = 6
+		if p.source.Is4() {
+			f.Family = 4
+		}
+	}
+	var list []target
+	add := func(text string) error {
+		a, err := f.Find(ctx, text)
+		if err != nil {
+			return err
+		}
+		if a.IsMulticast() || a.IsUnspecified() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+			return cli.Usagef("%v is no address of one host: there is no path to it", a)
+		}
+		t := target{addr: a}
+		if given, err := netip.ParseAddr(text); err != nil || given.Unmap().WithZone("") != a.WithZone("") {
+			t.name = text
+		}
+		list = append(list, t)
+		return nil
+	}
+	for _, text := range p.args {
+		if err := add(text); err != nil {
+			return nil, err
+		}
+	}
+	for _, file := range o.files {
+		b, err := env.ReadFile(ctx, file, mostHostBytes)
+		if err != nil {
+			return nil, fmt.Errorf("--file: %w", err)
+		}
+		lines := bufio.NewScanner(bytes.NewReader(b))
+		for n := 1; lines.Scan(); n++ {
+			text, _, _ := strings.Cut(lines.Text(), "#")
+			words := strings.Fields(text)
+			if len(words) == 0 {
+				continue
+			}
+			if err := add(words[0]); err != nil {
+				return nil, fmt.Errorf("%s:%d: %w", file, n, err)
+			}
+		}
+		if err := lines.Err(); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	if len(list) == 0 {
+		return nil, cli.Usagef("no hosts in the files given")
+	}
+	return list, nil
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"sockwire/cmd/internal/cli"
+	"sockwire/raw/trace"
+)
+
+// session is one run of the command: it takes the replies as they come and prints what the flags ask for.
+type session struct {
+	opt     *options
+	plan    *plan
+	env     *cli.Env
+	places  *places
+	names   *names
+	metrics *metrics
+	start   time.Time
+
+	mu     sync.Mutex // guards all below: the status line and the live table read it on goroutines of their own
+	trails []*trail   // in the order given
+	byAddr map[netip.Addr]*trail
+	front  int // trail whose lines are printed
+	next   int // TTL of it that is printed next
+	begun  bool
+	probes uint64
+	got    uint64
+	rounds *trace.Rounds // of --watch
+	told   int           // rounds of it that were told
+}
+
+func newSession(o *options, p *plan, env *cli.Env, targets []target) *session {
+	s := &session{opt: o, plan: p, env: env, start: time.Now(), byAddr: make(map[netip.Addr]*trail)}
+	for _, t := range targets {
+		if s.byAddr[t.addr] == nil { // a host that is given twice is traced once
+			w := newTrail(t, o.first, o.last, o.probes)
+			s.trails = append(s.trails, w)
+			s.byAddr[t.addr] = w
+		}
+	}
+	return s
+}
+
+// addrs are the addresses to trace.
+func (s *session) addrs(yield func(netip.Addr) bool) {
+	for _, w := range s.trails {
+		if !yield(w.addr) {
+			return
+		}
+	}
+}
+
+// status is the line for SIGQUIT and for the progress display.
+func (s *session) status() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	reached := 0
+	for _, w := range s.trails {
+		if w.reached() {
+			reached++
+		}
+	}
+	return fmt.Sprintf("%d probes ended, %d answered; %d of %s reached; %v", s.probes, s.got, reached, cli.Plural(len(s.trails), "host"),
+		time.Since(s.start).Round(time.Second))
+}
+
+// count takes in a reply.
+func (s *session) count(w *trail, r *trace.Reply) {
+	w.take(r)
+	s.metrics.probe(w.target.label(), r)
+	if !r.Duplicate && !r.Revised {
+		s.probes++
+	}
+	if answered(r) {
+		s.got++
+	}
+}
+
+// label prints an address with its name and place, where these are known.
+func (s *session) label(a netip.Addr) string {
+	text := a.String()
+	if name, _ := s.names.get(a); name != "" {
+		text = cli.Escape(name) + " (" + text + ")"
+	} else if w := s.byAddr[a]; w != nil && w.name != "" && !s.opt.numeric {
+		text = cli.Escape(w.name) + " (" + text + ")"
+	}
+	if at := s.places.of(a).String(); at != "" {
+		text += " [" + at + "]"
+	}
+	return text
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"net/netip"
+	"slices"
+	"syscall"
+
+	"sockwire/raw/inject"
+	"sockwire/raw/probe"
+	"sockwire/raw/trace"
+)
+
+// target is a host that is traced.
+type target struct {
+	addr netip.Addr
+	name string // as it was given, "" if by its address
+}
+
+// label is what a host is called where its address alone would do: by the name that was given.
+func (t target) label() string {
+	if t.name != "" {
+		return t.name
+	}
+	return t.addr.String()
+}
+
+// trail is what is known of the way to one host.
+type trail struct {
+	target
+	first, last int // TTLs probed
+	probes      int // of each TTL in a plain trace
+	hops        []*hop
+	// distance is the TTL at which the host answers, 0 if it has not. end is the last TTL that is of interest: distance, or that
+	// of the router that says it goes no further, or last.
+	distance, end int
+	refused       *trace.Reply // who says so
+}
+
+// hop is what is known of the routers at one TTL.
+type hop struct {
+	ttl     int
+	ended   int // probes whose fate is known
+	tally   probe.Tally
+	rtt     probe.Stats
+	who     []*answerer
+	replies []trace.Reply // of a plain trace, by Tag
+	last    trace.Reply   // the latest
+	heard   netip.Addr    // who answered latest
+}
+
+// answerer is one address that answers at a TTL.
+type answerer struct {
+	from     netip.Addr
+	n        int
+	rtt      probe.Stats
+	latest   trace.Reply
+	changes  []inject.Change
+	replyTTL uint8
+}
+
+func newTrail(t target, first, last, probes int) *trail {
+	w := &trail{target: t, first: first, last: last, probes: probes, end: last}
+	for ttl := first; ttl <= last; ttl++ {
+		w.hops = append(w.hops, &hop{ttl: ttl})
+	}
+	return w
+}
+
+// answered tells whether a reply is an answer, in time or late.
+func answered(r *trace.Reply) bool {
+	return !r.Duplicate && (r.Outcome == probe.Answered || r.Outcome == probe.Late)
+}
+
+// hop returns the hop of a TTL, nil for one that is not probed.
+func (w *trail) hop(ttl int) *hop {
+	if ttl < w.first || ttl > w.last {
+		return nil
+	}
+	return w.hops[ttl-w.first]
+}
+
+// take takes in the fate of a probe.
+func (w *trail) take(r *trace.Reply) {
+	h := w.hop(int(r.TTL))
+	if h == nil {
+		return
+	}
+	h.take(r)
+	if !answered(r) {
+		return
+	}
+	switch ttl := int(r.TTL); r.Kind {
+	case trace.Reached:
+		if w.distance == 0 || ttl < w.distance {
+			w.distance = ttl
+			w.end = min(w.end, ttl)
+		}
+	case trace.Unreachable:
+		if w.distance == 0 && ttl <= w.end {
+			copied := *r
+			w.end, w.refused = ttl, &copied
+		}
+	}
+}
+
+func (h *hop) take(r *trace.Reply) {
+	switch {
+	case r.Duplicate:
+		h.tally.Duplicates++
+		return
+	case r.Revised:
+		h.tally.Revise(probe.Lost, probe.Unanswered, r.Outcome, r.Cause)
+	default:
+		h.ended++
+		h.tally.Sent++
+		h.tally.End(r.Outcome, r.Cause)
+	}
+	h.last = *r
+	if !answered(r) {
+		return
+	}
+	h.rtt.Add(r.RTT)
+	h.heard = r.From
+	i := slices.IndexFunc(h.who, func(a *answerer) bool { return a.from == r.From })
+	if i < 0 {
+		if len(h.who) == mostAnswerers {
+			return
+		}
+		i = len(h.who)
+		h.who = append(h.who, &answerer{from: r.From})
+	}
+	a := h.who[i]
+	a.n++
+	a.rtt.Add(r.RTT)
+	a.latest, a.replyTTL = *r, r.ReplyTTL
+	for _, c := range r.Changes {
+		if !slices.Contains(a.changes, c) && len(a.changes) < mostChanges {
+			a.changes = append(a.changes, c)
+		}
+	}
+}
+
+const (
+	mostAnswerers = 64 // addresses of one hop that are told apart: more are made up, or a path of its own for each packet
+	mostChanges   = 32
+)
+
+// keep keeps a reply to be printed in the order of the probes.
+func (h *hop) keep(r *trace.Reply) {
+	if r.Duplicate {
+		return
+	}
+	if i := slices.IndexFunc(h.replies, func(k trace.Reply) bool { return k.N == r.N }); i >= 0 {
+		h.replies[i] = *r
+		return
+	}
+	h.replies = append(h.replies, *r)
+	slices.SortStableFunc(h.replies, func(a, b trace.Reply) int { return int(a.Tag) - int(b.Tag) })
+}
+
+// loss is the part of the probes that ended without an answer; those stopped on the way are left out.
+func (h *hop) loss() float64 {
+	ended := h.tally.Sent - h.tally.Count(probe.Pending)
+	if ended == 0 {
+		return 0
+	}
+	return 1 - float64(h.tally.Received())/float64(ended)
+}
+
+// silent tells whether nobody has answered.
+func (h *hop) silent() bool { return h.tally.Received() == 0 }
+
+// reached tells whether the host answered.
+func (w *trail) reached() bool { return w.distance > 0 }
+
+// shown are the hops that are shown: those up to the end, but for silent ones behind the last that answered.
+func (w *trail) shown() []*hop {
+	to := w.end
+	for to > w.first && !w.reached() && w.hop(to).silent() {
+		to--
+	}
+	if to < w.first || w.hop(to).silent() && !w.reached() {
+		return nil
+	}
+	return w.hops[:to-w.first+1]
+}
+
+// notSent is why no probe to the host could be sent at all, 0 if one was.
+func (w *trail) notSent() syscall.Errno {
+	var errno syscall.Errno
+	for _, h := range w.hops {
+		if h.tally.CausedBy(probe.SendFailed)+h.tally.Count(probe.Pending) < h.tally.Sent {
+			return 0
+		}
+		if h.last.Errno != 0 {
+			errno = h.last.Errno
+		}
+	}
+	return errno
+}
