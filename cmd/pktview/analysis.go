@@ -14,10 +14,17 @@ type analysis struct {
 	tracker *flow.Tracker
 	census  *census // nil where nothing asks for it
 	now     []note  // about one packet
+
+	follower *follower // nil without --follow
 }
 
-func newAnalysis(o *options) *analysis {
-	a := &analysis{o: o, tracker: flow.NewTracker(&flow.Config{})}
+// newAnalysis returns the analysis that o asks for, or of it only what chooses packets or streams.
+func newAnalysis(env *cli.Env, o *options, choosing bool) *analysis {
+	a := &analysis{o: o, tracker: flow.NewTracker(&flow.Config{Reassemble: !choosing && o.follow != nil})}
+	if o.follow != nil {
+		a.follower = newFollower(env, o)
+		a.follower.looking = choosing
+	}
 	if o.streams || o.parts["tcp"] {
 		a.census = newCensus(o)
 	}
@@ -25,7 +32,7 @@ func newAnalysis(o *options) *analysis {
 }
 
 // add takes the packet that follows those of s, and notes in s what was found.
-func (a *analysis) add(p *decode.Packet, s *shown) {
+func (a *analysis) add(p *decode.Packet, s *shown) (err error) {
 	r := a.tracker.Add(p)
 	stream := int32(-1)
 	if r.Stream != nil {
@@ -33,15 +40,18 @@ func (a *analysis) add(p *decode.Packet, s *shown) {
 	}
 	s.about = append(s.about, about{stream: stream, length: uint32(p.Frame.Length), drops: uint32(min(p.Frame.Drops, 1<<32-1))})
 	a.note(&r, s)
+	if a.follower != nil {
+		s.out, err = a.follower.add(s.out, p, &r)
+	}
+	return err
 }
 
 // chooses adds the packet, alone in s, and tells whether --flow takes it by what is known now.
-func (a *analysis) chooses(p *decode.Packet, s *shown) bool {
+func (a *analysis) chooses(p *decode.Packet, s *shown) (bool, error) {
 	s.empty()
 	s.first, s.n = p.Number, 1
-	a.add(p, s)
-	if a.o.choice == nil {
-		return true
+	if err := a.add(p, s); err != nil || a.o.choice == nil {
+		return err == nil, err
 	}
 	a.now = a.now[:0]
 	for _, n := range s.found {
@@ -49,7 +59,7 @@ func (a *analysis) chooses(p *decode.Packet, s *shown) bool {
 			a.now = append(a.now, n)
 		}
 	}
-	return a.o.choice.Match(s.about[0].facts(a.now))
+	return a.o.choice.Match(s.about[0].facts(a.now)), nil
 }
 
 // note keeps what was found beyond the call that found it.
@@ -70,6 +80,9 @@ func (a *analysis) note(r *flow.Result, s *shown) {
 func (a *analysis) finish(s *shown) {
 	r := a.tracker.Finish()
 	a.note(&r, s)
+	if a.follower != nil {
+		s.out = a.follower.transcript.finish(a.follower.chunks(s.out, r.Chunks))
+	}
 }
 
 // table is what --streams would print now.

@@ -45,8 +45,8 @@ func (c *converter) wanted(f *capture.Frame) (bool, error) {
 		f.Data = f.Data[:c.o.snaplen:c.o.snaplen]
 	}
 	c.matched++
-	if !c.chooses(f) {
-		return false, nil
+	if ok, err := c.chooses(f); !ok || err != nil {
+		return false, err
 	}
 	c.taken++
 	c.bytes += uint64(f.Length)
@@ -57,22 +57,22 @@ func (c *converter) wanted(f *capture.Frame) (bool, error) {
 func newConverter(env *cli.Env, o *options) *converter {
 	c := &converter{o: o, env: env, matcher: newMatcher(env, o), choice: selection{o: o}, decoder: o.newDecoder()}
 	if o.choice != nil {
-		c.analysis = newAnalysis(o)
+		c.analysis = newAnalysis(env, o, true)
 	}
 	return c
 }
 
 // chooses tells whether --flow takes a packet that matched: by what is known of the whole file, or else by what is known now.
-func (c *converter) chooses(f *capture.Frame) bool {
+func (c *converter) chooses(f *capture.Frame) (bool, error) {
 	switch {
 	case c.chosen != nil:
-		return c.chosen.has(c.matched)
+		return c.chosen.has(c.matched), nil
 	case c.analysis != nil:
 		_ = c.decoder.Decode(*f, &c.packet)
 		c.history.Add(&c.packet)
 		return c.analysis.chooses(&c.packet, &c.shown)
 	}
-	return true
+	return true, nil
 }
 
 func (c *converter) full() bool {

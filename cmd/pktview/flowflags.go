@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,6 +49,11 @@ func addFlowFlags(c *cli.Command, f *pflag.FlagSet, o *options) {
 	f.BoolVar(&o.streams, "streams", false, "a table of the TCP streams: how long, how much, what was lost, and what held them back")
 	c.Values("sort", flow.Orders()...)
 	f.StringVar(&o.sort, "sort", flow.Orders()[0], "with --streams: in the order of `COLUMN`: "+strings.Join(flow.Orders(), ", "))
+	f.StringVar(&o.followText, "follow", "", "print what the two sides of `STREAM` said: its number, udp:N for one of datagrams, or an expression whose packets' streams are meant")
+	c.Values("follow-as", followForms...)
+	f.StringVar(&o.followAs, "follow-as", "text", "with --follow: as `FORM`: "+strings.Join(followForms, ", "))
+	c.Values("side", "client", "server")
+	f.StringVar(&o.side, "side", "", "with --follow: only what `SIDE` said: client or >, server or <")
 	c.Topics = append(c.Topics, flowTopic())
 }
 
@@ -75,6 +81,9 @@ func (o *options) checkFlow() error {
 		}
 	}
 	if err := o.checkModes(); err != nil {
+		return err
+	}
+	if err := o.checkFollow(); err != nil {
 		return err
 	}
 	if o.sort != flow.Orders()[0] && !o.streams {
@@ -144,3 +153,50 @@ func (e *flagSyntaxError) Error() string {
 }
 
 func (e *flagSyntaxError) Unwrap() error { return e.wrong }
+
+func (o *options) checkFollow() error {
+	if o.followText == "" {
+		if o.side != "" || o.followAs != "text" {
+			return cli.Usagef("--side and --follow-as are of --follow: give it too")
+		}
+		return nil
+	}
+	switch {
+	case !slices.Contains(followForms, o.followAs):
+		return cli.Usagef("--follow-as is text, hex, raw or json, not %q", o.followAs)
+	case o.json && o.followAs != "text" && o.followAs != "json":
+		return cli.Usagef("--json and --follow-as %s are two forms: give one of them", o.followAs)
+	case o.json:
+		o.followAs = "json"
+	}
+	o.json = o.followAs == "json"
+	switch o.side {
+	case "", "client", "server":
+	case ">":
+		o.side = "client"
+	case "<":
+		o.side = "server"
+	default:
+		return cli.Usagef("--side is client (or >) or server (or <), not %q", o.side)
+	}
+	if o.followAs == "raw" && o.side == "" {
+		return cli.Usagef("raw bytes are those of one side: give --side client or --side server")
+	}
+	f := &following{stream: -1, datagram: -1}
+	o.follow = f
+	text, udp := strings.CutPrefix(o.followText, "udp:")
+	n, err := strconv.ParseInt(text, 10, 31)
+	switch {
+	case err == nil && n >= 0 && udp:
+		f.datagram = int(n)
+	case err == nil && n >= 0:
+		f.stream = int(n)
+	case err == nil || udp:
+		return cli.Usagef("--follow %s is no stream: streams are numbered from 0, as --streams and --json have them, and those of datagrams are udp:0 and so on", o.followText)
+	default:
+		if f.filter, err = filter.Parse(o.followText); err != nil {
+			return inFlag("--follow", err)
+		}
+	}
+	return nil
+}

@@ -1,56 +1,155 @@
 package main
 
 import (
-	"strconv"
-	"strings"
+	"fmt"
 
-	"sockwire/capture/filter"
+	"sockwire/capture/decode"
+	"sockwire/capture/flow"
 	"sockwire/cmd/internal/cli"
 )
 
-func (o *options) checkFollow() error {
-	if o.followText == "" {
-		if o.side != "" || o.followAs != "text" {
-			return cli.Usagef("--side and --follow-as are of --follow: give it too")
-		}
+// follower prints what the sides of the chosen streams say.
+type follower struct {
+	o             *options
+	env           *cli.Env
+	matcher       *matcher // of the expression; nil where a number chooses
+	streams       numberSet
+	conversations flow.Conversations
+	datagrams     numberSet
+	looking       bool // only for the streams, not for what is said
+	transcript    transcript
+	raw           speech // the stream whose bytes are written; only with hasRaw
+	hasRaw        bool
+	others        uint64 // bytes of other streams that were left out
+	missing       int64  // bytes that --follow-as raw cannot show
+	found         bool   // a stream that was chosen
+}
+
+func newFollower(env *cli.Env, o *options) *follower {
+	f := &follower{o: o, env: env, transcript: transcript{form: o.followAs, side: o.side, color: env.Color}}
+	switch w := o.follow; {
+	case w.filter != nil:
+		f.matcher = &matcher{filter: w.filter, warn: env.Warnf}
+	case w.datagram >= 0:
+		f.datagrams.add(uint64(w.datagram))
+	default:
+		f.streams.add(uint64(w.stream))
+	}
+	return f
+}
+
+// chosen takes over the streams that one which looked for them has found.
+func (f *follower) chosen(by *follower) {
+	f.streams, f.datagrams, f.matcher = by.streams, by.datagrams, nil
+}
+
+// choose learns from a packet, whose stream is s or nil, which streams are followed.
+func (f *follower) choose(p *decode.Packet, s *flow.Stream, spoken *flow.Spoken) error {
+	if f.matcher == nil || s == nil && spoken == nil {
 		return nil
 	}
-	if o.json {
-		o.followAs = "json"
-	}
-	o.json = o.followAs == "json"
-	switch o.followAs {
-	case "text", "hex", "raw", "json":
-	default:
-		return cli.Usagef("--follow-as is text, hex, raw or json, not %q", o.followAs)
-	}
-	switch o.side {
-	case "", "client", "server":
-	case ">":
-		o.side = "client"
-	case "<":
-		o.side = "server"
-	default:
-		return cli.Usagef("--side is client (or >) or server (or <), not %q", o.side)
-	}
-	if o.followAs == "raw" && o.side == "" {
-		return cli.Usagef("raw bytes are those of one side: give --side client or --side server")
-	}
-	f := &following{stream: -1, datagram: -1}
-	o.follow = f
-	text, udp := strings.CutPrefix(o.followText, "udp:")
-	n, err := strconv.ParseInt(text, 10, 31)
+	ok, err := f.matcher.match(&p.Frame)
 	switch {
-	case err == nil && n >= 0 && udp:
-		f.datagram = int(n)
-	case err == nil && n >= 0:
-		f.stream = int(n)
-	case err == nil || udp:
-		return cli.Usagef("--follow %s is no stream: streams are numbered from 0, as --streams and --json have them", o.followText)
+	case err != nil:
+		return inFlag("--follow", err)
+	case !ok:
+	case s != nil:
+		f.streams.add(s.Number())
 	default:
-		if f.filter, err = filter.Parse(o.followText); err != nil {
-			return inFlag("--follow", err)
+		f.datagrams.add(spoken.Number)
+	}
+	return nil
+}
+
+// add takes what a packet showed, and adds what is said to b.
+func (f *follower) add(b []byte, p *decode.Packet, r *flow.Result) ([]byte, error) {
+	var spoken *flow.Spoken
+	if r.Stream == nil {
+		if v, ok := f.conversations.Add(p); ok {
+			spoken = &v
 		}
+	}
+	if err := f.choose(p, r.Stream, spoken); err != nil || f.looking {
+		return b, err
+	}
+	if spoken != nil && f.datagrams.has(spoken.Number) {
+		b = f.datagram(b, spoken)
+	}
+	return f.chunks(b, r.Chunks), nil
+}
+
+func (f *follower) datagram(b []byte, s *flow.Spoken) []byte {
+	k := talk{speech: speech{true, s.Number, s.Direction}, client: s.Client, server: s.Server, packet: s.Packet, offset: -1}
+	if !f.alone(&k, s.Length) {
+		return b
+	}
+	b = f.transcript.say(b, &k, s.Data)
+	if cut := s.Length - len(s.Data); cut > 0 {
+		b = f.lacks(b, &k, int64(cut), "cut by the capture")
+	}
+	return b
+}
+
+// chunks adds the bytes of streams that are followed.
+func (f *follower) chunks(b []byte, chunks []flow.Chunk) []byte {
+	for i := range chunks {
+		c := &chunks[i]
+		if !f.streams.has(c.Stream.Number()) {
+			continue
+		}
+		k := talk{
+			speech: speech{false, c.Stream.Number(), c.Direction}, client: c.Stream.Source(flow.Forward), server: c.Stream.Source(flow.Backward),
+			packet: c.Packet, offset: c.Offset,
+		}
+		if !f.alone(&k, len(c.Data)) {
+			continue
+		}
+		switch {
+		case c.Gap > 0 && c.Cut:
+			b = f.lacks(b, &k, c.Gap, "cut by the capture")
+		case c.Gap > 0:
+			b = f.lacks(b, &k, c.Gap, "not in the capture")
+		}
+		b = f.transcript.say(b, &k, c.Data)
+	}
+	return b
+}
+
+// alone tells whether a talk is written: raw bytes are those of the first stream only.
+func (f *follower) alone(k *talk, n int) bool {
+	f.found = true
+	if f.o.followAs != "raw" {
+		return true
+	}
+	one := speech{datagrams: k.datagrams, number: k.number}
+	if !f.hasRaw {
+		f.raw, f.hasRaw = one, true
+	}
+	if f.raw != one {
+		f.others += uint64(n)
+	}
+	return f.raw == one
+}
+
+func (f *follower) lacks(b []byte, k *talk, n int64, why string) []byte {
+	if f.transcript.wants(k.direction) {
+		f.missing += n
+	}
+	return f.transcript.gap(b, k, n, why)
+}
+
+// end warns of what the output cannot say. The error says that there was nothing to follow.
+func (f *follower) end(reading bool) error {
+	if f.o.followAs == "raw" {
+		if f.missing > 0 {
+			f.env.Warnf("%s missing in what is written", plural(uint64(f.missing), "byte"))
+		}
+		if f.others > 0 {
+			f.env.Warnf("more than one stream fits --follow: %s of others left out; --streams lists them", plural(f.others, "byte"))
+		}
+	}
+	if !f.found && reading {
+		return fmt.Errorf("nothing is said in a stream that fits --follow %s; --streams lists them: %w", f.o.followText, cli.ErrNo)
 	}
 	return nil
 }

@@ -97,7 +97,7 @@ func (c *capturer) open(ctx context.Context) error {
 	o := c.o
 	for _, name := range o.interfaces {
 		live, err := capture.Open(ctx, name, &capture.Config{
-			Immediate: o.immediate || o.prints() || o.write == "-", Snaplen: o.snaplen, Buffer: int(o.buffer), Promiscuous: !o.noPromiscuous,
+			Immediate: o.immediate || o.prompt(), Snaplen: o.snaplen, Buffer: int(o.buffer), Promiscuous: !o.noPromiscuous,
 			Direction: o.direction, Expression: o.filter, DeviceTime: o.deviceTime,
 		})
 		if err != nil {
@@ -130,8 +130,9 @@ func (c *capturer) prepare(ctx context.Context) error {
 		c.stats = new(stats.Collector)
 	}
 	if o.analyses() {
-		c.analysis = newAnalysis(o)
+		c.analysis = newAnalysis(c.env, o, false)
 	}
+	c.window = newWindow(o, newRenderer(o, c.env, nil))
 	if o.prints() {
 		var known *names
 		if o.resolve {
@@ -236,7 +237,7 @@ const atOnce = 256
 // read takes the frames of one interface until it is stopped.
 func (c *capturer) read(d *device) error {
 	// While frames are queued the output is gathered; it is flushed before waiting for more.
-	prompt := c.render != nil || c.o.write == "-"
+	prompt := c.o.prompt()
 	var f capture.Frame
 	for {
 		if err := d.live.Next(&f); err != nil {
@@ -293,8 +294,10 @@ func (c *capturer) take(d *device, f *capture.Frame) error {
 		c.history.Add(&c.packet)
 	}
 	c.shown.first = c.packets
-	if c.analysis != nil && !c.analysis.chooses(&c.packet, c.shown) {
-		return nil
+	if c.analysis != nil {
+		if ok, err := c.analysis.chooses(&c.packet, c.shown); !ok || err != nil {
+			return err
+		}
 	}
 	c.chosen++
 	if err := c.deliver(f); err != nil {
@@ -321,11 +324,12 @@ func (c *capturer) deliver(f *capture.Frame) error {
 	if c.stats != nil {
 		c.stats.Add(&c.packet)
 	}
-	if c.render == nil {
+	if c.render != nil {
+		c.shown.n = 1
+		c.render.show(c.shown, 0, &c.packet, nil)
+	} else if len(c.shown.out) == 0 {
 		return nil
 	}
-	c.shown.n = 1
-	c.render.show(c.shown, 0, &c.packet, nil)
 	_, err := c.window.add(c.env, c.shown, true)
 	c.shown = c.window.take()
 	return err
@@ -415,7 +419,13 @@ func (c *capturer) summary() error {
 	received, dropped, serr := c.counts()
 	err = cli.Join(err, serr)
 	if c.analysis != nil {
-		c.analysis.finish(new(shown))
+		last := c.window.take()
+		c.analysis.finish(last)
+		_, werr := c.window.add(c.env, last, true)
+		err = cli.Join(err, werr)
+		if c.analysis.follower != nil {
+			err = cli.Join(err, c.analysis.follower.end(false))
+		}
 	}
 	if c.stats != nil {
 		printStats(c.env, c.o, c.stats, c.analysis)

@@ -172,6 +172,8 @@ func fixtures(t testing.TB, dir string) {
 	write(t, filepath.Join(dir, "first.pcapng"), frames[:4])
 	write(t, filepath.Join(dir, "rest.pcap"), frames[4:])
 	write(t, filepath.Join(dir, "streams.pcap"), streams(t))
+	write(t, filepath.Join(dir, "streams.pcap.zst"), streams(t))
+	must(t, os.WriteFile(filepath.Join(dir, "request"), []byte("GET /index.html HTTP/1.1\r\nHost: a.example\r\n\r\n"), 0o644))
 
 	whole, err := os.ReadFile(filepath.Join(dir, "talk.pcap"))
 	must(t, err)
@@ -220,6 +222,9 @@ func TestJSONSchema(t *testing.T) {
 	dir := t.TempDir()
 	fixtures(t, dir)
 	got := inDir(t, dir, "-r", "told.pcapng", "--json") + inDir(t, dir, "-r", "told.pcapng", "--json", "--stats")
+	for _, flags := range [][]string{{"--streams"}, {"--stats=tcp"}, {"--follow", "tcp or udp"}} {
+		got += inDir(t, dir, append([]string{"-r", "streams.pcap", "--json"}, flags...)...)
+	}
 	got = elapsed.ReplaceAllString(got, `"elapsed_ns":0`)
 	golden.Check(t, filepath.Join("testdata", "schema.jsonl"), got)
 }
@@ -230,7 +235,9 @@ func TestTerminalSafety(t *testing.T) {
 	fixtures(t, dir)
 	for _, args := range [][]string{
 		{"-r", "told.pcapng"}, {"-r", "told.pcapng", "-v", "-e", "-X"}, {"-r", "told.pcapng", "-A"}, {"-r", "told.pcapng", "--json"},
-		{"-r", "told.pcapng", "--stats"}, {"-r", "told.pcapng", "--why", "udp"},
+		{"-r", "told.pcapng", "--stats"}, {"-r", "told.pcapng", "--why", "udp"}, {"-r", "streams.pcap", "--follow", "tcp"},
+		{"-r", "told.pcapng", "--follow", "udp"}, {"-r", "told.pcapng", "--follow", "udp", "--follow-as", "hex"},
+		{"-r", "told.pcapng", "--follow", "udp", "--json"}, {"-r", "told.pcapng", "--streams"},
 	} {
 		for _, c := range inDir(t, dir, args...) {
 			if (c < ' ' && c != '\n' && c != '\t') || (c >= 0x7f && c < 0xa0) {

@@ -77,6 +77,51 @@ func TestPipeIsShownAtOnce(t *testing.T) {
 	}
 }
 
+// What is said is written as it comes too.
+func TestPipeIsFollowedAtOnce(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stdin, in, err := os.Pipe()
+	must(t, err)
+	read, stdout, err := os.Pipe()
+	must(t, err)
+	defer func() {
+		for _, f := range []*os.File{in, stdin, read, stdout} {
+			f.Close()
+		}
+	}()
+	w, err := capture.NewWriter(in, nil)
+	must(t, err)
+	must(t, w.Describe([]capture.Interface{{Link: capture.LinkEthernet}}))
+	code := make(chan int, 1)
+	var stderr bytes.Buffer
+	go func() { code <- run(ctx, []string{"-r", "-", "--follow", "port 9999"}, stdin, stdout, &stderr) }()
+	out := bufio.NewReader(read)
+	frames := streams(t)
+	at := 0
+	for _, step := range []struct {
+		packets int
+		want    []string
+	}{
+		{15, []string{"stream 1: 192.0.2.1:40001 → 192.0.2.2:9999", "> hello", "> \\x1b[31m"}},
+		{19, []string{"bye bye"}},
+	} {
+		for ; at < step.packets; at++ {
+			must(t, w.Write(&frames[at]))
+		}
+		must(t, w.Flush())
+		for _, want := range step.want {
+			for line := ""; !strings.Contains(line, want); { // for ever, where it is held back
+				line, err = out.ReadString('\n')
+				must(t, err)
+			}
+		}
+	}
+	cancel(fmt.Errorf("%w by the test", cli.ErrInterrupted))
+	if got := <-code; got != 0 {
+		t.Errorf("exit status %d, %s", got, &stderr)
+	}
+}
+
 // The same of packets that are written on, to a pipe and to a file.
 func TestPipeIsWrittenAtOnce(t *testing.T) {
 	for _, more := range [][]string{nil, {"-C", "1MB"}} {

@@ -303,7 +303,9 @@ func (w *worker) inOrder(b *batch) error {
 			p.history.Add(&b.packets[i])
 		}
 		if p.analysis != nil {
-			p.analysis.add(&b.packets[i], b.shown)
+			if err := p.analysis.add(&b.packets[i], b.shown); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

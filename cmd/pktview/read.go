@@ -40,19 +40,25 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 			r.Close()
 		}
 	}()
-	var chosen *numberSet
+	if o.follow != nil && o.followAs == "raw" && cli.IsTerminal(env.Stdout.Unwrapped()) {
+		return cli.WithHint(errors.New("raw bytes are no text for a terminal"), "pktview ... | other command, or --follow-as text")
+	}
+	var before *pipeline
 	if o.twice() {
-		if chosen, err = choose(reading, env, o, readers[:len(o.read)]); err != nil {
+		if before, err = choose(reading, env, o, readers[:len(o.read)]); err != nil {
 			return unlessStopped(ctx, err)
 		}
 		readers = readers[len(o.read):]
 	}
 	if o.write != "" {
-		return convert(ctx, env, o, readers, chosen)
+		return convert(ctx, env, o, readers, before)
 	}
 	start := time.Now()
-	p := newPipeline(env, o, readers)
+	p := newPipeline(env, o, readers, false)
 	p.enough = enough
+	if before != nil {
+		p.analysis.follower.chosen(before.analysis.follower)
+	}
 	if o.resolve {
 		p.names = newNames(ctx)
 	}
@@ -65,6 +71,9 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 	}
 	if o.streams {
 		printStreams(env.Stdout, o, p.analysis.census)
+	}
+	if o.follow != nil {
+		err = cli.Join(err, p.analysis.follower.end(ctx.Err() == nil))
 	}
 	warnTimes(env, readers)
 	if n := o.duplicates(); n > 0 && !o.json && !o.quiet {
@@ -83,10 +92,10 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 	return nil
 }
 
-// twice tells whether files are read twice: once to find out what --flow chooses, with all that is found later, and once to
-// write it. A pipe cannot be.
+// twice tells whether files are read twice: once to find out what is chosen, with all that is found later, and once to write
+// it. A pipe cannot be.
 func (o *options) twice() bool {
-	if o.choice == nil || o.write == "" {
+	if (o.choice == nil || o.write == "") && (o.follow == nil || o.follow.filter == nil) {
 		return false
 	}
 	for _, name := range o.read {
@@ -97,11 +106,11 @@ func (o *options) twice() bool {
 	return true
 }
 
-// choose reads the files for what --flow chooses of their packets.
-func choose(ctx context.Context, env *cli.Env, o *options, readers []*capture.Reader) (*numberSet, error) {
+// choose reads the files for what is chosen of them. The result has read them.
+func choose(ctx context.Context, env *cli.Env, o *options, readers []*capture.Reader) (*pipeline, error) {
 	ctx, enough := context.WithCancelCause(ctx)
 	defer enough(nil)
-	p := newPipeline(env, o, readers)
+	p := newPipeline(env, o, readers, true)
 	p.enough = enough
 	p.matcher.warn = nil // it is said when they are read again
 	p.window.chosen = new(numberSet)
@@ -112,13 +121,14 @@ func choose(ctx context.Context, env *cli.Env, o *options, readers []*capture.Re
 	if err == nil && o.dedupText != "" {
 		err = o.checkEdits() // to forget what was seen
 	}
-	if p.window.late > 0 {
+	if p.window.late > 0 && o.choice != nil {
 		env.Warnf("%s came more than %d packets behind what they are about, and chose nothing", plural(p.window.late, "finding"), aheadPackets)
 	}
-	return p.window.chosen, err
+	return p, err
 }
 
-func newPipeline(env *cli.Env, o *options, readers []*capture.Reader) *pipeline {
+// newPipeline returns what reads the files, or reads them for what is chosen only.
+func newPipeline(env *cli.Env, o *options, readers []*capture.Reader, choosing bool) *pipeline {
 	p := &pipeline{o: o, env: env, matcher: newMatcher(env, o), choice: selection{o: o}, readers: readers, named: make([]int, len(readers)),
 		src: readers[0], stable: true, enough: func(error) {}}
 	if len(readers) > 1 {
@@ -128,7 +138,7 @@ func newPipeline(env *cli.Env, o *options, readers []*capture.Reader) *pipeline 
 		p.stable = p.stable && r.Stable()
 	}
 	if o.analyses() {
-		p.analysis = newAnalysis(o)
+		p.analysis = newAnalysis(env, o, choosing)
 	}
 	p.window = newWindow(o, newRenderer(o, env, nil))
 	return p
@@ -185,11 +195,10 @@ func readProgress(n uint64, share int64, start time.Time) string {
 }
 
 // convert copies what matches to a file.
-func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.Reader, chosen *numberSet) error {
+func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.Reader, before *pipeline) error {
 	c := newConverter(env, o)
-	c.chosen = chosen
-	if chosen != nil {
-		c.analysis = nil
+	if before != nil {
+		c.chosen, c.analysis = before.window.chosen, nil
 	}
 	start := time.Now()
 	stop := env.Progress(func() string { return readProgress(c.progress.Load(), 0, start) })

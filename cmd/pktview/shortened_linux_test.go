@@ -33,7 +33,7 @@ func TestShortenedFile(t *testing.T) {
 			c := newConverter(env, &o)
 			err = capture.Guard(func() error { return c.copyBlocks(context.Background(), r) })
 		} else {
-			p := newPipeline(env, &o, []*capture.Reader{r})
+			p := newPipeline(env, &o, []*capture.Reader{r}, false)
 			err = p.run(context.Background())
 		}
 		if !errors.Is(err, capture.ErrShortened) {

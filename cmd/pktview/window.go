@@ -165,6 +165,10 @@ func (w *window) write(env *cli.Env, b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
+	if w.o.follow != nil && w.o.followAs == "raw" {
+		_, err := env.Stdout.Bytes().Write(b)
+		return err
+	}
 	return w.render.write(env.Stdout, b)
 }
 
