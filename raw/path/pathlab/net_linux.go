@@ -113,9 +113,7 @@ func (n *Net) set(h *netlab.Host, number uint64) error {
 				return err
 			}
 		}
-		// Without a seed of its own every router would choose alike, and the second diamond follow from the first.
-		seed := uint32((n.cfg.Seed+1)*0x9e3779b9+number*0x85ebca6b) | 1
-		if err := h.Sysctl("net.ipv4.fib_multipath_hash_seed", strconv.FormatUint(uint64(seed), 10)); err != nil {
+		if err := reseed(h, n.cfg.Seed, number); err != nil {
 			return err
 		}
 		if !n.cfg.IPv6 {
@@ -123,6 +121,23 @@ func (n *Net) set(h *netlab.Host, number uint64) error {
 		}
 		return h.Sysctl("net.ipv6.fib_multipath_hash_policy", strconv.Itoa(n.cfg.HashPolicy6))
 	})
+}
+
+// reseed gives a router a hash of its own. Otherwise every router would choose alike, and the second diamond follow
+// from the first.
+func reseed(h *netlab.Host, seed, number uint64) error {
+	of := uint32((seed+1)*0x9e3779b9+number*0x85ebca6b) | 1
+	return h.Sysctl("net.ipv4.fib_multipath_hash_seed", strconv.FormatUint(uint64(of), 10))
+}
+
+// Reseed gives all routers other hashes, so that flows go other ways.
+func (n *Net) Reseed(seed uint64) error {
+	for i, name := range slices.Sorted(maps.Keys(n.hosts)) {
+		if err := reseed(n.hosts[name], seed, uint64(i)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (n *Net) join(e edge, number uint64) error {

@@ -1,0 +1,514 @@
+package path
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"net/netip"
+	"slices"
+)
+
+// Explorer finds every path to a target by the multipath detection algorithm: at each node it sends as many flows to the
+// next hop as it takes to say that all of them were seen. The zero value is ready.
+type Explorer struct {
+	Confidence float64 // that no branch was missed, of the whole graph; 0 is 0.99
+	Flows      int     // the engine has flows 0 to Flows-1; 0 is 4096
+	LastTTL    int     // 0 is 30
+	MaxProbes  int     // 0 is 20,000
+	Tries      int     // how often a flow that gets no answer is asked again, where others are answered; 0 is 10
+}
+
+func or[T comparable](v, d T) T {
+	var zero T
+	if v == zero {
+		return d
+	}
+	return v
+}
+
+// place is who answers at a TTL.
+type place struct {
+	ttl  int
+	addr netip.Addr
+}
+
+// sight is what is known of one flow at one TTL.
+type sight struct {
+	tries int
+	kind  Kind
+	addr  netip.Addr
+}
+
+// search is one run of an Explorer.
+type search struct {
+	cfg    Explorer
+	prober Prober
+	seen   []map[int]*sight // by TTL, by flow
+	firsts int              // the first TTL of a run of silent hops that goes on to the end; what is behind is not asked
+	probes int
+	turns  map[place]bool // places that share out packets, not flows
+	nodes  int
+	ended  string // why the search ended early
+}
+
+// Explore finds the paths. An error is the Prober's; the graph is then what was found before.
+func (e Explorer) Explore(ctx context.Context, prober Prober) (*Graph, error) {
+	s := &search{cfg: e, prober: prober}
+	s.cfg.Confidence = or(e.Confidence, 0.99)
+	s.cfg.Flows = or(e.Flows, 4096)
+	s.cfg.LastTTL = or(e.LastTTL, 30)
+	s.cfg.MaxProbes = or(e.MaxProbes, 20000)
+	s.cfg.Tries = or(e.Tries, 10)
+	var changes []Change
+	for again := 0; ; again++ {
+		s.begin()
+		err := s.explore(ctx)
+		var change *Change
+		if err == nil {
+			change, err = s.verify(ctx)
+		}
+		if change != nil {
+			changes = append(changes, *change)
+			if err == nil && again < 2 {
+				continue
+			}
+			s.ended = "the path keeps changing"
+		}
+		g := s.graph()
+		g.Changes = changes
+		return g, err
+	}
+}
+
+func (s *search) begin() {
+	s.seen = make([]map[int]*sight, s.cfg.LastTTL+2)
+	for ttl := range s.seen {
+		s.seen[ttl] = map[int]*sight{}
+	}
+	s.turns, s.firsts, s.ended = map[place]bool{}, s.cfg.LastTTL+1, ""
+}
+
+// wrong is the share of the chance to be wrong that each node has.
+func (s *search) wrong() float64 {
+	return (1 - s.cfg.Confidence) / float64(max(s.nodes, 32))
+}
+
+// explore asks in rounds until every node has been asked enough. The first goes along one flow, to see how long the path is.
+func (s *search) explore(ctx context.Context) error {
+	var round []Probe
+	for ttl := 1; ttl <= s.cfg.LastTTL; ttl++ {
+		round = append(round, Probe{TTL: ttl})
+	}
+	for len(round) > 0 {
+		if s.probes+len(round) > s.cfg.MaxProbes {
+			s.ended = fmt.Sprintf("more than %d probes would be needed", s.cfg.MaxProbes)
+			return nil
+		}
+		if err := s.ask(ctx, round, s.learn); err != nil {
+			return err
+		}
+		s.cut()
+		round = s.next()
+	}
+	return nil
+}
+
+// ask sends probes and hands the answers on.
+func (s *search) ask(ctx context.Context, round []Probe, learn func(Answer)) error {
+	s.probes += len(round)
+	for answer, err := range s.prober.Probe(ctx, round) {
+		if err != nil {
+			return err
+		}
+		learn(answer)
+	}
+	return context.Cause(ctx)
+}
+
+func (s *search) learn(a Answer) {
+	if a.TTL < 1 || a.TTL >= len(s.seen) {
+		return
+	}
+	at := s.seen[a.TTL][a.Flow]
+	if at == nil {
+		at = &sight{}
+		s.seen[a.TTL][a.Flow] = at
+	}
+	at.tries++
+	if a.Kind != Silent && a.Kind != TooBig {
+		at.kind, at.addr = a.Kind, a.From
+	}
+}
+
+// cut finds out from where on nobody answers at all: three hops behind the last that answered are asked, and no more.
+func (s *search) cut() {
+	last := 0
+	for ttl, flows := range s.seen {
+		for flow, at := range flows {
+			if at.kind != Silent && !s.endsBefore(ttl, flow) {
+				last = max(last, ttl)
+			}
+		}
+	}
+	s.firsts = last + 4
+}
+
+// known returns what is known for good of a flow at a TTL: that it was answered, or that asking again is useless. A flow
+// whose path has ended before has no place there.
+func (s *search) known(ttl, flow int) (at *sight, ok bool) {
+	at = s.seen[ttl][flow]
+	if at == nil {
+		return nil, false
+	}
+	return at, at.kind != Silent || at.tries >= s.patience(ttl)
+}
+
+// patience is how often a flow is asked at a TTL at which it gets no answer: seldom where nobody was ever answered, and
+// otherwise so often that it is not loss, by the most that flows which were answered there lost.
+func (s *search) patience(ttl int) int {
+	tries, answered := map[netip.Addr]int{}, map[netip.Addr]int{}
+	for _, at := range s.seen[ttl] {
+		tries[at.addr] += at.tries
+		if at.kind != Silent {
+			answered[at.addr]++
+		}
+	}
+	if len(answered) == 0 {
+		if tries[netip.Addr{}] >= 12 {
+			return 1
+		}
+		return 3
+	}
+	loss := 0.0
+	for addr, n := range answered {
+		loss = max(loss, float64(tries[addr]-n+1)/float64(tries[addr]+2))
+	}
+	return min(max(int(math.Ceil(math.Log(s.wrong())/math.Log(loss))), 3), s.cfg.Tries)
+}
+
+// ends says that a flow goes no further than a TTL: its target, a router that refuses it, or one that it met before.
+func (s *search) ends(ttl, flow int) bool {
+	at := s.seen[ttl][flow]
+	if at == nil || at.kind == Silent {
+		return false
+	}
+	return at.kind == Reached || at.kind == Unreachable || s.loops(ttl, flow)
+}
+
+// loops says that a flow was answered by the same router two or more hops before.
+func (s *search) loops(ttl, flow int) bool {
+	at := s.seen[ttl][flow]
+	for before := ttl - 2; before > 0 && at.kind == Exceeded; before-- {
+		if b := s.seen[before][flow]; b != nil && b.kind == Exceeded && b.addr == at.addr {
+			return true
+		}
+	}
+	return false
+}
+
+// members returns the flows that come to a TTL by place, each list rising; those not known yet are in none.
+func (s *search) members(ttl int) map[place][]int {
+	places := map[place][]int{}
+	if ttl == 0 {
+		all := make([]int, s.cfg.Flows)
+		for flow := range all {
+			all[flow] = flow
+		}
+		places[place{}] = all
+		return places
+	}
+	for _, flow := range slices.Sorted(maps.Keys(s.seen[ttl])) {
+		if at, ok := s.known(ttl, flow); ok && !s.endsBefore(ttl, flow) {
+			p := place{ttl, at.addr}
+			places[p] = append(places[p], flow)
+		}
+	}
+	return places
+}
+
+// next plans a round: for each node, the flows through it that are to be asked at the next hop, and where there are not
+// enough of them, more flows at the node itself.
+func (s *search) next() []Probe {
+	planned := map[Probe]bool{}
+	var round []Probe
+	plan := func(ttl, flow int) {
+		p := Probe{Flow: flow, TTL: ttl}
+		if !planned[p] {
+			planned[p] = true
+			round = append(round, p)
+		}
+	}
+	s.nodes = 0
+	for ttl := 0; ttl+1 < min(s.firsts, len(s.seen)); ttl++ {
+		// Flows that got no answer are asked again first, each time twice as often as before.
+		patience := s.patience(ttl + 1)
+		for flow, at := range s.seen[ttl+1] {
+			if at.kind == Silent && at.tries < patience && !s.endsBefore(ttl+1, flow) {
+				plan(ttl+1, flow)
+				for n := min(patience-at.tries, at.tries*2); n > 1; n-- {
+					round = append(round, Probe{Flow: flow, TTL: ttl + 1})
+				}
+			}
+		}
+		places := s.members(ttl)
+		total := 0
+		for _, flows := range places {
+			total += len(flows)
+		}
+		for p, flows := range places {
+			s.nodes++
+			if ttl > 1 && !slices.ContainsFunc(flows, func(flow int) bool { return s.seen[ttl-1][flow] != nil }) {
+				plan(ttl-1, flows[0]) // or it would not be known where it comes from
+			}
+			if flows = slices.DeleteFunc(flows, func(flow int) bool { return ttl > 0 && s.ends(ttl, flow) }); len(flows) == 0 {
+				continue
+			}
+			asked, behind := 0, map[netip.Addr]bool{}
+			var fresh []int
+			for _, flow := range flows {
+				if at := s.seen[ttl+1][flow]; at == nil {
+					fresh = append(fresh, flow)
+				} else if _, ok := s.known(ttl+1, flow); ok || planned[Probe{Flow: flow, TTL: ttl + 1}] {
+					asked++
+					if ok {
+						behind[at.addr] = true
+					}
+				}
+			}
+			lack := Enough(max(len(behind), 1), s.wrong()) - asked
+			for _, flow := range fresh[:max(min(lack, len(fresh)), 0)] {
+				plan(ttl+1, flow)
+				lack--
+			}
+			if lack <= 0 || ttl == 0 {
+				continue
+			}
+			// So many of all flows come through here.
+			more := int(math.Ceil(float64(lack) * float64(total) / float64(len(flows))))
+			more = min(more, 256)
+			for _, q := range round {
+				if q.TTL == p.ttl {
+					more-- // on the way already, for another node of this TTL
+				}
+			}
+			for flow := 0; flow < s.cfg.Flows && more > 0; flow++ {
+				if s.seen[ttl][flow] == nil && !planned[Probe{Flow: flow, TTL: ttl}] && !s.endsBefore(ttl, flow) {
+					plan(ttl, flow)
+					more--
+				}
+			}
+			if more > 0 {
+				s.ended = fmt.Sprintf("more than %d flows would be needed", s.cfg.Flows)
+			}
+		}
+	}
+	return round
+}
+
+// endsBefore says that a flow is known not to come to a TTL.
+func (s *search) endsBefore(ttl, flow int) bool {
+	for before := ttl - 1; before > 0; before-- {
+		if s.ends(before, flow) {
+			return true
+		}
+	}
+	return false
+}
+
+// verify asks again, for each edge, one flow that went that way. Where a flow goes both ways in turns, packets are shared
+// out and not flows; where it goes another way now, and only that, the path has changed.
+func (s *search) verify(ctx context.Context) (*Change, error) {
+	type witness struct{ ttl, flow int }
+	again := map[witness][]netip.Addr{}
+	var round []Probe
+	for ttl := 0; ttl+1 < min(s.firsts, len(s.seen)); ttl++ {
+		for _, flows := range s.members(ttl) {
+			first := map[netip.Addr]int{}
+			for _, flow := range flows {
+				if at, ok := s.known(ttl+1, flow); ok && at.kind != Silent {
+					if _, ok := first[at.addr]; !ok {
+						first[at.addr] = flow
+					}
+				}
+			}
+			if len(first) == 0 {
+				continue
+			}
+			// A balancer by packet sends all of so many probes of one flow one way with a small probability only.
+			repeats := 1
+			if k := len(first); k > 1 {
+				repeats = max(2, int(math.Ceil(-math.Log(s.wrong())/math.Log(float64(k))/float64(k)))+1)
+			}
+			for _, flow := range first {
+				for range repeats {
+					round = append(round, Probe{Flow: flow, TTL: ttl + 1})
+				}
+			}
+		}
+	}
+	hear := func(a Answer) {
+		if a.Kind != Silent && a.Kind != TooBig {
+			w := witness{a.TTL, a.Flow}
+			again[w] = append(again[w], a.From)
+		}
+	}
+	if err := s.ask(ctx, round, hear); err != nil {
+		return nil, err
+	}
+	// Who answers otherwise than before is asked some more, for one answer does not tell turns from a change.
+	round = nil
+	for w, answers := range again {
+		for _, addr := range answers {
+			if addr != s.seen[w.ttl][w.flow].addr {
+				for range 8 {
+					round = append(round, Probe{Flow: w.flow, TTL: w.ttl})
+				}
+				break
+			}
+		}
+	}
+	if err := s.ask(ctx, round, hear); err != nil {
+		return nil, err
+	}
+	var change *Change
+	for w, answers := range again {
+		now := answers[len(answers)-1]
+		runs := slices.Compact(slices.Clone(answers))
+		mixed := slices.Index(runs, now) < len(runs)-1 // it was heard before another was
+		before := s.seen[w.ttl][w.flow].addr
+		switch {
+		case mixed:
+			s.turns[place{w.ttl, before}] = true
+			for _, addr := range answers {
+				s.turns[place{w.ttl, addr}] = true
+			}
+		case now != before && (change == nil || w.ttl < change.TTL):
+			change = &Change{TTL: w.ttl, From: before, To: now}
+		}
+	}
+	if change != nil {
+		for p := range s.turns {
+			if p.ttl <= change.TTL {
+				return nil, nil // behind a balancer by packet flows are not steady, and nothing has changed
+			}
+		}
+	}
+	return change, nil
+}
+
+// graph puts together what was seen.
+func (s *search) graph() *Graph {
+	g := &Graph{Probes: s.probes, Complete: s.ended == "", Why: s.ended}
+	number := map[place]int{}
+	node := func(p place, kind Kind) int {
+		n, ok := number[p]
+		if !ok {
+			n = len(g.Nodes)
+			number[p] = n
+			g.Nodes = append(g.Nodes, Node{TTL: p.ttl, Addr: p.addr, Kind: kind})
+		}
+		return n
+	}
+	node(place{}, Exceeded)
+	edges := map[[2]int]int{}
+	end := min(s.firsts, len(s.seen))
+	loose := false // packets, not flows, were shared out, and the ways have not met again
+	before := 1
+	for ttl := 1; ttl < end; ttl++ {
+		for p := range s.turns {
+			loose = loose || p.ttl == ttl-1
+		}
+		loose = loose && before > 1
+		places := s.members(ttl)
+		before = len(places)
+		for p, flows := range places {
+			for _, flow := range flows {
+				at := s.seen[ttl][flow]
+				n := node(p, at.kind)
+				g.Nodes[n].Flows++
+				g.Nodes[n].Loop = g.Nodes[n].Loop || at.kind == Exceeded && s.loops(ttl, flow)
+				g.Reached = g.Reached || at.kind == Reached
+				from := 0
+				if ttl > 1 {
+					before, ok := s.known(ttl-1, flow)
+					if !ok {
+						continue // this flow was not asked there
+					}
+					from = node(place{ttl - 1, before.addr}, before.kind)
+				}
+				if at.kind == Unreachable && g.Nodes[from].Addr == at.addr {
+					continue // the router before refuses it, whatever the TTL
+				}
+				key := [2]int{from, n}
+				if _, ok := edges[key]; !ok {
+					edges[key] = len(g.Edges)
+					g.Edges = append(g.Edges, Edge{From: from, To: n, Flow: flow, Guess: loose && len(places) > 1})
+				}
+			}
+		}
+	}
+	s.balance(g)
+	g.trim()
+	g.sort()
+	g.Confidence = 1 - s.wrong()*float64(max(len(g.Nodes)-1, 1))
+	return g
+}
+
+// balance says how nodes share out packets.
+func (s *search) balance(g *Graph) {
+	next := map[int]int{}
+	for _, e := range g.Edges {
+		next[e.From]++
+	}
+	for _, e := range g.Edges {
+		n := &g.Nodes[e.From]
+		switch to := g.Nodes[e.To]; {
+		case next[e.From] < 2:
+		case s.turns[place{to.TTL, to.Addr}] && !e.Guess:
+			n.Balance = ByPacket
+		case n.Balance == Alone:
+			n.Balance = ByFlow
+		}
+	}
+}
+
+// trim takes away nodes that nothing leads to, and silent ones behind which nobody answers.
+func (g *Graph) trim() {
+	useful := make([]bool, len(g.Nodes))
+	for ttl := 255; ttl >= 0; ttl-- {
+		for i, n := range g.Nodes {
+			if n.TTL != ttl {
+				continue
+			}
+			useful[i] = useful[i] || n.Addr.IsValid() || ttl == 0
+			for _, e := range g.Edges {
+				useful[i] = useful[i] || e.From == i && useful[e.To]
+			}
+		}
+	}
+	led := make([]bool, len(g.Nodes))
+	led[0] = true
+	for ttl := range 256 {
+		for _, e := range g.Edges {
+			if g.Nodes[e.From].TTL == ttl && led[e.From] {
+				led[e.To] = true
+			}
+		}
+	}
+	at := make([]int, len(g.Nodes))
+	var nodes []Node
+	for i, n := range g.Nodes {
+		if at[i] = -1; useful[i] && led[i] {
+			at[i] = len(nodes)
+			nodes = append(nodes, n)
+		}
+	}
+	var edges []Edge
+	for _, e := range g.Edges {
+		if e.From, e.To = at[e.From], at[e.To]; e.From >= 0 && e.To >= 0 {
+			edges = append(edges, e)
+		}
+	}
+	g.Nodes, g.Edges = nodes, edges
+}

@@ -1,0 +1,139 @@
+package path
+
+import (
+	"strings"
+	"testing"
+)
+
+// The paths found are those of the drawing, whatever the seed.
+func TestExploreDrawings(t *testing.T) {
+	const seeds = 20
+	for _, tt := range []struct {
+		name, edges string
+		silent      string
+		packet      string
+		loss        map[string]float64
+	}{
+		{name: "chain", edges: "s-a a-b b-c c-t"},
+		{name: "neighbour", edges: "s-t"},
+		{name: "two", edges: diamonds(2)},
+		{name: "sixteen", edges: diamonds(16)},
+		{name: "several in a row", edges: diamonds(2, 4, 3)},
+		{name: "at the source", edges: "s-a s-b a-t b-t"},
+		{name: "unequal", edges: "s-a a-b a-c b-d c-e e-d d-f f-t"},
+		{name: "unequal to the target", edges: "s-a a-b a-c b-t c-d d-e e-t"},
+		{name: "nested", edges: "s-a a-b a-c b-d b-e c-f d-g e-g f-g g-t"},
+		{name: "meshed", edges: "s-a a-b1 a-b2 b1-c1 b1-c2 b2-c1 b2-c2 c1-d c2-d d-t"},
+		{name: "crossed", edges: "s-a a-b1 a-b2 b1-c1 b1-c2 b2-c2 b2-c3 c1-d c2-d c3-d d-t"},
+		{name: "silent in the chain", edges: "s-a a-b b-c c-d d-t", silent: "b c"},
+		{name: "silent branch", edges: "s-a a-b1 a-b2 b1-c b2-c c-t", silent: "b2"},
+		{name: "silent end", edges: "s-a a-b b-t", silent: "t"},
+		{name: "by packet", edges: "s-a a-b1 a-b2 b1-c b2-c c-t", packet: "a"},
+		{name: "by packet, then by flow", edges: diamonds(3, 4), packet: "a0"},
+		{name: "lossy edge", edges: diamonds(3), loss: map[string]float64{"a0-b0.1": 0.3}},
+		{name: "lossy all over", edges: diamonds(2, 3), loss: map[string]float64{"s-a0": 0.2}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			probes := 0
+			for seed := range uint64(seeds) {
+				n := draw(tt.edges, seed)
+				n.loss = tt.loss
+				n.silent, n.packet = set(tt.silent), set(tt.packet)
+				g, err := Explorer{Confidence: 0.999}.Explore(t.Context(), n)
+				if err != nil {
+					t.Fatal(err)
+				}
+				probes += g.Probes
+				want := n.paths()
+				if tt.name == "silent end" {
+					want = []string{"a b"}
+				}
+				if got := n.found(g); strings.Join(got, ",") != strings.Join(want, ",") {
+					t.Errorf("seed %d: paths\n%s\nexpected\n%s", seed, strings.Join(got, "\n"), strings.Join(want, "\n"))
+				}
+				if !g.Complete || g.Confidence < 0.999 || g.Changes != nil {
+					t.Errorf("seed %d: complete %v (%s), confidence %g, changes %v", seed, g.Complete, g.Why, g.Confidence, g.Changes)
+				}
+				if g.Reached != (tt.name != "silent end") {
+					t.Errorf("seed %d: reached %v", seed, g.Reached)
+				}
+				for i, node := range g.Nodes {
+					want, name := Alone, n.name(node.Addr)
+					if i == 0 {
+						name = "s"
+					}
+					if len(n.next[name]) > 1 {
+						if want = ByFlow; n.packet[name] {
+							want = ByPacket
+						}
+					}
+					if node.Balance != want && name != "*" {
+						t.Errorf("seed %d: %s balances %v, expected %v", seed, name, node.Balance, want)
+					}
+				}
+			}
+			t.Logf("%d probes on average", probes/seeds)
+		})
+	}
+}
+
+func set(names string) map[string]bool {
+	m := map[string]bool{}
+	for name := range strings.FieldsSeq(names) {
+		m[name] = true
+	}
+	return m
+}
+
+func TestExploreChange(t *testing.T) {
+	for seed := range uint64(20) {
+		n := draw("s-a a-b a-c b-d c-d d-t", seed)
+		old := n.next["a"]
+		n.next["a"] = old[:1]
+		n.at, n.change = 45+int(seed), func(n *network) { n.next["a"] = old[1:] }
+		g, err := Explorer{}.Explore(t.Context(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(n.found(g), ","); got != "a c d t" {
+			t.Errorf("seed %d: after the change the path is %s", seed, got)
+		}
+		if len(g.Changes) != 1 || g.Changes[0].TTL != 2 || n.name(g.Changes[0].From) != "b" || n.name(g.Changes[0].To) != "c" {
+			t.Errorf("seed %d: changes %v", seed, g.Changes)
+		}
+	}
+}
+
+// A loop is said to be one, and not followed for ever.
+func TestExploreLoop(t *testing.T) {
+	n := draw("s-a a-b b-c c-t", 1)
+	n.next["c"] = []string{"b"}
+	n.next["t"] = nil
+	g, err := Explorer{}.Explore(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loops := 0
+	for _, node := range g.Nodes {
+		if node.Loop {
+			loops++
+		}
+	}
+	if got := strings.Join(n.found(g), ","); got != "a b c b" || loops != 1 || g.Probes > 200 {
+		t.Errorf("paths %s, %d loops, %d probes", got, loops, g.Probes)
+	}
+}
+
+func TestExploreBounds(t *testing.T) {
+	n := draw(diamonds(16, 16), 1)
+	g, err := Explorer{MaxProbes: 300}.Explore(t.Context(), n)
+	if err != nil || g.Complete || n.probes > 600 || !strings.Contains(g.Why, "300 probes") {
+		t.Errorf("%d probes sent, complete %v: %q, %v", n.probes, g.Complete, g.Why, err)
+	}
+	n = draw(diamonds(16), 1)
+	g, err = Explorer{Flows: 64}.Explore(t.Context(), n)
+	if err != nil || g.Complete || !strings.Contains(g.Why, "64 flows") {
+		t.Errorf("complete %v: %q, %v", g.Complete, g.Why, err)
+	}
+}

@@ -1,0 +1,125 @@
+package path_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sockwire/raw/path"
+	"sockwire/raw/path/pathlab"
+	"sockwire/raw/trace"
+)
+
+// open opens a tracer on the source of a network.
+func open(t *testing.T, n *pathlab.Net, tracer trace.Tracer) *trace.Session {
+	t.Helper()
+	var s *trace.Session
+	if err := n.Source.Do(func() (err error) { s, err = tracer.Open(t.Context()); return err }); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// ways are the ways through a graph by the names of the nodes.
+func ways(n *pathlab.Net, g *path.Graph) []string {
+	var all []string
+	for _, way := range g.Paths(100000) {
+		var names []string
+		for _, i := range way {
+			names = append(names, n.Name(g.Nodes[i].Addr))
+		}
+		all = append(all, strings.Join(names, " "))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// alternate is a box that hands what comes from one neighbour to others in turn, packet by packet.
+func alternate(from string, to ...string) pathlab.Box {
+	turn := 0
+	return func(in string, packet []byte) (string, []byte) {
+		if in != from {
+			return from, packet
+		}
+		// Not quite in turn: rounds of probes must not fall in step with it.
+		turn = (turn*5 + 3) % 8192
+		return to[turn/16%len(to)], packet
+	}
+}
+
+// The paths found are those of the drawing.
+func TestExploreLabs(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		cfg    pathlab.Config
+		seeds  int
+		six    bool
+		silent string
+		tracer trace.Tracer
+	}{
+		{name: "chain of 30", cfg: pathlab.Config{Edges: pathlab.Chain(30)}, seeds: 1},
+		{name: "chain of 1", cfg: pathlab.Config{Edges: pathlab.Chain(1)}, seeds: 1},
+		{name: "two", cfg: pathlab.Config{Edges: pathlab.Diamonds(2)}, seeds: 20},
+		{name: "four by TCP", cfg: pathlab.Config{Edges: pathlab.Diamonds(4)}, seeds: 5, tracer: trace.Tracer{Protocol: trace.TCP}},
+		{name: "sixteen", cfg: pathlab.Config{Edges: pathlab.Diamonds(16)}, seeds: 3},
+		{name: "several in a row", cfg: pathlab.Config{Edges: pathlab.Diamonds(2, 4, 3)}, seeds: 20},
+		{name: "unequal", cfg: pathlab.Config{Edges: "s-a a-b a-c b-d c-e e-d d-f f-t"}, seeds: 20},
+		{name: "silent branch", cfg: pathlab.Config{Edges: "s-a a-b1 a-b2 b1-c b2-c c-t"}, silent: "b2", seeds: 1},
+		{name: "by packet", cfg: pathlab.Config{Edges: "s-a a-x x-b1 x-b2 b1-c b2-c c-t",
+			Boxes: map[string]pathlab.Box{"x": alternate("a", "b1", "b2")}}, seeds: 3},
+		{name: "flow labels", cfg: pathlab.Config{Edges: pathlab.Diamonds(3), IPv6: true}, six: true, seeds: 5, tracer: trace.Tracer{}},
+		{name: "IPv6 ports", cfg: pathlab.Config{Edges: pathlab.Diamonds(3), IPv6: true, HashPolicy6: 1}, six: true, seeds: 5},
+		{name: "loss on one edge", cfg: pathlab.Config{Edges: pathlab.Diamonds(3), Links: map[string]pathlab.Link{"a0-b1.2": {There: 0.3}}}, seeds: 5},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			n := pathlab.New(t, tt.cfg)
+			if tt.silent != "" {
+				if err := n.Silence(strings.Fields(tt.silent)...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			tracer := tt.tracer
+			tracer.Flows, tracer.SourcePort, tracer.Wait = 2048, 20000, 300*time.Millisecond
+			s := open(t, n, tracer)
+			dst := n.Dst4
+			if tt.six {
+				dst = n.Dst6
+			}
+			want := tt.cfg.Paths()
+			for i, p := range want {
+				for _, name := range strings.Fields(tt.silent) {
+					want[i] = strings.ReplaceAll(p, name, "*")
+				}
+			}
+			slices.Sort(want)
+			if testing.Short() {
+				tt.seeds = 1
+			}
+			for seed := range uint64(tt.seeds) {
+				if err := n.Reseed(seed); err != nil {
+					t.Fatal(err)
+				}
+				start := time.Now()
+				g, err := path.Explorer{Confidence: 0.999, Flows: 2048}.Explore(t.Context(), s.Prober(dst))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Logf("seed %d: %d probes, %v", seed, g.Probes, time.Since(start).Round(time.Millisecond))
+				if got := ways(n, g); !slices.Equal(got, want) {
+					t.Errorf("seed %d: paths\n%s\nexpected\n%s", seed, strings.Join(got, "\n"), strings.Join(want, "\n"))
+				}
+				if !g.Complete || !g.Reached || g.Changes != nil {
+					t.Errorf("seed %d: complete %v (%s), reached %v, changes %v", seed, g.Complete, g.Why, g.Reached, g.Changes)
+				}
+				for _, node := range g.Nodes {
+					if tt.name == "by packet" && n.Name(node.Addr) == "a" && node.Balance != path.ByPacket {
+						t.Errorf("seed %d: a balances %v", seed, node.Balance)
+					}
+				}
+			}
+		})
+	}
+}
