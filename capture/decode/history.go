@@ -45,6 +45,12 @@ func (h *History) Add(p *Packet) {
 	} else {
 		p.sinceFirst, p.sincePrevious = 0, 0
 	}
+	h.Again(p)
+}
+
+// Again takes into account what the packet that was added last turned out to be when its fragments were put together and
+// decoded into it: its sequence numbers. It is not counted again.
+func (h *History) Again(p *Packet) {
 	p.relative = false
 	if i := p.FindInner(TypeTCP); i >= 0 {
 		h.relate(p, i)

@@ -255,6 +255,9 @@ const causeBits = 32
 
 // Set returns the verdict as a Set.
 func (v *Verdict) Set() Set {
+	if v.Kind == 0 {
+		return 0
+	}
 	s := kindSet(v.Kind)
 	if v.Kind == Retransmission {
 		s |= causeSet(v.Cause)

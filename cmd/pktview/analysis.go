@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"sockwire/capture/decode"
@@ -16,11 +17,21 @@ type analysis struct {
 	now     []note  // about one packet
 
 	follower *follower // nil without --follow
+
+	fragments *flow.Defragmenter // nil with --defragment=false
+	decoder   decode.Decoder     // of datagrams that were put together
+	history   *decode.History
+	whole     decode.Packet
+	replaces  bool // a datagram that is whole is shown in place of its last fragment
 }
 
 // newAnalysis returns the analysis that o asks for, or of it only what chooses packets or streams.
-func newAnalysis(env *cli.Env, o *options, choosing bool) *analysis {
+func newAnalysis(env *cli.Env, o *options, history *decode.History, choosing bool) *analysis {
 	a := &analysis{o: o, tracker: flow.NewTracker(&flow.Config{Reassemble: !choosing && o.follow != nil})}
+	if o.defragment && !o.why { // --why is about packets as they were captured
+		a.fragments, a.decoder, a.history = new(flow.Defragmenter), o.newDecoder(), history
+		a.replaces = !o.countsOnly()
+	}
 	if o.follow != nil {
 		a.follower = newFollower(env, o)
 		a.follower.looking = choosing
@@ -33,6 +44,9 @@ func newAnalysis(env *cli.Env, o *options, choosing bool) *analysis {
 
 // add takes the packet that follows those of s, and notes in s what was found.
 func (a *analysis) add(p *decode.Packet, s *shown) (err error) {
+	if a.fragments != nil {
+		p = a.defragment(p, s)
+	}
 	r := a.tracker.Add(p)
 	stream := int32(-1)
 	if r.Stream != nil {
@@ -44,6 +58,33 @@ func (a *analysis) add(p *decode.Packet, s *shown) (err error) {
 		s.out, err = a.follower.add(s.out, p, &r)
 	}
 	return err
+}
+
+// defragment returns p, or the datagram that it completes, which is then shown in its place.
+func (a *analysis) defragment(p *decode.Packet, s *shown) *decode.Packet {
+	number, shown := p.Number, p
+	for {
+		g := a.fragments.Add(p)
+		if g == nil || g.Fate != flow.FragmentWhole {
+			return p
+		}
+		n := note{packet: number, stream: -1, of: slices.Clone(g.Packets), differ: len(g.Differ) > 0}
+		for _, part := range g.Packets {
+			if part != number {
+				s.found = append(s.found, note{packet: part, stream: -1, in: number})
+			}
+		}
+		s.found = append(s.found, n)
+		to := &a.whole
+		if a.replaces {
+			to = shown
+		} else {
+			*to = *p
+		}
+		_ = a.decoder.Decode(g.Frame.Clone(), to) // what is wrong is in the packet
+		a.history.Again(to)
+		p = to
+	}
 }
 
 // chooses adds the packet, alone in s, and tells whether --flow takes it by what is known now.
@@ -80,6 +121,9 @@ func (a *analysis) note(r *flow.Result, s *shown) {
 func (a *analysis) finish(s *shown) {
 	r := a.tracker.Finish()
 	a.note(&r, s)
+	if a.fragments != nil {
+		a.fragments.Close()
+	}
 	if a.follower != nil {
 		s.out = a.follower.transcript.finish(a.follower.chunks(s.out, r.Chunks))
 	}

@@ -57,7 +57,7 @@ func (c *converter) wanted(f *capture.Frame) (bool, error) {
 func newConverter(env *cli.Env, o *options) *converter {
 	c := &converter{o: o, env: env, matcher: newMatcher(env, o), choice: selection{o: o}, decoder: o.newDecoder()}
 	if o.choice != nil {
-		c.analysis = newAnalysis(env, o, true)
+		c.analysis = newAnalysis(env, o, &c.history, true)
 	}
 	return c
 }

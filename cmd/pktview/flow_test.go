@@ -103,6 +103,26 @@ func streams(t testing.TB) []capture.Frame {
 	return c.frames
 }
 
+// fragments are a question to a name server in three fragments, another packet among them, and one fragment of a datagram whose
+// others are not there.
+func fragments(t testing.TB) []capture.Frame {
+	c := &tape{t: t, at: start}
+	whole := build(t, &packet.IPv4{Src: alice, Dst: bob}, &packet.UDP{SrcPort: 5000, DstPort: 9999}, packet.Payload(strings.Repeat("0123456789abcdef", 4)))[20:]
+	fragment := func(id uint16, from, to int) {
+		more := uint8(1)
+		if to == len(whole) {
+			more = 0
+		}
+		c.add(&packet.IPv4{Src: alice, Dst: bob, ID: id, Flags: more, FragmentOffset: uint16(from / 8), Protocol: packet.U8(17)}, packet.Payload(whole[from:to]))
+	}
+	fragment(7, 0, 32)
+	c.add(&packet.IPv4{Src: alice, Dst: bob}, &packet.UDP{SrcPort: 1, DstPort: 2}, packet.Payload("between"))
+	fragment(7, 56, len(whole))
+	fragment(7, 32, 56)
+	fragment(8, 0, 32)
+	return c.frames
+}
+
 // What is found of a packet later stands on its line, however many packets come between, up to a bound; and a pipe, which is
 // shown at once, has what was known.
 func TestMarksOfLaterPackets(t *testing.T) {

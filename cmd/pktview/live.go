@@ -130,7 +130,7 @@ func (c *capturer) prepare(ctx context.Context) error {
 		c.stats = new(stats.Collector)
 	}
 	if o.analyses() {
-		c.analysis = newAnalysis(c.env, o, false)
+		c.analysis = newAnalysis(c.env, o, &c.history, false)
 	}
 	c.window = newWindow(o, newRenderer(o, c.env, nil))
 	if o.prints() {
@@ -429,6 +429,9 @@ func (c *capturer) summary() error {
 	}
 	if c.stats != nil {
 		printStats(c.env, c.o, c.stats, c.analysis)
+	}
+	if c.o.prints() && c.analysis != nil && c.analysis.fragments != nil {
+		printUnfinished(c.env, c.o, c.analysis.fragments)
 	}
 	if c.o.streams {
 		printStreams(c.env.Stdout, c.o, c.analysis.census)

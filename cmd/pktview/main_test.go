@@ -173,6 +173,7 @@ func fixtures(t testing.TB, dir string) {
 	write(t, filepath.Join(dir, "rest.pcap"), frames[4:])
 	write(t, filepath.Join(dir, "streams.pcap"), streams(t))
 	write(t, filepath.Join(dir, "streams.pcap.zst"), streams(t))
+	write(t, filepath.Join(dir, "fragments.pcap"), fragments(t))
 	must(t, os.WriteFile(filepath.Join(dir, "request"), []byte("GET /index.html HTTP/1.1\r\nHost: a.example\r\n\r\n"), 0o644))
 
 	whole, err := os.ReadFile(filepath.Join(dir, "talk.pcap"))
@@ -225,6 +226,7 @@ func TestJSONSchema(t *testing.T) {
 	for _, flags := range [][]string{{"--streams"}, {"--stats=tcp"}, {"--follow", "tcp or udp"}} {
 		got += inDir(t, dir, append([]string{"-r", "streams.pcap", "--json"}, flags...)...)
 	}
+	got += inDir(t, dir, "-r", "fragments.pcap", "--json")
 	got = elapsed.ReplaceAllString(got, `"elapsed_ns":0`)
 	golden.Check(t, filepath.Join("testdata", "schema.jsonl"), got)
 }

@@ -11,7 +11,11 @@ import (
 type note struct {
 	packet  uint64
 	stream  int
-	verdict flow.Verdict
+	verdict flow.Verdict // or none: Kind is 0
+
+	of     []uint64 // it completes a datagram that came in these fragments
+	differ bool     // and those differ where they overlap
+	in     uint64   // it is part of a datagram that is whole in this packet
 }
 
 func newNote(v *flow.Verdict) note {
@@ -24,6 +28,9 @@ func newNote(v *flow.Verdict) note {
 
 // appendRecord adds a line of JSON about a packet that is out already.
 func (n *note) appendRecord(b []byte) []byte {
+	if n.verdict.Kind == 0 {
+		return b // the datagram says it
+	}
 	b = strconv.AppendUint(append(b, `{"type":"verdict","packet":`...), n.packet, 10)
 	if n.stream >= 0 {
 		b = strconv.AppendInt(append(b, `,"stream":`...), int64(n.stream), 10)
@@ -34,12 +41,16 @@ func (n *note) appendRecord(b []byte) []byte {
 
 // appendNotes adds what was found of a packet to its line, or to its record.
 func (r *renderer) appendNotes(b []byte, notes []note) []byte {
-	if !r.o.marks || len(notes) == 0 {
+	if !r.o.marks {
 		return b
 	}
 	if !r.o.json {
 		for i := range notes {
 			v := &notes[i].verdict
+			if v.Kind == 0 {
+				b = notes[i].appendFragments(b)
+				continue
+			}
 			if first, _ := v.Evidence(); v.Kind == flow.Reset && first == 0 {
 				continue // the flags on the line say so
 			}
@@ -47,22 +58,82 @@ func (r *renderer) appendNotes(b []byte, notes []note) []byte {
 		}
 		return b
 	}
+	open := false
 	for i := range notes {
-		if i == 0 {
+		n := &notes[i]
+		switch {
+		case n.verdict.Kind == 0:
+			continue
+		case !open:
 			b = append(b, `,"verdicts":[`...)
+		default:
+			b = append(b, ',')
+		}
+		open = true
+		b = n.verdict.AppendJSON(b)
+	}
+	if open {
+		b = append(b, ']')
+	}
+	for i := range notes {
+		b = notes[i].appendJSON(b)
+	}
+	return b
+}
+
+// appendFragments adds the mark of a fragment, or of what was put together.
+func (n *note) appendFragments(b []byte) []byte {
+	if n.in != 0 {
+		return append(strconv.AppendUint(append(b, " [whole in #"...), n.in, 10), ']')
+	}
+	b = append(b, " [whole of "...)
+	for i, part := range n.of {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		if i == 8 && len(n.of) > 9 {
+			b = append(b, "and "...)
+			b = append(b, plural(uint64(len(n.of)-i), "other")...)
+			break
+		}
+		b = strconv.AppendUint(append(b, '#'), part, 10)
+	}
+	if n.differ {
+		b = append(b, "; they differ where they overlap"...)
+	}
+	return append(b, ']')
+}
+
+// appendJSON adds the same to a record.
+func (n *note) appendJSON(b []byte) []byte {
+	if n.in != 0 {
+		return strconv.AppendUint(append(b, `,"whole_in":`...), n.in, 10)
+	}
+	for i, part := range n.of {
+		if i == 0 {
+			b = append(b, `,"whole_of":[`...)
 		} else {
 			b = append(b, ',')
 		}
-		b = notes[i].verdict.AppendJSON(b)
+		b = strconv.AppendUint(b, part, 10)
 	}
-	return append(b, ']')
+	if len(n.of) > 0 {
+		b = append(b, ']')
+	}
+	if n.differ {
+		b = append(b, `,"fragments_differ":true`...)
+	}
+	return b
 }
 
 // appendVerdicts adds the value of the column flow.verdict.
 func (r *renderer) appendVerdicts(b []byte, notes []note, first bool) []byte {
 	r.value = r.value[:0]
 	for i := range notes {
-		if i > 0 {
+		if notes[i].verdict.Kind == 0 {
+			continue
+		}
+		if len(r.value) > 0 {
 			r.value = append(r.value, ',')
 		}
 		r.value = append(r.value, notes[i].verdict.Kind.String()...)

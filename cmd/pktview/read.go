@@ -69,6 +69,9 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 	if o.stats != "" {
 		printStats(env, o, &p.stats, p.analysis)
 	}
+	if o.prints() && p.analysis != nil && p.analysis.fragments != nil {
+		printUnfinished(env, o, p.analysis.fragments)
+	}
 	if o.streams {
 		printStreams(env.Stdout, o, p.analysis.census)
 	}
@@ -138,7 +141,7 @@ func newPipeline(env *cli.Env, o *options, readers []*capture.Reader, choosing b
 		p.stable = p.stable && r.Stable()
 	}
 	if o.analyses() {
-		p.analysis = newAnalysis(env, o, choosing)
+		p.analysis = newAnalysis(env, o, &p.history, choosing)
 	}
 	p.window = newWindow(o, newRenderer(o, env, nil))
 	return p
