@@ -177,6 +177,48 @@ func TestProtocols(t *testing.T) {
 	}
 }
 
+// TestUnprivileged traces with sockets that need no right: the same hops.
+func TestUnprivileged(t *testing.T) {
+	const hops = 4
+	c := newChain(t, hops, nil)
+	if err := c.near().Sysctl("net.ipv4.ping_group_range", "0 2147483647"); err != nil {
+		if err := c.near().Sysctl("net.ipv4.ping_group_range", "0 0"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range families {
+		for _, p := range []Protocol{UDP, ICMP} {
+			t.Run(fmt.Sprint(f.name, "/", p), func(t *testing.T) {
+				answers := map[int]int{}
+				for _, r := range traceTo(t, c.near(), Tracer{Protocol: p, Unprivileged: true, Flows: 2}, c.target(f.six)) {
+					if r.Outcome == probe.Pending {
+						continue
+					}
+					ttl := min(int(r.TTL), hops)
+					if r.Outcome != probe.Answered || r.From != c.address(f.six, ttl) || r.Kind != (map[bool]Kind{true: Reached, false: Exceeded})[ttl == hops] {
+						t.Fatalf("TTL %d: %+v", r.TTL, r)
+					}
+					if r.RTT <= 0 || r.Split.Network <= 0 || r.ReplyTTL == 0 {
+						t.Errorf("TTL %d: RTT %v, split %+v, TTL %d", r.TTL, r.RTT, r.Split, r.ReplyTTL)
+					}
+					answers[ttl]++
+				}
+				for ttl := 1; ttl <= hops; ttl++ {
+					if answers[ttl] < 6 {
+						t.Errorf("%d answers at TTL %d", answers[ttl], ttl)
+					}
+				}
+			})
+		}
+	}
+	if s := open(t, c.near(), Tracer{Unprivileged: true}); len(s.Limits()) == 0 {
+		t.Error("it says of nothing that it cannot tell it")
+	}
+	if err := (&Tracer{Unprivileged: true, Protocol: TCP}).Validate(); err == nil || !strings.Contains(err.Error(), "cap_net_raw") {
+		t.Errorf("TCP: %v", err)
+	}
+}
+
 // TestAsk asks for batches from several goroutines at once: each gets the fates of its own probes, and their tags back.
 func TestAsk(t *testing.T) {
 	const hops = 3

@@ -344,7 +344,7 @@ func (m *matcher) matchDirect(protocol uint8, t []byte, a *arrival) (s *sentProb
 	case DCCP:
 		s = m.matchDCCP(t, r)
 	case UDP:
-		s = m.matchUDP(t, r)
+		s = m.matchUDP(t)
 	}
 	if s == nil || s.probe.Target.WithZone("") != r.From.WithZone("") ||
 		binary.BigEndian.Uint16(t) != c.port || binary.BigEndian.Uint16(t[2:]) != c.sourcePort(s.probe.Flow) {
@@ -382,15 +382,8 @@ func (m *matcher) matchDCCP(t []byte, r *Reply) *sentProbe {
 }
 
 // matchUDP: a datagram that a service answers with says nothing of which probe it answers, unless it sends the probe back.
-func (m *matcher) matchUDP(t []byte, r *Reply) *sentProbe {
-	payload := t[headerUDP:]
-	if len(payload) < payloadLeast {
-		return nil
-	}
-	if s := m.at(binary.BigEndian.Uint16(payload[payloadNumber:])); s != nil && m.proven(s, payload) {
-		return s
-	}
-	return nil
+func (m *matcher) matchUDP(t []byte) *sentProbe {
+	return m.proven64(t[headerUDP:])
 }
 
 // compare notes what the quote shows changed. It allocates only where something was.
@@ -407,4 +400,36 @@ func (m *matcher) compare(s *sentProbe, quote []byte, r *Reply) {
 	}
 	a.TTL, a.Checksum = b.TTL, b.Checksum
 	r.Changes = append(inject.Changes(&a, &b), moreChanges(sent, quote)...)
+}
+
+// proven64 returns the probe whose whole proof a payload carries, nil if there is none.
+func (m *matcher) proven64(payload []byte) *sentProbe {
+	if len(payload) < payloadLeast {
+		return nil
+	}
+	if s := m.at(binary.BigEndian.Uint16(payload[payloadNumber:])); s != nil && m.proven(s, payload) {
+		return s
+	}
+	return nil
+}
+
+// matchPlain finds the probe that an entry of a socket's error queue is about. The kernel has seen that the quoted addresses and
+// ports, or the identifier, are the socket's; the quote is what follows the UDP header, or the ICMP message.
+func (m *matcher) matchPlain(six bool, flow uint16, target netip.Addr, quote []byte) *sentProbe {
+	payload := quote
+	if m.codec.protocol == ICMP {
+		if len(quote) < headerICMP || quote[0] != echoType(six) {
+			return nil
+		}
+		payload = quote[headerICMP:]
+	}
+	s := m.proven64(payload)
+	if s == nil && m.codec.protocol == ICMP && len(payload) < payloadLeast {
+		// The sequence number is known to who has the key.
+		s = m.at(m.codec.unsequence(wire.ICMP(quote).Sequence()))
+	}
+	if s == nil || s.probe.Flow != flow || s.probe.Target.WithZone("") != target.WithZone("") {
+		return nil
+	}
+	return s
 }

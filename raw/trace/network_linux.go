@@ -2,13 +2,11 @@ package trace
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"os"
-	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -17,7 +15,6 @@ import (
 
 	"sockwire/raw"
 	"sockwire/raw/cmsg"
-	"sockwire/raw/probe"
 	"sockwire/raw/wire"
 )
 
@@ -27,42 +24,6 @@ const (
 	quoteRoom    = 1500
 	readBuffer   = 4 << 20
 )
-
-// descriptor is a socket that the runtime's poller does not watch: the network waits for all of its sockets at once.
-type descriptor struct{ fd atomic.Int64 }
-
-func newDescriptor(fd int) *descriptor {
-	d := new(descriptor)
-	d.fd.Store(int64(fd))
-	return d
-}
-
-func (d *descriptor) Control(f func(fd uintptr)) error {
-	fd := d.fd.Load()
-	if fd < 0 {
-		return os.ErrClosed
-	}
-	f(uintptr(fd))
-	return nil
-}
-
-// Read runs f once: it never waits.
-func (d *descriptor) Read(f func(fd uintptr) bool) error {
-	done := false
-	if err := d.Control(func(fd uintptr) { done = f(fd) }); err != nil || done {
-		return err
-	}
-	return os.ErrDeadlineExceeded
-}
-
-func (d *descriptor) Write(f func(fd uintptr) bool) error { return d.Read(f) }
-
-func (d *descriptor) close() error {
-	if fd := d.fd.Swap(-1); fd >= 0 {
-		return unix.Close(int(fd))
-	}
-	return nil
-}
 
 // link is the sockets of one family: one that sends everything and receives ICMP, and one that receives what targets answer in
 // the probes' own protocol.
@@ -82,23 +43,20 @@ type link struct {
 
 // rawNetwork sends through raw sockets.
 type rawNetwork struct {
+	*waiter
 	tracer  Tracer
-	start   time.Time
 	links   [2]*link
 	errs    [2]error // why there is no link of a family
 	match   *matcher
 	holds   []int // descriptors that keep our ports from others
 	sources map[netip.Addr]source
 	zones   map[string]uint32
-	waker   int // eventfd: something else is to be looked at
 
-	in      []cmsg.Message // packets received, of the batch that is being looked at
-	queue   []cmsg.Message // entries of the error queue
-	info    cmsg.Info
-	fds     []unix.PollFd
-	pending []arrival // what became known, not yet taken
-	taken   int
-	work    arrival
+	in    []cmsg.Message // packets received, of the batch that is being looked at
+	queue []cmsg.Message // entries of the error queue
+	info  cmsg.Info
+	backlog
+	work arrival
 }
 
 // source is the address that packets to a target leave with.
@@ -111,18 +69,24 @@ func openNetwork(ctx context.Context, t *Tracer) (network, error) {
 	if t.Unprivileged {
 		return openPlain(ctx, t)
 	}
-	n := &rawNetwork{tracer: *t, start: time.Now(), sources: map[netip.Addr]source{}, zones: map[string]uint32{}, waker: -1}
+	w, err := newWaiter()
+	if err != nil {
+		return nil, err
+	}
+	n := &rawNetwork{waiter: w, tracer: *t, sources: map[netip.Addr]source{}, zones: map[string]uint32{}}
 	if err := n.open(); err != nil {
 		n.close()
+		if plain, no := openPlain(ctx, t); no == nil && errors.Is(err, os.ErrPermission) && (t.Protocol == UDP || t.Protocol == ICMP) {
+			return plain, nil
+		} else if no == nil {
+			plain.close()
+		}
 		return nil, err
 	}
 	return n, nil
 }
 
 func (n *rawNetwork) open() (err error) {
-	if n.waker, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		return os.NewSyscallError("eventfd", err)
-	}
 	base := n.tracer.SourcePort
 	if base == 0 {
 		if base, err = n.reserve(); err != nil {
@@ -143,14 +107,6 @@ func (n *rawNetwork) open() (err error) {
 	_ = cmsg.AwaitStamps()
 	n.in, n.queue = messages(receiveBatch, quoteRoom), messages(receiveBatch, 64)
 	return nil
-}
-
-func messages(n, size int) []cmsg.Message {
-	ms := make([]cmsg.Message, n)
-	for i := range ms {
-		ms[i] = cmsg.Message{Buf: make([]byte, size), OOB: make([]byte, 256)}
-	}
-	return ms
 }
 
 // openLink opens the sockets of a family.
@@ -224,7 +180,7 @@ func (n *rawNetwork) openLink(six bool, base uint16) (*link, error) {
 	l.out, l.outN = l.out[:0], make([]uint64, 0, sendBatch)
 	for _, d := range []*descriptor{l.icmp, l.direct} {
 		if d != nil {
-			n.fds = append(n.fds, unix.PollFd{Fd: int32(d.fd.Load()), Events: unix.POLLIN})
+			n.watch(d)
 		}
 	}
 	ok = true
@@ -239,7 +195,7 @@ func (n *rawNetwork) socket(family, proto int) (int, error) {
 	if err != nil {
 		err = os.NewSyscallError("socket", err)
 		if errors.Is(err, os.ErrPermission) {
-			err = &permissionError{err}
+			err = &permissionError{err, "raw sockets need cap_net_raw; UDP and ICMP probes also go without (Unprivileged)"}
 		}
 		return -1, err
 	}
@@ -255,17 +211,6 @@ func (n *rawNetwork) socket(family, proto int) (int, error) {
 		}
 	}
 	return fd, nil
-}
-
-// permissionError is that of a socket that the process may not open.
-type permissionError struct{ err error }
-
-func (e *permissionError) Error() string { return e.err.Error() }
-func (e *permissionError) Unwrap() error { return e.err }
-
-// Hint says what to do about it.
-func (e *permissionError) Hint() string {
-	return "raw sockets need cap_net_raw; UDP and ICMP probes also go without (Unprivileged)"
 }
 
 // reserve finds source ports that no other program has, and keeps them: of TCP a socket that is bound and does not listen, so that
@@ -315,14 +260,6 @@ func (n *rawNetwork) hold(kind int, base uint16, count int) bool {
 		}
 	}
 	return true
-}
-
-func (n *rawNetwork) now() time.Duration { return time.Since(n.start) }
-
-// moment reads both clocks.
-func (n *rawNetwork) moment() moment {
-	t := time.Now()
-	return moment{t.Sub(n.start), t.UnixNano()}
 }
 
 func (n *rawNetwork) link(a netip.Addr) (*link, syscall.Errno) {
@@ -410,38 +347,20 @@ func (n *rawNetwork) transmit(l *link) {
 			tries++
 			unix.Poll([]unix.PollFd{{Fd: int32(l.icmp.fd.Load()), Events: unix.POLLOUT}}, 1)
 		default:
-			n.unsent(ns[0], errno)
+			n.unsent(ns[0], n.now(), errno)
 			ms, ns, tries = ms[1:], ns[1:], 0
 		}
 	}
 	l.out, l.outN = l.out[:0], l.outN[:0]
 }
 
-// unsent tells that a probe could not be sent.
-func (n *rawNetwork) unsent(number uint64, errno syscall.Errno) {
-	n.pending = append(n.pending, arrival{n: number, at: n.now(), failed: true,
-		reply: Reply{Outcome: probe.Lost, Cause: probe.SendFailed, Errno: errno, QuotedTTL: -1}})
-}
-
 // receive waits for something to come.
 func (n *rawNetwork) receive(ctx context.Context, until time.Duration) error {
-	n.pending = n.pending[n.taken:]
-	n.taken = 0
-	if len(n.pending) > 0 {
+	if !n.empty() {
 		until = 0
 	}
-	if ctx.Done() != nil {
-		stop := context.AfterFunc(ctx, n.wake)
-		defer stop()
-	}
-	timeout := unix.NsecToTimespec(int64(max(until-n.now(), 0)))
-	fds := append(n.fds, unix.PollFd{Fd: int32(n.waker), Events: unix.POLLIN})
-	if _, err := unix.Ppoll(fds, &timeout, nil); err != nil && err != unix.EINTR {
-		return fmt.Errorf("trace: wait: %w", os.NewSyscallError("ppoll", err))
-	}
-	if fds[len(fds)-1].Revents != 0 {
-		var count [8]byte
-		unix.Read(n.waker, count[:])
+	if err := n.wait(ctx, until); err != nil {
+		return err
 	}
 	for _, l := range n.links {
 		if l == nil {
@@ -540,26 +459,10 @@ func (n *rawNetwork) takePacket(l *link, proto uint8, m *cmsg.Message, read mome
 	r.RTT, r.Source, r.Split, _ = raw.RoundTrip(raw.Reading{Steady: s.call.steady, Wall: s.call.wall}, s.stamp, received,
 		raw.Reading{Steady: read.steady, Wall: read.wall})
 	if !ok {
-		n.match.settleDoubt(s, a, &n.pending)
+		n.match.settleDoubt(s, a, &n.list)
 		return
 	}
-	n.pending = append(n.pending, *a)
-}
-
-func (n *rawNetwork) wake() {
-	var one [8]byte
-	binary.NativeEndian.PutUint64(one[:], 1)
-	unix.Write(n.waker, one[:])
-}
-
-func (n *rawNetwork) next(a *arrival) bool {
-	if n.taken == len(n.pending) {
-		n.pending, n.taken = n.pending[:0], 0
-		return false
-	}
-	*a = n.pending[n.taken]
-	n.taken++
-	return true
+	n.add(a)
 }
 
 func (n *rawNetwork) limits() []string { return nil }
@@ -574,10 +477,7 @@ func (n *rawNetwork) close() error {
 		unix.Close(fd)
 	}
 	n.holds = nil
-	if n.waker >= 0 {
-		unix.Close(n.waker)
-		n.waker = -1
-	}
+	n.stop()
 	return nil
 }
 

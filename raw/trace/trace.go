@@ -90,7 +90,8 @@ type Tracer struct {
 	// MTU has each target that answers asked with large probes too: see [MTU].
 	MTU bool
 	// Unprivileged uses sockets that every user may open, even where raw ones are allowed: UDP with IP_RECVERR, and ping
-	// sockets. See [Session.Limits] for what they cannot tell.
+	// sockets. Where raw ones are not, UDP and ICMP probes use them without being told to. See [Session.Limits] for what they
+	// cannot tell.
 	Unprivileged bool
 
 	// Key proves answers. nil is one made at random, which is right but where a run is repeated.

@@ -1,0 +1,150 @@
+package trace
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sockwire/raw/cmsg"
+	"sockwire/raw/probe"
+)
+
+// descriptor is a socket that the runtime's poller does not watch: the network waits for all of its sockets at once.
+type descriptor struct{ fd atomic.Int64 }
+
+func newDescriptor(fd int) *descriptor {
+	d := new(descriptor)
+	d.fd.Store(int64(fd))
+	return d
+}
+
+func (d *descriptor) Control(f func(fd uintptr)) error {
+	fd := d.fd.Load()
+	if fd < 0 {
+		return os.ErrClosed
+	}
+	f(uintptr(fd))
+	return nil
+}
+
+// Read runs f once: it never waits.
+func (d *descriptor) Read(f func(fd uintptr) bool) error {
+	done := false
+	if err := d.Control(func(fd uintptr) { done = f(fd) }); err != nil || done {
+		return err
+	}
+	return os.ErrDeadlineExceeded
+}
+
+func (d *descriptor) Write(f func(fd uintptr) bool) error { return d.Read(f) }
+
+func (d *descriptor) close() error {
+	if fd := d.fd.Swap(-1); fd >= 0 {
+		return unix.Close(int(fd))
+	}
+	return nil
+}
+
+// waiter waits for any of several sockets, for a time, and for being woken.
+type waiter struct {
+	start time.Time
+	waker int // eventfd: something else is to be looked at
+	fds   []unix.PollFd
+}
+
+func newWaiter() (*waiter, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	return &waiter{start: time.Now(), waker: fd, fds: []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}}, nil
+}
+
+func (w *waiter) watch(d *descriptor) {
+	w.fds = append(w.fds, unix.PollFd{Fd: int32(d.fd.Load()), Events: unix.POLLIN})
+}
+
+func (w *waiter) now() time.Duration { return time.Since(w.start) }
+
+// moment reads both clocks.
+func (w *waiter) moment() moment {
+	t := time.Now()
+	return moment{t.Sub(w.start), t.UnixNano()}
+}
+
+func (w *waiter) wake() {
+	var one [8]byte
+	binary.NativeEndian.PutUint64(one[:], 1)
+	unix.Write(w.waker, one[:])
+}
+
+// wait waits until a time at most, or until there is something to look at, or ctx ends.
+func (w *waiter) wait(ctx context.Context, until time.Duration) error {
+	if ctx.Done() != nil {
+		stop := context.AfterFunc(ctx, w.wake)
+		defer stop()
+	}
+	timeout := unix.NsecToTimespec(int64(max(until-w.now(), 0)))
+	if _, err := unix.Ppoll(w.fds, &timeout, nil); err != nil && err != unix.EINTR {
+		return fmt.Errorf("trace: wait: %w", os.NewSyscallError("ppoll", err))
+	}
+	if w.fds[0].Revents != 0 {
+		var count [8]byte
+		unix.Read(w.waker, count[:])
+	}
+	return nil
+}
+
+func (w *waiter) stop() { unix.Close(w.waker) }
+
+// backlog is what became known and was not yet taken.
+type backlog struct {
+	list  []arrival
+	taken int
+}
+
+func (b *backlog) add(a *arrival) { b.list = append(b.list, *a) }
+
+func (b *backlog) empty() bool { return b.taken == len(b.list) }
+
+func (b *backlog) next(a *arrival) bool {
+	if b.empty() {
+		b.list, b.taken = b.list[:0], 0
+		return false
+	}
+	*a = b.list[b.taken]
+	b.taken++
+	return true
+}
+
+// unsent tells that a probe could not be sent.
+func (b *backlog) unsent(number uint64, at time.Duration, errno syscall.Errno) {
+	b.list = append(b.list, arrival{n: number, at: at, failed: true,
+		reply: Reply{Outcome: probe.Lost, Cause: probe.SendFailed, Errno: errno, QuotedTTL: -1}})
+}
+
+// permissionError is that of a socket that the process may not open.
+type permissionError struct {
+	err  error
+	hint string
+}
+
+func (e *permissionError) Error() string { return e.err.Error() }
+func (e *permissionError) Unwrap() error { return e.err }
+
+// Hint says what to do about it.
+func (e *permissionError) Hint() string { return e.hint }
+
+func messages(n, size int) []cmsg.Message {
+	ms := make([]cmsg.Message, n)
+	for i := range ms {
+		ms[i] = cmsg.Message{Buf: make([]byte, size), OOB: make([]byte, 256)}
+	}
+	return ms
+}
