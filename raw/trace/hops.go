@@ -17,9 +17,11 @@ type hops struct {
 	stop    func()
 	fed     bool // there are no more targets
 	targets map[netip.Addr]*target
-	free    []*target  // to be used again
-	ready   [256]queue // targets with something to send, by how far ahead their next probe is
-	lowest  int        // no queue before it has any
+	free    []*target              // to be used again
+	least   func(netip.Addr) int   // the size of small probes to a target
+	local   func(netip.Addr) Local // what is known of the way out
+	ready   [256]queue             // targets with something to send, by how far ahead their next probe is
+	lowest  int                    // no queue before it has any
 }
 
 // queue is targets in order, each linked to the next.
@@ -31,18 +33,21 @@ type target struct {
 	link   *target
 	queued bool
 	flows  []flow
-	left   int // flows that are not done
+	left   int           // flows that are not done
+	trip   time.Duration // the longest seen
+	mtu    *mtuSearch    // once all else is known, if it is asked for
 }
 
 // flow is one flow to a target.
 type flow struct {
-	hops   []hop // by TTL
-	known  int   // the farthest TTL that answered, First-1 if none
-	last   int   // TTL to go to: where the target, or the end of the way, is known to be; until then Tracer.Last
-	ended  bool  // last is known
-	beyond int   // answers to probes that went farther than last: they came from there
-	open   int   // probes up to last that have not ended
-	done   bool
+	hops    []hop // by TTL
+	known   int   // the farthest TTL that answered, First-1 if none
+	last    int   // TTL to go to: where the target, or the end of the way, is known to be; until then Tracer.Last
+	ended   bool  // last is known
+	reached bool  // last is the target
+	beyond  int   // answers to probes that went farther than last: they came from there
+	open    int   // probes up to last that have not ended
+	done    bool
 }
 
 // hop is the probes of one TTL.
@@ -52,8 +57,10 @@ type hop struct {
 
 const targetsMost = 4096 // at once
 
-func newHops(t *Tracer, targets iter.Seq[netip.Addr]) *hops {
-	h := &hops{t: t, targets: map[netip.Addr]*target{}}
+func newHops(t *Tracer, targets iter.Seq[netip.Addr], local func(netip.Addr) Local) *hops {
+	c := codec{protocol: t.Protocol, size: t.Size}
+	h := &hops{t: t, targets: map[netip.Addr]*target{}, local: local}
+	h.least = func(a netip.Addr) int { return c.sizeOf(&Probe{Target: a}) }
 	h.lowest = len(h.ready)
 	h.next, h.stop = iter.Pull(targets)
 	return h
@@ -107,7 +114,7 @@ func (h *hops) begin() {
 			t.flows[i].hops = make([]hop, h.t.Last+1)
 		}
 	}
-	t.addr, t.left = addr, len(t.flows)
+	t.addr, t.left, t.trip, t.mtu = addr, len(t.flows), 0, nil
 	for i := range t.flows {
 		hops := t.flows[i].hops
 		clear(hops)
@@ -132,6 +139,12 @@ func (h *hops) queue(t *target) {
 // pick returns the probe to a target that is next, and how far ahead of what is known it is; beyond all if there is none.
 func (h *hops) pick(t *target) (flow, ttl, ahead int) {
 	ahead = len(h.ready)
+	if t.mtu != nil {
+		if t.mtu.wants() {
+			ahead = 0
+		}
+		return 0, 0, ahead
+	}
 	for i := range t.flows {
 		if at, a := h.pickOf(&t.flows[i]); a < ahead {
 			flow, ttl, ahead = i, at, a
@@ -184,6 +197,11 @@ func (h *hops) take(t *target) (p Probe, ok bool) {
 	if ahead == len(h.ready) {
 		return p, false
 	}
+	if t.mtu != nil {
+		ttl, size, tag, ok := t.mtu.next()
+		wait := min(h.t.Wait, max(leastWait, fewTrips*t.trip))
+		return Probe{Target: t.addr, TTL: uint8(ttl), Size: uint16(size), Tag: tag, Wait: wait}, ok
+	}
 	f := &t.flows[i]
 	p = Probe{Target: t.addr, Flow: uint16(i), TTL: uint8(ttl), Tag: uint32(f.hops[ttl].sent)}
 	f.hops[ttl].sent++
@@ -198,6 +216,11 @@ func (h *hops) Take(_ time.Duration, r *Reply) {
 	if t == nil || r.Duplicate || int(r.Flow) >= len(t.flows) {
 		return
 	}
+	if r.Tag&mtuTag != 0 {
+		h.takeLarge(t, r)
+		return
+	}
+	t.trip = max(t.trip, r.RTT)
 	f := &t.flows[r.Flow]
 	if f.done || int(r.TTL) > h.t.Last || int(r.TTL) < h.t.First {
 		return
@@ -215,10 +238,12 @@ func (h *hops) Take(_ time.Duration, r *Reply) {
 		switch {
 		case ttl > f.last:
 			f.beyond++
+			f.reached = f.reached || r.Kind == Reached
 		case ttl < f.last && (r.Kind == Reached || r.Kind == Unreachable):
 			f.end(ttl)
+			f.reached = r.Kind == Reached
 		case ttl == f.last && (r.Kind == Reached || r.Kind == Unreachable):
-			f.ended = true
+			f.ended, f.reached = true, r.Kind == Reached
 		}
 	}
 	h.gap(f)
@@ -229,13 +254,48 @@ func (h *hops) Take(_ time.Duration, r *Reply) {
 		}
 	}
 	if t.left == 0 {
-		delete(h.targets, t.addr)
-		if !t.queued {
-			h.free = append(h.free, t)
+		if h.t.MTU {
+			t.mtu = newMTUSearch(h.local(t.addr), f.hears(), f.reached, h.least(t.addr))
 		}
+		if t.mtu == nil || t.mtu.over {
+			h.finish(t, r)
+			return
+		}
+	}
+	h.queue(t)
+}
+
+// takeLarge learns of the fate of a large probe.
+func (h *hops) takeLarge(t *target, r *Reply) {
+	if t.mtu == nil || t.mtu.over {
+		return
+	}
+	if t.mtu.take(r); t.mtu.over {
+		h.finish(t, r)
 		return
 	}
 	h.queue(t)
+}
+
+// finish ends a target with the reply that was the last it waited for.
+func (h *hops) finish(t *target, r *Reply) {
+	if t.mtu != nil {
+		r.Found = &t.mtu.found
+	}
+	delete(h.targets, t.addr)
+	if !t.queued {
+		h.free = append(h.free, t)
+	}
+}
+
+// hears tells which hops answer small probes, by TTL.
+func (f *flow) hears() []bool {
+	hears := make([]bool, f.last+1)
+	for ttl := range hears {
+		hears[ttl] = f.hops[ttl].answered > 0
+	}
+	hears[f.last] = hears[f.last] || f.beyond > 0
+	return hears
 }
 
 // gap ends a flow whose last hops are all silent.

@@ -329,10 +329,7 @@ func (m *matcher) matchDirect(protocol uint8, t []byte, a *arrival) (s *sentProb
 		if h.Flags()&wire.RST != 0 {
 			r.Port = inject.Closed
 		}
-		// What the SYN carries is acknowledged too, by some.
-		if s = m.byNumber32(h.Acknowledgment() - 1); s == nil {
-			s = m.byNumber32(h.Acknowledgment() - 1 - uint32(m.dataTCP()))
-		}
+		s = m.byAcknowledgment(h.Acknowledgment() - 1)
 	case SCTP:
 		if len(t) < 13 {
 			return nil, false
@@ -353,8 +350,24 @@ func (m *matcher) matchDirect(protocol uint8, t []byte, a *arrival) (s *sentProb
 	return s, true
 }
 
-// dataTCP is how many bytes a SYN carries behind its header.
-func (m *matcher) dataTCP() int { return max(m.codec.size-wire.IPv4Len-headerTCP, 0) }
+// byAcknowledgment returns the probe whose SYN is acknowledged up to v, with the data that it carried or without.
+func (m *matcher) byAcknowledgment(v uint32) *sentProbe {
+	for carry := range uint32(2) { // of the data into the half that is the probe's number
+		s := m.at(m.codec.unsequence(uint16(v>>16 - carry)))
+		if s == nil {
+			continue
+		}
+		header := wire.IPv4Len + headerTCP
+		if s.probe.Target.Is6() {
+			header = wire.IPv6Len + headerTCP
+		}
+		data := uint32(m.codec.sizeOf(&s.probe) - header)
+		if d := v - m.codec.number32(s.n, m.codec.proof(s.n, s.probe.Target.WithZone(""), s.probe.Flow)); d == 0 || d == data {
+			return s
+		}
+	}
+	return nil
+}
 
 // byNumber32 returns the probe whose sequence number or tag it is.
 func (m *matcher) byNumber32(v uint32) *sentProbe {

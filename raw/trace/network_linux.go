@@ -9,7 +9,6 @@ import (
 	"os"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -34,7 +33,6 @@ type link struct {
 	send   *cmsg.Sender
 	recv   *cmsg.Receiver
 	recvd  *cmsg.Receiver
-	asker  int  // a socket that is connected, and sends nothing: the kernel then says what address it would send from
 	stamps bool // sends are stamped
 
 	out  []cmsg.Message
@@ -44,6 +42,7 @@ type link struct {
 // rawNetwork sends through raw sockets.
 type rawNetwork struct {
 	*waiter
+	routes  *routes
 	tracer  Tracer
 	links   [2]*link
 	errs    [2]error // why there is no link of a family
@@ -87,6 +86,9 @@ func openNetwork(ctx context.Context, t *Tracer) (network, error) {
 }
 
 func (n *rawNetwork) open() (err error) {
+	if n.routes, err = openRoutes(n.tracer.Interface); err != nil {
+		return err
+	}
 	base := n.tracer.SourcePort
 	if base == 0 {
 		if base, err = n.reserve(); err != nil {
@@ -115,7 +117,7 @@ func (n *rawNetwork) openLink(six bool, base uint16) (*link, error) {
 	if six {
 		family, proto = unix.AF_INET6, wire.ProtoICMPv6
 	}
-	l := &link{six: six, stamps: true, asker: -1}
+	l := &link{six: six, stamps: true}
 	fd, err := n.socket(family, proto)
 	if err != nil {
 		return nil, err
@@ -134,6 +136,15 @@ func (n *rawNetwork) openLink(six bool, base uint16) (*link, error) {
 	}
 	if err != nil {
 		return nil, os.NewSyscallError("setsockopt HDRINCL", err)
+	}
+	// What the kernel believes the path's MTU to be must not keep large probes back.
+	if six {
+		err = unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
+	} else {
+		err = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
+	}
+	if err != nil {
+		return nil, os.NewSyscallError("setsockopt MTU_DISCOVER", err)
 	}
 	want := cmsg.TxPerCall | cmsg.RxSoftware
 	if six {
@@ -163,14 +174,6 @@ func (n *rawNetwork) openLink(six bool, base uint16) (*link, error) {
 		}
 		l.recvd = cmsg.NewReceiver(l.direct, receiveBatch)
 		l.recvd.Brief = true
-	}
-	if l.asker, err = unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
-		return nil, os.NewSyscallError("socket", err)
-	}
-	if n.tracer.Interface != "" {
-		if err := unix.BindToDevice(l.asker, n.tracer.Interface); err != nil {
-			return nil, os.NewSyscallError("bind to device "+n.tracer.Interface, err)
-		}
 	}
 	l.out = make([]cmsg.Message, sendBatch)
 	size := n.match.codec.sizeOf(&Probe{Target: netip.IPv6Unspecified()})
@@ -465,6 +468,10 @@ func (n *rawNetwork) takePacket(l *link, proto uint8, m *cmsg.Message, read mome
 	n.add(a)
 }
 
+func (n *rawNetwork) local(target netip.Addr) Local {
+	return n.routes.local(target, n.scope(target.Zone()))
+}
+
 func (n *rawNetwork) limits() []string { return nil }
 
 func (n *rawNetwork) close() error {
@@ -477,6 +484,9 @@ func (n *rawNetwork) close() error {
 		unix.Close(fd)
 	}
 	n.holds = nil
+	if n.routes != nil {
+		n.routes.close()
+	}
 	n.stop()
 	return nil
 }
@@ -487,20 +497,6 @@ func (l *link) close() {
 			d.close()
 		}
 	}
-	if l.asker >= 0 {
-		unix.Close(l.asker)
-		l.asker = -1
-	}
-}
-
-// dissolve takes a connected UDP socket back to one that is not (connect(2), AF_UNSPEC).
-func dissolve(fd int) error {
-	var none [16]byte // sockaddr with AF_UNSPEC, which is 0
-	_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&none)), uintptr(len(none)))
-	if errno != 0 {
-		return errno
-	}
-	return nil
 }
 
 // findSource asks the kernel for the address that packets to a target leave with.
@@ -508,25 +504,13 @@ func (n *rawNetwork) findSource(target netip.Addr) (s source) {
 	if n.tracer.Source.IsValid() {
 		return source{addr: n.tracer.Source.Unmap()}
 	}
-	var to unix.Sockaddr = &unix.SockaddrInet4{Port: 33434, Addr: as4(target)}
-	if target.Is6() {
-		to = &unix.SockaddrInet6{Port: 33434, Addr: target.As16(), ZoneId: n.scope(target.Zone())}
-	}
 	errno := func(err error) source {
 		e := syscall.EINVAL
 		errors.As(err, &e)
 		return source{err: e}
 	}
-	l, no := n.link(target)
-	if no != 0 {
-		return source{err: no}
-	}
-	fd := l.asker
-	// Dissolved first: connected, it would keep its source address.
-	if err := dissolve(fd); err != nil {
-		return errno(err)
-	}
-	if err := unix.Connect(fd, to); err != nil {
+	fd, err := n.routes.connect(target, n.scope(target.Zone()))
+	if err != nil {
 		return errno(err)
 	}
 	name, err := unix.Getsockname(fd)
@@ -540,13 +524,6 @@ func (n *rawNetwork) findSource(target netip.Addr) (s source) {
 		return source{addr: netip.AddrFrom16(name.Addr)}
 	}
 	return source{err: syscall.EAFNOSUPPORT}
-}
-
-func as4(a netip.Addr) (b [4]byte) {
-	if a.Is4() {
-		b = a.As4()
-	}
-	return b
 }
 
 // scope returns the index of a zone, 0 for none.

@@ -21,6 +21,7 @@ import (
 // of which a router must have quoted the beginning, or of ICMP by the sequence number.
 type plainNetwork struct {
 	*waiter
+	routes *routes
 	tracer Tracer
 	match  *matcher
 	plains [2][]*plain // by flow
@@ -59,6 +60,10 @@ func openPlain(ctx context.Context, t *Tracer) (network, error) {
 		return nil, err
 	}
 	n := &plainNetwork{waiter: w, tracer: *t, match: newMatcher(newCodec(t, t.SourcePort)), room: make([]byte, 1<<16)}
+	if n.routes, err = openRoutes(t.Interface); err != nil {
+		n.close()
+		return nil, err
+	}
 	for i, six := range []bool{false, true} {
 		if src := t.Source; src.IsValid() && src.Unmap().Is6() != six {
 			n.errs[i] = syscall.EAFNOSUPPORT
@@ -340,6 +345,11 @@ func (n *plainNetwork) answered(s *sentProbe, a *arrival, read moment) {
 	n.add(a)
 }
 
+func (n *plainNetwork) local(target netip.Addr) Local {
+	scope, _ := interfaceIndex(target.Zone())
+	return n.routes.local(target, scope)
+}
+
 func (n *plainNetwork) limits() []string {
 	return []string{
 		"what routers changed, and the TTL that they saw: the kernel keeps the quoted header to itself (cap_net_raw shows it)",
@@ -352,6 +362,9 @@ func (n *plainNetwork) close() error {
 		for _, p := range side {
 			p.d.close()
 		}
+	}
+	if n.routes != nil {
+		n.routes.close()
 	}
 	n.stop()
 	return nil

@@ -22,6 +22,8 @@ type network interface {
 	next(a *arrival) bool
 	// wake ends a receive, or the next; it may be called from any goroutine.
 	wake()
+	// local is what is known of the way to a target.
+	local(target netip.Addr) Local
 	limits() []string
 	close() error
 }
@@ -107,17 +109,17 @@ func (r *runner) run(ctx context.Context, strategy Strategy, yield func(Reply, e
 	table.Skip(r.net.now())
 	defer clear(r.paces)
 	for {
-		wake, more, going := r.sendDue(strategy, table, yield)
-		if !going {
-			return
-		}
-		now := r.net.now()
-		if now-r.ticked >= expiryTick {
+		if now := r.net.now(); now-r.ticked >= expiryTick {
 			r.ticked = now
 			if !r.expire(now, strategy, yield) {
 				return
 			}
 		}
+		wake, more, going := r.sendDue(strategy, table, yield)
+		if !going {
+			return
+		}
+		now := r.net.now()
 		if strategy.Done() || ctx.Err() != nil || !more && r.open == 0 && wake <= now {
 			r.abandon(strategy, yield)
 			return

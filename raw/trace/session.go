@@ -47,7 +47,7 @@ type Session struct {
 // Trace is [Tracer.Trace] on the session's sockets.
 func (s *Session) Trace(ctx context.Context, targets iter.Seq[netip.Addr]) iter.Seq2[Reply, error] {
 	return func(yield func(Reply, error) bool) {
-		h := newHops(&s.tracer, targets)
+		h := newHops(&s.tracer, targets, s.network.local)
 		defer h.close()
 		s.runner.run(ctx, h, yield)
 	}
@@ -63,6 +63,9 @@ func (s *Session) Run(ctx context.Context, strategy Strategy) iter.Seq2[Reply, e
 func (s *Session) Ask(ctx context.Context, probes []Probe) iter.Seq2[Reply, error] {
 	return func(yield func(Reply, error) bool) { s.asker.ask(ctx, s.runner, probes, yield) }
 }
+
+// Local returns what this host knows of the way to a target. It must not be called while another goroutine uses the session.
+func (s *Session) Local(target netip.Addr) Local { return s.network.local(target.Unmap()) }
 
 // Limits says in plain words what the session's sockets cannot tell; empty when they are raw ones.
 func (s *Session) Limits() []string { return s.network.limits() }

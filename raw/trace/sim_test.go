@@ -60,7 +60,10 @@ func (s *simulation) next(a *arrival) bool {
 	return true
 }
 
-func (s *simulation) wake()            {}
+func (s *simulation) wake() {}
+func (s *simulation) local(netip.Addr) Local {
+	return Local{Interface: "sim0", MTU: 1500, Believed: 1500}
+}
 func (s *simulation) limits() []string { return nil }
 func (s *simulation) close() error     { return nil }
 

@@ -4,14 +4,17 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"sockwire/raw/cmsg"
+	"sockwire/raw/inject"
 	"sockwire/raw/probe"
 )
 
@@ -140,6 +143,99 @@ func (e *permissionError) Unwrap() error { return e.err }
 
 // Hint says what to do about it.
 func (e *permissionError) Hint() string { return e.hint }
+
+// routes knows the ways out of the network namespace in which it was opened.
+type routes struct {
+	resolver *inject.Resolver
+	asker    [2]int // sockets that are connected, and send nothing: the kernel then says what it would send from, and its MTU
+}
+
+func openRoutes(device string) (*routes, error) {
+	r := &routes{asker: [2]int{-1, -1}}
+	var err error
+	if r.resolver, err = inject.OpenResolver(device); err != nil {
+		return nil, err
+	}
+	for i, family := range []int{unix.AF_INET, unix.AF_INET6} {
+		fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			continue // a family that is not there
+		}
+		r.asker[i] = fd
+		if device != "" {
+			if err := unix.BindToDevice(fd, device); err != nil {
+				r.close()
+				return nil, os.NewSyscallError("bind to device "+device, err)
+			}
+		}
+	}
+	return r, nil
+}
+
+func (r *routes) close() {
+	if r.resolver != nil {
+		r.resolver.Close()
+	}
+	for _, fd := range r.asker {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+}
+
+// connect connects the asking socket to a target, and returns it.
+func (r *routes) connect(target netip.Addr, scope uint32) (fd int, err error) {
+	side := 0
+	var to unix.Sockaddr = &unix.SockaddrInet4{Port: 33434, Addr: as4(target)}
+	if target.Is6() {
+		side = 1
+		to = &unix.SockaddrInet6{Port: 33434, Addr: target.As16(), ZoneId: scope}
+	}
+	if fd = r.asker[side]; fd < 0 {
+		return fd, unix.EAFNOSUPPORT
+	}
+	// Dissolved first: connected, it would keep its source address.
+	if err := dissolve(fd); err != nil {
+		return fd, err
+	}
+	return fd, unix.Connect(fd, to)
+}
+
+// local is what this host knows of the way to a target.
+func (r *routes) local(target netip.Addr, scope uint32) (l Local) {
+	if route, err := r.resolver.Route(target.WithZone("")); err == nil {
+		l.Interface, l.MTU, l.NextHop = route.Interface, route.MTU, route.NextHop
+	}
+	if fd, err := r.connect(target, scope); err == nil {
+		level, option := unix.SOL_IP, unix.IP_MTU
+		if target.Is6() {
+			level, option = unix.SOL_IPV6, unix.IPV6_MTU
+		}
+		if v, err := unix.GetsockoptInt(fd, level, option); err == nil {
+			l.Believed = v
+		}
+	}
+	if l.MTU == 0 {
+		l.MTU = l.Believed
+	}
+	return l
+}
+
+// dissolve takes a connected UDP socket back to one that is not (connect(2), AF_UNSPEC).
+func dissolve(fd int) error {
+	var none [16]byte // sockaddr with AF_UNSPEC, which is 0
+	if _, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&none)), uintptr(len(none))); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func as4(a netip.Addr) (b [4]byte) {
+	if a.Is4() {
+		b = a.As4()
+	}
+	return b
+}
 
 func messages(n, size int) []cmsg.Message {
 	ms := make([]cmsg.Message, n)

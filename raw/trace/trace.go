@@ -87,7 +87,7 @@ type Tracer struct {
 	Source    netip.Addr // address to send from
 	Interface string     // device to send on
 
-	// MTU has each target that answers asked with large probes too: see [MTU].
+	// MTU has each target asked with large probes too, once its hops are known: see [MTU] and Reply.Found.
 	MTU bool
 	// Unprivileged uses sockets that every user may open, even where raw ones are allowed: UDP with IP_RECVERR, and ping
 	// sockets. Where raw ones are not, UDP and ICMP probes use them without being told to. See [Session.Limits] for what they
@@ -170,6 +170,9 @@ type Reply struct {
 	// Labels and Interfaces are extensions of the ICMP message (RFC 4884).
 	Labels     []Label
 	Interfaces []Interface
+
+	// Found is what the large probes found, with the last reply of a target whose MTU was asked for.
+	Found *MTU
 }
 
 // Label is an entry of the MPLS label stack that the probe arrived with (RFC 4950).

@@ -1,0 +1,254 @@
+package trace
+
+import (
+	"net/netip"
+
+	"sockwire/raw/probe"
+)
+
+// Local is what this host knows of the way to a target before anything is sent.
+type Local struct {
+	Interface string
+	MTU       int // of the interface, bytes
+	Believed  int // the path MTU that the kernel holds to: that of the interface or the route, or what it was told of late
+	NextHop   netip.Addr
+}
+
+// MTU is the path MTU to a target, as large probes that must not be fragmented found it.
+type MTU struct {
+	Local
+	Size int // the largest IP packet that passes, bytes; 0 if even the probes' least does not
+	To   int // TTL that it holds to: the target's distance, or that of the farthest hop that answers
+	// Reached says that To is the target.
+	Reached bool
+	// Steps are the links that a router said are too small, in the order of the path. The last is the one that sets the MTU,
+	// unless there is a hole.
+	Steps []MTUStep
+	// Hole is where large packets vanish without a word; nil if they do not. Size was then found by trying sizes (RFC 8899), as
+	// it is where a router tells no MTU.
+	Hole *Hole
+}
+
+// MTUStep is a router that said that packets were too large for its next link.
+type MTUStep struct {
+	TTL  int // of the hop behind that link
+	From netip.Addr
+	MTU  int // that it tells; 0 if it tells none, as routers before RFC 1191
+}
+
+// Hole is a black hole: small packets pass, large ones vanish.
+type Hole struct {
+	Before int // TTL of the first hop that large packets do not come to
+	After  int // TTL of the last that they do; 0 is this host
+	Size   int // the smallest that was seen to vanish, bytes
+}
+
+const (
+	mtuTries  = 3       // of a size at a hop, until it is said to vanish
+	mtuWidth  = 15      // sizes tried at once
+	mtuRounds = 32      // at most: a network whose answers contradict each other ends
+	mtuTag    = 1 << 31 // in Probe.Tag: of a large probe
+)
+
+// mtuSearch finds the path MTU of a target: probes of one size go to all hops at once; where a router says that they are too
+// large, they go on with what it tells; where they vanish, many sizes go to the last hop.
+type mtuSearch struct {
+	found  MTU
+	hears  []bool // by TTL: the hop answers small probes
+	last   int    // the farthest hop that does
+	from   int    // hops before are known to get probes of size
+	size   int
+	least  int // size that is known to pass: that of small probes
+	rounds int
+
+	tries  []try // of this round
+	narrow bool  // the sizes differ, and all go to last
+	over   bool
+}
+
+// try is one size at one hop.
+type try struct {
+	ttl, size    int
+	sent, open   int
+	passed, told bool // an answer came; a router said that it is too large
+	mtu          int
+	from         netip.Addr
+}
+
+// wanted tells whether it is to be sent now: one after the other, but where sizes are searched, when each wait costs, at once.
+func (t *try) wanted(atOnce bool) bool {
+	return !t.passed && !t.told && t.sent < mtuTries && (atOnce || t.open == 0)
+}
+
+func (t *try) settled() bool { return t.passed || t.told || t.sent >= mtuTries && t.open == 0 }
+
+// newMTUSearch begins a search to the farthest hop that hears; least is the size of small probes.
+func newMTUSearch(local Local, hears []bool, reached bool, least int) *mtuSearch {
+	s := &mtuSearch{found: MTU{Local: local, Reached: reached}, hears: hears, from: 1, size: min(local.MTU, 65535), least: least}
+	for ttl := range hears {
+		if hears[ttl] {
+			s.last = ttl
+		}
+	}
+	s.found.To = s.last
+	if s.last == 0 || s.size <= least {
+		s.finish(0)
+		return s
+	}
+	s.walk()
+	return s
+}
+
+func (s *mtuSearch) finish(size int) {
+	s.found.Size, s.over, s.tries = size, true, nil
+}
+
+// walk begins a round of one size at all hops that are not known to get it.
+func (s *mtuSearch) walk() {
+	s.begin(false)
+	for ttl := s.from; ttl <= s.last; ttl++ {
+		if s.hears[ttl] {
+			s.tries = append(s.tries, try{ttl: ttl, size: s.size})
+		}
+	}
+}
+
+// search begins a round of sizes between one that passes and one that does not.
+func (s *mtuSearch) search() {
+	s.begin(true)
+	low, high := s.least, s.size
+	if high-low <= 1 {
+		s.finish(low)
+		return
+	}
+	n := min(mtuWidth, high-low-1)
+	for i := range n {
+		s.tries = append(s.tries, try{ttl: s.last, size: low + (high-low)*(i+1)/(n+1)})
+	}
+}
+
+func (s *mtuSearch) begin(narrow bool) {
+	s.tries, s.narrow = s.tries[:0], narrow
+	if s.rounds++; s.rounds > mtuRounds {
+		s.finish(s.least)
+	}
+}
+
+// wants tells whether there is a probe to be sent now.
+func (s *mtuSearch) wants() bool {
+	for i := range s.tries {
+		if s.tries[i].wanted(s.narrow) {
+			return true
+		}
+	}
+	return false
+}
+
+// next returns a probe to be sent; ok is false if there is none now.
+func (s *mtuSearch) next() (ttl, size int, tag uint32, ok bool) {
+	for i := range s.tries {
+		if t := &s.tries[i]; t.wanted(s.narrow) {
+			t.sent++
+			t.open++
+			return t.ttl, t.size, mtuTag | uint32(s.rounds<<16|i), true
+		}
+	}
+	return 0, 0, 0, false
+}
+
+// take learns of the fate of a probe.
+func (s *mtuSearch) take(r *Reply) {
+	i := int(r.Tag & 0xffff)
+	if int(r.Tag&^mtuTag)>>16 != s.rounds || i >= len(s.tries) || r.Duplicate {
+		return
+	}
+	t := &s.tries[i]
+	if !r.Revised {
+		t.open--
+	}
+	switch {
+	case r.Outcome == probe.Lost && r.Cause == probe.SendFailed:
+		t.told, t.mtu, t.sent = true, r.MTU, mtuTries
+	case r.Outcome != probe.Answered && r.Outcome != probe.Late:
+	case r.Kind == TooBig:
+		t.told, t.mtu, t.from = true, r.MTU, r.From
+	default:
+		t.passed = true
+	}
+	for i := range s.tries {
+		if !s.tries[i].settled() {
+			return
+		}
+	}
+	if s.narrow {
+		s.narrowed()
+	} else {
+		s.walked()
+	}
+}
+
+// walked looks at what became of one size at all hops.
+func (s *mtuSearch) walked() {
+	passed := s.from - 1 // the last hop that got it
+	for i := range s.tries {
+		if t := &s.tries[i]; t.passed {
+			passed = max(passed, t.ttl)
+		}
+	}
+	for i := range s.tries {
+		if t := &s.tries[i]; t.told && t.ttl > passed {
+			s.step(t)
+			return
+		}
+	}
+	if passed == s.last {
+		s.finish(s.size)
+		return
+	}
+	hole := &Hole{After: passed, Size: s.size}
+	for ttl := passed + 1; ttl <= s.last; ttl++ {
+		if s.hears[ttl] {
+			hole.Before = ttl
+			break
+		}
+	}
+	s.found.Hole = hole
+	s.search()
+}
+
+// step goes on with what a router, or this host, told.
+func (s *mtuSearch) step(t *try) {
+	if t.from.IsValid() {
+		s.found.Steps = append(s.found.Steps, MTUStep{TTL: t.ttl, From: t.from, MTU: t.mtu})
+	}
+	next := t.mtu
+	if next <= 0 || next >= s.size { // it tells nothing, or nothing new
+		s.search()
+		return
+	}
+	if next <= s.least {
+		s.finish(s.least)
+		return
+	}
+	s.size, s.from = next, t.ttl
+	s.walk()
+}
+
+// narrowed looks at which of many sizes came through.
+func (s *mtuSearch) narrowed() {
+	for i := range s.tries {
+		if t := &s.tries[i]; t.passed {
+			s.least = max(s.least, t.size)
+		}
+	}
+	for i := range s.tries {
+		t := &s.tries[i]
+		if t.passed || t.size <= s.least {
+			continue
+		}
+		if s.size = min(s.size, t.size); !t.told && s.found.Hole != nil {
+			s.found.Hole.Size = min(s.found.Hole.Size, t.size)
+		}
+	}
+	s.search()
+}
