@@ -68,13 +68,13 @@ var dccpNames = [16]string{"request", "response", "data", "ack", "dataack", "clo
 func dccpName(n uint64) string { return dccpNames[n&15] }
 
 var (
-	fDCCPSource   = Define("dccp.srcport", "Source Port", KindUint).As("src_port")
-	fDCCPDest     = Define("dccp.dstport", "Destination Port", KindUint).As("dst_port")
-	fDCCPOffset   = Define("dccp.data_offset", "Data Offset, in 32-bit words", KindUint)
-	fDCCPCCVal    = Define("dccp.ccval", "CCVal", KindUint)
-	fDCCPCoverage = Define("dccp.cscov", "Checksum Coverage", KindUint)
-	fDCCPChecksum = Define("dccp.checksum", "Checksum", KindHex)
-	fDCCPStatus   = Define("dccp.checksum.status", "Checksum status", KindState)
+	fDCCPSource   = Define("dccp.srcport", "Source Port", KindUint).As("src_port").At(0, 2)
+	fDCCPDest     = Define("dccp.dstport", "Destination Port", KindUint).As("dst_port").At(2, 2)
+	fDCCPOffset   = Define("dccp.data_offset", "Data Offset, in 32-bit words", KindUint).At(4, 1)
+	fDCCPCCVal    = Define("dccp.ccval", "CCVal", KindUint).Bits(40, 4)
+	fDCCPCoverage = Define("dccp.cscov", "Checksum Coverage", KindUint).Bits(44, 4)
+	fDCCPChecksum = Define("dccp.checksum", "Checksum", KindHex).At(6, 2)
+	fDCCPStatus   = Define("dccp.checksum.status", "Checksum status", KindState).At(6, 2)
 	fDCCPType     = Define("dccp.type", "Type", KindUint)
 	fDCCPExtended = Define("dccp.x", "Extended Sequence Numbers", KindBool)
 	fDCCPSequence = Define("dccp.seq_raw", "Sequence Number", KindUint).As("seq")
@@ -83,18 +83,12 @@ var (
 	fDCCPReset    = Define("dccp.reset_code", "Reset Code", KindUint)
 )
 
-func dccpFields(w *FieldWriter, l *Layer) {
-	w.Uint(fDCCPSource, 0, 2)
-	w.Uint(fDCCPDest, 2, 2)
+func dccpFields(w *FieldWriter) {
 	h := DCCP(w.data)
 	if len(h) < 12 || len(h) < h.generic() {
 		return
 	}
-	w.Uint(fDCCPOffset, 4, 1)
-	w.Bits(fDCCPCCVal, 40, 4, nil)
-	w.Bits(fDCCPCoverage, 44, 4, nil)
-	w.Uint(fDCCPChecksum, 6, 2)
-	w.status(fDCCPStatus, 6, 2, l.Checksum)
+	w.Add(0, fDCCPOffset, fDCCPCCVal, fDCCPCoverage, fDCCPChecksum, fDCCPStatus)
 	t := w.Bits(fDCCPType, 67, 4, dccpName)
 	w.Bit(fDCCPExtended, 71)
 	off := h.generic()

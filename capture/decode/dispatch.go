@@ -114,14 +114,46 @@ func (c *cursor) layer(t Type) Type {
 	return c.rest(t)
 }
 
+// headers are the fields that a header starts with, at places that are always the same.
+var headers = [firstApplication][]*Definition{
+	TypeEthernet: {fEthDst, fEthSrc},
+	TypeLLC:      {fLLCDSAP, fLLCSSAP},
+	TypeHDLC:     {fHDLCAddress, fHDLCControl, fHDLCProtocol},
+	TypePPPoE:    {fPPPoEVersion, fPPPoEType, fPPPoECode, fPPPoESession, fPPPoELength},
+	TypeMPLS:     {fMPLSLabel, fMPLSExp, fMPLSBottom, fMPLSTTL},
+	TypeARP:      {fARPHardware, fARPProtocol},
+	TypeIPv4: {
+		fIPVersion, fIPHdrLen, fIPDSCP, fIPECN, fIPLen, fIPID, fIPReserved, fIPDF, fIPMF, fIPFragment, fIPTTL,
+		fIPProtocol, fIPChecksum, fIPStatus, fIPSource, fIPDest,
+	},
+	TypeIPv6:          {fIP6Version, fIP6DSCP, fIP6ECN, fIP6Flow, fIP6Plen, fIP6Next, fIP6Hop, fIP6Source, fIP6Dest},
+	TypeIPv6Routing:   {fRoutingNext, fRoutingLength},
+	TypeIPv6Fragment:  {fFragNext, fFragOffset, fFragMore, fFragID},
+	TypeIPv6Mobility:  {fMobilityNext, fMobilityLength, fMobilityType, fMobilityChecksum},
+	TypeAH:            {fAHNext, fAHLength, fAHSPI, fAHSequence, fAHICV},
+	TypeESP:           {fESPSPI, fESPSequence},
+	TypeICMPExtension: {fExtVersion, fExtChecksum, fExtStatus},
+	TypeTCP:           {fTCPSource, fTCPDest, fTCPSequence},
+	TypeUDP:           {fUDPSource, fUDPDest, fUDPLength, fUDPChecksum, fUDPStatus},
+	TypeUDPLite:       {fUDPSource, fUDPDest, fUDPCoverage, fUDPChecksum, fUDPStatus},
+	TypeSCTP:          {fSCTPSource, fSCTPDest, fSCTPTag},
+	TypeDCCP:          {fDCCPSource, fDCCPDest},
+	TypeGeneve:        {fGeneveVersion, fGeneveOAM, fGeneveCritical, fGeneveProtocol, fGeneveVNI},
+	TypeOSPF:          {fOSPFVersion, fOSPFType, fOSPFLength, fOSPFRouter, fOSPFArea, fOSPFChecksum, fOSPFStatus},
+}
+
 // AppendFields adds the fields of layer i in the order of the header. It does not allocate beyond the
 // growth of dst; the fields borrow from the frame.
 func (p *Packet) AppendFields(dst []Field, i int) []Field {
 	l := &p.layers[:p.n][i]
 	w := NewFieldWriter(dst, p, l.Offset, l.Offset+l.Header)
+	w.sum = l.Checksum
+	if l.Type < firstApplication {
+		w.Add(0, headers[l.Type]...)
+	}
 	switch l.Type {
 	case TypeEthernet:
-		ethernetFields(&w)
+		typeOrLengthField(&w, fEthType, fEthLen, 12)
 	case TypeVLAN:
 		vlanFields(&w, p.tag(i))
 	case TypeARP:
@@ -131,47 +163,29 @@ func (p *Packet) AppendFields(dst []Field, i int) []Field {
 	case TypeSLL2:
 		sll2Fields(&w)
 	case TypeIPv4:
-		ipv4Fields(&w, l)
-	case TypeIPv6:
-		ipv6Fields(&w)
+		ipv4Fields(&w)
 	case TypeIPv6HopByHop:
 		ipv6OptionFields(&w, fHopNext, fHopLength)
 	case TypeIPv6Destination:
 		ipv6OptionFields(&w, fDstNext, fDstLength)
 	case TypeIPv6Routing:
 		ipv6RoutingFields(&w)
-	case TypeIPv6Fragment:
-		ipv6FragmentFields(&w)
-	case TypeAH:
-		ahFields(&w)
 	case TypeICMPv4:
-		icmpv4Fields(&w, l)
+		icmpv4Fields(&w)
 	case TypeICMPv6:
-		icmpv6Fields(&w, l)
+		icmpv6Fields(&w)
 	case TypeICMPExtension:
-		icmpExtensionFields(&w, l)
+		icmpExtensionFields(&w)
 	case TypeTCP:
 		tcpFields(&w, l)
-	case TypeUDP:
-		udpFields(&w, l)
-	case TypeIPv6Mobility:
-		mobilityFields(&w)
-	case TypeESP:
-		espFields(&w)
 	case TypeGRE:
-		greFields(&w, l)
+		greFields(&w)
 	case TypeVXLAN:
 		vxlanFields(&w)
 	case TypeGeneve:
 		geneveFields(&w)
-	case TypeMPLS:
-		mplsFields(&w)
-	case TypePPPoE:
-		pppoeFields(&w)
 	case TypePPP:
 		pppFields(&w)
-	case TypeHDLC:
-		hdlcFields(&w)
 	case TypeLLC:
 		llcFields(&w)
 	case TypeSNAP:
@@ -181,19 +195,17 @@ func (p *Packet) AppendFields(dst []Field, i int) []Field {
 	case TypeLLDP:
 		lldpFields(&w)
 	case TypeIGMP:
-		igmpFields(&w, l)
+		igmpFields(&w)
 	case TypeSCTP:
 		sctpFields(&w, l)
 	case TypeDCCP:
-		dccpFields(&w, l)
-	case TypeUDPLite:
-		udpLiteFields(&w, l)
+		dccpFields(&w)
 	case TypeVRRP:
-		vrrpFields(&w, l, p.inIPv6(i))
+		vrrpFields(&w, p.inIPv6(i))
 	case TypeOSPF:
-		ospfFields(&w, l)
+		ospfFields(&w)
 	case TypePIM:
-		pimFields(&w, l)
+		pimFields(&w)
 	case TypeNull, TypeLoop:
 		loopbackFields(&w)
 	case TypeRadiotap:

@@ -27,6 +27,11 @@ type Definition struct {
 	List bool // may occur several times: an array in JSON; the occurrences follow each other
 
 	key string // "ttl": with quotes and colon
+
+	// Where it is in its header, option or record, and what its values are, for FieldWriter.Add.
+	bit, bits int // -1 bits are all that is left
+	meaning   func(uint64) string
+	factor    uint64
 }
 
 // Names are what the values of a field mean.
@@ -70,6 +75,21 @@ func (d *Definition) As(json string) *Definition {
 // Several makes the field a list.
 func (d *Definition) Several() *Definition { d.List = true; return d }
 
+// At says that the field is the n bytes at off of its header, option or record.
+func (d *Definition) At(off, n int) *Definition { return d.Bits(8*off, 8*n) }
+
+// Bits says that the field is the n bits from a bit offset on, as for FieldWriter.Bits.
+func (d *Definition) Bits(bit, n int) *Definition { d.bit, d.bits = bit, n; return d }
+
+// Rest says that the field is all from off on.
+func (d *Definition) Rest(off int) *Definition { d.bit, d.bits = 8*off, -1; return d }
+
+// Means says what the values of the field mean.
+func (d *Definition) Means(meaning func(uint64) string) *Definition { d.meaning = meaning; return d }
+
+// Times says that the field shows factor times the value, for headers that count in words.
+func (d *Definition) Times(factor uint64) *Definition { d.factor = factor; return d }
+
 // FieldWriter appends the fields of one layer. Offsets count from the start of what it was made for; a
 // field that is not all there is left out, so that no caller needs to check lengths.
 type FieldWriter struct {
@@ -77,8 +97,9 @@ type FieldWriter struct {
 	data   []byte
 	base   int // of data in the frame
 	depth  uint8
-	limit  int   // of Fields
-	spare  Field // takes what is beyond the limit
+	limit  int      // of Fields
+	spare  Field    // takes what is beyond the limit
+	sum    Checksum // of the layer, what fields of KindState show
 }
 
 // maxFields is how many fields of one layer are shown: far more than real packets have, but a frame of tiny
@@ -95,6 +116,23 @@ func NewFieldWriter(dst []Field, p *Packet, from, to int) FieldWriter {
 
 // Data returns the bytes that the writer describes.
 func (w *FieldWriter) Data() []byte { return w.data }
+
+// Add adds fields whose definitions say where they are, in a header, option or record that starts at off.
+func (w *FieldWriter) Add(off int, fields ...*Definition) {
+	for _, d := range fields {
+		switch {
+		case d.Kind == KindState:
+			w.Value(d, off+d.bit/8, d.bits/8, uint64(w.sum))
+			w.Note(w.sum.String())
+		case d.Kind > KindState && d.bits < 0:
+			w.Bytes(d, off+d.bit/8, -1)
+		case d.Kind > KindState:
+			w.Bytes(d, off+d.bit/8, d.bits/8)
+		default:
+			w.Bits(d, 8*off+d.bit, d.bits, d.meaning)
+		}
+	}
+}
 
 // Uint adds a number of n bytes at off and returns it, 0 when it is not all there.
 func (w *FieldWriter) Uint(d *Definition, off, n int) uint64 { return w.Bits(d, off*8, n*8, nil) }
@@ -123,6 +161,9 @@ func (w *FieldWriter) Bits(d *Definition, bit, n int, meaning func(uint64) strin
 	}
 	f := w.next(d, bit, n)
 	f.Number = v
+	if d.factor != 0 {
+		f.Number *= d.factor
+	}
 	if meaning != nil {
 		f.Note = meaning(v)
 	}
@@ -139,21 +180,6 @@ func (w *FieldWriter) next(d *Definition, bit, bits int) *Field {
 	}
 	w.Fields = append(w.Fields, Field{Definition: d, Bit: w.base*8 + bit, Bits: bits, Depth: w.depth})
 	return &w.Fields[len(w.Fields)-1]
-}
-
-// Scaled adds a number of n bytes of which the field shows factor times the value.
-func (w *FieldWriter) Scaled(d *Definition, off, n int, factor uint64) {
-	if off >= 0 && off+n <= len(w.data) {
-		w.Uint(d, off, n)
-		w.scale(factor)
-	}
-}
-
-// scale multiplies the field added last, for headers that count in words.
-func (w *FieldWriter) scale(factor uint64) {
-	if n := len(w.Fields); n > 0 {
-		w.Fields[n-1].Number *= factor
-	}
 }
 
 // Value adds a number that was computed, shown at the n bytes at off; n is 0 when it stands nowhere.
@@ -201,9 +227,3 @@ func (w *FieldWriter) Group(d *Definition, off, n int) {
 
 // End closes the innermost Group.
 func (w *FieldWriter) End() { w.depth-- }
-
-// status adds the state of a layer's checksum.
-func (w *FieldWriter) status(d *Definition, off, n int, c Checksum) {
-	w.Value(d, off, n, uint64(c))
-	w.Note(c.String())
-}

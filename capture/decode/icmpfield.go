@@ -5,18 +5,18 @@ import "sockwire/raw/wire"
 var (
 	fICMPType      = Define("icmp.type", "Type", KindUint)
 	fICMPCode      = Define("icmp.code", "Code", KindUint)
-	fICMPChecksum  = Define("icmp.checksum", "Checksum", KindHex)
-	fICMPStatus    = Define("icmp.checksum.status", "Checksum status", KindState)
-	fICMPID        = Define("icmp.ident", "Identifier", KindUint).As("id")
-	fICMPSequence  = Define("icmp.seq", "Sequence Number", KindUint)
+	fICMPChecksum  = Define("icmp.checksum", "Checksum", KindHex).At(2, 2)
+	fICMPStatus    = Define("icmp.checksum.status", "Checksum status", KindState).At(2, 2)
+	fICMPID        = Define("icmp.ident", "Identifier", KindUint).As("id").At(4, 2)
+	fICMPSequence  = Define("icmp.seq", "Sequence Number", KindUint).At(6, 2)
 	fICMPMTU       = Define("icmp.mtu", "Next-Hop MTU", KindUint)
 	fICMPGateway   = Define("icmp.redir_gw", "Gateway", KindIP).As("gateway")
 	fICMPPointer   = Define("icmp.pointer", "Pointer", KindUint)
 	fICMPQuoteLen  = Define("icmp.length", "Length of the quotation, in 32-bit words", KindUint).As("quote_words")
-	fICMPOriginate = Define("icmp.originate_timestamp", "Originate Timestamp", KindUint)
-	fICMPReceive   = Define("icmp.receive_timestamp", "Receive Timestamp", KindUint)
-	fICMPTransmit  = Define("icmp.transmit_timestamp", "Transmit Timestamp", KindUint)
-	fICMPMask      = Define("icmp.address_mask", "Address Mask", KindIP)
+	fICMPOriginate = Define("icmp.originate_timestamp", "Originate Timestamp", KindUint).At(8, 4)
+	fICMPReceive   = Define("icmp.receive_timestamp", "Receive Timestamp", KindUint).At(12, 4)
+	fICMPTransmit  = Define("icmp.transmit_timestamp", "Transmit Timestamp", KindUint).At(16, 4)
+	fICMPMask      = Define("icmp.address_mask", "Address Mask", KindIP).At(8, 4)
 	fICMPAddrs     = Define("icmp.num_addrs", "Number of addresses", KindUint).As("address_count")
 	fICMPAddrSize  = Define("icmp.addr_entry_size", "Address entry size", KindUint).As("address_entry_size")
 	fICMPLifetime  = Define("icmp.lifetime", "Lifetime", KindUint)
@@ -29,28 +29,20 @@ var (
 	fICMPEcho6     = Define("icmp.ext.echo.rsp.ipv6", "IPv6", KindBool).As("ipv6")
 )
 
-func icmpv4Fields(w *FieldWriter, l *Layer) {
+func icmpv4Fields(w *FieldWriter) {
 	t := w.Enum(fICMPType, 0, 1, icmpv4Name)
 	code := w.Uint(fICMPCode, 1, 1)
 	if name := wire.ICMPCodeName(false, uint8(t), uint8(code)); name != "" {
 		w.Note(name)
 	}
-	w.Uint(fICMPChecksum, 2, 2)
-	w.status(fICMPStatus, 2, 2, l.Checksum)
+	w.Add(0, fICMPChecksum, fICMPStatus)
 	switch t {
 	case 0, 8, 15, 16:
-		w.Uint(fICMPID, 4, 2)
-		w.Uint(fICMPSequence, 6, 2)
+		w.Add(0, fICMPID, fICMPSequence)
 	case 13, 14:
-		w.Uint(fICMPID, 4, 2)
-		w.Uint(fICMPSequence, 6, 2)
-		w.Uint(fICMPOriginate, 8, 4)
-		w.Uint(fICMPReceive, 12, 4)
-		w.Uint(fICMPTransmit, 16, 4)
+		w.Add(0, fICMPID, fICMPSequence, fICMPOriginate, fICMPReceive, fICMPTransmit)
 	case 17, 18:
-		w.Uint(fICMPID, 4, 2)
-		w.Uint(fICMPSequence, 6, 2)
-		w.Bytes(fICMPMask, 8, 4)
+		w.Add(0, fICMPID, fICMPSequence, fICMPMask)
 	case 3:
 		quoteLength(w, fICMPQuoteLen, 5)
 		if code == 4 {
@@ -73,7 +65,7 @@ func icmpv4Fields(w *FieldWriter, l *Layer) {
 			}
 		}
 	case 42, 43:
-		w.Uint(fICMPID, 4, 2)
+		w.Add(0, fICMPID)
 		extendedEcho(w, t == 43, [...]*Definition{fICMPEchoSeq, fICMPEchoLocal, fICMPEchoState, fICMPEchoUp, fICMPEcho4, fICMPEcho6})
 	}
 }
@@ -106,19 +98,19 @@ func icmpv4Name(n uint64) string { return wire.ICMPTypeName(false, uint8(n)) }
 func icmpv6Name(n uint64) string { return wire.ICMPTypeName(true, uint8(n)) }
 
 var (
-	fExtVersion  = Define("icmp.ext.version", "Version", KindUint).As("version")
-	fExtChecksum = Define("icmp.ext.checksum", "Checksum", KindHex).As("checksum")
-	fExtStatus   = Define("icmp.ext.checksum.status", "Checksum status", KindState).As("checksum_status")
+	fExtVersion  = Define("icmp.ext.version", "Version", KindUint).As("version").Bits(0, 4)
+	fExtChecksum = Define("icmp.ext.checksum", "Checksum", KindHex).As("checksum").At(2, 2)
+	fExtStatus   = Define("icmp.ext.checksum.status", "Checksum status", KindState).As("checksum_status").At(2, 2)
 	fExtObject   = Define("icmp.ext", "Object", KindGroup).As("objects").Several()
 	fExtLength   = Define("icmp.ext.length", "Length", KindUint).As("length")
 	fExtClass    = Define("icmp.ext.class", "Class-Num", KindUint).As("class")
 	fExtType     = Define("icmp.ext.ctype", "C-Type", KindUint).As("ctype")
 	fExtData     = Define("icmp.ext.data", "Data", KindBytes).As("data")
 	fExtMPLS     = Define("icmp.mpls", "Label stack entry", KindGroup).As("mpls").Several()
-	fExtLabel    = Define("icmp.mpls.label", "Label", KindUint).As("label")
-	fExtExp      = Define("icmp.mpls.exp", "Traffic class", KindUint).As("tc")
-	fExtBottom   = Define("icmp.mpls.s", "Bottom of stack", KindBool).As("bottom")
-	fExtTTL      = Define("icmp.mpls.ttl", "TTL", KindUint).As("ttl")
+	fExtLabel    = Define("icmp.mpls.label", "Label", KindUint).As("label").Bits(0, 20)
+	fExtExp      = Define("icmp.mpls.exp", "Traffic class", KindUint).As("tc").Bits(20, 3)
+	fExtBottom   = Define("icmp.mpls.s", "Bottom of stack", KindBool).As("bottom").Bits(23, 1)
+	fExtTTL      = Define("icmp.mpls.ttl", "TTL", KindUint).As("ttl").At(3, 1)
 	fIntRole     = Define("icmp.int_info.role", "Interface role", KindUint).As("role")
 	fIntIndex    = Define("icmp.int_info.index", "ifIndex", KindUint).As("ifindex")
 	fIntAFI      = Define("icmp.int_info.afi", "AFI", KindUint).As("afi")
@@ -134,10 +126,7 @@ var (
 )
 
 // icmpExtensionFields describes the extension structure of RFC 4884 section 7 with its objects.
-func icmpExtensionFields(w *FieldWriter, l *Layer) {
-	w.Bits(fExtVersion, 0, 4, nil)
-	w.Uint(fExtChecksum, 2, 2)
-	w.status(fExtStatus, 2, 2, l.Checksum)
+func icmpExtensionFields(w *FieldWriter) {
 	for off := 4; off+4 <= len(w.data); {
 		n := int(be16(w.data[off:]))
 		w.Group(fExtObject, off, n)
@@ -172,10 +161,7 @@ var extensionClass = Names{
 func mplsObject(w *FieldWriter, off, end int) {
 	for ; off+4 <= end; off += 4 {
 		w.Group(fExtMPLS, off, 4)
-		w.Bits(fExtLabel, off*8, 20, nil)
-		w.Bits(fExtExp, off*8+20, 3, nil)
-		w.Bit(fExtBottom, off*8+23)
-		w.Uint(fExtTTL, off+3, 1)
+		w.Add(off, fExtLabel, fExtExp, fExtBottom, fExtTTL)
 		w.End()
 	}
 }
@@ -237,61 +223,61 @@ func identificationObject(w *FieldWriter, ctype uint64, off, end int) {
 var (
 	f6Type      = Define("icmpv6.type", "Type", KindUint)
 	f6Code      = Define("icmpv6.code", "Code", KindUint)
-	f6Checksum  = Define("icmpv6.checksum", "Checksum", KindHex)
-	f6Status    = Define("icmpv6.checksum.status", "Checksum status", KindState)
-	f6ID        = Define("icmpv6.echo.identifier", "Identifier", KindUint).As("id")
-	f6Sequence  = Define("icmpv6.echo.sequence_number", "Sequence Number", KindUint).As("seq")
+	f6Checksum  = Define("icmpv6.checksum", "Checksum", KindHex).At(2, 2)
+	f6Status    = Define("icmpv6.checksum.status", "Checksum status", KindState).At(2, 2)
+	f6ID        = Define("icmpv6.echo.identifier", "Identifier", KindUint).As("id").At(4, 2)
+	f6Sequence  = Define("icmpv6.echo.sequence_number", "Sequence Number", KindUint).As("seq").At(6, 2)
 	f6MTU       = Define("icmpv6.mtu", "MTU", KindUint)
 	f6Pointer   = Define("icmpv6.pointer", "Pointer", KindUint)
 	f6QuoteLen  = Define("icmpv6.length", "Length of the quotation, in 64-bit words", KindUint).As("quote_words")
-	f6Hop       = Define("icmpv6.nd.ra.cur_hop_limit", "Cur Hop Limit", KindUint).As("hop_limit")
-	f6Managed   = Define("icmpv6.nd.ra.flag.m", "Managed address configuration", KindBool).As("managed")
-	f6Other     = Define("icmpv6.nd.ra.flag.o", "Other configuration", KindBool).As("other")
-	f6HomeAgent = Define("icmpv6.nd.ra.flag.h", "Home agent", KindBool).As("home_agent")
-	f6Prf       = Define("icmpv6.nd.ra.flag.prf", "Default router preference", KindUint).As("preference")
-	f6Lifetime  = Define("icmpv6.nd.ra.router_lifetime", "Router Lifetime", KindUint).As("router_lifetime")
-	f6Reachable = Define("icmpv6.nd.ra.reachable_time", "Reachable Time", KindUint).As("reachable_time")
-	f6Retrans   = Define("icmpv6.nd.ra.retrans_timer", "Retrans Timer", KindUint).As("retrans_timer")
+	f6Hop       = Define("icmpv6.nd.ra.cur_hop_limit", "Cur Hop Limit", KindUint).As("hop_limit").At(4, 1)
+	f6Managed   = Define("icmpv6.nd.ra.flag.m", "Managed address configuration", KindBool).As("managed").Bits(40, 1)
+	f6Other     = Define("icmpv6.nd.ra.flag.o", "Other configuration", KindBool).As("other").Bits(41, 1)
+	f6HomeAgent = Define("icmpv6.nd.ra.flag.h", "Home agent", KindBool).As("home_agent").Bits(42, 1)
+	f6Prf       = Define("icmpv6.nd.ra.flag.prf", "Default router preference", KindUint).As("preference").Bits(43, 2)
+	f6Lifetime  = Define("icmpv6.nd.ra.router_lifetime", "Router Lifetime", KindUint).As("router_lifetime").At(6, 2)
+	f6Reachable = Define("icmpv6.nd.ra.reachable_time", "Reachable Time", KindUint).As("reachable_time").At(8, 4)
+	f6Retrans   = Define("icmpv6.nd.ra.retrans_timer", "Retrans Timer", KindUint).As("retrans_timer").At(12, 4)
 	f6NSTarget  = Define("icmpv6.nd.ns.target_address", "Target Address", KindIP).As("target")
-	f6NATarget  = Define("icmpv6.nd.na.target_address", "Target Address", KindIP).As("target")
-	f6Router    = Define("icmpv6.nd.na.flag.r", "Router", KindBool).As("router")
-	f6Solicited = Define("icmpv6.nd.na.flag.s", "Solicited", KindBool).As("solicited")
-	f6Override  = Define("icmpv6.nd.na.flag.o", "Override", KindBool).As("override")
-	f6RDTarget  = Define("icmpv6.nd.rd.target_address", "Target Address", KindIP).As("target")
-	f6RDDest    = Define("icmpv6.rd.na.destination_address", "Destination Address", KindIP).As("destination")
+	f6NATarget  = Define("icmpv6.nd.na.target_address", "Target Address", KindIP).As("target").At(8, 16)
+	f6Router    = Define("icmpv6.nd.na.flag.r", "Router", KindBool).As("router").Bits(32, 1)
+	f6Solicited = Define("icmpv6.nd.na.flag.s", "Solicited", KindBool).As("solicited").Bits(33, 1)
+	f6Override  = Define("icmpv6.nd.na.flag.o", "Override", KindBool).As("override").Bits(34, 1)
+	f6RDTarget  = Define("icmpv6.nd.rd.target_address", "Target Address", KindIP).As("target").At(8, 16)
+	f6RDDest    = Define("icmpv6.rd.na.destination_address", "Destination Address", KindIP).As("destination").At(24, 16)
 
 	f6Option      = Define("icmpv6.opt", "Option", KindGroup).As("options").Several()
 	f6OptType     = Define("icmpv6.opt.type", "Type", KindUint).As("type")
 	f6OptLength   = Define("icmpv6.opt.length", "Length, in 8 bytes", KindUint).As("length")
 	f6OptLink     = Define("icmpv6.opt.linkaddr", "Link-layer address", KindMAC).As("address")
-	f6OptPrefLen  = Define("icmpv6.opt.prefix.length", "Prefix Length", KindUint).As("prefix_length")
-	f6OptOnLink   = Define("icmpv6.opt.prefix.flag.l", "On-link", KindBool).As("on_link")
-	f6OptAuto     = Define("icmpv6.opt.prefix.flag.a", "Autonomous address configuration", KindBool).As("autonomous")
-	f6OptValid    = Define("icmpv6.opt.prefix.valid_lifetime", "Valid Lifetime", KindUint).As("valid_lifetime")
-	f6OptPref     = Define("icmpv6.opt.prefix.preferred_lifetime", "Preferred Lifetime", KindUint).As("preferred_lifetime")
-	f6OptPrefix   = Define("icmpv6.opt.prefix", "Prefix", KindIP).As("prefix")
+	f6OptPrefLen  = Define("icmpv6.opt.prefix.length", "Prefix Length", KindUint).As("prefix_length").At(2, 1)
+	f6OptOnLink   = Define("icmpv6.opt.prefix.flag.l", "On-link", KindBool).As("on_link").Bits(24, 1)
+	f6OptAuto     = Define("icmpv6.opt.prefix.flag.a", "Autonomous address configuration", KindBool).As("autonomous").Bits(25, 1)
+	f6OptValid    = Define("icmpv6.opt.prefix.valid_lifetime", "Valid Lifetime", KindUint).As("valid_lifetime").At(4, 4)
+	f6OptPref     = Define("icmpv6.opt.prefix.preferred_lifetime", "Preferred Lifetime", KindUint).As("preferred_lifetime").At(8, 4)
+	f6OptPrefix   = Define("icmpv6.opt.prefix", "Prefix", KindIP).As("prefix").At(16, 16)
 	f6OptMTU      = Define("icmpv6.opt.mtu", "MTU", KindUint).As("mtu")
 	f6OptRDNSSTTL = Define("icmpv6.opt.rdnss.lifetime", "Lifetime", KindUint).As("lifetime")
 	f6OptRDNSS    = Define("icmpv6.opt.rdnss", "DNS server", KindIP).As("servers").Several()
 	f6OptNonce    = Define("icmpv6.opt.nonce", "Nonce", KindBytes).As("nonce")
-	f6OptRouteTTL = Define("icmpv6.opt.route_lifetime", "Route Lifetime", KindUint).As("route_lifetime")
+	f6OptRouteTTL = Define("icmpv6.opt.route_lifetime", "Route Lifetime", KindUint).As("route_lifetime").At(4, 4)
 	f6OptRoute    = Define("icmpv6.opt.route_prefix", "Prefix, its leading bytes", KindBytes).As("route_prefix")
 	f6OptData     = Define("icmpv6.opt.data", "Data", KindBytes).As("data")
 
-	f6MLDDelay   = Define("icmpv6.mld.maximum_response_delay", "Maximum Response Delay", KindUint).As("max_response")
-	f6MLDCode    = Define("icmpv6.mld.maximum_response_code", "Maximum Response Code", KindUint).As("max_response")
-	f6MLDGroup   = Define("icmpv6.mld.multicast_address", "Multicast Address", KindIP).As("group")
-	f6MLDS       = Define("icmpv6.mld.flag.s", "Suppress router-side processing", KindBool).As("suppress")
-	f6MLDQRV     = Define("icmpv6.mld.flag.qrv", "QRV", KindUint).As("qrv")
-	f6MLDQQI     = Define("icmpv6.mld.qqi", "QQIC", KindUint).As("qqic")
+	f6MLDDelay   = Define("icmpv6.mld.maximum_response_delay", "Maximum Response Delay", KindUint).As("max_response").At(4, 2)
+	f6MLDCode    = Define("icmpv6.mld.maximum_response_code", "Maximum Response Code", KindUint).As("max_response").At(4, 2)
+	f6MLDGroup   = Define("icmpv6.mld.multicast_address", "Multicast Address", KindIP).As("group").At(8, 16)
+	f6MLDS       = Define("icmpv6.mld.flag.s", "Suppress router-side processing", KindBool).As("suppress").Bits(196, 1)
+	f6MLDQRV     = Define("icmpv6.mld.flag.qrv", "QRV", KindUint).As("qrv").Bits(197, 3)
+	f6MLDQQI     = Define("icmpv6.mld.qqi", "QQIC", KindUint).As("qqic").At(25, 1)
 	f6MLDCount   = Define("icmpv6.mld.nb_sources", "Number of Sources", KindUint).As("source_count")
 	f6MLDSource  = Define("icmpv6.mld.source_address", "Source Address", KindIP).As("sources").Several()
 	f6MLDRecords = Define("icmpv6.mldr.nb_mcast_records", "Number of Records", KindUint).As("record_count")
 	f6Record     = Define("icmpv6.mldr.mar", "Multicast Address Record", KindGroup).As("records").Several()
-	f6RecType    = Define("icmpv6.mldr.mar.record_type", "Record Type", KindUint).As("type")
-	f6RecAux     = Define("icmpv6.mldr.mar.aux_data_len", "Aux Data Length", KindUint).As("aux_length")
-	f6RecCount   = Define("icmpv6.mldr.mar.nb_sources", "Number of Sources", KindUint).As("source_count")
-	f6RecGroup   = Define("icmpv6.mldr.mar.multicast_address", "Multicast Address", KindIP).As("group")
+	f6RecType    = Define("icmpv6.mldr.mar.record_type", "Record Type", KindUint).As("type").At(0, 1).Means(recordType)
+	f6RecAux     = Define("icmpv6.mldr.mar.aux_data_len", "Aux Data Length", KindUint).As("aux_length").At(1, 1)
+	f6RecCount   = Define("icmpv6.mldr.mar.nb_sources", "Number of Sources", KindUint).As("source_count").At(2, 2)
+	f6RecGroup   = Define("icmpv6.mldr.mar.multicast_address", "Multicast Address", KindIP).As("group").At(4, 16)
 	f6RecSource  = Define("icmpv6.mldr.mar.source_address", "Source Address", KindIP).As("sources").Several()
 
 	f6EchoSeq   = Define("icmpv6.ext.echo.seq", "Sequence Number", KindUint).As("seq")
@@ -303,14 +289,13 @@ var (
 	f6Data      = Define("icmpv6.body", "Body", KindBytes)
 )
 
-func icmpv6Fields(w *FieldWriter, l *Layer) {
+func icmpv6Fields(w *FieldWriter) {
 	t := w.Enum(f6Type, 0, 1, icmpv6Name)
 	code := w.Uint(f6Code, 1, 1)
 	if name := wire.ICMPCodeName(true, uint8(t), uint8(code)); name != "" {
 		w.Note(name)
 	}
-	w.Uint(f6Checksum, 2, 2)
-	w.status(f6Status, 2, 2, l.Checksum)
+	w.Add(0, f6Checksum, f6Status)
 	switch t {
 	case 1, 3:
 		quoteLength(w, f6QuoteLen, 4)
@@ -319,42 +304,29 @@ func icmpv6Fields(w *FieldWriter, l *Layer) {
 	case 4:
 		w.Uint(f6Pointer, 4, 4)
 	case 128, 129:
-		w.Uint(f6ID, 4, 2)
-		w.Uint(f6Sequence, 6, 2)
+		w.Add(0, f6ID, f6Sequence)
 	case 130:
 		mldQueryFields(w)
 	case 131, 132:
-		w.Uint(f6MLDDelay, 4, 2)
-		w.Bytes(f6MLDGroup, 8, 16)
+		w.Add(0, f6MLDDelay, f6MLDGroup)
 	case 133:
 		ndOptions(w, 8)
 	case 134:
-		w.Uint(f6Hop, 4, 1)
-		w.Bit(f6Managed, 40)
-		w.Bit(f6Other, 41)
-		w.Bit(f6HomeAgent, 42)
-		w.Bits(f6Prf, 43, 2, nil)
-		w.Uint(f6Lifetime, 6, 2)
-		w.Uint(f6Reachable, 8, 4)
-		w.Uint(f6Retrans, 12, 4)
+		w.Add(0, f6Hop, f6Managed, f6Other, f6HomeAgent, f6Prf, f6Lifetime, f6Reachable, f6Retrans)
 		ndOptions(w, 16)
 	case 135:
 		w.Bytes(f6NSTarget, 8, 16)
 		ndOptions(w, 24)
 	case 136:
-		w.Bit(f6Router, 32)
-		w.Bit(f6Solicited, 33)
-		w.Bit(f6Override, 34)
-		w.Bytes(f6NATarget, 8, 16)
+		w.Add(0, f6Router, f6Solicited, f6Override, f6NATarget)
 		ndOptions(w, 24)
 	case 137:
-		w.Bytes(f6RDTarget, 8, 16)
-		w.Bytes(f6RDDest, 24, 16)
+		w.Add(0, f6RDTarget, f6RDDest)
 		ndOptions(w, 40)
 	case 143:
 		mldReportFields(w)
 	case 160, 161:
-		w.Uint(f6ID, 4, 2)
+		w.Add(0, f6ID)
 		extendedEcho(w, t == 161, [...]*Definition{f6EchoSeq, f6EchoLocal, f6EchoState, f6EchoUp, f6Echo4, f6Echo6})
 	default:
 		if len(w.data) > 4 {
@@ -366,15 +338,10 @@ func icmpv6Fields(w *FieldWriter, l *Layer) {
 // mldQueryFields describes an MLD query; one of version 2 is longer than 24 bytes (RFC 3810 section 5.1).
 func mldQueryFields(w *FieldWriter) {
 	if len(w.data) < 28 {
-		w.Uint(f6MLDDelay, 4, 2)
-		w.Bytes(f6MLDGroup, 8, 16)
+		w.Add(0, f6MLDDelay, f6MLDGroup)
 		return
 	}
-	w.Uint(f6MLDCode, 4, 2)
-	w.Bytes(f6MLDGroup, 8, 16)
-	w.Bit(f6MLDS, 24*8+4)
-	w.Bits(f6MLDQRV, 24*8+5, 3, nil)
-	w.Uint(f6MLDQQI, 25, 1)
+	w.Add(0, f6MLDCode, f6MLDGroup, f6MLDS, f6MLDQRV, f6MLDQQI)
 	n := w.Uint(f6MLDCount, 26, 2)
 	for off := 28; n > 0 && w.Bytes(f6MLDSource, off, 16) != nil; n-- {
 		off += 16
@@ -387,10 +354,7 @@ func mldReportFields(w *FieldWriter) {
 		sources, aux := int(be16(w.data[off+2:])), int(w.data[off+1])
 		size := 20 + 16*sources + 4*aux
 		w.Group(f6Record, off, size)
-		w.Enum(f6RecType, off, 1, recordType)
-		w.Uint(f6RecAux, off+1, 1)
-		w.Uint(f6RecCount, off+2, 2)
-		w.Bytes(f6RecGroup, off+4, 16)
+		w.Add(off, f6RecType, f6RecAux, f6RecCount, f6RecGroup)
 		for k := range sources {
 			if w.Bytes(f6RecSource, off+20+16*k, 16) == nil {
 				break
@@ -422,19 +386,13 @@ func ndOptions(w *FieldWriter, off int) {
 		case t == 1 || t == 2:
 			w.Bytes(f6OptLink, off+2, min(n-2, 6))
 		case t == 3 && n == 32:
-			w.Uint(f6OptPrefLen, off+2, 1)
-			w.Bit(f6OptOnLink, off*8+24)
-			w.Bit(f6OptAuto, off*8+25)
-			w.Uint(f6OptValid, off+4, 4)
-			w.Uint(f6OptPref, off+8, 4)
-			w.Bytes(f6OptPrefix, off+16, 16)
+			w.Add(off, f6OptPrefLen, f6OptOnLink, f6OptAuto, f6OptValid, f6OptPref, f6OptPrefix)
 		case t == 5 && n == 8:
 			w.Uint(f6OptMTU, off+4, 4)
 		case t == 14:
 			w.Bytes(f6OptNonce, off+2, n-2)
 		case t == 24:
-			w.Uint(f6OptPrefLen, off+2, 1)
-			w.Uint(f6OptRouteTTL, off+4, 4)
+			w.Add(off, f6OptPrefLen, f6OptRouteTTL)
 			w.Bytes(f6OptRoute, off+8, n-8)
 		case t == 25 && n >= 24:
 			w.Uint(f6OptRDNSSTTL, off+4, 4)

@@ -43,35 +43,31 @@ const (
 var (
 	fIGMPType     = Define("igmp.type", "Type", KindHex)
 	fIGMPMax      = Define("igmp.max_resp", "Max Resp Code", KindUint).As("max_response")
-	fIGMPChecksum = Define("igmp.checksum", "Checksum", KindHex)
-	fIGMPStatus   = Define("igmp.checksum.status", "Checksum status", KindState)
-	fIGMPGroup    = Define("igmp.maddr", "Group Address", KindIP).As("group")
-	fIGMPS        = Define("igmp.s", "Suppress router-side processing", KindBool).As("suppress")
-	fIGMPQRV      = Define("igmp.qrv", "QRV", KindUint)
-	fIGMPQQIC     = Define("igmp.qqic", "QQIC", KindUint)
-	fIGMPCount    = Define("igmp.num_src", "Number of Sources", KindUint).As("source_count")
+	fIGMPChecksum = Define("igmp.checksum", "Checksum", KindHex).At(2, 2)
+	fIGMPStatus   = Define("igmp.checksum.status", "Checksum status", KindState).At(2, 2)
+	fIGMPGroup    = Define("igmp.maddr", "Group Address", KindIP).As("group").At(4, 4)
+	fIGMPS        = Define("igmp.s", "Suppress router-side processing", KindBool).As("suppress").Bits(68, 1)
+	fIGMPQRV      = Define("igmp.qrv", "QRV", KindUint).Bits(69, 3)
+	fIGMPQQIC     = Define("igmp.qqic", "QQIC", KindUint).At(9, 1)
+	fIGMPCount    = Define("igmp.num_src", "Number of Sources", KindUint).As("source_count").At(2, 2)
 	fIGMPSource   = Define("igmp.saddr", "Source Address", KindIP).As("sources").Several()
 	fIGMPRecords  = Define("igmp.num_grp_recs", "Number of Group Records", KindUint).As("record_count")
 	fIGMPRecord   = Define("igmp.record", "Group Record", KindGroup).As("records").Several()
-	fIGMPRecType  = Define("igmp.record_type", "Record Type", KindUint).As("type")
-	fIGMPRecAux   = Define("igmp.aux_data_len", "Aux Data Len", KindUint).As("aux_length")
+	fIGMPRecType  = Define("igmp.record_type", "Record Type", KindUint).As("type").At(0, 1).Means(recordType)
+	fIGMPRecAux   = Define("igmp.aux_data_len", "Aux Data Len", KindUint).As("aux_length").At(1, 1)
 )
 
-func igmpFields(w *FieldWriter, l *Layer) {
+func igmpFields(w *FieldWriter) {
 	t := w.Enum(fIGMPType, 0, 1, igmpName)
 	h := IGMP(w.data)
 	query3 := t == igmpQuery && len(h) >= 12
 	if t == igmpReport2 || t == igmpLeave || t == igmpQuery && (h[1] != 0 || query3) {
 		w.Uint(fIGMPMax, 1, 1)
 	}
-	w.Uint(fIGMPChecksum, 2, 2)
-	w.status(fIGMPStatus, 2, 2, l.Checksum)
+	w.Add(0, fIGMPChecksum, fIGMPStatus)
 	switch {
 	case query3:
-		w.Bytes(fIGMPGroup, 4, 4)
-		w.Bit(fIGMPS, 68)
-		w.Bits(fIGMPQRV, 69, 3, nil)
-		w.Uint(fIGMPQQIC, 9, 1)
+		w.Add(0, fIGMPGroup, fIGMPS, fIGMPQRV, fIGMPQQIC)
 		n := w.Uint(fIGMPCount, 10, 2)
 		for off := 12; n > 0 && w.Bytes(fIGMPSource, off, 4) != nil; n-- {
 			off += 4
@@ -79,7 +75,7 @@ func igmpFields(w *FieldWriter, l *Layer) {
 	case t == igmpReport3:
 		igmpRecords(w)
 	case t == igmpQuery || t == igmpReport1 || t == igmpReport2 || t == igmpLeave || t == igmpTrace || t == igmpTraceOld:
-		w.Bytes(fIGMPGroup, 4, 4)
+		w.Add(0, fIGMPGroup)
 	}
 }
 
@@ -89,10 +85,7 @@ func igmpRecords(w *FieldWriter) {
 		sources := int(be16(w.data[off+2:]))
 		size := 8 + 4*sources + 4*int(w.data[off+1])
 		w.Group(fIGMPRecord, off, size)
-		w.Enum(fIGMPRecType, off, 1, recordType)
-		w.Uint(fIGMPRecAux, off+1, 1)
-		w.Uint(fIGMPCount, off+2, 2)
-		w.Bytes(fIGMPGroup, off+4, 4)
+		w.Add(off, fIGMPRecType, fIGMPRecAux, fIGMPCount, fIGMPGroup)
 		for k := range sources {
 			if w.Bytes(fIGMPSource, off+8+4*k, 4) == nil {
 				break

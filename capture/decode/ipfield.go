@@ -3,30 +3,30 @@ package decode
 import "sockwire/raw/wire"
 
 var (
-	fIPVersion   = Define("ip.version", "Version", KindUint)
-	fIPHdrLen    = Define("ip.hdr_len", "Header Length", KindUint).As("header_length")
-	fIPDSCP      = Define("ip.dsfield.dscp", "DSCP", KindUint).As("dscp")
-	fIPECN       = Define("ip.dsfield.ecn", "ECN", KindUint).As("ecn")
-	fIPLen       = Define("ip.len", "Total Length", KindUint).As("total_length")
-	fIPID        = Define("ip.id", "Identification", KindHex)
-	fIPReserved  = Define("ip.flags.rb", "Reserved", KindBool)
-	fIPDF        = Define("ip.flags.df", "Don't Fragment", KindBool).As("df")
-	fIPMF        = Define("ip.flags.mf", "More Fragments", KindBool).As("mf")
-	fIPFragment  = Define("ip.frag_offset", "Fragment Offset", KindUint).As("fragment_offset")
-	fIPTTL       = Define("ip.ttl", "Time to Live", KindUint)
-	fIPProtocol  = Define("ip.proto", "Protocol", KindUint).As("protocol")
-	fIPChecksum  = Define("ip.checksum", "Header Checksum", KindHex)
-	fIPStatus    = Define("ip.checksum.status", "Checksum status", KindState)
-	fIPSource    = Define("ip.src", "Source", KindIP)
-	fIPDest      = Define("ip.dst", "Destination", KindIP)
+	fIPVersion   = Define("ip.version", "Version", KindUint).Bits(0, 4)
+	fIPHdrLen    = Define("ip.hdr_len", "Header Length", KindUint).As("header_length").Bits(4, 4).Times(4)
+	fIPDSCP      = Define("ip.dsfield.dscp", "DSCP", KindUint).As("dscp").Bits(8, 6)
+	fIPECN       = Define("ip.dsfield.ecn", "ECN", KindUint).As("ecn").Bits(14, 2).Means(ecnName)
+	fIPLen       = Define("ip.len", "Total Length", KindUint).As("total_length").At(2, 2)
+	fIPID        = Define("ip.id", "Identification", KindHex).At(4, 2)
+	fIPReserved  = Define("ip.flags.rb", "Reserved", KindBool).Bits(48, 1)
+	fIPDF        = Define("ip.flags.df", "Don't Fragment", KindBool).As("df").Bits(49, 1)
+	fIPMF        = Define("ip.flags.mf", "More Fragments", KindBool).As("mf").Bits(50, 1)
+	fIPFragment  = Define("ip.frag_offset", "Fragment Offset", KindUint).As("fragment_offset").Bits(51, 13).Times(8)
+	fIPTTL       = Define("ip.ttl", "Time to Live", KindUint).At(8, 1)
+	fIPProtocol  = Define("ip.proto", "Protocol", KindUint).As("protocol").At(9, 1).Means(protocolName)
+	fIPChecksum  = Define("ip.checksum", "Header Checksum", KindHex).At(10, 2)
+	fIPStatus    = Define("ip.checksum.status", "Checksum status", KindState).At(10, 2)
+	fIPSource    = Define("ip.src", "Source", KindIP).At(12, 4)
+	fIPDest      = Define("ip.dst", "Destination", KindIP).At(16, 4)
 	fIPOption    = Define("ip.options", "Option", KindGroup).Several()
 	fIPOptType   = Define("ip.opt.type", "Type", KindUint).As("type")
 	fIPOptLength = Define("ip.opt.len", "Length", KindUint).As("length")
-	fIPOptPtr    = Define("ip.opt.ptr", "Pointer", KindUint).As("pointer")
+	fIPOptPtr    = Define("ip.opt.ptr", "Pointer", KindUint).As("pointer").At(0, 1)
 	fIPOptRoute  = Define("ip.opt.route", "Address", KindIP).As("addresses").Several()
 	fIPOptAlert  = Define("ip.opt.ra", "Router Alert", KindUint).As("router_alert")
 	fIPOptStream = Define("ip.opt.sid", "Stream Identifier", KindUint).As("stream")
-	fIPOptOver   = Define("ip.opt.overflow", "Overflow", KindUint).As("overflow")
+	fIPOptOver   = Define("ip.opt.overflow", "Overflow", KindUint).As("overflow").Bits(8, 4)
 	fIPOptFlag   = Define("ip.opt.flag", "Flag", KindUint).As("flag")
 	fIPOptEntry  = Define("ip.opt.entry", "Entry", KindGroup).As("entries").Several()
 	fIPOptAddr   = Define("ip.opt.time_stamp_addr", "Address", KindIP).As("address")
@@ -34,25 +34,7 @@ var (
 	fIPOptData   = Define("ip.opt.data", "Data", KindBytes).As("data")
 )
 
-func ipv4Fields(w *FieldWriter, l *Layer) {
-	w.Bits(fIPVersion, 0, 4, nil)
-	w.Bits(fIPHdrLen, 4, 4, nil)
-	w.scale(4)
-	w.Bits(fIPDSCP, 8, 6, nil)
-	w.Bits(fIPECN, 14, 2, ecnName)
-	w.Uint(fIPLen, 2, 2)
-	w.Uint(fIPID, 4, 2)
-	w.Bit(fIPReserved, 48)
-	w.Bit(fIPDF, 49)
-	w.Bit(fIPMF, 50)
-	w.Bits(fIPFragment, 51, 13, nil)
-	w.scale(8)
-	w.Uint(fIPTTL, 8, 1)
-	w.Enum(fIPProtocol, 9, 1, protocolName)
-	w.Uint(fIPChecksum, 10, 2)
-	w.status(fIPStatus, 10, 2, l.Checksum)
-	w.Bytes(fIPSource, 12, 4)
-	w.Bytes(fIPDest, 16, 4)
+func ipv4Fields(w *FieldWriter) {
 	for off := 20; off < len(w.data); {
 		o := wire.OptionAt(w.data, off)
 		w.Group(fIPOption, off, o.Length)
@@ -83,8 +65,7 @@ func ipv4OptionFields(w *FieldWriter, o Option) {
 			w.Bytes(fIPOptRoute, off, 4)
 		}
 	case o.Kind == 68 && o.Length >= 4:
-		w.Uint(fIPOptPtr, off, 1)
-		w.Bits(fIPOptOver, off*8+8, 4, nil)
+		w.Add(off, fIPOptPtr, fIPOptOver)
 		flag := w.Bits(fIPOptFlag, off*8+12, 4, nil)
 		n := 4
 		if flag != 0 {
@@ -116,28 +97,16 @@ func ecnName(n uint64) string {
 func protocolName(n uint64) string { return wire.ProtocolName(uint8(n)) }
 
 var (
-	fIP6Version = Define("ipv6.version", "Version", KindUint)
-	fIP6DSCP    = Define("ipv6.tclass.dscp", "DSCP", KindUint).As("dscp")
-	fIP6ECN     = Define("ipv6.tclass.ecn", "ECN", KindUint).As("ecn")
-	fIP6Flow    = Define("ipv6.flow", "Flow Label", KindHex).As("flow_label")
-	fIP6Plen    = Define("ipv6.plen", "Payload Length", KindUint).As("payload_length")
-	fIP6Next    = Define("ipv6.nxt", "Next Header", KindUint).As("next_header")
-	fIP6Hop     = Define("ipv6.hlim", "Hop Limit", KindUint).As("hop_limit")
-	fIP6Source  = Define("ipv6.src", "Source", KindIP)
-	fIP6Dest    = Define("ipv6.dst", "Destination", KindIP)
+	fIP6Version = Define("ipv6.version", "Version", KindUint).Bits(0, 4)
+	fIP6DSCP    = Define("ipv6.tclass.dscp", "DSCP", KindUint).As("dscp").Bits(4, 6)
+	fIP6ECN     = Define("ipv6.tclass.ecn", "ECN", KindUint).As("ecn").Bits(10, 2).Means(ecnName)
+	fIP6Flow    = Define("ipv6.flow", "Flow Label", KindHex).As("flow_label").Bits(12, 20)
+	fIP6Plen    = Define("ipv6.plen", "Payload Length", KindUint).As("payload_length").At(4, 2)
+	fIP6Next    = Define("ipv6.nxt", "Next Header", KindUint).As("next_header").At(6, 1).Means(protocolName)
+	fIP6Hop     = Define("ipv6.hlim", "Hop Limit", KindUint).As("hop_limit").At(7, 1)
+	fIP6Source  = Define("ipv6.src", "Source", KindIP).At(8, 16)
+	fIP6Dest    = Define("ipv6.dst", "Destination", KindIP).At(24, 16)
 )
-
-func ipv6Fields(w *FieldWriter) {
-	w.Bits(fIP6Version, 0, 4, nil)
-	w.Bits(fIP6DSCP, 4, 6, nil)
-	w.Bits(fIP6ECN, 10, 2, ecnName)
-	w.Bits(fIP6Flow, 12, 20, nil)
-	w.Uint(fIP6Plen, 4, 2)
-	w.Enum(fIP6Next, 6, 1, protocolName)
-	w.Uint(fIP6Hop, 7, 1)
-	w.Bytes(fIP6Source, 8, 16)
-	w.Bytes(fIP6Dest, 24, 16)
-}
 
 var (
 	fHopNext    = Define("ipv6.hopopts.nxt", "Next Header", KindUint).As("next_header")
@@ -199,22 +168,20 @@ func ipv6OptionField(w *FieldWriter, o Option) {
 func ipv6OptionName(n uint64) string { return wire.IPv6OptionName(uint8(n)) }
 
 var (
-	fRoutingNext   = Define("ipv6.routing.nxt", "Next Header", KindUint).As("next_header")
-	fRoutingLength = Define("ipv6.routing.len", "Length", KindUint).As("length")
+	fRoutingNext   = Define("ipv6.routing.nxt", "Next Header", KindUint).As("next_header").At(0, 1).Means(protocolName)
+	fRoutingLength = Define("ipv6.routing.len", "Length", KindUint).As("length").At(1, 1)
 	fRoutingType   = Define("ipv6.routing.type", "Type", KindUint).As("type")
 	fRoutingLeft   = Define("ipv6.routing.segleft", "Segments Left", KindUint).As("segments_left")
 	fRoutingAddr   = Define("ipv6.routing.src.addr", "Address", KindIP).As("addresses").Several()
 	fRoutingHome   = Define("ipv6.routing.mipv6.home_address", "Home Address", KindIP).As("home_address")
 	fSRHLast       = Define("ipv6.routing.srh.last_entry", "Last Entry", KindUint).As("last_entry")
-	fSRHFlags      = Define("ipv6.routing.srh.flags", "Flags", KindHex).As("flags")
-	fSRHTag        = Define("ipv6.routing.srh.tag", "Tag", KindBytes).As("tag")
+	fSRHFlags      = Define("ipv6.routing.srh.flags", "Flags", KindHex).As("flags").At(5, 1)
+	fSRHTag        = Define("ipv6.routing.srh.tag", "Tag", KindBytes).As("tag").At(6, 2)
 	fSRHSegment    = Define("ipv6.routing.srh.addr", "Segment", KindIP).As("segments").Several()
 	fRoutingData   = Define("ipv6.routing.unknown_data", "Data", KindBytes).As("data")
 )
 
 func ipv6RoutingFields(w *FieldWriter) {
-	w.Enum(fRoutingNext, 0, 1, protocolName)
-	w.Uint(fRoutingLength, 1, 1)
 	t := w.Enum(fRoutingType, 2, 1, routingName)
 	w.Uint(fRoutingLeft, 3, 1)
 	switch t {
@@ -226,8 +193,7 @@ func ipv6RoutingFields(w *FieldWriter) {
 		w.Bytes(fRoutingHome, 8, 16)
 	case 4:
 		last := int(w.Uint(fSRHLast, 4, 1))
-		w.Uint(fSRHFlags, 5, 1)
-		w.Bytes(fSRHTag, 6, 2)
+		w.Add(0, fSRHFlags, fSRHTag)
 		for off := 8; off+16 <= len(w.data) && off <= 8+16*last; off += 16 {
 			w.Bytes(fSRHSegment, off, 16)
 		}
@@ -241,46 +207,23 @@ var routingName = Names{
 }.Of
 
 var (
-	fFragNext   = Define("ipv6.fraghdr.nxt", "Next Header", KindUint).As("next_header")
-	fFragOffset = Define("ipv6.fraghdr.offset", "Fragment Offset", KindUint).As("fragment_offset")
-	fFragMore   = Define("ipv6.fraghdr.more", "More Fragments", KindBool).As("mf")
-	fFragID     = Define("ipv6.fraghdr.ident", "Identification", KindHex).As("id")
+	fFragNext   = Define("ipv6.fraghdr.nxt", "Next Header", KindUint).As("next_header").At(0, 1).Means(protocolName)
+	fFragOffset = Define("ipv6.fraghdr.offset", "Fragment Offset", KindUint).As("fragment_offset").Bits(16, 13).Times(8)
+	fFragMore   = Define("ipv6.fraghdr.more", "More Fragments", KindBool).As("mf").Bits(31, 1)
+	fFragID     = Define("ipv6.fraghdr.ident", "Identification", KindHex).As("id").At(4, 4)
 )
-
-func ipv6FragmentFields(w *FieldWriter) {
-	w.Enum(fFragNext, 0, 1, protocolName)
-	w.Bits(fFragOffset, 16, 13, nil)
-	w.scale(8)
-	w.Bit(fFragMore, 31)
-	w.Uint(fFragID, 4, 4)
-}
 
 var (
-	fAHNext     = Define("ah.next_header", "Next Header", KindUint)
-	fAHLength   = Define("ah.length", "Length", KindUint)
-	fAHSPI      = Define("ah.spi", "SPI", KindHex)
-	fAHSequence = Define("ah.sequence", "Sequence Number", KindUint)
-	fAHICV      = Define("ah.icv", "ICV", KindBytes)
+	fAHNext     = Define("ah.next_header", "Next Header", KindUint).At(0, 1).Means(protocolName)
+	fAHLength   = Define("ah.length", "Length", KindUint).At(1, 1)
+	fAHSPI      = Define("ah.spi", "SPI", KindHex).At(4, 4)
+	fAHSequence = Define("ah.sequence", "Sequence Number", KindUint).At(8, 4)
+	fAHICV      = Define("ah.icv", "ICV", KindBytes).Rest(12)
 )
-
-func ahFields(w *FieldWriter) {
-	w.Enum(fAHNext, 0, 1, protocolName)
-	w.Uint(fAHLength, 1, 1)
-	w.Uint(fAHSPI, 4, 4)
-	w.Uint(fAHSequence, 8, 4)
-	w.Bytes(fAHICV, 12, -1)
-}
 
 var (
-	fMobilityNext     = Define("mip6.proto", "Payload Proto", KindUint).As("next_header")
-	fMobilityLength   = Define("mip6.hlen", "Header Len", KindUint).As("length")
-	fMobilityType     = Define("mip6.mhtype", "MH Type", KindUint).As("type")
-	fMobilityChecksum = Define("mip6.csum", "Checksum", KindHex).As("checksum")
+	fMobilityNext     = Define("mip6.proto", "Payload Proto", KindUint).As("next_header").At(0, 1).Means(protocolName)
+	fMobilityLength   = Define("mip6.hlen", "Header Len", KindUint).As("length").At(1, 1)
+	fMobilityType     = Define("mip6.mhtype", "MH Type", KindUint).As("type").At(2, 1)
+	fMobilityChecksum = Define("mip6.csum", "Checksum", KindHex).As("checksum").At(4, 2)
 )
-
-func mobilityFields(w *FieldWriter) {
-	w.Enum(fMobilityNext, 0, 1, protocolName)
-	w.Uint(fMobilityLength, 1, 1)
-	w.Uint(fMobilityType, 2, 1)
-	w.Uint(fMobilityChecksum, 4, 2)
-}

@@ -3,17 +3,11 @@ package decode
 import "sockwire/raw/wire"
 
 var (
-	fEthDst  = Define("eth.dst", "Destination", KindMAC)
-	fEthSrc  = Define("eth.src", "Source", KindMAC)
+	fEthDst  = Define("eth.dst", "Destination", KindMAC).At(0, 6)
+	fEthSrc  = Define("eth.src", "Source", KindMAC).At(6, 6)
 	fEthType = Define("eth.type", "Type", KindHex)
 	fEthLen  = Define("eth.len", "Length", KindUint)
 )
-
-func ethernetFields(w *FieldWriter) {
-	w.Bytes(fEthDst, 0, 6)
-	w.Bytes(fEthSrc, 6, 6)
-	typeOrLengthField(w, fEthType, fEthLen, 12)
-}
 
 func typeOrLengthField(w *FieldWriter, typ, length *Definition, off int) {
 	if h := w.data; len(h) >= off+2 && be16(h[off:]) <= 1500 {
@@ -26,15 +20,15 @@ func typeOrLengthField(w *FieldWriter, typ, length *Definition, off int) {
 func etherTypeName(t uint64) string { return wire.EtherTypeName(uint16(t)) }
 
 var (
-	fVLANPriority = Define("vlan.priority", "Priority", KindUint)
-	fVLANDEI      = Define("vlan.dei", "Drop eligible", KindBool)
-	fVLANID       = Define("vlan.id", "VLAN ID", KindUint)
+	fVLANPriority = Define("vlan.priority", "Priority", KindUint).Bits(0, 3)
+	fVLANDEI      = Define("vlan.dei", "Drop eligible", KindBool).Bits(3, 1)
+	fVLANID       = Define("vlan.id", "VLAN ID", KindUint).Bits(4, 12)
 	fVLANType     = Define("vlan.etype", "Type", KindHex)
 	fVLANLen      = Define("vlan.len", "Length", KindUint)
-	fQinQPriority = Define("ieee8021ad.priority", "Priority", KindUint)
-	fQinQDEI      = Define("ieee8021ad.dei", "Drop eligible", KindBool)
+	fQinQPriority = Define("ieee8021ad.priority", "Priority", KindUint).Bits(0, 3)
+	fQinQDEI      = Define("ieee8021ad.dei", "Drop eligible", KindBool).Bits(3, 1)
 	fQinQType     = Define("ieee8021ad.etype", "Type", KindHex)
-	fQinQID       = Define("ieee8021ad.id", "VLAN ID", KindUint)
+	fQinQID       = Define("ieee8021ad.id", "VLAN ID", KindUint).Bits(4, 12)
 )
 
 // tag returns the EtherType that announced the VLAN tag of layer i.
@@ -47,21 +41,17 @@ func (p *Packet) tag(i int) uint16 {
 
 func vlanFields(w *FieldWriter, tag uint16) {
 	if tag == wire.EtherTypeQinQ {
-		w.Bits(fQinQPriority, 0, 3, nil)
-		w.Bit(fQinQDEI, 3)
-		w.Bits(fQinQID, 4, 12, nil)
+		w.Add(0, fQinQPriority, fQinQDEI, fQinQID)
 		typeOrLengthField(w, fQinQType, fVLANLen, 2)
 	} else {
-		w.Bits(fVLANPriority, 0, 3, nil)
-		w.Bit(fVLANDEI, 3)
-		w.Bits(fVLANID, 4, 12, nil)
+		w.Add(0, fVLANPriority, fVLANDEI, fVLANID)
 		typeOrLengthField(w, fVLANType, fVLANLen, 2)
 	}
 }
 
 var (
-	fARPHardware   = Define("arp.hw.type", "Hardware type", KindUint).As("hardware_type")
-	fARPProtocol   = Define("arp.proto.type", "Protocol type", KindHex).As("protocol_type")
+	fARPHardware   = Define("arp.hw.type", "Hardware type", KindUint).As("hardware_type").At(0, 2)
+	fARPProtocol   = Define("arp.proto.type", "Protocol type", KindHex).As("protocol_type").At(2, 2).Means(etherTypeName)
 	fARPHardLength = Define("arp.hw.size", "Hardware address length", KindUint).As("hardware_length")
 	fARPProtLength = Define("arp.proto.size", "Protocol address length", KindUint).As("protocol_length")
 	fARPOperation  = Define("arp.opcode", "Operation", KindUint).As("operation")
@@ -76,8 +66,6 @@ var (
 )
 
 func arpFields(w *FieldWriter) {
-	w.Uint(fARPHardware, 0, 2)
-	w.Enum(fARPProtocol, 2, 2, etherTypeName)
 	hard, prot := int(w.Uint(fARPHardLength, 4, 1)), int(w.Uint(fARPProtLength, 5, 1))
 	w.Enum(fARPOperation, 6, 2, arpOperation)
 	h := ARP(w.data)

@@ -74,8 +74,8 @@ func (c *cursor) snap(t Type, b []byte) Type {
 }
 
 var (
-	fLLCDSAP    = Define("llc.dsap", "DSAP", KindHex)
-	fLLCSSAP    = Define("llc.ssap", "SSAP", KindHex)
+	fLLCDSAP    = Define("llc.dsap", "DSAP", KindHex).At(0, 1).Means(sapName)
+	fLLCSSAP    = Define("llc.ssap", "SSAP", KindHex).At(1, 1).Means(sapName)
 	fLLCControl = Define("llc.control", "Control", KindHex)
 	fSNAPOUI    = Define("llc.oui", "Organization Code", KindHex).As("oui")
 	fSNAPType   = Define("llc.type", "Type", KindHex).As("type")
@@ -84,8 +84,6 @@ var (
 )
 
 func llcFields(w *FieldWriter) {
-	w.Enum(fLLCDSAP, 0, 1, sapName)
-	w.Enum(fLLCSSAP, 1, 1, sapName)
 	if len(w.data) == 3 {
 		w.Uint(fLLCControl, 2, 1)
 	} else if len(w.data) == 4 { // low byte first

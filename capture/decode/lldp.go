@@ -8,8 +8,8 @@ func (c *cursor) lldp(t Type, _ []byte) Type {
 
 var (
 	fLLDPTLV       = Define("lldp.tlv", "TLV", KindGroup).As("tlvs").Several()
-	fLLDPType      = Define("lldp.tlv.type", "Type", KindUint).As("type")
-	fLLDPLength    = Define("lldp.tlv.len", "Length", KindUint).As("length")
+	fLLDPType      = Define("lldp.tlv.type", "Type", KindUint).As("type").Bits(0, 7).Means(lldpTypeName)
+	fLLDPLength    = Define("lldp.tlv.len", "Length", KindUint).As("length").Bits(7, 9)
 	fLLDPChassis   = Define("lldp.chassis.subtype", "Chassis ID subtype", KindUint).As("subtype")
 	fLLDPChassMAC  = Define("lldp.chassis.id.mac", "Chassis ID", KindMAC).As("id")
 	fLLDPChassIP   = Define("lldp.chassis.id.ip4", "Chassis ID", KindIP).As("id")
@@ -21,8 +21,8 @@ var (
 	fLLDPPortDesc  = Define("lldp.port.desc", "Port Description", KindText).As("text")
 	fLLDPName      = Define("lldp.tlv.system.name", "System Name", KindText).As("text")
 	fLLDPDesc      = Define("lldp.tlv.system.desc", "System Description", KindText).As("text")
-	fLLDPCaps      = Define("lldp.tlv.system_cap", "Capabilities", KindHex).As("capabilities")
-	fLLDPEnabled   = Define("lldp.tlv.enable_system_cap", "Enabled Capabilities", KindHex).As("enabled")
+	fLLDPCaps      = Define("lldp.tlv.system_cap", "Capabilities", KindHex).As("capabilities").At(0, 2)
+	fLLDPEnabled   = Define("lldp.tlv.enable_system_cap", "Enabled Capabilities", KindHex).As("enabled").At(2, 2)
 	fLLDPMgmtIP    = Define("lldp.mgn.addr.ip4", "Management Address", KindIP).As("address")
 	fLLDPMgmtIP6   = Define("lldp.mgn.addr.ip6", "Management Address", KindIP).As("address")
 	fLLDPOUI       = Define("lldp.orgtlv.oui", "Organization Unique Code", KindHex).As("oui")
@@ -34,8 +34,7 @@ func lldpFields(w *FieldWriter) {
 		n := int(be16(w.data[off:]) & 0x1ff)
 		t := be16(w.data[off:]) >> 9
 		w.Group(fLLDPTLV, off, 2+n)
-		w.Bits(fLLDPType, off*8, 7, lldpTypeName)
-		w.Bits(fLLDPLength, off*8+7, 9, nil)
+		w.Add(off, fLLDPType, fLLDPLength)
 		if off+2+n <= len(w.data) {
 			lldpValue(w, t, off+2, n)
 		}
@@ -73,8 +72,7 @@ func lldpValue(w *FieldWriter, t uint16, off, n int) {
 	case t == 6:
 		w.Bytes(fLLDPDesc, off, n)
 	case t == 7 && n >= 4:
-		w.Uint(fLLDPCaps, off, 2)
-		w.Uint(fLLDPEnabled, off+2, 2)
+		w.Add(off, fLLDPCaps, fLLDPEnabled)
 	case t == 8 && n >= 6 && w.data[off] == 5 && w.data[off+1] == 1:
 		w.Bytes(fLLDPMgmtIP, off+2, 4)
 	case t == 8 && n >= 18 && w.data[off] == 17 && w.data[off+1] == 2:

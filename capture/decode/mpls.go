@@ -22,18 +22,11 @@ func (c *cursor) mpls(t Type, b []byte) Type {
 }
 
 var (
-	fMPLSLabel  = Define("mpls.label", "Label", KindUint)
-	fMPLSExp    = Define("mpls.exp", "Traffic Class", KindUint).As("tc")
-	fMPLSBottom = Define("mpls.bottom", "Bottom of Stack", KindBool)
-	fMPLSTTL    = Define("mpls.ttl", "TTL", KindUint)
+	fMPLSLabel  = Define("mpls.label", "Label", KindUint).Bits(0, 20)
+	fMPLSExp    = Define("mpls.exp", "Traffic Class", KindUint).As("tc").Bits(20, 3)
+	fMPLSBottom = Define("mpls.bottom", "Bottom of Stack", KindBool).Bits(23, 1)
+	fMPLSTTL    = Define("mpls.ttl", "TTL", KindUint).At(3, 1)
 )
-
-func mplsFields(w *FieldWriter) {
-	w.Bits(fMPLSLabel, 0, 20, nil)
-	w.Bits(fMPLSExp, 20, 3, nil)
-	w.Bit(fMPLSBottom, 23)
-	w.Uint(fMPLSTTL, 3, 1)
-}
 
 func (*Printer) appendMPLS(b []byte, p *Packet, i int) []byte {
 	h := p.MPLS(i)

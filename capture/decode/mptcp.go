@@ -68,8 +68,8 @@ var (
 	fMPTCPVersion  = Define("tcp.options.mptcp.version", "Version", KindUint).As("version")
 	fMPTCPSendKey  = Define("tcp.options.mptcp.sendkey", "Sender's key", KindHex).As("sender_key")
 	fMPTCPRecvKey  = Define("tcp.options.mptcp.recvkey", "Receiver's key", KindHex).As("receiver_key")
-	fMPTCPBackup   = Define("tcp.options.mptcp.backup.flag", "Backup", KindBool).As("backup")
-	fMPTCPAddrID   = Define("tcp.options.mptcp.addrid", "Address ID", KindUint).As("address_ids").Several()
+	fMPTCPBackup   = Define("tcp.options.mptcp.backup.flag", "Backup", KindBool).As("backup").Bits(7, 1)
+	fMPTCPAddrID   = Define("tcp.options.mptcp.addrid", "Address ID", KindUint).As("address_ids").Several().At(1, 1)
 	fMPTCPToken    = Define("tcp.options.mptcp.recvtok", "Receiver's token", KindHex).As("receiver_token")
 	fMPTCPRandom   = Define("tcp.options.mptcp.sendrand", "Sender's random number", KindHex).As("sender_random")
 	fMPTCPShort    = Define("tcp.options.mptcp.sendtrunchmac", "Sender's truncated HMAC", KindHex).As("sender_truncated_hmac")
@@ -107,8 +107,7 @@ func mptcpFields(w *FieldWriter, o Option) {
 			w.Uint(fMPTCPChecksum, off+20, 2)
 		}
 	case sub == mptcpJoin && (n == 10 || n == 14):
-		w.Bit(fMPTCPBackup, off*8+7)
-		w.Uint(fMPTCPAddrID, off+1, 1)
+		w.Add(off, fMPTCPBackup, fMPTCPAddrID)
 		if n == 10 {
 			w.Uint(fMPTCPToken, off+2, 4)
 		} else {
@@ -126,9 +125,9 @@ func mptcpFields(w *FieldWriter, o Option) {
 			w.Uint(fMPTCPAddrID, off+i, 1)
 		}
 	case sub == mptcpPriority:
-		w.Bit(fMPTCPBackup, off*8+7)
+		w.Add(off, fMPTCPBackup)
 		if n >= 2 {
-			w.Uint(fMPTCPAddrID, off+1, 1)
+			w.Add(off, fMPTCPAddrID)
 		}
 	case sub == mptcpFail && n >= 10:
 		w.Uint(fMPTCPSeq, off+2, 8)
@@ -169,7 +168,7 @@ func mptcpAddressFields(w *FieldWriter, d []byte, off int) {
 	} else {
 		w.Bit(fMPTCPEcho, off*8+7)
 	}
-	w.Uint(fMPTCPAddrID, off+1, 1)
+	w.Add(off, fMPTCPAddrID)
 	rest := len(d) - 2
 	size := 4
 	if rest == 16 || rest == 18 || rest == 24 || rest == 26 {

@@ -71,28 +71,21 @@ func (c *cursor) hdlc(t Type, _ []byte) Type {
 }
 
 var (
-	fPPPAddress   = Define("ppp.address", "Address", KindHex)
-	fPPPControl   = Define("ppp.control", "Control", KindHex)
+	fPPPAddress   = Define("ppp.address", "Address", KindHex).At(0, 1)
+	fPPPControl   = Define("ppp.control", "Control", KindHex).At(1, 1)
 	fPPPProtocol  = Define("ppp.protocol", "Protocol", KindHex)
-	fHDLCAddress  = Define("chdlc.address", "Address", KindHex)
-	fHDLCControl  = Define("chdlc.control", "Control", KindHex)
-	fHDLCProtocol = Define("chdlc.protocol", "Protocol", KindHex)
+	fHDLCAddress  = Define("chdlc.address", "Address", KindHex).At(0, 1)
+	fHDLCControl  = Define("chdlc.control", "Control", KindHex).At(1, 1)
+	fHDLCProtocol = Define("chdlc.protocol", "Protocol", KindHex).At(2, 2).Means(etherTypeName)
 )
 
 func pppFields(w *FieldWriter) {
 	off := 0
 	if PPP(w.data).Framed() {
-		w.Uint(fPPPAddress, 0, 1)
-		w.Uint(fPPPControl, 1, 1)
+		w.Add(0, fPPPAddress, fPPPControl)
 		off = 2
 	}
 	w.Enum(fPPPProtocol, off, len(w.data)-off, pppName)
-}
-
-func hdlcFields(w *FieldWriter) {
-	w.Uint(fHDLCAddress, 0, 1)
-	w.Uint(fHDLCControl, 1, 1)
-	w.Enum(fHDLCProtocol, 2, 2, etherTypeName)
 }
 
 func (*Printer) appendHDLC(b []byte, p *Packet, i int) []byte {
@@ -160,20 +153,12 @@ func (c *cursor) pppoe(t Type, b []byte) Type {
 }
 
 var (
-	fPPPoEVersion = Define("pppoe.version", "Version", KindUint)
-	fPPPoEType    = Define("pppoe.type", "Type", KindUint)
-	fPPPoECode    = Define("pppoe.code", "Code", KindHex)
-	fPPPoESession = Define("pppoe.session_id", "Session ID", KindHex)
-	fPPPoELength  = Define("pppoe.payload_length", "Payload Length", KindUint)
+	fPPPoEVersion = Define("pppoe.version", "Version", KindUint).Bits(0, 4)
+	fPPPoEType    = Define("pppoe.type", "Type", KindUint).Bits(4, 4)
+	fPPPoECode    = Define("pppoe.code", "Code", KindHex).At(1, 1).Means(pppoeName)
+	fPPPoESession = Define("pppoe.session_id", "Session ID", KindHex).At(2, 2)
+	fPPPoELength  = Define("pppoe.payload_length", "Payload Length", KindUint).At(4, 2)
 )
-
-func pppoeFields(w *FieldWriter) {
-	w.Bits(fPPPoEVersion, 0, 4, nil)
-	w.Bits(fPPPoEType, 4, 4, nil)
-	w.Enum(fPPPoECode, 1, 1, pppoeName)
-	w.Uint(fPPPoESession, 2, 2)
-	w.Uint(fPPPoELength, 4, 2)
-}
 
 var pppoeName = Names{
 	0: "Session Data", 0x07: "PADO", 0x09: "PADI", 0x19: "PADR", 0x65: "PADS", 0xa7: "PADT",

@@ -28,35 +28,30 @@ func (c *cursor) vrrp(t Type, b []byte) Type {
 }
 
 var (
-	fVRRPVersion  = Define("vrrp.version", "Version", KindUint)
-	fVRRPType     = Define("vrrp.type", "Type", KindUint)
-	fVRRPID       = Define("vrrp.virt_rtr_id", "Virtual Router ID", KindUint).As("vrid")
-	fVRRPPriority = Define("vrrp.prio", "Priority", KindUint).As("priority")
+	fVRRPVersion  = Define("vrrp.version", "Version", KindUint).Bits(0, 4)
+	fVRRPType     = Define("vrrp.type", "Type", KindUint).Bits(4, 4)
+	fVRRPID       = Define("vrrp.virt_rtr_id", "Virtual Router ID", KindUint).As("vrid").At(1, 1)
+	fVRRPPriority = Define("vrrp.prio", "Priority", KindUint).As("priority").At(2, 1)
 	fVRRPCount    = Define("vrrp.addr_count", "Address count", KindUint)
-	fVRRPAuth     = Define("vrrp.auth_type", "Auth Type", KindUint)
-	fVRRPSeconds  = Define("vrrp.adver_int", "Advertisement interval, in s", KindUint).As("interval_s")
+	fVRRPAuth     = Define("vrrp.auth_type", "Auth Type", KindUint).At(4, 1)
+	fVRRPSeconds  = Define("vrrp.adver_int", "Advertisement interval, in s", KindUint).As("interval_s").At(5, 1)
 	fVRRPCenti    = Define("vrrp.short_adver_int", "Advertisement interval, in 1/100 s", KindUint).As("interval_cs")
-	fVRRPChecksum = Define("vrrp.checksum", "Checksum", KindHex)
-	fVRRPStatus   = Define("vrrp.checksum.status", "Checksum status", KindState)
+	fVRRPChecksum = Define("vrrp.checksum", "Checksum", KindHex).At(6, 2)
+	fVRRPStatus   = Define("vrrp.checksum.status", "Checksum status", KindState).At(6, 2)
 	fVRRPAddress  = Define("vrrp.ip_addr", "Address", KindIP).As("addresses").Several()
 	fVRRPAddress6 = Define("vrrp.ipv6_addr", "Address", KindIP).As("addresses").Several()
 )
 
-func vrrpFields(w *FieldWriter, l *Layer, inIPv6 bool) {
+func vrrpFields(w *FieldWriter, inIPv6 bool) {
 	h := VRRP(w.data)
-	w.Bits(fVRRPVersion, 0, 4, nil)
-	w.Bits(fVRRPType, 4, 4, nil)
-	w.Uint(fVRRPID, 1, 1)
-	w.Uint(fVRRPPriority, 2, 1)
+	w.Add(0, fVRRPVersion, fVRRPType, fVRRPID, fVRRPPriority)
 	n := w.Uint(fVRRPCount, 3, 1)
 	if h.Version() == 3 {
 		w.Bits(fVRRPCenti, 36, 12, nil)
 	} else {
-		w.Uint(fVRRPAuth, 4, 1)
-		w.Uint(fVRRPSeconds, 5, 1)
+		w.Add(0, fVRRPAuth, fVRRPSeconds)
 	}
-	w.Uint(fVRRPChecksum, 6, 2)
-	w.status(fVRRPStatus, 6, 2, l.Checksum)
+	w.Add(0, fVRRPChecksum, fVRRPStatus)
 	d, size := fVRRPAddress, 4
 	if inIPv6 {
 		d, size = fVRRPAddress6, 16
@@ -134,25 +129,18 @@ func (c *cursor) ospfChecksum(h OSPF, off, end int) Checksum {
 }
 
 var (
-	fOSPFVersion  = Define("ospf.version", "Version", KindUint)
-	fOSPFType     = Define("ospf.msg", "Type", KindUint).As("type")
-	fOSPFLength   = Define("ospf.packet_length", "Packet length", KindUint).As("packet_length")
-	fOSPFRouter   = Define("ospf.srcrouter", "Router ID", KindIP).As("router_id")
-	fOSPFArea     = Define("ospf.area_id", "Area ID", KindIP)
-	fOSPFChecksum = Define("ospf.checksum", "Checksum", KindHex)
-	fOSPFStatus   = Define("ospf.checksum.status", "Checksum status", KindState)
+	fOSPFVersion  = Define("ospf.version", "Version", KindUint).At(0, 1)
+	fOSPFType     = Define("ospf.msg", "Type", KindUint).As("type").At(1, 1).Means(ospfName)
+	fOSPFLength   = Define("ospf.packet_length", "Packet length", KindUint).As("packet_length").At(2, 2)
+	fOSPFRouter   = Define("ospf.srcrouter", "Router ID", KindIP).As("router_id").At(4, 4)
+	fOSPFArea     = Define("ospf.area_id", "Area ID", KindIP).At(8, 4)
+	fOSPFChecksum = Define("ospf.checksum", "Checksum", KindHex).At(12, 2)
+	fOSPFStatus   = Define("ospf.checksum.status", "Checksum status", KindState).At(12, 2)
 	fOSPFAuth     = Define("ospf.auth.type", "Auth Type", KindUint)
 	fOSPFInstance = Define("ospf.instance_id", "Instance ID", KindUint)
 )
 
-func ospfFields(w *FieldWriter, l *Layer) {
-	w.Uint(fOSPFVersion, 0, 1)
-	w.Enum(fOSPFType, 1, 1, ospfName)
-	w.Uint(fOSPFLength, 2, 2)
-	w.Bytes(fOSPFRouter, 4, 4)
-	w.Bytes(fOSPFArea, 8, 4)
-	w.Uint(fOSPFChecksum, 12, 2)
-	w.status(fOSPFStatus, 12, 2, l.Checksum)
+func ospfFields(w *FieldWriter) {
 	if len(w.data) == 24 {
 		w.Uint(fOSPFAuth, 14, 2)
 	} else {
@@ -217,20 +205,18 @@ func (c *cursor) pim(t Type, b []byte) Type {
 var (
 	fPIMVersion  = Define("pim.version", "Version", KindUint)
 	fPIMType     = Define("pim.type", "Type", KindUint)
-	fPIMChecksum = Define("pim.cksum", "Checksum", KindHex).As("checksum")
-	fPIMStatus   = Define("pim.cksum.status", "Checksum status", KindState).As("checksum_status")
-	fPIMBorder   = Define("pim.register_flag.border", "Border", KindBool).As("border")
-	fPIMNull     = Define("pim.register_flag.null_register", "Null-Register", KindBool).As("null_register")
+	fPIMChecksum = Define("pim.cksum", "Checksum", KindHex).As("checksum").At(2, 2)
+	fPIMStatus   = Define("pim.cksum.status", "Checksum status", KindState).As("checksum_status").At(2, 2)
+	fPIMBorder   = Define("pim.register_flag.border", "Border", KindBool).As("border").Bits(32, 1)
+	fPIMNull     = Define("pim.register_flag.null_register", "Null-Register", KindBool).As("null_register").Bits(33, 1)
 )
 
-func pimFields(w *FieldWriter, l *Layer) {
+func pimFields(w *FieldWriter) {
 	w.Bits(fPIMVersion, 0, 4, nil)
 	t := w.Bits(fPIMType, 4, 4, pimName)
-	w.Uint(fPIMChecksum, 2, 2)
-	w.status(fPIMStatus, 2, 2, l.Checksum)
+	w.Add(0, fPIMChecksum, fPIMStatus)
 	if t == 1 {
-		w.Bit(fPIMBorder, 32)
-		w.Bit(fPIMNull, 33)
+		w.Add(0, fPIMBorder, fPIMNull)
 	}
 }
 

@@ -107,19 +107,19 @@ const (
 )
 
 var (
-	fSCTPSource    = Define("sctp.srcport", "Source Port", KindUint).As("src_port")
-	fSCTPDest      = Define("sctp.dstport", "Destination Port", KindUint).As("dst_port")
-	fSCTPTag       = Define("sctp.verification_tag", "Verification Tag", KindHex)
-	fSCTPChecksum  = Define("sctp.checksum", "Checksum", KindHex)
-	fSCTPStatus    = Define("sctp.checksum.status", "Checksum status", KindState)
+	fSCTPSource    = Define("sctp.srcport", "Source Port", KindUint).As("src_port").At(0, 2)
+	fSCTPDest      = Define("sctp.dstport", "Destination Port", KindUint).As("dst_port").At(2, 2)
+	fSCTPTag       = Define("sctp.verification_tag", "Verification Tag", KindHex).At(4, 4)
+	fSCTPChecksum  = Define("sctp.checksum", "Checksum", KindHex).At(8, 4)
+	fSCTPStatus    = Define("sctp.checksum.status", "Checksum status", KindState).At(8, 4)
 	fSCTPChunk     = Define("sctp.chunk", "Chunk", KindGroup).As("chunks").Several()
-	fSCTPType      = Define("sctp.chunk_type", "Type", KindUint).As("type")
-	fSCTPFlags     = Define("sctp.chunk_flags", "Flags", KindHex).As("flags")
-	fSCTPLength    = Define("sctp.chunk_length", "Length", KindUint).As("length")
-	fSCTPTSN       = Define("sctp.data_tsn_raw", "TSN", KindUint).As("tsn")
-	fSCTPStream    = Define("sctp.data_sid", "Stream Identifier", KindUint).As("stream")
-	fSCTPSSN       = Define("sctp.data_ssn", "Stream Sequence Number", KindUint).As("ssn")
-	fSCTPPPID      = Define("sctp.data_payload_proto_id", "Payload Protocol Identifier", KindUint).As("ppid")
+	fSCTPType      = Define("sctp.chunk_type", "Type", KindUint).As("type").At(0, 1).Means(sctpName)
+	fSCTPFlags     = Define("sctp.chunk_flags", "Flags", KindHex).As("flags").At(1, 1)
+	fSCTPLength    = Define("sctp.chunk_length", "Length", KindUint).As("length").At(2, 2)
+	fSCTPTSN       = Define("sctp.data_tsn_raw", "TSN", KindUint).As("tsn").At(0, 4)
+	fSCTPStream    = Define("sctp.data_sid", "Stream Identifier", KindUint).As("stream").At(4, 2)
+	fSCTPSSN       = Define("sctp.data_ssn", "Stream Sequence Number", KindUint).As("ssn").At(6, 2)
+	fSCTPPPID      = Define("sctp.data_payload_proto_id", "Payload Protocol Identifier", KindUint).As("ppid").At(8, 4)
 	fSCTPInitTag   = Define("sctp.init_initiate_tag", "Initiate Tag", KindHex).As("initiate_tag")
 	fSCTPInitWin   = Define("sctp.init_credit", "Advertised Receiver Window", KindUint).As("a_rwnd")
 	fSCTPInitOut   = Define("sctp.init_nr_out_streams", "Outbound Streams", KindUint).As("outbound")
@@ -130,24 +130,20 @@ var (
 	fSCTPAckOut    = Define("sctp.initack_nr_out_streams", "Outbound Streams", KindUint).As("outbound")
 	fSCTPAckIn     = Define("sctp.initack_nr_in_streams", "Inbound Streams", KindUint).As("inbound")
 	fSCTPAckTSN    = Define("sctp.initack_initial_tsn", "Initial TSN", KindUint).As("tsn")
-	fSCTPCumTSN    = Define("sctp.sack_cumulative_tsn_ack_raw", "Cumulative TSN Ack", KindUint).As("cumulative_tsn")
-	fSCTPSACKWin   = Define("sctp.sack_a_rwnd", "Advertised Receiver Window", KindUint).As("a_rwnd")
-	fSCTPGaps      = Define("sctp.sack_number_of_gap_blocks", "Gap Ack Blocks", KindUint).As("gap_count")
-	fSCTPDups      = Define("sctp.sack_number_of_duplicated_tsns", "Duplicate TSNs", KindUint).As("duplicate_count")
+	fSCTPCumTSN    = Define("sctp.sack_cumulative_tsn_ack_raw", "Cumulative TSN Ack", KindUint).As("cumulative_tsn").At(0, 4)
+	fSCTPSACKWin   = Define("sctp.sack_a_rwnd", "Advertised Receiver Window", KindUint).As("a_rwnd").At(4, 4)
+	fSCTPGaps      = Define("sctp.sack_number_of_gap_blocks", "Gap Ack Blocks", KindUint).As("gap_count").At(8, 2)
+	fSCTPDups      = Define("sctp.sack_number_of_duplicated_tsns", "Duplicate TSNs", KindUint).As("duplicate_count").At(10, 2)
 	fSCTPShutdown  = Define("sctp.shutdown_cumulative_tsn_ack", "Cumulative TSN Ack", KindUint).As("cumulative_tsn")
 	fSCTPForward   = Define("sctp.forward_tsn_tsn", "New Cumulative TSN", KindUint).As("cumulative_tsn")
 	fSCTPChunkData = Define("sctp.chunk_value", "Value", KindBytes).As("data")
 )
 
 func sctpFields(w *FieldWriter, l *Layer) {
-	w.Uint(fSCTPSource, 0, 2)
-	w.Uint(fSCTPDest, 2, 2)
-	w.Uint(fSCTPTag, 4, 4)
 	if len(w.data) < 12 {
 		return
 	}
-	w.Uint(fSCTPChecksum, 8, 4)
-	w.status(fSCTPStatus, 8, 4, l.Checksum)
+	w.Add(0, fSCTPChecksum, fSCTPStatus)
 	if l.Flags&Quoted != 0 {
 		return
 	}
@@ -165,25 +161,17 @@ func sctpFields(w *FieldWriter, l *Layer) {
 }
 
 func sctpChunkFields(w *FieldWriter, c chunk) {
-	w.Enum(fSCTPType, c.Offset, 1, sctpName)
-	w.Uint(fSCTPFlags, c.Offset+1, 1)
-	w.Uint(fSCTPLength, c.Offset+2, 2)
+	w.Add(c.Offset, fSCTPType, fSCTPFlags, fSCTPLength)
 	off, n := c.Offset+4, len(c.Data)
 	switch {
 	case c.Type == sctpData && n >= 12:
-		w.Uint(fSCTPTSN, off, 4)
-		w.Uint(fSCTPStream, off+4, 2)
-		w.Uint(fSCTPSSN, off+6, 2)
-		w.Uint(fSCTPPPID, off+8, 4)
+		w.Add(off, fSCTPTSN, fSCTPStream, fSCTPSSN, fSCTPPPID)
 	case c.Type == sctpInit && n >= 16:
 		sctpInitFields(w, off, fSCTPInitTag, fSCTPInitWin, fSCTPInitOut, fSCTPInitIn, fSCTPInitTSN)
 	case c.Type == sctpInitAck && n >= 16:
 		sctpInitFields(w, off, fSCTPAckTag, fSCTPAckWin, fSCTPAckOut, fSCTPAckIn, fSCTPAckTSN)
 	case c.Type == sctpSACK && n >= 12:
-		w.Uint(fSCTPCumTSN, off, 4)
-		w.Uint(fSCTPSACKWin, off+4, 4)
-		w.Uint(fSCTPGaps, off+8, 2)
-		w.Uint(fSCTPDups, off+10, 2)
+		w.Add(off, fSCTPCumTSN, fSCTPSACKWin, fSCTPGaps, fSCTPDups)
 	case c.Type == sctpShutdown && n >= 4:
 		w.Uint(fSCTPShutdown, off, 4)
 	case c.Type == sctpForwardTSN && n >= 4:

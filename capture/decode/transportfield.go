@@ -3,12 +3,12 @@ package decode
 import "sockwire/raw/wire"
 
 var (
-	fTCPSource   = Define("tcp.srcport", "Source Port", KindUint).As("src_port")
-	fTCPDest     = Define("tcp.dstport", "Destination Port", KindUint).As("dst_port")
-	fTCPSequence = Define("tcp.seq_raw", "Sequence Number", KindUint).As("seq")
-	fTCPAck      = Define("tcp.ack_raw", "Acknowledgment Number", KindUint).As("ack")
-	fTCPHdrLen   = Define("tcp.hdr_len", "Data Offset", KindUint).As("header_length")
-	fTCPFlags    = Define("tcp.flags", "Flags", KindHex)
+	fTCPSource   = Define("tcp.srcport", "Source Port", KindUint).As("src_port").At(0, 2)
+	fTCPDest     = Define("tcp.dstport", "Destination Port", KindUint).As("dst_port").At(2, 2)
+	fTCPSequence = Define("tcp.seq_raw", "Sequence Number", KindUint).As("seq").At(4, 4)
+	fTCPAck      = Define("tcp.ack_raw", "Acknowledgment Number", KindUint).As("ack").At(8, 4)
+	fTCPHdrLen   = Define("tcp.hdr_len", "Data Offset", KindUint).As("header_length").Bits(96, 4).Times(4)
+	fTCPFlags    = Define("tcp.flags", "Flags", KindHex).Bits(100, 12)
 	fTCPFlagAE   = Define("tcp.flags.ae", "Accurate ECN", KindBool).As("ae")
 	fTCPFlagCWR  = Define("tcp.flags.cwr", "CWR", KindBool).As("cwr")
 	fTCPFlagECE  = Define("tcp.flags.ece", "ECE", KindBool).As("ece")
@@ -18,49 +18,40 @@ var (
 	fTCPFlagRST  = Define("tcp.flags.reset", "RST", KindBool).As("rst")
 	fTCPFlagSYN  = Define("tcp.flags.syn", "SYN", KindBool).As("syn")
 	fTCPFlagFIN  = Define("tcp.flags.fin", "FIN", KindBool).As("fin")
-	fTCPWindow   = Define("tcp.window_size_value", "Window", KindUint).As("window")
-	fTCPChecksum = Define("tcp.checksum", "Checksum", KindHex)
-	fTCPStatus   = Define("tcp.checksum.status", "Checksum status", KindState)
-	fTCPUrgent   = Define("tcp.urgent_pointer", "Urgent Pointer", KindUint)
+	fTCPWindow   = Define("tcp.window_size_value", "Window", KindUint).As("window").At(14, 2)
+	fTCPChecksum = Define("tcp.checksum", "Checksum", KindHex).At(16, 2)
+	fTCPStatus   = Define("tcp.checksum.status", "Checksum status", KindState).At(16, 2)
+	fTCPUrgent   = Define("tcp.urgent_pointer", "Urgent Pointer", KindUint).At(18, 2)
 	fTCPLength   = Define("tcp.len", "Payload length", KindUint).As("payload_length")
 	fTCPOption   = Define("tcp.options", "Option", KindGroup).Several()
 	fTCPOptKind  = Define("tcp.option_kind", "Kind", KindUint).As("kind")
 	fTCPOptLen   = Define("tcp.option_len", "Length", KindUint).As("length")
 	fTCPMSS      = Define("tcp.options.mss_val", "Maximum Segment Size", KindUint).As("mss")
 	fTCPScale    = Define("tcp.options.wscale.shift", "Window Scale", KindUint).As("shift")
-	fTCPSACKLeft = Define("tcp.options.sack_le", "Left Edge", KindUint).As("left")
-	fTCPSACKRite = Define("tcp.options.sack_re", "Right Edge", KindUint).As("right")
+	fTCPSACKLeft = Define("tcp.options.sack_le", "Left Edge", KindUint).As("left").At(0, 4)
+	fTCPSACKRite = Define("tcp.options.sack_re", "Right Edge", KindUint).As("right").At(4, 4)
 	fTCPSACK     = Define("tcp.options.sack", "SACK block", KindGroup).As("blocks").Several()
-	fTCPTSval    = Define("tcp.options.timestamp.tsval", "TSval", KindUint).As("tsval")
-	fTCPTSecr    = Define("tcp.options.timestamp.tsecr", "TSecr", KindUint).As("tsecr")
+	fTCPTSval    = Define("tcp.options.timestamp.tsval", "TSval", KindUint).As("tsval").At(0, 4)
+	fTCPTSecr    = Define("tcp.options.timestamp.tsecr", "TSecr", KindUint).As("tsecr").At(4, 4)
 	fTCPMD5      = Define("tcp.options.md5.digest", "MD5 digest", KindBytes).As("digest")
-	fTCPUTOUnit  = Define("tcp.options.user_to_granularity", "Granularity", KindBool).As("minutes")
-	fTCPUTO      = Define("tcp.options.user_to_val", "User Timeout", KindUint).As("user_timeout")
-	fTCPAOKey    = Define("tcp.options.ao.keyid", "KeyID", KindUint).As("key_id")
-	fTCPAONext   = Define("tcp.options.ao.rnextkeyid", "RNextKeyID", KindUint).As("rnext_key_id")
+	fTCPUTOUnit  = Define("tcp.options.user_to_granularity", "Granularity", KindBool).As("minutes").Bits(0, 1)
+	fTCPUTO      = Define("tcp.options.user_to_val", "User Timeout", KindUint).As("user_timeout").Bits(1, 15)
+	fTCPAOKey    = Define("tcp.options.ao.keyid", "KeyID", KindUint).As("key_id").At(0, 1)
+	fTCPAONext   = Define("tcp.options.ao.rnextkeyid", "RNextKeyID", KindUint).As("rnext_key_id").At(1, 1)
 	fTCPAOMAC    = Define("tcp.options.ao.mac", "MAC", KindBytes).As("mac")
 	fTCPTFO      = Define("tcp.options.tfo.cookie", "Fast Open Cookie", KindBytes).As("cookie")
 )
 
 func tcpFields(w *FieldWriter, l *Layer) {
-	w.Uint(fTCPSource, 0, 2)
-	w.Uint(fTCPDest, 2, 2)
-	w.Uint(fTCPSequence, 4, 4)
 	if len(w.data) < 20 { // quoted by an ICMP error
 		return
 	}
-	w.Uint(fTCPAck, 8, 4)
-	w.Bits(fTCPHdrLen, 96, 4, nil)
-	w.scale(4)
-	w.Bits(fTCPFlags, 100, 12, nil)
+	w.Add(0, fTCPAck, fTCPHdrLen, fTCPFlags)
 	for i, d := range [...]*Definition{fTCPFlagAE, fTCPFlagCWR, fTCPFlagECE, fTCPFlagURG, fTCPFlagACK, fTCPFlagPSH,
 		fTCPFlagRST, fTCPFlagSYN, fTCPFlagFIN} {
 		w.Bit(d, 103+i)
 	}
-	w.Uint(fTCPWindow, 14, 2)
-	w.Uint(fTCPChecksum, 16, 2)
-	w.status(fTCPStatus, 16, 2, l.Checksum)
-	w.Uint(fTCPUrgent, 18, 2)
+	w.Add(0, fTCPWindow, fTCPChecksum, fTCPStatus, fTCPUrgent)
 	w.Value(fTCPLength, 0, 0, uint64(max(l.Length-l.Header, 0)))
 	for off := 20; off < len(w.data); {
 		o := wire.OptionAt(w.data, off)
@@ -93,21 +84,17 @@ func tcpOptionFields(w *FieldWriter, o Option) {
 	case o.Kind == wire.TCPOptionSACK && n%8 == 0:
 		for end := off + n; off < end; off += 8 {
 			w.Group(fTCPSACK, off, 8)
-			w.Uint(fTCPSACKLeft, off, 4)
-			w.Uint(fTCPSACKRite, off+4, 4)
+			w.Add(off, fTCPSACKLeft, fTCPSACKRite)
 			w.End()
 		}
 	case o.Kind == wire.TCPOptionTimestamps && n == 8:
-		w.Uint(fTCPTSval, off, 4)
-		w.Uint(fTCPTSecr, off+4, 4)
+		w.Add(off, fTCPTSval, fTCPTSecr)
 	case o.Kind == wire.TCPOptionMD5 && n == 16:
 		w.Bytes(fTCPMD5, off, n)
 	case o.Kind == wire.TCPOptionUserTimeout && n == 2:
-		w.Bit(fTCPUTOUnit, off*8)
-		w.Bits(fTCPUTO, off*8+1, 15, nil)
+		w.Add(off, fTCPUTOUnit, fTCPUTO)
 	case o.Kind == wire.TCPOptionAO && n >= 2:
-		w.Uint(fTCPAOKey, off, 1)
-		w.Uint(fTCPAONext, off+1, 1)
+		w.Add(off, fTCPAOKey, fTCPAONext)
 		w.Bytes(fTCPAOMAC, off+2, n-2)
 	case o.Kind == wire.TCPOptionFastOpen && n > 0:
 		w.Bytes(fTCPTFO, off, n)
@@ -125,17 +112,9 @@ func tcpOptionFields(w *FieldWriter, o Option) {
 func tcpOptionName(n uint64) string { return wire.TCPOptionName(uint8(n)) }
 
 var (
-	fUDPSource   = Define("udp.srcport", "Source Port", KindUint).As("src_port")
-	fUDPDest     = Define("udp.dstport", "Destination Port", KindUint).As("dst_port")
-	fUDPLength   = Define("udp.length", "Length", KindUint)
-	fUDPChecksum = Define("udp.checksum", "Checksum", KindHex)
-	fUDPStatus   = Define("udp.checksum.status", "Checksum status", KindState)
+	fUDPSource   = Define("udp.srcport", "Source Port", KindUint).As("src_port").At(0, 2)
+	fUDPDest     = Define("udp.dstport", "Destination Port", KindUint).As("dst_port").At(2, 2)
+	fUDPLength   = Define("udp.length", "Length", KindUint).At(4, 2)
+	fUDPChecksum = Define("udp.checksum", "Checksum", KindHex).At(6, 2)
+	fUDPStatus   = Define("udp.checksum.status", "Checksum status", KindState).At(6, 2)
 )
-
-func udpFields(w *FieldWriter, l *Layer) {
-	w.Uint(fUDPSource, 0, 2)
-	w.Uint(fUDPDest, 2, 2)
-	w.Uint(fUDPLength, 4, 2)
-	w.Uint(fUDPChecksum, 6, 2)
-	w.status(fUDPStatus, 6, 2, l.Checksum)
-}

@@ -79,35 +79,29 @@ const (
 )
 
 var (
-	fGREHasSum   = Define("gre.flags.checksum", "Checksum present", KindBool)
-	fGRERouting  = Define("gre.flags.routing", "Routing present", KindBool)
-	fGREHasKey   = Define("gre.flags.key", "Key present", KindBool)
-	fGREHasSeq   = Define("gre.flags.sequence_number", "Sequence Number present", KindBool)
-	fGREVersion  = Define("gre.flags.version", "Version", KindUint).As("version")
-	fGREProtocol = Define("gre.proto", "Protocol Type", KindHex).As("protocol")
-	fGREChecksum = Define("gre.checksum", "Checksum", KindHex)
-	fGREStatus   = Define("gre.checksum.status", "Checksum status", KindState)
+	fGREHasSum   = Define("gre.flags.checksum", "Checksum present", KindBool).Bits(0, 1)
+	fGRERouting  = Define("gre.flags.routing", "Routing present", KindBool).Bits(1, 1)
+	fGREHasKey   = Define("gre.flags.key", "Key present", KindBool).Bits(2, 1)
+	fGREHasSeq   = Define("gre.flags.sequence_number", "Sequence Number present", KindBool).Bits(3, 1)
+	fGREVersion  = Define("gre.flags.version", "Version", KindUint).As("version").Bits(13, 3)
+	fGREProtocol = Define("gre.proto", "Protocol Type", KindHex).As("protocol").At(2, 2).Means(etherTypeName)
+	fGREChecksum = Define("gre.checksum", "Checksum", KindHex).At(4, 2)
+	fGREStatus   = Define("gre.checksum.status", "Checksum status", KindState).At(4, 2)
 	fGREOffset   = Define("gre.offset", "Offset", KindUint)
 	fGREKey      = Define("gre.key", "Key", KindHex)
-	fGREPayload  = Define("gre.key.payload_length", "Payload Length", KindUint).As("payload_length")
-	fGRECall     = Define("gre.key.call_id", "Call ID", KindUint).As("call_id")
+	fGREPayload  = Define("gre.key.payload_length", "Payload Length", KindUint).As("payload_length").At(0, 2)
+	fGRECall     = Define("gre.key.call_id", "Call ID", KindUint).As("call_id").At(2, 2)
 	fGRESequence = Define("gre.sequence_number", "Sequence Number", KindUint).As("seq")
 	fGREAck      = Define("gre.ack_number", "Acknowledgment Number", KindUint).As("ack")
 )
 
-func greFields(w *FieldWriter, l *Layer) {
+func greFields(w *FieldWriter) {
 	h := GRE(w.data)
-	w.Bit(fGREHasSum, 0)
-	w.Bit(fGRERouting, 1)
-	w.Bit(fGREHasKey, 2)
-	w.Bit(fGREHasSeq, 3)
-	w.Bits(fGREVersion, 13, 3, nil)
-	w.Enum(fGREProtocol, 2, 2, etherTypeName)
+	w.Add(0, fGREHasSum, fGRERouting, fGREHasKey, fGREHasSeq, fGREVersion, fGREProtocol)
 	off := 4
 	if h.HasChecksum() || h.HasRouting() {
 		if h.HasChecksum() {
-			w.Uint(fGREChecksum, 4, 2)
-			w.status(fGREStatus, 4, 2, l.Checksum)
+			w.Add(0, fGREChecksum, fGREStatus)
 		}
 		if h.HasRouting() {
 			w.Uint(fGREOffset, 6, 2)
@@ -116,8 +110,7 @@ func greFields(w *FieldWriter, l *Layer) {
 	}
 	if h.HasKey() {
 		if h.Version() == 1 {
-			w.Uint(fGREPayload, off, 2)
-			w.Uint(fGRECall, off+2, 2)
+			w.Add(off, fGREPayload, fGRECall)
 		} else {
 			w.Uint(fGREKey, off, 4)
 		}
@@ -185,8 +178,8 @@ var (
 	fVXLANFlags    = Define("vxlan.flags", "Flags", KindHex)
 	fVXLANPolicy   = Define("vxlan.gbp", "Group Policy ID", KindUint).As("group_policy")
 	fVXLANNext     = Define("vxlan.next_proto", "Next Protocol", KindUint).As("next_protocol")
-	fVXLANVNI      = Define("vxlan.vni", "VNI", KindUint)
-	fVXLANReserved = Define("vxlan.reserved8", "Reserved", KindUint).As("reserved")
+	fVXLANVNI      = Define("vxlan.vni", "VNI", KindUint).At(4, 3)
+	fVXLANReserved = Define("vxlan.reserved8", "Reserved", KindUint).As("reserved").At(7, 1)
 )
 
 func vxlanFields(w *FieldWriter) {
@@ -197,8 +190,7 @@ func vxlanFields(w *FieldWriter) {
 		w.Uint(fVXLANFlags, 0, 2)
 		w.Uint(fVXLANPolicy, 2, 2)
 	}
-	w.Uint(fVXLANVNI, 4, 3)
-	w.Uint(fVXLANReserved, 7, 1)
+	w.Add(0, fVXLANVNI, fVXLANReserved)
 }
 
 // Geneve is the view of a Geneve header with its options (RFC 8926).
@@ -227,29 +219,23 @@ func (c *cursor) geneve(t Type, b []byte) Type {
 }
 
 var (
-	fGeneveVersion  = Define("geneve.version", "Version", KindUint)
-	fGeneveOAM      = Define("geneve.flags.oam", "OAM", KindBool).As("oam")
-	fGeneveCritical = Define("geneve.flags.critical", "Critical options", KindBool).As("critical")
-	fGeneveProtocol = Define("geneve.proto_type", "Protocol Type", KindHex).As("protocol")
-	fGeneveVNI      = Define("geneve.vni", "VNI", KindUint)
+	fGeneveVersion  = Define("geneve.version", "Version", KindUint).Bits(0, 2)
+	fGeneveOAM      = Define("geneve.flags.oam", "OAM", KindBool).As("oam").Bits(8, 1)
+	fGeneveCritical = Define("geneve.flags.critical", "Critical options", KindBool).As("critical").Bits(9, 1)
+	fGeneveProtocol = Define("geneve.proto_type", "Protocol Type", KindHex).As("protocol").At(2, 2).Means(etherTypeName)
+	fGeneveVNI      = Define("geneve.vni", "VNI", KindUint).At(4, 3)
 	fGeneveOption   = Define("geneve.opt", "Option", KindGroup).As("options").Several()
-	fGeneveClass    = Define("geneve.option.class", "Class", KindHex).As("class")
-	fGeneveType     = Define("geneve.option.type", "Type", KindHex).As("type")
+	fGeneveClass    = Define("geneve.option.class", "Class", KindHex).As("class").At(0, 2)
+	fGeneveType     = Define("geneve.option.type", "Type", KindHex).As("type").At(2, 1)
 	fGeneveLength   = Define("geneve.option.length", "Length", KindUint).As("length")
 	fGeneveData     = Define("geneve.option.data", "Data", KindBytes).As("data")
 )
 
 func geneveFields(w *FieldWriter) {
-	w.Bits(fGeneveVersion, 0, 2, nil)
-	w.Bit(fGeneveOAM, 8)
-	w.Bit(fGeneveCritical, 9)
-	w.Enum(fGeneveProtocol, 2, 2, etherTypeName)
-	w.Uint(fGeneveVNI, 4, 3)
 	for off := 8; off+4 <= len(w.data); {
 		n := 4 + 4*int(w.data[off+3]&0x1f)
 		w.Group(fGeneveOption, off, n)
-		w.Uint(fGeneveClass, off, 2)
-		w.Uint(fGeneveType, off+2, 1)
+		w.Add(off, fGeneveClass, fGeneveType)
 		w.Value(fGeneveLength, off+3, 1, uint64(n))
 		if n > 4 {
 			w.Bytes(fGeneveData, off+4, n-4)
@@ -292,14 +278,9 @@ func (c *cursor) esp(t Type, _ []byte) Type {
 }
 
 var (
-	fESPSPI      = Define("esp.spi", "SPI", KindHex)
-	fESPSequence = Define("esp.sequence", "Sequence Number", KindUint)
+	fESPSPI      = Define("esp.spi", "SPI", KindHex).At(0, 4)
+	fESPSequence = Define("esp.sequence", "Sequence Number", KindUint).At(4, 4)
 )
-
-func espFields(w *FieldWriter) {
-	w.Uint(fESPSPI, 0, 4)
-	w.Uint(fESPSequence, 4, 4)
-}
 
 func (*Printer) appendESP(b []byte, p *Packet, i int) []byte {
 	h := p.ESP(i)

@@ -30,15 +30,7 @@ func (c *cursor) udpLite(t Type, b []byte) Type {
 	return c.application(h, false)
 }
 
-var fUDPCoverage = Define("udp.checksum_coverage", "Checksum Coverage", KindUint)
-
-func udpLiteFields(w *FieldWriter, l *Layer) {
-	w.Uint(fUDPSource, 0, 2)
-	w.Uint(fUDPDest, 2, 2)
-	w.Uint(fUDPCoverage, 4, 2)
-	w.Uint(fUDPChecksum, 6, 2)
-	w.status(fUDPStatus, 6, 2, l.Checksum)
-}
+var fUDPCoverage = Define("udp.checksum_coverage", "Checksum Coverage", KindUint).At(4, 2)
 
 func (*Printer) appendUDPLite(b []byte, p *Packet, i int) []byte {
 	return appendInt(append(b, "UDP-Lite, length "...), p.PayloadLength(i))

@@ -238,8 +238,8 @@ func (c *cursor) wlan(t Type, b []byte) Type {
 }
 
 var (
-	fWlanType      = Define("wlan.fc.type", "Type", KindUint).As("type")
-	fWlanSubtype   = Define("wlan.fc.subtype", "Subtype", KindUint).As("subtype")
+	fWlanType      = Define("wlan.fc.type", "Type", KindUint).As("type").Bits(4, 2).Means(wlanTypeName)
+	fWlanSubtype   = Define("wlan.fc.subtype", "Subtype", KindUint).As("subtype").Bits(0, 4)
 	fWlanToDS      = Define("wlan.fc.tods", "To DS", KindBool).As("to_ds")
 	fWlanFromDS    = Define("wlan.fc.fromds", "From DS", KindBool).As("from_ds")
 	fWlanFrag      = Define("wlan.fc.frag", "More Fragments", KindBool).As("mf")
@@ -259,8 +259,7 @@ var (
 
 func wlanFields(w *FieldWriter) {
 	h := IEEE80211(w.data)
-	w.Bits(fWlanType, 4, 2, wlanTypeName)
-	w.Bits(fWlanSubtype, 0, 4, nil)
+	w.Add(0, fWlanType, fWlanSubtype)
 	w.Note(wlanSubtype(h))
 	for i, d := range [...]*Definition{fWlanProtected, fWlanMore, fWlanPower, fWlanRetry, fWlanFrag, fWlanFromDS, fWlanToDS} {
 		w.Bit(d, 9+i)

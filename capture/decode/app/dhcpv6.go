@@ -15,26 +15,26 @@ var _ = show(decode.TypeDHCPv6, dhcpv6Line, dhcpv6Fields)
 var (
 	f6Message   = decode.Define("dhcpv6.msgtype", "msg-type", decode.KindUint).As("message_type")
 	f6XID       = decode.Define("dhcpv6.xid", "transaction-id", decode.KindHex)
-	f6Hops      = decode.Define("dhcpv6.hopcount", "hop-count", decode.KindUint).As("hop_count")
-	f6Link      = decode.Define("dhcpv6.linkaddr", "link-address", decode.KindIP).As("link_address")
-	f6Peer      = decode.Define("dhcpv6.peeraddr", "peer-address", decode.KindIP).As("peer_address")
+	f6Hops      = decode.Define("dhcpv6.hopcount", "hop-count", decode.KindUint).As("hop_count").At(1, 1)
+	f6Link      = decode.Define("dhcpv6.linkaddr", "link-address", decode.KindIP).As("link_address").At(2, 16)
+	f6Peer      = decode.Define("dhcpv6.peeraddr", "peer-address", decode.KindIP).As("peer_address").At(18, 16)
 	f6Option    = decode.Define("dhcpv6.options", "Option", decode.KindGroup).Several()
-	f6OptType   = decode.Define("dhcpv6.option.type", "option-code", decode.KindUint).As("code")
-	f6OptLen    = decode.Define("dhcpv6.option.length", "option-len", decode.KindUint).As("length")
+	f6OptType   = decode.Define("dhcpv6.option.type", "option-code", decode.KindUint).As("code").At(0, 2).Means(dhcpv6OptionName)
+	f6OptLen    = decode.Define("dhcpv6.option.length", "option-len", decode.KindUint).As("length").At(2, 2)
 	f6DUID      = decode.Define("dhcpv6.duid.bytes", "DUID", decode.KindBytes).As("duid")
-	f6IAID      = decode.Define("dhcpv6.iaid", "IAID", decode.KindHex).As("iaid")
+	f6IAID      = decode.Define("dhcpv6.iaid", "IAID", decode.KindHex).As("iaid").At(0, 4)
 	f6IATA      = decode.Define("dhcpv6.iata", "IAID", decode.KindHex).As("iaid")
-	f6T1        = decode.Define("dhcpv6.iaid.t1", "T1, in s", decode.KindUint).As("t1")
-	f6T2        = decode.Define("dhcpv6.iaid.t2", "T2, in s", decode.KindUint).As("t2")
-	f6Address   = decode.Define("dhcpv6.iaaddr.ip", "Address", decode.KindIP).As("address")
-	f6Preferred = decode.Define("dhcpv6.iaaddr.pref_lifetime", "Preferred lifetime, in s", decode.KindUint).As("preferred_lifetime")
-	f6Valid     = decode.Define("dhcpv6.iaaddr.valid_lifetime", "Valid lifetime, in s", decode.KindUint).As("valid_lifetime")
-	f6PrefPref  = decode.Define("dhcpv6.iaprefix.pref_lifetime", "Preferred lifetime, in s", decode.KindUint).As("preferred_lifetime")
-	f6PrefValid = decode.Define("dhcpv6.iaprefix.valid_lifetime", "Valid lifetime, in s", decode.KindUint).As("valid_lifetime")
-	f6PrefLen   = decode.Define("dhcpv6.iaprefix.pref_len", "Prefix length", decode.KindUint).As("prefix_length")
-	f6Prefix    = decode.Define("dhcpv6.iaprefix.pref_addr", "Prefix", decode.KindIP).As("prefix")
+	f6T1        = decode.Define("dhcpv6.iaid.t1", "T1, in s", decode.KindUint).As("t1").At(4, 4)
+	f6T2        = decode.Define("dhcpv6.iaid.t2", "T2, in s", decode.KindUint).As("t2").At(8, 4)
+	f6Address   = decode.Define("dhcpv6.iaaddr.ip", "Address", decode.KindIP).As("address").At(0, 16)
+	f6Preferred = decode.Define("dhcpv6.iaaddr.pref_lifetime", "Preferred lifetime, in s", decode.KindUint).As("preferred_lifetime").At(16, 4)
+	f6Valid     = decode.Define("dhcpv6.iaaddr.valid_lifetime", "Valid lifetime, in s", decode.KindUint).As("valid_lifetime").At(20, 4)
+	f6PrefPref  = decode.Define("dhcpv6.iaprefix.pref_lifetime", "Preferred lifetime, in s", decode.KindUint).As("preferred_lifetime").At(0, 4)
+	f6PrefValid = decode.Define("dhcpv6.iaprefix.valid_lifetime", "Valid lifetime, in s", decode.KindUint).As("valid_lifetime").At(4, 4)
+	f6PrefLen   = decode.Define("dhcpv6.iaprefix.pref_len", "Prefix length", decode.KindUint).As("prefix_length").At(8, 1)
+	f6Prefix    = decode.Define("dhcpv6.iaprefix.pref_addr", "Prefix", decode.KindIP).As("prefix").At(9, 16)
 	f6Requested = decode.Define("dhcpv6.requested_option_code", "Requested option", decode.KindUint).As("codes").Several()
-	f6Elapsed   = decode.Define("dhcpv6.elapsed_time", "Elapsed time, in ms", decode.KindUint)
+	f6Elapsed   = decode.Define("dhcpv6.elapsed_time", "Elapsed time, in ms", decode.KindUint).Times(10)
 	f6Status    = decode.Define("dhcpv6.status_code", "Status code", decode.KindUint)
 	f6StatusMsg = decode.Define("dhcpv6.status_msg", "Status message", decode.KindText).As("text")
 	f6Server    = decode.Define("dhcpv6.dns_server", "DNS server", decode.KindIP).As("addresses").Several()
@@ -84,9 +84,7 @@ func dhcpv6Message(w *decode.FieldWriter, off, end, depth int) {
 	}
 	t := byte(w.Enum(f6Message, off, 1, dhcpv6Name))
 	if dhcpv6Start(t) == dhcpv6RelayLen {
-		w.Uint(f6Hops, off+1, 1)
-		w.Bytes(f6Link, off+2, 16)
-		w.Bytes(f6Peer, off+18, 16)
+		w.Add(off, f6Hops, f6Link, f6Peer)
 	} else {
 		w.Uint(f6XID, off+1, 3)
 	}
@@ -101,8 +99,7 @@ func dhcpv6Options(w *decode.FieldWriter, off, end, depth int) {
 			return
 		}
 		w.Group(f6Option, off, 4+n)
-		w.Enum(f6OptType, off, 2, dhcpv6OptionName)
-		w.Uint(f6OptLen, off+2, 2)
+		w.Add(off, f6OptType, f6OptLen)
 		dhcpv6Option(w, code, off+4, n, depth)
 		w.End()
 		off += 4 + n
@@ -119,30 +116,23 @@ func dhcpv6Option(w *decode.FieldWriter, code uint16, off, n, depth int) {
 	case code == dhcpv6ClientID || code == dhcpv6ServerID:
 		w.Bytes(f6DUID, off, n)
 	case (code == dhcpv6IANA || code == dhcpv6IAPD) && n >= 12:
-		w.Uint(f6IAID, off, 4)
-		w.Uint(f6T1, off+4, 4)
-		w.Uint(f6T2, off+8, 4)
+		w.Add(off, f6IAID, f6T1, f6T2)
 		inside(12)
 	case code == dhcpv6IATA && n >= 4:
 		w.Uint(f6IATA, off, 4)
 		inside(4)
 	case code == dhcpv6IAAddr && n >= 24:
-		w.Bytes(f6Address, off, 16)
-		w.Uint(f6Preferred, off+16, 4)
-		w.Uint(f6Valid, off+20, 4)
+		w.Add(off, f6Address, f6Preferred, f6Valid)
 		inside(24)
 	case code == dhcpv6IAPrefix && n >= 25:
-		w.Uint(f6PrefPref, off, 4)
-		w.Uint(f6PrefValid, off+4, 4)
-		w.Uint(f6PrefLen, off+8, 1)
-		w.Bytes(f6Prefix, off+9, 16)
+		w.Add(off, f6PrefPref, f6PrefValid, f6PrefLen, f6Prefix)
 		inside(25)
 	case code == dhcpv6ORO:
 		for o := off; o+2 <= off+n; o += 2 {
 			w.Enum(f6Requested, o, 2, dhcpv6OptionName)
 		}
 	case code == dhcpv6Elapsed && n == 2:
-		w.Scaled(f6Elapsed, off, 2, 10)
+		w.Uint(f6Elapsed, off, 2)
 	case code == dhcpv6Status && n >= 2:
 		w.Enum(f6Status, off, 2, dhcpv6StatusName)
 		if n > 2 {

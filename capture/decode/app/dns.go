@@ -54,9 +54,9 @@ var (
 	fDNSPTR     = decode.Define("dns.ptr.domain_name", "PTR", decode.KindText).As("target")
 	fDNSMXPref  = decode.Define("dns.mx.preference", "Preference", decode.KindUint).As("preference")
 	fDNSMX      = decode.Define("dns.mx.mail_exchange", "Exchange", decode.KindText).As("target")
-	fDNSSRVPrio = decode.Define("dns.srv.priority", "Priority", decode.KindUint).As("priority")
-	fDNSSRVWt   = decode.Define("dns.srv.weight", "Weight", decode.KindUint).As("weight")
-	fDNSSRVPort = decode.Define("dns.srv.port", "Port", decode.KindUint).As("port")
+	fDNSSRVPrio = decode.Define("dns.srv.priority", "Priority", decode.KindUint).As("priority").At(0, 2)
+	fDNSSRVWt   = decode.Define("dns.srv.weight", "Weight", decode.KindUint).As("weight").At(2, 2)
+	fDNSSRVPort = decode.Define("dns.srv.port", "Port", decode.KindUint).As("port").At(4, 2)
 	fDNSSRV     = decode.Define("dns.srv.target", "Target", decode.KindText).As("target")
 	fDNSTXT     = decode.Define("dns.txt", "Text", decode.KindText).As("texts").Several()
 	fDNSSOAM    = decode.Define("dns.soa.mname", "MNAME", decode.KindText).As("mname")
@@ -218,9 +218,7 @@ func recordFields(w *decode.FieldWriter, msg []byte, at int, r record, multicast
 		w.Uint(fDNSMXPref, off, 2)
 		nameField(w, fDNSMX, msg, at, r.data+2)
 	case r.kind == dns.TypeSRV && n > 6:
-		w.Uint(fDNSSRVPrio, off, 2)
-		w.Uint(fDNSSRVWt, off+2, 2)
-		w.Uint(fDNSSRVPort, off+4, 2)
+		w.Add(off, fDNSSRVPrio, fDNSSRVWt, fDNSSRVPort)
 		nameField(w, fDNSSRV, msg, at, r.data+6)
 	case r.kind == dns.TypeSOA:
 		next := nameField(w, fDNSSOAM, msg, at, r.data)

@@ -13,16 +13,16 @@ var (
 	fNTPLeap      = decode.Define("ntp.flags.li", "Leap Indicator", decode.KindUint).As("leap")
 	fNTPVersion   = decode.Define("ntp.flags.vn", "Version", decode.KindUint).As("version")
 	fNTPMode      = decode.Define("ntp.flags.mode", "Mode", decode.KindUint).As("mode")
-	fNTPStratum   = decode.Define("ntp.stratum", "Stratum", decode.KindUint)
-	fNTPPoll      = decode.Define("ntp.ppoll", "Poll interval, log2 s", decode.KindUint).As("poll")
-	fNTPPrecision = decode.Define("ntp.precision", "Precision, log2 s, signed", decode.KindUint)
-	fNTPDelay     = decode.Define("ntp.root_delay", "Root Delay, in 1/65536 s", decode.KindUint)
-	fNTPDisp      = decode.Define("ntp.root_dispersion", "Root Dispersion, in 1/65536 s", decode.KindUint)
-	fNTPRef       = decode.Define("ntp.refid", "Reference ID", decode.KindBytes)
-	fNTPReference = decode.Define("ntp.reference_timestamp", "Reference Timestamp, in 2^-32 s since 1900", decode.KindUint)
-	fNTPOrigin    = decode.Define("ntp.origin_timestamp", "Origin Timestamp, in 2^-32 s since 1900", decode.KindUint)
-	fNTPReceive   = decode.Define("ntp.receive_timestamp", "Receive Timestamp, in 2^-32 s since 1900", decode.KindUint)
-	fNTPTransmit  = decode.Define("ntp.transmit_timestamp", "Transmit Timestamp, in 2^-32 s since 1900", decode.KindUint)
+	fNTPStratum   = decode.Define("ntp.stratum", "Stratum", decode.KindUint).At(1, 1)
+	fNTPPoll      = decode.Define("ntp.ppoll", "Poll interval, log2 s", decode.KindUint).As("poll").At(2, 1)
+	fNTPPrecision = decode.Define("ntp.precision", "Precision, log2 s, signed", decode.KindUint).At(3, 1)
+	fNTPDelay     = decode.Define("ntp.root_delay", "Root Delay, in 1/65536 s", decode.KindUint).At(4, 4)
+	fNTPDisp      = decode.Define("ntp.root_dispersion", "Root Dispersion, in 1/65536 s", decode.KindUint).At(8, 4)
+	fNTPRef       = decode.Define("ntp.refid", "Reference ID", decode.KindBytes).At(12, 4)
+	fNTPReference = decode.Define("ntp.reference_timestamp", "Reference Timestamp, in 2^-32 s since 1900", decode.KindUint).At(16, 8)
+	fNTPOrigin    = decode.Define("ntp.origin_timestamp", "Origin Timestamp, in 2^-32 s since 1900", decode.KindUint).At(24, 8)
+	fNTPReceive   = decode.Define("ntp.receive_timestamp", "Receive Timestamp, in 2^-32 s since 1900", decode.KindUint).At(32, 8)
+	fNTPTransmit  = decode.Define("ntp.transmit_timestamp", "Transmit Timestamp, in 2^-32 s since 1900", decode.KindUint).At(40, 8)
 )
 
 // ntpFields describes the header of RFC 5905 section 7.3. Control and private messages have another one.
@@ -34,16 +34,8 @@ func ntpFields(w *decode.FieldWriter, _ bool) {
 	if mode := w.Bits(fNTPMode, 5, 3, ntpMode); mode >= 6 {
 		return
 	}
-	w.Uint(fNTPStratum, 1, 1)
-	w.Uint(fNTPPoll, 2, 1)
-	w.Uint(fNTPPrecision, 3, 1)
-	w.Uint(fNTPDelay, 4, 4)
-	w.Uint(fNTPDisp, 8, 4)
-	w.Bytes(fNTPRef, 12, 4)
-	w.Uint(fNTPReference, 16, 8)
-	w.Uint(fNTPOrigin, 24, 8)
-	w.Uint(fNTPReceive, 32, 8)
-	w.Uint(fNTPTransmit, 40, 8)
+	w.Add(0, fNTPStratum, fNTPPoll, fNTPPrecision, fNTPDelay, fNTPDisp, fNTPRef, fNTPReference, fNTPOrigin,
+		fNTPReceive, fNTPTransmit)
 }
 
 func ntpMode(n uint64) string {

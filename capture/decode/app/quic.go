@@ -13,8 +13,8 @@ var (
 	fQUICForm    = decode.Define("quic.header_form", "Header Form", decode.KindUint)
 	fQUICType    = decode.Define("quic.long.packet_type", "Packet Type", decode.KindUint).As("packet_type")
 	fQUICType2   = decode.Define("quic.long.packet_type_v2", "Packet Type", decode.KindUint).As("packet_type_v2")
-	fQUICVersion = decode.Define("quic.version", "Version", decode.KindHex)
-	fQUICDCIL    = decode.Define("quic.dcil", "Destination Connection ID Length", decode.KindUint).As("dcid_length")
+	fQUICVersion = decode.Define("quic.version", "Version", decode.KindHex).At(1, 4).Means(quicVersionName)
+	fQUICDCIL    = decode.Define("quic.dcil", "Destination Connection ID Length", decode.KindUint).As("dcid_length").At(5, 1)
 	fQUICDCID    = decode.Define("quic.dcid", "Destination Connection ID", decode.KindBytes).As("dcid")
 	fQUICSCIL    = decode.Define("quic.scil", "Source Connection ID Length", decode.KindUint).As("scid_length")
 	fQUICSCID    = decode.Define("quic.scid", "Source Connection ID", decode.KindBytes).As("scid")
@@ -58,8 +58,7 @@ func quicFields(w *decode.FieldWriter, _ bool) {
 	default:
 		w.Bits(fQUICType, 2, 2, quicTypeName)
 	}
-	w.Enum(fQUICVersion, 1, 4, quicVersionName)
-	w.Uint(fQUICDCIL, 5, 1)
+	w.Add(0, fQUICVersion, fQUICDCIL)
 	if scid-1 > dcid {
 		w.Bytes(fQUICDCID, dcid, scid-1-dcid)
 	}

@@ -10,29 +10,23 @@ import (
 var _ = show(decode.TypeRTP, rtpLine, rtpFields)
 
 var (
-	fRTPVersion   = decode.Define("rtp.version", "Version", decode.KindUint)
-	fRTPPadding   = decode.Define("rtp.padding", "Padding", decode.KindBool)
-	fRTPExtension = decode.Define("rtp.ext", "Extension", decode.KindBool).As("extension")
+	fRTPVersion   = decode.Define("rtp.version", "Version", decode.KindUint).Bits(0, 2)
+	fRTPPadding   = decode.Define("rtp.padding", "Padding", decode.KindBool).Bits(2, 1)
+	fRTPExtension = decode.Define("rtp.ext", "Extension", decode.KindBool).As("extension").Bits(3, 1)
 	fRTPCount     = decode.Define("rtp.cc", "CSRC count", decode.KindUint).As("csrc_count")
-	fRTPMarker    = decode.Define("rtp.marker", "Marker", decode.KindBool)
-	fRTPType      = decode.Define("rtp.p_type", "Payload type", decode.KindUint).As("payload_type")
-	fRTPSequence  = decode.Define("rtp.seq", "Sequence number", decode.KindUint)
-	fRTPTimestamp = decode.Define("rtp.timestamp", "Timestamp", decode.KindUint)
-	fRTPSSRC      = decode.Define("rtp.ssrc", "SSRC", decode.KindHex)
+	fRTPMarker    = decode.Define("rtp.marker", "Marker", decode.KindBool).Bits(8, 1)
+	fRTPType      = decode.Define("rtp.p_type", "Payload type", decode.KindUint).As("payload_type").Bits(9, 7)
+	fRTPSequence  = decode.Define("rtp.seq", "Sequence number", decode.KindUint).At(2, 2)
+	fRTPTimestamp = decode.Define("rtp.timestamp", "Timestamp", decode.KindUint).At(4, 4)
+	fRTPSSRC      = decode.Define("rtp.ssrc", "SSRC", decode.KindHex).At(8, 4)
 	fRTPCSRC      = decode.Define("rtp.csrc.item", "CSRC", decode.KindHex).As("csrc").Several()
 )
 
 // rtpFields describes the header of RFC 3550 section 5.1.
 func rtpFields(w *decode.FieldWriter, _ bool) {
-	w.Bits(fRTPVersion, 0, 2, nil)
-	w.Bit(fRTPPadding, 2)
-	w.Bit(fRTPExtension, 3)
+	w.Add(0, fRTPVersion, fRTPPadding, fRTPExtension)
 	n := w.Bits(fRTPCount, 4, 4, nil)
-	w.Bit(fRTPMarker, 8)
-	w.Bits(fRTPType, 9, 7, nil)
-	w.Uint(fRTPSequence, 2, 2)
-	w.Uint(fRTPTimestamp, 4, 4)
-	w.Uint(fRTPSSRC, 8, 4)
+	w.Add(0, fRTPMarker, fRTPType, fRTPSequence, fRTPTimestamp, fRTPSSRC)
 	for off := 12; n > 0; n-- {
 		w.Uint(fRTPCSRC, off, 4)
 		off += 4

@@ -13,11 +13,11 @@ var _ = show(decode.TypeSTUN, stunLine, stunFields)
 var (
 	fSTUNClass   = decode.Define("stun.type.class", "Class", decode.KindHex).As("class")
 	fSTUNMethod  = decode.Define("stun.type.method", "Method", decode.KindHex).As("method")
-	fSTUNLength  = decode.Define("stun.length", "Length", decode.KindUint)
-	fSTUNID      = decode.Define("stun.id", "Transaction ID", decode.KindBytes)
+	fSTUNLength  = decode.Define("stun.length", "Length", decode.KindUint).At(2, 2)
+	fSTUNID      = decode.Define("stun.id", "Transaction ID", decode.KindBytes).At(8, 12)
 	fSTUNAttr    = decode.Define("stun.attributes", "Attribute", decode.KindGroup).Several()
-	fSTUNType    = decode.Define("stun.att.type", "Type", decode.KindHex).As("type")
-	fSTUNAttrLen = decode.Define("stun.att.length", "Length", decode.KindUint).As("length")
+	fSTUNType    = decode.Define("stun.att.type", "Type", decode.KindHex).As("type").At(0, 2)
+	fSTUNAttrLen = decode.Define("stun.att.length", "Length", decode.KindUint).As("length").At(2, 2)
 	fSTUNIPv4    = decode.Define("stun.att.ipv4", "Address", decode.KindIP).As("address")
 	fSTUNIPv6    = decode.Define("stun.att.ipv6", "Address", decode.KindIP).As("address")
 	fSTUNPort    = decode.Define("stun.att.port", "Port", decode.KindUint).As("port")
@@ -49,12 +49,10 @@ func stunFields(w *decode.FieldWriter, _ bool) {
 	w.Note(stunClass(class))
 	w.Value(fSTUNMethod, 0, 2, method)
 	w.Note(stunMethod(method))
-	w.Uint(fSTUNLength, 2, 2)
-	w.Bytes(fSTUNID, 8, 12)
+	w.Add(0, fSTUNLength, fSTUNID)
 	stunAttributes(data, func(t uint16, off, n int) {
 		w.Group(fSTUNAttr, off, 4+n)
-		w.Uint(fSTUNType, off, 2)
-		w.Uint(fSTUNAttrLen, off+2, 2)
+		w.Add(off, fSTUNType, fSTUNAttrLen)
 		switch t {
 		case stunMapped, stunXorMapped:
 			if a, ok := stunAddress(data, t, off+4, n); ok {

@@ -12,8 +12,8 @@ var _ = show(decode.TypeTLS, tlsLine, tlsFields)
 var (
 	fTLSRecord  = decode.Define("tls.record", "Record", decode.KindGroup).As("records").Several()
 	fTLSType    = decode.Define("tls.record.content_type", "Content type", decode.KindUint).As("content_type")
-	fTLSVersion = decode.Define("tls.record.version", "Legacy record version", decode.KindHex).As("version")
-	fTLSLength  = decode.Define("tls.record.length", "Length", decode.KindUint).As("length")
+	fTLSVersion = decode.Define("tls.record.version", "Legacy record version", decode.KindHex).As("version").At(1, 2).Means(tlsVersionName)
+	fTLSLength  = decode.Define("tls.record.length", "Length", decode.KindUint).As("length").At(3, 2)
 	fTLSMessage = decode.Define("tls.handshake", "Further message", decode.KindGroup).As("messages").Several()
 	fTLSHandTyp = decode.Define("tls.handshake.type", "Handshake type", decode.KindUint).As("handshake_type")
 	fTLSHandLen = decode.Define("tls.handshake.length", "Handshake length", decode.KindUint).As("handshake_length")
@@ -22,8 +22,8 @@ var (
 	fTLSSNI     = decode.Define("tls.handshake.extensions_server_name", "Server name", decode.KindText).As("server_name")
 	fTLSALPN    = decode.Define("tls.handshake.extensions_alpn_str", "Application protocol", decode.KindText).As("alpn").Several()
 	fTLSSupport = decode.Define("tls.handshake.extensions.supported_version", "Supported version", decode.KindHex).As("supported_versions").Several()
-	fTLSLevel   = decode.Define("tls.alert_message.level", "Alert level", decode.KindUint).As("alert_level")
-	fTLSAlert   = decode.Define("tls.alert_message.desc", "Alert", decode.KindUint).As("alert")
+	fTLSLevel   = decode.Define("tls.alert_message.level", "Alert level", decode.KindUint).As("alert_level").At(5, 1)
+	fTLSAlert   = decode.Define("tls.alert_message.desc", "Alert", decode.KindUint).As("alert").At(6, 1)
 )
 
 // hello is what a ClientHello or ServerHello says, as places in the data.
@@ -146,8 +146,7 @@ func tlsFields(w *decode.FieldWriter, _ bool) {
 		size := int(binary.BigEndian.Uint16(data[off+3:]))
 		w.Group(fTLSRecord, off, 5+size)
 		t := w.Enum(fTLSType, off, 1, tlsTypeName)
-		w.Enum(fTLSVersion, off+1, 2, tlsVersionName)
-		w.Uint(fTLSLength, off+3, 2)
+		w.Add(off, fTLSVersion, fTLSLength)
 		switch {
 		case t == tlsHandshake && off+9 <= len(data) && plainHandshake(data, off, size):
 			tlsHandshakeFields(w, off+5)
@@ -158,8 +157,7 @@ func tlsFields(w *decode.FieldWriter, _ bool) {
 				at = nextHandshake(data, off, size, at)
 			}
 		case t == tlsAlert && size == 2:
-			w.Uint(fTLSLevel, off+5, 1)
-			w.Uint(fTLSAlert, off+6, 1)
+			w.Add(off, fTLSLevel, fTLSAlert)
 		}
 		w.End()
 		off += 5 + size
