@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"sockwire/capture"
 	"sockwire/capture/decode"
 	"sockwire/raw/wire"
 )
@@ -9,17 +10,24 @@ import (
 // datagram that a Defragmenter made of them. Add allocates nothing for plain progress.
 func (t *Tracker) Add(p *decode.Packet) Result {
 	t.begin()
+	t.drops += p.Frame.Drops
 	forward, ok := read(p, &t.seg, &t.key, t.cfg.Interfaces)
 	if !ok {
 		return t.result
 	}
-	s := t.stream(&t.seg, forward)
+	g := &t.seg
+	s := t.stream(g, forward)
 	d := Backward
 	if forward != s.swapped {
 		d = Forward
 	}
 	t.result.Stream, t.result.Direction = s, d
-	t.segment(s, d, &t.seg)
+	t.totals.Packets++
+	t.totals.Bytes += uint64(g.length)
+	t.segment(s, d, g)
+	for t.bytes > t.cfg.Bytes && t.oldest != t.newest {
+		t.giveUp(t.oldest)
+	}
 	return t.result
 }
 
@@ -28,57 +36,52 @@ func (t *Tracker) stream(g *segment, forward bool) *Stream {
 	hash := t.table.hash(&t.key)
 	s := t.table.find(&t.key, hash)
 	if s != nil && s.again(g, forward) {
-		s.state = max(s.state, s.replaced())
+		if s.state < Closed {
+			s.state = Replaced
+		}
 		t.leave(s)
 		s = nil
 	}
-	if s == nil {
-		if t.table.used >= t.cfg.Streams {
-			t.evict()
-		}
-		s = t.table.add(&t.key, hash)
-		s.number, s.first, s.start = t.next, g.number, g.time
-		s.swapped = !forward
-		if g.has(wire.SYN | wire.ACK) {
-			s.swapped = forward
-		}
-		t.next++
-	} else {
+	if s != nil {
 		t.table.touch(s)
+		return s
 	}
+	if t.table.used >= t.cfg.Streams {
+		t.evict()
+	}
+	s = t.table.add(&t.key, hash)
+	s.number, s.first, s.start, s.latest = t.next, g.number, g.time, g.time
+	s.swapped = !forward
+	if g.has(wire.SYN | wire.ACK) {
+		s.swapped = forward
+	}
+	t.next++
+	t.totals.Streams++
 	return s
 }
 
 // again reports whether the segment begins a new connection between the ends of s.
 func (s *Stream) again(g *segment, forward bool) bool {
-	if g.flags&(wire.SYN|wire.ACK|wire.RST) != wire.SYN {
+	if g.flags&wire.SYN == 0 || g.flags&wire.RST != 0 || g.corrupt {
 		return false
 	}
-	h := &s.half[Backward]
+	d := Backward
 	if forward != s.swapped {
-		h = &s.half[Forward]
+		d = Forward
 	}
-	if !h.anchored() {
-		return h.has(based) || s.half[0].anchored() && s.half[1].anchored()
+	h, o := &s.half[d], &s.half[d.Other()]
+	switch {
+	case g.flags&wire.ACK != 0 && !h.has(based):
+		return o.has(based) && o.anchored() && o.packets > 0 && o.position(g.ack) != 0 && o.position(g.ack) > o.next
+	case !h.has(based):
+		return s.state >= Closed || o.segments > 0
+	case h.anchored():
+		return h.position(g.seq) != -1
 	}
-	return h.position(g.seq) != -1
+	return h.position(g.seq) != -1 || h.packets > 8
 }
 
-func (s *Stream) replaced() End {
-	if s.state < Closed {
-		return Replaced
-	}
-	return s.state
-}
-
-// leave takes s out of the table and into Result.Ended.
-func (t *Tracker) leave(s *Stream) {
-	t.table.unlink(s)
-	s.leaving = true
-	t.leaving = append(t.leaving, s)
-	t.result.Ended = t.leaving
-}
-
+// evict takes the stream that was not used for longest away.
 func (t *Tracker) evict() {
 	s := t.table.at(t.table.oldest)
 	if s.state < Closed {
@@ -88,6 +91,47 @@ func (t *Tracker) evict() {
 	t.leave(s)
 }
 
+// leave takes s out of the table and into Result.Ended.
+func (t *Tracker) leave(s *Stream) {
+	for d := range s.half {
+		if r := s.half[d].rec; r != nil {
+			t.conclude(r)
+			t.dismiss(r)
+		}
+	}
+	t.table.unlink(s)
+	t.leaving = append(t.leaving, s)
+	t.result.Ended = t.leaving
+}
+
+// giveUp takes a record away, for the memory.
+func (t *Tracker) giveUp(r *record) {
+	if h := &r.owner.half[r.direction]; h.acked < h.next {
+		t.lost.Records++
+	}
+	t.conclude(r)
+	t.skip(r.owner, r.direction, r, r.owner.half[r.direction].dataEnd(), BytesLimit)
+	t.dismiss(r)
+}
+
+// conclude says what stays open in a record, and hands out what it holds.
+func (t *Tracker) conclude(r *record) {
+	s, d := r.owner, r.direction
+	for i := r.head; r.holes > 0 && i < len(r.parts); i++ {
+		if p := &r.parts[i]; p.has(hole) && !p.has(missed) {
+			why := NoAcknowledgment
+			if r.peer.selected > p.from || r.peer.repeats > 0 {
+				why = NoMore
+			}
+			t.undecided(s, d, r, p, why)
+		}
+	}
+	if n := len(r.buffer.pieces); n > 0 {
+		t.skip(s, d, r, r.buffer.pieces[n-1].to, NoCause)
+	}
+	t.end(s, d)
+}
+
 // Finish is the end of the capture: it says what stays undecided, and gives all streams as Ended.
 func (t *Tracker) Finish() Result {
 	t.begin()
@@ -95,4 +139,269 @@ func (t *Tracker) Finish() Result {
 		t.leave(s)
 	}
 	return t.result
+}
+
+// segment takes a segment of direction d.
+func (t *Tracker) segment(s *Stream, d Direction, g *segment) {
+	h := &s.half[d]
+	if g.corrupt && h.has(goodSum) {
+		t.spoilt(s, d, g)
+		return
+	}
+	if g.verified {
+		h.set(goodSum)
+	}
+	if packet, at, elsewhere := t.twins.find(s, d, g); packet != 0 {
+		v := Verdict{Packet: g.number, Kind: Duplicate, Bytes: g.length, Delay: durationOf(g.time - at)}
+		if elsewhere {
+			v.Kind = Copy
+		}
+		v.evidence[0] = packet
+		t.say(s, d, v)
+		return
+	}
+	if !t.plausible(s, d, g) {
+		return
+	}
+	t.before = h.last
+	s.count(d, g)
+	t.marks(s, d, g)
+	if g.outgoing == capture.DirectionOut {
+		h.set(outgoing)
+	}
+	if g.flags&wire.SYN != 0 {
+		t.synchronize(s, d, g)
+	} else if !h.has(based) {
+		h.base(g.seq, 0)
+	}
+	from := h.position(g.seq)
+	if g.flags&wire.RST != 0 {
+		t.reset(s, d, g, from)
+		return
+	}
+	if g.flags&wire.ACK != 0 {
+		t.acknowledge(s, d, g)
+		t.shake(s, d, g)
+	}
+	if to := from + g.extent(); to > from {
+		t.data(s, d, g, from, to)
+	} else {
+		t.empty(s, d, g, from)
+	}
+	if g.flags&wire.FIN != 0 && h.has(finSeen) {
+		t.finish(s, d, g)
+	}
+	t.weigh(s, d, g)
+	t.echoes(s, d, g)
+}
+
+// plausible reports whether g can be a part of the stream where it stands; else it says that it is stray.
+func (t *Tracker) plausible(s *Stream, d Direction, g *segment) bool {
+	h, o := &s.half[d], &s.half[d.Other()]
+	if !h.has(based) || g.flags&wire.SYN != 0 {
+		return true
+	}
+	from, reach := h.position(g.seq), h.reach(o)
+	if g.flags&wire.RST != 0 {
+		reach = int64(o.window) + 1
+		if !o.has(acksSeen) {
+			reach = 1 << 30
+		}
+		if g.flags&wire.ACK == 0 && g.seq == 0 && h.packets == 0 { // it answers something with no acknowledgement
+			return true
+		}
+		if from >= h.acked-1 && from <= h.next+reach {
+			return true
+		}
+	} else if from-h.next <= reach && h.acked-from-g.extent() <= reach {
+		return true
+	}
+	if r := h.rec; r != nil && g.flags&wire.RST == 0 {
+		if r.strays > 0 && uint32(g.seq-r.strayAt) < 1<<20 {
+			r.strays++
+		} else {
+			r.strays = 1
+		}
+		r.strayAt = g.seq + uint32(g.extent())
+		if r.strays >= 4 { // so many in a row are no accident: the capture has a great gap
+			t.giveUp(r)
+			h.base(g.seq, h.next+1)
+			return true
+		}
+	}
+	t.say(s, d, Verdict{Packet: g.number, Kind: Stray, Bytes: g.length})
+	return false
+}
+
+// spoilt takes a packet with a wrong checksum.
+func (t *Tracker) spoilt(s *Stream, d Direction, g *segment) {
+	h := &s.half[d]
+	t.say(s, d, Verdict{Packet: g.number, Kind: Corrupt, Bytes: g.length})
+	if r := h.rec; r != nil && g.length > 0 {
+		from := h.position(g.seq)
+		r.order.spoil(from, from+int64(g.length), g.number)
+	}
+}
+
+// marks counts what routers and hosts said about congestion, and urgent data.
+func (t *Tracker) marks(s *Stream, d Direction, g *segment) {
+	if g.hasTimestamps {
+		s.half[d].set(timestamps)
+	}
+	if !g.marked && g.flags&(wire.ECE|wire.CWR|wire.URG) == 0 || g.flags&wire.SYN != 0 {
+		return
+	}
+	k := s.trouble(d)
+	if g.marked {
+		k.ce++
+	}
+	if g.flags&wire.ECE != 0 {
+		k.ece++
+	}
+	if g.flags&wire.CWR != 0 {
+		k.cwr++
+	}
+	if g.flags&wire.URG != 0 {
+		k.urgent++
+	}
+}
+
+// synchronize takes a SYN.
+func (t *Tracker) synchronize(s *Stream, d Direction, g *segment) {
+	h := &s.half[d]
+	if h.anchored() {
+		return
+	}
+	if h.has(based) { // others came first
+		if h.position(g.seq) == -1 {
+			h.set(hasSYN)
+			h.announce(g)
+		}
+		return
+	}
+	h.base(g.seq, -1)
+	h.set(hasSYN)
+	h.announce(g)
+}
+
+// shake takes the times of the handshake.
+func (t *Tracker) shake(s *Stream, d Direction, g *segment) {
+	const (
+		synAck = 1 << iota
+		done
+	)
+	f, b := &s.half[Forward], &s.half[Backward]
+	switch {
+	case s.handshake&done != 0:
+	case d == Backward && g.flags&wire.SYN != 0 && f.anchored() && s.handshake == 0:
+		if f.packets == 1 && g.time > s.start {
+			s.synTime = ticks(g.time - s.start)
+		}
+		s.handshake |= synAck
+	case d == Forward && g.flags&wire.SYN == 0 && s.handshake&synAck != 0:
+		if b.packets == 1 && s.synTime > 0 {
+			s.ackTime = ticks(g.time - s.start - int64(s.synTime)*int64(tick))
+		} else {
+			s.ackTime = 0
+		}
+		s.handshake |= done
+	}
+}
+
+// empty takes a segment without data.
+func (t *Tracker) empty(s *Stream, d Direction, g *segment, from int64) {
+	h := &s.half[d]
+	switch {
+	case from == h.next:
+		if r := h.rec; r != nil {
+			r.order.take(g)
+			r.order.drops = t.drops
+		}
+	case from > h.next: // what was before it did not come
+		r := t.record(s, d)
+		t.open(s, d, r, g, from)
+		r.order.take(g)
+		t.account(r)
+	case from == h.acked-1:
+		r := t.record(s, d)
+		t.probe(s, d, r, g, from)
+		r.order.take(g)
+	}
+	if g.window == 0 && g.flags&(wire.SYN|wire.FIN|wire.RST) == 0 {
+		t.say(s, d, Verdict{Packet: g.number, Kind: ZeroWindow})
+	}
+}
+
+// finish takes a FIN.
+func (t *Tracker) finish(s *Stream, d Direction, g *segment) {
+	switch {
+	case s.state == Open:
+		s.end(HalfOpen, d, g.number)
+	case s.state == HalfOpen && s.half[d.Other()].has(finSeen):
+		s.state = Closed
+	}
+}
+
+// reset takes an RST, and says what it answers: the packet whose acknowledgement number it has as its sequence number, or the SYN that it
+// acknowledges (RFC 9293, section 3.5.2).
+func (t *Tracker) reset(s *Stream, d Direction, g *segment, from int64) {
+	h, o := &s.half[d], &s.half[d.Other()]
+	v := Verdict{Packet: g.number, Kind: Reset, Offset: from}
+	how := WasReset
+	switch {
+	case g.flags&wire.ACK != 0 && o.anchored() && !h.anchored() && o.position(g.ack) == o.next:
+		v.evidence[0], how = o.last, Refused
+	case g.flags&wire.ACK == 0 && o.last != 0 && s.lastAck[d.Other()] == g.seq:
+		v.evidence[0] = o.last
+	}
+	h.set(rstSeen)
+	if s.state < WasReset {
+		s.end(how, d, g.number)
+	}
+	t.say(s, d, v)
+}
+
+// weigh notes what holds both directions back from now on.
+func (t *Tracker) weigh(s *Stream, d Direction, g *segment) {
+	if r := s.half[d].rec; r != nil && g.length > 0 {
+		full := int64(s.half[d].largest)
+		r.limit.short = int64(g.length)%max(full, 1) != 0 && g.flags&wire.PSH != 0 && !r.peer.repairing()
+		t.held(s, d, r, g.time)
+	}
+	if r := s.half[d.Other()].rec; r != nil && g.flags&wire.ACK != 0 && r.limit.begun {
+		t.held(s, d.Other(), r, g.time)
+	}
+	if g.length > 0 || g.flags&wire.FIN != 0 {
+		if r := s.half[d.Other()].rec; r != nil {
+			r.peer.chatty = true
+		}
+	}
+	if r := s.half[d].rec; r != nil && g.flags&wire.ACK != 0 && g.ack == s.half[d.Other()].seq {
+		r.peer.chatty = false
+	}
+}
+
+func (t *Tracker) held(s *Stream, d Direction, r *record, now int64) {
+	h, o := &s.half[d], &s.half[d.Other()]
+	window := int64(o.window)
+	if !o.has(acksSeen) || !(h.anchored() && o.anchored()) && window > 0 {
+		window = 1 << 40 // not known, or its scale is not
+	}
+	r.limit.set(judgeLimit(h.next-h.acked, window, int64(max(h.largest, 1)), r.limit.short, r.peer.repairing()), now)
+}
+
+// echoes measures the way to the sender of direction d and back: by what it sends, and the timestamp in it that it got.
+func (t *Tracker) echoes(s *Stream, d Direction, g *segment) {
+	if !g.hasTimestamps || g.time == 0 {
+		return
+	}
+	e := d.Other()
+	if q := s.half[e].rec; q != nil && g.tsval != q.asking.tsval { // d acknowledges what e sends: a new value of d
+		q.asking.tsval, q.asking.at = g.tsval, g.time
+	}
+	if r := s.half[d].rec; r != nil && r.asking.at != 0 && g.tsecr == r.asking.tsval {
+		if ns := g.time - r.asking.at; ns > 0 && (r.peer.back == 0 || ns < r.peer.back) {
+			r.peer.back = ns
+		}
+	}
 }

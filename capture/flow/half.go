@@ -8,35 +8,33 @@ type flags uint16
 const (
 	based         flags = 1 << iota // a sequence number was seen to count from
 	hasSYN                          // and that was the SYN's
-	sackPermitted                   //
+	sackPermitted                   // in its SYN
 	timestamps                      // its last packet had the option
 	fastOpen
 	ecnAgreed
 	finSeen
 	rstSeen
-	goodSum // a packet with a right checksum was seen
+	goodSum  // a packet with a right checksum was seen
+	acksSeen // it has acknowledged something
+	outgoing // the capture is at this sender
+	closing  // its FIN is acknowledged
 )
 
-// half is what one side of a stream sends. Positions count bytes from the one behind the SYN, or the first that was seen. It is small: a million
-// streams have two million of it. What only a lively stream needs is in its record.
+// half is what one side of a stream sends. Positions count bytes from the one behind the SYN, or the first that was seen. It is
+// small: a million streams have two million of it. What only a lively stream needs is in its record.
 type half struct {
-	next  int64 // behind the highest position seen
-	acked int64 // the other side has acknowledged all before
-	begin int64 // of the data: 0, or below where older data came later
-	time  int64 // of the last packet
-	last  uint64
-	// packets counts those that are part of the stream.
-	packets  uint64
+	next     int64 // behind the highest position seen
+	acked    int64 // the other side has acknowledged all before
+	last     uint64
 	rec      *record
 	seq      uint32 // the sequence number of position next
 	window   uint32 // that this side takes, scaled
 	flight   uint32 // the most that was
+	packets  uint32 // that are part of the stream; see Stream.count
 	segments uint32 // with data
 	rtt      uint32 // the first round trip, in ticks
-	largest  uint32
-	tsval    uint32
 	mss      uint16
-	id       uint16
+	largest  uint16
 	state    flags
 	scale    uint8 // plus 1; 0 for none
 }
@@ -58,7 +56,7 @@ func (h *half) position(seq uint32) int64 { return h.next + int64(int32(seq-h.se
 
 // base starts to count: the byte with sequence number seq is at position at.
 func (h *half) base(seq uint32, at int64) {
-	h.next, h.seq, h.acked, h.begin = at, seq, at, max(at, 0)
+	h.next, h.seq, h.acked = at, seq, at
 	h.set(based)
 }
 
@@ -77,7 +75,28 @@ func (h *half) announce(g *segment) {
 	if g.fastOpen || g.length > 0 {
 		h.set(fastOpen)
 	}
-	if f := g.flags & (wire.ECE | wire.CWR); f != 0 && (f&wire.ECE != 0) {
+	if g.flags&wire.ECE != 0 {
 		h.set(ecnAgreed)
 	}
+}
+
+// told returns the window that the header of g tells, scaled where both SYNs agreed on that (RFC 7323, section 2.2).
+func (h *half) told(g *segment, other *half) uint32 {
+	w := uint32(g.window)
+	if g.flags&wire.SYN == 0 && h.scale > 0 && other.scale > 0 {
+		w <<= h.scale - 1
+	}
+	return w
+}
+
+// reach is how far from where a direction stands its next packet can be.
+func (h *half) reach(receiver *half) int64 {
+	if h.anchored() && receiver.anchored() {
+		scale := uint8(0)
+		if h.scale > 0 && receiver.scale > 0 {
+			scale = receiver.scale - 1
+		}
+		return 2*(65535<<scale) + 1<<16
+	}
+	return 1 << 30
 }

@@ -33,7 +33,7 @@ const (
 	ZeroWindow
 	// WindowProbe: a segment that asks whether the window is open again.
 	WindowProbe
-	// WindowFull: the packet fills the receiver's window to the last byte, or all but less than one segment.
+	// WindowFull: the packet fills the receiver's window to the last byte.
 	WindowFull
 	// WindowUpdate: the receiver takes more, and says nothing else.
 	WindowUpdate
@@ -131,6 +131,14 @@ func (c Cause) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 func (k Kind) words() string {
 	switch k {
+	case LostBefore:
+		return "lost before here"
+	case LostBehind:
+		return "lost behind here"
+	case Missed:
+		return "missed by the capture"
+	case Spurious:
+		return "needless"
 	case ZeroWindow:
 		return "zero window"
 	case WindowProbe:

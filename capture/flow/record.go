@@ -1,4 +1,164 @@
 package flow
 
-// record is what is known about the segments of one direction that are on their way.
-type record struct{}
+import "unsafe"
+
+// send is one sending of bytes, as the capture saw it.
+type send struct {
+	packet uint64
+	time   int64
+	tsval  uint32
+	id     uint16
+	cause  Cause // of a retransmission
+}
+
+// part is a stretch of a direction's bytes that the same packets carried; or a hole, which no packet did so far.
+type part struct {
+	from, to int64
+	// last is the last packet that carried it, previous the one before, if it was sent again. Of a hole, last is the first
+	// packet that was seen behind it.
+	last, previous send
+	order          uint64 // of a hole: how many packets of the direction were seen when it came up, the one behind among them
+	sends          uint8
+	is             traits
+}
+
+// traits of a part.
+type traits uint16
+
+const (
+	hole         traits = 1 << iota
+	sacked              // the receiver has it, out of order
+	dropped             // a hole: the capture says that it dropped packets there
+	missed              // it is known to have passed, and the capture does not have it
+	filled              // it was a hole, and a retransmission filled it: LostBefore was said
+	lostBehind          // LostBehind was said of previous
+	arrived             // a timestamp shows that the receiver had last, and nothing before
+	needless            // Spurious was said of last
+	decided             // nothing more is to be said when it is acknowledged
+	wasCorrupt          // a hole that a corrupt packet left
+	hasTimestamp        // last has one
+)
+
+func (p *part) has(t traits) bool { return p.is&t != 0 }
+
+// record is what is known about the segments of one direction that are on their way, or were a moment ago. It comes with the first
+// data and goes when others need the memory.
+type record struct {
+	newer, older *record // in the order of last use
+	owner        *Stream
+	direction    Direction
+	size         int64 // as it was counted
+
+	parts []part // in order, without gaps, from some point on up to the half's next
+	head  int    // of parts: what is before is forgotten
+	acked int    // of parts: the ones before are acknowledged; those from head on are kept as history
+	holes int    // of parts that are holes and not missed
+
+	peer   sender // what the sender of the direction is at, as far as the capture shows
+	order  order
+	buffer buffer
+	asking asking
+	limit  limiter
+
+	strays  uint8 // segments in a row that were far off, and followed each other
+	strayAt uint32
+}
+
+const (
+	maxParts    = 8192 // of a direction: when there are more, the oldest half is given up
+	history     = 48   // acknowledged parts that are kept, so that what comes again can be told
+	partSize    = int64(unsafe.Sizeof(part{}))
+	recordSize  = int64(unsafe.Sizeof(record{}))
+	smallRecord = 64 // parts that a record may keep when it is used for another stream
+)
+
+// memory is how many bytes the record takes.
+func (r *record) memory() int64 {
+	return recordSize + int64(cap(r.parts))*partSize + r.buffer.memory()
+}
+
+// find returns the index of the first part that reaches behind pos.
+func (r *record) find(pos int64) int {
+	lo, hi := r.head, len(r.parts)
+	if hi > lo && r.parts[hi-1].to <= pos {
+		return hi
+	}
+	for lo < hi {
+		if mid := int(uint(lo+hi) >> 1); r.parts[mid].to > pos {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	return lo
+}
+
+// push adds a part at the end.
+func (r *record) push(p part) {
+	if len(r.parts) == cap(r.parts) && r.head > 0 {
+		r.compact()
+	}
+	if p.has(hole) && !p.has(missed) {
+		r.holes++
+	}
+	r.parts = append(r.parts, p)
+}
+
+// compact moves the parts to the front of the memory.
+func (r *record) compact() {
+	n := copy(r.parts, r.parts[r.head:])
+	r.parts = r.parts[:n]
+	r.acked -= r.head
+	r.head = 0
+}
+
+// split cuts part i in two at pos, which lies inside of it.
+func (r *record) split(i int, pos int64) {
+	if r.parts[i].has(hole) && !r.parts[i].has(missed) {
+		r.holes++
+	}
+	r.parts = append(r.parts, part{})
+	copy(r.parts[i+1:], r.parts[i:])
+	r.parts[i].to, r.parts[i+1].from = pos, pos
+	if i < r.acked {
+		r.acked++
+	}
+}
+
+// cut makes pos a border between parts, if it lies inside one, and returns the index of the part that begins there.
+func (r *record) cut(pos int64) int {
+	i := r.find(pos)
+	if i < len(r.parts) && r.parts[i].from < pos {
+		r.split(i, pos)
+		i++
+	}
+	return i
+}
+
+// forget drops acknowledged parts beyond the history.
+func (r *record) forget() {
+	if over := r.acked - r.head - history; over > 0 {
+		for i := r.head; i < r.head+over; i++ {
+			r.close(&r.parts[i])
+		}
+		r.head += over
+	}
+	if r.head > len(r.parts)/2 && r.head > 2*history {
+		r.compact()
+	}
+}
+
+// close takes a hole out of the count.
+func (r *record) close(p *part) {
+	if p.has(hole) && !p.has(missed) {
+		r.holes--
+	}
+}
+
+// start is the lowest position that the record knows.
+func (r *record) start() (int64, bool) {
+	if r.head == len(r.parts) {
+		return 0, false
+	}
+	return r.parts[r.head].from, true
+}

@@ -118,6 +118,17 @@ func bucketMiddle(i int) time.Duration {
 // tick is the unit in which short times are kept.
 const tick = 100 * time.Nanosecond
 
+// ticks turns nanoseconds into ticks, at least 1.
+func ticks(ns int64) uint32 { return uint32(min(max(ns/int64(tick), 1), 1<<32-1)) }
+
+// durationOf is the time between two moments, 0 where one is not known.
+func durationOf(ns int64) time.Duration {
+	if ns < 0 || ns > 1<<60 {
+		return 0
+	}
+	return time.Duration(ns)
+}
+
 // clock turns nanoseconds since 1970 into a time, 0 into the zero Time.
 func clock(ns int64) time.Time {
 	if ns == 0 {

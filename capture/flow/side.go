@@ -9,29 +9,34 @@ type Limits struct {
 	Network     time.Duration // the sender waited for acknowledgements, or repaired a loss
 }
 
+// Total is the sum of all.
+func (l Limits) Total() time.Duration { return l.Application + l.Receiver + l.Network }
+
 // Side is what is known about one direction of a stream. It is a copy.
 type Side struct {
 	Packets  uint64 // without copies and corrupt ones
 	Segments uint64 // packets with data
 	Bytes    uint64 // of the stream, each counted once, as far as they were seen
 	Again    uint64 // bytes that were sent again
-	Missing  uint64 // bytes of the stream that were never seen
+	Missing  uint64 // bytes of the stream that were not seen
 	// MaxInFlight is the most bytes that were sent and not yet acknowledged, at the place of the capture.
 	MaxInFlight int64
 	// Window is the last receive window that this side has told, in bytes, scaled where the scale is known.
 	Window uint32
-	// MSS is the largest segment that this side says it takes, 0 if no SYN of it was seen. Largest is the longest that it sent.
+	// MSS is the largest segment that this side says it takes, 0 if no SYN of it was seen. Largest is the longest that it sent, of those up to
+	// 65,535 bytes.
 	MSS     uint16
-	Largest uint32
+	Largest uint16
 	// Scale is its window scale, -1 if it did not say or its SYN was not seen.
 	Scale         int
 	SACKPermitted bool // in its SYN
 	Timestamps    bool // in its last packet
 	FastOpen      bool // data in its SYN, or a fast open cookie
 	ECN           bool // its SYN offered or accepted ECN (RFC 3168)
+	FIN, RST      bool
 	// Marks: packets that routers marked (CE), that echo the mark (ECE, behind the handshake), that answer the echo (CWR).
 	CE, ECE, CWR uint32
-	FIN, RST     bool
+	Urgent       uint32 // packets with the urgent flag
 	RoundTrips   RoundTrips
 	Limits       Limits
 
@@ -39,7 +44,7 @@ type Side struct {
 	causes [numCauses]uint32
 }
 
-// Count returns how many verdicts of kind k there are about this direction.
+// Count returns how many verdicts of kind k there are about this direction. One that was retracted is not counted.
 func (s *Side) Count(k Kind) uint32 {
 	if k < numKinds {
 		return s.counts[k]
@@ -55,24 +60,39 @@ func (s *Side) Retransmissions(c Cause) uint32 {
 	return 0
 }
 
-// more is what is kept about a stream that had more than a few plain segments.
+// Goodput is the bytes of the stream a second, over the time that the direction was at it.
+func (s *Side) Goodput() float64 {
+	if d := s.Limits.Total(); d > 0 {
+		return float64(s.Bytes) / d.Seconds()
+	}
+	return 0
+}
+
+// more is what is kept of a direction that had more than a few segments.
 type more struct {
-	side [2]moreSide
+	trips   RoundTrips
+	spent   [numLimits]int64 // of records that are gone
+	trouble *trouble
 }
 
-type moreSide struct {
-	again, missing uint64
-	ce, ece, cwr   uint32
-	counts         [numKinds]uint32
-	causes         [numCauses]uint32
-	receiver       int64
-	network        int64
-	trips          RoundTrips
+// trouble is what is kept of a direction in which not all was plain.
+type trouble struct {
+	packets, segments    uint64 // what went over the counters of the half
+	again, missing       uint64
+	ce, ece, cwr, urgent uint32
+	counts               [numKinds]uint32
+	causes               [numCauses]uint32
 }
 
-func (m *moreSide) fill(v *Side) {
-	v.Again, v.Missing, v.CE, v.ECE, v.CWR = m.again, m.missing, m.ce, m.ece, m.cwr
-	v.counts, v.causes = m.counts, m.causes
+func (m *more) fill(v *Side) {
 	v.RoundTrips = m.trips
-	v.Limits.Receiver, v.Limits.Network = time.Duration(m.receiver), time.Duration(m.network)
+	v.Limits.Application += time.Duration(m.spent[byApplication])
+	v.Limits.Receiver += time.Duration(m.spent[byReceiver])
+	v.Limits.Network += time.Duration(m.spent[byNetwork])
+	if t := m.trouble; t != nil {
+		v.Packets += t.packets
+		v.Segments += t.segments
+		v.Again, v.Missing, v.CE, v.ECE, v.CWR, v.Urgent = t.again, t.missing, t.ce, t.ece, t.cwr, t.urgent
+		v.counts, v.causes = t.counts, t.causes
+	}
 }

@@ -31,26 +31,27 @@ func (e End) String() string {
 // MarshalText implements [encoding.TextMarshaler].
 func (e End) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 
-// Stream is one TCP connection, as far as the capture has it. It belongs to its Tracker: it is valid until the next Add after
-// Result.Ended had it.
+// Stream is one TCP connection, as far as the capture has it. It belongs to its Tracker: it is valid until the next call of that
+// after Result.Ended had it.
 type Stream struct {
 	key
-	number uint64
-	first  uint64 // packet
-	start  int64
-	half   [2]half
-	more   *more
-	newer  uint32 // in the order of last use, see table
-	older  uint32
-	// Handshake round trips in units of tick: SYN to SYN-ACK, SYN-ACK to ACK.
+	swapped   bool // the key's first end is not the one that opened
+	handshake uint8
+	state     End
+	ender     Direction
+	number    uint64
+	first     uint64 // packet
+	start     int64
+	latest    int64
+	half      [2]half
+	more      *[2]more
+	newer     uint32 // in the order of last use, see table
+	older     uint32
+	slot      uint32
+	ending    uint32 // the packet, counted from first
+	// Handshake round trips in ticks: SYN to SYN-ACK, SYN-ACK to ACK.
 	synTime, ackTime uint32
-	ending           uint64 // packet
-	slot             uint32
-	state            End
-	ender            Direction
-	swapped          bool // the key's first end is not the one that opened
-	leaving          bool
-	syn              uint8 // what of the handshake was seen
+	lastAck          [2]uint32 // the acknowledgement number of the last packet each way
 }
 
 // Number counts the streams from 0, in the order of their first packets.
@@ -72,24 +73,28 @@ func (s *Stream) First() (packet uint64, at time.Time) { return s.first, clock(s
 
 // Last returns the number and time of its last packet so far.
 func (s *Stream) Last() (packet uint64, at time.Time) {
-	h := &s.half[0]
-	if s.half[1].last > h.last {
-		h = &s.half[1]
-	}
-	return h.last, clock(h.time)
+	return max(s.first, s.half[0].last, s.half[1].last), clock(s.latest)
 }
 
 // Duration is the time from the first to the last packet.
-func (s *Stream) Duration() time.Duration {
-	return time.Duration(max(s.half[0].time, s.half[1].time, s.start) - s.start)
-}
+func (s *Stream) Duration() time.Duration { return time.Duration(max(s.latest-s.start, 0)) }
 
 // End returns how it ended, which side did that (the first FIN, or the RST), and in which packet. For Open, only the first is set.
-func (s *Stream) End() (how End, by Direction, packet uint64) { return s.state, s.ender, s.ending }
+func (s *Stream) End() (how End, by Direction, packet uint64) {
+	if s.state == Open || s.state == Replaced {
+		return s.state, Forward, 0
+	}
+	return s.state, s.ender, s.first + uint64(s.ending)
+}
+
+// end notes how it ended.
+func (s *Stream) end(how End, by Direction, packet uint64) {
+	s.state, s.ender, s.ending = how, by, uint32(packet-s.first)
+}
 
 // Handshake returns the round trips of the handshake as seen from the capture: from the SYN to the SYN-ACK, which is the way to
-// the server and back, and from there to the ACK, which is the way to the client and back. Their sum is the round trip between the two.
-// Each is 0 where not both packets were seen, or one of them was sent more than once.
+// the server and back, and from there to the ACK, which is the way to the client and back. Their sum is the round trip
+// between the two. Each is 0 where not both packets were seen, or the first of them was sent more than once.
 func (s *Stream) Handshake() (server, client time.Duration) {
 	return time.Duration(s.synTime) * tick, time.Duration(s.ackTime) * tick
 }
@@ -101,25 +106,80 @@ func (s *Stream) Complete() bool { return s.half[0].anchored() }
 func (s *Stream) Side(d Direction) Side {
 	h := &s.half[d&1]
 	v := Side{
-		Packets: h.packets, Segments: uint64(h.segments), MaxInFlight: int64(h.flight), Window: h.window,
+		Packets: uint64(h.packets), Segments: uint64(h.segments), MaxInFlight: int64(h.flight), Window: h.window,
 		MSS: h.mss, Largest: h.largest, Scale: int(h.scale) - 1, SACKPermitted: h.has(sackPermitted),
 		Timestamps: h.has(timestamps), FastOpen: h.has(fastOpen), ECN: h.has(ecnAgreed), FIN: h.has(finSeen), RST: h.has(rstSeen),
+		Bytes: uint64(max(h.dataEnd(), 0)),
 	}
-	v.Bytes = uint64(max(h.dataEnd()-h.begin, 0))
-	if m := s.more; m != nil {
-		m.side[d&1].fill(&v)
+	if s.more != nil {
+		s.more[d&1].fill(&v)
 	}
 	v.Bytes -= min(v.Missing, v.Bytes)
 	if v.RoundTrips.Count == 0 && h.rtt != 0 {
 		v.RoundTrips.addTick(h.rtt)
 	}
+	if r := h.rec; r != nil {
+		for i := range r.parts[r.head:] {
+			if p := &r.parts[r.head+i]; p.has(hole) && !p.has(missed) {
+				v.Missing += uint64(p.to - p.from)
+				v.Bytes -= min(uint64(p.to-p.from), v.Bytes)
+			}
+		}
+		v.Limits.Application += time.Duration(r.limit.spent[byApplication])
+		v.Limits.Receiver += time.Duration(r.limit.spent[byReceiver])
+		v.Limits.Network += time.Duration(r.limit.spent[byNetwork])
+	}
 	return v
 }
 
-// more returns what is kept about the side, and begins with it.
-func (s *Stream) side(d Direction) *moreSide {
+// side returns what is kept about a direction that is not only a few segments, and begins with it.
+func (s *Stream) side(d Direction) *more {
 	if s.more == nil {
-		s.more = new(more)
+		s.more = new([2]more)
 	}
-	return &s.more.side[d&1]
+	return &s.more[d&1]
+}
+
+// trouble returns what is kept about a direction in which not all was plain, and begins with it.
+func (s *Stream) trouble(d Direction) *trouble {
+	m := s.side(d)
+	if m.trouble == nil {
+		m.trouble = new(trouble)
+	}
+	return m.trouble
+}
+
+// count notes a packet of direction d.
+func (s *Stream) count(d Direction, g *segment) {
+	h := &s.half[d]
+	h.last = g.number
+	s.lastAck[d] = g.ack
+	if g.time > s.latest {
+		s.latest = g.time
+	}
+	if h.packets++; h.packets == 0 {
+		s.trouble(d).packets += 1 << 32
+	}
+	if g.length > 0 {
+		if h.segments++; h.segments == 0 {
+			s.trouble(d).segments += 1 << 32
+		}
+		if g.length > int(h.largest) && g.length <= 0xffff {
+			h.largest = uint16(g.length)
+		}
+	}
+}
+
+// trip takes a sample of a round trip in ns.
+func (s *Stream) trip(d Direction, ns int64) {
+	h := &s.half[d]
+	if h.rtt == 0 {
+		h.rtt = ticks(ns)
+		return
+	}
+	m := s.side(d)
+	if m.trips.Count == 0 {
+		m.trips.addTick(h.rtt)
+	}
+	m.trips.add(time.Duration(ns))
 }

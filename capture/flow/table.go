@@ -10,10 +10,14 @@ const (
 	slabBits = 8
 	slabSize = 1 << slabBits
 	none     = ^uint32(0)
+
+	slotBits   = 24 // of an entry; the others are a part of the hash
+	slotMask   = 1<<slotBits - 1
+	maxStreams = slotMask - 1
 )
 
 // table finds streams by their keys and knows in which order they were used. The streams stand in slabs, which are never moved and used
-// again; the index is open-addressed (linear probing), 8 bytes a place, at most three quarters full.
+// again; the index is open-addressed (linear probing), 4 bytes a place, at most three quarters full.
 type table struct {
 	slabs  [][]Stream
 	index  []entry
@@ -25,8 +29,11 @@ type table struct {
 	oldest uint32
 }
 
-// entry is a place of the index: a part of the hash, and the stream's slot plus 1; 0 is empty.
-type entry struct{ tag, slot uint32 }
+// entry is a place of the index: the highest bits of the hash, and the stream's slot plus 1; 0 is empty.
+type entry uint32
+
+func entryOf(hash uint64, slot uint32) entry { return entry(uint32(hash>>32)&^slotMask | (slot + 1)) }
+func (e entry) slot() uint32                 { return uint32(e)&slotMask - 1 }
 
 func (t *table) init() {
 	t.index = make([]entry, 64)
@@ -57,11 +64,11 @@ func (t *table) find(k *key, hash uint64) *Stream {
 	mask := uint64(len(t.index) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
 		e := t.index[i]
-		if e.slot == 0 {
+		if e == 0 {
 			return nil
 		}
-		if e.tag == uint32(hash>>32) {
-			if s := t.at(e.slot - 1); s.key == *k {
+		if (uint64(e)<<32^hash)>>(32+slotBits) == 0 {
+			if s := t.at(e.slot()); s.key == *k {
 				return s
 			}
 		}
@@ -94,18 +101,18 @@ func (t *table) add(k *key, hash uint64) *Stream {
 func (t *table) insert(hash uint64, slot uint32) {
 	mask := uint64(len(t.index) - 1)
 	i := hash & mask
-	for t.index[i].slot != 0 {
+	for t.index[i] != 0 {
 		i = (i + 1) & mask
 	}
-	t.index[i] = entry{uint32(hash >> 32), slot + 1}
+	t.index[i] = entryOf(hash, slot)
 }
 
 func (t *table) grow() {
 	old := t.index
 	t.index = make([]entry, 2*len(old))
 	for _, e := range old {
-		if e.slot != 0 {
-			t.insert(t.hash(&t.at(e.slot-1).key), e.slot-1)
+		if e != 0 {
+			t.insert(t.hash(&t.at(e.slot()).key), e.slot())
 		}
 	}
 }
@@ -114,22 +121,22 @@ func (t *table) grow() {
 func (t *table) unlink(s *Stream) {
 	mask := uint64(len(t.index) - 1)
 	i := t.hash(&s.key) & mask
-	for t.index[i].slot != s.slot+1 {
+	for t.index[i] == 0 || t.index[i].slot() != s.slot {
 		i = (i + 1) & mask
 	}
 	for j := i; ; { // close the gap: move back what the probe would no longer find
 		j = (j + 1) & mask
 		e := t.index[j]
-		if e.slot == 0 {
+		if e == 0 {
 			break
 		}
-		home := t.hash(&t.at(e.slot-1).key) & mask
+		home := t.hash(&t.at(e.slot()).key) & mask
 		if (j-home)&mask >= (j-i)&mask {
 			t.index[i] = e
 			i = j
 		}
 	}
-	t.index[i] = entry{}
+	t.index[i] = 0
 	t.used--
 	t.pull(s)
 }

@@ -7,31 +7,42 @@ import (
 
 // Config bounds a Tracker and says what it is to do. The zero value is ready.
 type Config struct {
-	// Streams is how many streams are kept at once; 0 means 1,048,576. The one that was not used for longest leaves first, the
-	// ended before the others.
+	// Streams is how many streams are kept at once, at most 16,777,214; 0 means 1,000,000. The one that was not used for longest
+	// leaves first.
 	Streams int
-	// StreamBytes is how many bytes of one direction are kept that came before the ones that they follow; 0 means 4 MB. When there are
-	// more, the tracker no longer waits for the first hole.
+	// StreamBytes is how many bytes of one direction are kept that came before the ones that they follow; 0 means 4 MB. When
+	// there are more, the first hole is no longer waited for.
 	StreamBytes int
-	// Bytes is how much is kept for all streams beyond what each has: bytes out of order, and the record of segments on their way;
-	// 0 means 64 MB. The stream that was not used for longest gives up first.
+	// Bytes is how much is kept for all streams beyond what each has: bytes out of order, and the record of segments on their
+	// way; 0 means 24 MB. The stream that had no data for longest gives up first.
 	Bytes int64
 	// Interfaces makes the interface of the frame a part of what a stream is.
 	Interfaces bool
 	// Reassemble hands out the bytes, in order, as Result.Chunks.
 	Reassemble bool
+	// Only, if set, chooses the streams of which bytes are handed out. It is asked at the first data of a direction, and again
+	// where the tracker had to forget about it.
+	Only func(*Stream) bool
 }
 
 // Tracker follows streams. It is not for use by several goroutines at once.
 type Tracker struct {
 	cfg     Config
 	table   table
+	twins   twins
 	next    uint64 // number of the next stream
 	leaving []*Stream
 	result  Result
 	key     key
 	seg     segment
+	drops   uint64 // that the frames told of
 	lost    Lost
+	totals  Totals
+	before  uint64 // the packet before this one of the direction
+
+	bytes          int64 // of all records
+	newest, oldest *record
+	idle           []*record // to be used again
 }
 
 // Lost counts what a Tracker gave up to stay within the bounds of its Config.
@@ -39,6 +50,24 @@ type Lost struct {
 	Streams uint64 // that had not ended
 	Records uint64 // of segments on their way: retransmissions may then be Unknown, and losses Undecided
 	Holes   uint64 // that were no longer waited for
+}
+
+// Totals are of all streams, also those that left.
+type Totals struct {
+	Streams  uint64
+	Packets  uint64 // with a TCP segment
+	Bytes    uint64 // of payload on the wire
+	Verdicts [numKinds]uint64
+	Causes   [numCauses]uint64 // of retransmissions
+	Trips    RoundTrips        // of both directions
+}
+
+// Count returns how many verdicts of kind k there are, without those that were retracted.
+func (t *Totals) Count(k Kind) uint64 {
+	if k < numKinds {
+		return t.Verdicts[k]
+	}
+	return 0
 }
 
 // Result is what one packet showed. Its slices, and the Stream, are valid until the next call of the Tracker.
@@ -65,9 +94,9 @@ type Chunk struct {
 	// Gap is how many bytes are missing here instead of Data: they were not captured, or their packet was cut by the snaplen (Cut).
 	Gap int64
 	Cut bool
-	// Packet is the one that Data came in, or behind the gap.
+	// Packet is the one that Data came in, or that had what is behind the gap.
 	Packet uint64
-	// End: the direction ends behind this chunk, by a FIN; Data may be empty.
+	// End: the direction ends here, by a FIN. There is no Data.
 	End bool
 }
 
@@ -78,40 +107,25 @@ func NewTracker(cfg *Config) *Tracker {
 		t.cfg = *cfg
 	}
 	if t.cfg.Streams <= 0 {
-		t.cfg.Streams = 1 << 20
+		t.cfg.Streams = 1_000_000
 	}
+	t.cfg.Streams = min(t.cfg.Streams, maxStreams)
 	if t.cfg.StreamBytes <= 0 {
 		t.cfg.StreamBytes = 4 << 20
 	}
 	if t.cfg.Bytes <= 0 {
-		t.cfg.Bytes = 64 << 20
+		t.cfg.Bytes = 24 << 20
 	}
 	t.table.init()
+	t.twins = make(twins, 1<<twinBits)
 	return t
-}
-
-// begin forgets the last result.
-func (t *Tracker) begin() {
-	for _, s := range t.leaving {
-		t.table.release(s)
-	}
-	t.leaving = t.leaving[:0]
-	t.result = Result{Verdicts: t.result.Verdicts[:0], Chunks: t.result.Chunks[:0]}
-}
-
-// say adds a verdict and counts it.
-func (t *Tracker) say(s *Stream, d Direction, v Verdict) {
-	v.Stream, v.Direction = s, d
-	m := s.side(d)
-	m.counts[v.Kind]++
-	if v.Kind == Retransmission {
-		m.causes[v.Cause]++
-	}
-	t.result.Verdicts = append(t.result.Verdicts, v)
 }
 
 // Lost returns what was given up so far.
 func (t *Tracker) Lost() Lost { return t.lost }
+
+// Totals returns the sums over all streams so far. They are valid, and change, until the Tracker is no longer used.
+func (t *Tracker) Totals() *Totals { return &t.totals }
 
 // Streams yields those that the tracker has, in the order of their numbers.
 func (t *Tracker) Streams() iter.Seq[*Stream] {
@@ -126,5 +140,112 @@ func (t *Tracker) Streams() iter.Seq[*Stream] {
 				return
 			}
 		}
+	}
+}
+
+// begin forgets the last result.
+func (t *Tracker) begin() {
+	if len(t.leaving) > 0 {
+		for _, s := range t.leaving {
+			t.table.release(s)
+		}
+		t.leaving = t.leaving[:0]
+	}
+	t.result.Stream, t.result.Ended = nil, nil
+	t.result.Verdicts, t.result.Chunks = t.result.Verdicts[:0], t.result.Chunks[:0]
+}
+
+// say adds a verdict and counts it.
+func (t *Tracker) say(s *Stream, d Direction, v Verdict) {
+	v.Stream, v.Direction = s, d
+	k := s.trouble(d)
+	one, many := uint32(1), uint64(1)
+	if v.Retracted {
+		one, many = ^uint32(0), ^uint64(0)
+	}
+	k.counts[v.Kind] += one
+	t.totals.Verdicts[v.Kind] += many
+	if v.Kind == Retransmission {
+		k.causes[v.Cause] += one
+		t.totals.Causes[v.Cause] += many
+	}
+	t.result.Verdicts = append(t.result.Verdicts, v)
+}
+
+// record returns that of direction d, and begins with it where there is none. It becomes the newest.
+func (t *Tracker) record(s *Stream, d Direction) *record {
+	h := &s.half[d]
+	r := h.rec
+	if r != nil {
+		if t.newest != r {
+			t.unchain(r)
+			t.chain(r)
+		}
+		return r
+	}
+	if n := len(t.idle); n > 0 {
+		r, t.idle = t.idle[n-1], t.idle[:n-1]
+		*r = record{parts: r.parts[:0]}
+	} else {
+		r = &record{parts: make([]part, 0, 4)}
+	}
+	r.owner, r.direction = s, d
+	r.buffer.out = max(h.dataEnd(), 0)
+	o := &s.half[d.Other()]
+	r.peer.selects = h.has(sackPermitted) && o.has(sackPermitted) || !h.anchored() || !o.anchored()
+	h.rec = r
+	t.chain(r)
+	t.account(r)
+	return r
+}
+
+func (t *Tracker) chain(r *record) {
+	r.newer, r.older = nil, t.newest
+	if t.newest != nil {
+		t.newest.newer = r
+	} else {
+		t.oldest = r
+	}
+	t.newest = r
+}
+
+func (t *Tracker) unchain(r *record) {
+	if r.newer != nil {
+		r.newer.older = r.older
+	} else {
+		t.newest = r.older
+	}
+	if r.older != nil {
+		r.older.newer = r.newer
+	} else {
+		t.oldest = r.newer
+	}
+}
+
+// account counts the memory of a record that has changed.
+func (t *Tracker) account(r *record) {
+	size := r.memory()
+	t.bytes += size - r.size
+	r.size = size
+}
+
+// dismiss takes the record from its half, which keeps the sums.
+func (t *Tracker) dismiss(r *record) {
+	s, d := r.owner, r.direction
+	if r.limit.spent != [numLimits]int64{} {
+		m := s.side(d)
+		for i, n := range r.limit.spent {
+			m.spent[i] += n
+		}
+	}
+	s.half[d].rec = nil
+	t.unchain(r)
+	t.bytes -= r.size
+	if cap(r.parts) > smallRecord {
+		r.parts = make([]part, 0, 4)
+	}
+	if len(t.idle) < 1024 {
+		r.owner, r.newer, r.older, r.buffer = nil, nil, nil, buffer{}
+		t.idle = append(t.idle, r)
 	}
 }

@@ -23,6 +23,8 @@ type Verdict struct {
 	Places int
 	// Delay is the time since the first packet of the evidence; of Reordered, how much too late the packet is.
 	Delay time.Duration
+	// Retracted: what an earlier verdict of this Kind said of this Packet does not hold, as is known now.
+	Retracted bool
 
 	evidence [2]uint64
 }
@@ -33,6 +35,9 @@ func (v *Verdict) Evidence() (first, second uint64) { return v.evidence[0], v.ev
 // AppendText adds the verdict in a few words, such as "again: #12, timer 204 ms".
 func (v *Verdict) AppendText(b []byte) []byte {
 	first, second := v.evidence[0], v.evidence[1]
+	if v.Retracted {
+		return append(append(b, "not "...), v.Kind.words()...)
+	}
 	switch v.Kind {
 	case Retransmission:
 		b = append(b, "again: "...)

@@ -1,0 +1,434 @@
+package flow
+
+import "sockwire/raw/wire"
+
+// data takes what segment g of direction d brings: bytes, a SYN or a FIN. from is its position.
+func (t *Tracker) data(s *Stream, d Direction, g *segment, from, to int64) {
+	h := &s.half[d]
+	if g.flags&(wire.SYN|wire.FIN) == wire.SYN && g.length == 0 && h.rec == nil {
+		if from == h.next {
+			h.advance(to)
+			return
+		}
+		t.recall(s, d, from, to)
+	}
+	r := t.record(s, d)
+	switch {
+	case from >= h.next:
+		t.progress(s, d, r, g, from, to)
+	case to <= h.next && from >= h.acked-1 && t.probe(s, d, r, g, from):
+		return
+	default:
+		t.behind(s, d, r, g, from, to)
+	}
+	if flight := h.next - h.acked; flight > int64(h.flight) {
+		h.flight = uint32(min(flight, 1<<32-1))
+	}
+	if g.flags&wire.FIN != 0 && to == h.next {
+		h.set(finSeen)
+	}
+	if g.length > 0 {
+		t.fills(s, d, g, to)
+		at := from
+		if g.flags&wire.SYN != 0 {
+			at++
+		}
+		t.deliver(s, d, r, g, at)
+	}
+	t.end(s, d)
+	r.peer.sent = g.time
+}
+
+// recall makes a record of the SYN, which has none as long as it is alone.
+func (t *Tracker) recall(s *Stream, d Direction, from, to int64) {
+	if s.half[d].next != to {
+		return
+	}
+	p := part{from: from, to: to, sends: 1, last: send{packet: s.first, time: s.start}}
+	if d == Backward {
+		p.last = send{packet: t.before, time: s.start + int64(s.synTime)*int64(tick)}
+	}
+	t.record(s, d).push(p)
+}
+
+// progress takes a segment that goes on where the direction stands, or behind a hole.
+func (t *Tracker) progress(s *Stream, d Direction, r *record, g *segment, from, to int64) {
+	h := &s.half[d]
+	if from > h.next {
+		t.open(s, d, r, g, from)
+	}
+	quiet := g.time - r.peer.sent
+	gap := r.order.take(g)
+	p := part{from: from, to: to, last: send{packet: g.number, time: g.time, tsval: g.tsval, id: g.id}, sends: 1}
+	if g.hasTimestamps {
+		p.is = hasTimestamp
+	}
+	if len(r.parts)-r.head >= maxParts {
+		t.overflow(r)
+	}
+	r.push(p)
+	if gap > 0 && r.limit.begun {
+		t.tail(s, d, r, g, gap, quiet)
+	}
+	h.advance(to)
+	if cap(r.parts) > 4 {
+		t.account(r)
+	}
+}
+
+// open notes the hole between where the direction stands and from.
+func (t *Tracker) open(s *Stream, d Direction, r *record, g *segment, from int64) {
+	h := &s.half[d]
+	p := part{from: h.next, to: from, is: hole, order: uint64(h.packets)}
+	p.last = send{packet: g.number, time: g.time, tsval: g.tsval, id: g.id}
+	if g.hasTimestamps {
+		p.is |= hasTimestamp
+	}
+	if t.drops != r.order.drops && r.order.started {
+		p.is |= dropped
+	}
+	r.order.drops = t.drops
+	r.push(p)
+	h.advance(from)
+}
+
+// overflow gives up the older half of what is on its way, when it is too much.
+func (t *Tracker) overflow(r *record) {
+	s, d := r.owner, r.direction
+	n := maxParts / 2
+	for i := r.head; i < r.head+n; i++ {
+		if p := &r.parts[i]; p.has(hole) && !p.has(missed) {
+			t.undecided(s, d, r, p, NoMore)
+		}
+	}
+	r.head += n
+	r.acked = max(r.acked, r.head)
+	r.compact()
+	t.lost.Records++
+}
+
+// undecided says that what became of a hole cannot be told.
+func (t *Tracker) undecided(s *Stream, d Direction, r *record, p *part, why Cause) {
+	r.close(p)
+	p.is |= missed | decided
+	n := p.to - p.from
+	if h := &s.half[d]; h.has(finSeen) && p.to == h.next {
+		n--
+	}
+	s.trouble(d).missing += uint64(max(n, 0))
+	v := Verdict{Packet: p.last.packet, Kind: Undecided, Cause: why, Offset: p.from, Bytes: int(n), Places: segments(n, s.half[d].largest)}
+	v.evidence[0] = p.last.packet
+	t.say(s, d, v)
+}
+
+// behind takes a segment with bytes of before: they fill a hole, or were seen.
+func (t *Tracker) behind(s *Stream, d Direction, r *record, g *segment, from, to int64) {
+	h := &s.half[d]
+	if len(r.parts)-r.head >= maxParts-2 {
+		t.overflow(r)
+	}
+	edge := min(to, h.next)
+	i, end := r.cut(from), r.cut(edge)
+	if i >= end { // nothing is known of it any more
+		t.forgotten(s, d, r, g, from, edge)
+	} else if first := r.firstHole(i, end); first >= 0 {
+		t.fill(s, d, r, g, i, end, first)
+	} else {
+		t.again(s, d, r, g, i, end)
+	}
+	if to > h.next {
+		r.push(part{from: h.next, to: to, sends: 1, is: stamp(g), last: sendOf(g)})
+		h.advance(to)
+	}
+	r.order.take(g)
+}
+
+func sendOf(g *segment) send {
+	return send{packet: g.number, time: g.time, tsval: g.tsval, id: g.id}
+}
+
+func stamp(g *segment) traits {
+	if g.hasTimestamps {
+		return hasTimestamp
+	}
+	return 0
+}
+
+// firstHole returns the first of the parts [i, end) that nobody carried so far, or -1.
+func (r *record) firstHole(i, end int) int {
+	if r.holes == 0 {
+		return -1
+	}
+	for ; i < end; i++ {
+		if r.parts[i].has(hole) && !r.parts[i].has(missed) {
+			return i
+		}
+	}
+	return -1
+}
+
+// fill takes a segment that fills the hole at index first of [i, end), and what else it covers.
+func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, first int) {
+	h := &s.half[d]
+	p := &r.parts[first]
+	from, to := p.from, r.parts[end-1].to
+	later, how := t.after(s, d, r, g, p)
+	behind, bytes, seen := p.last, int64(0), send{}
+	v := Verdict{Packet: g.number, Offset: from, Cause: how, Delay: durationOf(g.time - behind.time)}
+	v.evidence[0] = behind.packet
+	corrupt := r.order.spoilt(from, p.to)
+	wasDropped, order := p.has(dropped), p.order
+	for j := i; j < end; j++ {
+		q := &r.parts[j]
+		if !q.has(hole) {
+			if later >= 0 && q.last.packet != 0 {
+				seen = q.last
+				q.previous, q.last, q.sends = q.last, sendOf(g), min(q.sends+1, 255)
+			}
+			continue
+		}
+		r.close(q)
+		if !q.has(missed) {
+			bytes += q.to - q.from
+		}
+		q.is = q.is&(sacked|decided) | stamp(g)
+		q.last, q.sends = sendOf(g), 1
+		if later > 0 {
+			q.is |= filled
+		}
+	}
+	v.Bytes = int(bytes)
+	switch {
+	case later < 0:
+		v.Kind, v.Places = Reordered, int(uint64(h.packets)-order)
+		t.say(s, d, v)
+		return
+	case later == 0:
+		v.Kind, v.Cause, v.Places = Undecided, NoOrder, 1
+		t.say(s, d, v)
+		return
+	}
+	cause := r.peer.why(from, to, h.next, h.acked, nil, false, g.time)
+	for j := i; j < end; j++ {
+		r.parts[j].last.cause = cause
+	}
+	s.trouble(d).again += uint64(g.length)
+	w := Verdict{Packet: g.number, Kind: Retransmission, Cause: cause, Offset: from, Bytes: g.length}
+	w.evidence = [2]uint64{max(corrupt, seen.packet), r.asking.last}
+	if seen.packet != 0 {
+		w.Delay = durationOf(g.time - seen.time)
+	}
+	t.say(s, d, w)
+	switch v.Places = 1; {
+	case corrupt != 0:
+	case wasDropped:
+		v.Kind, v.Cause = Missed, Drops
+		t.say(s, d, v)
+	case h.has(outgoing): // what its own host captured cannot have been lost before
+		v.Kind, v.Cause = Missed, Acknowledged
+		v.evidence[1] = g.number
+		t.say(s, d, v)
+	default:
+		v.Kind = LostBefore
+		v.evidence[1] = r.asking.last
+		t.say(s, d, v)
+	}
+}
+
+// after tells whether segment g was sent after the packet behind hole p (1), or before it (-1), and how it is known.
+func (t *Tracker) after(s *Stream, d Direction, r *record, g *segment, p *part) (int, Cause) {
+	if later, how := r.order.compare(g, &p.last, p.has(hasTimestamp)); later != 0 {
+		return later, how
+	}
+	gone := g.time - p.last.time
+	switch asked := r.peer.selected > p.from || r.peer.repeats > 0; {
+	case gone >= minimumTimeout:
+		return 1, Time
+	case t.round(s, d, r) > 0 && gone < t.round(s, d, r)*8/10:
+		return -1, Time
+	case r.peer.repeats >= 3 || asked && t.round(s, d, r) > 0:
+		return 1, Time
+	case !asked && gone < 3e6:
+		return -1, Time
+	}
+	return 0, NoOrder
+}
+
+// round is the shortest round trip between the two ends, as far as it is known; 0 if not at all.
+func (t *Tracker) round(s *Stream, d Direction, r *record) int64 {
+	there, back := r.peer.turn, t.back(s, d, r)
+	if there == 0 {
+		there = int64(s.synTime) * int64(tick)
+		if d == Backward {
+			there = int64(s.ackTime) * int64(tick)
+		}
+	}
+	if there == 0 || back == 0 {
+		return 0
+	}
+	return there + back
+}
+
+// back is the shortest time from the place of the capture to the sender of direction d and back; 0 if it is not known.
+func (t *Tracker) back(s *Stream, d Direction, r *record) int64 {
+	back := r.peer.back
+	if q := s.half[d.Other()].rec; q != nil && q.peer.turn > 0 && (back == 0 || q.peer.turn < back) {
+		back = q.peer.turn
+	}
+	shake := int64(s.ackTime) * int64(tick)
+	if d == Backward {
+		shake = int64(s.synTime) * int64(tick)
+	}
+	if shake > 0 && (back == 0 || shake < back) {
+		back = shake
+	}
+	return back
+}
+
+// again takes a segment of which all bytes were seen before, in the parts [i, end).
+func (t *Tracker) again(s *Stream, d Direction, r *record, g *segment, i, end int) {
+	h := &s.half[d]
+	p := &r.parts[i]
+	from, to := p.from, r.parts[end-1].to
+	if p.has(hole) { // it was missed, and comes all the same
+		t.late(s, d, r, g, i, end)
+		return
+	}
+	if later, how := r.order.compare(g, &p.last, p.has(hasTimestamp)); later < 0 {
+		t.overtaken(s, d, r, g, p, how)
+		return
+	}
+	before := p.last
+	r.peer.back = t.back(s, d, r)
+	cause := Timer
+	if g.flags&wire.SYN == 0 {
+		cause = r.peer.why(from, to, h.next, h.acked, &before, p.sends > 1, g.time)
+	}
+	s.trouble(d).again += uint64(g.length)
+	v := Verdict{Packet: g.number, Kind: Retransmission, Cause: cause, Offset: from, Bytes: g.length, Delay: durationOf(g.time - before.time)}
+	v.evidence = [2]uint64{before.packet, r.asking.last}
+	t.say(s, d, v)
+	had := true
+	for j := i; j < end; j++ {
+		q := &r.parts[j]
+		known := q.has(sacked) || q.to <= h.acked
+		had = had && known
+		if q.sends > 1 && !q.has(decided) && q.previous.packet != 0 && q.last.packet == before.packet {
+			// the sending before the last: had it arrived, this would not be
+			t.wasLost(s, d, q, &q.previous, q.last.packet, g.number)
+		}
+		q.previous, q.last, q.sends = q.last, sendOf(g), min(q.sends+1, 255)
+		q.last.cause = cause
+		q.is = q.is&^(lostBehind|needless|arrived|hasTimestamp) | stamp(g)
+		if known {
+			q.is |= decided | needless
+		}
+	}
+	if had {
+		w := Verdict{Packet: g.number, Kind: Spurious, Cause: Acknowledged, Offset: from, Bytes: g.length}
+		w.evidence = [2]uint64{before.packet, r.asking.last}
+		t.say(s, d, w)
+	}
+}
+
+// late takes a segment whose bytes were acknowledged before they were seen: the capture has the packets in another order.
+func (t *Tracker) late(s *Stream, d Direction, r *record, g *segment, i, end int) {
+	for j := i; j < end; j++ {
+		q := &r.parts[j]
+		if !q.has(missed) {
+			continue
+		}
+		k := s.trouble(d)
+		k.missing -= min(k.missing, uint64(q.to-q.from))
+		t.say(s, d, Verdict{Packet: q.last.packet, Kind: Missed, Offset: q.from, Bytes: int(q.to - q.from), Retracted: true})
+		v := Verdict{Packet: g.number, Kind: Reordered, Cause: Acknowledged, Offset: q.from, Bytes: int(q.to - q.from), Delay: durationOf(g.time - q.last.time)}
+		v.evidence[0] = q.last.packet
+		t.say(s, d, v)
+		q.is = q.is&^(hole|missed) | stamp(g)
+		q.last, q.sends = sendOf(g), 1
+	}
+}
+
+// overtaken takes a segment that was sent before the one that brought its bytes: that was a retransmission, and this one
+// was not lost but late.
+func (t *Tracker) overtaken(s *Stream, d Direction, r *record, g *segment, p *part, how Cause) {
+	v := Verdict{Packet: g.number, Kind: Reordered, Cause: how, Offset: p.from, Bytes: g.length, Places: 1, Delay: durationOf(g.time - p.last.time)}
+	v.evidence[0] = p.last.packet
+	t.say(s, d, v)
+	if p.has(filled) {
+		p.is = p.is&^filled | needless
+		t.say(s, d, Verdict{Packet: p.last.packet, Kind: LostBefore, Offset: p.from, Bytes: int(p.to - p.from), Retracted: true})
+	}
+}
+
+// forgotten takes a segment of which nothing is known any more.
+func (t *Tracker) forgotten(s *Stream, d Direction, r *record, g *segment, from, to int64) {
+	s.trouble(d).again += uint64(g.length)
+	v := Verdict{Packet: g.number, Kind: Retransmission, Cause: Unknown, Offset: from, Bytes: g.length}
+	t.say(s, d, v)
+	if to <= s.half[d].acked {
+		v.Kind, v.Cause = Spurious, Acknowledged
+		v.evidence[1] = r.asking.last
+		t.say(s, d, v)
+	}
+}
+
+// tail looks at a segment that goes on as if nothing was, and before which the sender sent gap packets that did not come here. Where it
+// had nothing to acknowledge, they had data: that of the hole before the segment, or what the segment brings again.
+func (t *Tracker) tail(s *Stream, d Direction, r *record, g *segment, gap int, quiet int64) {
+	h := &s.half[d]
+	p := &r.parts[len(r.parts)-1]
+	for i := len(r.parts) - 2; i >= r.head && r.parts[i].has(hole); i-- {
+		gap -= segments(r.parts[i].to-r.parts[i].from, h.largest)
+	}
+	round := t.round(s, d, r)
+	if gap <= 0 || g.length == 0 || round == 0 || quiet < round*3/2 || r.peer.chatty {
+		return
+	}
+	cause := r.peer.why(p.from, p.to, h.next, h.acked, nil, false, g.time)
+	if cause == Unknown {
+		return
+	}
+	p.last.cause = cause
+	p.is |= filled
+	s.trouble(d).again += uint64(g.length)
+	v := Verdict{Packet: g.number, Kind: Retransmission, Cause: cause, Offset: p.from, Bytes: g.length}
+	v.evidence[1] = r.asking.last
+	t.say(s, d, v)
+	v.Kind, v.Cause, v.Places = LostBefore, IPID, 1
+	if h.has(outgoing) {
+		v.Kind = Missed
+	}
+	t.say(s, d, v)
+}
+
+// probe says what a segment is that has one byte or none, before what was acknowledged, and asks for an answer. It reports whether it is one.
+func (t *Tracker) probe(s *Stream, d Direction, r *record, g *segment, from int64) bool {
+	h, receiver := &s.half[d], &s.half[d.Other()]
+	if g.length > 1 || g.flags&(wire.SYN|wire.FIN|wire.RST) != 0 || from != h.acked-1 || h.packets < 2 {
+		return false
+	}
+	kind := KeepAlive
+	if receiver.window == 0 && receiver.has(acksSeen) {
+		kind = WindowProbe
+	} else if h.next != h.acked {
+		return false
+	}
+	r.asking.probe = g.number
+	t.say(s, d, Verdict{Packet: g.number, Kind: kind, Offset: from, Bytes: g.length})
+	return true
+}
+
+// fills says where a segment fills the receiver's window to the last byte.
+func (t *Tracker) fills(s *Stream, d Direction, g *segment, to int64) {
+	h, receiver := &s.half[d], &s.half[d.Other()]
+	if !receiver.has(acksSeen) || receiver.window == 0 && to == h.acked {
+		return
+	}
+	if receiver.scale > 0 || h.anchored() && receiver.anchored() { // else the scale is not known
+		if to == h.acked+int64(receiver.window) {
+			kind := WindowFull
+			t.say(s, d, Verdict{Packet: g.number, Kind: kind, Offset: to, Bytes: int(receiver.window)})
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package flow
+
+// order knows in which order the packets of a direction were sent: by the IP identification, which many systems count up with every
+// packet of a connection, and by the timestamps.
+type order struct {
+	id      uint16 // the newest
+	tsval   uint32 // the newest
+	started bool
+	steps   uint8 // steps up by little, of late
+	jumps   uint8 // other steps
+	drops   uint64
+	corrupt [4]corruptPart // the last few
+	next    uint8          // of corrupt
+}
+
+// corruptPart is where a corrupt packet claimed to be.
+type corruptPart struct {
+	from, to int64
+	packet   uint64
+}
+
+// step is how far the identification may go on between two packets of a direction: the packets of a super-packet count.
+const step = 256
+
+// take notes a packet that is new, and returns how many identifications were left out before it, -1 if that is not known.
+func (o *order) take(g *segment) (gap int) {
+	gap = -1
+	if !o.started {
+		o.id, o.tsval, o.started = g.id, g.tsval, true
+		return
+	}
+	if g.hasID {
+		switch up := g.id - o.id; {
+		case up != 0 && up < step:
+			if o.counts() {
+				gap = int(up) - 1
+			}
+			o.id = g.id
+			o.rate(&o.steps, &o.jumps)
+		case o.id-g.id < step && g.id != o.id: // an older packet
+		default:
+			o.id = g.id
+			o.rate(&o.jumps, &o.steps)
+		}
+	}
+	if g.hasTimestamps && int32(g.tsval-o.tsval) > 0 {
+		o.tsval = g.tsval
+	}
+	return
+}
+
+func (o *order) rate(up, other *uint8) {
+	if *up++; *up == 64 {
+		*up, *other = 32, *other/2
+	}
+}
+
+// counts reports whether the identification counts up.
+func (o *order) counts() bool { return o.steps > 0 && o.jumps <= o.steps/8 }
+
+// compare tells whether g was sent after the packet s (1), before it (-1), or that it cannot be told (0), and how it is known.
+func (o *order) compare(g *segment, s *send, timestamps bool) (int, Cause) {
+	if g.hasID && o.counts() && g.id != s.id {
+		if d := int16(g.id - s.id); d > 0 && d < 1<<14 {
+			return 1, IPID
+		} else if d < 0 && d > -(1<<14) {
+			return -1, IPID
+		}
+	}
+	if g.hasTimestamps && timestamps && g.tsval != s.tsval {
+		if int32(g.tsval-s.tsval) > 0 {
+			return 1, Timestamp
+		}
+		return -1, Timestamp
+	}
+	return 0, Unknown
+}
+
+// spoil notes a corrupt packet.
+func (o *order) spoil(from, to int64, packet uint64) {
+	o.corrupt[o.next&3] = corruptPart{from, to, packet}
+	o.next++
+}
+
+// spoilt returns the corrupt packet that claimed to have the bytes from on, or 0.
+func (o *order) spoilt(from, to int64) uint64 {
+	for i := range o.corrupt {
+		if c := &o.corrupt[i]; c.packet != 0 && c.from <= from && to <= c.to {
+			return c.packet
+		}
+	}
+	return 0
+}

@@ -1,0 +1,101 @@
+package flow
+
+// sender follows what the sender of a direction is at, from its packets and the acknowledgements, as Linux has it: in
+// Recovery it repeats what duplicate or selective acknowledgements show as lost, in Loss what was on its way when the
+// retransmission timer ran out. Times are nanoseconds since 1970.
+type sender struct {
+	state    phase
+	probed   bool  // a tail loss probe is out
+	selects  bool  // the receiver does selective acknowledgements
+	repeats  uint8 // duplicate acknowledgements in a row
+	until    int64 // the phase ends when this is acknowledged
+	selected int64 // the highest that the receiver has out of order
+	heard    int64 // when the last acknowledgement came
+	moved    int64 // when the last came that acknowledged more
+	sent     int64 // when the last bytes were sent
+	turn     int64 // the shortest time from here to the receiver and back, 0 if not known
+	back     int64 // the same to the sender and back
+	echo     uint32
+	echoAt   int64 // when echo was first seen in what the direction sends
+	trigger  uint64
+	echoing  bool
+	chatty   bool // it has received data that it has not acknowledged, so it may send acknowledgements
+}
+
+type phase uint8
+
+const (
+	opened phase = iota
+	recovery
+	loss
+)
+
+// minimumTimeout is the shortest retransmission timeout of Linux, and of nearly all others; less a little, for what is timed
+// far away.
+const minimumTimeout = int64(190e6)
+
+// why returns the cause of a retransmission of the bytes [from, to), last sent as s, at a time; next is behind the highest
+// byte that was sent before it, acked where the acknowledgements are.
+func (p *sender) why(from, to, next, acked int64, s *send, again bool, now int64) Cause {
+	timeout := minimumTimeout + p.back
+	silent := now-max(p.heard, p.sent) >= timeout
+	head := from <= acked
+	overdue := head && s != nil && now-max(p.moved, s.time) >= timeout && now-p.heard > p.back+3e6
+	asked := p.selected > from || p.repeats >= 3
+	switch {
+	case p.state == loss:
+		if again && asked && !silent && !overdue {
+			return p.enter(recovery, next) // the repeated one was lost as well, and that was found out
+		}
+		if silent {
+			p.until = next
+		}
+		return Timer
+	case p.state == recovery:
+		if head && (silent || overdue) {
+			return p.enter(loss, next)
+		}
+		return p.recovering()
+	case asked && !silent && !overdue:
+		return p.enter(recovery, next)
+	case to >= next && p.selects && !p.probed && !asked:
+		p.probed = true
+		return TailProbe
+	case silent || overdue:
+		return p.enter(loss, next)
+	case asked || p.repeats > 0 && !p.selects:
+		return p.enter(recovery, next)
+	}
+	return Unknown
+}
+
+// enter begins a phase.
+func (p *sender) enter(to phase, until int64) Cause {
+	p.state, p.until = to, until
+	if to == loss {
+		return Timer
+	}
+	return p.recovering()
+}
+
+func (p *sender) recovering() Cause {
+	if p.selects {
+		return SACK
+	}
+	return Fast
+}
+
+// hears takes an acknowledgement that came at a time; moved tells that it is for more than those before.
+func (p *sender) hears(acked int64, moved bool, now int64) {
+	p.heard = now
+	if !moved {
+		return
+	}
+	p.moved, p.probed, p.repeats = now, false, 0
+	if p.state != opened && acked >= p.until {
+		p.state = opened
+	}
+}
+
+// repairing reports whether the sender repairs a loss.
+func (p *sender) repairing() bool { return p.state != opened }
