@@ -113,7 +113,7 @@ func (t *Tracker) unseen(s *Stream, e Direction, g *segment, ack int64) {
 		return
 	}
 	r := t.record(s, e)
-	p := part{from: data.next, to: ack, is: hole, last: send{packet: g.number, time: g.time}}
+	p := stretch{from: data.next, to: ack, is: hole, last: send{packet: g.number, time: g.time}}
 	r.push(p)
 	data.advance(ack)
 	t.account(r)
@@ -126,7 +126,7 @@ func (t *Tracker) covers(s *Stream, e Direction, r *record, g *segment, ack int6
 		return
 	}
 	end := r.cut(ack)
-	var sample *part
+	var sample *stretch
 	left := true // the first part that was not acknowledged: what came last to the receiver was there (RFC 7323, section 4.3)
 	for i := r.acked; i < end; i++ {
 		p := &r.parts[i]
@@ -149,7 +149,7 @@ func (t *Tracker) covers(s *Stream, e Direction, r *record, g *segment, ack int6
 }
 
 // measure takes the round trip from part p to its acknowledgement g.
-func (t *Tracker) measure(s *Stream, e Direction, r *record, p *part, g *segment) {
+func (t *Tracker) measure(s *Stream, e Direction, r *record, p *stretch, g *segment) {
 	if p.sends > 1 && !(g.hasTimestamps && p.has(hasTimestamp) && g.tsecr == p.last.tsval && p.last.tsval != p.previous.tsval) {
 		return // Karn's rule
 	}
@@ -161,14 +161,13 @@ func (t *Tracker) measure(s *Stream, e Direction, r *record, p *part, g *segment
 		return
 	}
 	s.trip(e, ns)
-	t.totals.Trips.add(durationOf(ns))
 	if r.peer.turn == 0 || ns < r.peer.turn {
 		r.peer.turn = ns
 	}
 }
 
 // passed says that a hole was passed by, and missed by the capture.
-func (t *Tracker) passed(s *Stream, e Direction, r *record, p *part, g *segment, how Cause) {
+func (t *Tracker) passed(s *Stream, e Direction, r *record, p *stretch, g *segment, how Cause) {
 	if p.has(missed) {
 		return
 	}
@@ -197,7 +196,7 @@ func segments(n int64, full uint16) int {
 }
 
 // settle decides which of the sendings of a part the receiver got, now that it acknowledges it.
-func (t *Tracker) settle(s *Stream, e Direction, r *record, p *part, g *segment, left bool) {
+func (t *Tracker) settle(s *Stream, e Direction, r *record, p *stretch, g *segment, left bool) {
 	p.is |= decided
 	tells := left && g.hasTimestamps && p.has(hasTimestamp)
 	if p.sends < 2 {
@@ -229,7 +228,7 @@ func (t *Tracker) settle(s *Stream, e Direction, r *record, p *part, g *segment,
 
 // resent reports whether what the receiver got in place of part p must have been sent later than all that it has selected: its
 // timestamp says so.
-func (t *Tracker) resent(g *segment, r *record, p *part) bool {
+func (t *Tracker) resent(g *segment, r *record, p *stretch) bool {
 	for i := r.find(p.to); i < len(r.parts); i++ {
 		q := &r.parts[i]
 		if q.from >= r.peer.selected {
@@ -243,7 +242,7 @@ func (t *Tracker) resent(g *segment, r *record, p *part) bool {
 }
 
 // unseenAgain says that part p was lost behind, and that the capture missed what brought it again.
-func (t *Tracker) unseenAgain(s *Stream, e Direction, r *record, p *part, g *segment) {
+func (t *Tracker) unseenAgain(s *Stream, e Direction, r *record, p *stretch, g *segment) {
 	p.is |= lostBehind
 	v := Verdict{Packet: p.last.packet, Kind: LostBehind, Cause: Timestamp, Offset: p.from, Bytes: int(p.to - p.from), Places: 1}
 	v.evidence = [2]uint64{0, g.number}
@@ -253,7 +252,7 @@ func (t *Tracker) unseenAgain(s *Stream, e Direction, r *record, p *part, g *seg
 }
 
 // wasLost says that sending of part p was lost behind the capture; again is the packet that shows it.
-func (t *Tracker) wasLost(s *Stream, e Direction, p *part, sending *send, again, ack uint64) {
+func (t *Tracker) wasLost(s *Stream, e Direction, p *stretch, sending *send, again, ack uint64) {
 	if sending.packet == 0 {
 		return
 	}
@@ -264,7 +263,7 @@ func (t *Tracker) wasLost(s *Stream, e Direction, p *part, sending *send, again,
 }
 
 // wasNeedless says that the last sending of part p was not needed.
-func (t *Tracker) wasNeedless(s *Stream, e Direction, p *part, how Cause, shown uint64) {
+func (t *Tracker) wasNeedless(s *Stream, e Direction, p *stretch, how Cause, shown uint64) {
 	if p.has(lostBehind) && !p.has(arrived) {
 		p.is &^= lostBehind
 		t.say(s, e, Verdict{Packet: p.previous.packet, Kind: LostBehind, Offset: p.from, Bytes: int(p.to - p.from), Retracted: true})
@@ -334,7 +333,7 @@ func (t *Tracker) hadIt(s *Stream, e Direction, r *record, g *segment, from, to 
 }
 
 // retractLoss says that what filled a hole was not needed: the first sending came to the receiver, and the capture missed it.
-func (t *Tracker) retractLoss(s *Stream, e Direction, r *record, p *part, g *segment) {
+func (t *Tracker) retractLoss(s *Stream, e Direction, r *record, p *stretch, g *segment) {
 	p.is = p.is&^filled | needless
 	v := Verdict{Packet: p.last.packet, Kind: LostBefore, Offset: p.from, Bytes: int(p.to - p.from), Retracted: true}
 	t.say(s, e, v)

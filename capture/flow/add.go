@@ -22,8 +22,6 @@ func (t *Tracker) Add(p *decode.Packet) Result {
 		d = Forward
 	}
 	t.result.Stream, t.result.Direction = s, d
-	t.totals.Packets++
-	t.totals.Bytes += uint64(g.length)
 	t.segment(s, d, g)
 	for t.bytes > t.cfg.Bytes && t.oldest != t.newest {
 		t.giveUp(t.oldest)
@@ -56,7 +54,6 @@ func (t *Tracker) stream(g *segment, forward bool) *Stream {
 		s.swapped = forward
 	}
 	t.next++
-	t.totals.Streams++
 	return s
 }
 

@@ -44,7 +44,7 @@ func (t *Tracker) recall(s *Stream, d Direction, from, to int64) {
 	if s.half[d].next != to {
 		return
 	}
-	p := part{from: from, to: to, sends: 1, last: send{packet: s.first, time: s.start}}
+	p := stretch{from: from, to: to, sends: 1, last: send{packet: s.first, time: s.start}}
 	if d == Backward {
 		p.last = send{packet: t.before, time: s.start + int64(s.synTime)*int64(tick)}
 	}
@@ -59,7 +59,7 @@ func (t *Tracker) progress(s *Stream, d Direction, r *record, g *segment, from, 
 	}
 	quiet := g.time - r.peer.sent
 	gap := r.order.take(g)
-	p := part{from: from, to: to, last: send{packet: g.number, time: g.time, tsval: g.tsval, id: g.id}, sends: 1}
+	p := stretch{from: from, to: to, last: send{packet: g.number, time: g.time, tsval: g.tsval, id: g.id}, sends: 1}
 	if g.hasTimestamps {
 		p.is = hasTimestamp
 	}
@@ -79,7 +79,7 @@ func (t *Tracker) progress(s *Stream, d Direction, r *record, g *segment, from, 
 // open notes the hole between where the direction stands and from.
 func (t *Tracker) open(s *Stream, d Direction, r *record, g *segment, from int64) {
 	h := &s.half[d]
-	p := part{from: h.next, to: from, is: hole, order: uint64(h.packets)}
+	p := stretch{from: h.next, to: from, is: hole, order: uint64(h.packets)}
 	p.last = send{packet: g.number, time: g.time, tsval: g.tsval, id: g.id}
 	if g.hasTimestamps {
 		p.is |= hasTimestamp
@@ -108,7 +108,7 @@ func (t *Tracker) overflow(r *record) {
 }
 
 // undecided says that what became of a hole cannot be told.
-func (t *Tracker) undecided(s *Stream, d Direction, r *record, p *part, why Cause) {
+func (t *Tracker) undecided(s *Stream, d Direction, r *record, p *stretch, why Cause) {
 	r.close(p)
 	p.is |= missed | decided
 	n := p.to - p.from
@@ -137,7 +137,7 @@ func (t *Tracker) behind(s *Stream, d Direction, r *record, g *segment, from, to
 		t.again(s, d, r, g, i, end)
 	}
 	if to > h.next {
-		r.push(part{from: h.next, to: to, sends: 1, is: stamp(g), last: sendOf(g)})
+		r.push(stretch{from: h.next, to: to, sends: 1, is: stamp(g), last: sendOf(g)})
 		h.advance(to)
 	}
 	r.order.take(g)
@@ -236,7 +236,7 @@ func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, fi
 }
 
 // after tells whether segment g was sent after the packet behind hole p (1), or before it (-1), and how it is known.
-func (t *Tracker) after(s *Stream, d Direction, r *record, g *segment, p *part) (int, Cause) {
+func (t *Tracker) after(s *Stream, d Direction, r *record, g *segment, p *stretch) (int, Cause) {
 	if later, how := r.order.compare(g, &p.last, p.has(hasTimestamp)); later != 0 {
 		return later, how
 	}
@@ -351,7 +351,7 @@ func (t *Tracker) late(s *Stream, d Direction, r *record, g *segment, i, end int
 
 // overtaken takes a segment that was sent before the one that brought its bytes: that was a retransmission, and this one
 // was not lost but late.
-func (t *Tracker) overtaken(s *Stream, d Direction, r *record, g *segment, p *part, how Cause) {
+func (t *Tracker) overtaken(s *Stream, d Direction, r *record, g *segment, p *stretch, how Cause) {
 	v := Verdict{Packet: g.number, Kind: Reordered, Cause: how, Offset: p.from, Bytes: g.length, Places: 1, Delay: durationOf(g.time - p.last.time)}
 	v.evidence[0] = p.last.packet
 	t.say(s, d, v)

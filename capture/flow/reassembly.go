@@ -3,7 +3,7 @@ package flow
 // buffer holds bytes of a direction that came before those that they follow, and the ones handed out that are not yet acknowledged,
 // which later packets are compared with.
 type buffer struct {
-	pieces []piece
+	pieces []early
 	held   int64 // bytes of the pieces, and what they cost
 	out    int64 // all before was handed out
 	gone   int64 // what is not here before this will not come
@@ -13,16 +13,16 @@ type buffer struct {
 	ended  bool
 }
 
-// piece is a stretch of bytes that is held.
-type piece struct {
+// early is a stretch of bytes that is held.
+type early struct {
 	from   int64
 	data   []byte // as far as it was captured
 	to     int64
 	packet uint64
 }
 
-// pieceCost is what a piece costs beside its bytes.
-const pieceCost = 64
+// earlyCost is what a piece costs beside its bytes.
+const earlyCost = 64
 
 // memory is how many bytes the buffer takes.
 func (b *buffer) memory() int64 { return b.held + int64(cap(b.kept.data)) }
@@ -42,16 +42,16 @@ func (b *buffer) find(pos int64) int {
 
 // put holds the bytes [from, to) of data, where nothing is held so far.
 func (b *buffer) put(i int, from, to int64, data []byte, packet uint64) {
-	b.pieces = append(b.pieces, piece{})
+	b.pieces = append(b.pieces, early{})
 	copy(b.pieces[i+1:], b.pieces[i:])
-	b.pieces[i] = piece{from: from, to: to, data: append([]byte(nil), data...), packet: packet}
-	b.held += int64(len(data)) + pieceCost
+	b.pieces[i] = early{from: from, to: to, data: append([]byte(nil), data...), packet: packet}
+	b.held += int64(len(data)) + earlyCost
 }
 
 // drop forgets the first n pieces.
 func (b *buffer) drop(n int) {
 	for i := range b.pieces[:n] {
-		b.held -= int64(len(b.pieces[i].data)) + pieceCost
+		b.held -= int64(len(b.pieces[i].data)) + earlyCost
 	}
 	m := copy(b.pieces, b.pieces[n:])
 	clear(b.pieces[m:])

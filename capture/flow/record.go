@@ -11,8 +11,8 @@ type send struct {
 	cause  Cause // of a retransmission
 }
 
-// part is a stretch of a direction's bytes that the same packets carried; or a hole, which no packet did so far.
-type part struct {
+// stretch is a run of a direction's bytes that the same packets carried; or a hole, which no packet did so far.
+type stretch struct {
 	from, to int64
 	// last is the last packet that carried it, previous the one before, if it was sent again. Of a hole, last is the first
 	// packet that was seen behind it.
@@ -22,7 +22,7 @@ type part struct {
 	is             traits
 }
 
-// traits of a part.
+// traits of a stretch.
 type traits uint16
 
 const (
@@ -39,7 +39,7 @@ const (
 	hasTimestamp        // last has one
 )
 
-func (p *part) has(t traits) bool { return p.is&t != 0 }
+func (p *stretch) has(t traits) bool { return p.is&t != 0 }
 
 // record is what is known about the segments of one direction that are on their way, or were a moment ago. It comes with the first
 // data and goes when others need the memory.
@@ -49,10 +49,10 @@ type record struct {
 	direction    Direction
 	size         int64 // as it was counted
 
-	parts []part // in order, without gaps, from some point on up to the half's next
-	head  int    // of parts: what is before is forgotten
-	acked int    // of parts: the ones before are acknowledged; those from head on are kept as history
-	holes int    // of parts that are holes and not missed
+	parts []stretch // in order, without gaps, from some point on up to the half's next
+	head  int       // of parts: what is before is forgotten
+	acked int       // of parts: the ones before are acknowledged; those from head on are kept as history
+	holes int       // of parts that are holes and not missed
 
 	peer   sender // what the sender of the direction is at, as far as the capture shows
 	order  order
@@ -67,14 +67,14 @@ type record struct {
 const (
 	maxParts    = 8192 // of a direction: when there are more, the oldest half is given up
 	history     = 48   // acknowledged parts that are kept, so that what comes again can be told
-	partSize    = int64(unsafe.Sizeof(part{}))
+	stretchSize = int64(unsafe.Sizeof(stretch{}))
 	recordSize  = int64(unsafe.Sizeof(record{}))
 	smallRecord = 64 // parts that a record may keep when it is used for another stream
 )
 
 // memory is how many bytes the record takes.
 func (r *record) memory() int64 {
-	return recordSize + int64(cap(r.parts))*partSize + r.buffer.memory()
+	return recordSize + int64(cap(r.parts))*stretchSize + r.buffer.memory()
 }
 
 // find returns the index of the first part that reaches behind pos.
@@ -94,7 +94,7 @@ func (r *record) find(pos int64) int {
 }
 
 // push adds a part at the end.
-func (r *record) push(p part) {
+func (r *record) push(p stretch) {
 	if len(r.parts) == cap(r.parts) && r.head > 0 {
 		r.compact()
 	}
@@ -117,7 +117,7 @@ func (r *record) split(i int, pos int64) {
 	if r.parts[i].has(hole) && !r.parts[i].has(missed) {
 		r.holes++
 	}
-	r.parts = append(r.parts, part{})
+	r.parts = append(r.parts, stretch{})
 	copy(r.parts[i+1:], r.parts[i:])
 	r.parts[i].to, r.parts[i+1].from = pos, pos
 	if i < r.acked {
@@ -149,7 +149,7 @@ func (r *record) forget() {
 }
 
 // close takes a hole out of the count.
-func (r *record) close(p *part) {
+func (r *record) close(p *stretch) {
 	if p.has(hole) && !p.has(missed) {
 		r.holes--
 	}

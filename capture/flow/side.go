@@ -26,7 +26,7 @@ type Side struct {
 	// MSS is the largest segment that this side says it takes, 0 if no SYN of it was seen. Largest is the longest that it sent, of those up to
 	// 65,535 bytes.
 	MSS     uint16
-	Largest uint16
+	Largest uint32
 	// Scale is its window scale, -1 if it did not say or its SYN was not seen.
 	Scale         int
 	SACKPermitted bool // in its SYN

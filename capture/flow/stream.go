@@ -107,7 +107,7 @@ func (s *Stream) Side(d Direction) Side {
 	h := &s.half[d&1]
 	v := Side{
 		Packets: uint64(h.packets), Segments: uint64(h.segments), MaxInFlight: int64(h.flight), Window: h.window,
-		MSS: h.mss, Largest: h.largest, Scale: int(h.scale) - 1, SACKPermitted: h.has(sackPermitted),
+		MSS: h.mss, Largest: uint32(h.largest), Scale: int(h.scale) - 1, SACKPermitted: h.has(sackPermitted),
 		Timestamps: h.has(timestamps), FastOpen: h.has(fastOpen), ECN: h.has(ecnAgreed), FIN: h.has(finSeen), RST: h.has(rstSeen),
 		Bytes: uint64(max(h.dataEnd(), 0)),
 	}

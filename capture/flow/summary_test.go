@@ -11,8 +11,8 @@ func TestRankingKeepsTheFirst(t *testing.T) {
 	var all []*Stream
 	for i := range 100 {
 		s := &Stream{number: uint64(i), start: int64(1 + i*7%31)}
-		s.half[i%2].time = s.start + int64(i*37%50)
-		s.half[0].packets = uint64(i * 53 % 97)
+		s.latest = s.start + int64(i*37%50)
+		s.half[0].packets = uint32(i * 53 % 97)
 		all = append(all, s)
 	}
 	for _, column := range Orders() {

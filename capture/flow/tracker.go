@@ -37,7 +37,6 @@ type Tracker struct {
 	seg     segment
 	drops   uint64 // that the frames told of
 	lost    Lost
-	totals  Totals
 	before  uint64 // the packet before this one of the direction
 
 	bytes          int64 // of all records
@@ -50,24 +49,6 @@ type Lost struct {
 	Streams uint64 // that had not ended
 	Records uint64 // of segments on their way: retransmissions may then be Unknown, and losses Undecided
 	Holes   uint64 // that were no longer waited for
-}
-
-// Totals are of all streams, also those that left.
-type Totals struct {
-	Streams  uint64
-	Packets  uint64 // with a TCP segment
-	Bytes    uint64 // of payload on the wire
-	Verdicts [numKinds]uint64
-	Causes   [numCauses]uint64 // of retransmissions
-	Trips    RoundTrips        // of both directions
-}
-
-// Count returns how many verdicts of kind k there are, without those that were retracted.
-func (t *Totals) Count(k Kind) uint64 {
-	if k < numKinds {
-		return t.Verdicts[k]
-	}
-	return 0
 }
 
 // Result is what one packet showed. Its slices, and the Stream, are valid until the next call of the Tracker.
@@ -124,9 +105,6 @@ func NewTracker(cfg *Config) *Tracker {
 // Lost returns what was given up so far.
 func (t *Tracker) Lost() Lost { return t.lost }
 
-// Totals returns the sums over all streams so far. They are valid, and change, until the Tracker is no longer used.
-func (t *Tracker) Totals() *Totals { return &t.totals }
-
 // Streams yields those that the tracker has, in the order of their numbers.
 func (t *Tracker) Streams() iter.Seq[*Stream] {
 	return func(yield func(*Stream) bool) {
@@ -159,15 +137,13 @@ func (t *Tracker) begin() {
 func (t *Tracker) say(s *Stream, d Direction, v Verdict) {
 	v.Stream, v.Direction = s, d
 	k := s.trouble(d)
-	one, many := uint32(1), uint64(1)
+	one := uint32(1)
 	if v.Retracted {
-		one, many = ^uint32(0), ^uint64(0)
+		one = ^uint32(0)
 	}
 	k.counts[v.Kind] += one
-	t.totals.Verdicts[v.Kind] += many
 	if v.Kind == Retransmission {
 		k.causes[v.Cause] += one
-		t.totals.Causes[v.Cause] += many
 	}
 	t.result.Verdicts = append(t.result.Verdicts, v)
 }
@@ -187,7 +163,7 @@ func (t *Tracker) record(s *Stream, d Direction) *record {
 		r, t.idle = t.idle[n-1], t.idle[:n-1]
 		*r = record{parts: r.parts[:0]}
 	} else {
-		r = &record{parts: make([]part, 0, 4)}
+		r = &record{parts: make([]stretch, 0, 4)}
 	}
 	r.owner, r.direction = s, d
 	r.buffer.out = max(h.dataEnd(), 0)
@@ -242,7 +218,7 @@ func (t *Tracker) dismiss(r *record) {
 	t.unchain(r)
 	t.bytes -= r.size
 	if cap(r.parts) > smallRecord {
-		r.parts = make([]part, 0, 4)
+		r.parts = make([]stretch, 0, 4)
 	}
 	if len(t.idle) < 1024 {
 		r.owner, r.newer, r.older, r.buffer = nil, nil, nil, buffer{}
