@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"sockwire/cmd/internal/cli"
 )
@@ -24,11 +25,17 @@ func (s *session) conclude(w *trail, c conclusion) {
 		for _, h := range w.shown() {
 			out.JSON(s.hopRecord(w, h))
 		}
+		for i := range w.verdicts {
+			out.JSON(s.verdictRecord(w, &w.verdicts[i]))
+		}
 		out.JSON(s.hostRecord(w, c))
 	case s.opt.dot, s.plan.metrics.stdout:
 	default:
-		if s.opt.watch && !s.opt.summary {
+		if s.rounds != nil && !s.opt.summary {
 			s.printTable(w)
+		}
+		if s.opt.verbose {
+			s.printEvidence(w)
 		}
 		out.Printf("%s\n", wrapped(cli.Escape(s.title(w.target))+": "+c.text))
 	}
@@ -45,7 +52,8 @@ func (s *session) finish(ctx context.Context) error {
 	}
 	bad := false
 	for _, w := range s.trails {
-		c := s.judge(w)
+		w.judge(s.plan.confidence)
+		c := w.conclusion()
 		bad = bad || c.bad
 		s.metrics.trail(w)
 		s.conclude(w, c)
@@ -72,4 +80,14 @@ func (s *session) writeMetrics() error {
 		return s.metrics.save(s.plan.metrics.file)
 	}
 	return nil
+}
+
+// printEvidence prints why each verdict is as it is.
+func (s *session) printEvidence(w *trail) {
+	for i := range w.verdicts {
+		v := &w.verdicts[i]
+		if v.Why != "" {
+			s.env.Stdout.Printf("%s\n", wrapped(fmt.Sprintf("hop %d: %v: %s", v.TTL, v.Finding, v.Why)))
+		}
+	}
 }

@@ -160,6 +160,10 @@ func (m *metrics) trail(w *trail) {
 	m.loss.DeletePartialMatch(prometheus.Labels{"target": target})
 	for _, h := range w.shown() {
 		label, hop := m.bounded(w.label(), h.ttl)
-		m.loss.WithLabelValues(label, hop, "undecided").Set(h.loss())
+		verdict := "clean"
+		if v := w.verdict(h.ttl); v != nil {
+			verdict = v.Finding.String()
+		}
+		m.loss.WithLabelValues(label, hop, verdict).Set(h.loss())
 	}
 }

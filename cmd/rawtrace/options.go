@@ -31,6 +31,7 @@ type options struct {
 	confidence                  float64
 	far, probeInterface         string
 	watch                       bool
+	decide                      time.Duration
 	count                       int
 	interval                    time.Duration
 	names, numeric              bool
@@ -64,6 +65,9 @@ func (o *options) define(c *cli.Command) {
 	f.BoolVar(&o.unprivileged, "unprivileged", false, "use no raw socket, even where one may be opened")
 
 	f.BoolVar(&o.watch, "watch", false, "go on until interrupted: a live table on a terminal, else a line a round")
+	cli.DurationVar(f, &o.decide, "decide", "", 0, "ask on, often and seldom, until it is clear which loss is real, for `TIME` at most; 2m unless told")
+	f.Lookup("decide").NoOptDefVal = "2m"
+	f.Float64Var(&o.confidence, "confidence", 99.9, "be so sure of verdicts, in `PERCENT`, 50 to 99.9999")
 	f.IntVarP(&o.count, "count", "c", 0, "watch for `N` rounds")
 	cli.DurationVar(f, &o.interval, "interval", "", time.Second, "a round each `TIME`, at least 100ms")
 
@@ -96,18 +100,19 @@ var protocols = []struct {
 
 // plan is what the flags mean.
 type plan struct {
-	protocol  protocol
-	family    int
-	source    netip.Addr
-	tos       uint8
-	flowLabel uint32
-	metrics   metricsTarget
-	changed   func(flag string) bool
-	args      []string
+	protocol   protocol
+	family     int
+	source     netip.Addr
+	tos        uint8
+	flowLabel  uint32
+	metrics    metricsTarget
+	confidence float64 // 0 to 1
+	changed    func(flag string) bool
+	args       []string
 }
 
 func (o *options) plan(args []string, changed func(string) bool) (*plan, error) {
-	p := &plan{args: args, changed: changed}
+	p := &plan{args: args, changed: changed, confidence: o.confidence / 100}
 	if len(args) == 0 && len(o.files) == 0 {
 		return nil, cli.Usagef("which host?")
 	}
@@ -166,6 +171,10 @@ func (o *options) checkNumbers(p *plan) error {
 		return cli.Usagef("--rate is of packets, such as 500pps, not of bits")
 	case p.changed("count") && (o.count < 1 || o.count > 1<<31-1):
 		return cli.Usagef("--count is at least 1, not %d", o.count)
+	case !(o.confidence >= 50 && o.confidence <= 99.9999):
+		return cli.Usagef("--confidence is 50 to 99.9999, not %v", o.confidence)
+	case p.changed("decide") && (o.decide < time.Second || o.decide > 24*time.Hour):
+		return cli.Usagef("--decide is 1s to 24h, not %v", o.decide)
 	case o.interval < 100*time.Millisecond:
 		return cli.Usagef("--interval is at least 100ms, not %v", o.interval)
 	}
@@ -188,7 +197,7 @@ func (o *options) checkTogether(p *plan) error {
 		return cli.Usagef("%s exclude each other", strings.Join(given, " and "))
 	}
 	if o.watch {
-		for name, set := range map[string]bool{"paths": o.paths, "far": o.far != "", "probe-interface": o.probeInterface != ""} {
+		for name, set := range map[string]bool{"decide": o.decide > 0, "paths": o.paths, "far": o.far != "", "probe-interface": o.probeInterface != ""} {
 			if set {
 				return cli.Usagef("--%s and --watch exclude each other", name)
 			}

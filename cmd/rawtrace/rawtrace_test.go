@@ -20,7 +20,7 @@ func TestGenerated(t *testing.T) { clitest.Generated(t, "rawtrace", run) }
 
 // TestSchema freezes the names and the order of everything in the JSON records.
 func TestSchema(t *testing.T) {
-	clitest.Schema(t, "testdata/schema.jsonl", new(startRecord), new(probeRecord), new(hopRecord), new(hostRecord), new(summaryRecord))
+	clitest.Schema(t, "testdata/schema.jsonl", new(startRecord), new(probeRecord), new(hopRecord), new(verdictRecord), new(hostRecord), new(summaryRecord))
 }
 
 var here = netip.MustParseAddr("192.0.2.9")
@@ -107,7 +107,7 @@ func TestHopByHop(t *testing.T) {
 		t.Error(err)
 	}
 	s.env.Stdout.Flush()
-	if got := b.String(); got != whole+"192.0.2.9: reached in 4 hops, 4.010 ms\n" {
+	if got := b.String(); got != whole+"192.0.2.9: reached in 4 hops, 4.010 ms; hop 2 is silent\n" {
 		t.Errorf("%q", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw"
 	"sockwire/raw/inject"
+	"sockwire/raw/path"
 	"sockwire/raw/probe"
 	"sockwire/raw/trace"
 )
@@ -109,6 +110,36 @@ type answererRecord struct {
 	ReplyTTL int             `json:"reply_ttl,omitempty"`
 	WayBack  int             `json:"hops_back_guessed,omitempty"`
 	Changes  []inject.Change `json:"changes,omitempty"`
+}
+
+// verdictRecord is what is said of the loss of a hop, and why.
+type verdictRecord struct {
+	Type       string     `json:"type"` // "verdict"
+	Target     string     `json:"target"`
+	Name       string     `json:"name,omitempty"`
+	TTL        int        `json:"ttl"`
+	Finding    string     `json:"finding"`
+	From       int        `json:"from,omitempty"`
+	Loss       float64    `json:"loss"`
+	Low        float64    `json:"loss_low"`
+	High       float64    `json:"loss_high"`
+	Confidence float64    `json:"confidence"`
+	Often      path.Count `json:"asked_often"`
+	Seldom     path.Count `json:"asked_seldom"`
+	Chance     float64    `json:"chance"`
+	More       int        `json:"more_probes,omitempty"`
+	Before     string     `json:"changed_from,omitempty"`
+	Now        string     `json:"changed_to,omitempty"`
+	Why        string     `json:"why"`
+}
+
+func (s *session) verdictRecord(w *trail, v *path.Verdict) verdictRecord {
+	r := verdictRecord{Type: "verdict", Target: w.addr.String(), Name: s.shownName(w.target), TTL: v.TTL, Finding: v.Finding.String(), From: v.From, Loss: v.Loss.Loss(),
+		Low: v.Low, High: v.High, Confidence: s.plan.confidence, Often: v.Fast, Seldom: v.Slow, Chance: v.Chance, More: v.More, Why: v.Why}
+	if v.Switch != nil {
+		r.Before, r.Now = v.Switch.From.String(), v.Switch.To.String()
+	}
+	return r
 }
 
 // rttRecord is the JSON of round trips.

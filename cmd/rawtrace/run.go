@@ -103,6 +103,9 @@ func (o *options) trace(ctx context.Context, env *cli.Env, p *plan) error {
 	} else {
 		err = s.once(ctx, open)
 	}
+	if err == nil && o.decide > 0 {
+		err = s.decide(ctx, open)
+	}
 	if err != nil {
 		return err
 	}

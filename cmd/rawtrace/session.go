@@ -20,16 +20,18 @@ type session struct {
 	metrics *metrics
 	start   time.Time
 
-	mu     sync.Mutex // guards all below: the status line and the live table read it on goroutines of their own
-	trails []*trail   // in the order given
-	byAddr map[netip.Addr]*trail
-	front  int // trail whose lines are printed
-	next   int // TTL of it that is printed next
-	begun  bool
-	probes uint64
-	got    uint64
-	rounds *trace.Rounds // of --watch
-	told   int           // rounds of it that were told
+	mu        sync.Mutex // guards all below: the status line and the live table read it on goroutines of their own
+	trails    []*trail   // in the order given
+	byAddr    map[netip.Addr]*trail
+	front     int // trail whose lines are printed
+	next      int // TTL of it that is printed next
+	begun     bool
+	probes    uint64
+	got       uint64
+	rounds    *trace.Rounds // of --watch
+	told      int           // rounds of it that were told
+	order     ordered
+	lastBurst int // round after which it ends
 }
 
 func newSession(o *options, p *plan, env *cli.Env, targets []target) *session {
@@ -70,6 +72,7 @@ func (s *session) status() string {
 // count takes in a reply.
 func (s *session) count(w *trail, r *trace.Reply) {
 	w.take(r)
+	s.order.take(w, r)
 	s.metrics.probe(w.target.label(), r)
 	if !r.Duplicate && !r.Revised {
 		s.probes++

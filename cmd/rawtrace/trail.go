@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"sockwire/raw/inject"
+	"sockwire/raw/path"
 	"sockwire/raw/probe"
 	"sockwire/raw/trace"
 )
@@ -34,6 +35,11 @@ type trail struct {
 	// of the router that says it goes no further, or last.
 	distance, end int
 	refused       *trace.Reply // who says so
+
+	slowly   bool // it is asked at a rate that no router limits, but for short rounds
+	samples  []path.Sample
+	verdicts []path.Verdict
+	judged   bool // they are of all samples
 }
 
 // hop is what is known of the routers at one TTL.

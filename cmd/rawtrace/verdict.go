@@ -2,11 +2,108 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw"
+	"sockwire/raw/path"
+	"sockwire/raw/probe"
+	"sockwire/raw/trace"
 )
+
+// ordered puts replies, which come as they end, into the order in which the probes were sent: verdicts need that.
+type ordered struct {
+	next    uint64
+	waiting map[uint64]sampled
+}
+
+// sampled is a sample and the host that it belongs to.
+type sampled struct {
+	trail  *trail
+	sample path.Sample
+}
+
+// mostSamples is how many probes to one host verdicts are of, at least: the latest ones.
+const mostSamples = 60_000
+
+// take takes in a probe's first end.
+func (o *ordered) take(w *trail, r *trace.Reply) {
+	if r.Duplicate || r.Revised {
+		return
+	}
+	s := sampled{w, path.Sample{TTL: int(r.TTL), ReplyTTL: int(r.ReplyTTL)}}
+	_, short := trace.RoundOf(r.Tag)
+	s.sample.Slow = w.slowly && !short
+	switch {
+	case answered(r):
+		s.sample.From, s.sample.Kind = r.From, kinds[r.Kind]
+	case r.Cause != probe.Unanswered:
+		s.trail = nil // stopped on the way, or lost in this host: that says nothing of the path
+	}
+	if o.waiting == nil {
+		o.waiting, o.next = make(map[uint64]sampled), 1
+	}
+	o.waiting[r.N] = s
+	for {
+		s, ok := o.waiting[o.next]
+		if !ok {
+			return
+		}
+		delete(o.waiting, o.next)
+		o.next++
+		if s.trail != nil {
+			s.trail.add(s.sample)
+		}
+	}
+}
+
+var kinds = map[trace.Kind]path.Kind{trace.Silent: path.Silent, trace.Exceeded: path.Exceeded, trace.Reached: path.Reached, trace.Unreachable: path.Unreachable,
+	trace.TooBig: path.TooBig, trace.Other: path.Unreachable}
+
+// add adds a sample, and forgets old ones now and then.
+func (w *trail) add(s path.Sample) {
+	if len(w.samples) >= 2*mostSamples {
+		w.samples = slices.Delete(w.samples, 0, len(w.samples)-mostSamples)
+	}
+	w.samples = append(w.samples, s)
+	w.judged = false
+}
+
+// judge works the verdicts out anew, if something has come since.
+func (w *trail) judge(confidence float64) {
+	if w.judged {
+		return
+	}
+	w.judged = true
+	var series path.Series
+	for _, s := range w.samples {
+		series.Add(s)
+	}
+	w.verdicts = path.Judge{Confidence: confidence, Ratio: trace.Ratio}.Verdicts(&series)
+}
+
+// verdict is that on a hop, nil if there is none.
+func (w *trail) verdict(ttl int) *path.Verdict {
+	for i := range w.verdicts {
+		if w.verdicts[i].TTL == ttl {
+			return &w.verdicts[i]
+		}
+	}
+	return nil
+}
+
+// undecided tells whether more probes would decide a verdict, and how many to each hop. A hop that has never answered is not
+// asked on for its own sake.
+func (w *trail) undecided() (more int, any bool) {
+	for _, v := range w.verdicts {
+		if v.Finding == path.Undecided && v.Loss.Answered > 0 {
+			more, any = max(more, v.More), true
+		}
+	}
+	return more, any
+}
 
 // conclusion is what was found of the way to a host, in a sentence.
 type conclusion struct {
@@ -14,35 +111,149 @@ type conclusion struct {
 	bad  bool // not reached, or real loss
 }
 
-// judge says what was found.
-func (s *session) judge(w *trail) conclusion {
-	var parts []string
-	c := conclusion{}
-	switch {
-	case w.reached():
-		h := w.hop(w.distance)
-		parts = append(parts, fmt.Sprintf("reached in %s", cli.Plural(w.distance, "hop")))
-		if h.rtt.Count() > 0 {
-			parts[0] += ", " + milliseconds(h.rtt.Mean())
-		}
-	case w.refused != nil:
-		c.bad = true
-		parts = append(parts, fmt.Sprintf("not reached: %s says at hop %d: %s", w.refused.From, w.end, refusal(w)))
-	default:
-		c.bad = true
-		shown := w.shown()
-		if errno := w.notSent(); errno != 0 {
-			parts = append(parts, "not reached: no probe could be sent: "+errno.Error())
-		} else if len(shown) == 0 {
-			parts = append(parts, "not reached: nobody answers")
-		} else {
-			last := shown[len(shown)-1]
-			parts = append(parts, fmt.Sprintf("not reached: nobody answers behind hop %d, %v", last.ttl, last.who[0].from))
-		}
-	}
-	c.text = strings.Join(parts, "; ")
+// conclusion says what was found, by the verdicts as they were last worked out.
+func (w *trail) conclusion() conclusion {
+	c := conclusion{bad: !w.reached()}
+	parts := []string{w.reach()}
+	loss, real := w.lossTexts()
+	c.bad = c.bad || real
+	c.text = strings.Join(append(parts, loss...), "; ")
 	return c
 }
 
-// refusal is why a router says that it goes no further.
-func refusal(w *trail) string { return raw.ErrorText(w.addr.Is6(), w.refused.Type, w.refused.Code) }
+// reach says whether the host was reached.
+func (w *trail) reach() string {
+	shown := w.shown()
+	switch errno := w.notSent(); {
+	case w.reached():
+		text := "reached in " + cli.Plural(w.distance, "hop")
+		if h := w.hop(w.distance); h.rtt.Count() > 0 {
+			text += ", " + milliseconds(h.rtt.Mean())
+		}
+		return text
+	case w.refused != nil:
+		return fmt.Sprintf("not reached: %s says at hop %d: %s", w.refused.From, w.end, raw.ErrorText(w.addr.Is6(), w.refused.Type, w.refused.Code))
+	case errno != 0:
+		return "not reached: no probe could be sent: " + errno.Error()
+	case len(shown) == 0:
+		return "not reached: nobody answers"
+	default:
+		last := shown[len(shown)-1]
+		return fmt.Sprintf("not reached: nobody answers behind hop %d, %v", last.ttl, last.who[0].from)
+	}
+}
+
+// lossTexts says of the loss of the hops what is real and what is not.
+func (w *trail) lossTexts() (texts []string, real bool) {
+	var seldom, silent, asymmetric, open []int
+	more, told := 0, 0
+	for i := range w.verdicts {
+		v := &w.verdicts[i]
+		switch v.Finding {
+		case path.Real:
+			real = true
+			if v.From != told {
+				told = v.From
+				texts = append(texts, w.realText(v))
+			}
+		case path.Seldom:
+			if v.Loss.Answered == 0 {
+				silent = append(silent, v.TTL)
+			} else {
+				seldom = append(seldom, v.TTL)
+			}
+		case path.PathChange:
+			texts = append(texts, fmt.Sprintf("hop %d changed from %v to %v", v.TTL, v.Switch.From, v.Switch.To))
+		case path.Asymmetric:
+			asymmetric = append(asymmetric, v.TTL)
+		case path.Undecided:
+			if v.Loss.Answered == 0 {
+				silent = append(silent, v.TTL)
+			} else {
+				open, more = append(open, v.TTL), max(more, v.More)
+			}
+		}
+	}
+	if len(seldom) > 0 {
+		texts = append(texts, hopList(seldom)+" only "+verb(seldom, "answers", "answer")+" seldom")
+	}
+	if len(silent) > 0 {
+		texts = append(texts, hopList(silent)+" "+verb(silent, "is", "are")+" silent")
+	}
+	if len(asymmetric) > 0 {
+		texts = append(texts, "loss at "+hopList(asymmetric)+" may be of the way back: that cannot be told")
+	}
+	if len(open) > 0 {
+		text := "whether loss at " + hopList(open) + " is real is undecided"
+		if more > 0 {
+			text += fmt.Sprintf(": %d more probes to each would decide", more)
+		}
+		texts = append(texts, text)
+	}
+	return texts, real
+}
+
+// realText says how much is lost, and from where on.
+func (w *trail) realText(v *path.Verdict) string {
+	text := fmt.Sprintf("loses %s from hop %d on", lossPercent(v.Loss.Loss()), v.From)
+	if h := w.hop(v.From); h != nil && len(h.who) > 0 {
+		text += fmt.Sprintf(", first at %v", h.who[0].from)
+	}
+	return text
+}
+
+// lossPercent is a percentage in a sentence.
+func lossPercent(part float64) string {
+	return strings.TrimSuffix(cli.Percent(part), "%") + " %"
+}
+
+// hopList names hops: "hop 4", "hops 2, 4 and 6-9".
+func hopList(ttls []int) string {
+	var list []string
+	for i := 0; i < len(ttls); {
+		k := i
+		for k+1 < len(ttls) && ttls[k+1] == ttls[k]+1 {
+			k++
+		}
+		switch {
+		case k == i:
+			list = append(list, strconv.Itoa(ttls[i]))
+		case k == i+1:
+			list = append(list, strconv.Itoa(ttls[i]), strconv.Itoa(ttls[k]))
+		default:
+			list = append(list, fmt.Sprintf("%d-%d", ttls[i], ttls[k]))
+		}
+		i = k + 1
+	}
+	if len(ttls) == 1 {
+		return "hop " + list[0]
+	}
+	if len(list) == 1 {
+		return "hops " + list[0]
+	}
+	return "hops " + strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
+}
+
+func verb(list []int, one, many string) string {
+	if len(list) == 1 {
+		return one
+	}
+	return many
+}
+
+// shortVerdict is a verdict in the column of a table.
+func shortVerdict(v *path.Verdict) string {
+	switch {
+	case v == nil || v.Finding == path.Clean:
+		return ""
+	case v.Finding == path.Real && v.From == v.TTL:
+		return "real from here on"
+	case v.Finding == path.Real:
+		return fmt.Sprintf("real from hop %d", v.From)
+	case v.Finding == path.Undecided && v.More > 0 && v.Loss.Answered > 0:
+		return fmt.Sprintf("undecided: %d more", v.More)
+	case v.Loss.Answered == 0:
+		return "silent"
+	}
+	return v.Finding.String()
+}

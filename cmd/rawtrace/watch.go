@@ -10,6 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"sockwire/cmd/internal/cli"
+	"sockwire/raw/path"
 	"sockwire/raw/trace"
 )
 
@@ -29,6 +30,9 @@ func (s *session) watchProbes() int {
 
 // watch goes on until its rounds are over or ctx ends: with a live table on a terminal, else with a line a round.
 func (s *session) watch(ctx context.Context, open *trace.Session) error {
+	for _, w := range s.trails {
+		w.slowly = true
+	}
 	s.rounds = s.newRounds()
 	if s.liveTable() {
 		return s.watchLive(ctx, open)
@@ -80,15 +84,17 @@ func (s *session) takeRound(r *trace.Reply) error {
 	if changed != "" && plain {
 		out.Printf("%s\n", s.stamped(w, changed))
 	}
-	if s.rounds.Whole() > s.told {
+	if _, short := trace.RoundOf(r.Tag); s.rounds.Whole() > s.told && !short {
 		s.told = s.rounds.Whole()
 		for _, w := range s.trails {
-			c := s.judge(w)
+			w.judge(s.plan.confidence)
+			c := w.conclusion()
 			s.metrics.trail(w)
 			if plain {
 				out.Printf("%s\n", s.stamped(w, c.text))
 			}
 		}
+		s.hurry()
 		if s.plan.metrics.file != "" {
 			if err := s.metrics.save(s.plan.metrics.file); err != nil {
 				return err
@@ -96,6 +102,26 @@ func (s *session) takeRound(r *trace.Reply) error {
 		}
 	}
 	return out.Flush()
+}
+
+const (
+	burst       = 50 // short rounds in a row, where a verdict needs them
+	beforeBurst = 10 // rounds at the usual rate before
+)
+
+// hurry asks more often for a while if that would decide a verdict: whether a router only limits its answers shows when it is
+// asked at two rates.
+func (s *session) hurry() {
+	if s.rounds.Hurrying() || s.told < s.lastBurst+beforeBurst {
+		return
+	}
+	for _, w := range s.trails {
+		if _, open := w.undecided(); open {
+			s.lastBurst = s.told + burst
+			s.rounds.Hurry(burst)
+			return
+		}
+	}
 }
 
 // stamped is a line of --watch: when, of which host, and what.
@@ -165,11 +191,13 @@ func (s *session) watchQuiet(ctx context.Context, open *trace.Session) error {
 		if w := s.byAddr[r.Target]; w != nil {
 			s.count(w, &r)
 			s.names.ask(r.From)
-			if whole := s.rounds.Whole(); whole > s.told {
-				s.told = whole
+			if _, short := trace.RoundOf(r.Tag); s.rounds.Whole() > s.told && !short {
+				s.told = s.rounds.Whole()
 				for _, w := range s.trails {
+					w.judge(s.plan.confidence)
 					s.metrics.trail(w)
 				}
+				s.hurry()
 			}
 		}
 		s.mu.Unlock()
@@ -189,6 +217,7 @@ func (s *session) reset() {
 	defer s.mu.Unlock()
 	for i, w := range s.trails {
 		fresh := newTrail(w.target, w.first, w.last, w.probes)
+		fresh.slowly = w.slowly
 		s.trails[i], s.byAddr[w.addr] = fresh, fresh
 	}
 	s.probes, s.got = 0, 0
@@ -199,7 +228,7 @@ func (s *session) look(host int) snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := s.trails[min(host, len(s.trails)-1)]
-	snap := snapshot{hosts: len(s.trails), title: cli.Escape(s.title(w.target)), sentence: s.judge(w).text, rounds: s.told, paused: s.rounds.Paused.Load()}
+	snap := snapshot{hosts: len(s.trails), title: cli.Escape(s.title(w.target)), sentence: w.conclusion().text, rounds: s.told, paused: s.rounds.Paused.Load()}
 	for _, h := range w.shown() {
 		snap.rows = append(snap.rows, s.row(w, h))
 	}
@@ -219,6 +248,10 @@ func (s *session) row(w *trail, h *hop) row {
 	for _, a := range h.who {
 		r.detail = append(r.detail, fmt.Sprintf("%s: %s", s.label(a.from), cli.Plural(a.n, "answer")))
 		r.detail = append(r.detail, s.noteTexts(a)...)
+	}
+	if v := w.verdict(h.ttl); v != nil {
+		r.verdict, r.bad = shortVerdict(v), v.Finding == path.Real
+		r.detail = append([]string{v.Finding.String() + ": " + v.Why}, r.detail...)
 	}
 	if h.rtt.Count() > 1 {
 		r.detail = append(r.detail, fmt.Sprintf("p50 %s, p90 %s, p99 %s, jitter %s", milliseconds(h.rtt.Quantile(.5)), milliseconds(h.rtt.Quantile(.9)),

@@ -9,20 +9,27 @@ import (
 )
 
 // Rounds is a strategy that asks every hop of its targets once a round, round after round. The probes of a round are spread over
-// it. Hops behind a target that answers are not asked again, nor those far behind the last that answers, until the path is seen to have become
-// longer. Replies carry the number of their round, from 0, as Tag.
+// it. Hops behind a target that answers are not asked again, nor those far behind the last that answers, until the path is seen
+// to have become longer. Replies carry their round as Tag: see [RoundOf].
+//
+// A router that answers seldom is told from one behind a link that loses packets by asking at two rates: [Rounds.Hurry] makes rounds
+// shorter for a while.
 type Rounds struct {
 	Targets     []netip.Addr
 	Flow        uint16
 	First, Last int           // TTLs; 0 is 1 and 30
 	Probes      int           // to each hop in each round; 0 is 1
 	Interval    time.Duration // of a round; 0 is one second
-	Count       int           // rounds; 0 is until the context ends
+	Count       int           // rounds, short ones not counted; 0 is until the context ends
 	// Paused keeps a new round from beginning. It may be set from any goroutine.
 	Paused atomic.Bool
 
+	hurry atomic.Int32 // rounds still to be made short
+	short bool         // this round is
+
 	begun bool
 	round int
+	long  int           // rounds that were no short ones
 	start time.Duration // of the round
 	todo  []Probe       // of the round, in order
 	sent  int           // of todo
@@ -44,16 +51,35 @@ const (
 	pauseLook  = 50 * time.Millisecond
 )
 
+// Ratio is how many times as often hops are asked in a short round.
+const Ratio = 10
+
+const shortRound = 1 << 31 // in a Tag
+
+// RoundOf tells of which round a reply of [Rounds] is, from 0, and whether that was a short one.
+func RoundOf(tag uint32) (round int, short bool) { return int(tag &^ shortRound), tag&shortRound != 0 }
+
+// Hurry makes the next n rounds a tenth as long as the others. It may be called from any goroutine.
+func (r *Rounds) Hurry(n int) { r.hurry.Store(int32(n)) }
+
+// Hurrying tells whether short rounds are still to come.
+func (r *Rounds) Hurrying() bool { return r.hurry.Load() > 0 }
+
 // Whole is the number of rounds whose probes have all ended.
 func (r *Rounds) Whole() int { return r.whole }
 
 // Done tells whether all rounds have ended.
-func (r *Rounds) Done() bool { return r.Count > 0 && r.whole >= r.Count }
+func (r *Rounds) Done() bool { return r.over() && r.whole > r.round }
+
+// over tells whether no other round is to begin.
+func (r *Rounds) over() bool {
+	return r.Count > 0 && r.begun && r.sent == len(r.todo) && r.long >= r.Count && r.hurry.Load() == 0
+}
 
 // Next returns the next probe of the round once it is due.
 func (r *Rounds) Next(now time.Duration) (p Probe, wake time.Duration, ok bool) {
 	if r.sent == len(r.todo) {
-		if r.begun && r.Count > 0 && r.round+1 >= r.Count {
+		if r.over() {
 			return p, 0, false
 		}
 		due := r.start + r.interval()
@@ -86,11 +112,16 @@ func (r *Rounds) skip() {
 	}
 }
 
+// interval is how long this round is.
 func (r *Rounds) interval() time.Duration {
-	if r.Interval > 0 {
-		return r.Interval
+	d := r.Interval
+	if d <= 0 {
+		d = time.Second
 	}
-	return time.Second
+	if r.short {
+		d /= Ratio
+	}
+	return d
 }
 
 // begin begins a round, where it would have begun if nothing had held it up.
@@ -107,6 +138,15 @@ func (r *Rounds) begin(now, due time.Duration) {
 	if r.start = due; now-due > r.interval() {
 		r.start = now
 	}
+	if r.short = r.hurry.Load() > 0; r.short {
+		r.hurry.Add(-1)
+	} else {
+		r.long++
+	}
+	tag := uint32(r.round)
+	if r.short {
+		tag |= shortRound
+	}
 	r.open = append(r.open, 0)
 	first, last, probes := max(r.First, 1), r.Last, max(r.Probes, 1)
 	if last == 0 {
@@ -122,7 +162,7 @@ func (r *Rounds) begin(now, due time.Duration) {
 		for ttl := first; ttl <= last; ttl++ {
 			for _, a := range r.Targets {
 				if ttl <= r.end(r.ends[a.Unmap()], last) {
-					r.todo = append(r.todo, Probe{Target: a, Flow: r.Flow, TTL: uint8(ttl), Tag: uint32(r.round)})
+					r.todo = append(r.todo, Probe{Target: a, Flow: r.Flow, TTL: uint8(ttl), Tag: tag})
 				}
 			}
 		}
@@ -149,7 +189,8 @@ func (r *Rounds) Take(_ time.Duration, reply *Reply) {
 	if reply.Duplicate || reply.Revised {
 		return
 	}
-	if i := int(reply.Tag) - r.whole; i >= 0 && i < len(r.open) {
+	round, _ := RoundOf(reply.Tag)
+	if i := round - r.whole; i >= 0 && i < len(r.open) {
 		r.open[i]--
 	}
 	for len(r.open) > 0 && r.open[0] == 0 && (r.whole < r.round || r.sent == len(r.todo)) {

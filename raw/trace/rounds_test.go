@@ -148,3 +148,33 @@ func TestRoundsKeepTime(t *testing.T) {
 		t.Error("it does not go on")
 	}
 }
+
+// TestRoundsHurry: short rounds are a tenth as long, and their replies say so.
+func TestRoundsHurry(t *testing.T) {
+	r := &Rounds{Targets: roundTarget, Last: 1, Interval: time.Second}
+	var at []time.Duration
+	var short []bool
+	for now := time.Duration(0); now < 5*time.Second; {
+		p, wake, ok := r.Next(now)
+		if !ok {
+			now = wake
+			continue
+		}
+		round, quick := RoundOf(p.Tag)
+		if round != len(at) {
+			t.Fatalf("round %d is said to be %d", len(at), round)
+		}
+		at, short = append(at, now), append(short, quick)
+		if round == 0 {
+			r.Hurry(3)
+		}
+		r.Take(now, &Reply{Probe: p, Outcome: probe.Lost})
+	}
+	ms := time.Millisecond
+	if want := []time.Duration{0, 1000 * ms, 1100 * ms, 1200 * ms, 1300 * ms, 2300 * ms, 3300 * ms, 4300 * ms}; !slices.Equal(at, want) {
+		t.Errorf("rounds begin at %v, want %v", at, want)
+	}
+	if want := []bool{false, true, true, true, false, false, false, false}; !slices.Equal(short, want) {
+		t.Errorf("short: %v", short)
+	}
+}
