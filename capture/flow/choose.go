@@ -222,9 +222,9 @@ func (p *choiceParser) compared() (term, error) {
 	than := p.token
 	switch than {
 	case "==", "!=", "<", "<=", ">", ">=":
-	case "=":
-		err := p.wrong("a stream is compared by ==")
-		err.Suggest = "=="
+	case "=", "eq", "ne", "lt", "le", "gt", "ge": // the words are tshark's
+		err := p.wrong("%s does not compare", than)
+		err.Suggest = map[string]string{"=": "==", "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}[than]
 		return nil, err
 	default:
 		return anyTerm{}, nil
