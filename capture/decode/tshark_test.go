@@ -290,6 +290,9 @@ var ours = map[string]bool{
 	"dns.queries": true, "dns.answers": true, "dns.authorities": true, "dns.additionals": true, "dns.rdata": true, "dns.rdata_text": true,
 	"ntp.reference_timestamp": true, "ntp.origin_timestamp": true, "ntp.receive_timestamp": true, "ntp.transmit_timestamp": true,
 	"ntp.root_delay": true, "ntp.root_dispersion": true, "stun.att.text": true,
+	"tls.certificate.subject": true, "tls.certificate.issuer": true, "tls.certificate.serial_number": true, "tls.certificate.not_before": true,
+	"tls.certificate.not_after": true, "tls.certificate.dns_name": true, "tls.certificate.ip_address": true,
+	"tls.certificate.key_algorithm": true, "tls.certificate.signature_algorithm": true, // tshark has them deep in the tree of X.509
 	"layer.more": true, "radiotap.rate": true, "radiotap.signal": true, "radiotap.noise": true,
 }
 

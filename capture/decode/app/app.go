@@ -8,7 +8,8 @@
 // weighed and left out: besides giving no places it parses options in options without a bound and brings an LZ4
 // compressor and raw sockets along.
 //
-// Only what one packet holds is looked at: a ClientHello in two TCP segments shows as far as the first goes.
+// Only what one packet holds is looked at: a ClientHello in two TCP segments shows as far as the first goes. Package
+// capture/flow/message puts the messages of streams together, and they are shown by the same descriptions.
 package app
 
 import "sockwire/capture/decode"
@@ -62,9 +63,9 @@ func (Renderer) AppendFields(dst []decode.Field, p *decode.Packet, i int) (field
 	return w.Fields
 }
 
-// overTCP reports whether layer i lies on TCP.
+// overTCP reports whether layer i lies on TCP, or was put together from a stream.
 func overTCP(p *decode.Packet, i int) bool {
-	return i > 0 && p.Layers()[i-1].Type == decode.TypeTCP
+	return i == 0 || p.Layers()[i-1].Type == decode.TypeTCP
 }
 
 // maxText is how much of a text a line shows, in bytes.

@@ -22,8 +22,8 @@ var (
 	fTLSSNI     = decode.Define("tls.handshake.extensions_server_name", "Server name", decode.KindText).As("server_name")
 	fTLSALPN    = decode.Define("tls.handshake.extensions_alpn_str", "Application protocol", decode.KindText).As("alpn").Several()
 	fTLSSupport = decode.Define("tls.handshake.extensions.supported_version", "Supported version", decode.KindHex).As("supported_versions").Several()
-	fTLSLevel   = decode.Define("tls.alert_message.level", "Alert level", decode.KindUint).As("alert_level").At(5, 1)
-	fTLSAlert   = decode.Define("tls.alert_message.desc", "Alert", decode.KindUint).As("alert").At(6, 1)
+	fTLSLevel   = decode.Define("tls.alert_message.level", "Alert level", decode.KindUint).As("alert_level").At(5, 1).Means(tlsLevelName)
+	fTLSAlert   = decode.Define("tls.alert_message.desc", "Alert", decode.KindUint).As("alert").At(6, 1).Means(tlsAlertName)
 )
 
 // hello is what a ClientHello or ServerHello says, as places in the data.
@@ -135,6 +135,8 @@ const (
 	tlsAlert     = 21
 	tlsHandshake = 22
 	tlsRecords   = 32 // records looked at in one segment
+
+	tlsCertificate = 11 // a handshake type; in TLS 1.3 it is encrypted
 )
 
 func tlsFields(w *decode.FieldWriter, _ bool) {
@@ -189,6 +191,9 @@ func tlsHandshakeFields(w *decode.FieldWriter, off int) {
 	data := w.Data()
 	t := w.Enum(fTLSHandTyp, off, 1, tlsHandshakeName)
 	w.Uint(fTLSHandLen, off+1, 3)
+	if t == tlsCertificate {
+		certificateFields(w, off)
+	}
 	if t != 1 && t != 2 {
 		return
 	}
@@ -263,6 +268,9 @@ func tlsLine(b, data []byte, _ bool) ([]byte, bool) {
 			}
 		case t == tlsAlert && size == 2 && off+7 <= len(data):
 			b = strconv.AppendUint(append(b, "Alert "...), uint64(data[off+6]), 10)
+			if name := tlsAlertName(uint64(data[off+6])); name != "" {
+				b = append(append(b, ' '), name...)
+			}
 		default:
 			b = append(b, tlsTypeName(uint64(t))...)
 			b = strconv.AppendInt(append(b, ' '), int64(size), 10)
@@ -278,6 +286,9 @@ func appendHandshake(b, data []byte, off int) []byte {
 		b = append(b, s...)
 	} else {
 		b = strconv.AppendUint(append(b, "Handshake "...), t, 10)
+	}
+	if t == tlsCertificate {
+		return appendCertificate(b, data, off)
 	}
 	if t != 1 && t != 2 {
 		return b
