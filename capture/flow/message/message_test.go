@@ -184,6 +184,7 @@ func httpTalk() []turn {
 		{f, []byte("GET / HPUT /five HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")},
 		{b, []byte("HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n")},
 		{f, []byte("\r\nGET /six HTTP/1.1\r\n\r\n")},
+		{b, []byte("HTTP/1.0 200 OK\nServer: x\n\nuntil the end")},
 	}
 }
 
@@ -271,8 +272,10 @@ func conversations(t testing.TB) map[string]conversation {
 		"HTTP": {80, httpTalk(), append(slices.Clone(httpLines),
 			`backward #3 at 205, 25: HTTP: HTTP/1.1 100 Continue`,
 			`backward #4 at 230, 27: HTTP: HTTP/1.1 204 No Content`,
-			`backward #5 at 257, 49: HTTP: HTTP/1.1 304 Not Modified`),
-			map[string]string{"backward 0": "hello", "backward 2": "first, and more.", "forward 3": "GET / H", "forward 4": "abc"}},
+			`backward #5 at 257, 49: HTTP: HTTP/1.1 304 Not Modified`,
+			`backward #6 at 306, 27: HTTP: HTTP/1.0 200 OK +-1`,
+			`backward #6 at 306, 40: ends, complete true`),
+			map[string]string{"backward 0": "hello", "backward 2": "first, and more.", "forward 3": "GET / H", "forward 4": "abc", "backward 6": "until the end"}},
 		"CONNECT": {8080, []turn{
 			{flow.Forward, []byte("CONNECT a.example:443 HTTP/1.1\r\n\r\n")},
 			{flow.Backward, []byte("HTTP/1.1 200 Connection established\r\nContent-Length: 10\r\n\r\n")},
