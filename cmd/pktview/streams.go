@@ -300,6 +300,9 @@ func printTCP(out *cli.Output, o *options, t *flow.Totals, lost flow.Lost) {
 		}
 	}
 	out.Printf("\n  %s with data, %s, %s sent again, %s missing\n", plural(t.Segments, "segment"), size(t.Bytes), size(t.Again), size(t.Missing))
+	if t.Handshakes.Count+t.RoundTrips.Count > 0 {
+		out.Printf("  %-12s %9s %9s %9s %9s %9s %9s\n", "", "count", "min", "median", "90%", "99%", "max")
+	}
 	printTrips(out, "handshakes", &t.Handshakes)
 	printTrips(out, "round trips", &t.RoundTrips)
 	if a, r, n, ok := t.Limits.Shares(); ok {
@@ -317,6 +320,6 @@ func printTrips(out *cli.Output, what string, r *flow.RoundTrips) {
 	if r.Count == 0 {
 		return
 	}
-	out.Printf("  %-11s %9d: min %s, median %s, 90%% %s, 99%% %s, max %s\n", what, r.Count, shortTime(r.Min), shortTime(r.Percentile(50)),
-		shortTime(r.Percentile(90)), shortTime(r.Percentile(99)), shortTime(r.Max))
+	out.Printf("  %-12s %9d %9s %9s %9s %9s %9s\n", what, r.Count, shortTime(r.Min), shortTime(r.Percentile(50)), shortTime(r.Percentile(90)),
+		shortTime(r.Percentile(99)), shortTime(r.Max))
 }
