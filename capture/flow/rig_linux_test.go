@@ -48,6 +48,7 @@ type recording struct {
 	host   *netlab.Host
 	live   *capture.Live
 	frames []capture.Frame
+	taken  map[*transmission]bool // what passed, and no frame shows any more
 	done   chan error
 }
 

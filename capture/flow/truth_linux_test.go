@@ -21,8 +21,9 @@ type transmission struct {
 	earlier []*transmission
 	// arrivals counts how often it was captured whole, in each place; the last is at the other host.
 	arrivals map[*recording]int
-	// heard tells that it came to the other host whole, at least once.
-	heard bool
+	// heard tells that it came to the other host whole, at least once; copies how often.
+	heard  bool
+	copies int
 }
 
 // segment is what a packet says.
@@ -221,7 +222,8 @@ func (g *rig) tell() (*truth, error) {
 			return nil, err
 		}
 		for _, tx := range t.sent[d] {
-			tx.heard = tx.arrivals[other] > 0
+			tx.copies = tx.arrivals[other]
+			tx.heard = tx.copies > 0
 		}
 	}
 	return t, nil
