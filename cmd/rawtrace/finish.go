@@ -28,6 +28,9 @@ func (s *session) conclude(w *trail, c conclusion) {
 		for i := range w.verdicts {
 			out.JSON(s.verdictRecord(w, &w.verdicts[i]))
 		}
+		if w.mtu != nil {
+			out.JSON(s.mtuRecord(w))
+		}
 		out.JSON(s.hostRecord(w, c))
 	case s.opt.dot, s.plan.metrics.stdout:
 	default:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -69,5 +70,70 @@ func TestVerdicts(t *testing.T) {
 				t.Errorf("exit status %d\n%s%s", o.code, o.stdout, o.stderr)
 			}
 		})
+	}
+}
+
+// TestPathsLab: a diamond by flow, drawn, as JSON and for Graphviz.
+func TestPathsLab(t *testing.T) {
+	n := pathlab.New(t, pathlab.Config{Edges: pathlab.Diamonds(3, 2), Seed: 1})
+	o := on(t, n.Source, "rawtrace", "--paths", n.Dst4.String())
+	const want = `paths to 10.255.255.1, UDP
+  1 ●      10.0.1.2  splits by flow
+    ├─┬─┐
+  2 ● │ │  10.0.2.2
+  2 │ ● │  10.0.3.2
+  2 │ │ ●  10.0.4.2
+    ├─┴─┘
+  3 ●      10.0.5.2  splits by flow
+    ├─┐
+  4 ● │    10.0.8.2
+  4 │ ●    10.0.9.2
+    ├─┘
+  5 ●      10.0.10.2
+  6 ●      10.255.255.1
+10.255.255.1: 6 paths of 6 hops; no other with a confidence of N %; hops 1 and 3 split them by flow; N probes
+`
+	drawn := measured.ReplaceAllString(strings.ReplaceAll(o.stdout, "\n   and", " and"), "")
+	drawn = regexp.MustCompile(`of [\d.]+ %`).ReplaceAllString(drawn, "of N %")
+	if drawn = regexp.MustCompile(`\d+ probes`).ReplaceAllString(drawn, "N probes"); drawn != want || o.code != 0 {
+		t.Errorf("%d\n%s%s%s", o.code, o.stdout, o.stderr, drawn)
+	}
+	o = on(t, n.Source, "rawtrace", "--paths", "--json", n.Dst4.String())
+	line := strings.Split(o.stdout, "\n")[1]
+	var r pathsRecord
+	if err := json.Unmarshal([]byte(line), &r); err != nil || len(r.Nodes) != 10 || len(r.Edges) != 12 || !r.Complete || r.Nodes[2].Address != "10.0.2.2" {
+		t.Errorf("%v: %s", err, o.stdout)
+	}
+	o = on(t, n.Source, "rawtrace", "--dot", n.Dst4.String())
+	if got := strings.Count(o.stdout, " -> "); got != 12 || !strings.HasPrefix(o.stdout, "digraph") {
+		t.Errorf("%d edges: %s%s", got, o.stdout, o.stderr)
+	}
+}
+
+// measured is what stands behind an address in a drawing: times and the like, and lines of their own for edges.
+var measured = regexp.MustCompile(`(?m)(^.*  by [\d.]+.*\n)|  [\d.]+ ms|  MTU \d+`)
+
+// TestMTULab: the hop that sets the MTU, and a black hole.
+func TestMTULab(t *testing.T) {
+	for _, tc := range []struct {
+		cfg  pathlab.Config
+		want string
+	}{
+		{pathlab.Config{Edges: pathlab.Chain(5), Links: map[string]pathlab.Link{"r2-r3": {MTU: 1400}}}, `: reached in 5 hops, [\d.]+ ms; MTU 1400, set by 10\.0\.2\.2 before hop 3, while the kernel believes 1500$`},
+		{pathlab.Config{Edges: "s-a a-b b-x x-c c-t", Boxes: map[string]pathlab.Box{"x": func(in string, packet []byte) (string, []byte) {
+			if in == "c" {
+				return "b", packet
+			}
+			if len(packet) > 1400 {
+				return "", nil
+			}
+			return "c", packet
+		}}}, `: reached in 4 hops, [\d.]+ ms; MTU 1400, while the kernel believes 1500; packets of 1401 bytes vanish before hop 3, and nobody says so$`},
+	} {
+		n := pathlab.New(t, tc.cfg)
+		o := on(t, n.Source, "rawtrace", "-w", "300ms", "--mtu", n.Dst4.String())
+		if !regexp.MustCompile(tc.want).MatchString(last(o.stdout)) || o.code != 0 {
+			t.Errorf("%d\n%s%s", o.code, o.stdout, o.stderr)
+		}
 	}
 }

@@ -157,6 +157,9 @@ func (m *metrics) trail(w *trail) {
 	}
 	m.reached.WithLabelValues(target).Set(reached)
 	m.hops.WithLabelValues(target).Set(float64(w.distance))
+	if w.mtu != nil {
+		m.mtu.WithLabelValues(target).Set(float64(w.mtu.Size))
+	}
 	m.loss.DeletePartialMatch(prometheus.Labels{"target": target})
 	for _, h := range w.shown() {
 		label, hop := m.bounded(w.label(), h.ttl)

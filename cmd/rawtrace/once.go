@@ -48,7 +48,7 @@ func (s *session) decide(ctx context.Context, open *trace.Session) error {
 		return nil
 	}
 	defer s.env.Progress(s.status)()
-	s.rounds = &trace.Rounds{Targets: targets, Flow: uint16(s.opt.flow), First: s.opt.first, Last: s.opt.last, Interval: decideEvery}
+	s.rounds = &trace.Rounds{Targets: targets, First: s.opt.first, Last: s.opt.last, Interval: decideEvery}
 	s.rounds.Hurry(burst)
 	s.lastBurst = burst
 	for r, err := range open.Run(ctx, s.rounds) {
@@ -103,7 +103,7 @@ func (s *session) take(r *trace.Reply) error {
 	if s.opt.json {
 		return s.env.Stdout.JSON(s.probeRecord(w, r))
 	}
-	if h := w.hop(int(r.TTL)); h != nil {
+	if h := w.hop(int(r.TTL)); h != nil && r.Size == 0 {
 		h.keep(r)
 		s.names.ask(r.From)
 		return s.printKnown(false)

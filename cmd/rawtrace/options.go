@@ -24,7 +24,7 @@ type options struct {
 	rate                        cli.Rate
 	size                        int
 	tos, dscp, flowLabel        string
-	flow                        int
+	sport                       int
 	unprivileged                bool
 	files                       []string
 	paths, dot, mtu             bool
@@ -64,10 +64,14 @@ func (o *options) define(c *cli.Command) {
 	f.StringArrayVar(&o.files, "file", nil, "read hosts from `FILE`, one a line; - is standard input")
 	f.BoolVar(&o.unprivileged, "unprivileged", false, "use no raw socket, even where one may be opened")
 
+	f.BoolVar(&o.mtu, "mtu", false, "find the MTU of the path, the hop that sets it, and where large packets vanish")
+	f.BoolVar(&o.paths, "paths", false, "find every path to the host, and the loss, the time and the MTU of each edge")
+	f.BoolVar(&o.dot, "dot", false, "print the paths for Graphviz; it implies --paths")
+	f.IntVar(&o.sport, "sport", 0, "probe from port `N`, or of ICMP with this identifier: where a path splits, others take other branches")
 	f.BoolVar(&o.watch, "watch", false, "go on until interrupted: a live table on a terminal, else a line a round")
 	cli.DurationVar(f, &o.decide, "decide", "", 0, "ask on, often and seldom, until it is clear which loss is real, for `TIME` at most; 2m unless told")
 	f.Lookup("decide").NoOptDefVal = "2m"
-	f.Float64Var(&o.confidence, "confidence", 99.9, "be so sure of verdicts, in `PERCENT`, 50 to 99.9999")
+	f.Float64Var(&o.confidence, "confidence", 0, "be so sure, in `PERCENT`, 50 to 99.9999; without it 99.9 of verdicts, and 99 of --paths")
 	f.IntVarP(&o.count, "count", "c", 0, "watch for `N` rounds")
 	cli.DurationVar(f, &o.interval, "interval", "", time.Second, "a round each `TIME`, at least 100ms")
 
@@ -165,13 +169,15 @@ func (o *options) checkNumbers(p *plan) error {
 		return cli.Usagef("--port is 1 to 65535, not %d", o.port)
 	case p.changed("size") && (o.size < 28 || o.size > 65535):
 		return cli.Usagef("--size is 28 to 65535, not %d", o.size)
-	case p.changed("flow") && (o.flow < 0 || o.flow > 65535):
-		return cli.Usagef("--flow is 0 to 65535, not %d", o.flow)
+	case p.changed("sport") && (o.sport < 1 || o.sport > 65535):
+		return cli.Usagef("--sport is 1 to 65535, not %d", o.sport)
+	case o.paths && o.sport > 65536-flowsMost:
+		return cli.Usagef("--sport is at most %d with --paths, which takes the %d ports from there on", 65536-flowsMost, flowsMost)
 	case o.rate.Bits > 0:
 		return cli.Usagef("--rate is of packets, such as 500pps, not of bits")
 	case p.changed("count") && (o.count < 1 || o.count > 1<<31-1):
 		return cli.Usagef("--count is at least 1, not %d", o.count)
-	case !(o.confidence >= 50 && o.confidence <= 99.9999):
+	case p.changed("confidence") && !(o.confidence >= 50 && o.confidence <= 99.9999):
 		return cli.Usagef("--confidence is 50 to 99.9999, not %v", o.confidence)
 	case p.changed("decide") && (o.decide < time.Second || o.decide > 24*time.Hour):
 		return cli.Usagef("--decide is 1s to 24h, not %v", o.decide)

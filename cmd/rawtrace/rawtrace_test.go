@@ -20,7 +20,7 @@ func TestGenerated(t *testing.T) { clitest.Generated(t, "rawtrace", run) }
 
 // TestSchema freezes the names and the order of everything in the JSON records.
 func TestSchema(t *testing.T) {
-	clitest.Schema(t, "testdata/schema.jsonl", new(startRecord), new(probeRecord), new(hopRecord), new(verdictRecord), new(hostRecord), new(summaryRecord))
+	clitest.Schema(t, "testdata/schema.jsonl", new(startRecord), new(probeRecord), new(hopRecord), new(verdictRecord), new(mtuRecord), new(pathsRecord), new(hostRecord), new(summaryRecord))
 }
 
 var here = netip.MustParseAddr("192.0.2.9")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"sockwire/cmd/internal/cli"
@@ -16,21 +17,21 @@ import (
 
 // startRecord is the first record of a host.
 type startRecord struct {
-	Type      string    `json:"type"` // "start"
-	Time      time.Time `json:"time"`
-	Target    string    `json:"target"`
-	Name      string    `json:"name,omitempty"`
-	Protocol  string    `json:"protocol"`
-	Port      int       `json:"port,omitempty"`
-	Flow      int       `json:"flow"`
-	First     int       `json:"first"`
-	Last      int       `json:"max_hops"`
-	Probes    int       `json:"probes"`
-	Wait      int64     `json:"wait_ns"`
-	Size      int       `json:"size,omitempty"`
-	TOS       int       `json:"tos,omitempty"`
-	FlowLabel uint32    `json:"flow_label,omitempty"`
-	Limits    []string  `json:"limits,omitempty"` // what the sockets cannot tell
+	Type       string    `json:"type"` // "start"
+	Time       time.Time `json:"time"`
+	Target     string    `json:"target"`
+	Name       string    `json:"name,omitempty"`
+	Protocol   string    `json:"protocol"`
+	Port       int       `json:"port,omitempty"`
+	SourcePort int       `json:"source_port,omitempty"`
+	First      int       `json:"first"`
+	Last       int       `json:"max_hops"`
+	Probes     int       `json:"probes"`
+	Wait       int64     `json:"wait_ns"`
+	Size       int       `json:"size,omitempty"`
+	TOS        int       `json:"tos,omitempty"`
+	FlowLabel  uint32    `json:"flow_label,omitempty"`
+	Limits     []string  `json:"limits,omitempty"` // what the sockets cannot tell
 }
 
 // probeRecord is the fate of one probe.
@@ -142,6 +143,135 @@ func (s *session) verdictRecord(w *trail, v *path.Verdict) verdictRecord {
 	return r
 }
 
+// pathsRecord is every path to a host: nodes, and edges by the numbers of their nodes in the list.
+type pathsRecord struct {
+	Type       string         `json:"type"` // "paths"
+	Target     string         `json:"target"`
+	Name       string         `json:"name,omitempty"`
+	Reached    bool           `json:"reached"`
+	Complete   bool           `json:"complete"`
+	Why        string         `json:"why,omitempty"`
+	Confidence float64        `json:"confidence"`
+	Probes     int            `json:"probes"`
+	Nodes      []nodeRecord   `json:"nodes"`
+	Edges      []edgeRecord   `json:"edges"`
+	Changes    []changeRecord `json:"changes,omitempty"`
+	Sentence   string         `json:"sentence"`
+}
+
+// nodeRecord is who answers at a TTL; the first is this host, at TTL 0.
+type nodeRecord struct {
+	TTL     int    `json:"ttl"`
+	Address string `json:"address,omitempty"`
+	Name    string `json:"name,omitempty"`
+	AS      uint32 `json:"as,omitempty"`
+	Org     string `json:"org,omitempty"`
+	City    string `json:"city,omitempty"`
+	Country string `json:"country,omitempty"`
+	Kind    string `json:"kind"`
+	Balance string `json:"balance"`
+	Flows   int    `json:"flows"`
+	Loop    bool   `json:"loop,omitempty"`
+}
+
+// edgeRecord is a way from one node to the next.
+type edgeRecord struct {
+	From     int     `json:"from"`
+	To       int     `json:"to"`
+	Guess    bool    `json:"guess,omitempty"`
+	Flow     int     `json:"flow"`
+	Sent     int     `json:"sent"`
+	Answered int     `json:"answered"`
+	Loss     float64 `json:"loss"`
+	Finding  string  `json:"finding,omitempty"`
+	Evidence string  `json:"why,omitempty"`
+	Least    int64   `json:"min_ns,omitempty"`
+	Mean     int64   `json:"mean_ns,omitempty"`
+	MTU      int     `json:"mtu,omitempty"`
+	Hole     bool    `json:"hole,omitempty"`
+}
+
+// changeRecord is a change of the path that was seen while it was explored.
+type changeRecord struct {
+	TTL  int    `json:"ttl"`
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+}
+
+func (s *session) pathsRecord(w *trail, g *path.Graph) pathsRecord {
+	r := pathsRecord{Type: "paths", Target: w.addr.String(), Name: s.shownName(w.target), Reached: g.Reached, Complete: g.Complete, Why: g.Why, Confidence: g.Confidence,
+		Probes: g.Probes, Nodes: []nodeRecord{}, Edges: []edgeRecord{}, Sentence: graphSentence(g)}
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		at := s.places.of(n.Addr)
+		name, _ := s.names.get(n.Addr)
+		r.Nodes = append(r.Nodes, nodeRecord{TTL: n.TTL, Address: addressText(n.Addr), Name: name, AS: at.AS, Org: at.Org, City: at.City, Country: at.Country,
+			Kind: n.Kind.String(), Balance: n.Balance.String(), Flows: n.Flows, Loop: n.Loop})
+	}
+	for i := range g.Edges {
+		e := &g.Edges[i]
+		edge := edgeRecord{From: e.From, To: e.To, Guess: e.Guess, Flow: e.Flow, Sent: e.Count.Sent, Answered: e.Count.Answered, Loss: e.Count.Loss(),
+			Least: int64(e.RTT), Mean: int64(e.Mean), MTU: e.MTU, Hole: e.Hole}
+		if e.Loss != nil {
+			edge.Finding, edge.Evidence, edge.Loss = e.Loss.Finding.String(), e.Loss.Why, e.Loss.Loss.Loss()
+		}
+		r.Edges = append(r.Edges, edge)
+	}
+	for _, c := range g.Changes {
+		r.Changes = append(r.Changes, changeRecord{c.TTL, addressText(c.From), addressText(c.To)})
+	}
+	return r
+}
+
+// addressText is an address, "" for none.
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+// mtuRecord is the MTU of the path to a host.
+type mtuRecord struct {
+	Type      string          `json:"type"` // "mtu"
+	Target    string          `json:"target"`
+	Name      string          `json:"name,omitempty"`
+	MTU       int             `json:"mtu"`
+	To        int             `json:"to_ttl"`
+	Reached   bool            `json:"reached"`
+	Interface string          `json:"interface"`
+	Own       int             `json:"interface_mtu"`
+	Believed  int             `json:"kernel_mtu"`
+	Steps     []mtuStepRecord `json:"steps,omitempty"`
+	Hole      *holeRecord     `json:"black_hole,omitempty"`
+}
+
+// mtuStepRecord is a router that said that packets were too large for its next link.
+type mtuStepRecord struct {
+	TTL  int    `json:"ttl"` // of the hop behind the link
+	From string `json:"from"`
+	MTU  int    `json:"mtu"`
+}
+
+// holeRecord is where large packets vanish.
+type holeRecord struct {
+	After  int `json:"after_ttl"`
+	Before int `json:"before_ttl"`
+	Size   int `json:"smallest_lost"`
+}
+
+func (s *session) mtuRecord(w *trail) mtuRecord {
+	m := w.mtu
+	r := mtuRecord{Type: "mtu", Target: w.addr.String(), Name: s.shownName(w.target), MTU: m.Size, To: m.To, Reached: m.Reached, Interface: m.Interface, Own: m.Local.MTU, Believed: m.Believed}
+	for _, step := range m.Steps {
+		r.Steps = append(r.Steps, mtuStepRecord{step.TTL, addressText(step.From), step.MTU})
+	}
+	if m.Hole != nil {
+		r.Hole = &holeRecord{m.Hole.After, m.Hole.Before, m.Hole.Size}
+	}
+	return r
+}
+
 // rttRecord is the JSON of round trips.
 type rttRecord struct {
 	Min    int64 `json:"min_ns"`
@@ -172,6 +302,15 @@ type summaryRecord struct {
 	Interrupted bool   `json:"interrupted"`
 }
 
+// roundOf is the round of a probe; those that look for the MTU have none.
+func roundOf(r *trace.Reply) int {
+	if r.Size > 0 {
+		return 0
+	}
+	round, _ := trace.RoundOf(r.Tag)
+	return round
+}
+
 // shownName is the name that a host was given by.
 func (s *session) shownName(t target) string {
 	if s.opt.numeric {
@@ -182,11 +321,11 @@ func (s *session) shownName(t target) string {
 
 func (s *session) startRecord(w *trail, limits []string) startRecord {
 	return startRecord{Type: "start", Time: s.start.UTC(), Target: w.addr.String(), Name: s.shownName(w.target), Protocol: s.plan.protocol.name, Port: s.plan.protocol.port,
-		Flow: s.opt.flow, First: w.first, Last: w.last, Probes: w.probes, Wait: int64(s.opt.wait), Size: s.opt.size, TOS: int(s.plan.tos), FlowLabel: s.plan.flowLabel, Limits: limits}
+		SourcePort: s.opt.sport, First: w.first, Last: w.last, Probes: w.probes, Wait: int64(s.opt.wait), Size: s.opt.size, TOS: int(s.plan.tos), FlowLabel: s.plan.flowLabel, Limits: limits}
 }
 
 func (s *session) probeRecord(w *trail, r *trace.Reply) probeRecord {
-	p := probeRecord{Type: "probe", Time: r.Sent.UTC(), Target: w.addr.String(), Name: s.shownName(w.target), N: r.N, TTL: int(r.TTL), Flow: int(r.Flow), Round: int(r.Tag),
+	p := probeRecord{Type: "probe", Time: r.Sent.UTC(), Target: w.addr.String(), Name: s.shownName(w.target), N: r.N, TTL: int(r.TTL), Flow: int(r.Flow), Round: roundOf(r),
 		Size: int(r.Size), Outcome: r.Outcome.String(), Revised: r.Revised, Duplicate: r.Duplicate}
 	if r.Cause != probe.NoCause {
 		p.Cause = r.Cause.String()

@@ -17,7 +17,7 @@ import (
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var o options
 	c := cli.New("rawtrace", "find the path to a host, whether its loss is real, its MTU, and what each hop changed")
-	c.Usage = []string{"[flags] HOST...", "[flags] --watch HOST...", "[flags] --file FILE"}
+	c.Usage = []string{"[flags] HOST...", "[flags] --watch HOST...", "[flags] --paths HOST", "[flags] --file FILE"}
 	c.Long = `All hops are probed at once, and each is printed as it is known: who answers, the time of each answer, a star for none, and
 below it what was changed on the way, MPLS labels and interfaces. A sentence at the end says whether the host was reached and
 whether the loss of a hop is real: a router that answers seldom is none.
@@ -48,7 +48,10 @@ control net.ipv4.ping_group_range allows them; TCP, DCCP and SCTP need the raw s
 // tracer is the library's part of a plan.
 func (o *options) tracer(p *plan) *trace.Tracer {
 	t := &trace.Tracer{Port: uint16(p.protocol.port), First: o.first, Last: o.last, Probes: o.probes, Rate: o.rate.Packets, Wait: o.wait, Size: o.size,
-		TrafficClass: p.tos, FlowLabel: p.flowLabel, Source: p.source, Interface: o.device, MTU: o.mtu, Unprivileged: o.unprivileged}
+		TrafficClass: p.tos, FlowLabel: p.flowLabel, Source: p.source, Interface: o.device, MTU: o.mtu && !o.paths, SourcePort: uint16(o.sport), Unprivileged: o.unprivileged}
+	if o.paths {
+		t.Flows = flowsMost
+	}
 	for protocol := trace.UDP; protocol <= trace.SCTP; protocol++ {
 		if protocol.String() == p.protocol.name {
 			t.Protocol = protocol
@@ -98,6 +101,9 @@ func (o *options) trace(ctx context.Context, env *cli.Env, p *plan) error {
 		env.Warnf("%s", text)
 	}
 	s.begin(open.Limits())
+	if o.paths {
+		return s.explore(ctx, open)
+	}
 	if o.watch {
 		err = s.watch(ctx, open)
 	} else {

@@ -73,7 +73,9 @@ func (s *session) status() string {
 func (s *session) count(w *trail, r *trace.Reply) {
 	w.take(r)
 	s.order.take(w, r)
-	s.metrics.probe(w.target.label(), r)
+	if r.Size == 0 {
+		s.metrics.probe(w.target.label(), r)
+	}
 	if !r.Duplicate && !r.Revised {
 		s.probes++
 	}

@@ -36,6 +36,8 @@ type trail struct {
 	distance, end int
 	refused       *trace.Reply // who says so
 
+	mtu *trace.MTU // nil where it is not known
+
 	slowly   bool // it is asked at a rate that no router limits, but for short rounds
 	samples  []path.Sample
 	verdicts []path.Verdict
@@ -87,8 +89,11 @@ func (w *trail) hop(ttl int) *hop {
 
 // take takes in the fate of a probe.
 func (w *trail) take(r *trace.Reply) {
+	if r.Found != nil {
+		w.mtu = r.Found
+	}
 	h := w.hop(int(r.TTL))
-	if h == nil {
+	if h == nil || r.Size > 0 { // what looks for the MTU says nothing of loss
 		return
 	}
 	h.take(r)

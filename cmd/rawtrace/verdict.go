@@ -37,6 +37,8 @@ func (o *ordered) take(w *trail, r *trace.Reply) {
 	_, short := trace.RoundOf(r.Tag)
 	s.sample.Slow = w.slowly && !short
 	switch {
+	case r.Size > 0:
+		s.trail = nil // it looks for the MTU
 	case answered(r):
 		s.sample.From, s.sample.Kind = r.From, kinds[r.Kind]
 	case r.Cause != probe.Unanswered:
@@ -113,12 +115,9 @@ type conclusion struct {
 
 // conclusion says what was found, by the verdicts as they were last worked out.
 func (w *trail) conclusion() conclusion {
-	c := conclusion{bad: !w.reached()}
-	parts := []string{w.reach()}
 	loss, real := w.lossTexts()
-	c.bad = c.bad || real
-	c.text = strings.Join(append(parts, loss...), "; ")
-	return c
+	parts := append([]string{w.reach()}, loss...)
+	return conclusion{text: strings.Join(append(parts, w.mtuTexts()...), "; "), bad: real || !w.reached()}
 }
 
 // reach says whether the host was reached.
@@ -256,4 +255,34 @@ func shortVerdict(v *path.Verdict) string {
 		return "silent"
 	}
 	return v.Finding.String()
+}
+
+// mtuTexts say what the MTU of the path is, who sets it, and where large packets vanish.
+func (w *trail) mtuTexts() (texts []string) {
+	m := w.mtu
+	if m == nil {
+		return nil
+	}
+	if m.Size == 0 {
+		return []string{"its MTU is not known"}
+	}
+	text := fmt.Sprintf("MTU %d", m.Size)
+	if !m.Reached {
+		text += fmt.Sprintf(" to hop %d", m.To)
+	}
+	if n := len(m.Steps); n > 0 && m.Hole == nil {
+		text += fmt.Sprintf(", set by %v before hop %d", m.Steps[n-1].From, m.Steps[n-1].TTL)
+	}
+	if m.Believed != m.Size && m.Believed > 0 {
+		text += fmt.Sprintf(", while the kernel believes %d", m.Believed)
+	}
+	texts = append(texts, text)
+	if h := m.Hole; h != nil {
+		where := fmt.Sprintf("between hops %d and %d", h.After, h.Before)
+		if h.After+1 == h.Before {
+			where = fmt.Sprintf("before hop %d", h.Before)
+		}
+		texts = append(texts, fmt.Sprintf("packets of %d bytes vanish %s, and nobody says so", h.Size, where))
+	}
+	return texts
 }

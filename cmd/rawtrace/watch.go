@@ -16,7 +16,7 @@ import (
 
 // rounds is the strategy of --watch.
 func (s *session) newRounds() *trace.Rounds {
-	return &trace.Rounds{Targets: slices.Collect(s.addrs), Flow: uint16(s.opt.flow), First: s.opt.first, Last: s.opt.last, Probes: s.watchProbes(),
+	return &trace.Rounds{Targets: slices.Collect(s.addrs), First: s.opt.first, Last: s.opt.last, Probes: s.watchProbes(),
 		Interval: s.opt.interval, Count: s.opt.count}
 }
 

@@ -47,7 +47,7 @@ func TestFlagsOfPeers(t *testing.T) {
 		{"rawping -u 192.0.2.1", "--unreachable"}, {"rawping -C 3 192.0.2.1", "--live"}, {"rawping -H 3 192.0.2.1", "--ttl"}, {"rawping --period 3 192.0.2.1", "--interval"},
 		{"rawping 192.0.2.1/30", "--generate"}, {"rawping -i eth0 192.0.2.1", "-I"},
 		{"rawtrace -A 192.0.2.1", "--asn"}, {"rawtrace -N 16 192.0.2.1", "--rate"}, {"rawtrace -z 0.1 192.0.2.1", "--rate"}, {"rawtrace -e 192.0.2.1", "always shown"}, {"rawtrace -M tcp 192.0.2.1", "--tcp"},
-		{"rawtrace -P tcp 192.0.2.1", "--tcp"}, {"rawtrace -F 192.0.2.1", "--file"}, {"rawtrace 192.0.2.1 1400", "--size 1400"}, {"rawtrace --back 192.0.2.1", "guess"}, {"rawtrace --sport 33000 192.0.2.1", "flow"},
+		{"rawtrace -P tcp 192.0.2.1", "--tcp"}, {"rawtrace -F 192.0.2.1", "--file"}, {"rawtrace 192.0.2.1 1400", "--size 1400"}, {"rawtrace --back 192.0.2.1", "guess"}, {"rawtrace --localport 33000 192.0.2.1", "--sport"},
 		{"rawtrace --report 192.0.2.1", "--watch -c N"}, {"rawtrace -r 192.0.2.1", "-c N"}, {"rawtrace -i 0.5 192.0.2.1", "--interval"}, {"rawtrace -s 1400 192.0.2.1", "--size"}, {"rawtrace -j 192.0.2.1", "--json"}, {"rawtrace -b 192.0.2.1", "--names"},
 		{"rawtrace --algo mda 192.0.2.1", "Paris"}, {"rawtrace --max-round-duration 1s 192.0.2.1", "--interval"}, {"rawtrace --geoip-mmdb-file x.mmdb 192.0.2.1", "--city"}, {"rawtrace 192.0.2.0/24", "--file"},
 		{"dgperf -b 10M 192.0.2.1", "-r"}, {"dgperf -c 192.0.2.1", "dgperf HOST"}, {"dgperf -s", "dgperf serve"}, {"dgperf -p 5201 192.0.2.1", "HOST:PORT"}, {"dgperf -l 1400 192.0.2.1", "-s"},

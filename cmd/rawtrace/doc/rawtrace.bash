@@ -54,6 +54,10 @@ _rawtrace() {
 		COMPREPLY=($(compgen -f -- "$current"))
 		return
 		;;
+	--sport)
+		COMPREPLY=()
+		return
+		;;
 	--confidence)
 		COMPREPLY=()
 		return
@@ -88,7 +92,7 @@ _rawtrace() {
 		;;
 	esac
 	case $current in
-	-*) COMPREPLY=($(compgen -W '--udp -U --icmp -I --tcp -T --dccp -D --sctp --port -p --first -f --max-hops -m --probes -q --wait -w --rate --size --tos -t --dscp --flow-label -l --source -s --device -i --ipv4 -4 --ipv6 -6 --file --unprivileged --watch --decide --confidence --count -c --interval --names --numeric -n --asn --city --verbose -v --summary --json --metrics --color --help -h --version --man --completion' -- "$current")) ;;
+	-*) COMPREPLY=($(compgen -W '--udp -U --icmp -I --tcp -T --dccp -D --sctp --port -p --first -f --max-hops -m --probes -q --wait -w --rate --size --tos -t --dscp --flow-label -l --source -s --device -i --ipv4 -4 --ipv6 -6 --file --unprivileged --mtu --paths --dot --sport --watch --decide --confidence --count -c --interval --names --numeric -n --asn --city --verbose -v --summary --json --metrics --color --help -h --version --man --completion' -- "$current")) ;;
 	*) COMPREPLY=($(compgen -f -- "$current")) ;;
 	esac
 }

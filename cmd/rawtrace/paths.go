@@ -1,0 +1,423 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"sockwire/cmd/internal/cli"
+	"sockwire/raw/path"
+	"sockwire/raw/trace"
+)
+
+// flowsMost is how many flows --paths may use: as many as the engine has.
+const flowsMost = 4096
+
+// exploredAtOnce is how many hosts are explored at the same time; the rate is shared.
+const exploredAtOnce = 8
+
+// explored is what was found of the paths to a host.
+type explored struct {
+	graph *path.Graph
+	err   error
+	done  chan struct{}
+}
+
+// explore finds every path to each host, and prints what it found in the order of the hosts. It returns what the exit status says.
+func (s *session) explore(ctx context.Context, open *trace.Session) error {
+	defer s.env.Progress(s.status)()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	found := make([]*explored, len(s.trails))
+	room := make(chan struct{}, exploredAtOnce)
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	for i, w := range s.trails {
+		e := &explored{done: make(chan struct{})}
+		found[i] = e
+		group.Go(func() {
+			defer close(e.done)
+			room <- struct{}{}
+			defer func() { <-room }()
+			explorer := path.Explorer{Confidence: s.plan.confidence, Flows: flowsMost, LastTTL: s.opt.last}
+			e.graph, e.err = explorer.Explore(ctx, open.Prober(w.addr))
+		})
+	}
+	bad := false
+	reached := 0
+	for i, w := range s.trails {
+		<-found[i].done
+		g := found[i].graph
+		if err := found[i].err; err != nil && (g == nil || ctx.Err() == nil) {
+			return err
+		}
+		if g.Reached {
+			reached++
+		}
+		s.probes += uint64(g.Probes)
+		bad = bad || !g.Reached || realLoss(g)
+		if err := s.printGraph(w, g); err != nil {
+			return err
+		}
+	}
+	if s.opt.json {
+		r := s.summaryRecord(ctx)
+		r.Reached = reached
+		s.env.Stdout.JSON(r)
+	}
+	if bad {
+		return cli.ErrNo
+	}
+	return nil
+}
+
+func realLoss(g *path.Graph) bool {
+	for i := range g.Edges {
+		if v := g.Edges[i].Loss; v != nil && v.Finding == path.Real {
+			return true
+		}
+	}
+	return false
+}
+
+// printGraph prints the paths to a host in the form asked for.
+func (s *session) printGraph(w *trail, g *path.Graph) error {
+	for i := range g.Nodes {
+		s.names.ask(g.Nodes[i].Addr)
+	}
+	s.names.wait()
+	out := s.env.Stdout
+	switch {
+	case s.opt.json:
+		return out.JSON(s.pathsRecord(w, g))
+	case s.opt.dot:
+		out.Printf("%s", g.DOT(s.nodeLabel))
+	default:
+		if !s.opt.summary {
+			out.Printf("paths to %s, %s\n", cli.Escape(s.title(w.target)), strings.ToUpper(s.plan.protocol.name))
+			for _, line := range drawing(g, s.nodeLabel) {
+				out.Printf("%s\n", line)
+			}
+		}
+		out.Printf("%s\n", wrapped(cli.Escape(s.title(w.target))+": "+graphSentence(g)))
+	}
+	return out.Flush()
+}
+
+// nodeLabel names a node, with its name and place.
+func (s *session) nodeLabel(n *path.Node) string {
+	if n.TTL == 0 || !n.Addr.IsValid() {
+		return n.Label()
+	}
+	return s.label(n.Addr)
+}
+
+// graphSentence says what was found.
+func graphSentence(g *path.Graph) string {
+	const limit = 1000
+	paths := g.Paths(limit)
+	text := cli.Plural(len(paths), "path")
+	if len(paths) == limit {
+		text = "more than " + text
+	}
+	least, most := 255, 0
+	for _, p := range paths {
+		least, most = min(least, len(p)), max(most, len(p))
+	}
+	switch {
+	case len(paths) == 0 || !g.Reached && most == 0:
+		text = "nobody answers"
+	case least == most:
+		text += " of " + cli.Plural(most, "hop")
+	default:
+		text += fmt.Sprintf(" of %d to %d hops", least, most)
+	}
+	parts := []string{text}
+	if !g.Reached {
+		parts = append(parts, "not reached")
+	}
+	if g.Complete {
+		parts = append(parts, fmt.Sprintf("no other with a confidence of %s", lossPercent(g.Confidence)))
+	} else {
+		parts = append(parts, "there may be more: "+cli.Escape(g.Why))
+	}
+	var byFlow, byPacket []int
+	for i := range g.Nodes {
+		switch n := &g.Nodes[i]; {
+		case n.Balance == path.ByFlow:
+			byFlow = appendOnce(byFlow, n.TTL)
+		case n.Balance == path.ByPacket:
+			byPacket = appendOnce(byPacket, n.TTL)
+		}
+	}
+	for _, b := range []struct {
+		ttls []int
+		how  string
+	}{{byFlow, "by flow"}, {byPacket, "by packet"}} {
+		if len(b.ttls) > 0 {
+			parts = append(parts, behind(b.ttls)+" "+b.how)
+		}
+	}
+	if n := len(g.Changes); n > 0 {
+		parts = append(parts, fmt.Sprintf("the path changed %s meanwhile", timesText(n)))
+	}
+	return strings.Join(append(parts, cli.Plural(g.Probes, "probe")), "; ")
+}
+
+func timesText(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// behind says where paths split: TTL 0 is this host.
+func behind(ttls []int) string {
+	if len(ttls) == 1 && ttls[0] == 0 {
+		return "this host splits them"
+	}
+	return hopList(ttls) + " " + verb(ttls, "splits", "split") + " them"
+}
+
+func appendOnce(list []int, n int) []int {
+	if len(list) > 0 && list[len(list)-1] == n {
+		return list
+	}
+	return append(list, n)
+}
+
+// The drawing of a graph: a line for each node, in a lane of its own, and between hops the ways from one to the next.
+
+const mostLanes = 18 // beside each other; a wider graph is told in words alone
+
+// drawing draws a graph.
+func drawing(g *path.Graph, label func(*path.Node) string) []string {
+	layers := layersOf(g)
+	wide := 0
+	for _, layer := range layers {
+		wide = max(wide, len(layer))
+	}
+	d := &drawer{g: g, label: label, lanes: wide}
+	if wide > mostLanes {
+		d.lanes = 0
+	}
+	for i, layer := range layers {
+		if i == 0 {
+			continue // this host
+		}
+		d.layer(layers[i-1], layer)
+	}
+	return d.lines
+}
+
+// layersOf are the nodes by TTL, in the order in which their lines cross least: that of those before them.
+func layersOf(g *path.Graph) (layers [][]int) {
+	at := make([]float64, len(g.Nodes)) // in its layer
+	for i := range g.Nodes {
+		for len(layers) <= g.Nodes[i].TTL {
+			layers = append(layers, nil)
+		}
+		layers[g.Nodes[i].TTL] = append(layers[g.Nodes[i].TTL], i)
+	}
+	for _, layer := range layers {
+		middle := make(map[int]float64)
+		for _, n := range layer {
+			sum, count := 0.0, 0
+			for _, e := range g.Edges {
+				if e.To == n {
+					sum, count = sum+at[e.From], count+1
+				}
+			}
+			middle[n] = sum / float64(max(count, 1))
+		}
+		sortBy(layer, middle)
+		for k, n := range layer {
+			at[n] = float64(k)
+		}
+	}
+	return layers
+}
+
+type drawer struct {
+	g     *path.Graph
+	label func(*path.Node) string
+	lanes int // 0 draws none
+	lines []string
+}
+
+// layer draws the ways from the nodes of one TTL to those of the next, and these.
+func (d *drawer) layer(above, here []int) {
+	exact := true
+	if d.lanes > 0 && !(len(above) == 1 && len(here) == 1) {
+		var line string
+		if line, exact = d.ways(above, here); strings.Trim(line, " │") != "" {
+			d.lines = append(d.lines, "    "+line)
+		}
+	}
+	for lane, n := range here {
+		node := &d.g.Nodes[n]
+		text := fmt.Sprintf("%3d ", node.TTL)
+		if d.lanes > 0 {
+			for k := range here {
+				mark := "│ "
+				if k == lane {
+					mark = "● "
+				}
+				text += mark
+			}
+			text += strings.Repeat("  ", d.lanes-len(here))
+		}
+		text += " " + d.label(node)
+		into := d.edgesTo(n)
+		if len(into) == 1 {
+			text += edgeText(into[0])
+		}
+		text += nodeText(node)
+		d.lines = append(d.lines, strings.TrimRight(text, " "))
+		told := !exact || d.lanes == 0 && len(above) > 1
+		for _, e := range into {
+			told = told || len(into) > 1 && edgeText(e) != ""
+		}
+		if told {
+			d.from(into, len(here))
+		}
+	}
+}
+
+// from says where a node's ways come from, where the lines do not, and what was measured of each.
+func (d *drawer) from(into []*path.Edge, lanes int) {
+	indent := "     "
+	if d.lanes > 0 {
+		indent = "    " + strings.Repeat("│ ", lanes) + strings.Repeat("  ", d.lanes-lanes) + "   "
+	}
+	for _, e := range into {
+		d.lines = append(d.lines, strings.TrimRight(indent+"by "+d.g.Nodes[e.From].Label()+edgeText(e), " "))
+	}
+}
+
+func (d *drawer) edgesTo(n int) (list []*path.Edge) {
+	for i := range d.g.Edges {
+		if d.g.Edges[i].To == n {
+			list = append(list, &d.g.Edges[i])
+		}
+	}
+	return list
+}
+
+// ways draws the line between two layers. exact is false where it does not say which leads to which.
+func (d *drawer) ways(above, here []int) (line string, exact bool) {
+	exact = true
+	type span struct{ from, to int }
+	var spans []span
+	up, down := make([]bool, d.lanes+1), make([]bool, d.lanes+1)
+	lane := func(list []int, n int) int {
+		for k, v := range list {
+			if v == n {
+				return k
+			}
+		}
+		return -1
+	}
+	pairs := make(map[[2]int]bool)
+	for _, e := range d.g.Edges {
+		a, h := lane(above, e.From), lane(here, e.To)
+		if a < 0 || h < 0 {
+			continue
+		}
+		up[a], down[h] = true, true
+		pairs[[2]int{a, h}] = true
+		spans = append(spans, span{min(a, h), max(a, h)})
+	}
+	joined := make([]bool, d.lanes+1) // a lane to the next
+	for _, s := range spans {
+		for k := s.from; k < s.to; k++ {
+			joined[k] = true
+		}
+	}
+	// What is joined by one line is meant to lead everywhere below it.
+	for a := range above {
+		for h := range here {
+			together := true
+			for k := min(a, h); k < max(a, h); k++ {
+				together = together && joined[k]
+			}
+			if together && up[a] && down[h] && !pairs[[2]int{a, h}] {
+				exact = false
+			}
+		}
+	}
+	var b strings.Builder
+	for k := range d.lanes {
+		left := k > 0 && joined[k-1]
+		b.WriteString(corner(up[k], down[k], left, joined[k]))
+		if joined[k] {
+			b.WriteString("─")
+		} else {
+			b.WriteString(" ")
+		}
+	}
+	return strings.TrimRight(b.String(), " "), exact
+}
+
+// corner is the sign for lines that meet.
+func corner(up, down, left, right bool) string {
+	signs := []rune(" ╵╷│╴┘┐┤╶└┌├─┴┬┼")
+	at := 0
+	for i, on := range []bool{up, down, left, right} {
+		if on {
+			at |= 1 << i
+		}
+	}
+	return string(signs[at])
+}
+
+// edgeText says what was measured of an edge.
+func edgeText(e *path.Edge) string {
+	text := ""
+	if e.RTT > 0 {
+		text += "  " + shortTime(e.RTT)
+	}
+	if v := e.Loss; v != nil {
+		if short := shortVerdict(v); short != "" {
+			text += fmt.Sprintf("  %s lost, %s", lossPercent(v.Loss.Loss()), short)
+		}
+	} else if e.Count.Lost() > 0 {
+		text += fmt.Sprintf("  %d of %d unanswered", e.Count.Lost(), e.Count.Sent)
+	}
+	if e.MTU > 0 {
+		text += fmt.Sprintf("  MTU %d", e.MTU)
+	}
+	if e.Hole {
+		text += ", larger ones vanish"
+	}
+	if e.Guess {
+		text += "  (a guess)"
+	}
+	return text
+}
+
+func shortTime(d time.Duration) string { return shortMilliseconds(d) + " ms" }
+
+func nodeText(n *path.Node) string {
+	text := ""
+	if n.Balance != path.Alone {
+		text += "  splits " + n.Balance.String()
+	}
+	if n.Loop {
+		text += "  loop"
+	}
+	if n.Kind == path.Unreachable {
+		text += "  refuses"
+	}
+	return text
+}
+
+// sortBy sorts a list by a number that belongs to each of its members.
+func sortBy(list []int, by map[int]float64) {
+	slices.SortStableFunc(list, func(a, b int) int { return cmp.Compare(by[a], by[b]) })
+}
