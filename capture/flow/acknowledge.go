@@ -4,13 +4,15 @@ import "sockwire/raw/wire"
 
 // asking is what the acknowledgements of a direction are at.
 type asking struct {
-	first  uint64 // the first packet that acknowledged so much
-	last   uint64 // the last packet with an acknowledgement
-	count  int    // duplicates of it since
-	probe  uint64 // a keep-alive that is not answered
-	tsval  uint32 // of the acknowledgements: the newest, and when it was first seen
-	at     int64
-	echoed bool
+	first uint64 // the first packet that acknowledged so much
+	last  uint64 // the last packet with an acknowledgement
+	count int    // duplicates of it since
+	probe uint64 // a keep-alive that is not answered
+	tsval uint32 // of the acknowledgements: the newest, and when it was first seen
+	at    int64
+	id    uint16 // the identification of the last packet with an acknowledgement
+	// follows: the packet at hand is the next that the receiver sent.
+	follows bool
 }
 
 // acknowledge takes what segment g of direction d says about the other direction.
@@ -46,6 +48,9 @@ func (t *Tracker) acknowledge(s *Stream, d Direction, g *segment) {
 		}
 		return
 	}
+	was := data.acked
+	r.asking.follows = g.hasID && g.id == r.asking.id+1
+	r.asking.id = g.id
 	if moved > 0 {
 		t.covers(s, e, r, g, ack)
 		data.acked = ack
@@ -53,7 +58,7 @@ func (t *Tracker) acknowledge(s *Stream, d Direction, g *segment) {
 	}
 	selected := false
 	if g.sacks > 0 {
-		selected = t.selective(s, e, r, g, ack)
+		selected = t.selective(s, e, r, g, was, ack)
 	}
 	if moved == 0 && !first {
 		switch {
@@ -200,7 +205,7 @@ func (t *Tracker) settle(s *Stream, e Direction, r *record, p *stretch, g *segme
 	p.is |= decided
 	tells := left && g.hasTimestamps && p.has(hasTimestamp)
 	if p.sends < 2 {
-		if tells && p.sends == 1 && !p.has(filled|sacked) && int32(g.tsecr-p.last.tsval) > 0 && r.peer.selected > p.to && t.resent(g, r, p) {
+		if tells && r.asking.follows && p.sends == 1 && !p.has(filled|sacked) && int32(g.tsecr-p.last.tsval) > 0 && r.peer.selected > p.to && t.resent(g, r, p) {
 			t.unseenAgain(s, e, r, p, g)
 		}
 		return
@@ -216,7 +221,7 @@ func (t *Tracker) settle(s *Stream, e Direction, r *record, p *stretch, g *segme
 		} else if g.tsecr == p.last.tsval {
 			p.is |= arrived
 		}
-	case r.peer.turn > 1e6 && g.time-p.last.time < r.peer.turn*9/10:
+	case r.peer.turn > 1e6 && g.time-p.last.time < r.peer.turn/2:
 		how = Time
 	}
 	if how != NoCause {
@@ -275,7 +280,7 @@ func (t *Tracker) wasNeedless(s *Stream, e Direction, p *stretch, how Cause, sho
 }
 
 // selective takes the selective acknowledgements of g. It reports whether one of them is new.
-func (t *Tracker) selective(s *Stream, e Direction, r *record, g *segment, ack int64) (news bool) {
+func (t *Tracker) selective(s *Stream, e Direction, r *record, g *segment, was, ack int64) (news bool) {
 	data := &s.half[e]
 	for n := range g.sacks {
 		from, to := data.position(g.sack[n][0]), data.position(g.sack[n][1])
@@ -283,7 +288,9 @@ func (t *Tracker) selective(s *Stream, e Direction, r *record, g *segment, ack i
 			continue
 		}
 		if n == 0 && (to <= ack || g.sacks > 1 && from >= data.position(g.sack[1][0]) && to <= data.position(g.sack[1][1])) {
-			t.hadIt(s, e, r, g, from, to)
+			if !(to <= ack && (g.sacks > 1 && data.position(g.sack[1][1]) <= ack || from >= was && r.selectedAll(from, to))) { // else it is an old one
+				t.hadIt(s, e, r, g, from, to)
+			}
 			continue
 		}
 		if from < ack {
@@ -315,6 +322,16 @@ func (t *Tracker) selects(s *Stream, e Direction, r *record, g *segment, from, t
 		}
 	}
 	return news
+}
+
+// selectedAll reports whether the receiver had said before that it has all of [from, to).
+func (r *record) selectedAll(from, to int64) bool {
+	for i := r.find(from); i < len(r.parts) && r.parts[i].from < to; i++ {
+		if !r.parts[i].has(sacked) {
+			return false
+		}
+	}
+	return true
 }
 
 // hadIt takes a DSACK: the receiver got [from, to) more than once (RFC 2883).

@@ -163,7 +163,7 @@ func (t *Tracker) segment(s *Stream, d Direction, g *segment) {
 	t.before = h.last
 	s.count(d, g)
 	t.marks(s, d, g)
-	if g.outgoing == capture.DirectionOut {
+	if g.outgoing == capture.DirectionOut && (g.ttl == 64 || g.ttl == 128 || g.ttl == 255) { // and no router before
 		h.set(outgoing)
 	}
 	if g.flags&wire.SYN != 0 {

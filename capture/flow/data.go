@@ -59,7 +59,7 @@ func (t *Tracker) progress(s *Stream, d Direction, r *record, g *segment, from, 
 	}
 	quiet := g.time - r.peer.sent
 	gap := r.order.take(g)
-	p := stretch{from: from, to: to, last: send{packet: g.number, time: g.time, tsval: g.tsval, id: g.id}, sends: 1}
+	p := stretch{from: from, to: to, last: sendOf(g), sends: 1}
 	if g.hasTimestamps {
 		p.is = hasTimestamp
 	}
@@ -79,8 +79,8 @@ func (t *Tracker) progress(s *Stream, d Direction, r *record, g *segment, from, 
 // open notes the hole between where the direction stands and from.
 func (t *Tracker) open(s *Stream, d Direction, r *record, g *segment, from int64) {
 	h := &s.half[d]
-	p := stretch{from: h.next, to: from, is: hole, order: uint64(h.packets)}
-	p.last = send{packet: g.number, time: g.time, tsval: g.tsval, id: g.id}
+	p := stretch{from: h.next, to: from, is: hole}
+	p.last = sendOf(g)
 	if g.hasTimestamps {
 		p.is |= hasTimestamp
 	}
@@ -144,7 +144,7 @@ func (t *Tracker) behind(s *Stream, d Direction, r *record, g *segment, from, to
 }
 
 func sendOf(g *segment) send {
-	return send{packet: g.number, time: g.time, tsval: g.tsval, id: g.id}
+	return send{packet: g.number, time: g.time, tsval: g.tsval, tsecr: g.tsecr, ack: g.ack, id: g.id}
 }
 
 func stamp(g *segment) traits {
@@ -177,7 +177,10 @@ func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, fi
 	v := Verdict{Packet: g.number, Offset: from, Cause: how, Delay: durationOf(g.time - behind.time)}
 	v.evidence[0] = behind.packet
 	corrupt := r.order.spoilt(from, p.to)
-	wasDropped, order := p.has(dropped), p.order
+	wasDropped := p.has(dropped)
+	if later < 0 {
+		v.Places = r.overtakers(g, first, behind.packet)
+	}
 	for j := i; j < end; j++ {
 		q := &r.parts[j]
 		if !q.has(hole) {
@@ -195,12 +198,15 @@ func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, fi
 		q.last, q.sends = sendOf(g), 1
 		if later > 0 {
 			q.is |= filled
+			if how == Time {
+				q.is |= guessed
+			}
 		}
 	}
 	v.Bytes = int(bytes)
 	switch {
 	case later < 0:
-		v.Kind, v.Places = Reordered, int(uint64(h.packets)-order)
+		v.Kind = Reordered
 		t.say(s, d, v)
 		return
 	case later == 0:
@@ -233,6 +239,24 @@ func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, fi
 		v.evidence[1] = r.asking.last
 		t.say(s, d, v)
 	}
+}
+
+// overtakers counts the packets that went before segment g, and were sent after it: it fills the hole at index i, and since is the packet
+// that came first behind it.
+func (r *record) overtakers(g *segment, i int, since uint64) (n int) {
+	var last uint64
+	for j := range r.parts[r.head:] {
+		q := &r.parts[r.head+j]
+		if q.has(hole) || q.last.packet < since || q.last.packet == last {
+			continue
+		}
+		later, _ := r.order.compare(g, &q.last, q.has(hasTimestamp))
+		if later < 0 || later == 0 && (r.head+j > i || q.sends > 1) {
+			n++
+			last = q.last.packet
+		}
+	}
+	return max(n, 1)
 }
 
 // after tells whether segment g was sent after the packet behind hole p (1), or before it (-1), and how it is known.
@@ -298,6 +322,9 @@ func (t *Tracker) again(s *Stream, d Direction, r *record, g *segment, i, end in
 		t.overtaken(s, d, r, g, p, how)
 		return
 	}
+	if p.has(guessed) {
+		t.guessedWrong(s, d, r, p)
+	}
 	before := p.last
 	r.peer.back = t.back(s, d, r)
 	cause := Timer
@@ -359,6 +386,19 @@ func (t *Tracker) overtaken(s *Stream, d Direction, r *record, g *segment, p *st
 		p.is = p.is&^filled | needless
 		t.say(s, d, Verdict{Packet: p.last.packet, Kind: LostBefore, Offset: p.from, Bytes: int(p.to - p.from), Retracted: true})
 	}
+}
+
+// guessedWrong takes back that a segment was a retransmission of what was lost, now that there is another one: it was only late.
+func (t *Tracker) guessedWrong(s *Stream, d Direction, r *record, p *stretch) {
+	p.is &^= guessed | filled
+	v := Verdict{Packet: p.last.packet, Kind: LostBefore, Offset: p.from, Bytes: int(p.to - p.from), Retracted: true}
+	t.say(s, d, v)
+	v.Kind, v.Cause = Retransmission, p.last.cause
+	t.say(s, d, v)
+	k := s.trouble(d)
+	k.again -= min(k.again, uint64(v.Bytes))
+	v.Kind, v.Cause, v.Retracted, v.Places = Reordered, Time, false, 1
+	t.say(s, d, v)
 }
 
 // forgotten takes a segment of which nothing is known any more.

@@ -1,5 +1,7 @@
 package flow
 
+import "sockwire/raw/wire"
+
 // order knows in which order the packets of a direction were sent: by the IP identification, which many systems count up with every
 // packet of a connection, and by the timestamps.
 type order struct {
@@ -69,6 +71,18 @@ func (o *order) compare(g *segment, s *send, timestamps bool) (int, Cause) {
 	}
 	if g.hasTimestamps && timestamps && g.tsval != s.tsval {
 		if int32(g.tsval-s.tsval) > 0 {
+			return 1, Timestamp
+		}
+		return -1, Timestamp
+	}
+	if g.flags&wire.ACK != 0 && g.ack != s.ack { // what a sender acknowledges, and echoes, does not go back
+		if int32(g.ack-s.ack) > 0 {
+			return 1, Acknowledged
+		}
+		return -1, Acknowledged
+	}
+	if g.hasTimestamps && timestamps && g.tsecr != s.tsecr {
+		if int32(g.tsecr-s.tsecr) > 0 {
 			return 1, Timestamp
 		}
 		return -1, Timestamp

@@ -7,6 +7,8 @@ type send struct {
 	packet uint64
 	time   int64
 	tsval  uint32
+	tsecr  uint32
+	ack    uint32
 	id     uint16
 	cause  Cause // of a retransmission
 }
@@ -17,7 +19,6 @@ type stretch struct {
 	// last is the last packet that carried it, previous the one before, if it was sent again. Of a hole, last is the first
 	// packet that was seen behind it.
 	last, previous send
-	order          uint64 // of a hole: how many packets of the direction were seen when it came up, the one behind among them
 	sends          uint8
 	is             traits
 }
@@ -35,7 +36,7 @@ const (
 	arrived             // a timestamp shows that the receiver had last, and nothing before
 	needless            // Spurious was said of last
 	decided             // nothing more is to be said when it is acknowledged
-	wasCorrupt          // a hole that a corrupt packet left
+	guessed             // only the time told that what filled the hole was a retransmission
 	hasTimestamp        // last has one
 )
 

@@ -35,7 +35,10 @@ func (t twins) find(s *Stream, d Direction, g *segment) (packet uint64, at int64
 			most = twinTime
 		}
 		elsewhere = e.place != g.place || e.ttl != g.ttl
-		if gone := g.time - e.time; gone <= most && gone >= -most {
+		gone := g.time - e.time
+		// an acknowledgement without an identification is the same when there is something to answer again
+		answers := !elsewhere && g.length == 0 && (!g.hasID || g.id == 0) && s.half[d.Other()].last > e.packet
+		if gone <= most && gone >= -most && !answers {
 			return e.packet, e.time, elsewhere
 		}
 	}
