@@ -178,12 +178,9 @@ func (t *Tracker) passed(s *Stream, e Direction, r *record, p *stretch, g *segme
 	}
 	r.close(p)
 	p.is |= missed | decided
-	n := p.to - p.from
-	if s.half[e].has(finSeen) && p.to == s.half[e].next {
-		n--
-	}
+	n := p.payload(&s.half[e])
 	k := s.trouble(e)
-	k.missing += uint64(max(n, 0))
+	k.missing += uint64(n)
 	v := Verdict{Packet: p.last.packet, Kind: Missed, Cause: how, Offset: p.from, Bytes: int(n), Places: segments(n, s.half[e].largest)}
 	v.evidence = [2]uint64{p.last.packet, g.number}
 	if p.last.packet == g.number {
@@ -224,6 +221,9 @@ func (t *Tracker) settle(s *Stream, e Direction, r *record, p *stretch, g *segme
 	case r.peer.turn > 1e6 && g.time-p.last.time < r.peer.turn/2:
 		how = Time
 	}
+	if how == NoCause && s.half[e.Other()].has(outgoing) && p.previous.packet != 0 {
+		how = Acknowledged // it was captured at the receiver, which has what comes there
+	}
 	if how != NoCause {
 		t.wasNeedless(s, e, p, how, g.number)
 		return
@@ -249,7 +249,7 @@ func (t *Tracker) resent(g *segment, r *record, p *stretch) bool {
 // unseenAgain says that part p was lost behind, and that the capture missed what brought it again.
 func (t *Tracker) unseenAgain(s *Stream, e Direction, r *record, p *stretch, g *segment) {
 	p.is |= lostBehind
-	v := Verdict{Packet: p.last.packet, Kind: LostBehind, Cause: Timestamp, Offset: p.from, Bytes: int(p.to - p.from), Places: 1}
+	v := Verdict{Packet: p.last.packet, Kind: LostBehind, Cause: Timestamp, Offset: p.from, Bytes: p.bytes(&s.half[e]), Places: 1}
 	v.evidence = [2]uint64{0, g.number}
 	t.say(s, e, v)
 	v.Kind, v.Packet = Missed, g.number
@@ -262,7 +262,7 @@ func (t *Tracker) wasLost(s *Stream, e Direction, p *stretch, sending *send, aga
 		return
 	}
 	p.is |= lostBehind
-	v := Verdict{Packet: sending.packet, Kind: LostBehind, Offset: p.from, Bytes: int(p.to - p.from), Places: 1, Delay: durationOf(p.last.time - sending.time)}
+	v := Verdict{Packet: sending.packet, Kind: LostBehind, Offset: p.from, Bytes: p.bytes(&s.half[e]), Places: 1, Delay: durationOf(p.last.time - sending.time)}
 	v.evidence = [2]uint64{again, ack}
 	t.say(s, e, v)
 }
@@ -271,10 +271,10 @@ func (t *Tracker) wasLost(s *Stream, e Direction, p *stretch, sending *send, aga
 func (t *Tracker) wasNeedless(s *Stream, e Direction, p *stretch, how Cause, shown uint64) {
 	if p.has(lostBehind) && !p.has(arrived) {
 		p.is &^= lostBehind
-		t.say(s, e, Verdict{Packet: p.previous.packet, Kind: LostBehind, Offset: p.from, Bytes: int(p.to - p.from), Retracted: true})
+		t.say(s, e, Verdict{Packet: p.previous.packet, Kind: LostBehind, Offset: p.from, Bytes: p.bytes(&s.half[e]), Retracted: true})
 	}
 	p.is |= needless
-	v := Verdict{Packet: p.last.packet, Kind: Spurious, Cause: how, Offset: p.from, Bytes: int(p.to - p.from)}
+	v := Verdict{Packet: p.last.packet, Kind: Spurious, Cause: how, Offset: p.from, Bytes: p.bytes(&s.half[e])}
 	v.evidence = [2]uint64{p.previous.packet, shown}
 	t.say(s, e, v)
 }
@@ -352,7 +352,7 @@ func (t *Tracker) hadIt(s *Stream, e Direction, r *record, g *segment, from, to 
 // retractLoss says that what filled a hole was not needed: the first sending came to the receiver, and the capture missed it.
 func (t *Tracker) retractLoss(s *Stream, e Direction, r *record, p *stretch, g *segment) {
 	p.is = p.is&^filled | needless
-	v := Verdict{Packet: p.last.packet, Kind: LostBefore, Offset: p.from, Bytes: int(p.to - p.from), Retracted: true}
+	v := Verdict{Packet: p.last.packet, Kind: LostBefore, Offset: p.from, Bytes: p.bytes(&s.half[e]), Retracted: true}
 	t.say(s, e, v)
 	v.Retracted, v.Kind, v.Cause, v.Places = false, Missed, DSACK, 1
 	v.evidence = [2]uint64{p.last.packet, g.number}

@@ -111,11 +111,8 @@ func (t *Tracker) overflow(r *record) {
 func (t *Tracker) undecided(s *Stream, d Direction, r *record, p *stretch, why Cause) {
 	r.close(p)
 	p.is |= missed | decided
-	n := p.to - p.from
-	if h := &s.half[d]; h.has(finSeen) && p.to == h.next {
-		n--
-	}
-	s.trouble(d).missing += uint64(max(n, 0))
+	n := p.payload(&s.half[d])
+	s.trouble(d).missing += uint64(n)
 	v := Verdict{Packet: p.last.packet, Kind: Undecided, Cause: why, Offset: p.from, Bytes: int(n), Places: segments(n, s.half[d].largest)}
 	v.evidence[0] = p.last.packet
 	t.say(s, d, v)
@@ -177,6 +174,10 @@ func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, fi
 	v := Verdict{Packet: g.number, Offset: from, Cause: how, Delay: durationOf(g.time - behind.time)}
 	v.evidence[0] = behind.packet
 	corrupt := r.order.spoilt(from, p.to)
+	end64 := r.parts[end-1].to // of the data
+	if g.flags&wire.FIN != 0 && end64 == h.next && h.has(finSeen) {
+		end64--
+	}
 	wasDropped := p.has(dropped)
 	if later < 0 {
 		v.Places = r.overtakers(g, first, behind.packet)
@@ -192,7 +193,7 @@ func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, fi
 		}
 		r.close(q)
 		if !q.has(missed) {
-			bytes += q.to - q.from
+			bytes += min(q.to, end64) - min(q.from, end64)
 		}
 		q.is = q.is&(sacked|decided) | stamp(g)
 		q.last, q.sends = sendOf(g), 1
@@ -207,6 +208,7 @@ func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, fi
 	switch {
 	case later < 0:
 		v.Kind = Reordered
+		r.order.late = max(r.order.late, g.time-behind.time)
 		t.say(s, d, v)
 		return
 	case later == 0:
@@ -270,6 +272,8 @@ func (t *Tracker) after(s *Stream, d Direction, r *record, g *segment, p *stretc
 		return 1, Time
 	case t.round(s, d, r) > 0 && gone < t.round(s, d, r)*8/10:
 		return -1, Time
+	case gone < 2*r.order.late:
+		return 0, NoOrder
 	case r.peer.repeats >= 3 || asked && t.round(s, d, r) > 0:
 		return 1, Time
 	case !asked && gone < 3e6:
@@ -318,7 +322,7 @@ func (t *Tracker) again(s *Stream, d Direction, r *record, g *segment, i, end in
 		t.late(s, d, r, g, i, end)
 		return
 	}
-	if later, how := r.order.compare(g, &p.last, p.has(hasTimestamp)); later < 0 {
+	if later, how := r.order.compare(g, &p.last, p.has(hasTimestamp)); later < 0 && g.flags&wire.SYN == 0 {
 		t.overtaken(s, d, r, g, p, how)
 		return
 	}
@@ -384,14 +388,14 @@ func (t *Tracker) overtaken(s *Stream, d Direction, r *record, g *segment, p *st
 	t.say(s, d, v)
 	if p.has(filled) {
 		p.is = p.is&^filled | needless
-		t.say(s, d, Verdict{Packet: p.last.packet, Kind: LostBefore, Offset: p.from, Bytes: int(p.to - p.from), Retracted: true})
+		t.say(s, d, Verdict{Packet: p.last.packet, Kind: LostBefore, Offset: p.from, Bytes: p.bytes(&s.half[d]), Retracted: true})
 	}
 }
 
 // guessedWrong takes back that a segment was a retransmission of what was lost, now that there is another one: it was only late.
 func (t *Tracker) guessedWrong(s *Stream, d Direction, r *record, p *stretch) {
 	p.is &^= guessed | filled
-	v := Verdict{Packet: p.last.packet, Kind: LostBefore, Offset: p.from, Bytes: int(p.to - p.from), Retracted: true}
+	v := Verdict{Packet: p.last.packet, Kind: LostBefore, Offset: p.from, Bytes: p.bytes(&s.half[d]), Retracted: true}
 	t.say(s, d, v)
 	v.Kind, v.Cause = Retransmission, p.last.cause
 	t.say(s, d, v)
@@ -424,6 +428,9 @@ func (t *Tracker) tail(s *Stream, d Direction, r *record, g *segment, gap int, q
 	round := t.round(s, d, r)
 	if gap <= 0 || g.length == 0 || round == 0 || quiet < round*3/2 || r.peer.chatty {
 		return
+	}
+	if q := s.half[d.Other()].rec; q != nil && r.peer.sent-q.peer.sent < round {
+		return // it may have had something to acknowledge
 	}
 	cause := r.peer.why(p.from, p.to, h.next, h.acked, nil, false, g.time)
 	if cause == Unknown {

@@ -100,3 +100,8 @@ func (h *half) reach(receiver *half) int64 {
 	}
 	return 1 << 30
 }
+
+// payload is how many bytes of data a stretch has: a SYN and a FIN take a place in it, and are none.
+func (p *stretch) payload(h *half) int64 { return max(min(p.to, h.dataEnd())-max(p.from, 0), 0) }
+
+func (p *stretch) bytes(h *half) int { return int(p.payload(h)) }

@@ -11,6 +11,7 @@ type order struct {
 	steps   uint8 // steps up by little, of late
 	jumps   uint8 // other steps
 	drops   uint64
+	late    int64          // the most that a packet was late, which others overtook
 	corrupt [4]corruptPart // the last few
 	next    uint8          // of corrupt
 }

@@ -36,9 +36,7 @@ func (t twins) find(s *Stream, d Direction, g *segment) (packet uint64, at int64
 		}
 		elsewhere = e.place != g.place || e.ttl != g.ttl
 		gone := g.time - e.time
-		// an acknowledgement without an identification is the same when there is something to answer again
-		answers := !elsewhere && g.length == 0 && (!g.hasID || g.id == 0) && s.half[d.Other()].last > e.packet
-		if gone <= most && gone >= -most && !answers {
+		if gone <= most && gone >= -most {
 			return e.packet, e.time, elsewhere
 		}
 	}
