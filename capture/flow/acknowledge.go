@@ -140,7 +140,7 @@ func (t *Tracker) covers(s *Stream, e Direction, r *record, g *segment, ack int6
 			t.passed(s, e, r, p, g, Acknowledged)
 			r.buffer.gone = ack
 		case !p.has(decided):
-			t.settle(s, e, r, p, g, left && p.from <= data.acked)
+			t.settle(s, e, r, p, g, true, left && p.from <= data.acked)
 			if !p.has(sacked) {
 				sample = p
 			}
@@ -166,6 +166,7 @@ func (t *Tracker) measure(s *Stream, e Direction, r *record, p *stretch, g *segm
 		return
 	}
 	s.trip(e, ns)
+	r.peer.turns = min(r.peer.turns+1, 255)
 	if r.peer.turn == 0 || ns < r.peer.turn {
 		r.peer.turn = ns
 	}
@@ -198,9 +199,10 @@ func segments(n int64, full uint16) int {
 }
 
 // settle decides which of the sendings of a part the receiver got, now that it acknowledges it.
-func (t *Tracker) settle(s *Stream, e Direction, r *record, p *stretch, g *segment, left bool) {
+func (t *Tracker) settle(s *Stream, e Direction, r *record, p *stretch, g *segment, cumulative, left bool) {
 	p.is |= decided
-	tells := left && g.hasTimestamps && p.has(hasTimestamp)
+	stamped := g.hasTimestamps && p.has(hasTimestamp)
+	tells := left && stamped
 	if p.sends < 2 {
 		if tells && r.asking.follows && p.sends == 1 && !p.has(filled|sacked) && int32(g.tsecr-p.last.tsval) > 0 && r.peer.selected > p.to && t.resent(g, r, p) {
 			t.unseenAgain(s, e, r, p, g)
@@ -212,13 +214,15 @@ func (t *Tracker) settle(s *Stream, e Direction, r *record, p *stretch, g *segme
 	}
 	how := NoCause
 	switch {
-	case tells && p.last.tsval != p.previous.tsval:
-		if int32(g.tsecr-p.last.tsval) < 0 {
+	case stamped && cumulative && p.last.tsval != p.previous.tsval && int32(g.tsecr-p.last.tsval) < 0:
+		// It was acknowledged when the newest that the receiver had was older. But Linux takes no timestamp from a segment whose
+		// acknowledgement number is old when it comes.
+		if acker := &s.half[e.Other()]; acker.position(p.last.ack) >= acker.acked {
 			how = Timestamp
-		} else if g.tsecr == p.last.tsval {
-			p.is |= arrived
 		}
-	case r.peer.turn > 1e6 && g.time-p.last.time < r.peer.turn/2:
+	case tells && g.tsecr == p.last.tsval && p.last.tsval != p.previous.tsval:
+		p.is |= arrived
+	case r.peer.turn > 1e6 && g.time-p.last.time < r.peer.floor():
 		how = Time
 	}
 	if how == NoCause && s.half[e.Other()].has(outgoing) && p.previous.packet != 0 {
@@ -318,7 +322,7 @@ func (t *Tracker) selects(s *Stream, e Direction, r *record, g *segment, from, t
 		if p.has(hole) {
 			t.passed(s, e, r, p, g, SACK)
 		} else if !p.has(decided) {
-			t.settle(s, e, r, p, g, false)
+			t.settle(s, e, r, p, g, false, false)
 		}
 	}
 	return news

@@ -15,6 +15,7 @@ type sender struct {
 	sent     int64 // when the last bytes were sent
 	turn     int64 // the shortest time from here to the receiver and back, 0 if not known
 	back     int64 // the same to the sender and back
+	turns    uint8 // samples of turn
 	echo     uint32
 	echoAt   int64 // when echo was first seen in what the direction sends
 	trigger  uint64
@@ -95,6 +96,14 @@ func (p *sender) hears(acked int64, moved bool, now int64) {
 	if p.state != opened && acked >= p.until {
 		p.state = opened
 	}
+}
+
+// floor is the time within which nothing that is sent can be acknowledged.
+func (p *sender) floor() int64 {
+	if p.turns >= 16 {
+		return p.turn * 3 / 4
+	}
+	return p.turn / 2
 }
 
 // repairing reports whether the sender repairs a loss.
