@@ -117,18 +117,22 @@ func (p *Parser) bound() {
 	}
 	for len(p.conns) > streams {
 		p.lost.Streams++
+		for d := range p.oldest.side {
+			p.interrupt(p.oldest, &p.oldest.side[d], flow.Direction(d))
+		}
 		p.forget(p.oldest)
 	}
 	for k := p.oldest; k != nil && p.bytes > size; k = k.newer {
-		for i := range k.side {
-			p.drop(&k.side[i])
+		for d := range k.side {
+			p.drop(k, &k.side[d], flow.Direction(d))
 		}
 	}
 }
 
 // drop gives up what is kept of a side.
-func (p *Parser) drop(s *side) {
+func (p *Parser) drop(k *conn, s *side, d flow.Direction) {
 	if n := s.kept(); n > 0 {
+		p.interrupt(k, s, d)
 		p.bytes -= n
 		p.lost.Bytes += uint64(len(s.buf) + len(s.hello))
 		s.lose()
