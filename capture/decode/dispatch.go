@@ -218,18 +218,18 @@ func (p *Packet) AppendFields(dst []Field, i int) []Field {
 
 // lines add what a line shows of a layer.
 var lines = [firstApplication]func(r *Printer, b []byte, p *Packet, i int) []byte{
-	TypeEthernet: (*Printer).appendEthernet, TypeVLAN: (*Printer).appendVLAN, TypeLLC: (*Printer).appendLLC,
+	TypeVLAN: (*Printer).appendVLAN, TypeLLC: (*Printer).appendLLC,
 	TypeSNAP: (*Printer).appendSNAP, TypeSLL: (*Printer).appendCooked, TypeSLL2: (*Printer).appendCooked,
 	TypeNull: (*Printer).appendLoopback, TypeLoop: (*Printer).appendLoopback, TypePPP: (*Printer).appendPPP,
 	TypeHDLC: (*Printer).appendHDLC, TypePPPoE: (*Printer).appendPPPoE, TypeMPLS: (*Printer).appendMPLS,
 	TypeIEEE80211: (*Printer).appendWLAN, TypeRadiotap: (*Printer).appendRadiotap, TypeSTP: (*Printer).appendSTP,
-	TypeLLDP: (*Printer).appendLLDP, TypeARP: (*Printer).appendARP, TypeIPv4: (*Printer).appendIP,
-	TypeIPv6: (*Printer).appendIP, TypeIPv6HopByHop: (*Printer).appendIPv6Extension,
-	TypeIPv6Routing: (*Printer).appendIPv6Extension, TypeIPv6Fragment: (*Printer).appendIPv6Extension,
+	TypeLLDP: (*Printer).appendLLDP, TypeARP: (*Printer).appendARP,
+	TypeIPv6HopByHop: (*Printer).appendIPv6Extension,
+	TypeIPv6Routing:  (*Printer).appendIPv6Extension, TypeIPv6Fragment: (*Printer).appendIPv6Extension,
 	TypeIPv6Destination: (*Printer).appendIPv6Extension, TypeIPv6Mobility: (*Printer).appendIPv6Extension,
 	TypeAH: (*Printer).appendAH, TypeESP: (*Printer).appendESP, TypeICMPv4: (*Printer).appendICMPv4,
-	TypeICMPv6: (*Printer).appendICMPv6, TypeIGMP: (*Printer).appendIGMP, TypeTCP: (*Printer).appendTCP,
-	TypeUDP: (*Printer).appendUDP, TypeUDPLite: (*Printer).appendUDPLite, TypeSCTP: (*Printer).appendSCTP,
+	TypeICMPv6: (*Printer).appendICMPv6, TypeIGMP: (*Printer).appendIGMP,
+	TypeUDPLite: (*Printer).appendUDPLite, TypeSCTP: (*Printer).appendSCTP,
 	TypeDCCP: (*Printer).appendDCCP, TypeGRE: (*Printer).appendGRE, TypeVXLAN: (*Printer).appendVNI,
 	TypeGeneve: (*Printer).appendVNI, TypeVRRP: (*Printer).appendVRRP, TypeOSPF: (*Printer).appendOSPF,
 	TypePIM: (*Printer).appendPIM,
@@ -238,28 +238,28 @@ var lines = [firstApplication]func(r *Printer, b []byte, p *Packet, i int) []byt
 // appendLayers adds what a line says of the layers.
 func (r *Printer) appendLayers(b []byte, p *Packet) []byte {
 	for i := 0; i < p.n; i++ {
-		t := p.layers[i].Type
-		if t >= firstApplication || lines[t] == nil {
-			b = r.appendRest(b, p, i)
-			continue
-		}
-		switch t { // what most packets have is called as such, which is faster than through the table
+		// What most packets have is called as such, which is faster than through the table.
+		switch t := p.layers[i].Type; t {
 		case TypeEthernet:
 			b = r.appendEthernet(b, p, i)
 		case TypeIPv4, TypeIPv6:
 			b = r.appendIP(b, p, i)
 		case TypeTCP:
-			b = r.appendTCP(b, p, i)
+			b, i = r.appendCarried(r.appendTCP(b, p, i), p, i)
 		case TypeUDP:
-			b = r.appendUDP(b, p, i)
+			b, i = r.appendCarried(r.appendUDP(b, p, i), p, i)
 		default:
+			if t >= firstApplication || lines[t] == nil {
+				b = r.appendRest(b, p, i)
+				continue
+			}
 			b = lines[t](r, b, p, i)
-		}
-		switch kinds[t].then {
-		case showCarried:
-			b, i = r.appendCarried(b, p, i)
-		case showNothing:
-			return b
+			switch kinds[t].then {
+			case showCarried:
+				b, i = r.appendCarried(b, p, i)
+			case showNothing:
+				return b
+			}
 		}
 	}
 	return b

@@ -121,15 +121,15 @@ func (w *FieldWriter) Data() []byte { return w.data }
 func (w *FieldWriter) Add(off int, fields ...*Definition) {
 	for _, d := range fields {
 		switch {
+		case d.Kind < KindState:
+			w.Bits(d, 8*off+d.bit, d.bits, d.meaning)
 		case d.Kind == KindState:
 			w.Value(d, off+d.bit/8, d.bits/8, uint64(w.sum))
 			w.Note(w.sum.String())
-		case d.Kind > KindState && d.bits < 0:
-			w.Bytes(d, off+d.bit/8, -1)
-		case d.Kind > KindState:
-			w.Bytes(d, off+d.bit/8, d.bits/8)
+		case d.bits < 0:
+			w.Bytes(d, off+d.bit>>3, -1)
 		default:
-			w.Bits(d, 8*off+d.bit, d.bits, d.meaning)
+			w.Bytes(d, off+d.bit>>3, d.bits>>3)
 		}
 	}
 }
@@ -151,13 +151,9 @@ func (w *FieldWriter) Bits(d *Definition, bit, n int, meaning func(uint64) strin
 	if first < 0 || last > len(w.data) {
 		return 0
 	}
-	var v uint64
-	for _, x := range w.data[first:last] {
-		v = v<<8 | uint64(x)
-	}
-	v >>= uint(last*8 - bit - n)
-	if n < 64 {
-		v &= 1<<uint(n) - 1
+	v := number(w.data[first:last])
+	if n != 8*(last-first) {
+		v = v >> uint(last*8-bit-n) & (1<<uint(n) - 1)
 	}
 	f := w.next(d, bit, n)
 	f.Number = v

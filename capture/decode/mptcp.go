@@ -239,11 +239,3 @@ func appendDSS(b, d []byte) []byte {
 	}
 	return b
 }
-
-// number reads a big-endian number of at most 8 bytes.
-func number(b []byte) (v uint64) {
-	for _, x := range b {
-		v = v<<8 | uint64(x)
-	}
-	return v
-}

@@ -11,6 +11,22 @@ import (
 func be16(b []byte) uint16 { return binary.BigEndian.Uint16(b) }
 func be32(b []byte) uint32 { return binary.BigEndian.Uint32(b) }
 
+// number reads a big-endian number of at most 8 bytes.
+func number(b []byte) (v uint64) {
+	switch len(b) {
+	case 1:
+		return uint64(b[0])
+	case 2:
+		return uint64(be16(b))
+	case 4:
+		return uint64(be32(b))
+	}
+	for _, x := range b {
+		v = v<<8 | uint64(x)
+	}
+	return v
+}
+
 const hexDigits = "0123456789abcdef"
 
 func appendInt(b []byte, n int) []byte     { return strconv.AppendInt(b, int64(n), 10) }
