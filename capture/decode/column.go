@@ -193,7 +193,7 @@ func appendPlain(b []byte, f *Field) []byte {
 	case KindText:
 		return AppendEscaped(b, f.Bytes)
 	case KindBytes:
-		return appendBytes(b, f.Bytes)
+		return AppendBytes(b, f.Bytes)
 	}
 	return AppendValue(b, f)
 }

@@ -134,6 +134,17 @@ func (w *FieldWriter) Add(off int, fields ...*Definition) {
 	}
 }
 
+// Each adds the field as often as its size bytes fit from off to end.
+func (w *FieldWriter) Each(d *Definition, off, end, size int) {
+	for ; off+size <= min(end, len(w.data)); off += size {
+		if d.Kind > KindState {
+			w.Bytes(d, off, size)
+		} else {
+			w.Bits(d, 8*off, 8*size, d.meaning)
+		}
+	}
+}
+
 // Uint adds a number of n bytes at off and returns it, 0 when it is not all there.
 func (w *FieldWriter) Uint(d *Definition, off, n int) uint64 { return w.Bits(d, off*8, n*8, nil) }
 

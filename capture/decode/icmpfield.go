@@ -324,7 +324,8 @@ func icmpv6Fields(w *FieldWriter) {
 		w.Add(0, f6RDTarget, f6RDDest)
 		ndOptions(w, 40)
 	case 143:
-		mldReportFields(w)
+		n := w.Uint(f6MLDRecords, 6, 2)
+		groupRecords(w, n, 16, f6Record, f6RecSource, f6RecType, f6RecAux, f6RecCount, f6RecGroup)
 	case 160, 161:
 		w.Add(0, f6ID)
 		extendedEcho(w, t == 161, [...]*Definition{f6EchoSeq, f6EchoLocal, f6EchoState, f6EchoUp, f6Echo4, f6Echo6})
@@ -342,26 +343,21 @@ func mldQueryFields(w *FieldWriter) {
 		return
 	}
 	w.Add(0, f6MLDCode, f6MLDGroup, f6MLDS, f6MLDQRV, f6MLDQQI)
-	n := w.Uint(f6MLDCount, 26, 2)
-	for off := 28; n > 0 && w.Bytes(f6MLDSource, off, 16) != nil; n-- {
-		off += 16
-	}
+	n := int(w.Uint(f6MLDCount, 26, 2))
+	w.Each(f6MLDSource, 28, 28+16*n, 16)
 }
 
-func mldReportFields(w *FieldWriter) {
-	n := w.Uint(f6MLDRecords, 6, 2)
-	for off := 8; n > 0 && off+20 <= len(w.data); n-- {
-		sources, aux := int(be16(w.data[off+2:])), int(w.data[off+1])
-		size := 20 + 16*sources + 4*aux
-		w.Group(f6Record, off, size)
-		w.Add(off, f6RecType, f6RecAux, f6RecCount, f6RecGroup)
-		for k := range sources {
-			if w.Bytes(f6RecSource, off+20+16*k, 16) == nil {
-				break
-			}
-		}
+// groupRecords adds n records of a report of IGMPv3 or MLDv2, whose addresses have size bytes.
+func groupRecords(w *FieldWriter, n uint64, size int, record, source *Definition, head ...*Definition) {
+	for off := 8; n > 0 && off+4+size <= len(w.data); n-- {
+		sources := off + 4 + size
+		end := sources + size*int(be16(w.data[off+2:]))
+		next := end + 4*int(w.data[off+1]) // behind auxiliary data
+		w.Group(record, off, next-off)
+		w.Add(off, head...)
+		w.Each(source, sources, end, size)
 		w.End()
-		off += size
+		off = next
 	}
 }
 
@@ -396,9 +392,7 @@ func ndOptions(w *FieldWriter, off int) {
 			w.Bytes(f6OptRoute, off+8, n-8)
 		case t == 25 && n >= 24:
 			w.Uint(f6OptRDNSSTTL, off+4, 4)
-			for k := off + 8; k+16 <= off+n; k += 16 {
-				w.Bytes(f6OptRDNSS, k, 16)
-			}
+			w.Each(f6OptRDNSS, off+8, off+n, 16)
 		default:
 			w.Bytes(f6OptData, off+2, n-2)
 		}

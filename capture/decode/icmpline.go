@@ -35,11 +35,7 @@ func (*Printer) appendICMPv4(b []byte, p *Packet, i int) []byte {
 		}
 		b = appendQuotation(b, p, i)
 	default:
-		if s := wire.ICMPTypeName(false, h.Type()); s != "" {
-			b = append(b, s...)
-		} else {
-			b = appendUint(append(b, "type "...), uint64(h.Type()))
-		}
+		b = AppendName(b, wire.ICMPTypeName(false, h.Type()), "type ", uint64(h.Type()))
 		if h.Code() != 0 {
 			b = appendUint(append(b, ", code "...), uint64(h.Code()))
 		}
@@ -168,11 +164,7 @@ func (*Printer) appendICMPv6(b []byte, p *Packet, i int) []byte {
 	case 160, 161:
 		b = appendExtendedEcho(b, p, i, h, wire.ICMPTypeName(true, t))
 	default:
-		if s := wire.ICMPTypeName(true, t); s != "" {
-			b = append(b, s...)
-		} else {
-			b = appendUint(append(b, "type "...), uint64(t))
-		}
+		b = AppendName(b, wire.ICMPTypeName(true, t), "type ", uint64(t))
 		if h.Code() != 0 {
 			b = appendUint(append(b, ", code "...), uint64(h.Code()))
 		}

@@ -68,31 +68,13 @@ func igmpFields(w *FieldWriter) {
 	switch {
 	case query3:
 		w.Add(0, fIGMPGroup, fIGMPS, fIGMPQRV, fIGMPQQIC)
-		n := w.Uint(fIGMPCount, 10, 2)
-		for off := 12; n > 0 && w.Bytes(fIGMPSource, off, 4) != nil; n-- {
-			off += 4
-		}
+		n := int(w.Uint(fIGMPCount, 10, 2))
+		w.Each(fIGMPSource, 12, 12+4*n, 4)
 	case t == igmpReport3:
-		igmpRecords(w)
+		n := w.Uint(fIGMPRecords, 6, 2)
+		groupRecords(w, n, 4, fIGMPRecord, fIGMPSource, fIGMPRecType, fIGMPRecAux, fIGMPCount, fIGMPGroup)
 	case t == igmpQuery || t == igmpReport1 || t == igmpReport2 || t == igmpLeave || t == igmpTrace || t == igmpTraceOld:
 		w.Add(0, fIGMPGroup)
-	}
-}
-
-func igmpRecords(w *FieldWriter) {
-	n := w.Uint(fIGMPRecords, 6, 2)
-	for off := 8; n > 0 && off+8 <= len(w.data); n-- {
-		sources := int(be16(w.data[off+2:]))
-		size := 8 + 4*sources + 4*int(w.data[off+1])
-		w.Group(fIGMPRecord, off, size)
-		w.Add(off, fIGMPRecType, fIGMPRecAux, fIGMPCount, fIGMPGroup)
-		for k := range sources {
-			if w.Bytes(fIGMPSource, off+8+4*k, 4) == nil {
-				break
-			}
-		}
-		w.End()
-		off += size
 	}
 }
 

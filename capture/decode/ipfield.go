@@ -61,9 +61,7 @@ func ipv4OptionFields(w *FieldWriter, o Option) {
 	switch {
 	case (o.Kind == 7 || o.Kind == 131 || o.Kind == 137) && o.Length >= 3:
 		w.Uint(fIPOptPtr, off, 1)
-		for off++; off+4 <= end; off += 4 {
-			w.Bytes(fIPOptRoute, off, 4)
-		}
+		w.Each(fIPOptRoute, off+1, end, 4)
 	case o.Kind == 68 && o.Length >= 4:
 		w.Add(off, fIPOptPtr, fIPOptOver)
 		flag := w.Bits(fIPOptFlag, off*8+12, 4, nil)
@@ -186,17 +184,13 @@ func ipv6RoutingFields(w *FieldWriter) {
 	w.Uint(fRoutingLeft, 3, 1)
 	switch t {
 	case 0:
-		for off := 8; off+16 <= len(w.data); off += 16 {
-			w.Bytes(fRoutingAddr, off, 16)
-		}
+		w.Each(fRoutingAddr, 8, len(w.data), 16)
 	case 2:
 		w.Bytes(fRoutingHome, 8, 16)
 	case 4:
 		last := int(w.Uint(fSRHLast, 4, 1))
 		w.Add(0, fSRHFlags, fSRHTag)
-		for off := 8; off+16 <= len(w.data) && off <= 8+16*last; off += 16 {
-			w.Bytes(fSRHSegment, off, 16)
-		}
+		w.Each(fSRHSegment, 8, 8+16*(last+1), 16)
 	default:
 		w.Bytes(fRoutingData, 4, -1)
 	}

@@ -151,9 +151,9 @@ func appendJSONValue(b []byte, f *Field) []byte {
 	case KindIP:
 		b = appendAddr(b, f.Bytes)
 	case KindMAC:
-		b = appendMAC(b, f.Bytes)
+		b = AppendMAC(b, f.Bytes)
 	case KindBytes:
-		b = appendBytes(b, f.Bytes[:min(len(f.Bytes), 1<<16)])
+		b = AppendBytes(b, f.Bytes[:min(len(f.Bytes), 1<<16)])
 	}
 	return append(b, '"')
 }

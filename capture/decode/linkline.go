@@ -7,8 +7,8 @@ func (r *Printer) appendEthernet(b []byte, p *Packet, i int) []byte {
 	if !r.Link && p.n > i+1 && p.layers[i+1].Type != TypePayload {
 		return b
 	}
-	b = append(appendMAC(b, h.Source()), " > "...)
-	b = append(appendMAC(b, h.Destination()), ", "...)
+	b = append(AppendMAC(b, h.Source()), " > "...)
+	b = append(AppendMAC(b, h.Destination()), ", "...)
 	if t := h.Type(); t > 1500 {
 		b = append(b, "ethertype "...)
 		b = append(appendHexN(b, uint64(t), 4), ", "...)
@@ -46,7 +46,7 @@ func (r *Printer) appendCooked(b []byte, p *Packet, i int) []byte {
 	b = append(b, ' ')
 	unknown := p.n > i+1 && p.layers[i+1].Type == TypePayload
 	if r.Link || unknown {
-		b = append(appendMAC(b, addr), ' ')
+		b = append(AppendMAC(b, addr), ' ')
 	}
 	if unknown {
 		b = append(b, "ethertype "...)
@@ -83,15 +83,15 @@ func (*Printer) appendARP(b []byte, p *Packet, i int) []byte {
 			b = append(b, "ARP, Reply "...)
 			b = appendIPv4(b, h.SenderProtocol())
 			b = append(b, " is-at "...)
-			b = appendMAC(b, h.SenderHardware())
+			b = AppendMAC(b, h.SenderHardware())
 		case 3:
 			b = append(b, "RARP, Request who-is "...)
-			b = appendMAC(b, h.TargetHardware())
+			b = AppendMAC(b, h.TargetHardware())
 			b = append(b, " tell "...)
-			b = appendMAC(b, h.SenderHardware())
+			b = AppendMAC(b, h.SenderHardware())
 		case 4:
 			b = append(b, "RARP, Reply "...)
-			b = appendMAC(b, h.TargetHardware())
+			b = AppendMAC(b, h.TargetHardware())
 			b = append(b, " at "...)
 			b = appendIPv4(b, h.TargetProtocol())
 		default:

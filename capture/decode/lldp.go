@@ -102,7 +102,7 @@ func (*Printer) appendLLDP(b []byte, p *Packet, i int) []byte {
 		v := h[off+2 : off+2+n]
 		switch {
 		case t == 1 && n == 7 && v[0] == 4:
-			b = appendMAC(append(b, ", chassis "...), v[1:])
+			b = AppendMAC(append(b, ", chassis "...), v[1:])
 		case t == 2 && n > 1 && (v[0] == 5 || v[0] == 7):
 			b = AppendQuoted(append(b, ", port "...), v[1:], 64)
 		case t == 5:

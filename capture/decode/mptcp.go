@@ -121,9 +121,7 @@ func mptcpFields(w *FieldWriter, o Option) {
 	case sub == mptcpAddAddr && n >= 6:
 		mptcpAddressFields(w, o.Data, off)
 	case sub == mptcpRemove:
-		for i := 1; i < n; i++ {
-			w.Uint(fMPTCPAddrID, off+i, 1)
-		}
+		w.Each(fMPTCPAddrID, off+1, off+n, 1)
 	case sub == mptcpPriority:
 		w.Add(off, fMPTCPBackup)
 		if n >= 2 {
@@ -193,18 +191,14 @@ func mptcpAddressFields(w *FieldWriter, d []byte, off int) {
 func appendMPTCP(b, d []byte) []byte {
 	sub := d[0] >> 4
 	b = append(b, "mptcp "...)
-	if s := mptcpSubtypes[sub]; s != "" {
-		b = append(b, s...)
-	} else {
-		b = appendUint(append(b, "subtype "...), uint64(sub))
-	}
+	b = AppendName(b, mptcpSubtypes[sub], "subtype ", uint64(sub))
 	switch {
 	case sub == mptcpCapable:
 		b = appendUint(append(b, " v"...), uint64(d[0]&15))
 		if len(d) >= 10 {
-			b = appendBytes(append(b, " {0x"...), d[2:10])
+			b = AppendBytes(append(b, " {0x"...), d[2:10])
 			if len(d) >= 18 {
-				b = appendBytes(append(b, ",0x"...), d[10:18])
+				b = AppendBytes(append(b, ",0x"...), d[10:18])
 			}
 			b = append(b, '}')
 		}

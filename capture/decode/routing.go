@@ -45,7 +45,7 @@ var (
 func vrrpFields(w *FieldWriter, inIPv6 bool) {
 	h := VRRP(w.data)
 	w.Add(0, fVRRPVersion, fVRRPType, fVRRPID, fVRRPPriority)
-	n := w.Uint(fVRRPCount, 3, 1)
+	n := int(w.Uint(fVRRPCount, 3, 1))
 	if h.Version() == 3 {
 		w.Bits(fVRRPCenti, 36, 12, nil)
 	} else {
@@ -56,9 +56,7 @@ func vrrpFields(w *FieldWriter, inIPv6 bool) {
 	if inIPv6 {
 		d, size = fVRRPAddress6, 16
 	}
-	for off := 8; n > 0 && w.Bytes(d, off, size) != nil; n-- {
-		off += size
-	}
+	w.Each(d, 8, 8+size*n, size)
 }
 
 func (*Printer) appendVRRP(b []byte, p *Packet, i int) []byte {
@@ -156,11 +154,7 @@ func (*Printer) appendOSPF(b []byte, p *Packet, i int) []byte {
 	h := p.OSPF(i)
 	b = appendUint(append(b, "OSPFv"...), uint64(h.Version()))
 	b = append(b, ", "...)
-	if s := ospfName(uint64(h.Type())); s != "" {
-		b = append(b, s...)
-	} else {
-		b = appendUint(append(b, "type "...), uint64(h.Type()))
-	}
+	b = AppendName(b, ospfName(uint64(h.Type())), "type ", uint64(h.Type()))
 	b = appendIPv4(append(b, ", router "...), h.RouterID())
 	b = appendIPv4(append(b, ", area "...), h.AreaID())
 	return appendInt(append(b, ", length "...), p.layers[i].Length)

@@ -203,11 +203,7 @@ func (*Printer) appendSCTP(b []byte, p *Packet, i int) []byte {
 		c := h.chunk(off)
 		b = appendInt(append(b, " ("...), n)
 		b = append(b, ") ["...)
-		if s := sctpName(uint64(c.Type)); s != "" {
-			b = append(b, s...)
-		} else {
-			b = appendUint(append(b, "chunk "...), uint64(c.Type))
-		}
+		b = AppendName(b, sctpName(uint64(c.Type)), "chunk ", uint64(c.Type))
 		b = append(b, ']')
 		switch {
 		case c.Type == sctpData && len(c.Data) >= 12:

@@ -91,10 +91,10 @@ func (*Printer) appendSTP(b []byte, p *Packet, i int) []byte {
 	}
 	b = append(b, ", bridge-id "...)
 	b = appendHexN(b, uint64(be16(h[17:])), 4)
-	b = append(appendMAC(append(b, '.'), h[19:25]), '.')
+	b = append(AppendMAC(append(b, '.'), h[19:25]), '.')
 	b = appendHexN(b, uint64(be16(h[25:])), 4)
 	b = appendHexN(append(b, ", root "...), uint64(be16(h[5:])), 4)
-	b = appendMAC(append(b, '.'), h[7:13])
+	b = AppendMAC(append(b, '.'), h[7:13])
 	b = appendUint(append(b, ", cost "...), uint64(be32(h[13:])))
 	return appendInt(append(b, ", length "...), p.layers[i].Length)
 }

@@ -51,11 +51,11 @@ func appendTCPOption(b []byte, o Option) []byte {
 		}
 		return append(b, " s"...)
 	case o.Kind == wire.TCPOptionMD5:
-		return appendBytes(append(b, "md5 "...), d)
+		return AppendBytes(append(b, "md5 "...), d)
 	case o.Kind == wire.TCPOptionAO && len(d) >= 2:
 		b = appendUint(append(b, "tcp-ao keyid "...), uint64(d[0]))
 		b = appendUint(append(b, " rnextkeyid "...), uint64(d[1]))
-		return appendBytes(append(b, " mac "...), d[2:])
+		return AppendBytes(append(b, " mac "...), d[2:])
 	case o.Kind == wire.TCPOptionFastOpen:
 		return appendFastOpen(b, d)
 	case experimentalFastOpen(o):
@@ -65,7 +65,7 @@ func appendTCPOption(b []byte, o Option) []byte {
 	}
 	b = appendUint(append(b, "unknown-"...), uint64(o.Kind))
 	if len(o.Data) > 0 {
-		b = appendBytes(append(b, ' ', '0', 'x'), o.Data)
+		b = AppendBytes(append(b, ' ', '0', 'x'), o.Data)
 	}
 	return b
 }
@@ -80,5 +80,5 @@ func appendFastOpen(b, cookie []byte) []byte {
 	if len(cookie) == 0 {
 		return append(b, "tfo cookiereq"...)
 	}
-	return appendBytes(append(b, "tfo cookie "...), cookie)
+	return AppendBytes(append(b, "tfo cookie "...), cookie)
 }

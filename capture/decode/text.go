@@ -50,16 +50,24 @@ func appendHexN(b []byte, n uint64, digits int) []byte {
 	return b
 }
 
-// appendBytes adds data as plain hexadecimal digits.
-func appendBytes(b, data []byte) []byte {
+// AppendName adds the name of n or, where it has none, n behind what it is.
+func AppendName(b []byte, name, what string, n uint64) []byte {
+	if name != "" {
+		return append(b, name...)
+	}
+	return appendUint(append(b, what...), n)
+}
+
+// AppendBytes adds data as plain hexadecimal digits.
+func AppendBytes(b, data []byte) []byte {
 	for _, x := range data {
 		b = append(b, hexDigits[x>>4], hexDigits[x&15])
 	}
 	return b
 }
 
-// appendMAC adds a hardware address of any length as colon-separated bytes.
-func appendMAC(b, a []byte) []byte {
+// AppendMAC adds a hardware address of any length as colon-separated bytes.
+func AppendMAC(b, a []byte) []byte {
 	for i, x := range a {
 		if i > 0 {
 			b = append(b, ':')
@@ -98,7 +106,7 @@ func appendAddr(b, a []byte) []byte {
 	case 16:
 		return appendIPv6(b, a)
 	}
-	return appendBytes(b, a)
+	return AppendBytes(b, a)
 }
 
 // AppendEscaped adds text from outside so that a terminal only ever sees it as text: control and escape

@@ -115,9 +115,9 @@ func AppendValue(b []byte, f *Field) []byte {
 	case KindIP:
 		b = appendAddr(b, f.Bytes)
 	case KindMAC:
-		b = appendMAC(b, f.Bytes[:min(len(f.Bytes), maxShown)])
+		b = AppendMAC(b, f.Bytes[:min(len(f.Bytes), maxShown)])
 	case KindBytes:
-		b = appendBytes(b, f.Bytes[:min(len(f.Bytes), maxShown)])
+		b = AppendBytes(b, f.Bytes[:min(len(f.Bytes), maxShown)])
 		if len(f.Bytes) > maxShown {
 			b = append(b, "..."...)
 		}

@@ -362,14 +362,14 @@ func (r *Printer) appendWLAN(b []byte, p *Packet, i int) []byte {
 		b = append(b, " (retry)"...)
 	}
 	if h.Type()&1 == 1 { // control and extension frames have short headers
-		b = appendMAC(append(b, " RA "...), h.Address(1))
+		b = AppendMAC(append(b, " RA "...), h.Address(1))
 		if a := h.Address(2); a != nil {
-			b = appendMAC(append(b, " TA "...), a)
+			b = AppendMAC(append(b, " TA "...), a)
 		}
 	} else {
 		dst, src, _ := h.ends()
-		b = appendMAC(append(b, ' '), h[src:src+6])
-		b = appendMAC(append(b, " > "...), h[dst:dst+6])
+		b = AppendMAC(append(b, ' '), h[src:src+6])
+		b = AppendMAC(append(b, " > "...), h[dst:dst+6])
 	}
 	if ssid, ok := p.ssid(i); ok {
 		b = append(b, " SSID "...)

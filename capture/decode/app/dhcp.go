@@ -27,7 +27,7 @@ var (
 	fDHCPOption    = decode.Define("dhcp.options", "Option", decode.KindGroup).Several()
 	fDHCPOptType   = decode.Define("dhcp.option.type", "Code", decode.KindUint).As("code").At(0, 1).Means(dhcpOptionName)
 	fDHCPOptLen    = decode.Define("dhcp.option.length", "Length", decode.KindUint).As("length").At(1, 1)
-	fDHCPMessage   = decode.Define("dhcp.option.dhcp", "DHCP Message Type", decode.KindUint).As("message_type")
+	fDHCPMessage   = decode.Define("dhcp.option.dhcp", "DHCP Message Type", decode.KindUint).As("message_type").Means(dhcpMessageName)
 	fDHCPMask      = decode.Define("dhcp.option.subnet_mask", "Subnet Mask", decode.KindIP).As("subnet_mask")
 	fDHCPRouter    = decode.Define("dhcp.option.router", "Router", decode.KindIP).As("addresses").Several()
 	fDHCPDNS       = decode.Define("dhcp.option.domain_name_server", "Domain Name Server", decode.KindIP).As("addresses").Several()
@@ -40,7 +40,7 @@ var (
 	fDHCPRenew     = decode.Define("dhcp.option.renewal_time_value", "Renewal Time, in s", decode.KindUint).As("seconds")
 	fDHCPRebind    = decode.Define("dhcp.option.rebinding_time_value", "Rebinding Time, in s", decode.KindUint).As("seconds")
 	fDHCPMaxSize   = decode.Define("dhcp.option.dhcp_max_message_size", "Maximum Message Size", decode.KindUint).As("size")
-	fDHCPRequest   = decode.Define("dhcp.option.request_list_item", "Parameter Request List", decode.KindUint).As("codes").Several()
+	fDHCPRequest   = decode.Define("dhcp.option.request_list_item", "Parameter Request List", decode.KindUint).As("codes").Several().Means(dhcpOptionName)
 	fDHCPVendor    = decode.Define("dhcp.option.vendor_class_id", "Vendor class identifier", decode.KindText).As("text")
 	fDHCPNotice    = decode.Define("dhcp.option.message", "Message", decode.KindText).As("text")
 	fDHCPData      = decode.Define("dhcp.option.data", "Value", decode.KindBytes).As("data")
@@ -90,50 +90,27 @@ func dhcpOptions(data []byte, f func(code byte, off, n int)) {
 	}
 }
 
+// dhcpKnown are the options of which more than the bytes is shown: as a field of so many bytes, or as many of them as there
+// are, or, where size is 0, as one field.
+var dhcpKnown = map[byte]struct {
+	field *decode.Definition
+	size  int
+}{
+	1: {fDHCPMask, 4}, 3: {fDHCPRouter, 4}, 6: {fDHCPDNS, 4}, 12: {fDHCPHost, 0}, 15: {fDHCPDomain, 0}, 42: {fDHCPNTP, 4},
+	50: {fDHCPRequested, 4}, 51: {fDHCPLease, 4}, 53: {fDHCPMessage, 1}, 54: {fDHCPServerID, 4}, 55: {fDHCPRequest, 1},
+	56: {fDHCPNotice, 0}, 57: {fDHCPMaxSize, 2}, 58: {fDHCPRenew, 4}, 59: {fDHCPRebind, 4}, 60: {fDHCPVendor, 0},
+}
+
 func dhcpOptionFields(w *decode.FieldWriter, code byte, off, n int) {
-	addresses := func(d *decode.Definition) {
-		for o := off; o+4 <= off+n; o += 4 {
-			w.Bytes(d, o, 4)
-		}
-	}
+	known, ok := dhcpKnown[code]
 	switch {
-	case code == 53 && n == 1:
-		w.Enum(fDHCPMessage, off, 1, dhcpMessageName)
-	case code == 1 && n == 4:
-		w.Bytes(fDHCPMask, off, 4)
-	case code == 3:
-		addresses(fDHCPRouter)
-	case code == 6:
-		addresses(fDHCPDNS)
-	case code == 42:
-		addresses(fDHCPNTP)
 	case code == 61 && n == 7:
 		w.Uint(fDHCPHType, off, 1)
 		w.Bytes(fDHCPMAC, off+1, 6)
-	case code == 12:
-		w.Bytes(fDHCPHost, off, n)
-	case code == 15:
-		w.Bytes(fDHCPDomain, off, n)
-	case code == 50 && n == 4:
-		w.Bytes(fDHCPRequested, off, 4)
-	case code == 54 && n == 4:
-		w.Bytes(fDHCPServerID, off, 4)
-	case code == 51 && n == 4:
-		w.Uint(fDHCPLease, off, 4)
-	case code == 58 && n == 4:
-		w.Uint(fDHCPRenew, off, 4)
-	case code == 59 && n == 4:
-		w.Uint(fDHCPRebind, off, 4)
-	case code == 57 && n == 2:
-		w.Uint(fDHCPMaxSize, off, 2)
-	case code == 55:
-		for i := range n {
-			w.Enum(fDHCPRequest, off+i, 1, dhcpOptionName)
-		}
-	case code == 56:
-		w.Bytes(fDHCPNotice, off, n)
-	case code == 60:
-		w.Bytes(fDHCPVendor, off, n)
+	case ok && known.size == 0:
+		w.Bytes(known.field, off, n)
+	case ok && (known.field.List || n == known.size):
+		w.Each(known.field, off, off+n, known.size)
 	case n > 0:
 		w.Bytes(fDHCPData, off, n)
 	}
@@ -143,17 +120,12 @@ var dhcpOpName = decode.Names{
 	1: "BOOTREQUEST", 2: "BOOTREPLY",
 }.Of
 
-var dhcpMessages = [...]string{"", "Discover", "Offer", "Request", "Decline", "ACK", "NAK", "Release", "Inform", "ForceRenew",
-	"LeaseQuery", "LeaseUnassigned", "LeaseUnknown", "LeaseActive", "BulkLeaseQuery", "LeaseQueryDone"}
+var dhcpMessageName = decode.Names{
+	1: "Discover", 2: "Offer", 3: "Request", 4: "Decline", 5: "ACK", 6: "NAK", 7: "Release", 8: "Inform", 9: "ForceRenew",
+	10: "LeaseQuery", 11: "LeaseUnassigned", 12: "LeaseUnknown", 13: "LeaseActive", 14: "BulkLeaseQuery", 15: "LeaseQueryDone",
+}.Of
 
-func dhcpMessageName(n uint64) string {
-	if n < uint64(len(dhcpMessages)) {
-		return dhcpMessages[n]
-	}
-	return ""
-}
-
-var dhcpOptionNames = map[uint64]string{
+var dhcpOptionName = decode.Names{
 	1: "Subnet Mask", 2: "Time Offset", 3: "Router", 4: "Time Server", 6: "Domain Name Server", 7: "Log Server", 12: "Host Name",
 	13: "Boot File Size", 15: "Domain Name", 17: "Root Path", 26: "Interface MTU", 28: "Broadcast Address", 33: "Static Route",
 	42: "NTP Servers", 43: "Vendor Specific Information", 44: "NetBIOS Name Server", 46: "NetBIOS Node Type", 47: "NetBIOS Scope",
@@ -163,9 +135,7 @@ var dhcpOptionNames = map[uint64]string{
 	81: "Client FQDN", 82: "Relay Agent Information", 93: "Client System Architecture", 94: "Client Network Interface",
 	97: "Client Machine Identifier", 100: "POSIX Timezone", 101: "TZDB Timezone", 119: "Domain Search", 121: "Classless Static Route",
 	150: "TFTP Server Address",
-}
-
-func dhcpOptionName(n uint64) string { return dhcpOptionNames[n] }
+}.Of
 
 func dhcpLine(b, data []byte, _ bool) ([]byte, bool) {
 	if len(data) < 44 {
@@ -179,7 +149,7 @@ func dhcpLine(b, data []byte, _ bool) ([]byte, bool) {
 	default:
 		return b, false
 	}
-	b = appendMAC(b, data[28:28+min(int(data[2]), 16)])
+	b = decode.AppendMAC(b, data[28:28+min(int(data[2]), 16)])
 	var kind, requested, host []byte
 	dhcpOptions(data, func(code byte, off, n int) {
 		switch {
@@ -193,11 +163,7 @@ func dhcpLine(b, data []byte, _ bool) ([]byte, bool) {
 	})
 	if kind != nil {
 		b = append(b, ", "...)
-		if s := dhcpMessageName(uint64(kind[0])); s != "" {
-			b = append(b, s...)
-		} else {
-			b = strconv.AppendUint(append(b, "message "...), uint64(kind[0]), 10)
-		}
+		b = decode.AppendName(b, dhcpMessageName(uint64(kind[0])), "message ", uint64(kind[0]))
 	}
 	b = strconv.AppendUint(append(b, ", xid 0x"...), uint64(binary.BigEndian.Uint32(data[4:])), 16)
 	for _, a := range [...]struct {
@@ -212,23 +178,4 @@ func dhcpLine(b, data []byte, _ bool) ([]byte, bool) {
 		b = decode.AppendQuoted(append(b, ", host "...), host, maxText)
 	}
 	return b, true
-}
-
-const hexDigits = "0123456789abcdef"
-
-func appendHex(b, data []byte) []byte {
-	for _, x := range data {
-		b = append(b, hexDigits[x>>4], hexDigits[x&15])
-	}
-	return b
-}
-
-func appendMAC(b, a []byte) []byte {
-	for i, x := range a {
-		if i > 0 {
-			b = append(b, ':')
-		}
-		b = append(b, hexDigits[x>>4], hexDigits[x&15])
-	}
-	return b
 }

@@ -33,7 +33,7 @@ var (
 	f6PrefValid = decode.Define("dhcpv6.iaprefix.valid_lifetime", "Valid lifetime, in s", decode.KindUint).As("valid_lifetime").At(4, 4)
 	f6PrefLen   = decode.Define("dhcpv6.iaprefix.pref_len", "Prefix length", decode.KindUint).As("prefix_length").At(8, 1)
 	f6Prefix    = decode.Define("dhcpv6.iaprefix.pref_addr", "Prefix", decode.KindIP).As("prefix").At(9, 16)
-	f6Requested = decode.Define("dhcpv6.requested_option_code", "Requested option", decode.KindUint).As("codes").Several()
+	f6Requested = decode.Define("dhcpv6.requested_option_code", "Requested option", decode.KindUint).As("codes").Several().Means(dhcpv6OptionName)
 	f6Elapsed   = decode.Define("dhcpv6.elapsed_time", "Elapsed time, in ms", decode.KindUint).Times(10)
 	f6Status    = decode.Define("dhcpv6.status_code", "Status code", decode.KindUint)
 	f6StatusMsg = decode.Define("dhcpv6.status_msg", "Status message", decode.KindText).As("text")
@@ -128,9 +128,7 @@ func dhcpv6Option(w *decode.FieldWriter, code uint16, off, n, depth int) {
 		w.Add(off, f6PrefPref, f6PrefValid, f6PrefLen, f6Prefix)
 		inside(25)
 	case code == dhcpv6ORO:
-		for o := off; o+2 <= off+n; o += 2 {
-			w.Enum(f6Requested, o, 2, dhcpv6OptionName)
-		}
+		w.Each(f6Requested, off, off+n, 2)
 	case code == dhcpv6Elapsed && n == 2:
 		w.Uint(f6Elapsed, off, 2)
 	case code == dhcpv6Status && n >= 2:
@@ -139,9 +137,7 @@ func dhcpv6Option(w *decode.FieldWriter, code uint16, off, n, depth int) {
 			w.Bytes(f6StatusMsg, off+2, n-2)
 		}
 	case code == dhcpv6DNS:
-		for o := off; o+16 <= off+n; o += 16 {
-			w.Bytes(f6Server, o, 16)
-		}
+		w.Each(f6Server, off, off+n, 16)
 	case code == dhcpv6Domains:
 		dhcpv6Names(w, off, n)
 	case code == dhcpv6RelayMsg && depth < maxNested:
@@ -176,33 +172,21 @@ var dhcpv6OptionName = decode.Names{
 	82: "SOL_MAX_RT",
 }.Of
 
-func dhcpv6StatusName(n uint64) string {
-	if names := [...]string{"Success", "UnspecFail", "NoAddrsAvail", "NoBinding", "NotOnLink", "UseMulticast", "NoPrefixAvail"}; n < uint64(len(names)) {
-		return names[n]
-	}
-	return ""
-}
+var dhcpv6StatusName = decode.Names{
+	0: "Success", 1: "UnspecFail", 2: "NoAddrsAvail", 3: "NoBinding", 4: "NotOnLink", 5: "UseMulticast", 6: "NoPrefixAvail",
+}.Of
 
-var dhcpv6Messages = [...]string{"", "solicit", "advertise", "request", "confirm", "renew", "rebind", "reply", "release", "decline",
-	"reconfigure", "inf-req", "relay-fwd", "relay-reply", "leasequery", "leasequery-reply"}
-
-func dhcpv6Name(n uint64) string {
-	if n < uint64(len(dhcpv6Messages)) {
-		return dhcpv6Messages[n]
-	}
-	return ""
-}
+var dhcpv6Name = decode.Names{
+	1: "solicit", 2: "advertise", 3: "request", 4: "confirm", 5: "renew", 6: "rebind", 7: "reply", 8: "release", 9: "decline",
+	10: "reconfigure", 11: "inf-req", 12: "relay-fwd", 13: "relay-reply", 14: "leasequery", 15: "leasequery-reply",
+}.Of
 
 func dhcpv6Line(b, data []byte, _ bool) ([]byte, bool) {
 	if len(data) < dhcpv6HeaderLen {
 		return b, false
 	}
 	b = append(b, "dhcp6 "...)
-	if s := dhcpv6Name(uint64(data[0])); s != "" {
-		b = append(b, s...)
-	} else {
-		b = strconv.AppendUint(append(b, "message "...), uint64(data[0]), 10)
-	}
+	b = decode.AppendName(b, dhcpv6Name(uint64(data[0])), "message ", uint64(data[0]))
 	if dhcpv6Start(data[0]) == dhcpv6RelayLen {
 		if len(data) < dhcpv6RelayLen {
 			return b, true
@@ -210,7 +194,7 @@ func dhcpv6Line(b, data []byte, _ bool) ([]byte, bool) {
 		b = netip.AddrFrom16([16]byte(data[2:18])).AppendTo(append(b, ", link "...))
 		return netip.AddrFrom16([16]byte(data[18:34])).AppendTo(append(b, ", peer "...)), true
 	}
-	b = appendHex(append(b, ", xid 0x"...), data[1:4])
+	b = decode.AppendBytes(append(b, ", xid 0x"...), data[1:4])
 	for off := dhcpv6HeaderLen; off+4 <= len(data); {
 		code, n := binary.BigEndian.Uint16(data[off:]), int(binary.BigEndian.Uint16(data[off+2:]))
 		if off+4+n > len(data) {

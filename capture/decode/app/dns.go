@@ -290,10 +290,7 @@ func opcodeName(n uint64) string { return dns.OpcodeToString[int(n)] }
 
 // appendType adds the name of a type, or TYPE and its number (RFC 3597).
 func appendType(b []byte, t uint16) []byte {
-	if s := dns.TypeToString[t]; s != "" {
-		return append(b, s...)
-	}
-	return strconv.AppendUint(append(b, "TYPE"...), uint64(t), 10)
+	return decode.AppendName(b, dns.TypeToString[t], "TYPE", uint64(t))
 }
 
 // maxAnswers is how many answers a line shows.

@@ -23,7 +23,7 @@ var (
 	fQUICLength  = decode.Define("quic.length", "Length", decode.KindUint)
 	fQUICServer  = decode.Define("quic.server_name", "Server name", decode.KindText)
 	fQUICPacket  = decode.Define("quic.packet", "Further packet", decode.KindGroup).As("packets").Several()
-	fQUICOffered = decode.Define("quic.supported_version", "Supported Version", decode.KindHex).As("supported_versions").Several()
+	fQUICOffered = decode.Define("quic.supported_version", "Supported Version", decode.KindHex).As("supported_versions").Several().Means(quicVersionName)
 )
 
 const quicVersion2 = 0x6b3343cf
@@ -67,9 +67,7 @@ func quicFields(w *decode.FieldWriter, _ bool) {
 		w.Bytes(fQUICSCID, scid, end-scid)
 	}
 	if version == 0 {
-		for off := end; off+4 <= len(data) && off < end+64; off += 4 {
-			w.Enum(fQUICOffered, off, 4, quicVersionName)
-		}
+		w.Each(fQUICOffered, end, end+64, 4)
 		return
 	}
 	h := readLongHeader(data)
@@ -138,9 +136,9 @@ func quicLine(b, data []byte, _ bool) ([]byte, bool) {
 			b = strconv.AppendUint(append(b, "0x"...), uint64(version), 16)
 		}
 	}
-	b = appendHex(append(b, ", dcid "...), data[dcid:scid-1])
+	b = decode.AppendBytes(append(b, ", dcid "...), data[dcid:scid-1])
 	if end > scid {
-		b = appendHex(append(b, ", scid "...), data[scid:end])
+		b = decode.AppendBytes(append(b, ", scid "...), data[scid:end])
 	}
 	if version == 0 {
 		return b, true

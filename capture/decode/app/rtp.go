@@ -25,12 +25,9 @@ var (
 // rtpFields describes the header of RFC 3550 section 5.1.
 func rtpFields(w *decode.FieldWriter, _ bool) {
 	w.Add(0, fRTPVersion, fRTPPadding, fRTPExtension)
-	n := w.Bits(fRTPCount, 4, 4, nil)
+	n := int(w.Bits(fRTPCount, 4, 4, nil))
 	w.Add(0, fRTPMarker, fRTPType, fRTPSequence, fRTPTimestamp, fRTPSSRC)
-	for off := 12; n > 0; n-- {
-		w.Uint(fRTPCSRC, off, 4)
-		off += 4
-	}
+	w.Each(fRTPCSRC, 12, 12+4*n, 4)
 }
 
 func rtpLine(b, data []byte, _ bool) ([]byte, bool) {

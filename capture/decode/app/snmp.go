@@ -108,7 +108,7 @@ func snmpFields(w *decode.FieldWriter, _ bool) {
 	}
 	if m.pdu.off > 0 {
 		w.Value(fSNMPPDU, m.pdu.off, 0, uint64(m.pdu.tag&0x1f))
-		w.Note(snmpPDU(m.pdu.tag))
+		w.Note(snmpPDU(uint64(m.pdu.tag)))
 	}
 	if m.id.off > 0 {
 		d := fSNMPRequest
@@ -123,29 +123,10 @@ var snmpVersion = decode.Names{
 	0: "v1", 1: "v2c", 3: "v3",
 }.Of
 
-func snmpPDU(tag byte) string {
-	switch tag {
-	case 0xa0:
-		return "GetRequest"
-	case 0xa1:
-		return "GetNextRequest"
-	case 0xa2:
-		return "GetResponse"
-	case 0xa3:
-		return "SetRequest"
-	case 0xa4:
-		return "Trap"
-	case 0xa5:
-		return "GetBulk"
-	case 0xa6:
-		return "Inform"
-	case 0xa7:
-		return "V2Trap"
-	case 0xa8:
-		return "Report"
-	}
-	return ""
-}
+var snmpPDU = decode.Names{
+	0xa0: "GetRequest", 0xa1: "GetNextRequest", 0xa2: "GetResponse", 0xa3: "SetRequest", 0xa4: "Trap", 0xa5: "GetBulk",
+	0xa6: "Inform", 0xa7: "V2Trap", 0xa8: "Report",
+}.Of
 
 func snmpLine(b, data []byte, _ bool) ([]byte, bool) {
 	m, ok := readSNMP(data)
@@ -153,16 +134,11 @@ func snmpLine(b, data []byte, _ bool) ([]byte, bool) {
 		return b, false
 	}
 	version := m.version.integer(data)
-	b = append(b, "SNMP"...)
-	if s := snmpVersion(version); s != "" {
-		b = append(append(b, ' '), s...)
-	} else {
-		b = strconv.AppendUint(append(b, " version "...), version, 10)
-	}
+	b = decode.AppendName(append(b, "SNMP "...), snmpVersion(version), "version ", version)
 	if m.community.tag == 4 {
 		b = decode.AppendQuoted(append(b, " C="...), data[m.community.off:m.community.end], maxText)
 	}
-	if s := snmpPDU(m.pdu.tag); s != "" {
+	if s := snmpPDU(uint64(m.pdu.tag)); s != "" {
 		b = append(append(b, ' '), s...)
 	}
 	if m.id.off > 0 {

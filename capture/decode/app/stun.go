@@ -3,7 +3,6 @@ package app
 import (
 	"encoding/binary"
 	"net/netip"
-	"strconv"
 
 	"sockwire/capture/decode"
 )
@@ -124,11 +123,7 @@ func stunLine(b, data []byte, _ bool) ([]byte, bool) {
 	}
 	class, method := stunType(binary.BigEndian.Uint16(data))
 	b = append(b, "STUN, "...)
-	if s := stunMethod(method); s != "" {
-		b = append(b, s...)
-	} else {
-		b = strconv.AppendUint(append(b, "method "...), method, 10)
-	}
+	b = decode.AppendName(b, stunMethod(method), "method ", method)
 	b = append(append(b, ' '), stunClass(class)...)
 	shown := false
 	stunAttributes(data, func(t uint16, off, n int) {

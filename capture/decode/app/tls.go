@@ -21,7 +21,7 @@ var (
 	fTLSCipher  = decode.Define("tls.handshake.ciphersuite", "Cipher suite", decode.KindHex).As("cipher_suites").Several()
 	fTLSSNI     = decode.Define("tls.handshake.extensions_server_name", "Server name", decode.KindText).As("server_name")
 	fTLSALPN    = decode.Define("tls.handshake.extensions_alpn_str", "Application protocol", decode.KindText).As("alpn").Several()
-	fTLSSupport = decode.Define("tls.handshake.extensions.supported_version", "Supported version", decode.KindHex).As("supported_versions").Several()
+	fTLSSupport = decode.Define("tls.handshake.extensions.supported_version", "Supported version", decode.KindHex).As("supported_versions").Several().Means(tlsVersionName)
 	fTLSLevel   = decode.Define("tls.alert_message.level", "Alert level", decode.KindUint).As("alert_level").At(5, 1).Means(tlsLevelName)
 	fTLSAlert   = decode.Define("tls.alert_message.desc", "Alert", decode.KindUint).As("alert").At(6, 1).Means(tlsAlertName)
 )
@@ -202,18 +202,14 @@ func tlsHandshakeFields(w *decode.FieldWriter, off int) {
 		return
 	}
 	w.Enum(fTLSHandVer, h.version, 2, tlsVersionName)
-	for i := 0; i+2 <= h.ciphersN; i += 2 {
-		w.Uint(fTLSCipher, h.ciphers+i, 2)
-	}
+	w.Each(fTLSCipher, h.ciphers, h.ciphers+h.ciphersN, 2)
 	if h.sniN > 0 {
 		w.Bytes(fTLSSNI, h.sni, h.sniN)
 	}
 	for at := h.alpn; at < h.alpnEnd && at+1+int(data[at]) <= h.alpnEnd; at += 1 + int(data[at]) {
 		w.Bytes(fTLSALPN, at+1, int(data[at]))
 	}
-	for i := 0; i+2 <= h.versionN; i += 2 {
-		w.Enum(fTLSSupport, h.versions+i, 2, tlsVersionName)
-	}
+	w.Each(fTLSSupport, h.versions, h.versions+h.versionN, 2)
 }
 
 var tlsTypeName = decode.Names{
@@ -282,11 +278,7 @@ func tlsLine(b, data []byte, _ bool) ([]byte, bool) {
 
 func appendHandshake(b, data []byte, off int) []byte {
 	t := uint64(data[off])
-	if s := tlsHandshakeName(t); s != "" {
-		b = append(b, s...)
-	} else {
-		b = strconv.AppendUint(append(b, "Handshake "...), t, 10)
-	}
+	b = decode.AppendName(b, tlsHandshakeName(t), "Handshake ", t)
 	if t == tlsCertificate {
 		return appendCertificate(b, data, off)
 	}
@@ -306,7 +298,7 @@ func appendHandshake(b, data []byte, off int) []byte {
 		at += 1 + int(data[at])
 	}
 	if !h.client && h.ciphersN == 2 {
-		b = appendHex(append(b, " cipher 0x"...), data[h.ciphers:h.ciphers+2])
+		b = decode.AppendBytes(append(b, " cipher 0x"...), data[h.ciphers:h.ciphers+2])
 	}
 	return b
 }
