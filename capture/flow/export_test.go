@@ -1,0 +1,4 @@
+package flow
+
+// Shared is shared, for the tests outside.
+var Shared = shared
