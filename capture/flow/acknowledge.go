@@ -60,15 +60,16 @@ func (t *Tracker) acknowledge(s *Stream, d Direction, g *segment) {
 	if g.sacks > 0 {
 		selected = t.selective(s, e, r, g, was, ack)
 	}
+	repeats := false
 	if moved == 0 && !first {
-		switch {
-		case t.duplicate(s, d, r, g, before == window, selected):
-		default:
+		if repeats = t.duplicate(s, d, r, g, before == window, selected); !repeats {
 			t.windowMoves(s, d, g, before, window)
 		}
 	}
-	if moved >= 0 {
+	if moved > 0 || selected || repeats {
 		r.peer.hears(ack, moved > 0, g.time)
+	}
+	if moved >= 0 {
 		r.asking.last = g.number
 	}
 	if moved > 0 {
@@ -94,7 +95,7 @@ func (t *Tracker) duplicate(s *Stream, d Direction, r *record, g *segment, sameW
 		return false
 	}
 	r.asking.count++
-	r.peer.repeats = uint8(min(r.asking.count, 255))
+	r.peer.repeats, r.peer.repeated = uint8(min(r.asking.count, 255)), g.time
 	v := Verdict{Packet: g.number, Kind: DuplicateAck, Offset: data.acked, Places: r.asking.count}
 	v.evidence[0] = r.asking.first
 	t.say(s, d, v)
@@ -155,7 +156,7 @@ func (t *Tracker) covers(s *Stream, e Direction, r *record, g *segment, ack int6
 
 // measure takes the round trip from part p to its acknowledgement g.
 func (t *Tracker) measure(s *Stream, e Direction, r *record, p *stretch, g *segment) {
-	if p.sends > 1 && !(g.hasTimestamps && p.has(hasTimestamp) && g.tsecr == p.last.tsval && p.last.tsval != p.previous.tsval) {
+	if p.sends > 1 && !(g.hasTimestamps && p.last.stamped && g.tsecr == p.last.tsval && p.last.tsval != p.previous.tsval) {
 		return // Karn's rule
 	}
 	if g.time == 0 || p.last.time == 0 {
@@ -201,7 +202,7 @@ func segments(n int64, full uint16) int {
 // settle decides which of the sendings of a part the receiver got, now that it acknowledges it.
 func (t *Tracker) settle(s *Stream, e Direction, r *record, p *stretch, g *segment, cumulative, left bool) {
 	p.is |= decided
-	stamped := g.hasTimestamps && p.has(hasTimestamp)
+	stamped := g.hasTimestamps && p.last.stamped
 	tells := left && stamped
 	if p.sends < 2 {
 		if tells && r.asking.follows && p.sends == 1 && !p.has(filled|sacked) && int32(g.tsecr-p.last.tsval) > 0 && r.peer.selected > p.to && t.resent(g, r, p) {
@@ -232,6 +233,12 @@ func (t *Tracker) settle(s *Stream, e Direction, r *record, p *stretch, g *segme
 		t.wasNeedless(s, e, p, how, g.number)
 		return
 	}
+	if cumulative && !left && !stamped && !r.peer.selects { // it may have been here all the time, and waited for others
+		v := Verdict{Packet: p.previous.packet, Kind: Undecided, Cause: NoOrder, Offset: p.from, Bytes: p.bytes(&s.half[e]), Places: 1}
+		v.evidence = [2]uint64{p.last.packet, g.number}
+		t.say(s, e, v)
+		return
+	}
 	t.wasLost(s, e, p, &p.previous, p.last.packet, g.number)
 }
 
@@ -243,7 +250,7 @@ func (t *Tracker) resent(g *segment, r *record, p *stretch) bool {
 		if q.from >= r.peer.selected {
 			break
 		}
-		if q.has(sacked) && q.has(hasTimestamp) && int32(g.tsecr-q.last.tsval) <= 0 {
+		if q.has(sacked) && q.last.stamped && int32(g.tsecr-q.last.tsval) <= 0 {
 			return false
 		}
 	}
@@ -347,7 +354,7 @@ func (t *Tracker) hadIt(s *Stream, e Direction, r *record, g *segment, from, to 
 		}
 		if p.sends >= 2 {
 			t.wasNeedless(s, e, p, DSACK, g.number)
-		} else if p.has(filled) {
+		} else if p.has(filled) && !p.has(asked) { // else it came twice: the receiver had not got it before
 			t.retractLoss(s, e, r, p, g)
 		}
 	}

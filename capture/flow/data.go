@@ -58,16 +58,24 @@ func (t *Tracker) progress(s *Stream, d Direction, r *record, g *segment, from, 
 		t.open(s, d, r, g, from)
 	}
 	quiet := g.time - r.peer.sent
+	newest := r.order.newest
 	gap := r.order.take(g)
 	p := stretch{from: from, to: to, last: sendOf(g), sends: 1}
-	if g.hasTimestamps {
-		p.is = hasTimestamp
-	}
 	if len(r.parts)-r.head >= maxParts {
 		t.overflow(r)
 	}
 	r.push(p)
-	if gap > 0 && r.limit.begun {
+	if newest.packet != 0 && g.length > 0 && from == r.parts[len(r.parts)-1].from {
+		if later, how := r.order.compare(g, &newest); later < 0 {
+			v := Verdict{Packet: g.number, Kind: Reordered, Cause: how, Offset: from, Bytes: g.length, Delay: durationOf(g.time - newest.time)}
+			v.Places = r.overtakers(g, len(r.parts), 0)
+			v.evidence[0] = newest.packet
+			t.say(s, d, v)
+		}
+	}
+	if corrupt := r.order.spoilt(from, to); corrupt != 0 {
+		t.afresh(s, d, r, g, corrupt)
+	} else if gap > 0 && r.limit.begun {
 		t.tail(s, d, r, g, gap, quiet)
 	}
 	h.advance(to)
@@ -81,10 +89,7 @@ func (t *Tracker) open(s *Stream, d Direction, r *record, g *segment, from int64
 	h := &s.half[d]
 	p := stretch{from: h.next, to: from, is: hole}
 	p.last = sendOf(g)
-	if g.hasTimestamps {
-		p.is |= hasTimestamp
-	}
-	if t.drops != r.order.drops && r.order.started {
+	if t.drops != r.order.drops && r.order.newest.packet != 0 {
 		p.is |= dropped
 	}
 	r.order.drops = t.drops
@@ -134,21 +139,10 @@ func (t *Tracker) behind(s *Stream, d Direction, r *record, g *segment, from, to
 		t.again(s, d, r, g, i, end)
 	}
 	if to > h.next {
-		r.push(stretch{from: h.next, to: to, sends: 1, is: stamp(g), last: sendOf(g)})
+		r.push(stretch{from: h.next, to: to, sends: 1, last: sendOf(g)})
 		h.advance(to)
 	}
 	r.order.take(g)
-}
-
-func sendOf(g *segment) send {
-	return send{packet: g.number, time: g.time, tsval: g.tsval, tsecr: g.tsecr, ack: g.ack, id: g.id}
-}
-
-func stamp(g *segment) traits {
-	if g.hasTimestamps {
-		return hasTimestamp
-	}
-	return 0
 }
 
 // firstHole returns the first of the parts [i, end) that nobody carried so far, or -1.
@@ -175,7 +169,7 @@ func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, fi
 	v.evidence[0] = behind.packet
 	corrupt := r.order.spoilt(from, p.to)
 	end64 := r.parts[end-1].to // of the data
-	if g.flags&wire.FIN != 0 && end64 == h.next && h.has(finSeen) {
+	if g.flags&wire.FIN != 0 && end64 == h.position(g.seq)+g.extent() {
 		end64--
 	}
 	wasDropped := p.has(dropped)
@@ -195,12 +189,15 @@ func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, fi
 		if !q.has(missed) {
 			bytes += min(q.to, end64) - min(q.from, end64)
 		}
-		q.is = q.is&(sacked|decided) | stamp(g)
+		q.is &= sacked | decided
 		q.last, q.sends = sendOf(g), 1
 		if later > 0 {
 			q.is |= filled
 			if how == Time {
 				q.is |= guessed
+			}
+			if r.peer.selected > q.from || r.peer.repeats > 0 {
+				q.is |= asked
 			}
 		}
 	}
@@ -216,7 +213,8 @@ func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, fi
 		t.say(s, d, v)
 		return
 	}
-	cause := r.peer.why(from, to, h.next, h.acked, nil, false, g.time)
+	r.peer.back = t.back(s, d, r)
+	cause := r.peer.why(from, to, h.next, h.acked, &behind, false, g.time)
 	for j := i; j < end; j++ {
 		r.parts[j].last.cause = cause
 	}
@@ -249,10 +247,10 @@ func (r *record) overtakers(g *segment, i int, since uint64) (n int) {
 	var last uint64
 	for j := range r.parts[r.head:] {
 		q := &r.parts[r.head+j]
-		if q.has(hole) || q.last.packet < since || q.last.packet == last {
+		if q.has(hole) || q.last.packet < since || q.last.packet == last || q.last.packet == g.number {
 			continue
 		}
-		later, _ := r.order.compare(g, &q.last, q.has(hasTimestamp))
+		later, _ := r.order.compare(g, &q.last)
 		if later < 0 || later == 0 && (r.head+j > i || q.sends > 1) {
 			n++
 			last = q.last.packet
@@ -263,10 +261,13 @@ func (r *record) overtakers(g *segment, i int, since uint64) (n int) {
 
 // after tells whether segment g was sent after the packet behind hole p (1), or before it (-1), and how it is known.
 func (t *Tracker) after(s *Stream, d Direction, r *record, g *segment, p *stretch) (int, Cause) {
-	if later, how := r.order.compare(g, &p.last, p.has(hasTimestamp)); later != 0 {
+	if later, how := r.order.compare(g, &p.last); later != 0 {
 		return later, how
 	}
 	gone := g.time - p.last.time
+	if round := t.round(s, d, r); p.last.stamped && g.hasTimestamps && round >= 3*r.order.tick(g) {
+		return -1, Timestamp // a retransmission, a round trip later, would have a later one
+	}
 	switch asked := r.peer.selected > p.from || r.peer.repeats > 0; {
 	case gone >= minimumTimeout:
 		return 1, Time
@@ -322,7 +323,7 @@ func (t *Tracker) again(s *Stream, d Direction, r *record, g *segment, i, end in
 		t.late(s, d, r, g, i, end)
 		return
 	}
-	if later, how := r.order.compare(g, &p.last, p.has(hasTimestamp)); later < 0 && g.flags&wire.SYN == 0 {
+	if later, how := r.order.compare(g, &p.last); later < 0 && g.flags&wire.SYN == 0 {
 		t.overtaken(s, d, r, g, p, how)
 		return
 	}
@@ -350,7 +351,7 @@ func (t *Tracker) again(s *Stream, d Direction, r *record, g *segment, i, end in
 		}
 		q.previous, q.last, q.sends = q.last, sendOf(g), min(q.sends+1, 255)
 		q.last.cause = cause
-		q.is = q.is&^(lostBehind|needless|arrived|hasTimestamp) | stamp(g)
+		q.is &^= lostBehind | needless | arrived
 		if known {
 			q.is |= decided | needless
 		}
@@ -375,7 +376,7 @@ func (t *Tracker) late(s *Stream, d Direction, r *record, g *segment, i, end int
 		v := Verdict{Packet: g.number, Kind: Reordered, Cause: Acknowledged, Offset: q.from, Bytes: int(q.to - q.from), Delay: durationOf(g.time - q.last.time)}
 		v.evidence[0] = q.last.packet
 		t.say(s, d, v)
-		q.is = q.is&^(hole|missed) | stamp(g)
+		q.is &^= hole | missed
 		q.last, q.sends = sendOf(g), 1
 	}
 }
@@ -394,6 +395,12 @@ func (t *Tracker) overtaken(s *Stream, d Direction, r *record, g *segment, p *st
 
 // guessedWrong takes back that a segment was a retransmission of what was lost, now that there is another one: it was only late.
 func (t *Tracker) guessedWrong(s *Stream, d Direction, r *record, p *stretch) {
+	places := 0
+	for j := range r.parts[r.head:] {
+		if q := &r.parts[r.head+j]; q.from >= p.to && !q.has(hole) && q.sends == 1 && q.last.packet < p.last.packet {
+			places++
+		}
+	}
 	p.is &^= guessed | filled
 	v := Verdict{Packet: p.last.packet, Kind: LostBefore, Offset: p.from, Bytes: p.bytes(&s.half[d]), Retracted: true}
 	t.say(s, d, v)
@@ -401,20 +408,33 @@ func (t *Tracker) guessedWrong(s *Stream, d Direction, r *record, p *stretch) {
 	t.say(s, d, v)
 	k := s.trouble(d)
 	k.again -= min(k.again, uint64(v.Bytes))
-	v.Kind, v.Cause, v.Retracted, v.Places = Reordered, Time, false, 1
+	v.Kind, v.Cause, v.Retracted, v.Places = Reordered, Time, false, max(places, 1)
 	t.say(s, d, v)
 }
 
 // forgotten takes a segment of which nothing is known any more.
 func (t *Tracker) forgotten(s *Stream, d Direction, r *record, g *segment, from, to int64) {
 	s.trouble(d).again += uint64(g.length)
-	v := Verdict{Packet: g.number, Kind: Retransmission, Cause: Unknown, Offset: from, Bytes: g.length}
+	r.peer.back = t.back(s, d, r)
+	v := Verdict{Packet: g.number, Kind: Retransmission, Offset: from, Bytes: g.length}
+	v.Cause = r.peer.why(from, to, s.half[d].next, s.half[d].acked, nil, true, g.time)
 	t.say(s, d, v)
 	if to <= s.half[d].acked {
 		v.Kind, v.Cause = Spurious, Acknowledged
 		v.evidence[1] = r.asking.last
 		t.say(s, d, v)
 	}
+}
+
+// afresh takes a segment that goes on as if nothing was, where a corrupt one claimed to have the same bytes.
+func (t *Tracker) afresh(s *Stream, d Direction, r *record, g *segment, corrupt uint64) {
+	h := &s.half[d]
+	p := &r.parts[len(r.parts)-1]
+	p.last.cause = r.peer.why(p.from, p.to, h.next, h.acked, nil, false, g.time)
+	s.trouble(d).again += uint64(g.length)
+	v := Verdict{Packet: g.number, Kind: Retransmission, Cause: p.last.cause, Offset: p.from, Bytes: g.length}
+	v.evidence = [2]uint64{corrupt, r.asking.last}
+	t.say(s, d, v)
 }
 
 // tail looks at a segment that goes on as if nothing was, and before which the sender sent gap packets that did not come here. Where it

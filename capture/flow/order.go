@@ -5,13 +5,13 @@ import "sockwire/raw/wire"
 // order knows in which order the packets of a direction were sent: by the IP identification, which many systems count up with every
 // packet of a connection, and by the timestamps.
 type order struct {
-	id      uint16 // the newest
-	tsval   uint32 // the newest
-	started bool
+	newest  send  // of those that came, the one that was sent last
 	steps   uint8 // steps up by little, of late
 	jumps   uint8 // other steps
 	drops   uint64
-	late    int64          // the most that a packet was late, which others overtook
+	late    int64  // the most that a packet was late, which others overtook
+	first   uint32 // the first timestamp, and when
+	begun   int64
 	corrupt [4]corruptPart // the last few
 	next    uint8          // of corrupt
 }
@@ -25,29 +25,31 @@ type corruptPart struct {
 // step is how far the identification may go on between two packets of a direction: the packets of a super-packet count.
 const step = 256
 
-// take notes a packet that is new, and returns how many identifications were left out before it, -1 if that is not known.
+// take notes a packet that came, and returns how many identifications were left out before it, -1 if that is not known.
 func (o *order) take(g *segment) (gap int) {
 	gap = -1
-	if !o.started {
-		o.id, o.tsval, o.started = g.id, g.tsval, true
+	if o.newest.packet == 0 {
+		o.newest, o.first, o.begun = sendOf(g), g.tsval, g.time
 		return
 	}
-	if g.hasID {
-		switch up := g.id - o.id; {
-		case up != 0 && up < step:
+	up := g.id - o.newest.id
+	if g.hasID && up != 0 {
+		switch {
+		case up < step:
 			if o.counts() {
 				gap = int(up) - 1
 			}
-			o.id = g.id
 			o.rate(&o.steps, &o.jumps)
-		case o.id-g.id < step && g.id != o.id: // an older packet
+		case -up < step:
+			if o.counts() {
+				return // an older packet
+			}
 		default:
-			o.id = g.id
 			o.rate(&o.jumps, &o.steps)
 		}
 	}
-	if g.hasTimestamps && int32(g.tsval-o.tsval) > 0 {
-		o.tsval = g.tsval
+	if later, _ := o.compare(g, &o.newest); later >= 0 {
+		o.newest = sendOf(g)
 	}
 	return
 }
@@ -62,7 +64,7 @@ func (o *order) rate(up, other *uint8) {
 func (o *order) counts() bool { return o.steps > 0 && o.jumps <= o.steps/8 }
 
 // compare tells whether g was sent after the packet s (1), before it (-1), or that it cannot be told (0), and how it is known.
-func (o *order) compare(g *segment, s *send, timestamps bool) (int, Cause) {
+func (o *order) compare(g *segment, s *send) (int, Cause) {
 	if g.hasID && o.counts() && g.id != s.id {
 		if d := int16(g.id - s.id); d > 0 && d < 1<<14 {
 			return 1, IPID
@@ -70,7 +72,7 @@ func (o *order) compare(g *segment, s *send, timestamps bool) (int, Cause) {
 			return -1, IPID
 		}
 	}
-	if g.hasTimestamps && timestamps && g.tsval != s.tsval {
+	if g.hasTimestamps && s.stamped && g.tsval != s.tsval {
 		if int32(g.tsval-s.tsval) > 0 {
 			return 1, Timestamp
 		}
@@ -82,13 +84,21 @@ func (o *order) compare(g *segment, s *send, timestamps bool) (int, Cause) {
 		}
 		return -1, Acknowledged
 	}
-	if g.hasTimestamps && timestamps && g.tsecr != s.tsecr {
+	if g.hasTimestamps && s.stamped && g.tsecr != s.tsecr {
 		if int32(g.tsecr-s.tsecr) > 0 {
 			return 1, Timestamp
 		}
 		return -1, Timestamp
 	}
 	return 0, Unknown
+}
+
+// tick is the time in which the timestamp counts on by one: about a millisecond on most systems, as far as is known.
+func (o *order) tick(g *segment) int64 {
+	if n := int64(int32(o.newest.tsval - o.first)); n > 8 && g.time > o.begun {
+		return (g.time - o.begun) / n
+	}
+	return 1e6
 }
 
 // spoil notes a corrupt packet.

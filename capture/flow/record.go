@@ -4,13 +4,20 @@ import "unsafe"
 
 // send is one sending of bytes, as the capture saw it.
 type send struct {
-	packet uint64
-	time   int64
-	tsval  uint32
-	tsecr  uint32
-	ack    uint32
-	id     uint16
-	cause  Cause // of a retransmission
+	packet  uint64
+	time    int64
+	tsval   uint32
+	tsecr   uint32
+	ack     uint32
+	id      uint16
+	cause   Cause // of a retransmission
+	stamped bool  // it has a timestamp
+}
+
+func sendOf(g *segment) send {
+	return send{
+		packet: g.number, time: g.time, tsval: g.tsval, tsecr: g.tsecr, ack: g.ack, id: g.id, stamped: g.hasTimestamps,
+	}
 }
 
 // stretch is a run of a direction's bytes that the same packets carried; or a hole, which no packet did so far.
@@ -27,17 +34,17 @@ type stretch struct {
 type traits uint16
 
 const (
-	hole         traits = 1 << iota
-	sacked              // the receiver has it, out of order
-	dropped             // a hole: the capture says that it dropped packets there
-	missed              // it is known to have passed, and the capture does not have it
-	filled              // it was a hole, and a retransmission filled it: LostBefore was said
-	lostBehind          // LostBehind was said of previous
-	arrived             // a timestamp shows that the receiver had last, and nothing before
-	needless            // Spurious was said of last
-	decided             // nothing more is to be said when it is acknowledged
-	guessed             // only the time told that what filled the hole was a retransmission
-	hasTimestamp        // last has one
+	hole       traits = 1 << iota
+	sacked            // the receiver has it, out of order
+	dropped           // a hole: the capture says that it dropped packets there
+	missed            // it is known to have passed, and the capture does not have it
+	filled            // it was a hole, and a retransmission filled it: LostBefore was said
+	lostBehind        // LostBehind was said of previous
+	arrived           // a timestamp shows that the receiver had last, and nothing before
+	needless          // Spurious was said of last
+	decided           // nothing more is to be said when it is acknowledged
+	asked             // the receiver had asked for it before it was filled
+	guessed           // only the time told that what filled the hole was a retransmission
 )
 
 func (p *stretch) has(t traits) bool { return p.is&t != 0 }

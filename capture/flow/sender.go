@@ -10,9 +10,11 @@ type sender struct {
 	repeats  uint8 // duplicate acknowledgements in a row
 	until    int64 // the phase ends when this is acknowledged
 	selected int64 // the highest that the receiver has out of order
-	heard    int64 // when the last acknowledgement came
+	ends     int64 // when what was sent in the phase has come by, once that is acknowledged; 0 before
+	heard    int64 // when the last acknowledgement came that had news
 	moved    int64 // when the last came that acknowledged more
 	sent     int64 // when the last bytes were sent
+	repeated int64 // when the last duplicate acknowledgement came
 	turn     int64 // the shortest time from here to the receiver and back, 0 if not known
 	back     int64 // the same to the sender and back
 	turns    uint8 // samples of turn
@@ -38,6 +40,9 @@ const minimumTimeout = int64(190e6)
 // why returns the cause of a retransmission of the bytes [from, to), last sent as s, at a time; next is behind the highest
 // byte that was sent before it, acked where the acknowledgements are.
 func (p *sender) why(from, to, next, acked int64, s *send, again bool, now int64) Cause {
+	if p.ends != 0 && now > p.ends {
+		p.state, p.ends = opened, 0
+	}
 	timeout := minimumTimeout + p.back
 	silent := now-max(p.heard, p.sent) >= timeout
 	head := from <= acked
@@ -59,20 +64,22 @@ func (p *sender) why(from, to, next, acked int64, s *send, again bool, now int64
 		return p.recovering()
 	case asked && !silent && !overdue:
 		return p.enter(recovery, next)
-	case to >= next && p.selects && !p.probed && !asked:
+	case to >= next && p.selects && !p.probed && !again && !asked && (s == nil || now-s.time < 2*timeout+2*p.turn):
 		p.probed = true
 		return TailProbe
 	case silent || overdue:
 		return p.enter(loss, next)
 	case asked || p.repeats > 0 && !p.selects:
 		return p.enter(recovery, next)
+	case p.repeated != 0 && now-p.repeated <= 2*p.back+minimumTimeout/50: // and what came then has not come to the sender
+		return p.recovering()
 	}
 	return Unknown
 }
 
 // enter begins a phase.
 func (p *sender) enter(to phase, until int64) Cause {
-	p.state, p.until = to, until
+	p.state, p.until, p.ends = to, until, 0
 	if to == loss {
 		return Timer
 	}
@@ -86,15 +93,15 @@ func (p *sender) recovering() Cause {
 	return Fast
 }
 
-// hears takes an acknowledgement that came at a time; moved tells that it is for more than those before.
+// hears takes an acknowledgement that came at a time, with news; moved tells that it is for more than those before.
 func (p *sender) hears(acked int64, moved bool, now int64) {
 	p.heard = now
 	if !moved {
 		return
 	}
 	p.moved, p.probed, p.repeats = now, false, 0
-	if p.state != opened && acked >= p.until {
-		p.state = opened
+	if p.state != opened && acked >= p.until && p.ends == 0 {
+		p.ends = now + p.back + p.back/8
 	}
 }
 
@@ -107,4 +114,4 @@ func (p *sender) floor() int64 {
 }
 
 // repairing reports whether the sender repairs a loss.
-func (p *sender) repairing() bool { return p.state != opened }
+func (p *sender) repairing() bool { return p.state != opened && p.ends == 0 }
