@@ -190,7 +190,7 @@ func (c *codec) build(b []byte, n uint64, p *Probe, src netip.Addr) []byte {
 		b[9] = c.protocolNumber(false)
 		ip.SetSource(src)
 		ip.SetDestination(p.Target)
-		ip.UpdateChecksum()
+		ip[:wire.IPv4Len].UpdateChecksum()
 		t = b[wire.IPv4Len:]
 	}
 	pseudo := wire.PseudoHeader(src, p.Target.WithZone(""), c.protocolNumber(six), len(t))

@@ -53,6 +53,7 @@ type flow struct {
 // hop is the probes of one TTL.
 type hop struct {
 	sent, open, answered uint16
+	from                 netip.Addr // who answered last
 }
 
 const targetsMost = 4096 // at once
@@ -153,27 +154,18 @@ func (h *hops) pick(t *target) (flow, ttl, ahead int) {
 	return flow, ttl, ahead
 }
 
-// pickOf is pick for one flow: first what is sure to be on the way, up to the hop behind the farthest known, then all other hops
-// once, then again.
+// pickOf is pick for one flow: all probes of a hop, then those of the next. A target that answers seldom, as most do, so spends its
+// answers on the probes that just reach it, and not on those that would have gone farther.
 func (h *hops) pickOf(f *flow) (ttl, ahead int) {
-	best, bestHave := 0, h.t.Probes
-	for ttl := h.t.First; ttl <= f.last; ttl++ {
-		if have := f.have(ttl); have < bestHave && !h.blocked(f, ttl) {
-			if best, bestHave = ttl, have; have == 0 {
-				break
-			}
-		}
-		if ttl == f.known+1 && best > 0 {
-			break
-		}
-	}
-	switch {
-	case best == 0 || f.done:
+	if f.done {
 		return 0, len(h.ready)
-	case best <= f.known+1:
-		return best, 0
 	}
-	return best, min(best-f.known-1+64*bestHave, len(h.ready)-1)
+	for ttl := h.t.First; ttl <= f.last; ttl++ {
+		if f.have(ttl) < h.t.Probes && !h.blocked(f, ttl) {
+			return ttl, min(max(ttl-f.known-1, 0), len(h.ready)-1)
+		}
+	}
+	return 0, len(h.ready)
 }
 
 // have is how many probes a hop has had.
@@ -186,9 +178,9 @@ func (f *flow) have(ttl int) int {
 }
 
 // blocked tells whether a hop must not be asked now: a target that has just opened a connection takes no other from there until
-// that is reset.
+// that is reset, so of TCP what may be the target is asked once at a time.
 func (h *hops) blocked(f *flow, ttl int) bool {
-	return h.t.Protocol == TCP && f.ended && ttl == f.last && f.hops[ttl].open > 0
+	return h.t.Protocol == TCP && f.hops[ttl].open > 0 && (ttl > f.known || f.ended && ttl == f.last)
 }
 
 // take returns the next probe of a target.
@@ -234,6 +226,7 @@ func (h *hops) Take(_ time.Duration, r *Reply) {
 	}
 	if r.Outcome == probe.Answered || r.Outcome == probe.Late {
 		f.hops[ttl].answered++
+		f.hops[ttl].from = r.From
 		f.known = max(f.known, ttl)
 		switch {
 		case ttl > f.last:
@@ -242,6 +235,11 @@ func (h *hops) Take(_ time.Duration, r *Reply) {
 		case ttl < f.last && (r.Kind == Reached || r.Kind == Unreachable):
 			f.end(ttl)
 			f.reached = r.Kind == Reached
+		case ttl < f.last && r.Kind == Exceeded:
+			if end, round := f.loop(ttl); round > 0 {
+				f.end(end)
+				r.Loop = round
+			}
 		case ttl == f.last && (r.Kind == Reached || r.Kind == Unreachable):
 			f.ended, f.reached = true, r.Kind == Reached
 		}
@@ -296,6 +294,21 @@ func (f *flow) hears() []bool {
 	}
 	hears[f.last] = hears[f.last] || f.beyond > 0
 	return hears
+}
+
+// loop tells whether the answer at a TTL shows that the way goes round: the same router has answered three times at even distances,
+// and another between. It returns the last of the three TTLs and how many hops it is round; 0 if it does not.
+func (f *flow) loop(ttl int) (end, round int) {
+	same := func(at int) bool { return at > 0 && at < len(f.hops) && f.hops[at].from == f.hops[ttl].from }
+	for d := 2; d < len(f.hops)/2; d++ {
+		for last := ttl; last <= ttl+2*d; last += d {
+			between := last - 1
+			if same(last) && same(last-d) && same(last-2*d) && f.hops[between].from.IsValid() && !same(between) {
+				return last, d
+			}
+		}
+	}
+	return 0, 0
 }
 
 // gap ends a flow whose last hops are all silent.

@@ -3,6 +3,7 @@ package trace
 import (
 	"encoding/binary"
 	"net/netip"
+	"time"
 
 	"sockwire/raw/inject"
 	"sockwire/raw/wire"
@@ -22,7 +23,7 @@ type sentProbe struct {
 // matcher knows the answers to the probes that were sent.
 type matcher struct {
 	codec   codec
-	ring    []sentProbe // by the low 16 bits of the number
+	ring    []sentProbe // by the low bits of the number; it grows with how many there are on their way
 	scratch []byte
 	// What is not proven well enough yet, and waits for more of its kind.
 	doubts  map[doubt][]arrival
@@ -45,19 +46,43 @@ const (
 )
 
 func newMatcher(c codec) *matcher {
-	return &matcher{codec: c, ring: make([]sentProbe, 1<<16), scratch: make([]byte, 1<<16), doubts: map[doubt][]arrival{}, trusted: map[doubt]bool{}}
+	return &matcher{codec: c, ring: make([]sentProbe, ringLeast), scratch: make([]byte, 1<<16), doubts: map[doubt][]arrival{}, trusted: map[doubt]bool{}}
 }
+
+const (
+	ringLeast = 1 << 10
+	ringMost  = 1 << 16 // numbers on the wire have no more
+	ringKept  = 5 * time.Second
+)
 
 // sent remembers a probe.
 func (m *matcher) sent(n uint64, p *Probe, src netip.Addr, call moment) *sentProbe {
-	s := &m.ring[uint16(n)]
+	s := &m.ring[m.place(n)]
+	for s.n != 0 && len(m.ring) < ringMost && call.steady-s.call.steady < ringKept {
+		old := m.ring
+		m.ring = make([]sentProbe, 2*len(old))
+		for i := range old {
+			m.ring[m.place(old[i].n)] = old[i]
+		}
+		s = &m.ring[m.place(n)]
+	}
 	*s = sentProbe{n: n, probe: *p, src: src, call: call}
 	return s
 }
 
+func (m *matcher) place(n uint64) int { return int(n) & (len(m.ring) - 1) }
+
 // at returns the probe that a 16-bit number stands for, nil if there is none.
 func (m *matcher) at(n uint16) *sentProbe {
-	if s := &m.ring[n]; s.n != 0 {
+	if s := &m.ring[m.place(uint64(n))]; s.n != 0 && uint16(s.n) == n {
+		return s
+	}
+	return nil
+}
+
+// numbered returns probe n, nil if it is forgotten. Stamps of sends have the low half of the number.
+func (m *matcher) numbered(n uint32) *sentProbe {
+	if s := &m.ring[m.place(uint64(n))]; s.n != 0 && uint32(s.n) == n {
 		return s
 	}
 	return nil

@@ -27,13 +27,15 @@ const (
 // link is the sockets of one family: one that sends everything and receives ICMP, and one that receives what targets answer in
 // the probes' own protocol.
 type link struct {
-	six    bool
-	icmp   *descriptor
-	direct *descriptor // nil where there is none
-	send   *cmsg.Sender
-	recv   *cmsg.Receiver
-	recvd  *cmsg.Receiver
-	stamps bool // sends are stamped
+	six      bool
+	icmp     *descriptor
+	direct   *descriptor // nil where there is none
+	send     *cmsg.Sender
+	recv     *cmsg.Receiver
+	recvd    *cmsg.Receiver
+	at       int // where the waiter has the two sockets
+	directAt int
+	stamps   bool // sends are stamped
 
 	out  []cmsg.Message
 	outN []uint64
@@ -181,10 +183,8 @@ func (n *rawNetwork) openLink(six bool, base uint16) (*link, error) {
 		l.out[i] = cmsg.Message{Buf: make([]byte, size), OOB: make([]byte, 0, 128)}
 	}
 	l.out, l.outN = l.out[:0], make([]uint64, 0, sendBatch)
-	for _, d := range []*descriptor{l.icmp, l.direct} {
-		if d != nil {
-			n.watch(d)
-		}
+	if l.at = n.watch(l.icmp); l.direct != nil {
+		l.directAt = n.watch(l.direct)
 	}
 	ok = true
 	return l, nil
@@ -324,7 +324,7 @@ func (n *rawNetwork) transmit(l *link) {
 	ms, ns := l.out, l.outN
 	call := n.moment()
 	for _, number := range ns {
-		n.match.ring[uint16(number)].call = call
+		n.match.numbered(uint32(number)).call = call
 	}
 	for tries := 0; len(ms) > 0; {
 		k, err := l.send.TrySend(ms)
@@ -344,7 +344,7 @@ func (n *rawNetwork) transmit(l *link) {
 			l.stamps = false
 			for i := range ms {
 				ms[i].OOB = ms[i].OOB[:0]
-				n.match.ring[uint16(ns[i])].asked = false
+				n.match.numbered(uint32(ns[i])).asked = false
 			}
 		case errno == syscall.ENOBUFS && tries < 100:
 			tries++
@@ -358,11 +358,11 @@ func (n *rawNetwork) transmit(l *link) {
 }
 
 // receive waits for something to come.
-func (n *rawNetwork) receive(ctx context.Context, until time.Duration) error {
+func (n *rawNetwork) receive(ctx context.Context, idle, until time.Duration) error {
 	if !n.empty() {
-		until = 0
+		until, idle = 0, 0
 	}
-	if err := n.wait(ctx, until); err != nil {
+	if err := n.wait(ctx, idle, until); err != nil {
 		return err
 	}
 	for _, l := range n.links {
@@ -376,24 +376,36 @@ func (n *rawNetwork) receive(ctx context.Context, until time.Duration) error {
 	return nil
 }
 
-// take takes in what has come on a link: what targets say, stamps of what was sent, and what routers say.
+// take takes in what has come on a link: stamps of what was sent, what targets say, and what routers say.
 func (n *rawNetwork) take(l *link) error {
-	if l.recvd != nil {
-		if err := n.takeAll(l, l.recvd, n.match.codec.protocolNumber(l.six)); err != nil {
-			return err
+	data, stamps := n.ready(l.at)
+	if l.direct != nil {
+		if direct, _ := n.ready(l.directAt); direct {
+			n.takeStamps(l)
+			if err := n.takeAll(l, l.recvd, n.match.codec.protocolNumber(l.six), false); err != nil {
+				return err
+			}
 		}
 	}
-	proto := uint8(wire.ProtoICMP)
-	if l.six {
-		proto = wire.ProtoICMPv6
+	switch {
+	case data:
+		proto := uint8(wire.ProtoICMP)
+		if l.six {
+			proto = wire.ProtoICMPv6
+		}
+		return n.takeAll(l, l.recv, proto, stamps)
+	case stamps:
+		n.takeStamps(l)
 	}
-	return n.takeAll(l, l.recv, proto)
+	return nil
 }
 
-func (n *rawNetwork) takeAll(l *link, from *cmsg.Receiver, proto uint8) error {
+func (n *rawNetwork) takeAll(l *link, from *cmsg.Receiver, proto uint8, stamps bool) error {
 	for {
 		k, err := from.TryReceive(n.in)
-		n.takeStamps(l)
+		if stamps {
+			n.takeStamps(l) // the stamp of a probe's sending is queued before its answer
+		}
 		read := n.moment()
 		for i := range n.in[:k] {
 			n.takePacket(l, proto, &n.in[i], read)
@@ -408,6 +420,7 @@ func (n *rawNetwork) takeAll(l *link, from *cmsg.Receiver, proto uint8) error {
 		if k < len(n.in) {
 			return nil
 		}
+		stamps = true
 	}
 }
 
@@ -419,7 +432,7 @@ func (n *rawNetwork) takeStamps(l *link) {
 			m := &n.queue[i]
 			n.info.Parse(m.OOB[:m.NN], m.Flags)
 			if at, id, ok := n.info.Error.Timestamp(); ok && at == cmsg.StampSent && n.info.Has&cmsg.RxSoftware != 0 {
-				if s := &n.match.ring[uint16(id)]; uint32(s.n) == id {
+				if s := n.match.numbered(id); s != nil {
 					s.stamp = n.info.Software.UnixNano()
 				}
 			}

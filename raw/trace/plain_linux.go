@@ -43,6 +43,7 @@ type plain struct {
 	d      *descriptor
 	send   *cmsg.Sender
 	recv   *cmsg.Receiver
+	at     int // where the waiter has it
 	stamps bool
 }
 
@@ -114,7 +115,7 @@ func (n *plainNetwork) open(six bool, flow uint16) (*plain, error) {
 	}
 	p.recv = cmsg.NewReceiver(p.d, receiveBatch)
 	p.send.Brief, p.recv.Brief = true, true
-	n.watch(p.d)
+	p.at = n.watch(p.d)
 	return p, nil
 }
 
@@ -238,15 +239,18 @@ func unspecified(six bool) netip.Addr {
 
 func (n *plainNetwork) flush() {}
 
-func (n *plainNetwork) receive(ctx context.Context, until time.Duration) error {
+func (n *plainNetwork) receive(ctx context.Context, idle, until time.Duration) error {
 	if !n.empty() {
-		until = 0
+		until, idle = 0, 0
 	}
-	if err := n.wait(ctx, until); err != nil {
+	if err := n.wait(ctx, idle, until); err != nil {
 		return err
 	}
 	for _, side := range n.plains {
 		for _, p := range side {
+			if data, errs := n.ready(p.at); !data && !errs {
+				continue
+			}
 			if err := n.take(p); err != nil {
 				return fmt.Errorf("trace: receive: %w", err)
 			}
@@ -284,7 +288,7 @@ func (n *plainNetwork) takeError(p *plain, m *cmsg.Message, read moment) {
 	n.info.Parse(m.OOB[:m.NN], m.Flags)
 	e := &n.info.Error
 	if at, id, ok := e.Timestamp(); ok {
-		if s := &n.match.ring[uint16(id)]; at == cmsg.StampSent && uint32(s.n) == id && n.info.Has&cmsg.RxSoftware != 0 {
+		if s := n.match.numbered(id); s != nil && at == cmsg.StampSent && n.info.Has&cmsg.RxSoftware != 0 {
 			s.stamp = n.info.Software.UnixNano()
 		}
 		return

@@ -16,8 +16,8 @@ type network interface {
 	// send takes a probe that is to leave at once, perhaps with the next flush. An errno is why it cannot be sent.
 	send(n uint64, p *Probe) syscall.Errno
 	flush()
-	// receive waits until a time at most, or until something came or ctx ended.
-	receive(ctx context.Context, until time.Duration) error
+	// receive waits until a time at most, or until something came or ctx ended; it need not look before idle.
+	receive(ctx context.Context, idle, until time.Duration) error
 	// next returns what came, piece by piece; false when that was all. What it points to is valid until the next receive.
 	next(a *arrival) bool
 	// wake ends a receive, or the next; it may be called from any goroutine.
@@ -41,7 +41,8 @@ const (
 	windowMost = 1 << 15                // probes remembered: their numbers have 16 bits on the wire
 	sendMost   = 64                     // probes sent before what came is looked at
 	expiryTick = 5 * time.Millisecond   // how often overdue probes are looked for
-	catchUp    = 2 * time.Millisecond   // how far sending may lag behind the rate and still catch up
+	quantum    = time.Millisecond       // at high rates probes leave together that often
+	catchUp    = 3 * time.Millisecond   // how far sending may lag behind the rate and still catch up
 	leastWait  = 200 * time.Millisecond // for an answer
 	fewTrips   = 3                      // round trips of a hop behind that are enough to wait for one before it
 )
@@ -189,13 +190,19 @@ func (r *runner) await(ctx context.Context, wake time.Duration, more bool, table
 	if r.open > 0 {
 		until = now + expiryTick
 	}
+	idle := time.Duration(0)
 	if more && !r.full() {
 		until = min(until, table.Due())
+		if r.tracer.Rate > 1/quantum.Seconds() {
+			// What is due by then leaves in one call, and what came is read in one: neither the rate nor the stamps suffer.
+			idle = now + quantum
+			until = max(until, idle)
+		}
 	}
 	if wake > now {
 		until = min(until, wake)
 	}
-	if err := r.net.receive(ctx, until); err != nil {
+	if err := r.net.receive(ctx, idle, until); err != nil {
 		yield(Reply{}, err)
 		return false
 	}
@@ -222,7 +229,7 @@ func (r *runner) take(a *arrival, strategy Strategy, yield func(Reply, error) bo
 	}
 	switch {
 	case s.answer:
-		reply.Duplicate = true
+		reply.Duplicate, reply.Outcome = true, probe.Answered
 	case s.lost:
 		reply.Revised, reply.Outcome = true, probe.Late
 	default:

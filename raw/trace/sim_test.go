@@ -44,9 +44,9 @@ func (s *simulation) send(n uint64, p *Probe) syscall.Errno {
 
 func (s *simulation) flush() {}
 
-func (s *simulation) receive(ctx context.Context, until time.Duration) error {
+func (s *simulation) receive(ctx context.Context, idle, until time.Duration) error {
 	if len(s.coming) > 0 && s.coming[0].at < until {
-		until = s.coming[0].at
+		until = max(idle, s.coming[0].at)
 	}
 	s.clock = max(s.clock, until)
 	return nil
@@ -213,5 +213,78 @@ func TestLate(t *testing.T) {
 	}
 	if late == 0 {
 		t.Error("nothing came late")
+	}
+}
+
+// TestLoop: a way that goes round ends the trace, and the reply that shows it says so. A router that answers twice in a row, as one
+// that does not count a hop does, is no loop.
+func TestLoop(t *testing.T) {
+	for round := 2; round <= 4; round++ {
+		s := &simulation{answer: func(_ uint64, p *Probe) (Reply, time.Duration, bool) {
+			ttl := int(p.TTL)
+			if ttl > 5 {
+				ttl = 6 + (ttl-6)%round
+			}
+			return Reply{Kind: Exceeded, From: netip.AddrFrom4([4]byte{192, 0, 2, byte(ttl)}), QuotedTTL: 1}, time.Millisecond * time.Duration(p.TTL), true
+		}}
+		replies, took := simulate(t, Tracer{Rate: 500}, s, simTarget)
+		loops := 0
+		for _, r := range replies {
+			if r.Loop != 0 {
+				if loops++; r.Loop != round {
+					t.Errorf("round in %d, want %d", r.Loop, round)
+				}
+			}
+		}
+		if loops != 1 || len(s.sent) > 3*(6+2*round+6) || took > time.Second {
+			t.Errorf("%d loops, %d probes, %v", loops, len(s.sent), took)
+		}
+	}
+	s := &simulation{answer: func(n uint64, p *Probe) (Reply, time.Duration, bool) {
+		q := *p
+		if q.TTL >= 3 {
+			q.TTL -= (q.TTL - 1) / 2
+		}
+		return line(8, 8*time.Millisecond, nil)(n, &q)
+	}}
+	replies, _ := simulate(t, Tracer{}, s, simTarget)
+	for _, r := range replies {
+		if r.Loop != 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+// TestSeldom: a target that sends six errors at once and then one a second, as Linux does, still answers all probes that just reach it.
+func TestSeldom(t *testing.T) {
+	tokens := 6
+	plain := line(10, 30*time.Millisecond, nil)
+	s := &simulation{answer: func(n uint64, p *Probe) (Reply, time.Duration, bool) {
+		r, after, ok := plain(n, p)
+		if r.Kind == Reached {
+			tokens--
+			ok = tokens >= 0
+		}
+		return r, after, ok
+	}}
+	got := 0
+	replies, _ := simulate(t, Tracer{}, s, simTarget)
+	for _, r := range replies {
+		if r.TTL == 10 && r.Outcome == probe.Answered {
+			got++
+		}
+	}
+	if got != 3 {
+		t.Errorf("%d answers", got)
+	}
+}
+
+// TestBack: how far an answer came is guessed from the TTL it has left.
+func TestBack(t *testing.T) {
+	for ttl, want := range map[uint8]int{0: 0, 64: 1, 60: 5, 255: 1, 250: 6, 128: 1, 120: 9, 30: 3, 65: 64} {
+		r := Reply{ReplyTTL: ttl}
+		if got := r.Back(); got != want {
+			t.Errorf("%d: %d, want %d", ttl, got, want)
+		}
 	}
 }

@@ -69,8 +69,10 @@ func newWaiter() (*waiter, error) {
 	return &waiter{start: time.Now(), waker: fd, fds: []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}}, nil
 }
 
-func (w *waiter) watch(d *descriptor) {
+// watch adds a descriptor to those that are waited for, and returns its place.
+func (w *waiter) watch(d *descriptor) (place int) {
 	w.fds = append(w.fds, unix.PollFd{Fd: int32(d.fd.Load()), Events: unix.POLLIN})
+	return len(w.fds) - 1
 }
 
 func (w *waiter) now() time.Duration { return time.Since(w.start) }
@@ -87,21 +89,46 @@ func (w *waiter) wake() {
 	unix.Write(w.waker, one[:])
 }
 
-// wait waits until a time at most, or until there is something to look at, or ctx ends.
-func (w *waiter) wait(ctx context.Context, until time.Duration) error {
+// wait waits until a time at most, or until there is something to look at, or ctx ends; what comes before idle does not end it.
+func (w *waiter) wait(ctx context.Context, idle, until time.Duration) error {
 	if ctx.Done() != nil {
-		stop := context.AfterFunc(ctx, w.wake)
-		defer stop()
+		if ctx.Err() != nil {
+			until, idle = 0, 0
+		} else if until-w.now() > soon {
+			stop := context.AfterFunc(ctx, w.wake)
+			defer stop()
+		}
 	}
-	timeout := unix.NsecToTimespec(int64(max(until-w.now(), 0)))
-	if _, err := unix.Ppoll(w.fds, &timeout, nil); err != nil && err != unix.EINTR {
-		return fmt.Errorf("trace: wait: %w", os.NewSyscallError("ppoll", err))
+	if d := idle - w.now(); d > 0 {
+		if err := w.poll(w.fds[:1], d); err != nil {
+			return err
+		}
+	}
+	if err := w.poll(w.fds, until-w.now()); err != nil {
+		return err
 	}
 	if w.fds[0].Revents != 0 {
 		var count [8]byte
 		unix.Read(w.waker, count[:])
 	}
 	return nil
+}
+
+// soon is how long a wait may go on after the end of its context without being woken.
+const soon = 10 * time.Millisecond
+
+func (w *waiter) poll(fds []unix.PollFd, d time.Duration) error {
+	timeout := unix.NsecToTimespec(int64(max(d, 0)))
+	if _, err := unix.Ppoll(fds, &timeout, nil); err != nil && err != unix.EINTR {
+		return fmt.Errorf("trace: wait: %w", os.NewSyscallError("ppoll", err))
+	}
+	return nil
+}
+
+// ready tells what the last wait found on a descriptor that is watched: something to read, and entries in the error queue.
+func (w *waiter) ready(place int) (data, errors bool) {
+	e := w.fds[place].Revents
+	return e&unix.POLLIN != 0, e&unix.POLLERR != 0
 }
 
 func (w *waiter) stop() { unix.Close(w.waker) }

@@ -171,8 +171,24 @@ type Reply struct {
 	Labels     []Label
 	Interfaces []Interface
 
+	// Loop says that the way goes round in so many hops, and the trace ends: this router answered at three TTLs that far from each
+	// other. It is 0 otherwise.
+	Loop int
+
 	// Found is what the large probes found, with the last reply of a target whose MTU was asked for.
 	Found *MTU
+}
+
+// Back guesses how many hops the answer came back through, from the TTL that it arrived with: senders begin with 32, 64, 128 or
+// 255, and the guess is that it was the least that fits. 0 where there is no TTL. Where it differs from Probe.TTL, the way back is
+// probably another.
+func (r *Reply) Back() int {
+	for _, begin := range []uint8{32, 64, 128, 255} {
+		if r.ReplyTTL > 0 && r.ReplyTTL <= begin {
+			return int(begin-r.ReplyTTL) + 1
+		}
+	}
+	return 0
 }
 
 // Label is an entry of the MPLS label stack that the probe arrived with (RFC 4950).
