@@ -112,7 +112,7 @@ func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string
 	if p.many {
 		defer env.Progress(s.status)()
 	}
-	defer s.flushing()()
+	defer env.Flushing(200 * time.Millisecond)()
 	s.begin(args)
 	var e raw.Echo // one for all: a variable of each turn would be an allocation per echo
 	for e, err = range r.Echoes(h.all(args, o.files, p.ranges, p.shard, o.seed)) {
@@ -169,26 +169,6 @@ func (s *session) wayless(e *raw.Echo) error {
 		return fmt.Errorf("%v: %s", e.Target, sendError(e))
 	}
 	return nil
-}
-
-// flushing writes out what was printed a few times a second, so that a reader of a pipe does not wait.
-func (s *session) flushing() (stop func()) {
-	done := make(chan struct{})
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		t := time.NewTicker(200 * time.Millisecond)
-		defer t.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-t.C:
-				s.env.Stdout.Flush()
-			}
-		}
-	}()
-	return func() { close(done); <-gone }
 }
 
 // addressText returns an address as ping prints it.

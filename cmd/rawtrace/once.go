@@ -13,8 +13,12 @@ import (
 	"sockwire/raw/trace"
 )
 
+// flushEvery is how long a line may wait to be written out where many come.
+const flushEvery = 50 * time.Millisecond
+
 // once traces each host once.
 func (s *session) once(ctx context.Context, open *trace.Session) error {
+	defer s.env.Flushing(flushEvery)()
 	for r, err := range open.Trace(ctx, s.addrs) {
 		if err != nil {
 			return err
@@ -139,7 +143,8 @@ func (s *session) printKnown(all bool) error {
 		s.front++
 		s.begun = false
 	}
-	if wrote {
+	if wrote && (all || time.Since(s.flushed) >= flushEvery) {
+		s.flushed = time.Now()
 		return w.Flush()
 	}
 	return nil

@@ -26,6 +26,7 @@ type session struct {
 	front     int // trail whose lines are printed
 	next      int // TTL of it that is printed next
 	begun     bool
+	flushed   time.Time
 	probes    uint64
 	got       uint64
 	rounds    *trace.Rounds // of --watch
@@ -39,6 +40,7 @@ func newSession(o *options, p *plan, env *cli.Env, targets []target) *session {
 	for _, t := range targets {
 		if s.byAddr[t.addr] == nil { // a host that is given twice is traced once
 			w := newTrail(t, o.first, o.last, o.probes)
+			w.explain = o.json || o.verbose || o.watch
 			s.trails = append(s.trails, w)
 			s.byAddr[t.addr] = w
 		}

@@ -41,6 +41,7 @@ type trail struct {
 	slowly   bool // it is asked at a rate that no router limits, but for short rounds
 	samples  []path.Sample
 	verdicts []path.Verdict
+	explain  bool // verdicts are wanted of hops without loss too
 	judged   bool // they are of all samples
 }
 
@@ -69,7 +70,7 @@ type answerer struct {
 func newTrail(t target, first, last, probes int) *trail {
 	w := &trail{target: t, first: first, last: last, probes: probes, end: last}
 	for ttl := first; ttl <= last; ttl++ {
-		w.hops = append(w.hops, &hop{ttl: ttl})
+		w.hops = append(w.hops, &hop{ttl: ttl, rtt: probe.Stats{Compact: true}})
 	}
 	return w
 }
@@ -138,7 +139,7 @@ func (h *hop) take(r *trace.Reply) {
 			return
 		}
 		i = len(h.who)
-		h.who = append(h.who, &answerer{from: r.From})
+		h.who = append(h.who, &answerer{from: r.From, rtt: probe.Stats{Compact: true}})
 	}
 	a := h.who[i]
 	a.n++

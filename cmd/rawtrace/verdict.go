@@ -78,12 +78,28 @@ func (w *trail) judge(confidence float64) {
 	if w.judged {
 		return
 	}
+	if w.plain() {
+		return // nobody asks why a hop without loss is clean
+	}
 	w.judged = true
 	var series path.Series
 	for _, s := range w.samples {
 		series.Add(s)
 	}
 	w.verdicts = path.Judge{Confidence: confidence, Ratio: trace.Ratio}.Verdicts(&series)
+}
+
+// plain tells whether there is nothing to judge, and nobody who wants to read so.
+func (w *trail) plain() bool {
+	if w.explain {
+		return false
+	}
+	for _, h := range w.hops[:w.end-w.first+1] {
+		if len(h.who) > 1 || h.loss() > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // verdict is that on a hop, nil if there is none.

@@ -217,7 +217,7 @@ func (s *session) reset() {
 	defer s.mu.Unlock()
 	for i, w := range s.trails {
 		fresh := newTrail(w.target, w.first, w.last, w.probes)
-		fresh.slowly = w.slowly
+		fresh.slowly, fresh.explain = w.slowly, w.explain
 		s.trails[i], s.byAddr[w.addr] = fresh, fresh
 	}
 	s.probes, s.got = 0, 0

@@ -192,6 +192,26 @@ func (o *Output) Flush() error {
 	return o.err
 }
 
+// Flushing writes out what was printed every so often, so that a reader of a pipe does not wait, until stop is called.
+func (e *Env) Flushing(every time.Duration) (stop func()) {
+	done := make(chan struct{})
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		t := time.NewTicker(every)
+		defer t.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-t.C:
+				e.Stdout.Flush()
+			}
+		}
+	}()
+	return func() { close(done); <-gone }
+}
+
 // progress is standard error with a line at its end that is rewritten.
 type progress struct {
 	mu       sync.Mutex
