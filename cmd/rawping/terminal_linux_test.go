@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -18,36 +17,14 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw/netlab"
 )
-
-// terminal returns the two ends of a pseudoterminal: what programs take for one, and where its text comes out.
-func terminal(t *testing.T) (tty, out *os.File) {
-	t.Helper()
-	out, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skip("no pseudoterminals here: ", err)
-	}
-	t.Cleanup(func() { out.Close() })
-	n, err := unix.IoctlGetInt(int(out.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(out.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
-		t.Skip("no pseudoterminals here: ", err)
-	}
-	return tty, out
-}
 
 // onTerminal runs rawping with its output on a terminal and returns all that came out.
 func onTerminal(t *testing.T, h *netlab.Host, env []string, args ...string) string {
 	t.Helper()
-	tty, out := terminal(t)
+	tty, out := clitest.Terminal(t)
 	cmd := h.Command(t.Context(), "rawping", args...)
 	cmd.Stdout, cmd.Stderr = tty, tty
 	cmd.Env = append(cmd.Environ(), env...)

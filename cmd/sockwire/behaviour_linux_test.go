@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw/netlab"
 )
 
@@ -342,7 +343,7 @@ func (j *judge) interrupts(t *testing.T) {
 		}
 	}
 
-	master, terminal := openTerminal(t)
+	terminal, master := clitest.Terminal(t)
 	cmd := h.Command(t.Context(), filepath.Join(j.bin, args[0]), args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, terminal
 	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
@@ -368,25 +369,4 @@ func (j *judge) interrupts(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}
-}
-
-// openTerminal makes a pseudo-terminal.
-func openTerminal(t *testing.T) (master, terminal *os.File) {
-	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("no pseudo-terminal can be made here: %v", err)
-	}
-	t.Cleanup(func() { master.Close() })
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	}
-	if err != nil {
-		t.Skipf("no pseudo-terminal can be made here: %v", err)
-	}
-	return master, terminal
 }
