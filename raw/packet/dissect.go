@@ -36,8 +36,12 @@ type dissection struct {
 func (d *dissection) walk(l Layer) {
 	at := 0
 	for l != nil && len(d.layers) < maxLayers-1 {
+		h, ok := l.(header)
+		if !ok {
+			break
+		}
 		r := reader{b: d.whole[at:d.end], whole: d.end == len(d.whole)}
-		next := readLayer(l, &r)
+		next := h.read(&r)
 		if r.bad {
 			break
 		}

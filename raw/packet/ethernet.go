@@ -45,11 +45,9 @@ type ARP struct {
 }
 
 func (e *Ethernet) append(b []byte, next following) ([]byte, error) {
-	t, known := e.EtherType.Get()
-	if !known {
-		if t, known = next.number, next.known; !known {
-			return b, &unknownNext{number: "EtherType", give: "it"}
-		}
+	t, err := numberOf(e.EtherType, next, "EtherType", "it")
+	if err != nil {
+		return b, err
 	}
 	b = append(b, e.Dst[:]...)
 	b = append(b, e.Src[:]...)
@@ -57,11 +55,9 @@ func (e *Ethernet) append(b []byte, next following) ([]byte, error) {
 }
 
 func (v *VLAN) append(b []byte, next following) ([]byte, error) {
-	t, known := v.EtherType.Get()
-	if !known {
-		if t, known = next.number, next.known; !known {
-			return b, &unknownNext{number: "EtherType", give: "it"}
-		}
+	t, err := numberOf(v.EtherType, next, "EtherType", "it")
+	if err != nil {
+		return b, err
 	}
 	if v.Priority > 7 || v.DropOK > 1 || v.ID > 0xfff {
 		return b, fmt.Errorf("priority %d, drop %d, id %d do not fit in 3, 1 and 12 bits", v.Priority, v.DropOK, v.ID)

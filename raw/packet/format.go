@@ -78,31 +78,15 @@ func formatField(kind *layerKind, f field, ptr any) string {
 	case *[]byte:
 		return hex.EncodeToString(*p)
 	case *[]netip.Addr:
-		return formatAddrs(*p)
+		return formatList(*p, formatAddr)
 	case *[]Option:
-		var list []string
-		for i := range *p {
-			list = append(list, formatOption(kind.options, &(*p)[i]))
-		}
-		return bracketed(list)
+		return formatList(*p, func(o *Option) string { return formatOption(kind.options, o) })
 	case *[]ICMPExtension:
-		var list []string
-		for i := range *p {
-			list = append(list, formatObject(&(*p)[i]))
-		}
-		return bracketed(list)
+		return formatList(*p, formatObject)
 	case *[]GroupRecord:
-		var list []string
-		for i := range *p {
-			list = append(list, formatRecord(&(*p)[i]))
-		}
-		return bracketed(list)
+		return formatList(*p, formatRecord)
 	case *[]DNSRecord:
-		var list []string
-		for i := range *p {
-			list = append(list, formatDNSRecord(&(*p)[i], f.name == "qd"))
-		}
-		return bracketed(list)
+		return formatList(*p, func(r *DNSRecord) string { return formatDNSRecord(r, f.name == "qd") })
 	case *DomainName:
 		return string(*p)
 	case *netip.Addr:
@@ -142,13 +126,16 @@ func formatField(kind *layerKind, f field, ptr any) string {
 	return fmt.Sprint(v)
 }
 
-func formatAddrs(addrs []netip.Addr) string {
-	var list []string
-	for _, a := range addrs {
-		list = append(list, a.String())
+// formatList writes a list in brackets, "" for an empty one.
+func formatList[T any](list []T, format func(*T) string) string {
+	var texts []string
+	for i := range list {
+		texts = append(texts, format(&list[i]))
 	}
-	return bracketed(list)
+	return bracketed(texts)
 }
+
+func formatAddr(a *netip.Addr) string { return a.String() }
 
 func formatRecord(r *GroupRecord) string {
 	text := fmt.Sprintf("rec{type=%d", r.Type)
@@ -162,7 +149,7 @@ func formatRecord(r *GroupRecord) string {
 		text += ", group=" + r.Group.String()
 	}
 	if len(r.Sources) > 0 {
-		text += ", sources=" + formatAddrs(r.Sources)
+		text += ", sources=" + formatList(r.Sources, formatAddr)
 	}
 	if len(r.Aux) > 0 {
 		text += ", aux=" + hex.EncodeToString(r.Aux)

@@ -119,11 +119,7 @@ func (h *ICMPv4) finish(b []byte, start int) ([]byte, error) {
 		b = appendICMPExtensions(b, start+8+quote, h.Extension)
 		b[start+5] |= h.Length.Or(uint8(quote / 4))
 	}
-	check, given := h.Checksum.Get()
-	if !given {
-		check = wire.Checksum(b[start:])
-	}
-	binary.BigEndian.PutUint16(b[start+2:], check)
+	binary.BigEndian.PutUint16(b[start+2:], h.Checksum.Or(wire.Checksum(b[start:])))
 	return b, nil
 }
 

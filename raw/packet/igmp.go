@@ -54,11 +54,7 @@ func (h *IGMP) append(b []byte) ([]byte, error) {
 }
 
 func (h *IGMP) finish(b []byte, start int) {
-	check, given := h.Checksum.Get()
-	if !given {
-		check = wire.Checksum(b[start:])
-	}
-	binary.BigEndian.PutUint16(b[start+2:], check)
+	binary.BigEndian.PutUint16(b[start+2:], h.Checksum.Or(wire.Checksum(b[start:])))
 }
 
 func (h *IGMP) read(r *reader) content {

@@ -40,12 +40,9 @@ func (*IPv4) layer() {}
 
 // append writes the header; ttl is what is written where none is given.
 func (h *IPv4) append(b []byte, next following, ttl uint8) ([]byte, error) {
-	proto, known := h.Protocol.Get()
-	if !known {
-		if !next.known {
-			return b, &unknownNext{number: "protocol number", give: "Protocol"}
-		}
-		proto = uint8(next.number)
+	proto, err := numberOf(h.Protocol, next, "protocol number", "Protocol")
+	if err != nil {
+		return b, err
 	}
 	start := len(b)
 	if h.Flags > 7 || h.FragmentOffset > 0x1fff {
@@ -58,8 +55,7 @@ func (h *IPv4) append(b []byte, next following, ttl uint8) ([]byte, error) {
 	b = binary.BigEndian.AppendUint16(b, h.ID)
 	b = binary.BigEndian.AppendUint16(b, uint16(h.Flags)<<13|h.FragmentOffset)
 	b = append(b, h.TTL.Or(ttl), proto, 0, 0)
-	b, err := appendAddr4(b, h.Src)
-	if err != nil {
+	if b, err = appendAddr4(b, h.Src); err != nil {
 		return b, err
 	}
 	if b, err = appendAddr4(b, h.Dst); err != nil {
@@ -83,11 +79,7 @@ func (h *IPv4) finish(b []byte, start, size int) error {
 		return fmt.Errorf("the packet has %d bytes, the total length can say 65535: give TotalLength", length)
 	}
 	binary.BigEndian.PutUint16(b[start+2:], h.TotalLength.Or(uint16(length)))
-	check, given := h.Checksum.Get()
-	if !given {
-		check = wire.Checksum(b[start : start+size])
-	}
-	binary.BigEndian.PutUint16(b[start+10:], check)
+	binary.BigEndian.PutUint16(b[start+10:], h.Checksum.Or(wire.Checksum(b[start:start+size])))
 	return nil
 }
 

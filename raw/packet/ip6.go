@@ -96,13 +96,7 @@ func (*AH) layer()                 {}
 func (*ESP) layer()                {}
 
 func nextHeader(given Opt[uint8], next following) (uint8, error) {
-	if v, ok := given.Get(); ok {
-		return v, nil
-	}
-	if !next.known {
-		return 0, &unknownNext{number: "protocol number", give: "NextHeader"}
-	}
-	return uint8(next.number), nil
+	return numberOf(given, next, "protocol number", "NextHeader")
 }
 
 // append writes the header; hopLimit is what is written where none is given.
@@ -272,6 +266,14 @@ func (h *AH) append(b []byte, next following) ([]byte, error) {
 func (h *ESP) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, h.SPI)
 	return binary.BigEndian.AppendUint32(b, h.Sequence)
+}
+
+func (h *HopByHop) read(r *reader) content {
+	return readOptionsHeader(r, &h.NextHeader, &h.Length, &h.Options)
+}
+
+func (h *DestinationOptions) read(r *reader) content {
+	return readOptionsHeader(r, &h.NextHeader, &h.Length, &h.Options)
 }
 
 func (h *IPv6) read(r *reader) content {

@@ -9,7 +9,7 @@ import (
 	"sockwire/raw/wire"
 )
 
-// Whatever must know all layers is here: a layer is a row of the table, a case in each of the four functions below it, and a
+// Whatever must know all layers is here: a layer is a row of the table, a case in each of the three functions below it, and a
 // file of its own. The functions tell layers apart by type and do not call through the interface: so layers stay on the
 // caller's stack.
 
@@ -328,68 +328,6 @@ func finishLayer(b []byte, layers []Layer, i int, starts []int) ([]byte, error) 
 		l.finish(b, start)
 	}
 	return b, nil
-}
-
-// readLayer fills l from r and says what follows.
-func readLayer(l Layer, r *reader) content {
-	switch l := l.(type) {
-	case *Ethernet:
-		return l.read(r)
-	case *VLAN:
-		return l.read(r)
-	case *ARP:
-		return l.read(r)
-	case *MPLS:
-		return l.read(r)
-	case *PPPoE:
-		return l.read(r)
-	case *IPv4:
-		return l.read(r)
-	case *IPv6:
-		return l.read(r)
-	case *HopByHop:
-		return readOptionsHeader(r, &l.NextHeader, &l.Length, &l.Options)
-	case *DestinationOptions:
-		return readOptionsHeader(r, &l.NextHeader, &l.Length, &l.Options)
-	case *Routing:
-		return l.read(r)
-	case *Fragment:
-		return l.read(r)
-	case *IPv6Extension:
-		return l.read(r)
-	case *AH:
-		return l.read(r)
-	case *ESP:
-		return l.read(r)
-	case *ICMPv4:
-		return l.read(r)
-	case *ICMPv6:
-		return l.read(r)
-	case *IGMP:
-		return l.read(r)
-	case *UDP:
-		return l.read(r)
-	case *UDPLite:
-		return l.read(r)
-	case *TCP:
-		return l.read(r)
-	case *SCTP:
-		return l.read(r)
-	case *SCTPChunk:
-		return l.read(r)
-	case *GRE:
-		return l.read(r)
-	case *VXLAN:
-		return l.read(r)
-	case *Geneve:
-		return l.read(r)
-	case *DNS:
-		return l.read(r)
-	case *DHCP:
-		return l.read(r)
-	}
-	r.bad = true
-	return content{}
 }
 
 // title returns what errors call a layer.

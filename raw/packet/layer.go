@@ -60,6 +60,14 @@ func (e *unknownNext) Error() string {
 	return fmt.Sprintf("no %s is known for %s after it: give %s", e.number, e.next, e.give)
 }
 
+// numberOf returns the number that a header gives, or else that of what follows.
+func numberOf[T uint8 | uint16](given Opt[T], next following, number, give string) (T, error) {
+	if !given.given && !next.known {
+		return 0, &unknownNext{number: number, give: give}
+	}
+	return given.Or(T(next.number)), nil
+}
+
 var errNoPseudoHeader = errors.New("a computed checksum needs an IP layer before it: give Checksum")
 
 // appendAddr4 writes an IPv4 address, zeros for none.

@@ -50,12 +50,9 @@ func (h *PPPoE) append(b []byte, next following) ([]byte, error) {
 	if h.Code != 0 {
 		return b, nil
 	}
-	proto, known := h.Protocol.Get()
-	if !known {
-		if !next.known {
-			return b, &unknownNext{number: "PPP protocol number", give: "Protocol"}
-		}
-		proto = next.number
+	proto, err := numberOf(h.Protocol, next, "PPP protocol number", "Protocol")
+	if err != nil {
+		return b, err
 	}
 	return binary.BigEndian.AppendUint16(b, proto), nil
 }

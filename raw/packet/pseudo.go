@@ -37,6 +37,18 @@ func pseudoHeader(outer []Layer, protocol uint8, length int) (wire.Sum, bool) {
 	return 0, false
 }
 
+// transportChecksum returns the checksum that is given, or that of the bytes of data that are covered, with the pseudo-header.
+func transportChecksum(given Opt[uint16], outer []Layer, protocol uint8, data, covered []byte) (uint16, error) {
+	if given.given {
+		return given.value, nil
+	}
+	pseudo, ok := pseudoHeader(outer, protocol, len(data))
+	if !ok {
+		return 0, errNoPseudoHeader
+	}
+	return pseudo.Add(covered).Checksum(), nil
+}
+
 // jumbo reports whether the enclosing IP packet is an IPv6 jumbogram, in which a long UDP length is 0 (RFC 2675).
 func jumbo(outer []Layer) bool {
 	for _, l := range outer {

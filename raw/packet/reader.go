@@ -36,6 +36,9 @@ type reader struct {
 	end, cut int
 }
 
+// header is a layer with fields. read fills them and says what follows.
+type header interface{ read(*reader) content }
+
 func (r *reader) bytes(n int) []byte {
 	if n < 0 || len(r.b)-r.pos < n {
 		r.bad = true

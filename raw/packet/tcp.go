@@ -51,16 +51,9 @@ func (h *TCP) append(b []byte) ([]byte, error) {
 
 func (h *TCP) finish(b []byte, start int, outer []Layer) error {
 	data := b[start:]
-	check, given := h.Checksum.Get()
-	if !given {
-		pseudo, ok := pseudoHeader(outer, wire.ProtoTCP, len(data))
-		if !ok {
-			return errNoPseudoHeader
-		}
-		check = pseudo.Add(data).Checksum()
-	}
+	check, err := transportChecksum(h.Checksum, outer, wire.ProtoTCP, data, data)
 	binary.BigEndian.PutUint16(data[16:], check)
-	return nil
+	return err
 }
 
 func (h *TCP) read(r *reader) content {

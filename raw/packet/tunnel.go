@@ -42,19 +42,8 @@ func (*GRE) layer()    {}
 func (*VXLAN) layer()  {}
 func (*Geneve) layer() {}
 
-// tunnelType returns the given EtherType, or that of the next layer as tunnels have it.
-func tunnelType(given Opt[uint16], next following) (uint16, error) {
-	if t, ok := given.Get(); ok {
-		return t, nil
-	}
-	if !next.known {
-		return 0, &unknownNext{number: "EtherType", give: "Protocol"}
-	}
-	return next.number, nil
-}
-
 func (h *GRE) append(b []byte, next following) ([]byte, error) {
-	proto, err := tunnelType(h.Protocol, next)
+	proto, err := numberOf(h.Protocol, next, "EtherType", "Protocol")
 	if err != nil {
 		return b, err
 	}
@@ -87,11 +76,7 @@ func (h *GRE) hasChecksum() bool { return h.WithChecksum || h.Checksum.given }
 
 func (h *GRE) finish(b []byte, start int) {
 	if h.hasChecksum() {
-		check, given := h.Checksum.Get()
-		if !given {
-			check = wire.Checksum(b[start:])
-		}
-		binary.BigEndian.PutUint16(b[start+4:], check)
+		binary.BigEndian.PutUint16(b[start+4:], h.Checksum.Or(wire.Checksum(b[start:])))
 	}
 }
 
@@ -104,7 +89,7 @@ func (h *VXLAN) append(b []byte) ([]byte, error) {
 }
 
 func (h *Geneve) append(b []byte, next following) ([]byte, error) {
-	proto, err := tunnelType(h.Protocol, next)
+	proto, err := numberOf(h.Protocol, next, "EtherType", "Protocol")
 	if err != nil {
 		return b, err
 	}

@@ -36,18 +36,12 @@ func (h *UDP) finish(b []byte, start int, outer []Layer) error {
 		}
 	}
 	binary.BigEndian.PutUint16(data[4:], length)
-	check, given := h.Checksum.Get()
-	if !given {
-		pseudo, ok := pseudoHeader(outer, wire.ProtoUDP, len(data))
-		if !ok {
-			return errNoPseudoHeader
-		}
-		if check = pseudo.Add(data).Checksum(); check == 0 {
-			check = 0xffff // 0 would say that there is no checksum
-		}
+	check, err := transportChecksum(h.Checksum, outer, wire.ProtoUDP, data, data)
+	if !h.Checksum.given && check == 0 {
+		check = 0xffff // 0 would say that there is no checksum
 	}
 	binary.BigEndian.PutUint16(data[6:], check)
-	return nil
+	return err
 }
 
 // UDPLite is a UDP-Lite header (RFC 3828). Coverage is how many bytes from the header's first the checksum covers,
@@ -68,22 +62,16 @@ func (h *UDPLite) append(b []byte) []byte {
 
 func (h *UDPLite) finish(b []byte, start int, outer []Layer) error {
 	data := b[start:]
-	check, given := h.Checksum.Get()
-	if !given {
-		pseudo, ok := pseudoHeader(outer, wire.ProtoUDPLite, len(data))
-		if !ok {
-			return errNoPseudoHeader
-		}
-		covered := data
-		if n := int(h.Coverage); n != 0 {
-			covered = data[:min(max(n, 8), len(data))]
-		}
-		if check = pseudo.Add(covered).Checksum(); check == 0 {
-			check = 0xffff
-		}
+	covered := data
+	if n := int(h.Coverage); n != 0 {
+		covered = data[:min(max(n, 8), len(data))]
+	}
+	check, err := transportChecksum(h.Checksum, outer, wire.ProtoUDPLite, data, covered)
+	if !h.Checksum.given && check == 0 {
+		check = 0xffff
 	}
 	binary.BigEndian.PutUint16(data[6:], check)
-	return nil
+	return err
 }
 
 func (h *UDP) read(r *reader) content {
