@@ -167,10 +167,7 @@ func (t *Tracker) measure(s *Stream, e Direction, r *record, p *stretch, g *segm
 		return
 	}
 	s.trip(e, ns)
-	r.peer.turns = min(r.peer.turns+1, 255)
-	if r.peer.turn == 0 || ns < r.peer.turn {
-		r.peer.turn = ns
-	}
+	r.peer.turned(ns)
 }
 
 // passed says that a hole was passed by, and missed by the capture.
@@ -326,6 +323,9 @@ func (t *Tracker) selects(s *Stream, e Direction, r *record, g *segment, from, t
 		}
 		p.is |= sacked
 		news = true
+		if p.sends == 1 && !p.has(hole) {
+			r.peer.turned(g.time - p.last.time)
+		}
 		if p.has(hole) {
 			t.passed(s, e, r, p, g, SACK)
 		} else if !p.has(decided) {

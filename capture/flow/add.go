@@ -148,13 +148,7 @@ func (t *Tracker) segment(s *Stream, d Direction, g *segment) {
 	if g.verified {
 		h.set(goodSum)
 	}
-	if packet, at, elsewhere := t.twins.find(s, d, g); packet != 0 {
-		v := Verdict{Packet: g.number, Kind: Duplicate, Bytes: g.length, Delay: durationOf(g.time - at)}
-		if elsewhere {
-			v.Kind = Copy
-		}
-		v.evidence[0] = packet
-		t.say(s, d, v)
+	if t.twin(s, d, g) {
 		return
 	}
 	if !t.plausible(s, d, g) {
@@ -190,6 +184,37 @@ func (t *Tracker) segment(s *Stream, d Direction, g *segment) {
 	}
 	t.weigh(s, d, g)
 	t.echoes(s, d, g)
+}
+
+// twin reports whether g is a packet that was seen before, and says so.
+func (t *Tracker) twin(s *Stream, d Direction, g *segment) bool {
+	v := Verdict{Packet: g.number, Kind: Duplicate, Bytes: g.length}
+	if g.length == 0 {
+		packet, at, elsewhere := t.twins.find(s, d, g)
+		if packet == 0 {
+			return false
+		}
+		v.evidence[0], v.Delay = packet, durationOf(g.time-at)
+		if elsewhere {
+			v.Kind = Copy
+		}
+	} else {
+		h := &s.half[d]
+		if g.seq == h.seq || h.rec == nil || !h.has(based) {
+			return false
+		}
+		from := h.position(g.seq)
+		first := h.rec.twin(g, from, from+g.extent())
+		if first == nil {
+			return false
+		}
+		v.evidence[0], v.Delay = first.packet, durationOf(g.time-first.time)
+		if first.place != g.place || first.ttl != g.ttl {
+			v.Kind = Copy
+		}
+	}
+	t.say(s, d, v)
+	return true
 }
 
 // plausible reports whether g can be a part of the stream where it stands; else it says that it is stray.
@@ -311,18 +336,18 @@ func (t *Tracker) empty(s *Stream, d Direction, g *segment, from int64) {
 	switch {
 	case from == h.next:
 		if r := h.rec; r != nil {
-			r.order.take(g)
+			r.order.take(g, 1)
 			r.order.drops = t.drops
 		}
 	case from > h.next: // what was before it did not come
 		r := t.record(s, d)
 		t.open(s, d, r, g, from)
-		r.order.take(g)
+		r.order.take(g, 1)
 		t.account(r)
 	case from == h.acked-1:
 		r := t.record(s, d)
 		t.probe(s, d, r, g, from)
-		r.order.take(g)
+		r.order.take(g, 1)
 	}
 	if g.window == 0 && g.flags&(wire.SYN|wire.FIN|wire.RST) == 0 {
 		t.say(s, d, Verdict{Packet: g.number, Kind: ZeroWindow})

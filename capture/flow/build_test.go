@@ -144,6 +144,13 @@ func (p packetOf) frame() capture.Frame {
 	}
 }
 
+// frame0 is the frame of p that has bytes data.
+func (p packetOf) frame0(data []byte) capture.Frame {
+	return capture.Frame{Data: data, Length: len(data), Time: time.Unix(1700000000, 0).Add(p.at), Link: capture.LinkEthernet}
+}
+
+func timeOf(n int) time.Duration { return time.Duration(n) }
+
 // trial is a tracker with what it said.
 type trial struct {
 	*testing.T

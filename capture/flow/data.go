@@ -59,7 +59,7 @@ func (t *Tracker) progress(s *Stream, d Direction, r *record, g *segment, from, 
 	}
 	quiet := g.time - r.peer.sent
 	newest := r.order.newest
-	gap := r.order.take(g)
+	gap := r.order.take(g, s.takes(d, g))
 	p := stretch{from: from, to: to, last: sendOf(g), sends: 1}
 	if len(r.parts)-r.head >= maxParts {
 		t.overflow(r)
@@ -75,7 +75,7 @@ func (t *Tracker) progress(s *Stream, d Direction, r *record, g *segment, from, 
 	}
 	if corrupt := r.order.spoilt(from, to); corrupt != 0 {
 		t.afresh(s, d, r, g, corrupt)
-	} else if gap > 0 && r.limit.begun {
+	} else if gap > 0 && r.limit.begun && r.order.own() {
 		t.tail(s, d, r, g, gap, quiet)
 	}
 	h.advance(to)
@@ -142,7 +142,7 @@ func (t *Tracker) behind(s *Stream, d Direction, r *record, g *segment, from, to
 		r.push(stretch{from: h.next, to: to, sends: 1, last: sendOf(g)})
 		h.advance(to)
 	}
-	r.order.take(g)
+	r.order.take(g, s.takes(d, g))
 }
 
 // firstHole returns the first of the parts [i, end) that nobody carried so far, or -1.

@@ -6,6 +6,9 @@ import "sockwire/raw/wire"
 // packet of a connection, and by the timestamps.
 type order struct {
 	newest  send  // of those that came, the one that was sent last
+	many    int   // identifications that newest took
+	exact   uint8 // steps without a gap, of late: the counter is the connection's own
+	gaps    uint8 // and those with one
 	steps   uint8 // steps up by little, of late
 	jumps   uint8 // other steps
 	drops   uint64
@@ -25,11 +28,12 @@ type corruptPart struct {
 // step is how far the identification may go on between two packets of a direction: the packets of a super-packet count.
 const step = 256
 
-// take notes a packet that came, and returns how many identifications were left out before it, -1 if that is not known.
-func (o *order) take(g *segment) (gap int) {
+// take notes a packet that came, and returns how many identifications were left out before it, -1 if that is not known. The packet
+// takes many of them: one for each segment of a super-packet.
+func (o *order) take(g *segment, many int) (gap int) {
 	gap = -1
 	if o.newest.packet == 0 {
-		o.newest, o.first, o.begun = sendOf(g), g.tsval, g.time
+		o.newest, o.many, o.first, o.begun = sendOf(g), many, g.tsval, g.time
 		return
 	}
 	up := g.id - o.newest.id
@@ -37,7 +41,8 @@ func (o *order) take(g *segment) (gap int) {
 		switch {
 		case up < step:
 			if o.counts() {
-				gap = int(up) - 1
+				gap = max(int(up)-o.many, 0)
+				o.exactly(gap == 0)
 			}
 			o.rate(&o.steps, &o.jumps)
 		case -up < step:
@@ -49,7 +54,7 @@ func (o *order) take(g *segment) (gap int) {
 		}
 	}
 	if later, _ := o.compare(g, &o.newest); later >= 0 {
-		o.newest = sendOf(g)
+		o.newest, o.many = sendOf(g), many
 	}
 	return
 }
@@ -59,6 +64,17 @@ func (o *order) rate(up, other *uint8) {
 		*up, *other = 32, *other/2
 	}
 }
+
+func (o *order) exactly(yes bool) {
+	if yes {
+		o.rate(&o.exact, &o.gaps)
+	} else {
+		o.rate(&o.gaps, &o.exact)
+	}
+}
+
+// own reports whether the identification counts the packets of this connection, and no others.
+func (o *order) own() bool { return o.exact >= 6 && o.gaps <= o.exact/4 }
 
 // counts reports whether the identification counts up.
 func (o *order) counts() bool { return o.steps > 0 && o.jumps <= o.steps/8 }

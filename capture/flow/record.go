@@ -10,13 +10,17 @@ type send struct {
 	tsecr   uint32
 	ack     uint32
 	id      uint16
+	sum     uint16
+	ttl     uint8
 	cause   Cause // of a retransmission
 	stamped bool  // it has a timestamp
+	place   uint32
 }
 
 func sendOf(g *segment) send {
 	return send{
 		packet: g.number, time: g.time, tsval: g.tsval, tsecr: g.tsecr, ack: g.ack, id: g.id, stamped: g.hasTimestamps,
+		sum: g.sum, ttl: g.ttl, place: g.place,
 	}
 }
 

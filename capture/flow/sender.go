@@ -105,6 +105,17 @@ func (p *sender) hears(acked int64, moved bool, now int64) {
 	}
 }
 
+// turned takes a sample of turn.
+func (p *sender) turned(ns int64) {
+	if ns <= 0 {
+		return
+	}
+	p.turns = min(p.turns+1, 255)
+	if p.turn == 0 || ns < p.turn {
+		p.turn = ns
+	}
+}
+
 // floor is the time within which nothing that is sent can be acknowledged.
 func (p *sender) floor() int64 {
 	if p.turns >= 16 {

@@ -1,7 +1,43 @@
 package flow
 
-// twins knows the packets of a moment ago, so that one that is seen twice is told from one that was sent twice: it is
-// the same in all that a sender changes, above all the IP identification and the timestamp.
+// A packet that is seen twice is the same in all that a sender changes, above all the IP identification and the timestamp; one that was
+// sent twice is not.
+
+// same reports whether the packet g is s, seen again.
+func (g *segment) same(s *send) bool {
+	if s.packet == 0 || g.sum != s.sum || g.ack != s.ack || g.id != s.id || g.hasTimestamps != s.stamped || g.tsval != s.tsval || g.tsecr != s.tsecr {
+		return false
+	}
+	return g.near(s.time)
+}
+
+// near reports whether the packet came so soon after another, or before, that it can be the same.
+func (g *segment) near(other int64) bool {
+	most := shortTime
+	if g.hasTimestamps || g.hasID && g.id != 0 {
+		most = twinTime
+	}
+	gone := g.time - other
+	return gone <= most && gone >= -most
+}
+
+// twin returns the packet of the record that g is the same as, or nil.
+func (r *record) twin(g *segment, from, to int64) *send {
+	i := r.find(from)
+	if i == len(r.parts) || r.parts[i].from != from || r.parts[i].has(hole) {
+		return nil
+	}
+	p := &r.parts[i]
+	if g.same(&p.last) {
+		return &p.last
+	}
+	if g.same(&p.previous) {
+		return &p.previous
+	}
+	return nil
+}
+
+// twins knows the packets without data of a moment ago.
 type twins []twin
 
 type twin struct {
@@ -12,7 +48,7 @@ type twin struct {
 	ttl    uint8
 }
 
-const twinBits = 12
+const twinBits = 10
 
 // Without an identification or a timestamp, a packet that is the same but for later is one that was sent again.
 const (
@@ -29,16 +65,8 @@ func (t twins) find(s *Stream, d Direction, g *segment) (packet uint64, at int64
 		h = mix(h^0xa0761d6478bd642f, uint64(g.sack[i][0])<<32|uint64(g.sack[i][1])^0x589965cc75374cc3)
 	}
 	e := &t[h>>(64-twinBits)]
-	if e.hash == h && e.packet != 0 {
-		most := shortTime
-		if g.hasTimestamps || g.hasID && g.id != 0 {
-			most = twinTime
-		}
-		elsewhere = e.place != g.place || e.ttl != g.ttl
-		gone := g.time - e.time
-		if gone <= most && gone >= -most {
-			return e.packet, e.time, elsewhere
-		}
+	if e.hash == h && e.packet != 0 && g.near(e.time) {
+		return e.packet, e.time, e.place != g.place || e.ttl != g.ttl
 	}
 	*e = twin{h, g.number, g.time, g.place, g.ttl}
 	return 0, 0, false
