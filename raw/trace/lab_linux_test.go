@@ -410,3 +410,48 @@ func TestOpenPort(t *testing.T) {
 		})
 	}
 }
+
+// TestService: a UDP service that answers is reached, by datagrams that say that they prove nothing, or by the probe itself.
+func TestService(t *testing.T) {
+	c := newChain(t, 2, nil)
+	for _, echo := range []bool{false, true} {
+		var conn *net.UDPConn
+		err := c.far().Do(func() (err error) {
+			conn, err = net.ListenUDP("udp", &net.UDPAddr{Port: 53})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			b := make([]byte, 2000)
+			for {
+				n, from, err := conn.ReadFromUDPAddrPort(b)
+				if err != nil {
+					return
+				}
+				if !echo {
+					b[0], n = 'x', 1
+				}
+				_, _ = conn.WriteToUDPAddrPort(b[:n], from)
+			}
+		}()
+		for _, f := range families {
+			for _, plain := range []bool{false, true} {
+				got := 0
+				for _, r := range traceTo(t, c.near(), Tracer{Port: 53, Unprivileged: plain, Last: 4}, c.target(f.six)) {
+					if r.TTL < 2 || r.Outcome != probe.Answered || r.Duplicate {
+						continue
+					}
+					if got++; r.Kind != Reached || r.Unproven == echo || r.Port != inject.Open || r.ICMP || r.From != c.target(f.six) {
+						t.Errorf("echo %v: %+v", echo, r)
+					}
+				}
+				if got < 3 {
+					t.Errorf("echo %v, %s, unprivileged %v: %d answers", echo, f.name, plain, got)
+				}
+			}
+		}
+		conn.Close()
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sockwire/raw/inject"
+	"sockwire/raw/probe"
 	"sockwire/raw/wire"
 )
 
@@ -16,14 +17,24 @@ type sentProbe struct {
 	src   netip.Addr
 	call  moment // when it was handed over
 	stamp int64  // when the kernel handed it to the device, ns; 0 where that is not known
-	// extra is what an extended echo adds.
-	asked bool // for a stamp
+	asked bool   // for a stamp
+
+	answered, exceeded bool // it has an answer; that is a router's
+}
+
+// cause says why the probe has no answer: without a stamp, where there are stamps, it never reached a device.
+func (s *sentProbe) cause(stamped bool) probe.Cause {
+	if s != nil && s.asked && stamped && s.stamp == 0 {
+		return probe.LocalQueue
+	}
+	return probe.Unanswered
 }
 
 // matcher knows the answers to the probes that were sent.
 type matcher struct {
 	codec   codec
 	ring    []sentProbe // by the low bits of the number; it grows with how many there are on their way
+	last    uint64
 	scratch []byte
 	// What is not proven well enough yet, and waits for more of its kind.
 	doubts  map[doubt][]arrival
@@ -67,6 +78,7 @@ func (m *matcher) sent(n uint64, p *Probe, src netip.Addr, call moment) *sentPro
 		s = &m.ring[m.place(n)]
 	}
 	*s = sentProbe{n: n, probe: *p, src: src, call: call}
+	m.last = n
 	return s
 }
 
@@ -366,7 +378,7 @@ func (m *matcher) matchDirect(protocol uint8, t []byte, a *arrival) (s *sentProb
 	case DCCP:
 		s = m.matchDCCP(t, r)
 	case UDP:
-		s = m.matchUDP(t)
+		s = m.answerUDP(t[headerUDP:], wire.UDP(t).DestinationPort()-c.base, r)
 	}
 	if s == nil || s.probe.Target.WithZone("") != r.From.WithZone("") ||
 		binary.BigEndian.Uint16(t) != c.port || binary.BigEndian.Uint16(t[2:]) != c.sourcePort(s.probe.Flow) {
@@ -419,10 +431,35 @@ func (m *matcher) matchDCCP(t []byte, r *Reply) *sentProbe {
 	return s
 }
 
-// matchUDP: a datagram that a service answers with says nothing of which probe it answers, unless it sends the probe back.
-func (m *matcher) matchUDP(t []byte) *sentProbe {
-	return m.proven64(t[headerUDP:])
+// answerUDP: a datagram that a service answers with says nothing of which probe it answers, unless it sends the probe back. It is
+// taken for the answer to the first of the flow that has none, and said to be unproven.
+func (m *matcher) answerUDP(payload []byte, flow uint16, r *Reply) *sentProbe {
+	if s := m.proven64(payload); s != nil {
+		return s
+	}
+	passed := uint8(0) // the farthest router that answered: the target is behind it
+	for n := m.last; n > 0 && n+unprovenMost > m.last; n-- {
+		if s := m.numbered(uint32(n)); s != nil && s.exceeded && s.probe.Flow == flow && s.probe.Target.WithZone("") == r.From.WithZone("") {
+			passed = max(passed, s.probe.TTL)
+		}
+	}
+	found := m.unansweredBehind(passed, flow, r.From)
+	r.Unproven = found != nil
+	return found
 }
+
+// unansweredBehind returns the first probe of a flow to a target that went farther than a TTL and has no answer.
+func (m *matcher) unansweredBehind(ttl uint8, flow uint16, target netip.Addr) (found *sentProbe) {
+	for n := m.last; n > 0 && n+unprovenMost > m.last; n-- {
+		s := m.numbered(uint32(n))
+		if s != nil && !s.answered && s.probe.TTL > ttl && s.probe.Flow == flow && s.probe.Target.WithZone("") == target.WithZone("") {
+			found = s
+		}
+	}
+	return found
+}
+
+const unprovenMost = 1 << 10 // probes looked at
 
 // compare notes what the quote shows changed. It allocates only where something was.
 func (m *matcher) compare(s *sentProbe, quote []byte, r *Reply) {

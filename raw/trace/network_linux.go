@@ -14,6 +14,7 @@ import (
 
 	"sockwire/raw"
 	"sockwire/raw/cmsg"
+	"sockwire/raw/probe"
 	"sockwire/raw/wire"
 )
 
@@ -53,9 +54,10 @@ type rawNetwork struct {
 	sources map[netip.Addr]source
 	zones   map[string]uint32
 
-	in    []cmsg.Message // packets received, of the batch that is being looked at
-	queue []cmsg.Message // entries of the error queue
-	info  cmsg.Info
+	stamped bool           // a send was
+	in      []cmsg.Message // packets received, of the batch that is being looked at
+	queue   []cmsg.Message // entries of the error queue
+	info    cmsg.Info
 	backlog
 	work arrival
 }
@@ -311,6 +313,10 @@ func (n *rawNetwork) send(number uint64, p *Probe) syscall.Errno {
 	return 0
 }
 
+func (n *rawNetwork) cause(number uint64) probe.Cause {
+	return n.match.numbered(uint32(number)).cause(n.stamped)
+}
+
 func (n *rawNetwork) flush() {
 	for _, l := range n.links {
 		if l != nil && len(l.out) > 0 {
@@ -376,26 +382,25 @@ func (n *rawNetwork) receive(ctx context.Context, idle, until time.Duration) err
 	return nil
 }
 
-// take takes in what has come on a link: stamps of what was sent, what targets say, and what routers say.
+// take takes in what has come on a link: stamps of what was sent, what routers say, and what targets do.
 func (n *rawNetwork) take(l *link) error {
 	data, stamps := n.ready(l.at)
-	if l.direct != nil {
-		if direct, _ := n.ready(l.directAt); direct {
-			n.takeStamps(l)
-			if err := n.takeAll(l, l.recvd, n.match.codec.protocolNumber(l.six), false); err != nil {
-				return err
-			}
-		}
-	}
-	switch {
-	case data:
+	if data {
 		proto := uint8(wire.ProtoICMP)
 		if l.six {
 			proto = wire.ProtoICMPv6
 		}
-		return n.takeAll(l, l.recv, proto, stamps)
-	case stamps:
+		if err := n.takeAll(l, l.recv, proto, stamps); err != nil {
+			return err
+		}
+	} else if stamps {
 		n.takeStamps(l)
+	}
+	if l.direct == nil {
+		return nil
+	}
+	if direct, _ := n.ready(l.directAt); direct {
+		return n.takeAll(l, l.recvd, n.match.codec.protocolNumber(l.six), true)
 	}
 	return nil
 }
@@ -433,7 +438,7 @@ func (n *rawNetwork) takeStamps(l *link) {
 			n.info.Parse(m.OOB[:m.NN], m.Flags)
 			if at, id, ok := n.info.Error.Timestamp(); ok && at == cmsg.StampSent && n.info.Has&cmsg.RxSoftware != 0 {
 				if s := n.match.numbered(id); s != nil {
-					s.stamp = n.info.Software.UnixNano()
+					s.stamp, n.stamped = n.info.Software.UnixNano(), true
 				}
 			}
 		}
@@ -478,6 +483,7 @@ func (n *rawNetwork) takePacket(l *link, proto uint8, m *cmsg.Message, read mome
 		n.match.settleDoubt(s, a, &n.list)
 		return
 	}
+	s.answered, s.exceeded = true, r.Kind == Exceeded
 	n.add(a)
 }
 

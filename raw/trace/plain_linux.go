@@ -13,6 +13,8 @@ import (
 
 	"sockwire/raw"
 	"sockwire/raw/cmsg"
+	"sockwire/raw/inject"
+	"sockwire/raw/probe"
 	"sockwire/raw/wire"
 )
 
@@ -239,6 +241,9 @@ func unspecified(six bool) netip.Addr {
 
 func (n *plainNetwork) flush() {}
 
+// cause: the queues of plain sockets refuse aloud, for they have IP_RECVERR.
+func (n *plainNetwork) cause(uint64) probe.Cause { return probe.Unanswered }
+
 func (n *plainNetwork) receive(ctx context.Context, idle, until time.Duration) error {
 	if !n.empty() {
 		until, idle = 0, 0
@@ -316,6 +321,9 @@ func (n *plainNetwork) takeAnswer(p *plain, m *cmsg.Message, read moment) {
 	n.info.Parse(m.OOB[:m.NN], m.Flags)
 	a := &n.work
 	a.reply = Reply{Kind: Reached, From: m.Addr.Addr(), QuotedTTL: -1}
+	if n.tracer.Protocol == UDP {
+		a.reply.Port = inject.Open
+	}
 	var s *sentProbe
 	b := m.Buf[:m.N]
 	if n.tracer.Protocol == ICMP {
@@ -325,7 +333,7 @@ func (n *plainNetwork) takeAnswer(p *plain, m *cmsg.Message, read moment) {
 		a.reply.ICMP, a.reply.Type = true, b[0]
 		s = n.match.proven64(b[headerICMP:])
 	} else {
-		s = n.match.proven64(b)
+		s = n.match.answerUDP(b, p.flow, &a.reply)
 	}
 	if s == nil || s.probe.Flow != p.flow || s.probe.Target.Is6() != p.six {
 		n.match.foreign++
@@ -344,6 +352,7 @@ func (n *plainNetwork) answered(s *sentProbe, a *arrival, read moment) {
 	if n.info.Has&cmsg.RxSoftware != 0 {
 		received = n.info.Software.UnixNano()
 	}
+	s.answered, s.exceeded = true, a.reply.Kind == Exceeded
 	a.reply.RTT, a.reply.Source, a.reply.Split, _ = raw.RoundTrip(raw.Reading{Steady: s.call.steady, Wall: s.call.wall}, s.stamp, received,
 		raw.Reading{Steady: read.steady, Wall: read.wall})
 	n.add(a)

@@ -16,6 +16,8 @@ type network interface {
 	// send takes a probe that is to leave at once, perhaps with the next flush. An errno is why it cannot be sent.
 	send(n uint64, p *Probe) syscall.Errno
 	flush()
+	// cause says why a probe that was sent has no answer, as far as it can be told.
+	cause(n uint64) probe.Cause
 	// receive waits until a time at most, or until something came or ctx ended; it need not look before idle.
 	receive(ctx context.Context, idle, until time.Duration) error
 	// next returns what came, piece by piece; false when that was all. What it points to is valid until the next receive.
@@ -76,6 +78,8 @@ type runner struct {
 	open   int // probes that have not ended
 	ticked time.Duration
 	a      arrival
+	gone   Reply // of a probe without an answer
+	probe  Probe // that is being sent
 }
 
 func newRunner(t *Tracer, n network) *runner {
@@ -139,13 +143,12 @@ func (r *runner) sendDue(strategy Strategy, table *probe.Timetable, yield func(R
 		if table.Due() > now || r.full() {
 			return 0, true, true
 		}
-		var p Probe
-		if p, wake, more = strategy.Next(now); !more {
+		if r.probe, wake, more = strategy.Next(now); !more {
 			return wake, false, true
 		}
 		table.Skip(now - catchUp)
 		table.Take(0)
-		if !r.launch(&p, now, strategy, yield) {
+		if !r.launch(&r.probe, now, strategy, yield) {
 			return 0, true, false
 		}
 	}
@@ -167,7 +170,8 @@ func (r *runner) launch(p *Probe, now time.Duration, strategy Strategy, yield fu
 	*s = slot{probe: *p, n: r.last, sent: now, wall: time.Now().UnixNano(), hop: hop}
 	r.open++
 	if errno := r.net.send(r.last, p); errno != 0 {
-		return r.end(s, &Reply{Outcome: probe.Lost, Cause: probe.SendFailed, Errno: errno, QuotedTTL: -1}, now, strategy, yield)
+		r.gone = Reply{Outcome: probe.Lost, Cause: probe.SendFailed, Errno: errno, QuotedTTL: -1}
+		return r.end(s, &r.gone, now, strategy, yield)
 	}
 	return true
 }
@@ -262,7 +266,8 @@ func (r *runner) expire(now time.Duration, strategy Strategy, yield func(Reply, 
 		s := r.slot(n)
 		if !s.ended && now-s.sent > s.patience() {
 			s.lost = true
-			if !r.end(s, &Reply{Outcome: probe.Lost, Cause: probe.Unanswered, QuotedTTL: -1}, now, strategy, yield) {
+			r.gone = Reply{Outcome: probe.Lost, Cause: r.net.cause(n), QuotedTTL: -1}
+			if !r.end(s, &r.gone, now, strategy, yield) {
 				return false
 			}
 		}
@@ -277,7 +282,8 @@ func (r *runner) expire(now time.Duration, strategy Strategy, yield func(Reply, 
 func (r *runner) abandon(strategy Strategy, yield func(Reply, error) bool) {
 	now := r.net.now()
 	for n := r.first; n <= r.last; n++ {
-		if s := r.slot(n); !s.ended && !r.end(s, &Reply{Outcome: probe.Pending, QuotedTTL: -1}, now, strategy, yield) {
+		r.gone = Reply{Outcome: probe.Pending, QuotedTTL: -1}
+		if s := r.slot(n); !s.ended && !r.end(s, &r.gone, now, strategy, yield) {
 			return
 		}
 	}

@@ -44,6 +44,8 @@ func (s *simulation) send(n uint64, p *Probe) syscall.Errno {
 
 func (s *simulation) flush() {}
 
+func (s *simulation) cause(uint64) probe.Cause { return probe.Unanswered }
+
 func (s *simulation) receive(ctx context.Context, idle, until time.Duration) error {
 	if len(s.coming) > 0 && s.coming[0].at < until {
 		until = max(idle, s.coming[0].at)

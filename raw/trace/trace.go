@@ -149,6 +149,10 @@ type Reply struct {
 	// Duplicate: a further answer to a probe that has one; it belongs in no count.
 	Duplicate bool
 
+	// Unproven: a datagram from the target's port that shows nothing of what it answers. It is taken for the answer to the first
+	// probe of the flow that had none; everything else that is taken carries a proof.
+	Unproven bool
+
 	From   netip.Addr // who answers
 	RTT    time.Duration
 	Source raw.TimeSource // whose stamps RTT is from
