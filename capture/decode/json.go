@@ -63,7 +63,7 @@ func (r *Printer) AppendJSON(b []byte, p *Packet) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = r.appendJSONLayer(b, p, i)
+		b = r.AppendJSONLayer(b, p, i)
 	}
 	b = append(b, ']')
 	if p.failed {
@@ -80,7 +80,8 @@ func appendLink(b []byte, p *Packet) []byte {
 	return append(b, p.Frame.Link.String()...)
 }
 
-func (r *Printer) appendJSONLayer(b []byte, p *Packet, i int) []byte {
+// AppendJSONLayer adds layer i of p as an element of "layers".
+func (r *Printer) AppendJSONLayer(b []byte, p *Packet, i int) []byte {
 	l := &p.layers[i]
 	b = append(b, `{"layer":"`...)
 	b = append(b, l.Type.String()...)

@@ -17,6 +17,7 @@ type analysis struct {
 	now     []note  // about one packet
 
 	follower *follower // nil without --follow
+	messages *messages // nil with --reassemble=false, and where no packets are shown
 
 	fragments *flow.Defragmenter // nil with --defragment=false
 	decoder   decode.Decoder     // of datagrams that were put together
@@ -27,7 +28,11 @@ type analysis struct {
 
 // newAnalysis returns the analysis that o asks for, or of it only what chooses packets or streams.
 func newAnalysis(env *cli.Env, o *options, history *decode.History, choosing bool) *analysis {
-	a := &analysis{o: o, tracker: flow.NewTracker(&flow.Config{Reassemble: !choosing && o.follow != nil})}
+	over := o.reassemble && o.prints() && o.fields == "" && !choosing
+	a := &analysis{o: o, tracker: flow.NewTracker(&flow.Config{Reassemble: !choosing && (over || o.follow != nil)})}
+	if over {
+		a.messages = newMessages(o, newRenderer(o, env, nil))
+	}
 	if o.defragment && !o.why { // --why is about packets as they were captured
 		a.fragments, a.decoder, a.history = new(flow.Defragmenter), o.newDecoder(), history
 		a.replaces = !o.countsOnly()
@@ -54,6 +59,9 @@ func (a *analysis) add(p *decode.Packet, s *shown) (err error) {
 	}
 	s.about = append(s.about, about{stream: stream, length: uint32(p.Frame.Length), drops: uint32(min(p.Frame.Drops, 1<<32-1))})
 	a.note(&r, s)
+	if a.messages != nil {
+		a.messages.add(p, &r, s)
+	}
 	if a.follower != nil {
 		s.out, err = a.follower.add(s.out, p, &r)
 	}
@@ -106,7 +114,7 @@ func (a *analysis) chooses(p *decode.Packet, s *shown) (bool, error) {
 // note keeps what was found beyond the call that found it.
 func (a *analysis) note(r *flow.Result, s *shown) {
 	for i := range r.Verdicts {
-		if !a.o.countsOnly() {
+		if !a.o.countsOnly() && (a.o.marks || a.o.choice != nil || a.o.hasVerdict) {
 			s.found = append(s.found, newNote(&r.Verdicts[i]))
 		}
 	}

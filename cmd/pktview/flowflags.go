@@ -45,6 +45,7 @@ type following struct {
 
 func addFlowFlags(c *cli.Command, f *pflag.FlagSet, o *options) {
 	f.BoolVar(&o.marks, "marks", true, "say on the line of a packet what TCP did, such as [again: #12, timer 204 ms]")
+	f.BoolVar(&o.reassemble, "reassemble", true, "show a message of HTTP, TLS or DNS that lies in several packets at the one that completes it")
 	f.BoolVar(&o.defragment, "defragment", true, "show a datagram that came in fragments whole, at the packet that completes it")
 	f.StringVar(&o.flowText, "flow", "", "take the packets of which `FINDING` holds, such as 'flow.lost and flow.stream == 3': see --help flow")
 	f.BoolVar(&o.streams, "streams", false, "a table of the TCP streams: how long, how much, what was lost, and what held them back")

@@ -15,7 +15,11 @@ type note struct {
 
 	of     []uint64 // it completes a datagram that came in these fragments
 	differ bool     // and those differ where they overlap
-	in     uint64   // it is part of a datagram that is whole in this packet
+	in     uint64   // it is part of a datagram, or of a message, that is whole in this packet
+
+	part  decode.Type // of a message; 0 for a datagram
+	text  []byte      // what is said of a message that is complete
+	below []byte      // the tree of it
 }
 
 func newNote(v *flow.Verdict) note {
@@ -41,11 +45,19 @@ func (n *note) appendRecord(b []byte) []byte {
 
 // appendNotes adds what was found of a packet to its line, or to its record.
 func (r *renderer) appendNotes(b []byte, notes []note) []byte {
-	if !r.o.marks {
-		return b
-	}
 	if !r.o.json {
 		for i := range notes {
+			b = append(b, notes[i].text...)
+		}
+		told := false
+		for i := range notes {
+			if notes[i].part != 0 {
+				if notes[i].in != 0 && !told { // where it is part of several, the first says it
+					b = notes[i].appendPart(b)
+					told = true
+				}
+				continue
+			}
 			v := &notes[i].verdict
 			if v.Kind == 0 {
 				b = notes[i].appendFragments(b)
@@ -76,7 +88,62 @@ func (r *renderer) appendNotes(b []byte, notes []note) []byte {
 		b = append(b, ']')
 	}
 	for i := range notes {
-		b = notes[i].appendJSON(b)
+		if notes[i].part == 0 {
+			b = notes[i].appendJSON(b)
+		}
+	}
+	return appendJSONMessages(b, notes)
+}
+
+// appendPart adds the mark of a packet that has a part of a message.
+func (n *note) appendPart(b []byte) []byte {
+	b = append(append(b, " [part of "...), n.part.Title()...)
+	return append(strconv.AppendUint(append(b, " in #"...), n.in, 10), ']')
+}
+
+// appendJSONMessages adds the messages that are complete in the packet, and those that it is a part of.
+func appendJSONMessages(b []byte, notes []note) []byte {
+	open := false
+	for i := range notes {
+		if len(notes[i].text) == 0 {
+			continue
+		}
+		if !open {
+			b = append(b, `,"messages":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		open = true
+		b = append(b, notes[i].text...)
+	}
+	if open {
+		b = append(b, ']')
+	}
+	open = false
+	for i := range notes {
+		n := &notes[i]
+		if n.part == 0 || n.in == 0 {
+			continue
+		}
+		if !open {
+			b = append(b, `,"part_of":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		open = true
+		b = append(append(append(b, `{"layer":"`...), n.part.String()...), `","packet":`...)
+		b = append(strconv.AppendUint(b, n.in, 10), '}')
+	}
+	if open {
+		b = append(b, ']')
+	}
+	return b
+}
+
+// appendTrees adds the trees of the messages that are complete in the packet.
+func appendTrees(b []byte, notes []note) []byte {
+	for i := range notes {
+		b = append(b, notes[i].below...)
 	}
 	return b
 }
@@ -86,18 +153,7 @@ func (n *note) appendFragments(b []byte) []byte {
 	if n.in != 0 {
 		return append(strconv.AppendUint(append(b, " [whole in #"...), n.in, 10), ']')
 	}
-	b = append(b, " [whole of "...)
-	for i, part := range n.of {
-		if i > 0 {
-			b = append(b, ", "...)
-		}
-		if i == 8 && len(n.of) > 9 {
-			b = append(b, "and "...)
-			b = append(b, plural(uint64(len(n.of)-i), "other")...)
-			break
-		}
-		b = strconv.AppendUint(append(b, '#'), part, 10)
-	}
+	b = appendNumbers(append(b, " [whole of "...), n.of, len(n.of))
 	if n.differ {
 		b = append(b, "; they differ where they overlap"...)
 	}

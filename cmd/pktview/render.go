@@ -116,6 +116,7 @@ func (r *renderer) appendLines(b []byte, p *decode.Packet, i int) []byte {
 	}
 	if r.o.verbose > 0 {
 		b = r.printer.AppendTree(b, p)
+		r.into.place(b, i, treePlace)
 	}
 	if r.o.hex > 0 {
 		b = decode.AppendHex(b, p, r.o.ascii)

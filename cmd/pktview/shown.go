@@ -26,6 +26,7 @@ const (
 	markPlace        placeKind = iota // marks of a line, or verdicts of a JSON record
 	columnPlace                       // the value of a column
 	firstColumnPlace                  // and of the first one
+	treePlace                         // the trees of messages
 	endPlace                          // the packet's output ends
 )
 

@@ -306,7 +306,7 @@ func printTCP(out *cli.Output, o *options, t *flow.Totals, lost flow.Lost) {
 	printTrips(out, "handshakes", &t.Handshakes)
 	printTrips(out, "round trips", &t.RoundTrips)
 	if a, r, n, ok := t.Limits.Shares(); ok {
-		out.Printf("  limited by the application %.1f%%, the receiver's window %.1f%%, the network %.1f%%\n", 100*a, 100*r, 100*n)
+		out.Printf("  limited: application %.1f%%, receiver's window %.1f%%, network %.1f%%\n", 100*a, 100*r, 100*n)
 	}
 	for _, w := range flow.Words() {
 		n := t.Word(w)

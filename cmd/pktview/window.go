@@ -49,7 +49,7 @@ func (w *window) take() *shown {
 
 // newWindow returns a window for what o asks for. Each renderer that adds to it has its own.
 func newWindow(o *options, r *renderer) window {
-	w := window{o: o, render: r, choice: o.choice, waits: o.marks && o.analyses() || o.choice != nil || o.hasVerdict, rest: -1}
+	w := window{o: o, render: r, choice: o.choice, waits: o.prints() && o.analyses() || o.choice != nil || o.hasVerdict, rest: -1}
 	if o.count > 0 {
 		w.rest = o.count
 	}
@@ -141,6 +141,8 @@ func (w *window) emit(env *cli.Env, s *shown) (enough bool, err error) {
 			out = w.render.appendVerdicts(out, notes[:n], false)
 		case firstColumnPlace:
 			out = w.render.appendVerdicts(out, notes[:n], true)
+		case treePlace:
+			out = appendTrees(out, notes[:n])
 		case endPlace:
 			if !w.takes(s, int(p.packet), notes[:n]) {
 				out = out[:start]

@@ -45,6 +45,7 @@ complete -c pktview -l json -d 'JSON Lines: packets, or statistics, and a summar
 complete -c pktview -l fields -x -d 'print the NAMES of fields, with commas between, instead of lines, such as ip.src,tcp.dstport; list names all'
 complete -c pktview -l format -x -a 'text tsv csv' -d 'FORMAT of --fields: text, tsv or csv, those with a line of names'
 complete -c pktview -l marks -d 'say on the line of a packet what TCP did, such as [again: #12, timer 204 ms]'
+complete -c pktview -l reassemble -d 'show a message of HTTP, TLS or DNS that lies in several packets at the one that completes it'
 complete -c pktview -l defragment -d 'show a datagram that came in fragments whole, at the packet that completes it'
 complete -c pktview -l flow -x -d 'take the packets of which FINDING holds, such as \'flow.lost and flow.stream == 3\': see --help flow'
 complete -c pktview -l streams -d 'a table of the TCP streams: how long, how much, what was lost, and what held them back'
