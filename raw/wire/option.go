@@ -178,107 +178,39 @@ func SourceRoute(options []byte) (at int, ok bool) {
 }
 
 // IPv4OptionName names an option of an IPv4 header; "" for one without a name here.
-func IPv4OptionName(kind uint8) string {
-	switch kind {
-	case IPv4OptionEnd:
-		return "End of options"
-	case IPv4OptionNop:
-		return "No operation"
-	case IPv4OptionRecordRoute:
-		return "Record route"
-	case IPv4OptionTimestamp:
-		return "Timestamp"
-	case IPv4OptionSecurity:
-		return "Security"
-	case IPv4OptionLSRR:
-		return "Loose source route"
-	case IPv4OptionStreamID:
-		return "Stream ID"
-	case IPv4OptionSSRR:
-		return "Strict source route"
-	case IPv4OptionRouterAlert:
-		return "Router alert"
-	}
-	return ""
+func IPv4OptionName(kind uint8) string { return ipv4OptionsNames[kind] }
+
+var ipv4OptionsNames = [256]string{
+	IPv4OptionEnd: "End of options", IPv4OptionNop: "No operation", IPv4OptionRecordRoute: "Record route",
+	IPv4OptionTimestamp: "Timestamp", IPv4OptionSecurity: "Security", IPv4OptionLSRR: "Loose source route",
+	IPv4OptionStreamID: "Stream ID", IPv4OptionSSRR: "Strict source route", IPv4OptionRouterAlert: "Router alert",
 }
 
 // TCPOptionName names an option of a TCP header; "" for one without a name here.
-func TCPOptionName(kind uint8) string {
-	switch kind {
-	case TCPOptionEnd:
-		return "End of options"
-	case TCPOptionNop:
-		return "No operation"
-	case TCPOptionMSS:
-		return "Maximum segment size"
-	case TCPOptionWindowScale:
-		return "Window scale"
-	case TCPOptionSACKPermitted:
-		return "SACK permitted"
-	case TCPOptionSACK:
-		return "SACK"
-	case TCPOptionTimestamps:
-		return "Timestamps"
-	case TCPOptionMD5:
-		return "MD5 signature"
-	case TCPOptionUserTimeout:
-		return "User timeout"
-	case TCPOptionAO:
-		return "Authentication"
-	case TCPOptionMPTCP:
-		return "Multipath TCP"
-	case TCPOptionFastOpen:
-		return "Fast open"
-	}
-	return ""
+func TCPOptionName(kind uint8) string { return tcpOptionsNames[kind] }
+
+var tcpOptionsNames = [256]string{
+	TCPOptionEnd: "End of options", TCPOptionNop: "No operation", TCPOptionMSS: "Maximum segment size",
+	TCPOptionWindowScale: "Window scale", TCPOptionSACKPermitted: "SACK permitted", TCPOptionSACK: "SACK",
+	TCPOptionTimestamps: "Timestamps", TCPOptionMD5: "MD5 signature", TCPOptionUserTimeout: "User timeout",
+	TCPOptionAO: "Authentication", TCPOptionMPTCP: "Multipath TCP", TCPOptionFastOpen: "Fast open",
 }
 
 // IPv6OptionName names an option of a hop-by-hop or destination options header; "" for one without a name here.
-func IPv6OptionName(kind uint8) string {
-	switch kind {
-	case IPv6OptionPad1:
-		return "Pad1"
-	case IPv6OptionPadN:
-		return "PadN"
-	case IPv6OptionTunnelLimit:
-		return "Tunnel encapsulation limit"
-	case IPv6OptionRouterAlert:
-		return "Router alert"
-	case IPv6OptionJumbo:
-		return "Jumbo payload"
-	case IPv6OptionHomeAddress:
-		return "Home address"
-	}
-	return ""
+func IPv6OptionName(kind uint8) string { return ipv6OptionsNames[kind] }
+
+var ipv6OptionsNames = [256]string{
+	IPv6OptionPad1: "Pad1", IPv6OptionPadN: "PadN", IPv6OptionTunnelLimit: "Tunnel encapsulation limit",
+	IPv6OptionRouterAlert: "Router alert", IPv6OptionJumbo: "Jumbo payload", IPv6OptionHomeAddress: "Home address",
 }
 
 // NDOptionName names an option of neighbour discovery; "" for one without a name here.
-func NDOptionName(kind uint8) string {
-	switch kind {
-	case NDOptionSourceLinkAddr:
-		return "Source link-layer address"
-	case NDOptionTargetLinkAddr:
-		return "Target link-layer address"
-	case NDOptionPrefixInfo:
-		return "Prefix information"
-	case NDOptionRedirected:
-		return "Redirected header"
-	case NDOptionMTU:
-		return "MTU"
-	case NDOptionAdvInterval:
-		return "Advertisement interval"
-	case NDOptionNonce:
-		return "Nonce"
-	case NDOptionRouteInfo:
-		return "Route information"
-	case NDOptionRDNSS:
-		return "Recursive DNS server"
-	case NDOptionDNSSL:
-		return "DNS search list"
-	case NDOptionCaptivePortal:
-		return "Captive portal"
-	case NDOptionPREF64:
-		return "PREF64"
-	}
-	return ""
+func NDOptionName(kind uint8) string { return ndOptionsNames[kind] }
+
+var ndOptionsNames = [256]string{
+	NDOptionSourceLinkAddr: "Source link-layer address", NDOptionTargetLinkAddr: "Target link-layer address",
+	NDOptionPrefixInfo: "Prefix information", NDOptionRedirected: "Redirected header", NDOptionMTU: "MTU",
+	NDOptionAdvInterval: "Advertisement interval", NDOptionNonce: "Nonce", NDOptionRouteInfo: "Route information",
+	NDOptionRDNSS: "Recursive DNS server", NDOptionDNSSL: "DNS search list", NDOptionCaptivePortal: "Captive portal",
+	NDOptionPREF64: "PREF64",
 }

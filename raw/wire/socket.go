@@ -23,80 +23,18 @@ var socketTypes = [...]string{
 
 // IPProtocolSymbol names the third argument of socket(2) for AF_INET and AF_INET6 (include/uapi/linux/in.h, in6.h):
 // IPPROTO_TCP is 6. It is "" for a number without a name.
-func IPProtocolSymbol(n int) string {
-	switch n {
-	case 0:
-		return "IPPROTO_IP"
-	case ProtoICMP:
-		return "IPPROTO_ICMP"
-	case ProtoIGMP:
-		return "IPPROTO_IGMP"
-	case ProtoIPv4:
-		return "IPPROTO_IPIP"
-	case ProtoTCP:
-		return "IPPROTO_TCP"
-	case ProtoEGP:
-		return "IPPROTO_EGP"
-	case 12:
-		return "IPPROTO_PUP"
-	case ProtoUDP:
-		return "IPPROTO_UDP"
-	case 22:
-		return "IPPROTO_IDP"
-	case 29:
-		return "IPPROTO_TP"
-	case ProtoDCCP:
-		return "IPPROTO_DCCP"
-	case ProtoIPv6:
-		return "IPPROTO_IPV6"
-	case ProtoRouting:
-		return "IPPROTO_ROUTING"
-	case ProtoFragment:
-		return "IPPROTO_FRAGMENT"
-	case ProtoRSVP:
-		return "IPPROTO_RSVP"
-	case ProtoGRE:
-		return "IPPROTO_GRE"
-	case ProtoESP:
-		return "IPPROTO_ESP"
-	case ProtoAH:
-		return "IPPROTO_AH"
-	case ProtoICMPv6:
-		return "IPPROTO_ICMPV6"
-	case ProtoNone:
-		return "IPPROTO_NONE"
-	case ProtoDstOpts:
-		return "IPPROTO_DSTOPTS"
-	case 92:
-		return "IPPROTO_MTP"
-	case 94:
-		return "IPPROTO_BEETPH"
-	case 98:
-		return "IPPROTO_ENCAP"
-	case ProtoPIM:
-		return "IPPROTO_PIM"
-	case ProtoIPComp:
-		return "IPPROTO_COMP"
-	case ProtoL2TP:
-		return "IPPROTO_L2TP"
-	case ProtoSCTP:
-		return "IPPROTO_SCTP"
-	case ProtoMobility:
-		return "IPPROTO_MH"
-	case ProtoUDPLite:
-		return "IPPROTO_UDPLITE"
-	case ProtoMPLS:
-		return "IPPROTO_MPLS"
-	case ProtoEthernet:
-		return "IPPROTO_ETHERNET"
-	case ProtoReserved:
-		return "IPPROTO_RAW"
-	case 256:
-		return "IPPROTO_SMC"
-	case 262:
-		return "IPPROTO_MPTCP"
-	}
-	return ""
+func IPProtocolSymbol(n int) string { return at(ipProtocolSymbols[:], n) }
+
+var ipProtocolSymbols = [...]string{
+	0: "IPPROTO_IP", ProtoICMP: "IPPROTO_ICMP", ProtoIGMP: "IPPROTO_IGMP", ProtoIPv4: "IPPROTO_IPIP",
+	ProtoTCP: "IPPROTO_TCP", ProtoEGP: "IPPROTO_EGP", 12: "IPPROTO_PUP", ProtoUDP: "IPPROTO_UDP", 22: "IPPROTO_IDP",
+	29: "IPPROTO_TP", ProtoDCCP: "IPPROTO_DCCP", ProtoIPv6: "IPPROTO_IPV6", ProtoRouting: "IPPROTO_ROUTING",
+	ProtoFragment: "IPPROTO_FRAGMENT", ProtoRSVP: "IPPROTO_RSVP", ProtoGRE: "IPPROTO_GRE", ProtoESP: "IPPROTO_ESP",
+	ProtoAH: "IPPROTO_AH", ProtoICMPv6: "IPPROTO_ICMPV6", ProtoNone: "IPPROTO_NONE", ProtoDstOpts: "IPPROTO_DSTOPTS",
+	92: "IPPROTO_MTP", 94: "IPPROTO_BEETPH", 98: "IPPROTO_ENCAP", ProtoPIM: "IPPROTO_PIM",
+	ProtoIPComp: "IPPROTO_COMP", ProtoL2TP: "IPPROTO_L2TP", ProtoSCTP: "IPPROTO_SCTP", ProtoMobility: "IPPROTO_MH",
+	ProtoUDPLite: "IPPROTO_UDPLITE", ProtoMPLS: "IPPROTO_MPLS", ProtoEthernet: "IPPROTO_ETHERNET",
+	ProtoReserved: "IPPROTO_RAW", 256: "IPPROTO_SMC", 262: "IPPROTO_MPTCP",
 }
 
 // at returns the name at n, "" outside the table.
