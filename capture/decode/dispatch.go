@@ -33,9 +33,12 @@ func (c *cursor) layer(t Type) Type {
 	}
 	var h []byte
 	if n := kinds[t].size; n > 0 {
-		if h = c.need(t, n); h == nil {
+		to := c.off + n
+		if to > min(len(c.data), c.end) {
+			c.need(t, n) // says so
 			return TypeNone
 		}
+		h = c.data[c.off:to:to]
 	}
 	switch t {
 	case TypeEthernet:

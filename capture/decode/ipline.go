@@ -2,19 +2,14 @@ package decode
 
 // appendIP adds an IP header with the ports of the transport it carries.
 func (r *Printer) appendIP(b []byte, p *Packet, i int) []byte {
-	var src, dst []byte
+	var transport int
 	if h := p.IPv4(i); h != nil {
-		b = append(b, "IP "...)
-		src, dst = h[12:16], h[16:20]
+		b, transport = appendEnds(append(b, "IP "...), p, i, h[12:16], h[16:20])
+		b = appendIPv4Fragment(append(b, ": "...), h, p.PayloadLength(i))
 	} else {
 		h := p.IPv6(i)
-		b = append(b, "IP6 "...)
-		src, dst = h[8:24], h[24:40]
-	}
-	b, transport := appendEnds(b, p, i, src, dst)
-	b = append(b, ": "...)
-	if h := p.IPv4(i); h != nil {
-		b = appendIPv4Fragment(b, h, p.PayloadLength(i))
+		b, transport = appendEnds(append(b, "IP6 "...), p, i, h[8:24], h[24:40])
+		b = append(b, ": "...)
 	}
 	if transport < 0 && p.n == i+1 {
 		b = append(b, "length "...)
