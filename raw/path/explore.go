@@ -1,6 +1,7 @@
 package path
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -16,15 +17,7 @@ type Explorer struct {
 	Flows      int     // the engine has flows 0 to Flows-1; 0 is 4096
 	LastTTL    int     // 0 is 30
 	MaxProbes  int     // 0 is 20,000
-	Tries      int     // how often a flow that gets no answer is asked again, where others are answered; 0 is 10
-}
-
-func or[T comparable](v, d T) T {
-	var zero T
-	if v == zero {
-		return d
-	}
-	return v
+	Tries      int     // how often a flow that gets no answer is asked again, where others are answered; 0 is 16
 }
 
 // place is who answers at a TTL.
@@ -32,6 +25,8 @@ type place struct {
 	ttl  int
 	addr netip.Addr
 }
+
+func (p place) compare(q place) int { return cmp.Or(cmp.Compare(p.ttl, q.ttl), p.addr.Compare(q.addr)) }
 
 // sight is what is known of one flow at one TTL.
 type sight struct {
@@ -42,14 +37,15 @@ type sight struct {
 
 // search is one run of an Explorer.
 type search struct {
-	cfg    Explorer
-	prober Prober
-	seen   []map[int]*sight // by TTL, by flow
-	firsts int              // the first TTL of a run of silent hops that goes on to the end; what is behind is not asked
-	probes int
-	turns  map[place]bool // places that share out packets, not flows
-	nodes  int
-	ended  string // why the search ended early
+	cfg     Explorer
+	prober  Prober
+	seen    []map[int]*sight // by TTL, by flow
+	firsts  int              // the first TTL of a run of silent hops that goes on to the end; what is behind is not asked
+	probes  int
+	turns   map[place]bool // places that share out packets, not flows
+	nodes   int
+	patient map[int]int // see patience; until there is news
+	ended   string      // why the search ended early
 }
 
 // Explore finds the paths. An error is the Prober's; the graph is then what was found before.
@@ -59,7 +55,7 @@ func (e Explorer) Explore(ctx context.Context, prober Prober) (*Graph, error) {
 	s.cfg.Flows = or(e.Flows, 4096)
 	s.cfg.LastTTL = or(e.LastTTL, 30)
 	s.cfg.MaxProbes = or(e.MaxProbes, 20000)
-	s.cfg.Tries = or(e.Tries, 10)
+	s.cfg.Tries = or(e.Tries, 16)
 	var changes []Change
 	for again := 0; ; again++ {
 		s.begin()
@@ -86,7 +82,7 @@ func (s *search) begin() {
 	for ttl := range s.seen {
 		s.seen[ttl] = map[int]*sight{}
 	}
-	s.turns, s.firsts, s.ended = map[place]bool{}, s.cfg.LastTTL+1, ""
+	s.turns, s.patient, s.firsts, s.ended = map[place]bool{}, map[int]int{}, s.cfg.LastTTL+1, ""
 }
 
 // wrong is the share of the chance to be wrong that each node has.
@@ -123,6 +119,7 @@ func (s *search) ask(ctx context.Context, round []Probe, learn func(Answer)) err
 		}
 		learn(answer)
 	}
+	clear(s.patient)
 	return context.Cause(ctx)
 }
 
@@ -165,26 +162,40 @@ func (s *search) known(ttl, flow int) (at *sight, ok bool) {
 }
 
 // patience is how often a flow is asked at a TTL at which it gets no answer: seldom where nobody was ever answered, and
-// otherwise so often that it is not loss, by the most that flows which were answered there lost.
+// otherwise so often that it is not loss, by the most that flows lost which were answered at one place there or before.
 func (s *search) patience(ttl int) int {
-	tries, answered := map[netip.Addr]int{}, map[netip.Addr]int{}
-	for _, at := range s.seen[ttl] {
-		tries[at.addr] += at.tries
-		if at.kind != Silent {
-			answered[at.addr]++
+	if n, ok := s.patient[ttl]; ok {
+		return n
+	}
+	n := s.count(ttl)
+	s.patient[ttl] = n
+	return n
+}
+
+func (s *search) count(ttl int) int {
+	tries, answered := map[place]int{}, map[place]int{}
+	for at := 1; at <= ttl; at++ {
+		for _, sight := range s.seen[at] {
+			p := place{at, sight.addr}
+			tries[p] += sight.tries
+			if sight.kind != Silent {
+				answered[p]++
+			}
 		}
 	}
-	if len(answered) == 0 {
-		if tries[netip.Addr{}] >= 12 {
-			return 1
-		}
-		return 3
+	loss, here := 0.0, false
+	for p, n := range answered {
+		loss = max(loss, float64(tries[p]-n+1)/float64(tries[p]+2))
+		here = here || p.ttl == ttl
 	}
-	loss := 0.0
-	for addr, n := range answered {
-		loss = max(loss, float64(tries[addr]-n+1)/float64(tries[addr]+2))
+	switch enough := 3; {
+	case !here && tries[place{ttl, netip.Addr{}}] >= 12:
+		return 1
+	case !here:
+		return enough
+	default:
+		return min(max(int(math.Ceil(math.Log(s.wrong())/math.Log(loss))), enough), s.cfg.Tries)
 	}
-	return min(max(int(math.Ceil(math.Log(s.wrong())/math.Log(loss))), 3), s.cfg.Tries)
 }
 
 // ends says that a flow goes no further than a TTL: its target, a router that refuses it, or one that it met before.
@@ -243,7 +254,8 @@ func (s *search) next() []Probe {
 	for ttl := 0; ttl+1 < min(s.firsts, len(s.seen)); ttl++ {
 		// Flows that got no answer are asked again first, each time twice as often as before.
 		patience := s.patience(ttl + 1)
-		for flow, at := range s.seen[ttl+1] {
+		for _, flow := range slices.Sorted(maps.Keys(s.seen[ttl+1])) {
+			at := s.seen[ttl+1][flow]
 			if at.kind == Silent && at.tries < patience && !s.endsBefore(ttl+1, flow) {
 				plan(ttl+1, flow)
 				for n := min(patience-at.tries, at.tries*2); n > 1; n-- {
@@ -256,7 +268,8 @@ func (s *search) next() []Probe {
 		for _, flows := range places {
 			total += len(flows)
 		}
-		for p, flows := range places {
+		for _, p := range slices.SortedFunc(maps.Keys(places), place.compare) {
+			flows := places[p]
 			s.nodes++
 			if ttl > 1 && !slices.ContainsFunc(flows, func(flow int) bool { return s.seen[ttl-1][flow] != nil }) {
 				plan(ttl-1, flows[0]) // or it would not be known where it comes from
@@ -316,14 +329,22 @@ func (s *search) endsBefore(ttl, flow int) bool {
 	return false
 }
 
+// witness is a flow at a TTL that is asked again.
+type witness struct{ ttl, flow int }
+
+func (w witness) compare(v witness) int {
+	return cmp.Or(cmp.Compare(w.ttl, v.ttl), cmp.Compare(w.flow, v.flow))
+}
+
 // verify asks again, for each edge, one flow that went that way. Where a flow goes both ways in turns, packets are shared
 // out and not flows; where it goes another way now, and only that, the path has changed.
 func (s *search) verify(ctx context.Context) (*Change, error) {
-	type witness struct{ ttl, flow int }
 	again := map[witness][]netip.Addr{}
 	var round []Probe
 	for ttl := 0; ttl+1 < min(s.firsts, len(s.seen)); ttl++ {
-		for _, flows := range s.members(ttl) {
+		places := s.members(ttl)
+		for _, p := range slices.SortedFunc(maps.Keys(places), place.compare) {
+			flows := places[p]
 			first := map[netip.Addr]int{}
 			for _, flow := range flows {
 				if at, ok := s.known(ttl+1, flow); ok && at.kind != Silent {
@@ -340,7 +361,7 @@ func (s *search) verify(ctx context.Context) (*Change, error) {
 			if k := len(first); k > 1 {
 				repeats = max(2, int(math.Ceil(-math.Log(s.wrong())/math.Log(float64(k))/float64(k)))+1)
 			}
-			for _, flow := range first {
+			for _, flow := range slices.Sorted(maps.Values(first)) {
 				for range repeats {
 					round = append(round, Probe{Flow: flow, TTL: ttl + 1})
 				}
@@ -358,7 +379,8 @@ func (s *search) verify(ctx context.Context) (*Change, error) {
 	}
 	// Who answers otherwise than before is asked some more, for one answer does not tell turns from a change.
 	round = nil
-	for w, answers := range again {
+	for _, w := range slices.SortedFunc(maps.Keys(again), witness.compare) {
+		answers := again[w]
 		for _, addr := range answers {
 			if addr != s.seen[w.ttl][w.flow].addr {
 				for range 8 {
@@ -372,7 +394,8 @@ func (s *search) verify(ctx context.Context) (*Change, error) {
 		return nil, err
 	}
 	var change *Change
-	for w, answers := range again {
+	for _, w := range slices.SortedFunc(maps.Keys(again), witness.compare) {
+		answers := again[w]
 		now := answers[len(answers)-1]
 		runs := slices.Compact(slices.Clone(answers))
 		mixed := slices.Index(runs, now) < len(runs)-1 // it was heard before another was

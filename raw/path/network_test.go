@@ -8,11 +8,13 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
 // network is a simulated one, drawn as "s-a a-b a-c b-t c-t": the first name is the source, the last the target.
 type network struct {
+	mu      sync.Mutex
 	next    map[string][]string
 	names   []string
 	seed    uint64
@@ -60,7 +62,10 @@ func (n *network) name(a netip.Addr) string {
 func (n *network) Probe(ctx context.Context, probes []Probe) iter.Seq2[Answer, error] {
 	return func(yield func(Answer, error) bool) {
 		for _, p := range probes {
-			if !yield(n.carry(p), nil) {
+			n.mu.Lock()
+			a := n.carry(p)
+			n.mu.Unlock()
+			if !yield(a, nil) {
 				return
 			}
 		}

@@ -40,6 +40,7 @@ type Answer struct {
 	Probe
 	Kind     Kind
 	From     netip.Addr // who answered; not valid when nobody did
+	Sent     time.Time  // of the probe; zero when it is not known
 	RTT      time.Duration
 	MTU      int // TooBig: bytes that the next link carries, 0 when it is not said
 	ReplyTTL int // of the answer as it came; 0 when it is not known
@@ -49,4 +50,13 @@ type Answer struct {
 // order, [Silent] when the time to wait is over. An error ends the sequence. It may be called again while it runs.
 type Prober interface {
 	Probe(ctx context.Context, probes []Probe) iter.Seq2[Answer, error]
+}
+
+// or is v, or d where v is its type's zero value.
+func or[T comparable](v, d T) T {
+	var zero T
+	if v == zero {
+		return d
+	}
+	return v
 }

@@ -3,6 +3,7 @@ package path
 import (
 	"math"
 	"net/netip"
+	"time"
 )
 
 // Sample is what became of one probe, as far as loss is concerned.
@@ -12,6 +13,8 @@ type Sample struct {
 	Kind     Kind       // Silent: it was lost, or its answer
 	From     netip.Addr // who answered
 	ReplyTTL int        // of the answer; 0 when it is not known
+	RTT      time.Duration
+	Sent     time.Time // zero when it is not known
 }
 
 // Series collects what became of the probes of one flow. The zero value is empty and ready.
@@ -34,6 +37,34 @@ func (s *Series) Add(sample Sample) {
 	s.last, s.at = max(s.last, sample.TTL), s.at+1
 	h := &s.hops[sample.TTL]
 	h.samples, h.at = append(h.samples, sample), append(h.at, s.at)
+}
+
+// Trips returns the least and the mean round trip of a hop's answers from one address; 0 when there are none.
+func (s *Series) Trips(ttl int, from netip.Addr) (least, mean time.Duration) {
+	n := time.Duration(0)
+	for _, sample := range s.hops[ttl].samples {
+		if sample.Kind == Silent || sample.From != from || sample.RTT <= 0 {
+			continue
+		}
+		if n++; n == 1 || sample.RTT < least {
+			least = sample.RTT
+		}
+		mean += sample.RTT
+	}
+	if n > 0 {
+		mean /= n
+	}
+	return least, mean
+}
+
+// Addr is who answered last at a TTL; not valid when nobody did.
+func (s *Series) Addr(ttl int) (last netip.Addr) {
+	for _, sample := range s.hops[ttl].samples {
+		if sample.From.IsValid() {
+			last = sample.From
+		}
+	}
+	return last
 }
 
 // Last is the highest TTL that matters: the first at which the target answered, or the highest that was asked.
@@ -106,22 +137,50 @@ func togetherByChance(counts map[netip.Addr]int) float64 {
 }
 
 // count sums up a hop's samples from the number since on.
-func (h *hop) count(since int) (fast, slow Count, back int) {
+func (h *hop) count(since int) (c HopCount) {
 	for i, sample := range h.samples {
 		if h.at[i] < since {
 			continue
 		}
-		c := &fast
+		kind := &c.Fast
 		if sample.Slow {
-			c = &slow
+			kind = &c.Slow
+		} else if c.Slow.Sent > 0 {
+			kind = &c.Again
 		}
-		c.Sent++
+		kind.Sent++
 		if sample.Kind != Silent {
-			c.Answered++
-			back = BackHops(sample.ReplyTTL)
+			kind.Answered++
+			c.Back = BackHops(sample.ReplyTTL)
 		}
 	}
-	return fast, slow, back
+	return c
+}
+
+// ratio is how many times longer it was between two slow samples of a hop than between two others, as they were sent; 0
+// when it is not known. What was planned may not be what was done.
+func (s *Series) ratio() float64 {
+	var gap [2]time.Duration
+	var gaps [2]int
+	for ttl := 1; ttl <= s.last; ttl++ {
+		samples := s.hops[ttl].samples
+		for i := 1; i < len(samples); i++ {
+			a, b := &samples[i-1], &samples[i]
+			if a.Slow != b.Slow || a.Sent.IsZero() || b.Sent.IsZero() {
+				continue
+			}
+			k := 0
+			if a.Slow {
+				k = 1
+			}
+			gap[k] += b.Sent.Sub(a.Sent)
+			gaps[k]++
+		}
+	}
+	if gap[0] <= 0 || gap[1] <= 0 {
+		return 0
+	}
+	return (float64(gap[1]) / float64(gaps[1])) / (float64(gap[0]) / float64(gaps[0]))
 }
 
 // BackHops guesses how many hops an answer took from the TTL that was left of it: hosts begin with 64, 128 or 255, few

@@ -21,6 +21,23 @@ func (c Count) Loss() float64 {
 
 func (c Count) plus(d Count) Count { return Count{c.Sent + d.Sent, c.Answered + d.Answered} }
 
+// HopCount is what was counted of one hop. A hop is asked often, then more seldom, then both again: what differs between
+// the first two alone may have been the time of day.
+type HopCount struct {
+	Fast  Count // asked often, at first
+	Slow  Count // asked more seldom
+	Again Count // asked often, after that
+	Back  int   // guessed length of the way back, in hops; 0 when it is not known
+}
+
+func (c HopCount) often() Count { return c.Fast.plus(c.Again) }
+func (c HopCount) all() Count   { return c.Fast.plus(c.Slow).plus(c.Again) }
+
+// and is the sum of two hops' counts.
+func (c HopCount) and(d HopCount) HopCount {
+	return HopCount{Fast: c.Fast.plus(d.Fast), Slow: c.Slow.plus(d.Slow), Again: c.Again.plus(d.Again)}
+}
+
 func logChoose(n, k int) float64 {
 	a, _ := math.Lgamma(float64(n + 1))
 	b, _ := math.Lgamma(float64(k + 1))

@@ -46,7 +46,7 @@ type Verdict struct {
 // Judge tells, hop by hop, whether loss is real.
 type Judge struct {
 	Confidence float64 // of each path's verdicts together; 0 is 0.999
-	Ratio      float64 // how many times more seldom Slow samples were asked for; 0 is 10
+	Ratio      float64 // how many times more seldom Slow samples were asked for, where their times do not tell; 0 is 10
 }
 
 // base is loss that nobody has to explain: a judge who believed in none at all would call a single lost packet proof.
@@ -60,15 +60,13 @@ func (j Judge) wrong() float64 {
 }
 
 func (j Judge) ratio() float64 {
-	if j.Ratio <= 1 {
-		return 10
-	}
-	return j.Ratio
+	return or(j.Ratio, 10)
 }
 
 // Verdicts judges each hop of a series. The hops behind the target are left out.
 func (j Judge) Verdicts(s *Series) []Verdict {
 	last, since := s.Last(), 0
+	j.Ratio = or(s.ratio(), j.Ratio)
 	turns := make([]*Switch, last+1)
 	pending := make([]int, last+1)
 	for ttl := 1; ttl <= last; ttl++ {
@@ -79,10 +77,9 @@ func (j Judge) Verdicts(s *Series) []Verdict {
 	}
 	counts := make([]HopCount, last)
 	for ttl := 1; ttl <= last; ttl++ {
-		c := &counts[ttl-1]
-		c.Fast, c.Slow, c.Back = s.hops[ttl].count(since)
-		if c.Fast.Sent+c.Slow.Sent == 0 { // the path grew shorter, or nothing has come since
-			c.Fast, c.Slow, c.Back = s.hops[ttl].count(0)
+		counts[ttl-1] = s.hops[ttl].count(since)
+		if counts[ttl-1].all().Sent == 0 { // it was not asked since
+			counts[ttl-1] = s.hops[ttl].count(0)
 		}
 	}
 	verdicts := j.Counts(counts)
@@ -106,14 +103,6 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// HopCount is what was counted of one hop; see [Judge.Counts].
-type HopCount struct {
-	Fast, Slow Count
-	Back       int // guessed length of the way back, in hops; 0 when it is not known
-}
-
-func (c HopCount) all() Count { return c.Fast.plus(c.Slow) }
-
 // Counts judges hops by their counts, the first being that of TTL 1. It is [Judge.Verdicts] without changes of the path.
 func (j Judge) Counts(hops []HopCount) []Verdict {
 	verdicts := j.once(hops)
@@ -130,8 +119,12 @@ func (j Judge) Counts(hops []HopCount) []Verdict {
 		}
 		grown := make([]HopCount, len(hops))
 		for i, c := range hops {
-			if grown[i] = (HopCount{scale(c.Fast, grow), scale(c.Slow, grow), c.Back}); c.Slow.Sent == 0 {
+			grown[i] = HopCount{scale(c.Fast, grow), scale(c.Slow, grow), scale(c.Again, grow), c.Back}
+			if c.Slow.Sent == 0 {
 				grown[i].Slow = scale(c.Fast, grow) // asked seldom as well, with the same outcome
+			}
+			if c.Again.Sent == 0 {
+				grown[i].Again = scale(c.Fast, grow)
 			}
 		}
 		for i, v := range j.once(grown) {
@@ -158,7 +151,7 @@ func (j Judge) once(hops []HopCount) []Verdict {
 	verdicts := make([]Verdict, len(hops))
 	answering := 0 // hops up to the last that answered
 	for i, c := range hops {
-		verdicts[i] = Verdict{TTL: i + 1, Fast: c.Fast, Slow: c.Slow, Loss: c.all()}
+		verdicts[i] = Verdict{TTL: i + 1, Fast: c.often(), Slow: c.Slow, Loss: c.all()}
 		if c.all().Answered > 0 {
 			answering = i + 1
 		}
@@ -183,20 +176,20 @@ func (j Judge) own(hops []HopCount, i int, v *Verdict) bool {
 		return false
 	}
 	chance, behind, at := 1.0, Count{}, -1
-	var slowBehind, fastBehind Count
+	var pooled HopCount
 	tests := float64(3 * (len(hops) - i - 1))
 	for k := i + 1; k < len(hops); k++ {
 		if hops[k].all().Answered == 0 {
 			continue // a silent hop is no witness
 		}
-		fastBehind, slowBehind = fastBehind.plus(hops[k].Fast), slowBehind.plus(hops[k].Slow)
-		for _, t := range []struct{ mine, theirs Count }{{c.Fast, fastBehind}, {c.Slow, slowBehind}, {c.all(), hops[k].all()}} {
+		pooled = pooled.and(hops[k])
+		for _, t := range []struct{ mine, theirs Count }{{c.often(), pooled.often()}, {c.Slow, pooled.Slow}, {c.all(), hops[k].all()}} {
 			if p := worse(t.mine, t.theirs) * tests; p < chance {
 				chance, behind, at = p, t.theirs, k+1
 			}
 		}
 	}
-	limited := worse(c.Fast, c.Slow)
+	limited := worse(c.often(), c.Slow)
 	switch {
 	case c.all().Answered == 0 && chance < wrong:
 		v.Finding, v.Chance = Seldom, chance
@@ -204,16 +197,22 @@ func (j Judge) own(hops []HopCount, i int, v *Verdict) bool {
 	case c.all().Answered == 0:
 		v.Finding = Undecided
 		v.Why = fmt.Sprintf("it answered none of %d, and too few of the hops behind were asked", c.all().Sent)
+	case limited < wrong && chance >= wrong && !j.again(c):
+		if c.Again.Sent > c.Fast.Sent/2 && worse(c.Again, c.Slow) > 0.05 {
+			return false // it lost more for a while, but not because it was asked often
+		}
+		v.Finding = Undecided
+		v.Why = fmt.Sprintf("it answered %s, and %s when it was asked more seldom; whether that was chance of the time is not sure", share(c.often()), share(c.Slow))
 	case limited < wrong, chance < wrong && limited < j.wrong():
 		v.Finding, v.Chance = Seldom, min(chance, limited)
-		v.Why = fmt.Sprintf("it answered %s, and %s when it was asked more seldom", share(c.Fast), share(c.Slow))
+		v.Why = fmt.Sprintf("it answered %s, and %s when it was asked more seldom", share(c.often()), share(c.Slow))
 		if chance < wrong {
 			v.Chance = max(chance, limited)
 			v.Why += fmt.Sprintf("; up to hop %d behind it %s were answered", at, share(behind))
 		}
 	case chance >= wrong:
 		return false
-	case j.steady(c.Fast, c.Slow, 1):
+	case j.steady(c, 1):
 		v.Finding, v.Chance = Asymmetric, chance
 		v.Why = fmt.Sprintf("it answered %s, whether it was asked often or seldom, but up to hop %d behind it %s were answered: "+
 			"its answers are lost on their own way back, or it gives none", share(c.all()), at, share(behind))
@@ -230,14 +229,21 @@ func share(c Count) string { return fmt.Sprintf("%d of %d", c.Answered, c.Sent) 
 const saved = 10
 
 // steady says that loss does not go away when it is asked more seldom, as that of routers that limit their answers does.
-func (j Judge) steady(fast, slow Count, routers int) bool {
-	if slow.Sent == 0 || fast.Sent == 0 {
+func (j Judge) steady(c HopCount, routers int) bool {
+	fast := c.often()
+	if c.Again.Sent > c.Fast.Sent/2 {
+		fast = c.Again // that is nearer in time to when it was asked more seldom
+	}
+	if c.Slow.Sent == 0 || fast.Sent == 0 || j.ratio() < 2 {
 		return false
 	}
 	// A limit to so many answers a second would leave this loss; and some may be beside it.
 	limit := float64(max(fast.Answered-saved*routers, 0)) / float64(fast.Sent)
-	return atLeast(slow, max(1-j.ratio()*limit, fast.Loss()/4)) < j.wrong()
+	return atLeast(c.Slow, max(1-j.ratio()*limit, fast.Loss()/4)) < j.wrong()
 }
+
+// again says that more was lost, too, when it was asked often for the second time.
+func (j Judge) again(c HopCount) bool { return worse(c.Again, c.Slow) < j.wrong() }
 
 // step is a place where loss begins to be more: at one of the carriers from first to last, at best the most likely.
 type step struct {
@@ -288,9 +294,9 @@ func (j Judge) before(hops []HopCount, carriers []int, v *Verdict) {
 // real judges a hop behind a step.
 func (j Judge) real(hops []HopCount, carriers []int, s step, end int, v *Verdict) {
 	segment := carriers[s.best:end]
-	var fast, slow Count
+	var behind HopCount
 	for _, i := range carriers[s.best:] {
-		fast, slow = fast.plus(hops[i].Fast), slow.plus(hops[i].Slow)
+		behind = behind.and(hops[i])
 	}
 	v.From, v.Chance, v.Loss = carriers[s.best]+1, s.chance, pool(hops, segment)
 	v.Why = fmt.Sprintf("from hop %d on %s were answered", v.From, share(v.Loss))
@@ -298,12 +304,12 @@ func (j Judge) real(hops []HopCount, carriers []int, s step, end int, v *Verdict
 		v.Why += fmt.Sprintf(", before it %s", share(pool(hops, carriers[:s.best])))
 	}
 	switch {
-	case !j.steady(fast, slow, len(carriers)-s.best) && (slow.Sent == 0 || worse(fast, slow) > j.wrong()):
+	case worse(behind.often(), behind.Slow) < j.wrong() && j.again(behind):
+		v.Finding = Seldom
+		v.Why += fmt.Sprintf("; asked more seldom %s: they limit their answers", share(behind.Slow))
+	case !j.steady(behind, len(carriers)-s.best):
 		v.Finding = Undecided
 		v.Why += "; whether the routers only limit their answers is not sure: ask more seldom"
-	case !j.steady(fast, slow, len(carriers)-s.best):
-		v.Finding = Seldom
-		v.Why += fmt.Sprintf("; asked more seldom %s: they limit their answers", share(slow))
 	case j.turnsBack(hops, carriers, s.best):
 		v.Finding = Asymmetric
 		v.Why += "; the way back seems to change at the same hop, so which way loses cannot be told"

@@ -34,6 +34,8 @@ func (m *model) ask(r *rand.Rand, hops []HopCount, n int, rate float64, bucket [
 			c := &hops[i].Fast
 			if rate == slowRate {
 				c = &hops[i].Slow
+			} else if hops[i].Slow.Sent > 0 {
+				c = &hops[i].Again
 			}
 			c.Sent++
 			arrived := true

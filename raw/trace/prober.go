@@ -38,7 +38,7 @@ func (p prober) Probe(ctx context.Context, probes []path.Probe) iter.Seq2[path.A
 			if r.Duplicate || r.Revised {
 				continue
 			}
-			a := path.Answer{Probe: probes[r.Tag], Kind: pathKinds[r.Kind], From: r.From, RTT: r.RTT, MTU: r.MTU, ReplyTTL: int(r.ReplyTTL)}
+			a := path.Answer{Probe: probes[r.Tag], Kind: pathKinds[r.Kind], From: r.From, Sent: r.Sent, RTT: r.RTT, MTU: r.MTU, ReplyTTL: int(r.ReplyTTL)}
 			if !yield(a, nil) {
 				return
 			}

@@ -257,6 +257,25 @@ func (n *Net) ends(text, a string) (mine, theirs netlab.End, err error) {
 	return k.B, k.A, nil
 }
 
+// Sources gives the source so many more IPv4 addresses on its first link, and returns them: a router that limits its answers to
+// each host takes them for so many hosts.
+func (n *Net) Sources(count int) (addrs []netip.Addr, err error) {
+	mine, theirs, _ := n.ends(n.edges[0].text, n.Source.Name())
+	b := mine.Addr4.As4()
+	for i := range count {
+		b[3] = byte(100 + i)
+		addr := netip.AddrFrom4(b)
+		if err := n.Source.AddAddr(mine.Ifname, netip.PrefixFrom(addr, 32)); err != nil {
+			return nil, err
+		}
+		if err := theirs.Host.AddNeighbour(theirs.Ifname, addr, mine.MAC[:]); err != nil {
+			return nil, err
+		}
+		addrs = append(addrs, addr)
+	}
+	return addrs, nil
+}
+
 // Host returns a node.
 func (n *Net) Host(name string) *netlab.Host { return n.hosts[name] }
 
