@@ -47,7 +47,7 @@ func (q Inquiry) Run(ctx context.Context, prober Prober) (*Series, []Verdict, er
 		// The first time only seldom, to compare; then both, for more of what there is.
 		n := min(max(first*3/5, 1), most-asked)
 		if rounds > 0 {
-			n = min(more/2+1, 4*first, most-asked)
+			n = min(more/2+1, first, most-asked) // and look again: what was said is a guess
 			err = q.ask(ctx, prober, s, last, n, gap, false)
 		}
 		if err == nil {

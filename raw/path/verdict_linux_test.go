@@ -56,7 +56,7 @@ func TestVerdictLabs(t *testing.T) {
 		}
 	}
 	var runs sync.WaitGroup
-	turn := make(chan struct{}, 5) // few at once, or this host would lose packets
+	turn := make(chan struct{}, 9) // few at once, or this host would lose packets
 	for _, tt := range []struct {
 		name   string
 		short  bool // run with -short, too
