@@ -88,8 +88,10 @@ func mix(v uint8, k uint32) uint8 {
 	return uint8(x>>24) ^ uint8(x>>13)
 }
 
-// usable reports whether a probe may have the number: the kernel would write an IPv4 id of 0 anew.
-func (c *codec) usable(n uint64) bool { return c.permute(uint16(n)) != 0 }
+// id is the IPv4 id of a probe. Only a number whose low half is 0 would have 0, for which the kernel writes another: it is not used.
+func (c *codec) id(n uint64) uint16 { return c.permute(uint16(n)) ^ c.permute(0) }
+
+func (c *codec) unid(v uint16) uint16 { return c.unpermute(v ^ c.permute(0)) }
 
 // proof is the hash of a probe: what only this process can know.
 func (c *codec) proof(n uint64, target netip.Addr, flow uint16) uint64 {
@@ -182,7 +184,7 @@ func (c *codec) build(b []byte, n uint64, p *Probe, src netip.Addr) []byte {
 		b[0] = 4<<4 | 5
 		ip.SetTOS(c.tos)
 		ip.SetTotalLength(uint16(size))
-		ip.SetID(c.permute(uint16(n)))
+		ip.SetID(c.id(n))
 		if !c.fragment {
 			b[6] = 0x40
 		}

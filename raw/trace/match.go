@@ -243,7 +243,7 @@ func (m *matcher) identify(six bool, ip, t []byte) (best *sentProbe, bits int, d
 		}
 	}
 	if !six {
-		try(c.unpermute(wire.IPv4(ip).ID()))
+		try(c.unid(wire.IPv4(ip).ID()))
 	}
 	payload := t[8:]
 	switch c.protocol {
@@ -281,7 +281,7 @@ func (m *matcher) evidence(s *sentProbe, six bool, ip, t []byte) (bits int, delt
 		if wire.IPv4(ip).Destination() != target {
 			bits = -16 // it may have been translated; more has to show it
 		}
-		if c.unpermute(wire.IPv4(ip).ID()) == uint16(s.n) {
+		if c.unid(wire.IPv4(ip).ID()) == uint16(s.n) {
 			bits += 16
 		}
 	}

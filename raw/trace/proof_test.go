@@ -91,8 +91,8 @@ func TestPermutation(t *testing.T) {
 	c := newCodec(&Tracer{}, 1)
 	seen := make([]bool, 1<<16)
 	for v := range 1 << 16 {
-		p := c.permute(uint16(v))
-		if seen[p] || c.unpermute(p) != uint16(v) || c.unsequence(c.sequence(uint64(v))) != uint16(v) {
+		p := c.id(uint64(v))
+		if seen[p] || c.unid(p) != uint16(v) || (p == 0) != (v == 0) || c.unsequence(c.sequence(uint64(v))) != uint16(v) {
 			t.Fatalf("%#x", v)
 		}
 		seen[p] = true

@@ -90,7 +90,7 @@ func (r *runner) slot(n uint64) *slot { return &r.slots[n&uint64(len(r.slots)-1)
 
 // full tells whether the oldest probe must end before another is sent.
 func (r *runner) full() bool {
-	if r.last+1-r.first < uint64(len(r.slots)) {
+	if r.last+2-r.first < uint64(len(r.slots)) {
 		return false
 	}
 	if len(r.slots) >= windowMost {
@@ -165,7 +165,10 @@ func (r *runner) launch(p *Probe, now time.Duration, strategy Strategy, yield fu
 		hop = new(pace)
 		r.paces[p.Target] = hop
 	}
-	r.last++
+	if r.last++; uint16(r.last) == 0 {
+		*r.slot(r.last) = slot{n: r.last, ended: true} // see codec.id
+		r.last++
+	}
 	s := r.slot(r.last)
 	*s = slot{probe: *p, n: r.last, sent: now, wall: time.Now().UnixNano(), hop: hop}
 	r.open++

@@ -290,3 +290,31 @@ func TestBack(t *testing.T) {
 		}
 	}
 }
+
+// TestNumbers: a session goes on when its numbers have gone round, and uses none whose low half is 0.
+func TestNumbers(t *testing.T) {
+	s := &simulation{answer: line(3, time.Millisecond, nil)}
+	c, err := (&Tracer{Last: 3, Rate: 1e6}).withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRunner(&c, s)
+	r.last = 1<<16 - 5
+	r.first = r.last + 1
+	session := &Session{tracer: c, network: s, runner: r}
+	answered := 0
+	for reply, err := range session.Trace(context.Background(), slices.Values([]netip.Addr{simTarget})) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if uint16(reply.N) == 0 {
+			t.Errorf("probe %d", reply.N)
+		}
+		if reply.Outcome == probe.Answered {
+			answered++
+		}
+	}
+	if answered != 9 {
+		t.Errorf("%d answers", answered)
+	}
+}
