@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -239,6 +240,39 @@ func TimestampOption(addresses bool, those ...netip.Addr) ([]byte, error) {
 		o = o[:36]
 	}
 	return o, nil
+}
+
+// InterfaceText says what the State of the answer to an extended echo means (RFC 8335, section 3).
+func InterfaceText(state uint8) string {
+	if code := state >> 4; code != 0 {
+		if name := wire.ICMPCodeName(false, wire.ICMPv4ExtendedReply, code); name != "" {
+			return name
+		}
+		return "code " + strconv.Itoa(int(code))
+	}
+	text := "interface is not active"
+	if state&4 != 0 {
+		text = "interface is active"
+	}
+	if state&2 != 0 {
+		text += ", runs IPv4"
+	}
+	if state&1 != 0 {
+		text += ", runs IPv6"
+	}
+	return text
+}
+
+// ParseProbeInterface reads what an extended echo asks after: an address, an index above 0, or a name.
+func ParseProbeInterface(text string) (p ProbeInterface) {
+	if a, err := netip.ParseAddr(text); err == nil {
+		p.Addr = a.Unmap()
+	} else if n, err := strconv.ParseUint(text, 10, 32); err == nil && n > 0 {
+		p.Index = uint32(n)
+	} else {
+		p.Name = text
+	}
+	return p
 }
 
 const (

@@ -393,13 +393,7 @@ func (o *options) planMessage(p *plan) error {
 		p.pinger.Message, p.pinger.Family = raw.TimestampRequest, 4
 	case o.probeInterface != "":
 		p.pinger.Message = raw.ExtendedEcho
-		if a, err := netip.ParseAddr(o.probeInterface); err == nil {
-			p.pinger.Interface.Addr = a.Unmap()
-		} else if n, err := strconv.ParseUint(o.probeInterface, 10, 32); err == nil && n > 0 {
-			p.pinger.Interface.Index = uint32(n)
-		} else {
-			p.pinger.Interface.Name = o.probeInterface
-		}
+		p.pinger.Interface = raw.ParseProbeInterface(o.probeInterface)
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ func (s *session) record(e *raw.Echo) echoRecord {
 	case e.Total > 0 && s.plan.pinger.Message == raw.TimestampRequest:
 		r.Times = e.Times[:]
 	case e.Total > 0 && s.plan.pinger.Message == raw.ExtendedEcho:
-		r.Interface = probeText(e.State)
+		r.Interface = raw.InterfaceText(e.State)
 	}
 	return r
 }

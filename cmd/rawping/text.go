@@ -11,7 +11,6 @@ import (
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw"
 	"sockwire/raw/probe"
-	"sockwire/raw/wire"
 )
 
 func (s *session) printHeader(given string) {
@@ -209,7 +208,7 @@ func messageText(m raw.Message, e *raw.Echo) string {
 	case raw.TimestampRequest:
 		return fmt.Sprintf("\nreceived %s, sent %s", dayTime(e.Times[1]), dayTime(e.Times[2]))
 	case raw.ExtendedEcho:
-		return " " + probeText(e.State)
+		return " " + raw.InterfaceText(e.State)
 	}
 	return ""
 }
@@ -220,27 +219,6 @@ func dayTime(ms uint32) string {
 		return fmt.Sprintf("nonstandard %#x", ms)
 	}
 	return time.UnixMilli(int64(ms)).UTC().Format("15:04:05.000") + " UT"
-}
-
-// probeText says what the reply to an extended echo means (RFC 8335, section 3).
-func probeText(state uint8) string {
-	if code := state >> 4; code != 0 {
-		if name := wire.ICMPCodeName(false, wire.ICMPv4ExtendedReply, code); name != "" {
-			return name
-		}
-		return "code " + strconv.Itoa(int(code))
-	}
-	text := "interface is not active"
-	if state&4 != 0 {
-		text = "interface is active"
-	}
-	if state&2 != 0 {
-		text += ", runs IPv4"
-	}
-	if state&1 != 0 {
-		text += ", runs IPv6"
-	}
-	return text
 }
 
 // errorText prints an ICMP error, or one that this host raised itself.

@@ -28,6 +28,9 @@ func (s *session) conclude(w *trail, c conclusion) {
 		for i := range w.verdicts {
 			out.JSON(s.verdictRecord(w, &w.verdicts[i]))
 		}
+		if w.far != nil {
+			out.JSON(s.farRecord(w))
+		}
 		if w.mtu != nil {
 			out.JSON(s.mtuRecord(w))
 		}
@@ -45,7 +48,7 @@ func (s *session) conclude(w *trail, c conclusion) {
 }
 
 // finish prints what comes after the last reply, and returns what was found as the exit status.
-func (s *session) finish(ctx context.Context) error {
+func (s *session) finish(ctx context.Context, said interfaces) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.opt.watch {
@@ -59,6 +62,7 @@ func (s *session) finish(ctx context.Context) error {
 		c := w.conclusion()
 		bad = bad || c.bad
 		s.metrics.trail(w)
+		s.printInterfaces(w, said)
 		s.conclude(w, c)
 	}
 	if s.opt.json {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"os/exec"
@@ -134,6 +135,46 @@ func TestMTULab(t *testing.T) {
 		o := on(t, n.Source, "rawtrace", "-w", "300ms", "--mtu", n.Dst4.String())
 		if !regexp.MustCompile(tc.want).MatchString(last(o.stdout)) || o.code != 0 {
 			t.Errorf("%d\n%s%s", o.code, o.stdout, o.stderr)
+		}
+	}
+}
+
+// TestFar: with a server at the far end it is told on which of the two ways packets are lost.
+func TestFar(t *testing.T) {
+	n := pathlab.New(t, pathlab.Config{Edges: pathlab.Chain(3), Seed: 1, Links: map[string]pathlab.Link{"r1-r2": {Back: 0.1}}})
+	server := n.Target.Command(t.Context(), "server")
+	out, err := server.StdoutPipe()
+	if err == nil {
+		err = server.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "serving\n" {
+		t.Fatal(line, err)
+	}
+	o := on(t, n.Source, "rawtrace", "-q", "1", "-w", "300ms", "--far", n.Dst4.String())
+	if want := `the far end counts 0 % of \d{4} lost on the way there, and (\d|1[0-3])\.?\d? % of \d{4} on the way back$`; !regexp.MustCompile(want).MatchString(last(o.stdout)) || o.code != 1 {
+		t.Errorf("%d\n%s%s", o.code, o.stdout, o.stderr)
+	}
+	server.Process.Kill()
+	server.Wait()
+	o = on(t, n.Source, "rawtrace", "-q", "1", "-w", "300ms", "--far=7208", n.Dst4.String())
+	if !strings.Contains(last(o.stdout), "the way back was not measured: ") {
+		t.Errorf("%d\n%s%s", o.code, o.stdout, o.stderr)
+	}
+}
+
+// TestProbeInterface: hops are asked after an interface of theirs.
+func TestProbeInterface(t *testing.T) {
+	n := pathlab.New(t, pathlab.Config{Edges: pathlab.Chain(3), Seed: 1})
+	if err := n.Host("r1").Sysctl("net.ipv4.icmp_echo_enable_probe", "1"); err != nil {
+		t.Fatal(err)
+	}
+	o := on(t, n.Source, "rawtrace", "-q", "1", "-w", "300ms", "--probe-interface", "lo", n.Dst4.String())
+	for _, want := range []string{`(?m)^ 1  10\.0\.1\.2: lo: interface is active, runs IPv4`, `(?m)^ 2  10\.0\.2\.2: lo: no answer: few routers give one$`} {
+		if !regexp.MustCompile(want).MatchString(o.stdout) {
+			t.Errorf("no %s in\n%s%s", want, o.stdout, o.stderr)
 		}
 	}
 }

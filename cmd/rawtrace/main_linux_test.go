@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"sockwire/dgram/perf"
 	"sockwire/raw/netlab"
 )
 
@@ -12,8 +16,19 @@ import (
 type inLab struct{ m *testing.M }
 
 func (l inLab) Run() int {
-	testscript.Main(l.m, map[string]func(){"rawtrace": main})
+	testscript.Main(l.m, map[string]func(){"rawtrace": main, "server": serve})
 	return 0 // not reached
+}
+
+// serve is dgperf serve, until it is killed.
+func serve() {
+	s, err := perf.NewServer(context.Background(), ":7207", nil)
+	if err == nil {
+		fmt.Println("serving")
+		err = s.Serve(context.Background())
+	}
+	fmt.Println(err)
+	os.Exit(2)
 }
 
 func TestMain(m *testing.M) { netlab.Run(inLab{m}) }

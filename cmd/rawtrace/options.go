@@ -68,6 +68,9 @@ func (o *options) define(c *cli.Command) {
 	f.BoolVar(&o.paths, "paths", false, "find every path to the host, and the loss, the time and the MTU of each edge")
 	f.BoolVar(&o.dot, "dot", false, "print the paths for Graphviz; it implies --paths")
 	f.IntVar(&o.sport, "sport", 0, "probe from port `N`, or of ICMP with this identifier: where a path splits, others take other branches")
+	f.StringVar(&o.far, "far", "", "count what is lost there and on the way back, with dgperf serve at `PORT` of the host, 7207 unless told")
+	f.Lookup("far").NoOptDefVal = defaultFar
+	f.StringVar(&o.probeInterface, "probe-interface", "", "ask each hop after an interface of it: its `NAME`, index or address (RFC 8335)")
 	f.BoolVar(&o.watch, "watch", false, "go on until interrupted: a live table on a terminal, else a line a round")
 	cli.DurationVar(f, &o.decide, "decide", "", 0, "ask on, often and seldom, until it is clear which loss is real, for `TIME` at most; 2m unless told")
 	f.Lookup("decide").NoOptDefVal = "2m"
@@ -202,6 +205,13 @@ func (o *options) checkTogether(p *plan) error {
 	if len(given) > 1 {
 		return cli.Usagef("%s exclude each other", strings.Join(given, " and "))
 	}
+	if o.paths {
+		for name, set := range map[string]bool{"decide": o.decide > 0, "far": o.far != "", "probe-interface": o.probeInterface != "", "mtu": o.mtu, "watch": o.watch} {
+			if set {
+				return cli.Usagef("--%s and --paths exclude each other", name)
+			}
+		}
+	}
 	if o.watch {
 		for name, set := range map[string]bool{"decide": o.decide > 0, "paths": o.paths, "far": o.far != "", "probe-interface": o.probeInterface != ""} {
 			if set {
@@ -333,8 +343,10 @@ func (o *options) planOutput(p *plan) (err error) {
 	if err != nil {
 		return err
 	}
-	if o.far != "" && len(p.args)+len(o.files) != 1 {
-		return cli.Usagef("--far is for one host")
+	if o.far != "" {
+		if _, err := parseFar(o.far); err != nil {
+			return err
+		}
 	}
 	for _, file := range o.files {
 		if info, err := os.Stat(file); err == nil && info.IsDir() {

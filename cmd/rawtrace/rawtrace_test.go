@@ -20,7 +20,7 @@ func TestGenerated(t *testing.T) { clitest.Generated(t, "rawtrace", run) }
 
 // TestSchema freezes the names and the order of everything in the JSON records.
 func TestSchema(t *testing.T) {
-	clitest.Schema(t, "testdata/schema.jsonl", new(startRecord), new(probeRecord), new(hopRecord), new(verdictRecord), new(mtuRecord), new(pathsRecord), new(hostRecord), new(summaryRecord))
+	clitest.Schema(t, "testdata/schema.jsonl", new(startRecord), new(probeRecord), new(hopRecord), new(verdictRecord), new(mtuRecord), new(farRecord), new(stateRecord), new(pathsRecord), new(hostRecord), new(summaryRecord))
 }
 
 var here = netip.MustParseAddr("192.0.2.9")
@@ -103,7 +103,7 @@ func TestHopByHop(t *testing.T) {
 	if got := told(t, s, b, all[6:9]...); got != whole {
 		t.Errorf("all known: %q", got)
 	}
-	if err := s.finish(t.Context()); err != nil {
+	if err := s.finish(t.Context(), nil); err != nil {
 		t.Error(err)
 	}
 	s.env.Stdout.Flush()
@@ -221,7 +221,7 @@ func TestNotReached(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.finish(t.Context()); err != cli.ErrNo {
+		if err := s.finish(t.Context(), nil); err != cli.ErrNo {
 			t.Errorf("%v: %v", tc.hops, err)
 		}
 		s.env.Stdout.Flush()

@@ -85,6 +85,11 @@ func (o *options) trace(ctx context.Context, env *cli.Env, p *plan) error {
 		return err
 	}
 	defer open.Close()
+	ask, err := o.openAsker(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer ask.close()
 	if err := env.DropPrivilege(); err != nil {
 		return err
 	}
@@ -116,7 +121,14 @@ func (o *options) trace(ctx context.Context, env *cli.Env, p *plan) error {
 		return err
 	}
 	s.names.wait()
-	return s.finish(ctx)
+	if err := s.askFar(ctx); err != nil {
+		return err
+	}
+	said, err := ask.ask(s.trails)
+	if err != nil {
+		return err
+	}
+	return s.finish(ctx, said)
 }
 
 // openMetrics makes what --metrics asks for, and serves it where it is an address.

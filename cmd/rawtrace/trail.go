@@ -37,6 +37,7 @@ type trail struct {
 	refused       *trace.Reply // who says so
 
 	mtu *trace.MTU // nil where it is not known
+	far *far       // nil where it was not asked
 
 	slowly   bool // it is asked at a rate that no router limits, but for short rounds
 	samples  []path.Sample

@@ -133,7 +133,10 @@ type conclusion struct {
 func (w *trail) conclusion() conclusion {
 	loss, real := w.lossTexts()
 	parts := append([]string{w.reach()}, loss...)
-	return conclusion{text: strings.Join(append(parts, w.mtuTexts()...), "; "), bad: real || !w.reached()}
+	if w.far != nil {
+		parts = append(parts, w.far.text())
+	}
+	return conclusion{text: strings.Join(append(parts, w.mtuTexts()...), "; "), bad: real || !w.reached() || w.far.bad()}
 }
 
 // reach says whether the host was reached.

@@ -24,6 +24,8 @@ complete -c rawtrace -l mtu -d 'find the MTU of the path, the hop that sets it, 
 complete -c rawtrace -l paths -d 'find every path to the host, and the loss, the time and the MTU of each edge'
 complete -c rawtrace -l dot -d 'print the paths for Graphviz; it implies --paths'
 complete -c rawtrace -l sport -x -d 'probe from port N, or of ICMP with this identifier: where a path splits, others take other branches'
+complete -c rawtrace -l far -d 'count what is lost there and on the way back, with dgperf serve at PORT of the host, 7207 unless told'
+complete -c rawtrace -l probe-interface -x -d 'ask each hop after an interface of it: its NAME, index or address (RFC 8335)'
 complete -c rawtrace -l watch -d 'go on until interrupted: a live table on a terminal, else a line a round'
 complete -c rawtrace -l decide -d 'ask on, often and seldom, until it is clear which loss is real, for TIME at most; 2m unless told'
 complete -c rawtrace -l confidence -x -d 'be so sure, in PERCENT, 50 to 99.9999; without it 99.9 of verdicts, and 99 of --paths'
