@@ -1,16 +1,10 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"fmt"
 	"io"
-	"net/netip"
-	"strings"
 
 	"sockwire/cmd/internal/cli"
-	"sockwire/cmd/internal/host"
 	"sockwire/raw/trace"
 )
 
@@ -66,10 +60,20 @@ func (o *options) trace(ctx context.Context, env *cli.Env, p *plan) error {
 	if err := t.Validate(); err != nil {
 		return err
 	}
-	targets, err := o.targets(ctx, env, p)
+	finder := o.finder(p)
+	var targets []target
+	for _, text := range p.args {
+		one, err := findTarget(ctx, finder, text)
+		if err != nil {
+			return err
+		}
+		targets = append(targets, one)
+	}
+	files, err := o.openFiles(ctx, env)
 	if err != nil {
 		return err
 	}
+	defer files.close()
 	where, err := openPlaces(ctx, env, o.asn, o.city)
 	if err != nil {
 		return err
@@ -92,6 +96,13 @@ func (o *options) trace(ctx context.Context, env *cli.Env, p *plan) error {
 	defer ask.close()
 	if err := env.DropPrivilege(); err != nil {
 		return err
+	}
+	more, err := files.targets(ctx, finder)
+	if err != nil {
+		return err
+	}
+	if targets = append(targets, more...); len(targets) == 0 {
+		return cli.Usagef("no hosts in the files given")
 	}
 	if err := where.read(); err != nil {
 		return err
@@ -146,62 +157,4 @@ func (o *options) openMetrics(env *cli.Env, p *plan) (*metrics, error) {
 	}
 	env.Warnf("metrics at http://%s/metrics", address)
 	return m, nil
-}
-
-const mostHostBytes = 64 << 20 // of a file of hosts
-
-// targets finds the hosts given as arguments and in files: all of them, or what is wrong with the first that is none.
-func (o *options) targets(ctx context.Context, env *cli.Env, p *plan) ([]target, error) {
-	f := host.Finder{Family: p.family, Device: o.device}
-	if f.Family == 0 && p.source.IsValid() {
-		f.Family = 6
-		if p.source.Is4() {
-			f.Family = 4
-		}
-	}
-	var list []target
-	add := func(text string) error {
-		a, err := f.Find(ctx, text)
-		if err != nil {
-			return err
-		}
-		if a.IsMulticast() || a.IsUnspecified() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
-			return cli.Usagef("%v is no address of one host: there is no path to it", a)
-		}
-		t := target{addr: a}
-		if given, err := netip.ParseAddr(text); err != nil || given.Unmap().WithZone("") != a.WithZone("") {
-			t.name = text
-		}
-		list = append(list, t)
-		return nil
-	}
-	for _, text := range p.args {
-		if err := add(text); err != nil {
-			return nil, err
-		}
-	}
-	for _, file := range o.files {
-		b, err := env.ReadFile(ctx, file, mostHostBytes)
-		if err != nil {
-			return nil, fmt.Errorf("--file: %w", err)
-		}
-		lines := bufio.NewScanner(bytes.NewReader(b))
-		for n := 1; lines.Scan(); n++ {
-			text, _, _ := strings.Cut(lines.Text(), "#")
-			words := strings.Fields(text)
-			if len(words) == 0 {
-				continue
-			}
-			if err := add(words[0]); err != nil {
-				return nil, fmt.Errorf("%s:%d: %w", file, n, err)
-			}
-		}
-		if err := lines.Err(); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-	}
-	if len(list) == 0 {
-		return nil, cli.Usagef("no hosts in the files given")
-	}
-	return list, nil
 }

@@ -44,6 +44,8 @@ func TestFilesAreReadWithoutRights(t *testing.T) {
 		{true, none, []string{"pktview", "-r", "-"}},
 		{true, none, []string{"pktview", "-r", "-", "--explain", "udp"}},
 		{true, "0000000000000002", []string{"pktview", "-r", "-", "-w", filepath.Join(t.TempDir(), "x.pcap")}}, // root may write where it may
+		{true, none, []string{"rawtrace", "--file", "-"}},
+		{true, none, []string{"rawtrace", "--asn", "-", "127.0.0.1"}},
 		{true, none, []string{"rawsend", "--describe", "-r", "-"}},
 		{true, none, []string{"rawsend", "--print", "-r", "-"}},
 		{true, none, []string{"rawsend", "-w", filepath.Join(t.TempDir(), "y.pcap"), "-r", "-"}},
