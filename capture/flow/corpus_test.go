@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/netip"
 	"os"
@@ -61,6 +62,8 @@ type seen struct {
 	kind      map[int]map[flow.Kind]*flow.Verdict
 	streams   map[uint64]*followed
 	ip        map[int][]byte // from the IP header on
+	holes     map[int]bool   // behind which bytes are missing, at that time
+	proofs    map[int]bool   // that acknowledge what was not seen
 }
 
 type followed struct {
@@ -78,7 +81,7 @@ type chunks struct {
 
 // look gives frames to a Tracker, fragments put together.
 func look(frames []capture.Frame) *seen {
-	s := &seen{map[int]uint64{}, map[int]flow.Direction{}, map[int][]flow.Verdict{}, map[int]map[flow.Kind]*flow.Verdict{}, map[uint64]*followed{}, map[int][]byte{}}
+	s := &seen{map[int]uint64{}, map[int]flow.Direction{}, map[int][]flow.Verdict{}, map[int]map[flow.Kind]*flow.Verdict{}, map[uint64]*followed{}, map[int][]byte{}, map[int]bool{}, map[int]bool{}}
 	t := flow.NewTracker(&flow.Config{Reassemble: true})
 	var defragmenter flow.Defragmenter
 	var d decode.Decoder
@@ -120,6 +123,16 @@ func look(frames []capture.Frame) *seen {
 	for i, all := range s.verdicts {
 		s.kind[i] = map[flow.Kind]*flow.Verdict{}
 		for j := range all {
+			first, second := all[j].Evidence()
+			switch k := all[j].Kind; {
+			case k == flow.LostBefore:
+				s.holes[int(first)-1] = true
+			case k == flow.Missed:
+				s.holes[i] = true
+				s.proofs[int(second)-1] = true
+			case k == flow.Reordered:
+				s.holes[int(first)-1] = true
+			}
 			if all[j].Retracted {
 				delete(s.kind[i], all[j].Kind)
 			} else if s.kind[i][all[j].Kind] == nil {
@@ -193,6 +206,15 @@ func theAlbums(t *testing.T) []*album {
 	corpus = flow.Shared(t, "tcpdump/*.pcap", "libpcap/*.pcap", "tcpdump/*.pcapng", "libpcap/*.pcapng", "pcapng/*/*/*.pcapng")
 	if len(corpus) == 0 {
 		t.Skip("no captures at ../shared/corpus beside the checkout")
+	}
+	if more := os.Getenv("FLOW_CAPTURES"); more != "" { // a folder of other captures instead
+		corpus = nil
+		must(t, filepath.WalkDir(more, func(path string, e fs.DirEntry, err error) error {
+			if err == nil && e.Type().IsRegular() {
+				corpus = append(corpus, path)
+			}
+			return err
+		}))
 	}
 	dir := t.TempDir()
 	all := albums()

@@ -60,6 +60,8 @@ type wanted struct {
 	may   map[flow.Kind]bool
 	bytes int // of LostBefore
 	later [2]int
+	// hidden: it was sent again, and its bytes were lost before, with nothing behind them: here it looks like plain progress.
+	hidden bool
 }
 
 // always may be said of any packet: they are about what it says itself.
@@ -149,17 +151,21 @@ func (t *truth) expect(p *recording) []wanted {
 			}
 			seen[d][at] = true
 		}
-		if again && !begins && !slices.ContainsFunc(tx.earlier, func(e *transmission) bool { return p.taken[e] }) {
+		w.hidden = again && !begins && !slices.ContainsFunc(came[d], func(e *transmission) bool { return e.to > tx.from })
+		if w.hidden {
+			w.may[flow.LostBefore] = w.must[flow.LostBefore] != ""
+			delete(w.must, flow.LostBefore)
+		} else if again && !begins && !slices.ContainsFunc(tx.earlier, func(e *transmission) bool { return p.taken[e] }) {
 			w.must[flow.Retransmission] = "sent again"
 		}
 		w.may[flow.Retransmission] = again
 		if needless && t.shown(p, i, tx) {
 			w.must[flow.Spurious] = "needless"
 		}
-		w.may[flow.Spurious] = again && needed < int(tx.to-tx.from)
+		w.may[flow.Spurious] = again && (needed < int(tx.to-tx.from) || t.doubled(p, tx)) // or it looks so
 		if !tx.heard && tx.to > tx.from {
 			w.may[flow.LostBehind] = true // even if nobody was there to miss it
-			if needed > 0 && !p.stole(tx) {
+			if needed > 0 && !p.stole(tx) && !t.doubled(p, tx) {
 				w.must[flow.LostBehind] = "lost behind"
 			}
 		}
@@ -184,6 +190,14 @@ func (t *truth) expect(p *recording) []wanted {
 
 // tally counts, for the table.
 type tally struct{ want, exact, undecided, other int }
+
+// doubled tells whether the network delivered bytes of a transmission twice behind a place: the receiver then says that it had
+// them already, as of a needless retransmission.
+func (t *truth) doubled(p *recording, tx *transmission) bool {
+	return slices.ContainsFunc(t.sent[tx.direction], func(e *transmission) bool {
+		return e.from < tx.to && tx.from < e.to && e.copies > 1 && e.copies > e.arrivals[p]
+	})
+}
 
 // shown tells whether the place saw the receiver say that it had the bytes of a transmission already, often enough for all that were needless.
 func (t *truth) shown(p *recording, i int, tx *transmission) bool {
@@ -238,6 +252,11 @@ func (n *network) judge(t *testing.T, p *recording, got *found, count func(place
 			return nil
 		}
 		undecided := has(flow.Undecided) != nil
+		if w.hidden && has(flow.Retransmission) == nil {
+			c := count(p.name, "sent again, with nothing behind")
+			c.want++
+			c.undecided++
+		}
 		say := func(format string, args ...any) {
 			if wrong++; wrong <= 20 {
 				t.Errorf("%s at the %s: frame %d: %s: %s; said: %v", n.name, p.name, i+1, n.truth.describe(p, i), fmt.Sprintf(format, args...), verdicts)

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,6 +37,7 @@ type rig struct {
 	lab       *netlab.Lab
 	a, r, b   *netlab.Host
 	near, far *netlab.Link
+	impaired  []*netlab.Link
 	places    []*recording
 	talk      *talk
 	inodes    [2]uint64 // of the network namespaces of a and b, by which the kernel's trace points tell labs apart
@@ -66,6 +68,7 @@ type conditions struct {
 	six       bool              // IPv6
 	pingpong  bool              // one speaks after the other
 	sizes     [2]int            // bytes that client and server say
+	wrap      uint32            // how many sequence numbers the client has until they begin anew; 0 for any
 	word      string            // what is special, for messages
 }
 
@@ -101,11 +104,12 @@ func newRig(name string, c *conditions) (g *rig, err error) {
 	if g.far, err = g.lab.Link(g.r, g.b, netlab.LinkConfig{Impair: &c.far}); err != nil {
 		return g, err
 	}
+	g.impaired = []*netlab.Link{g.near, g.far}
 	for _, p := range []struct {
 		name string
 		end  netlab.End
 	}{{"sender", g.near.A}, {"middle", g.near.B}, {"receiver", g.far.B}} {
-		if err := g.record(p.name, p.end); err != nil {
+		if err := g.record(p.name, p.end.Host, p.end.Ifname); err != nil {
 			return g, err
 		}
 	}
@@ -121,11 +125,11 @@ func networkOf(h *netlab.Host) (uint64, error) {
 	return st.Ino, err
 }
 
-// record captures at one end of a link until stop.
-func (g *rig) record(name string, end netlab.End) error {
-	p := &recording{name: name, host: end.Host, done: make(chan error, 1)}
-	err := end.Host.Do(func() (err error) {
-		p.live, err = capture.Open(context.Background(), end.Ifname, &capture.Config{Immediate: true, Buffer: 8 << 20})
+// record captures on an interface until stop.
+func (g *rig) record(name string, h *netlab.Host, ifname string) error {
+	p := &recording{name: name, host: h, done: make(chan error, 1)}
+	err := h.Do(func() (err error) {
+		p.live, err = capture.Open(context.Background(), ifname, &capture.Config{Immediate: true, Buffer: 8 << 20})
 		return err
 	})
 	if err != nil {
@@ -152,6 +156,65 @@ func (g *rig) record(name string, end netlab.End) error {
 	return nil
 }
 
+// connect makes a connection from a to an address of b, port 0 for any, from a port of a's, 0 for any. Where wrap is not 0, that many
+// sequence numbers are left before 2^32.
+func (g *rig) connect(to netip.AddrPort, from uint16, end time.Time, wrap uint32) (ends [2]*net.TCPConn, err error) {
+	var l *net.TCPListener
+	err = g.b.Do(func() (err error) {
+		l, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(to))
+		return err
+	})
+	if err != nil {
+		return ends, err
+	}
+	defer l.Close()
+	if err := l.SetDeadline(end); err != nil {
+		return ends, err
+	}
+	var wait sync.WaitGroup
+	var errs [2]error
+	wait.Go(func() {
+		errs[0] = g.a.Do(func() error {
+			d := net.Dialer{Deadline: end, KeepAlive: -1, Control: func(_, _ string, c syscall.RawConn) (err error) {
+				if e := c.Control(func(fd uintptr) { err = startAt(int(fd), -wrap) }); e != nil {
+					return e
+				}
+				return err
+			}}
+			if from != 0 {
+				d.LocalAddr = &net.TCPAddr{Port: int(from)}
+			}
+			conn, err := d.Dial("tcp", l.Addr().String())
+			if err == nil {
+				ends[0] = conn.(*net.TCPConn)
+			}
+			return err
+		})
+	})
+	ends[1], errs[1] = l.AcceptTCP()
+	wait.Wait()
+	for _, conn := range ends {
+		if conn != nil {
+			errs[0] = errors.Join(errs[0], conn.SetDeadline(end))
+		}
+	}
+	return ends, errors.Join(errs[:]...)
+}
+
+// startAt makes a socket that is not connected yet begin with a sequence number, unless that is 0 (TCP_REPAIR of tcp(7)).
+func startAt(fd int, seq uint32) error {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); seq == 0 || err != nil {
+		return err
+	}
+	const off, sendQueue = -1, 2 // TCP_REPAIR_OFF_NO_WP, TCP_SEND_QUEUE of include/uapi/linux/tcp.h
+	for _, o := range [][2]int{{unix.TCP_REPAIR, 1}, {unix.TCP_REPAIR_QUEUE, sendQueue}, {unix.TCP_QUEUE_SEQ, int(int32(seq))}, {unix.TCP_REPAIR, off}} {
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, o[0], o[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // speak has a and b say something on a new connection, both at once or in turn, and both end it.
 func (g *rig) speak(c *conditions, random *rand.Rand) error {
 	addr := g.b.Addr4()
@@ -166,47 +229,19 @@ func (g *rig) speak(c *conditions, random *rand.Rand) error {
 		}
 	}
 	words := [2]*rand.Rand{rand.New(rand.NewPCG(random.Uint64(), 1)), rand.New(rand.NewPCG(random.Uint64(), 2))}
-	var l *net.TCPListener
-	err := g.b.Do(func() (err error) {
-		l, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, 0)))
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	k.server = l.Addr().(*net.TCPAddr).AddrPort()
 	end := time.Now().Add(patience)
-	if err := l.SetDeadline(end); err != nil {
-		return err
-	}
-	var ends [2]*net.TCPConn
-	var wait sync.WaitGroup
-	var errs [2]error
-	wait.Go(func() {
-		errs[0] = g.a.Do(func() error {
-			d := net.Dialer{Deadline: end, KeepAlive: -1}
-			conn, err := d.Dial("tcp", k.server.String())
-			if err == nil {
-				ends[0] = conn.(*net.TCPConn)
-			}
-			return err
-		})
-	})
-	ends[1], errs[1] = l.AcceptTCP()
-	wait.Wait()
+	ends, err := g.connect(netip.AddrPortFrom(addr, 0), 0, end, c.wrap)
 	for _, conn := range ends {
 		if conn != nil {
 			defer conn.Close()
-			if err := conn.SetDeadline(end); err != nil {
-				return err
-			}
 		}
 	}
-	if err := errors.Join(errs[:]...); err != nil {
+	if err != nil {
 		return err
 	}
-	k.client = ends[0].LocalAddr().(*net.TCPAddr).AddrPort()
+	k.client, k.server = ends[0].LocalAddr().(*net.TCPAddr).AddrPort(), ends[1].LocalAddr().(*net.TCPAddr).AddrPort()
+	var wait sync.WaitGroup
+	var errs [2]error
 	for i, conn := range ends {
 		if c.pingpong {
 			wait.Go(func() { k.heard[1-i], errs[i] = turns(conn, k.said[i], i == 0, words[i]) })
@@ -312,7 +347,7 @@ func (g *rig) stop() error {
 	still, last := 0, uint64(0)
 	for still < 5 {
 		var all uint64
-		for _, k := range []*netlab.Link{g.near, g.far} {
+		for _, k := range g.impaired {
 			if err := k.Settle(ctx); err != nil {
 				return err
 			}
@@ -386,9 +421,12 @@ func draw(seed uint64) (*conditions, *rand.Rand) {
 	if seed%8 == 1 && !c.six {
 		c.settings["net.ipv4.tcp_timestamps"] = "0"
 	}
-	kinds := []string{"loss", "duplicate", "reorder", "delay", "corrupt"}
+	if seed%6 == 1 {
+		c.wrap = 1 + random.Uint32N(uint32(c.sizes[0]))
+	}
+	kinds := []string{"loss", "duplicate", "reorder", "delay", "corrupt", "spike"}
 	only := ""
-	if n := seed % 10; n < 5 {
+	if n := seed % 10; n < 6 {
 		only = kinds[n]
 	}
 	one := func() impair.Config {
@@ -407,6 +445,9 @@ func draw(seed uint64) (*conditions, *rand.Rand) {
 		d.Corrupt = damage("corrupt", 0.04)
 		if d.Reorder = damage("reorder", 0.06); d.Reorder > 0 {
 			d.ReorderGap, d.ReorderHold = 1+random.IntN(6), time.Duration(5+random.IntN(40))*time.Millisecond
+		}
+		if only == "spike" { // later than the sender waits
+			d.Reorder, d.ReorderGap, d.ReorderHold = 0.015, 1000, 400*time.Millisecond
 		}
 		if d.Jitter = time.Duration(damage("delay", float64(d.Delay))); d.Jitter > 0 {
 			d.JitterReorders = only == "delay" || random.IntN(4) == 0
