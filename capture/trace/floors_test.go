@@ -17,7 +17,7 @@ import (
 var floors = []string{
 	"wait.go", "event.go", "source.go", "clock.go", "program.go", "frame.go", "sighting.go",
 	"record.go", "arrange.go", "search.go", "socket.go", "network.go", "unit.go", "fragment.go", "message.go",
-	"raw.go", "stream.go", "datagram.go", "unix.go", "uncaptured.go", "icmp.go", "wake.go", "cause.go",
+	"raw.go", "stream.go", "datagram.go", "unix.go", "uncaptured.go", "icmp.go", "wake.go", "cause.go", "verdict.go",
 	"past.go", "timeline.go", "complete.go", "check.go", "window.go",
 }
 

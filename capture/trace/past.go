@@ -13,6 +13,7 @@ type past struct {
 	conns   []*conn
 	carried map[int][]int // numbers of packets that carried bytes of a call which is still among the events
 	waiting bool          // some call has waited for descriptors
+	judge   *judge        // what is known of the segments, nil at the start
 }
 
 // copies are the sockets and connections for one joining, which changes them.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	tcpflow "sockwire/capture/flow"
 )
 
 // Socket is one socket of a timeline, with all that its State events said.
@@ -165,10 +167,13 @@ type PacketRecord struct {
 	// Simultaneous: among them are bytes of sends that ran at once, of which it is not known which are whose.
 	Simultaneous bool
 	Retransmit   bool
-	Cause        Cause
-	Quotes       int        // number of the packet that an ICMP error quotes, 0 for none or not known
-	Replies      int        // number of the echo request that an echo reply answers
-	Raw          *RawRecord // of a packet that a raw socket sent
+	// Verdicts are what became of the segment, as package flow tells it by the packets of this host alone: sent again and why,
+	// lost, a window that is closed. Numbers of packets in them are those of Packet. Their Stream is nil.
+	Verdicts []tcpflow.Verdict
+	Cause    Cause
+	Quotes   int        // number of the packet that an ICMP error quotes, 0 for none or not known
+	Replies  int        // number of the echo request that an echo reply answers
+	Raw      *RawRecord // of a packet that a raw socket sent
 
 	first   *PacketRecord // of a later fragment: the one with the transport header, when it is known
 	head    *PacketRecord // the same of a UDP datagram

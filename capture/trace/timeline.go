@@ -56,6 +56,10 @@ func (p *past) correlate(events []Event) *Timeline {
 	joinUncaptured(net, sockets)
 	waits, arrivals := joinWaits(p.waiting, ids, net, sockets, in.calls, in.packets)
 	explainPackets(in.packets, calls)
+	if p.judge == nil {
+		p.judge = newJudge()
+	}
+	p.judge.judge(in.packets)
 	explainSegments(conns)
 	explainFragments(in.packets)
 	explainStreamSilence(flows, net.seen, p.carried)

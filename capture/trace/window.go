@@ -90,6 +90,7 @@ func (w *Window) Forget(until time.Duration, all bool) *Timeline {
 	g.Waiting()
 	gone := t.Only(func(c *CallRecord) bool { return !g.keep[c] }, func(p *PacketRecord) bool { return !g.hold[p] })
 	w.past = g.remember(w.past)
+	w.past.judge.forget(func(number int) bool { return g.hold[t.Packet(number)] })
 	w.rest(g)
 	return gone
 }
@@ -451,7 +452,7 @@ func (g *forgetting) finished(k *conn) bool {
 
 // remember is the past for what is held.
 func (g *forgetting) remember(before past) past {
-	now := past{hosts: before.hosts, made: g.socketsMade, carried: map[int][]int{}, waiting: g.Timeline.waiting}
+	now := past{hosts: before.hosts, judge: before.judge, made: g.socketsMade, carried: map[int][]int{}, waiting: g.Timeline.waiting}
 	needed := map[*Socket]bool{}
 	for _, k := range g.conns {
 		if g.finished(k) {

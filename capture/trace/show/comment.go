@@ -21,6 +21,7 @@ func Comment(t *trace.Timeline, p *trace.PacketRecord, before int) string {
 	if p.Retransmit {
 		parts = append(parts, "retransmission")
 	}
+	parts = append(parts, verdictNotes(p)...)
 	switch p.Cause.Kind {
 	case trace.CauseCall:
 		if len(p.Carries) != 1 || p.Carries[0].Call != p.Cause.Call {

@@ -2,6 +2,7 @@ package show
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"sockwire/capture/trace"
@@ -169,9 +170,11 @@ type packetJSON struct {
 	Carries      []spanJSON `json:"carries"`
 	Unattributed int        `json:"unattributed"`
 	Retransmit   bool       `json:"retransmit,omitempty"`
-	Cause        causeJSON  `json:"cause"`
-	Raw          *rawJSON   `json:"raw,omitempty"`
-	Segments     int        `json:"segments"`
+	// Verdicts are what became of the segment, see flow.Verdict.AppendJSON; the numbers in them are those of packet records.
+	Verdicts []json.RawMessage `json:"verdicts,omitempty"`
+	Cause    causeJSON         `json:"cause"`
+	Raw      *rawJSON          `json:"raw,omitempty"`
+	Segments int               `json:"segments"`
 }
 
 type tcpJSON struct {
@@ -363,7 +366,7 @@ func packetRecord(p *trace.PacketRecord, scene string, start time.Time) packetJS
 		Type: "packet", Scene: scene, Number: p.Number, Time: start.Add(p.Time).UTC().Format(time.RFC3339Nano), AtNS: int64(p.Time),
 		Host: p.Host, Interface: p.Interface, Direction: [...]string{"unknown", "in", "out"}[min(p.Direction, trace.Out)],
 		Source: endText(p.Src), Destination: endText(p.Dst), Protocol: p.Protocol, TTL: p.TTL, Length: p.Length, Payload: p.PayloadLength,
-		Carries: spanRecords(p.Carries), Unattributed: p.Unattributed, Retransmit: p.Retransmit,
+		Carries: spanRecords(p.Carries), Unattributed: p.Unattributed, Retransmit: p.Retransmit, Verdicts: verdictRecords(p),
 		Cause: causeJSON{p.Cause.Kind.String(), p.Cause.Call, p.Cause.Packet}, Segments: max(p.Segments, 1),
 	}
 	if p.From == nil && p.To == nil {

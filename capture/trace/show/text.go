@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sockwire/capture/flow"
 	"sockwire/capture/trace"
 	"sockwire/raw/wire"
 	"strconv"
@@ -674,9 +675,11 @@ func (w *text) icmp(p *trace.PacketRecord) string {
 // packetNotes say what is not seen from the lines around the packet.
 func (w *text) packetNotes(p *trace.PacketRecord) []string {
 	var n []string
-	if cause := w.causeNote(p); cause != "" {
+	v := p.Again()
+	if cause := w.causeNote(p); cause != "" && (cause != "timer" || v == nil || v.Cause != flow.Timer) {
 		n = append(n, cause)
 	}
+	n = append(n, verdictNotes(p)...)
 	switch {
 	case p.From != nil || p.To != nil:
 	case p.ICMP != nil && p.ICMP.FromKernel(p.Protocol == trace.ProtoICMPv6):
