@@ -200,7 +200,7 @@ func (n *rawNetwork) socket(family, proto int) (int, error) {
 	if err != nil {
 		err = os.NewSyscallError("socket", err)
 		if errors.Is(err, os.ErrPermission) {
-			err = &permissionError{err, "raw sockets need cap_net_raw; UDP and ICMP probes also go without (Unprivileged)"}
+			err = &permissionError{err, "raw sockets need cap_net_raw; without it there are UDP probes, and ICMP ones for the groups in net.ipv4.ping_group_range"}
 		}
 		return -1, err
 	}
