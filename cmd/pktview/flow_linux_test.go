@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -48,8 +47,6 @@ func asks(t *testing.T, a, b *netlab.Host, question, answer string) {
 	must(t, <-served)
 }
 
-var someCaptured = regexp.MustCompile(`\b[1-9]\d* packets?, `)
-
 // What is said is shown while it is captured, and the table of streams at the end, and on SIGQUIT.
 func TestLiveStreams(t *testing.T) {
 	t.Parallel()
@@ -59,15 +56,9 @@ func TestLiveStreams(t *testing.T) {
 	streams := capturing(t, b, "-i", "eth0", "--streams", "tcp")
 	asks(t, a, b, question, answer)
 	// What has come to the socket by then is still taken when the capture ends.
-	for i, s := range []*session{follow, streams} {
-		for !someCaptured.MatchString(s.stderr.String()) {
-			must(t, s.cmd.Process.Signal(syscall.SIGQUIT))
-			<-s.stderr.more
-			must(t, t.Context().Err())
-		}
-		if i == 1 && !strings.Contains(s.stderr.String(), "STREAMS (") {
-			t.Errorf("SIGQUIT shows no table: %s", s.stderr)
-		}
+	must(t, streams.cmd.Process.Signal(syscall.SIGQUIT))
+	for !strings.Contains(streams.stderr.String(), "STREAMS (") {
+		<-streams.stderr.more
 	}
 	for _, s := range []*session{follow, streams} {
 		if code := s.end(syscall.SIGINT); code != 0 {

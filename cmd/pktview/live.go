@@ -142,6 +142,7 @@ func (c *capturer) prepare(ctx context.Context) error {
 		c.window = newWindow(o, c.render)
 		o.printNames(c.env)
 	}
+	c.env.OnStatus(c.report)
 	if !o.quiet && !o.json {
 		c.announce()
 	}
@@ -174,7 +175,6 @@ func (c *capturer) run(ctx context.Context) error {
 		timer := time.AfterFunc(c.o.duration, func() { c.stop(errEnough) })
 		defer timer.Stop()
 	}
-	c.env.OnStatus(c.report)
 	if c.render == nil || !cli.IsTerminal(c.env.Stdout.Unwrapped()) {
 		defer c.env.Progress(c.status)()
 	}
