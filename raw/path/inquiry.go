@@ -65,20 +65,25 @@ func (q Inquiry) length(ctx context.Context, prober Prober) (int, error) {
 		round = append(round, Probe{Flow: q.Flow, TTL: ttl})
 	}
 	reached, answered := most+1, 0
-	for a, err := range prober.Probe(ctx, append(round, round...)) { // twice, for some may be lost
-		if err != nil {
+	for range 4 { // some may be lost; a target that does not answer is not asked for ever
+		for a, err := range prober.Probe(ctx, round) {
+			if err != nil {
+				return 0, err
+			}
+			switch a.Kind {
+			case Silent, TooBig:
+			case Reached:
+				reached = min(reached, a.TTL)
+			default:
+				answered = max(answered, a.TTL)
+			}
+		}
+		if err := context.Cause(ctx); err != nil {
 			return 0, err
 		}
-		switch a.Kind {
-		case Silent, TooBig:
-		case Reached:
-			reached = min(reached, a.TTL)
-		default:
-			answered = max(answered, a.TTL)
+		if reached == answered+1 {
+			break
 		}
-	}
-	if err := context.Cause(ctx); err != nil {
-		return 0, err
 	}
 	if reached <= most {
 		return reached, nil

@@ -52,28 +52,14 @@ func worse(a, b Count) float64 {
 		return 1
 	}
 	lost, all := a.Lost()+b.Lost(), a.Sent+b.Sent
-	k := max(a.Lost(), lost-b.Sent)
-	term := math.Exp(logChoose(a.Sent, k) + logChoose(b.Sent, lost-k) - logChoose(all, lost))
-	return tail(term, func() float64 {
-		ratio := float64(a.Sent-k) * float64(lost-k) / (float64(k+1) * float64(b.Sent-lost+k+1))
-		k++
-		return ratio
-	})
-}
-
-// tail adds the terms of a series from one on, each the one before times the next ratio. The ratios fall: once below
-// one, what follows is less than a geometric series.
-func tail(term float64, next func() float64) float64 {
-	p := 0.0
-	for term > 0 {
-		p += term
-		ratio := next()
-		term *= ratio
-		if ratio < 1 && term < 1e-12*p*(1-ratio) {
-			break
-		}
+	least, k := max(0, lost-b.Sent), a.Lost()
+	at := func(k int) float64 {
+		return math.Exp(logChoose(a.Sent, k) + logChoose(b.Sent, lost-k) - logChoose(all, lost))
 	}
-	return min(p, 1)
+	up := func(k int) float64 { // the term behind, as a multiple
+		return float64(a.Sent-k) * float64(lost-k) / (float64(k+1) * float64(b.Sent-lost+k+1))
+	}
+	return tail(k, least, float64(lost)*float64(a.Sent)/float64(all), at, up)
 }
 
 // atLeast is the exact binomial test: the probability that so many or more of c are lost, if each is with probability loss.
@@ -84,13 +70,34 @@ func atLeast(c Count, loss float64) float64 {
 	case loss <= 0:
 		return 0
 	}
-	k, odds := c.Lost(), loss/(1-loss)
-	term := math.Exp(logChoose(c.Sent, k) + float64(k)*math.Log(loss) + float64(c.Sent-k)*math.Log1p(-loss))
-	return tail(term, func() float64 {
-		ratio := float64(c.Sent-k) / float64(k+1) * odds
-		k++
-		return ratio
-	})
+	at := func(k int) float64 {
+		return math.Exp(logChoose(c.Sent, k) + float64(k)*math.Log(loss) + float64(c.Sent-k)*math.Log1p(-loss))
+	}
+	up := func(k int) float64 { return float64(c.Sent-k) / float64(k+1) * loss / (1 - loss) }
+	return tail(c.Lost(), 0, float64(c.Sent)*loss, at, up)
+}
+
+// tail is the probability of k and more, of a distribution with one peak: at(k) is the probability of k, and of k+1 it is
+// up(k) times that. Below the mean it is one less that of what is below k: sums go away from the peak, where terms fall.
+func tail(k, least int, mean float64, at, up func(int) float64) float64 {
+	p := 0.0
+	if float64(k) > mean {
+		for term := at(k); term > 1e-15*p; k++ {
+			p += term
+			term *= up(k)
+		}
+		return min(p, 1)
+	}
+	if k--; k < least {
+		return 1
+	}
+	for term := at(k); term > 1e-15*p; k-- {
+		if p += term; k == least {
+			break
+		}
+		term /= up(k - 1)
+	}
+	return max(1-p, 0)
 }
 
 // bounds returns the exact (Clopper-Pearson) interval that holds the true loss with a confidence of 1-alpha.

@@ -42,6 +42,7 @@ func letters(verdicts []path.Verdict) string {
 
 // The verdicts are what was done to the network: none is wrong, and at most a tenth undecided.
 func TestVerdictLabs(t *testing.T) {
+	t.Parallel()
 	netlab.Need(t)
 	six := pathlab.Chain(6)
 	links := func(l map[string]pathlab.Link) pathlab.Config { return pathlab.Config{Edges: six, Links: l} }
@@ -56,7 +57,7 @@ func TestVerdictLabs(t *testing.T) {
 		}
 	}
 	var runs sync.WaitGroup
-	turn := make(chan struct{}, 9) // few at once, or this host would lose packets
+	turn := make(chan struct{}, 6) // few at once, or this host would lose packets
 	for _, tt := range []struct {
 		name   string
 		short  bool // run with -short, too
@@ -69,26 +70,26 @@ func TestVerdictLabs(t *testing.T) {
 		want   string
 	}{
 		{name: "perfect", cfg: links(nil), want: "cccccc"},
-		{name: "real from 3", short: true, cfg: links(map[string]pathlab.Link{"r2-r3": {There: 0.1}}), want: "ccRRRR"},
-		{name: "real from 1", cfg: links(map[string]pathlab.Link{"s-r1": {There: 0.1}}), want: "RRRRRR"},
-		{name: "at the target", cfg: links(map[string]pathlab.Link{"r5-t": {There: 0.2}}), want: "cccccR"},
-		{name: "at the target by ICMP", cfg: links(map[string]pathlab.Link{"r5-t": {There: 0.2}}),
+		{name: "real from 3", short: true, cfg: links(map[string]pathlab.Link{"r2-r3": {There: 0.2}}), want: "ccRRRR"},
+		{name: "real from 1", cfg: links(map[string]pathlab.Link{"s-r1": {There: 0.2}}), want: "RRRRRR"},
+		{name: "at the target", cfg: links(map[string]pathlab.Link{"r5-t": {There: 0.3}}), want: "cccccR"},
+		{name: "at the target by ICMP", cfg: links(map[string]pathlab.Link{"r5-t": {There: 0.3}}),
 			tracer: trace.Tracer{Protocol: trace.ICMP}, want: "cccccR"},
-		{name: "two places", cfg: links(map[string]pathlab.Link{"r1-r2": {There: 0.1}, "r4-r5": {There: 0.3}}), want: "cRRRRR"},
-		{name: "on the way back", short: true, cfg: links(map[string]pathlab.Link{"r3-r4": {Back: 0.15}}), want: "cccRRR"},
+		{name: "two places", cfg: links(map[string]pathlab.Link{"r1-r2": {There: 0.15}, "r4-r5": {There: 0.4}}), want: "cRRRRR"},
+		{name: "on the way back", short: true, cfg: links(map[string]pathlab.Link{"r3-r4": {Back: 0.2}}), want: "cccRRR"},
 		{name: "on one hop's way back", short: true, cfg: pathlab.Config{
 			Edges: six + " r3~q q~r1 r4~p p~r2", Back: map[string]string{"r3": "q", "q": "r1", "r4": "p", "p": "r2"},
-			Links: map[string]pathlab.Link{"r3~q": {There: 0.25}}}, want: "ccaccc"},
+			Links: map[string]pathlab.Link{"r3~q": {There: 0.3}}}, want: "ccaccc"},
 		{name: "where the way back turns", cfg: pathlab.Config{
 			Edges: six + " r3~q1 q1~q2 q2~r1", Back: map[string]string{"r3": "q1", "q1": "q2", "q2": "r1"},
-			Links: map[string]pathlab.Link{"r3~q1": {There: 0.2}}}, want: "ccaaaa"},
+			Links: map[string]pathlab.Link{"r3~q1": {There: 0.25}}}, want: "ccaaaa"},
 		{name: "limited", short: true, cfg: links(nil), setUp: limit(80*time.Millisecond, "r3"), want: "ccsccc"},
 		{name: "limited, IPv6", cfg: pathlab.Config{Edges: six, IPv6: true}, six: true, alone: true, setUp: limit(80*time.Millisecond, "r3"), want: "ccsccc"},
 		{name: "limited globally", cfg: links(nil), setUp: func(n *pathlab.Net) error { return n.LimitGlobally("r4", 20, 5) }, alone: true, want: "cccscc"},
 		{name: "the target is limited", cfg: links(nil), setUp: limit(80*time.Millisecond, "t"), want: "cccccs"},
 		{name: "all are limited", cfg: links(nil), setUp: limit(80*time.Millisecond, "r1", "r2", "r3", "r4", "r5", "t"), want: "ssssss"},
 		{name: "silent", short: true, cfg: links(nil), setUp: func(n *pathlab.Net) error { return n.Silence("r2") }, want: "csccc" + "c"},
-		{name: "limited, and real behind", cfg: links(map[string]pathlab.Link{"r3-r4": {There: 0.15}}),
+		{name: "limited, and real behind", cfg: links(map[string]pathlab.Link{"r3-r4": {There: 0.25}}),
 			setUp: limit(80*time.Millisecond, "r2"), want: "cscRRR"},
 		{name: "a black hole", cfg: links(map[string]pathlab.Link{"r3-r4": {There: 1}}), want: "ccc."},
 		{name: "changes", cfg: pathlab.Config{Edges: "s-a a-b a-c b-d c-d d-t"},

@@ -189,6 +189,16 @@ func TestExactTests(t *testing.T) {
 	low, high := bounds(Count{10, 5}, 0.05)
 	near("5 of 10", low, 0.18709)
 	near("5 of 10", high, 0.81291)
+	// Where there is much: far from the mean on either side, and at it.
+	near("most", atLeast(Count{3600, 3580}, 0.5), 1)
+	near("median", atLeast(Count{100001, 50000}, 0.5), 0.5)
+	near("alike", worse(Count{5000, 4000}, Count{5000, 3999}), 0.519935)
+	if low, high := bounds(Count{3600, 3580}, 0.001); low > 20.0/3600 || high < 20.0/3600 || high > 0.02 {
+		t.Errorf("20 of 3600 lost: %g to %g", low, high)
+	}
+	if p := worse(Count{5000, 5000}, Count{5000, 0}); p != 1 {
+		t.Errorf("none against all: %g", p)
+	}
 	// The published stopping points, at 95 %.
 	for known, want := range []int{0, 6, 11, 16, 21, 27, 33} {
 		if known > 0 && Enough(known, 0.05) != want {
