@@ -2,70 +2,76 @@ package main
 
 import (
 	"context"
-	"net/netip"
-	"time"
+	"errors"
+	"sync"
 
+	"sockwire/raw/path"
 	"sockwire/raw/trace"
 )
 
-// decideEvery is a round of --decide: two probes a second are more seldom than any router limits its answers.
-const decideEvery = 500 * time.Millisecond
+// decidedAtOnce is how many hosts --decide asks at the same time; the rate is shared.
+const decidedAtOnce = 16
 
-// decide asks the hops of hosts that verdicts are open of on, at two rates, until none is or its time is over.
+// decide asks the hops of hosts that verdicts are open of on, often and seldom, until none is open or its time is over.
 func (s *session) decide(ctx context.Context, open *trace.Session) error {
-	ctx, cancel := context.WithTimeout(ctx, s.opt.decide)
+	inTime, cancel := context.WithTimeout(ctx, s.opt.decide)
 	defer cancel()
-	var targets []netip.Addr
+	var undecided []*trail
 	for _, w := range s.trails {
 		w.judge(s.plan.confidence)
 		if _, open := w.undecided(); open {
-			targets = append(targets, w.addr)
+			undecided = append(undecided, w)
 		}
-		w.slowly = true
 	}
-	if targets == nil {
+	if undecided == nil {
 		return nil
 	}
+	defer s.env.Flushing(flushEvery)()
 	defer s.env.Progress(s.status)()
-	s.rounds = &trace.Rounds{Targets: targets, First: s.opt.first, Last: s.opt.last, Interval: decideEvery}
-	s.rounds.Hurry(burst)
-	s.lastBurst = burst
-	for r, err := range open.Run(ctx, s.rounds) {
-		if err != nil {
-			return err
-		}
-		if done, err := s.takeDeciding(&r); done || err != nil {
+	errs := make([]error, len(undecided))
+	room := make(chan struct{}, decidedAtOnce)
+	var group sync.WaitGroup
+	for i, w := range undecided {
+		group.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			errs[i] = s.inquire(inTime, open, w)
+		})
+	}
+	group.Wait()
+	s.asked = true
+	for _, err := range errs {
+		if err != nil && inTime.Err() == nil { // an end by the clock is one like any other
 			return err
 		}
 	}
 	return nil
 }
 
-// takeDeciding takes in a reply of --decide. done tells that nothing is left to decide.
-func (s *session) takeDeciding(r *trace.Reply) (done bool, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	w := s.byAddr[r.Target]
-	if w == nil {
-		return false, nil
-	}
-	s.count(w, r)
-	if s.opt.json {
-		if err := s.env.Stdout.JSON(s.probeRecord(w, r)); err != nil {
-			return false, err
+// inquire asks the hops to one host until their verdicts are decided.
+func (s *session) inquire(ctx context.Context, open *trace.Session, w *trail) error {
+	see := func(r *trace.Reply) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		counted := *r
+		counted.Tag = 0 // a strategy's own
+		s.count(w, &counted)
+		if s.opt.json {
+			s.env.Stdout.JSON(s.probeRecord(w, &counted))
 		}
 	}
-	if _, short := trace.RoundOf(r.Tag); s.rounds.Whole() == s.told || short {
-		return false, nil
+	q := path.Inquiry{LastTTL: w.end, MaxRounds: mostRounds, Judge: path.Judge{Confidence: s.plan.confidence}}
+	_, verdicts, err := q.Run(ctx, open.Watched(w.addr, see))
+	if len(verdicts) > 0 {
+		s.mu.Lock()
+		w.verdicts, w.settled = verdicts, true
+		s.mu.Unlock()
 	}
-	s.told = s.rounds.Whole()
-	done = s.told > burst
-	for _, w := range s.trails {
-		w.judge(s.plan.confidence)
-		if _, open := w.undecided(); open {
-			done = false
-		}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
 	}
-	s.hurry()
-	return done, s.env.Stdout.Flush()
+	return err
 }
+
+// mostRounds is how many probes --decide sends to each hop at most, if its time does not end it before.
+const mostRounds = 100_000

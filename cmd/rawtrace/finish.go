@@ -37,7 +37,7 @@ func (s *session) conclude(w *trail, c conclusion) {
 		out.JSON(s.hostRecord(w, c))
 	case s.opt.dot, s.plan.metrics.stdout:
 	default:
-		if s.rounds != nil && !s.opt.summary {
+		if (s.rounds != nil || s.asked) && !s.opt.summary {
 			s.printTable(w)
 		}
 		if s.opt.verbose {

@@ -76,6 +76,7 @@ func TestVerdicts(t *testing.T) {
 
 // TestPathsLab: a diamond by flow, drawn, as JSON and for Graphviz.
 func TestPathsLab(t *testing.T) {
+	t.Parallel()
 	n := pathlab.New(t, pathlab.Config{Edges: pathlab.Diamonds(3, 2), Seed: 1})
 	o := on(t, n.Source, "rawtrace", "--paths", n.Dst4.String())
 	const want = `paths to 10.255.255.1, UDP
@@ -116,6 +117,7 @@ var measured = regexp.MustCompile(`(?m)(^.*  by [\d.]+.*\n)|  [\d.]+ ms|  MTU \d
 
 // TestMTULab: the hop that sets the MTU, and a black hole.
 func TestMTULab(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		cfg  pathlab.Config
 		want string
@@ -141,6 +143,7 @@ func TestMTULab(t *testing.T) {
 
 // TestFar: with a server at the far end it is told on which of the two ways packets are lost.
 func TestFar(t *testing.T) {
+	t.Parallel()
 	n := pathlab.New(t, pathlab.Config{Edges: pathlab.Chain(3), Seed: 1, Links: map[string]pathlab.Link{"r1-r2": {Back: 0.1}}})
 	server := n.Target.Command(t.Context(), "server")
 	out, err := server.StdoutPipe()

@@ -279,6 +279,8 @@ func ms(f func(r *row) time.Duration) func(*row) string {
 func shortMilliseconds(d time.Duration) string {
 	v := float64(d) / 1e6
 	switch {
+	case v < 1:
+		return fmt.Sprintf("%.3f", v)
 	case v < 100:
 		return fmt.Sprintf("%.2f", v)
 	case v < 10000:

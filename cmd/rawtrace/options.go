@@ -30,6 +30,7 @@ type options struct {
 	paths, dot, mtu             bool
 	confidence                  float64
 	far, probeInterface         string
+	unmeasured                  bool
 	watch                       bool
 	decide                      time.Duration
 	count                       int
@@ -66,6 +67,7 @@ func (o *options) define(c *cli.Command) {
 
 	f.BoolVar(&o.mtu, "mtu", false, "find the MTU of the path, the hop that sets it, and where large packets vanish")
 	f.BoolVar(&o.paths, "paths", false, "find every path to the host, and the loss, the time and the MTU of each edge")
+	f.BoolVar(&o.unmeasured, "no-measure", false, "with --paths: leave out loss, times and MTU, which take some seconds")
 	f.BoolVar(&o.dot, "dot", false, "print the paths for Graphviz; it implies --paths")
 	f.IntVar(&o.sport, "sport", 0, "probe from port `N`, or of ICMP with this identifier: where a path splits, others take other branches")
 	f.StringVar(&o.far, "far", "", "count what is lost there and on the way back, with dgperf serve at `PORT` of the host, 7207 unless told")
@@ -206,7 +208,7 @@ func (o *options) checkTogether(p *plan) error {
 		return cli.Usagef("%s exclude each other", strings.Join(given, " and "))
 	}
 	if o.paths {
-		for name, set := range map[string]bool{"decide": o.decide > 0, "far": o.far != "", "probe-interface": o.probeInterface != "", "mtu": o.mtu, "watch": o.watch} {
+		for name, set := range map[string]bool{"decide": o.decide > 0, "far": o.far != "", "probe-interface": o.probeInterface != "", "watch": o.watch} {
 			if set {
 				return cli.Usagef("--%s and --paths exclude each other", name)
 			}

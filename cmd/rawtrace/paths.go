@@ -17,6 +17,9 @@ import (
 // flowsMost is how many flows --paths may use: as many as the engine has.
 const flowsMost = 4096
 
+// edgeRounds is how many probes go along a flow at most until the loss of its edges is judged.
+const edgeRounds = 150
+
 // exploredAtOnce is how many hosts are explored at the same time; the rate is shared.
 const exploredAtOnce = 8
 
@@ -45,7 +48,11 @@ func (s *session) explore(ctx context.Context, open *trace.Session) error {
 			room <- struct{}{}
 			defer func() { <-room }()
 			explorer := path.Explorer{Confidence: s.plan.confidence, Flows: flowsMost, LastTTL: s.opt.last}
-			e.graph, e.err = explorer.Explore(ctx, open.Prober(w.addr))
+			prober := open.Prober(w.addr)
+			if e.graph, e.err = explorer.Explore(ctx, prober); e.err == nil && !s.opt.unmeasured {
+				measure := path.Measure{Inquiry: path.Inquiry{MaxRounds: edgeRounds, Judge: path.Judge{Confidence: s.plan.confidence}}}
+				e.err = measure.Run(ctx, prober, e.graph)
+			}
 		})
 	}
 	bad := false
@@ -161,6 +168,11 @@ func graphSentence(g *path.Graph) string {
 	}{{byFlow, "by flow"}, {byPacket, "by packet"}} {
 		if len(b.ttls) > 0 {
 			parts = append(parts, behind(b.ttls)+" "+b.how)
+		}
+	}
+	for i := range g.Edges {
+		if e := &g.Edges[i]; e.Loss != nil && e.Loss.Finding == path.Real && e.Loss.From == e.Loss.TTL {
+			parts = append(parts, fmt.Sprintf("loses %s on the way to %s", lossPercent(e.Loss.Loss.Loss()), g.Nodes[e.To].Label()))
 		}
 	}
 	if n := len(g.Changes); n > 0 {

@@ -32,7 +32,8 @@ type session struct {
 	rounds    *trace.Rounds // of --watch
 	told      int           // rounds of it that were told
 	order     ordered
-	lastBurst int // round after which it ends
+	asked     bool // --decide has asked on
+	lastBurst int  // round after which it ends
 }
 
 func newSession(o *options, p *plan, env *cli.Env, targets []target) *session {

@@ -43,6 +43,7 @@ type trail struct {
 	samples  []path.Sample
 	verdicts []path.Verdict
 	explain  bool // verdicts are wanted of hops without loss too
+	settled  bool // they are what an inquiry found
 	judged   bool // they are of all samples
 }
 

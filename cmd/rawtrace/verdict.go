@@ -33,7 +33,7 @@ func (o *ordered) take(w *trail, r *trace.Reply) {
 	if r.Duplicate || r.Revised {
 		return
 	}
-	s := sampled{w, path.Sample{TTL: int(r.TTL), ReplyTTL: int(r.ReplyTTL)}}
+	s := sampled{w, path.Sample{TTL: int(r.TTL), ReplyTTL: int(r.ReplyTTL), RTT: r.RTT, Sent: r.Sent}}
 	_, short := trace.RoundOf(r.Tag)
 	s.sample.Slow = w.slowly && !short
 	switch {
@@ -75,7 +75,7 @@ func (w *trail) add(s path.Sample) {
 
 // judge works the verdicts out anew, if something has come since.
 func (w *trail) judge(confidence float64) {
-	if w.judged {
+	if w.judged || w.settled {
 		return
 	}
 	if w.plain() {

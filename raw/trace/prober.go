@@ -10,11 +10,18 @@ import (
 
 // Prober asks one target through the session, by [Session.Ask], for the strategies of package path: an [path.Explorer] there
 // needs the tracer's Flows to be as many as its own.
-func (s *Session) Prober(target netip.Addr) path.Prober { return prober{s, target} }
+func (s *Session) Prober(target netip.Addr) path.Prober { return s.Watched(target, nil) }
+
+// Watched is Prober for a caller who wants to see each reply too: see is called with it from the goroutine that asks, of which a
+// strategy may have several. nil is not called.
+func (s *Session) Watched(target netip.Addr, see func(*Reply)) path.Prober {
+	return prober{s, target, see}
+}
 
 type prober struct {
 	session *Session
 	target  netip.Addr
+	see     func(*Reply)
 }
 
 var pathKinds = [kinds]path.Kind{
@@ -34,6 +41,9 @@ func (p prober) Probe(ctx context.Context, probes []path.Probe) iter.Seq2[path.A
 			if err != nil {
 				yield(path.Answer{}, err)
 				return
+			}
+			if p.see != nil {
+				p.see(&r)
 			}
 			if r.Duplicate || r.Revised {
 				continue

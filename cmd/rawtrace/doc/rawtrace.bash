@@ -96,7 +96,7 @@ _rawtrace() {
 		;;
 	esac
 	case $current in
-	-*) COMPREPLY=($(compgen -W '--udp -U --icmp -I --tcp -T --dccp -D --sctp --port -p --first -f --max-hops -m --probes -q --wait -w --rate --size --tos -t --dscp --flow-label -l --source -s --device -i --ipv4 -4 --ipv6 -6 --file --unprivileged --mtu --paths --dot --sport --far --probe-interface --watch --decide --confidence --count -c --interval --names --numeric -n --asn --city --verbose -v --summary --json --metrics --color --help -h --version --man --completion' -- "$current")) ;;
+	-*) COMPREPLY=($(compgen -W '--udp -U --icmp -I --tcp -T --dccp -D --sctp --port -p --first -f --max-hops -m --probes -q --wait -w --rate --size --tos -t --dscp --flow-label -l --source -s --device -i --ipv4 -4 --ipv6 -6 --file --unprivileged --mtu --paths --no-measure --dot --sport --far --probe-interface --watch --decide --confidence --count -c --interval --names --numeric -n --asn --city --verbose -v --summary --json --metrics --color --help -h --version --man --completion' -- "$current")) ;;
 	*) COMPREPLY=($(compgen -f -- "$current")) ;;
 	esac
 }

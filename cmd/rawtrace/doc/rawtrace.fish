@@ -22,6 +22,7 @@ complete -c rawtrace -l file -r -d 'read hosts from FILE, one a line; - is stand
 complete -c rawtrace -l unprivileged -d 'use no raw socket, even where one may be opened'
 complete -c rawtrace -l mtu -d 'find the MTU of the path, the hop that sets it, and where large packets vanish'
 complete -c rawtrace -l paths -d 'find every path to the host, and the loss, the time and the MTU of each edge'
+complete -c rawtrace -l no-measure -d 'with --paths: leave out loss, times and MTU, which take some seconds'
 complete -c rawtrace -l dot -d 'print the paths for Graphviz; it implies --paths'
 complete -c rawtrace -l sport -x -d 'probe from port N, or of ICMP with this identifier: where a path splits, others take other branches'
 complete -c rawtrace -l far -d 'count what is lost there and on the way back, with dgperf serve at PORT of the host, 7207 unless told'
