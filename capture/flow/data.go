@@ -65,7 +65,7 @@ func (t *Tracker) progress(s *Stream, d Direction, r *record, g *segment, from, 
 		t.overflow(r)
 	}
 	r.push(p)
-	if newest.packet != 0 && g.length > 0 && from == r.parts[len(r.parts)-1].from {
+	if newest.packet != 0 && newest.packet == r.order.again && g.length > 0 && from == r.parts[len(r.parts)-1].from {
 		if later, how := r.order.compare(g, &newest); later < 0 {
 			v := Verdict{Packet: g.number, Kind: Reordered, Cause: how, Offset: from, Bytes: g.length, Delay: durationOf(g.time - newest.time)}
 			v.Places = r.overtakers(g, len(r.parts), 0)
@@ -75,7 +75,7 @@ func (t *Tracker) progress(s *Stream, d Direction, r *record, g *segment, from, 
 	}
 	if corrupt := r.order.spoilt(from, to); corrupt != 0 {
 		t.afresh(s, d, r, g, corrupt)
-	} else if gap > 0 && r.limit.begun && r.order.own() {
+	} else if gap >= 0 && g.length > 0 {
 		t.tail(s, d, r, g, gap, quiet)
 	}
 	h.advance(to)
@@ -218,6 +218,7 @@ func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, fi
 	for j := i; j < end; j++ {
 		r.parts[j].last.cause = cause
 	}
+	r.order.again = g.number
 	s.trouble(d).again += uint64(g.length)
 	w := Verdict{Packet: g.number, Kind: Retransmission, Cause: cause, Offset: from, Bytes: g.length}
 	w.evidence = [2]uint64{max(corrupt, seen.packet), r.asking.last}
@@ -341,6 +342,7 @@ func (t *Tracker) again(s *Stream, d Direction, r *record, g *segment, i, end in
 	v.evidence = [2]uint64{before.packet, r.asking.last}
 	t.say(s, d, v)
 	had := true
+	r.order.again = g.number
 	for j := i; j < end; j++ {
 		q := &r.parts[j]
 		known := q.has(sacked) || q.to <= h.acked
@@ -431,11 +433,16 @@ func (t *Tracker) afresh(s *Stream, d Direction, r *record, g *segment, corrupt 
 	h := &s.half[d]
 	p := &r.parts[len(r.parts)-1]
 	p.last.cause = r.peer.why(p.from, p.to, h.next, h.acked, nil, false, g.time)
+	r.order.again = g.number
 	s.trouble(d).again += uint64(g.length)
 	v := Verdict{Packet: g.number, Kind: Retransmission, Cause: p.last.cause, Offset: p.from, Bytes: g.length}
 	v.evidence = [2]uint64{corrupt, r.asking.last}
 	t.say(s, d, v)
 }
+
+// leastProbe is the shortest time, beyond two round trips, in which a sender that hears nothing repeats something: two ticks of a fast
+// clock.
+const leastProbe = int64(2e6)
 
 // tail looks at a segment that goes on as if nothing was, and before which the sender sent gap packets that did not come here. Where it
 // had nothing to acknowledge, they had data: that of the hole before the segment, or what the segment brings again.
@@ -446,17 +453,20 @@ func (t *Tracker) tail(s *Stream, d Direction, r *record, g *segment, gap int, q
 		gap -= segments(r.parts[i].to-r.parts[i].from, h.largest)
 	}
 	round := t.round(s, d, r)
-	if gap <= 0 || g.length == 0 || round == 0 || quiet < round*3/2 || r.peer.chatty {
-		return
-	}
-	if q := s.half[d.Other()].rec; q != nil && r.peer.sent-q.peer.sent < round {
+	q := s.half[d.Other()].rec
+	if r.peer.chatty || q != nil && r.peer.sent-q.peer.sent < round {
 		return // it may have had something to acknowledge
+	}
+	own := r.order.own()
+	if r.order.exactly(gap <= 0); gap <= 0 || !own || round == 0 || quiet < 2*round+leastProbe || !r.limit.begun {
+		return
 	}
 	cause := r.peer.why(p.from, p.to, h.next, h.acked, nil, false, g.time)
 	if cause == Unknown {
 		return
 	}
 	p.last.cause = cause
+	r.order.again = g.number
 	p.is |= filled
 	s.trouble(d).again += uint64(g.length)
 	v := Verdict{Packet: g.number, Kind: Retransmission, Cause: cause, Offset: p.from, Bytes: g.length}

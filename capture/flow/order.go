@@ -5,12 +5,13 @@ import "sockwire/raw/wire"
 // order knows in which order the packets of a direction were sent: by the IP identification, which many systems count up with every
 // packet of a connection, and by the timestamps.
 type order struct {
-	newest  send  // of those that came, the one that was sent last
-	many    int   // identifications that newest took
-	exact   uint8 // steps without a gap, of late: the counter is the connection's own
-	gaps    uint8 // and those with one
-	steps   uint8 // steps up by little, of late
-	jumps   uint8 // other steps
+	newest  send   // of those that came, the one that was sent last
+	again   uint64 // the last packet that was a retransmission
+	many    int    // identifications that newest took
+	exact   uint8  // steps without a gap, of late: the counter is the connection's own
+	gaps    uint8  // and those with one
+	steps   uint8  // steps up by little, of late
+	jumps   uint8  // other steps
 	drops   uint64
 	late    int64  // the most that a packet was late, which others overtook
 	first   uint32 // the first timestamp, and when
@@ -36,13 +37,13 @@ func (o *order) take(g *segment, many int) (gap int) {
 		o.newest, o.many, o.first, o.begun = sendOf(g), many, g.tsval, g.time
 		return
 	}
-	up := g.id - o.newest.id
-	if g.hasID && up != 0 {
+	if up := g.id - o.newest.id; g.hasID {
 		switch {
+		case up == 0:
+			o.rate(&o.jumps, &o.steps) // two packets with one identification: it is no counter
 		case up < step:
 			if o.counts() {
 				gap = max(int(up)-o.many, 0)
-				o.exactly(gap == 0)
 			}
 			o.rate(&o.steps, &o.jumps)
 		case -up < step:
@@ -65,6 +66,7 @@ func (o *order) rate(up, other *uint8) {
 	}
 }
 
+// exactly notes whether all identifications before a packet are accounted for.
 func (o *order) exactly(yes bool) {
 	if yes {
 		o.rate(&o.exact, &o.gaps)
@@ -74,7 +76,7 @@ func (o *order) exactly(yes bool) {
 }
 
 // own reports whether the identification counts the packets of this connection, and no others.
-func (o *order) own() bool { return o.exact >= 6 && o.gaps <= o.exact/4 }
+func (o *order) own() bool { return o.exact >= 6 && o.gaps <= o.exact/8 }
 
 // counts reports whether the identification counts up.
 func (o *order) counts() bool { return o.steps > 0 && o.jumps <= o.steps/8 }
