@@ -150,29 +150,32 @@ type negation struct {
 
 func (n *junction) write(b *strings.Builder) {
 	n.left.write(b)
+	b.WriteString(n.word())
+	writePart(b, n.right)
+}
+
+// word is what joins the sides.
+func (n *junction) word() string {
 	if n.or {
-		b.WriteString(" or ")
-	} else {
-		b.WriteString(" and ")
+		return " or "
 	}
-	if _, ok := n.right.(*junction); ok {
-		b.WriteByte('(')
-		n.right.write(b)
-		b.WriteByte(')')
+	return " and "
+}
+
+// writePart writes a condition that stands in another.
+func writePart(b *strings.Builder, n node) {
+	if _, ok := n.(*junction); !ok {
+		n.write(b)
 		return
 	}
-	n.right.write(b)
+	b.WriteByte('(')
+	n.write(b)
+	b.WriteByte(')')
 }
 
 func (n *not) write(b *strings.Builder) {
 	b.WriteString("not ")
-	if _, ok := n.x.(*junction); ok {
-		b.WriteByte('(')
-		n.x.write(b)
-		b.WriteByte(')')
-		return
-	}
-	n.x.write(b)
+	writePart(b, n.x)
 }
 
 func (n *prim) write(b *strings.Builder) {

@@ -83,11 +83,18 @@ type assembler struct {
 	fixes []fix
 }
 
-// fix is a jump whose targets are blocks.
+// fix is a jump whose targets are blocks; an unconditional one has jumpYes alone.
 type fix struct {
-	at      int
-	yes, no *block // no is nil for an unconditional jump
+	at          int
+	conditional bool
+	to          [2]*block
+	far         [2]bool // the target is out of reach of a conditional jump
 }
+
+const (
+	jumpYes = 0
+	jumpNo  = 1
+)
 
 // assemble writes the program; accept returns snap.
 func (g *graph) assemble(p pool, snap uint32) ([]bpf.RawInstruction, error) {
@@ -123,7 +130,7 @@ func (g *graph) assemble(p pool, snap uint32) ([]bpf.RawInstruction, error) {
 			as.loadA(b.a)
 		}
 		if b.kind != blockTest && (i+1 == len(body) || body[i+1] != b.next[0]) {
-			as.fixes = append(as.fixes, fix{at: len(as.code), yes: b.next[0]})
+			as.fixes = append(as.fixes, fix{at: len(as.code), to: [2]*block{jumpYes: b.next[0]}})
 			as.op(opJMP|jmpJA, 0)
 		}
 		in[b.next[0].id].meet(as.reg)
@@ -370,15 +377,13 @@ func (as *assembler) test(b *block) {
 		as.pair(b.a, b.b, b.jump == jumpEq || b.jump == jumpSet)
 		code |= srcX
 	}
-	as.fixes = append(as.fixes, fix{at: len(as.code), yes: b.next[1], no: b.next[0]})
+	as.fixes = append(as.fixes, fix{at: len(as.code), conditional: true, to: [2]*block{jumpYes: b.next[1], jumpNo: b.next[0]}})
 	as.op(code, k)
 }
 
 // link fills in the jumps. A conditional jump reaches 255 instructions; where its target is farther, it
 // jumps to an unconditional one right behind it.
 func (as *assembler) link(blocks []*block) ([]bpf.RawInstruction, error) {
-	farYes := make([]bool, len(as.fixes))
-	farNo := make([]bool, len(as.fixes))
 	for {
 		// moved[i] is where instruction i goes once the unconditional jumps are put in.
 		moved := make([]int, len(as.code)+1)
@@ -387,11 +392,10 @@ func (as *assembler) link(blocks []*block) ([]bpf.RawInstruction, error) {
 			moved[i] = n
 			n++
 			if f < len(as.fixes) && as.fixes[f].at == i {
-				if farYes[f] {
-					n++
-				}
-				if farNo[f] {
-					n++
+				for _, far := range as.fixes[f].far {
+					if far {
+						n++
+					}
 				}
 				f++
 			}
@@ -400,25 +404,21 @@ func (as *assembler) link(blocks []*block) ([]bpf.RawInstruction, error) {
 			return nil, fmt.Errorf("filter: %w: %d instructions, at most %d", ErrTooLarge, n, MaxInstructions)
 		}
 		again := false
-		for i, x := range as.fixes {
-			if x.no == nil {
-				continue
-			}
-			if !farYes[i] && moved[x.yes.home]-moved[x.at]-1 > 255 {
-				farYes[i], again = true, true
-			}
-			if !farNo[i] && moved[x.no.home]-moved[x.at]-1 > 255 {
-				farNo[i], again = true, true
+		for i := range as.fixes {
+			x := &as.fixes[i]
+			for way, to := range x.to {
+				if x.conditional && !x.far[way] && moved[to.home]-moved[x.at]-1 > 255 {
+					x.far[way], again = true, true
+				}
 			}
 		}
-		if again {
-			continue
+		if !again {
+			return as.place(moved, n), nil
 		}
-		return as.place(moved, n, farYes, farNo), nil
 	}
 }
 
-func (as *assembler) place(moved []int, n int, farYes, farNo []bool) []bpf.RawInstruction {
+func (as *assembler) place(moved []int, n int) []bpf.RawInstruction {
 	out := make([]bpf.RawInstruction, 0, n)
 	f := 0
 	for i, ins := range as.code {
@@ -427,26 +427,22 @@ func (as *assembler) place(moved []int, n int, farYes, farNo []bool) []bpf.RawIn
 			continue
 		}
 		x := as.fixes[f]
+		f++
 		self := len(out) - 1
-		to := func(b *block) int { return moved[b.home] }
-		if x.no == nil {
-			out[self].K = uint32(to(x.yes) - self - 1)
-			f++
+		if !x.conditional {
+			out[self].K = uint32(moved[x.to[jumpYes].home] - self - 1)
 			continue
 		}
-		if farYes[f] {
-			out[self].Jt = uint8(len(out) - self - 1)
-			out = append(out, bpf.RawInstruction{Op: opJMP | jmpJA, K: uint32(to(x.yes) - len(out) - 1)})
-		} else {
-			out[self].Jt = uint8(to(x.yes) - self - 1)
+		var skips [2]uint8
+		for way, to := range x.to {
+			target := moved[to.home]
+			if x.far[way] {
+				target = len(out)
+				out = append(out, bpf.RawInstruction{Op: opJMP | jmpJA, K: uint32(moved[to.home] - len(out) - 1)})
+			}
+			skips[way] = uint8(target - self - 1)
 		}
-		if farNo[f] {
-			out[self].Jf = uint8(len(out) - self - 1)
-			out = append(out, bpf.RawInstruction{Op: opJMP | jmpJA, K: uint32(to(x.no) - len(out) - 1)})
-		} else {
-			out[self].Jf = uint8(to(x.no) - self - 1)
-		}
-		f++
+		out[self].Jt, out[self].Jf = skips[jumpYes], skips[jumpNo]
 	}
 	return out
 }

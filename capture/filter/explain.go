@@ -51,9 +51,7 @@ func (x *Explanation) String() string {
 // Explain says what the expression means on a link type, which bytes it reads, and what may not be meant.
 // It refuses what Compile refuses, except a filter that matches nothing, which is a warning. opts may be nil.
 func (f *Filter) Explain(link capture.LinkType, opts *Options) (*Explanation, error) {
-	if opts == nil {
-		opts = &Options{}
-	}
+	opts = cmp.Or(opts, &Options{})
 	t, err := f.Trace(link, opts)
 	if err != nil {
 		return nil, err
@@ -402,12 +400,7 @@ type grouped struct{ *junction }
 func (g grouped) write(b *strings.Builder) {
 	b.WriteByte('(')
 	g.left.write(b)
-	b.WriteByte(')')
-	if g.or {
-		b.WriteString(" or ")
-	} else {
-		b.WriteString(" and ")
-	}
+	b.WriteString(")" + g.word())
 	g.right.write(b)
 }
 

@@ -90,23 +90,14 @@ func (l *layout) isPPP() bool {
 
 // pppType is the PPP protocol number for an EtherType or service access point.
 func pppType(v uint32) uint32 {
-	switch v {
-	case wire.EtherTypeIPv4:
-		return wire.PPPIPv4
-	case wire.EtherTypeIPv6:
-		return wire.PPPIPv6
-	case wire.EtherTypeDECnet:
-		return wire.PPPDECnet
-	case wire.EtherTypeAppleTalk:
-		return wire.PPPAtalk
-	case wire.EtherTypeNS:
-		return wire.PPPNS
-	case wire.SAPISO:
-		return wire.PPPOSI
-	case wire.SAPSTP:
-		return wire.PPPBridge
-	case wire.SAPIPX:
-		return wire.PPPIPX
+	if ppp, ok := pppTypes[v]; ok {
+		return ppp
 	}
 	return v
+}
+
+var pppTypes = map[uint32]uint32{
+	wire.EtherTypeIPv4: wire.PPPIPv4, wire.EtherTypeIPv6: wire.PPPIPv6, wire.EtherTypeDECnet: wire.PPPDECnet,
+	wire.EtherTypeAppleTalk: wire.PPPAtalk, wire.EtherTypeNS: wire.PPPNS,
+	wire.SAPISO: wire.PPPOSI, wire.SAPSTP: wire.PPPBridge, wire.SAPIPX: wire.PPPIPX,
 }

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -69,9 +70,7 @@ type blamer struct {
 // Contradiction looks harder than Compile for a reason why no frame of a link type can match: it also puts the parts that
 // "and" joins together one by one. It returns nil where it finds none, which proves nothing. opts may be nil.
 func (f *Filter) Contradiction(link capture.LinkType, opts *Options) *NeverError {
-	if opts == nil {
-		opts = &Options{}
-	}
+	opts = cmp.Or(opts, &Options{})
 	b, c := f.blamer(link, opts)
 	if b == nil {
 		return nil

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,9 +45,7 @@ type Trace struct {
 // Trace prepares the expression for a link type. It refuses what Compile refuses, but for a filter that matches nothing.
 // opts may be nil.
 func (f *Filter) Trace(link capture.LinkType, opts *Options) (*Trace, error) {
-	if opts == nil {
-		opts = &Options{}
-	}
+	opts = cmp.Or(opts, &Options{})
 	c, l, err := lowerParts(f, link, opts)
 	if err != nil {
 		return nil, err

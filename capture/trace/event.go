@@ -158,14 +158,14 @@ type Message struct {
 // QueuedError is an entry of the error queue of a socket, ip(7) IP_RECVERR: struct sock_extended_err of
 // include/uapi/linux/errqueue.h.
 type QueuedError struct {
-	Errno    string // by name, "" for 0
-	Origin   string // in a word: local, icmp, icmp6, timestamping, zerocopy, txtime
-	Type     uint8  // of the ICMP message
-	Code     uint8
-	Info     uint32 // MTU; which send timestamp; the first of the zero-copy sends that are done
-	Data     uint32 // of a send timestamp the key; the last of the zero-copy sends
-	Offender netip.Addr
-	Message  int // index among the call's messages, 0 when it has one
+	Errno    string     `json:"errno,omitempty"` // by name, "" for 0
+	Origin   string     `json:"origin"`          // in a word: local, icmp, icmp6, timestamping, zerocopy, txtime
+	Type     uint8      `json:"icmp_type"`       // of the ICMP message
+	Code     uint8      `json:"code"`
+	Info     uint32     `json:"info"` // MTU; which send timestamp; the first of the zero-copy sends that are done
+	Data     uint32     `json:"data"` // of a send timestamp the key; the last of the zero-copy sends
+	Offender netip.Addr `json:"offender,omitzero"`
+	Message  int        `json:"message"` // index among the call's messages, 0 when it has one
 }
 
 var opByName = map[string]Op{

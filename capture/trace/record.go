@@ -74,11 +74,11 @@ type awaited struct {
 
 // Span is a part of what one call passed or received.
 type Span struct {
-	Call    int
-	Message int // index among the call's messages, 0 when it has one
-	From    int // the first byte
-	To      int // the byte after the last
-	All     bool
+	Call    int  `json:"call"`
+	Message int  `json:"message"` // index among the call's messages, 0 when it has one
+	From    int  `json:"from"`    // the first byte
+	To      int  `json:"to"`      // the byte after the last
+	All     bool `json:"all"`
 }
 
 // String returns "all of #10" or "#107[0:2000]".
@@ -118,8 +118,9 @@ type Cause struct {
 
 // Change is a field of a header that the kernel set otherwise than the caller passed it.
 type Change struct {
-	Field        string
-	Passed, Left string
+	Field  string `json:"field"`
+	Passed string `json:"passed,omitempty"`
+	Left   string `json:"left"`
 }
 
 // CallRecord is a call and what became of it.

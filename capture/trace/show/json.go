@@ -50,41 +50,41 @@ type socketJSON struct {
 }
 
 type callJSON struct {
-	Type       string        `json:"type"`
-	Scene      string        `json:"scene,omitempty"`
-	Number     int           `json:"number"`
-	Actor      string        `json:"actor,omitempty"`
-	Process    int           `json:"process"`
-	Thread     int           `json:"thread"`
-	Host       string        `json:"host,omitempty"`
-	Name       string        `json:"name"`
-	Socket     string        `json:"socket,omitempty"`
-	FD         *int          `json:"fd"`
-	Args       []argJSON     `json:"args"`
-	Time       string        `json:"time"`
-	EnteredNS  int64         `json:"entered_ns"`
-	LeftNS     *int64        `json:"left_ns"`
-	DurationNS *int64        `json:"duration_ns"`
-	Result     *int64        `json:"result"`
-	Meaning    string        `json:"result_text,omitempty"`
-	Errno      string        `json:"errno,omitempty"`
-	Data       string        `json:"data_hex,omitempty"`
-	Messages   []messageJSON `json:"messages,omitempty"`
-	Flags      []string      `json:"returned_flags,omitempty"`
-	FDs        []int         `json:"fds,omitempty"`
-	Packets    []int         `json:"packets,omitempty"`
-	Received   []spanJSON    `json:"received,omitempty"`
-	Message    int           `json:"message_packet,omitempty"`
-	Lost       int           `json:"lost,omitempty"`
-	End        bool          `json:"end_of_stream,omitempty"`
-	Error      int           `json:"error_packet,omitempty"`
-	Queued     []queuedJSON  `json:"error_queue,omitempty"`
-	Silent     bool          `json:"no_packet,omitempty"`
-	Because    string        `json:"no_packet_because,omitempty"`
-	Waits      []waitJSON    `json:"waits,omitempty"`
-	Unlisted   int           `json:"waits_unlisted,omitempty"`
-	Ready      []waitJSON    `json:"ready,omitempty"`
-	Wake       *wakeJSON     `json:"ended_by,omitempty"`
+	Type       string              `json:"type"`
+	Scene      string              `json:"scene,omitempty"`
+	Number     int                 `json:"number"`
+	Actor      string              `json:"actor,omitempty"`
+	Process    int                 `json:"process"`
+	Thread     int                 `json:"thread"`
+	Host       string              `json:"host,omitempty"`
+	Name       string              `json:"name"`
+	Socket     string              `json:"socket,omitempty"`
+	FD         *int                `json:"fd"`
+	Args       []argJSON           `json:"args"`
+	Time       string              `json:"time"`
+	EnteredNS  int64               `json:"entered_ns"`
+	LeftNS     *int64              `json:"left_ns"`
+	DurationNS *int64              `json:"duration_ns"`
+	Result     *int64              `json:"result"`
+	Meaning    string              `json:"result_text,omitempty"`
+	Errno      string              `json:"errno,omitempty"`
+	Data       string              `json:"data_hex,omitempty"`
+	Messages   []messageJSON       `json:"messages,omitempty"`
+	Flags      []string            `json:"returned_flags,omitempty"`
+	FDs        []int               `json:"fds,omitempty"`
+	Packets    []int               `json:"packets,omitempty"`
+	Received   []trace.Span        `json:"received,omitempty"`
+	Message    int                 `json:"message_packet,omitempty"`
+	Lost       int                 `json:"lost,omitempty"`
+	End        bool                `json:"end_of_stream,omitempty"`
+	Error      int                 `json:"error_packet,omitempty"`
+	Queued     []trace.QueuedError `json:"error_queue,omitempty"`
+	Silent     bool                `json:"no_packet,omitempty"`
+	Because    string              `json:"no_packet_because,omitempty"`
+	Waits      []waitJSON          `json:"waits,omitempty"`
+	Unlisted   int                 `json:"waits_unlisted,omitempty"`
+	Ready      []waitJSON          `json:"ready,omitempty"`
+	Wake       *wakeJSON           `json:"ended_by,omitempty"`
 }
 
 // wakeJSON is what ended a wait.
@@ -125,51 +125,31 @@ type messageJSON struct {
 	Flags   []string `json:"returned_flags,omitempty"`
 }
 
-// queuedJSON is an entry of an error queue.
-type queuedJSON struct {
-	Errno    string `json:"errno,omitempty"`
-	Origin   string `json:"origin"`
-	Type     uint8  `json:"icmp_type"`
-	Code     uint8  `json:"code"`
-	Info     uint32 `json:"info"`
-	Data     uint32 `json:"data"`
-	Offender string `json:"offender,omitempty"`
-	Message  int    `json:"message"`
-}
-
-type spanJSON struct {
-	Call    int  `json:"call"`
-	Message int  `json:"message"`
-	From    int  `json:"from"`
-	To      int  `json:"to"`
-	All     bool `json:"all"`
-}
-
 type packetJSON struct {
-	Type         string     `json:"type"`
-	Scene        string     `json:"scene,omitempty"`
-	Number       int        `json:"number"`
-	Time         string     `json:"time"`
-	AtNS         int64      `json:"at_ns"`
-	Host         string     `json:"host,omitempty"`
-	Interface    string     `json:"interface,omitempty"`
-	Direction    string     `json:"direction"`
-	From         string     `json:"from,omitempty"`
-	To           string     `json:"to,omitempty"`
-	Also         []string   `json:"also_to,omitempty"`
-	Source       string     `json:"source,omitempty"`
-	Destination  string     `json:"destination,omitempty"`
-	Protocol     uint8      `json:"protocol"`
-	TTL          uint8      `json:"ttl"`
-	Length       int        `json:"length"`
-	Payload      int        `json:"payload_length"`
-	TCP          *tcpJSON   `json:"tcp,omitempty"`
-	Fragment     *fragJSON  `json:"fragment,omitempty"`
-	ICMP         *icmpJSON  `json:"icmp,omitempty"`
-	Summary      string     `json:"summary,omitempty"`
-	Carries      []spanJSON `json:"carries"`
-	Unattributed int        `json:"unattributed"`
-	Retransmit   bool       `json:"retransmit,omitempty"`
+	Type         string       `json:"type"`
+	Scene        string       `json:"scene,omitempty"`
+	Number       int          `json:"number"`
+	Time         string       `json:"time"`
+	AtNS         int64        `json:"at_ns"`
+	Host         string       `json:"host,omitempty"`
+	Interface    string       `json:"interface,omitempty"`
+	Direction    string       `json:"direction"`
+	From         string       `json:"from,omitempty"`
+	To           string       `json:"to,omitempty"`
+	Also         []string     `json:"also_to,omitempty"`
+	Source       string       `json:"source,omitempty"`
+	Destination  string       `json:"destination,omitempty"`
+	Protocol     uint8        `json:"protocol"`
+	TTL          uint8        `json:"ttl"`
+	Length       int          `json:"length"`
+	Payload      int          `json:"payload_length"`
+	TCP          *tcpJSON     `json:"tcp,omitempty"`
+	Fragment     *fragJSON    `json:"fragment,omitempty"`
+	ICMP         *icmpJSON    `json:"icmp,omitempty"`
+	Summary      string       `json:"summary,omitempty"`
+	Carries      []trace.Span `json:"carries"`
+	Unattributed int          `json:"unattributed"`
+	Retransmit   bool         `json:"retransmit,omitempty"`
 	// Verdicts are what became of the segment, see flow.Verdict.AppendJSON; the numbers in them are those of packet records.
 	Verdicts []json.RawMessage `json:"verdicts,omitempty"`
 	Cause    causeJSON         `json:"cause"`
@@ -208,17 +188,11 @@ type causeJSON struct {
 }
 
 type rawJSON struct {
-	HeaderIncluded bool         `json:"header_included"`
-	Prepended      int          `json:"prepended"`
-	Filled         []changeJSON `json:"filled,omitempty"`
-	Changes        []changeJSON `json:"changes,omitempty"`
-	AsPassed       int          `json:"as_passed"`
-}
-
-type changeJSON struct {
-	Field  string `json:"field"`
-	Passed string `json:"passed,omitempty"`
-	Left   string `json:"left"`
+	HeaderIncluded bool           `json:"header_included"`
+	Prepended      int            `json:"prepended"`
+	Filled         []trace.Change `json:"filled,omitempty"`
+	Changes        []trace.Change `json:"changes,omitempty"`
+	AsPassed       int            `json:"as_passed"`
 }
 
 var familyNames = [...]string{"unknown", "ipv4", "ipv6", "unix", "packet"}
@@ -274,8 +248,8 @@ func callRecord(t *trace.Timeline, c *trace.CallRecord, scene string, start time
 	r := callJSON{
 		Type: "call", Scene: scene, Number: c.Number, Actor: c.Actor, Process: c.Process, Thread: c.Thread, Host: c.Host, Name: c.Name,
 		Args: []argJSON{}, Time: start.Add(c.Entered).UTC().Format(time.RFC3339Nano), EnteredNS: int64(c.Entered),
-		FDs: c.FDs, Packets: c.Packets, Received: spanRecords(c.Received), Message: c.Message, Lost: c.Lost, End: c.End, Error: c.Error,
-		Silent: c.Silent, Because: c.Because, Flags: c.Returned, Errno: c.Errno, Meaning: c.Meaning,
+		FDs: c.FDs, Packets: c.Packets, Received: c.Received, Message: c.Message, Lost: c.Lost, End: c.End, Error: c.Error,
+		Silent: c.Silent, Because: c.Because, Flags: c.Returned, Errno: c.Errno, Meaning: c.Meaning, Queued: c.Queued,
 	}
 	if c.On != nil {
 		r.Socket = c.On.Name
@@ -299,13 +273,6 @@ func callRecord(t *trace.Timeline, c *trace.CallRecord, scene string, start time
 	}
 	for _, a := range c.Args {
 		r.Args = append(r.Args, argJSON{a.Name, argumentValue(a), a.Returned})
-	}
-	for _, q := range c.Queued {
-		j := queuedJSON{Errno: q.Errno, Origin: q.Origin, Type: q.Type, Code: q.Code, Info: q.Info, Data: q.Data, Message: q.Message}
-		if q.Offender.IsValid() {
-			j.Offender = q.Offender.String()
-		}
-		r.Queued = append(r.Queued, j)
 	}
 	if c.Waiting() && !c.Pending {
 		r.Wake = &wakeJSON{Kind: c.Wake.Kind.String(), Packet: c.Wake.Packet, Call: c.Wake.Call}
@@ -353,20 +320,12 @@ func argumentValue(a trace.Arg) any {
 	return a.Int
 }
 
-func spanRecords(all []trace.Span) []spanJSON {
-	out := []spanJSON{}
-	for _, s := range all {
-		out = append(out, spanJSON(s))
-	}
-	return out
-}
-
 func packetRecord(p *trace.PacketRecord, scene string, start time.Time) packetJSON {
 	r := packetJSON{
 		Type: "packet", Scene: scene, Number: p.Number, Time: start.Add(p.Time).UTC().Format(time.RFC3339Nano), AtNS: int64(p.Time),
 		Host: p.Host, Interface: p.Interface, Direction: [...]string{"unknown", "in", "out"}[min(p.Direction, trace.Out)],
 		Source: endText(p.Src), Destination: endText(p.Dst), Protocol: p.Protocol, TTL: p.TTL, Length: p.Length, Payload: p.PayloadLength,
-		Carries: spanRecords(p.Carries), Unattributed: p.Unattributed, Retransmit: p.Retransmit, Verdicts: verdictRecords(p),
+		Carries: append([]trace.Span{}, p.Carries...), Unattributed: p.Unattributed, Retransmit: p.Retransmit, Verdicts: verdictRecords(p),
 		Cause: causeJSON{p.Cause.Kind.String(), p.Cause.Call, p.Cause.Packet}, Segments: max(p.Segments, 1),
 	}
 	if p.From == nil && p.To == nil {
@@ -397,17 +356,9 @@ func packetRecord(p *trace.PacketRecord, scene string, start time.Time) packetJS
 		r.ICMP = &icmpJSON{p.ICMP.Type, p.ICMP.Code, p.ICMP.Name, p.Quotes, p.Replies}
 	}
 	if p.Raw != nil {
-		r.Raw = &rawJSON{p.Raw.HeaderIncluded, p.Raw.Prepended, changeRecords(p.Raw.Filled), changeRecords(p.Raw.Changes), p.Raw.AsPassed}
+		r.Raw = &rawJSON{p.Raw.HeaderIncluded, p.Raw.Prepended, p.Raw.Filled, p.Raw.Changes, p.Raw.AsPassed}
 	}
 	return r
-}
-
-func changeRecords(all []trace.Change) []changeJSON {
-	var out []changeJSON
-	for _, c := range all {
-		out = append(out, changeJSON(c))
-	}
-	return out
 }
 
 // endText is an address with its port, or without one that is not there.
