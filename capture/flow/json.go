@@ -8,7 +8,7 @@ import (
 //
 //	{"kind":"retransmission","cause":"timer","evidence":[12,14],"offset":2896,"bytes":1448,"places":1,"delay_ns":204000000}
 //
-// What is none or 0 is left out, but for offset where there are bytes.
+// What is none or 0 is left out, but for offset where there are bytes. One that takes an earlier verdict back has "retracted":true.
 func (v *Verdict) AppendJSON(b []byte) []byte {
 	b = append(b, `{"kind":"`...)
 	b = append(append(b, v.Kind.String()...), '"')
@@ -37,6 +37,9 @@ func (v *Verdict) AppendJSON(b []byte) []byte {
 	}
 	if v.Delay != 0 {
 		b = strconv.AppendInt(append(b, `,"delay_ns":`...), int64(v.Delay), 10)
+	}
+	if v.Retracted {
+		b = append(b, `,"retracted":true`...)
 	}
 	return append(b, '}')
 }

@@ -34,9 +34,11 @@ func newAnalysis(env *cli.Env, o *options, history *decode.History, choosing boo
 		a.messages = newMessages(o, newRenderer(o, env, nil))
 	}
 	if o.defragment && !o.why { // --why is about packets as they were captured
-		a.fragments, a.decoder, a.history = new(flow.Defragmenter), o.newDecoder(), history
+		a.fragments, a.decoder = new(flow.Defragmenter), o.newDecoder()
 		a.replaces = !o.countsOnly()
 	}
+	a.history = history
+	history.Followed = true
 	if o.follow != nil {
 		a.follower = newFollower(env, o)
 		a.follower.looking = choosing
@@ -53,6 +55,7 @@ func (a *analysis) add(p *decode.Packet, s *shown) (err error) {
 		p = a.defragment(p, s)
 	}
 	r := a.tracker.Add(p)
+	a.relate(p, &r)
 	stream := int32(-1)
 	if r.Stream != nil {
 		stream = int32(r.Stream.Number())
@@ -66,6 +69,25 @@ func (a *analysis) add(p *decode.Packet, s *shown) (err error) {
 		s.out, err = a.follower.add(s.out, p, &r)
 	}
 	return err
+}
+
+// relate finds what the sequence numbers of a packet are relative to.
+func (a *analysis) relate(p *decode.Packet, r *flow.Result) {
+	if !a.history.Followed {
+		return
+	}
+	if r.Stream == nil {
+		a.history.Again(p)
+		return
+	}
+	seq, _ := r.Stream.Relative(r.Direction)
+	ack, ok := r.Stream.Relative(r.Direction.Other())
+	if !ok {
+		if i := p.FindInner(decode.TypeTCP); i >= 0 {
+			ack = p.TCP(i).Acknowledgment() - 1
+		}
+	}
+	p.Relate(seq, ack)
 }
 
 // defragment returns p, or the datagram that it completes, which is then shown in its place.

@@ -1,6 +1,10 @@
 package main
 
-import "sockwire/capture/flow"
+import (
+	"slices"
+
+	"sockwire/capture/flow"
+)
 
 // shown is what is printed of a batch, and what was found about it.
 type shown struct {
@@ -51,6 +55,20 @@ func (a *about) facts(notes []note) flow.Facts {
 		f.Found |= notes[i].verdict.Set()
 	}
 	return f
+}
+
+// add adds a note about one of its packets, or takes back what no longer holds.
+func (s *shown) add(n *note) {
+	if !n.verdict.Retracted {
+		s.notes = append(s.notes, *n)
+		return
+	}
+	for i := len(s.notes) - 1; i >= 0; i-- {
+		if s.notes[i].packet == n.packet && s.notes[i].verdict.Kind == n.verdict.Kind {
+			s.notes = slices.Delete(s.notes, i, i+1)
+			return
+		}
+	}
 }
 
 func (s *shown) empty() {

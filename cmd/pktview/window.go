@@ -71,7 +71,7 @@ func (w *window) add(env *cli.Env, s *shown, flush bool) (enough bool, err error
 	for i := range s.found {
 		f := &s.found[i]
 		if to := w.holder(f.packet); to != nil {
-			to.notes = append(to.notes, *f)
+			to.add(f)
 		} else if w.late++; w.o.json && w.choice == nil {
 			w.records = f.appendRecord(w.records)
 		}
