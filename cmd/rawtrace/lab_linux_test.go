@@ -181,3 +181,15 @@ func TestProbeInterface(t *testing.T) {
 		}
 	}
 }
+
+// TestLoop: a way that goes round is said to, and the trace ends there.
+func TestLoop(t *testing.T) {
+	n := pathlab.New(t, pathlab.Config{Edges: pathlab.Chain(5), Seed: 1})
+	if err := n.Reroute("r3", "r2"); err != nil {
+		t.Fatal(err)
+	}
+	o := on(t, n.Source, "rawtrace", "-w", "300ms", n.Dst4.String())
+	if want := `: not reached: from hop 2 on the way goes round, in a loop of 2 hops`; !strings.Contains(last(o.stdout), want) || o.code != 1 || strings.Count(o.stdout, "\n") > 12 {
+		t.Errorf("%d\n%s%s", o.code, o.stdout, o.stderr)
+	}
+}

@@ -65,6 +65,8 @@ type probeRecord struct {
 	Changes    []inject.Change   `json:"changes,omitempty"`
 	Labels     []labelRecord     `json:"mpls,omitempty"`
 	Interfaces []interfaceRecord `json:"interfaces,omitempty"`
+	Loop       int               `json:"loop,omitempty"`
+	Unproven   bool              `json:"unproven,omitempty"`
 	Error      string            `json:"error,omitempty"`
 }
 
@@ -288,6 +290,7 @@ type hostRecord struct {
 	Name     string `json:"name,omitempty"`
 	Reached  bool   `json:"reached"`
 	Hops     int    `json:"hops,omitempty"`
+	Loop     int    `json:"loop,omitempty"`
 	Sentence string `json:"sentence"`
 }
 
@@ -338,7 +341,7 @@ func (s *session) probeRecord(w *trail, r *trace.Reply) probeRecord {
 	}
 	p.Kind, p.From, p.RTT, p.Clock = r.Kind.String(), r.From.String(), int64(r.RTT), r.Source.String()
 	p.Queue, p.Network, p.Receive = int64(r.Split.Queue), int64(r.Split.Network), int64(r.Split.Receive)
-	p.ReplyTTL, p.MTU, p.Port, p.Changes = int(r.ReplyTTL), r.MTU, string(r.Port), r.Changes
+	p.ReplyTTL, p.MTU, p.Port, p.Changes, p.Loop, p.Unproven = int(r.ReplyTTL), r.MTU, string(r.Port), r.Changes, r.Loop, r.Unproven
 	if r.ICMP {
 		typ, code := r.Type, r.Code
 		p.ICMPType, p.ICMPCode = &typ, &code
@@ -380,15 +383,14 @@ func (s *session) hopRecord(w *trail, h *hop) hopRecord {
 	for _, a := range h.who {
 		at := s.places.of(a.from)
 		name, _ := s.names.get(a.from)
-		back, _ := wayBack(&a.latest)
 		r.Addresses = append(r.Addresses, answererRecord{Address: a.from.String(), Name: name, AS: at.AS, Org: at.Org, City: at.City, Country: at.Country, Answers: a.n,
-			RTT: newRTT(&a.rtt), ReplyTTL: int(a.replyTTL), WayBack: back, Changes: a.changes})
+			RTT: newRTT(&a.rtt), ReplyTTL: int(a.replyTTL), WayBack: a.latest.Back(), Changes: a.changes})
 	}
 	return r
 }
 
 func (s *session) hostRecord(w *trail, c conclusion) hostRecord {
-	return hostRecord{Type: "host", Target: w.addr.String(), Name: s.shownName(w.target), Reached: w.reached(), Hops: w.distance, Sentence: c.text}
+	return hostRecord{Type: "host", Target: w.addr.String(), Name: s.shownName(w.target), Reached: w.reached(), Hops: w.distance, Loop: w.loop, Sentence: c.text}
 }
 
 func (s *session) summaryRecord(ctx context.Context) summaryRecord {

@@ -16,7 +16,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 below it what was changed on the way, MPLS labels and interfaces. A sentence at the end says whether the host was reached and
 whether the loss of a hop is real: a router that answers seldom is none.
 
-All probes of a host are one flow, so that a path which splits is not mixed up. Every answer is proven by what a router quotes of the probe. Nothing is looked up over the network but a name given as HOST, and
+All probes of a host are one flow, so that a path which splits is not mixed up. --paths finds the others. Every answer is proven by what a router quotes of the probe. Nothing is looked up over the network but a name given as HOST, and
 those of the hops with --names.`
 	c.Privilege = `A raw socket needs cap_net_raw: sudo setcap cap_net_raw+ep rawtrace. Without it probes are UDP datagrams, or ICMP echoes where the system
 control net.ipv4.ping_group_range allows them; TCP, DCCP and SCTP need the raw socket. All capabilities are dropped once the sockets are open.`
@@ -26,7 +26,9 @@ control net.ipv4.ping_group_range allows them; TCP, DCCP and SCTP need the raw s
 	c.Examples = []cli.Example{
 		{Line: "rawtrace 192.0.2.1", Text: "The path to a host."},
 		{Line: "rawtrace -T -p 443 192.0.2.1", Text: "The path that TCP to port 443 takes."},
-		{Line: "rawtrace --watch -c 20 192.0.2.1", Text: "Twenty rounds, and a verdict on each hop's loss."},
+		{Line: "rawtrace --decide 192.0.2.1", Text: "Where something is lost, ask until it is clear whether that is real."},
+		{Line: "rawtrace --watch -c 20 192.0.2.1", Text: "Twenty rounds: a live table on a terminal."},
+		{Line: "rawtrace --paths 192.0.2.1", Text: "Every path to a host, with loss, times and MTU of each edge."},
 		{Line: "rawtrace --json -q 1 192.0.2.1 2001:db8::1", Text: "The paths to two hosts, one probe a hop, as JSON Lines."},
 	}
 	o.define(c)

@@ -165,6 +165,15 @@ func (s *session) noteTexts(a *answerer) (texts []string) {
 	for _, i := range r.Interfaces {
 		texts = append(texts, interfaceText(i))
 	}
+	if back := r.Back(); back > 0 && (back != int(r.TTL) || s.opt.verbose) {
+		texts = append(texts, fmt.Sprintf("%s back, by a guess from the answer's TTL of %d", cli.Plural(back, "hop"), r.ReplyTTL))
+	}
+	if r.Loop > 0 {
+		texts = append(texts, "the way goes round from here: a loop of "+cli.Plural(r.Loop, "hop"))
+	}
+	if r.Unproven {
+		texts = append(texts, "this answer shows nothing of the probe: it may be another's")
+	}
 	if s.opt.verbose {
 		texts = append(texts, s.verboseNotes(a)...)
 	}
@@ -200,23 +209,7 @@ func (s *session) verboseNotes(a *answerer) (texts []string) {
 	if r.Source >= raw.TimeKernel {
 		texts = append(texts, fmt.Sprintf("queue %s, network %s, receive %s", milliseconds(r.Split.Queue), milliseconds(r.Split.Network), milliseconds(r.Split.Receive)))
 	}
-	if back, ok := wayBack(r); ok {
-		texts = append(texts, fmt.Sprintf("a guess from the answer's TTL of %d: %s back", r.ReplyTTL, cli.Plural(back, "hop")))
-	}
 	return texts
-}
-
-// wayBack guesses how many hops an answer took: hosts begin with a TTL of 32, 64, 128 or 255.
-func wayBack(r *trace.Reply) (hops int, ok bool) {
-	if r.ReplyTTL == 0 {
-		return 0, false
-	}
-	for _, initial := range []int{32, 64, 128, 255} {
-		if int(r.ReplyTTL) <= initial {
-			return initial - int(r.ReplyTTL) + 1, true
-		}
-	}
-	return 0, false
 }
 
 // wrapped breaks a text between words where it would be longer than a line.

@@ -35,6 +35,7 @@ type trail struct {
 	// of the router that says it goes no further, or last.
 	distance, end int
 	refused       *trace.Reply // who says so
+	loop          int          // hops of the circle that the way ends in, 0 if it does not
 
 	mtu *trace.MTU // nil where it is not known
 	far *far       // nil where it was not asked
@@ -102,6 +103,9 @@ func (w *trail) take(r *trace.Reply) {
 	h.take(r)
 	if !answered(r) {
 		return
+	}
+	if r.Loop > 0 && w.distance == 0 && int(r.TTL) <= w.end {
+		w.loop, w.end = r.Loop, int(r.TTL)
 	}
 	switch ttl := int(r.TTL); r.Kind {
 	case trace.Reached:
@@ -211,4 +215,14 @@ func (w *trail) notSent() syscall.Errno {
 		}
 	}
 	return errno
+}
+
+// loopFrom is the first hop of the circle that the way ends in.
+func (w *trail) loopFrom() int {
+	for ttl := w.first; ttl+w.loop <= w.end; ttl++ {
+		if here, again := w.hop(ttl).heard, w.hop(ttl+w.loop).heard; here.IsValid() && here == again {
+			return ttl
+		}
+	}
+	return w.end
 }

@@ -149,6 +149,8 @@ func (w *trail) reach() string {
 			text += ", " + milliseconds(h.rtt.Mean())
 		}
 		return text
+	case w.loop > 0:
+		return fmt.Sprintf("not reached: from hop %d on the way goes round, in a loop of %s", w.loopFrom(), cli.Plural(w.loop, "hop"))
 	case w.refused != nil:
 		return fmt.Sprintf("not reached: %s says at hop %d: %s", w.refused.From, w.end, raw.ErrorText(w.addr.Is6(), w.refused.Type, w.refused.Code))
 	case errno != 0:
