@@ -19,10 +19,13 @@ import (
 
 // found are all verdicts about the frames of a capture, by the number of their packet.
 type found struct {
-	by     map[uint64][]flow.Verdict
-	bytes  map[flow.Direction][]byte
-	gaps   int64
-	chunks int
+	by    map[uint64][]flow.Verdict
+	bytes map[flow.Direction][]byte
+	gaps  int64
+	cut   [2]int64 // of these, what the capture cut off
+	// streams counts them; last is the last one.
+	streams int
+	last    *flow.Stream
 }
 
 // follow gives a capture to a Tracker.
@@ -32,6 +35,9 @@ func follow(frames []capture.Frame) *found {
 	var d decode.Decoder
 	var p decode.Packet
 	take := func(r flow.Result) {
+		if s := r.Stream; s != nil && int(s.Number()) >= all.streams {
+			all.streams, all.last = int(s.Number())+1, s
+		}
 		for _, v := range r.Verdicts {
 			if v.Retracted {
 				all.by[v.Packet] = slices.DeleteFunc(all.by[v.Packet], func(o flow.Verdict) bool { return o.Kind == v.Kind && o.Offset == v.Offset })
@@ -40,8 +46,10 @@ func follow(frames []capture.Frame) *found {
 			all.by[v.Packet] = append(all.by[v.Packet], v)
 		}
 		for _, c := range r.Chunks {
-			all.chunks++
 			all.gaps += c.Gap
+			if c.Cut {
+				all.cut[c.Direction] += c.Gap
+			}
 			all.bytes[c.Direction] = append(all.bytes[c.Direction], c.Data...)
 		}
 	}
