@@ -37,8 +37,8 @@ func (r *record) twin(g *segment, from, to int64) *send {
 	return nil
 }
 
-// twins knows the packets without data of a moment ago.
-type twins []twin
+// twins knows the packets without data of a moment ago. Each has a place in one row, where the oldest goes first.
+type twins [][twinRow]twin
 
 type twin struct {
 	hash   uint64
@@ -48,7 +48,10 @@ type twin struct {
 	ttl    uint8
 }
 
-const twinBits = 10
+const (
+	twinBits = 9
+	twinRow  = 4
+)
 
 // Without an identification or a timestamp, a packet that is the same but for later is one that was sent again.
 const (
@@ -64,10 +67,17 @@ func (t twins) find(s *Stream, d Direction, g *segment) (packet uint64, at int64
 	for i := range g.sacks {
 		h = mix(h^0xa0761d6478bd642f, uint64(g.sack[i][0])<<32|uint64(g.sack[i][1])^0x589965cc75374cc3)
 	}
-	e := &t[h>>(64-twinBits)]
-	if e.hash == h && e.packet != 0 && g.near(e.time) {
-		return e.packet, e.time, e.place != g.place || e.ttl != g.ttl
+	row := &t[h>>(64-twinBits)]
+	oldest := &row[0]
+	for i := range row {
+		e := &row[i]
+		if e.hash == h && e.packet != 0 && g.near(e.time) {
+			return e.packet, e.time, e.place != g.place || e.ttl != g.ttl
+		}
+		if e.packet < oldest.packet {
+			oldest = e
+		}
 	}
-	*e = twin{h, g.number, g.time, g.place, g.ttl}
+	*oldest = twin{h, g.number, g.time, g.place, g.ttl}
 	return 0, 0, false
 }
