@@ -14,7 +14,7 @@ import (
 type sentProbe struct {
 	n     uint64
 	probe Probe
-	src   netip.Addr
+	src   uint16 // place of the source address
 	call  moment // when it was handed over
 	stamp int64  // when the kernel handed it to the device, ns; 0 where that is not known
 	asked bool   // for a stamp
@@ -35,6 +35,7 @@ type matcher struct {
 	codec   codec
 	ring    []sentProbe // by the low bits of the number; it grows with how many there are on their way
 	last    uint64
+	sources []netip.Addr // that probes left with: mostly one
 	scratch []byte
 	// What is not proven well enough yet, and waits for more of its kind.
 	doubts  map[doubt][]arrival
@@ -63,7 +64,7 @@ func newMatcher(c codec) *matcher {
 const (
 	ringLeast = 1 << 10
 	ringMost  = 1 << 16 // numbers on the wire have no more
-	ringKept  = 5 * time.Second
+	ringKept  = 2 * time.Second
 )
 
 // sent remembers a probe.
@@ -77,10 +78,26 @@ func (m *matcher) sent(n uint64, p *Probe, src netip.Addr, call moment) *sentPro
 		}
 		s = &m.ring[m.place(n)]
 	}
-	*s = sentProbe{n: n, probe: *p, src: src, call: call}
+	*s = sentProbe{n: n, probe: *p, src: m.source(src), call: call}
 	m.last = n
 	return s
 }
+
+// source returns the place of a source address.
+func (m *matcher) source(a netip.Addr) uint16 {
+	for i, known := range m.sources {
+		if known == a {
+			return uint16(i)
+		}
+	}
+	if len(m.sources) == sourcesMost { // what was changed is then not told rightly
+		return 0
+	}
+	m.sources = append(m.sources, a)
+	return uint16(len(m.sources) - 1)
+}
+
+const sourcesMost = 256
 
 func (m *matcher) place(n uint64) int { return int(n) & (len(m.ring) - 1) }
 
@@ -463,7 +480,7 @@ const unprovenMost = 1 << 10 // probes looked at
 
 // compare notes what the quote shows changed. It allocates only where something was.
 func (m *matcher) compare(s *sentProbe, quote []byte, r *Reply) {
-	sent := m.codec.build(m.scratch, s.n, &s.probe, s.src)
+	sent := m.codec.build(m.scratch, s.n, &s.probe, m.sources[s.src])
 	n := min(len(sent), len(quote))
 	if alike(sent[:n], quote[:n]) {
 		return

@@ -43,8 +43,8 @@ const (
 	windowMost = 1 << 15                // probes remembered: their numbers have 16 bits on the wire
 	sendMost   = 64                     // probes sent before what came is looked at
 	expiryTick = 5 * time.Millisecond   // how often overdue probes are looked for
-	quantum    = time.Millisecond       // at high rates probes leave together that often
-	catchUp    = 3 * time.Millisecond   // how far sending may lag behind the rate and still catch up
+	quantum    = 2 * time.Millisecond   // at high rates probes leave together that often
+	catchUp    = 6 * time.Millisecond   // how far sending may lag behind the rate and still catch up
 	leastWait  = 200 * time.Millisecond // for an answer
 	fewTrips   = 3                      // round trips of a hop behind that are enough to wait for one before it
 )
@@ -200,7 +200,7 @@ func (r *runner) await(ctx context.Context, wake time.Duration, more bool, table
 	idle := time.Duration(0)
 	if more && !r.full() {
 		until = min(until, table.Due())
-		if r.tracer.Rate > 1/quantum.Seconds() {
+		if r.tracer.Rate > 1/quantum.Seconds() && table.Due() > now {
 			// What is due by then leaves in one call, and what came is read in one: neither the rate nor the stamps suffer.
 			idle = now + quantum
 			until = max(until, idle)

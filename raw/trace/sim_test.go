@@ -318,3 +318,15 @@ func TestNumbers(t *testing.T) {
 		t.Errorf("%d answers", answered)
 	}
 }
+
+// TestFast: a rate of many thousands a second is kept: what is due is sent in as many batches as it takes.
+func TestFast(t *testing.T) {
+	for _, rate := range []float64{2000, 20000, 200000} {
+		s := &simulation{answer: line(20, 20*time.Millisecond, nil)}
+		simulate(t, Tracer{Probes: 1000, First: 20, Last: 20, Rate: rate}, s, simTarget)
+		took := s.sentAt[len(s.sentAt)-1].Seconds()
+		if got := float64(len(s.sentAt)) / took; got < rate*0.8 {
+			t.Errorf("%.0f a second, want %.0f", got, rate)
+		}
+	}
+}
