@@ -119,7 +119,8 @@ func (t *Tracker) unseen(s *Stream, e Direction, g *segment, ack int64) {
 		return
 	}
 	r := t.record(s, e)
-	p := stretch{from: data.next, to: ack, is: hole, last: send{packet: g.number, time: g.time}}
+	p := stretch{from: data.next, to: ack, is: hole | fresh, last: send{packet: g.number, time: g.time}}
+	r.fresh++
 	r.push(p)
 	data.advance(ack)
 	t.account(r)
@@ -137,8 +138,10 @@ func (t *Tracker) covers(s *Stream, e Direction, r *record, g *segment, ack int6
 	for i := r.acked; i < end; i++ {
 		p := &r.parts[i]
 		switch {
+		case p.has(fresh):
+			r.buffer.gone = ack
 		case p.has(hole):
-			t.passed(s, e, r, p, g, Acknowledged)
+			t.passed(s, e, r, p, g.number, Acknowledged)
 			r.buffer.gone = ack
 		case !p.has(decided):
 			t.settle(s, e, r, p, g, true, left && p.from <= data.acked)
@@ -171,7 +174,7 @@ func (t *Tracker) measure(s *Stream, e Direction, r *record, p *stretch, g *segm
 }
 
 // passed says that a hole was passed by, and missed by the capture.
-func (t *Tracker) passed(s *Stream, e Direction, r *record, p *stretch, g *segment, how Cause) {
+func (t *Tracker) passed(s *Stream, e Direction, r *record, p *stretch, shown uint64, how Cause) {
 	if p.has(missed) {
 		return
 	}
@@ -181,8 +184,8 @@ func (t *Tracker) passed(s *Stream, e Direction, r *record, p *stretch, g *segme
 	k := s.trouble(e)
 	k.missing += uint64(n)
 	v := Verdict{Packet: p.last.packet, Kind: Missed, Cause: how, Offset: p.from, Bytes: int(n), Places: segments(n, s.half[e].largest)}
-	v.evidence = [2]uint64{p.last.packet, g.number}
-	if p.last.packet == g.number {
+	v.evidence = [2]uint64{p.last.packet, shown}
+	if p.last.packet == shown {
 		v.evidence[0] = 0
 	}
 	t.say(s, e, v)
@@ -277,7 +280,7 @@ func (t *Tracker) wasLost(s *Stream, e Direction, p *stretch, sending *send, aga
 
 // wasNeedless says that the last sending of part p was not needed.
 func (t *Tracker) wasNeedless(s *Stream, e Direction, p *stretch, how Cause, shown uint64) {
-	if p.has(lostBehind) && !p.has(arrived) {
+	if p.has(lostBehind) {
 		p.is &^= lostBehind
 		t.say(s, e, Verdict{Packet: p.previous.packet, Kind: LostBehind, Offset: p.from, Bytes: p.bytes(&s.half[e]), Retracted: true})
 	}
@@ -327,7 +330,7 @@ func (t *Tracker) selects(s *Stream, e Direction, r *record, g *segment, from, t
 			r.peer.turned(g.time - p.last.time)
 		}
 		if p.has(hole) {
-			t.passed(s, e, r, p, g, SACK)
+			t.passed(s, e, r, p, g.number, SACK)
 		} else if !p.has(decided) {
 			t.settle(s, e, r, p, g, false, false)
 		}
@@ -349,8 +352,8 @@ func (r *record) selectedAll(from, to int64) bool {
 func (t *Tracker) hadIt(s *Stream, e Direction, r *record, g *segment, from, to int64) {
 	for i := r.find(from); i < len(r.parts) && r.parts[i].from < to; i++ {
 		p := &r.parts[i]
-		if p.has(needless | arrived) {
-			continue
+		if p.has(needless) || p.has(arrived) && g.time-p.last.time < 2*r.peer.turn {
+			continue // a copy that the network made of the retransmission, which came first
 		}
 		if p.sends >= 2 {
 			t.wasNeedless(s, e, p, DSACK, g.number)

@@ -114,6 +114,7 @@ func (t *Tracker) giveUp(r *record) {
 // conclude says what stays open in a record, and hands out what it holds.
 func (t *Tracker) conclude(r *record) {
 	s, d := r.owner, r.direction
+	t.stale(s, d, r, 0, 0)
 	for i := r.head; r.holes > 0 && i < len(r.parts); i++ {
 		if p := &r.parts[i]; p.has(hole) && !p.has(missed) {
 			why := NoAcknowledgment
@@ -291,7 +292,7 @@ func (t *Tracker) marks(s *Stream, d Direction, g *segment) {
 // synchronize takes a SYN.
 func (t *Tracker) synchronize(s *Stream, d Direction, g *segment) {
 	h := &s.half[d]
-	if h.anchored() {
+	if t.firstSYN = !h.anchored(); !t.firstSYN {
 		return
 	}
 	if h.has(based) { // others came first
@@ -336,18 +337,19 @@ func (t *Tracker) empty(s *Stream, d Direction, g *segment, from int64) {
 	switch {
 	case from == h.next:
 		if r := h.rec; r != nil {
-			r.order.take(g, 1)
+			t.stale(s, d, r, from, from)
+			r.order.take(g)
 			r.order.drops = t.drops
 		}
 	case from > h.next: // what was before it did not come
 		r := t.record(s, d)
 		t.open(s, d, r, g, from)
-		r.order.take(g, 1)
+		r.order.take(g)
 		t.account(r)
 	case from == h.acked-1:
 		r := t.record(s, d)
 		t.probe(s, d, r, g, from)
-		r.order.take(g, 1)
+		r.order.take(g)
 	}
 	if g.window == 0 && g.flags&(wire.SYN|wire.FIN|wire.RST) == 0 {
 		t.say(s, d, Verdict{Packet: g.number, Kind: ZeroWindow})

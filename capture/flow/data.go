@@ -10,9 +10,18 @@ func (t *Tracker) data(s *Stream, d Direction, g *segment, from, to int64) {
 			h.advance(to)
 			return
 		}
+		if t.firstSYN && to == 0 { // the answer was captured before it
+			v := Verdict{Packet: g.number, Kind: Reordered, Cause: Acknowledged}
+			v.evidence[0] = s.half[d.Other()].last
+			t.say(s, d, v)
+			return
+		}
 		t.recall(s, d, from, to)
 	}
 	r := t.record(s, d)
+	if r.fresh > 0 {
+		t.stale(s, d, r, from, to)
+	}
 	switch {
 	case from >= h.next:
 		t.progress(s, d, r, g, from, to)
@@ -57,26 +66,22 @@ func (t *Tracker) progress(s *Stream, d Direction, r *record, g *segment, from, 
 	if from > h.next {
 		t.open(s, d, r, g, from)
 	}
-	quiet := g.time - r.peer.sent
-	newest := r.order.newest
-	gap := r.order.take(g, s.takes(d, g))
+	r.order.take(g)
 	p := stretch{from: from, to: to, last: sendOf(g), sends: 1}
 	if len(r.parts)-r.head >= maxParts {
 		t.overflow(r)
 	}
 	r.push(p)
-	if newest.packet != 0 && newest.packet == r.order.again && g.length > 0 && from == r.parts[len(r.parts)-1].from {
-		if later, how := r.order.compare(g, &newest); later < 0 {
-			v := Verdict{Packet: g.number, Kind: Reordered, Cause: how, Offset: from, Bytes: g.length, Delay: durationOf(g.time - newest.time)}
+	if again := &r.order.again; again.packet != 0 && g.length > 0 && from == r.parts[len(r.parts)-1].from {
+		if later, how := r.order.compare(g, again); later < 0 {
+			v := Verdict{Packet: g.number, Kind: Reordered, Cause: how, Offset: from, Bytes: g.length, Delay: durationOf(g.time - again.time)}
 			v.Places = r.overtakers(g, len(r.parts), 0)
-			v.evidence[0] = newest.packet
+			v.evidence[0] = again.packet
 			t.say(s, d, v)
 		}
 	}
 	if corrupt := r.order.spoilt(from, to); corrupt != 0 {
 		t.afresh(s, d, r, g, corrupt)
-	} else if gap >= 0 && g.length > 0 {
-		t.tail(s, d, r, g, gap, quiet)
 	}
 	h.advance(to)
 	if cap(r.parts) > 4 {
@@ -101,6 +106,7 @@ func (t *Tracker) open(s *Stream, d Direction, r *record, g *segment, from int64
 func (t *Tracker) overflow(r *record) {
 	s, d := r.owner, r.direction
 	n := maxParts / 2
+	t.stale(s, d, r, 0, 0)
 	for i := r.head; i < r.head+n; i++ {
 		if p := &r.parts[i]; p.has(hole) && !p.has(missed) {
 			t.undecided(s, d, r, p, NoMore)
@@ -142,7 +148,7 @@ func (t *Tracker) behind(s *Stream, d Direction, r *record, g *segment, from, to
 		r.push(stretch{from: h.next, to: to, sends: 1, last: sendOf(g)})
 		h.advance(to)
 	}
-	r.order.take(g, s.takes(d, g))
+	r.order.take(g)
 }
 
 // firstHole returns the first of the parts [i, end) that nobody carried so far, or -1.
@@ -151,7 +157,7 @@ func (r *record) firstHole(i, end int) int {
 		return -1
 	}
 	for ; i < end; i++ {
-		if r.parts[i].has(hole) && !r.parts[i].has(missed) {
+		if r.parts[i].has(hole) && !r.parts[i].has(missed|fresh) {
 			return i
 		}
 	}
@@ -218,7 +224,7 @@ func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, fi
 	for j := i; j < end; j++ {
 		r.parts[j].last.cause = cause
 	}
-	r.order.again = g.number
+	r.order.again = sendOf(g)
 	s.trouble(d).again += uint64(g.length)
 	w := Verdict{Packet: g.number, Kind: Retransmission, Cause: cause, Offset: from, Bytes: g.length}
 	w.evidence = [2]uint64{max(corrupt, seen.packet), r.asking.last}
@@ -320,7 +326,7 @@ func (t *Tracker) again(s *Stream, d Direction, r *record, g *segment, i, end in
 	h := &s.half[d]
 	p := &r.parts[i]
 	from, to := p.from, r.parts[end-1].to
-	if p.has(hole) { // it was missed, and comes all the same
+	if p.has(hole) { // it was acknowledged, and comes all the same
 		t.late(s, d, r, g, i, end)
 		return
 	}
@@ -342,7 +348,7 @@ func (t *Tracker) again(s *Stream, d Direction, r *record, g *segment, i, end in
 	v.evidence = [2]uint64{before.packet, r.asking.last}
 	t.say(s, d, v)
 	had := true
-	r.order.again = g.number
+	r.order.again = sendOf(g)
 	for j := i; j < end; j++ {
 		q := &r.parts[j]
 		known := q.has(sacked) || q.to <= h.acked
@@ -365,19 +371,37 @@ func (t *Tracker) again(s *Stream, d Direction, r *record, g *segment, i, end in
 	}
 }
 
+// stale says of bytes that were acknowledged and not seen, but for those in [from, to), that the capture missed them. It is not said at
+// once, for some captures have an acknowledgement before what it is for.
+func (t *Tracker) stale(s *Stream, d Direction, r *record, from, to int64) {
+	for i := len(r.parts) - 1; i >= r.head && r.fresh > 0; i-- {
+		p := &r.parts[i]
+		if !p.has(fresh) || p.from < to && from < p.to {
+			continue
+		}
+		t.passed(s, d, r, p, p.last.packet, Acknowledged)
+	}
+}
+
 // late takes a segment whose bytes were acknowledged before they were seen: the capture has the packets in another order.
 func (t *Tracker) late(s *Stream, d Direction, r *record, g *segment, i, end int) {
 	for j := i; j < end; j++ {
 		q := &r.parts[j]
-		if !q.has(missed) {
+		if !q.has(missed | fresh) {
+			continue
+		}
+		v := Verdict{Packet: g.number, Kind: Reordered, Cause: Acknowledged, Offset: q.from, Bytes: int(q.to - q.from), Delay: durationOf(g.time - q.last.time)}
+		v.evidence[0] = q.last.packet
+		t.say(s, d, v)
+		if q.has(fresh) {
+			r.close(q)
+			q.is &^= hole
+			q.last, q.sends = sendOf(g), 1
 			continue
 		}
 		k := s.trouble(d)
 		k.missing -= min(k.missing, uint64(q.to-q.from))
 		t.say(s, d, Verdict{Packet: q.last.packet, Kind: Missed, Offset: q.from, Bytes: int(q.to - q.from), Retracted: true})
-		v := Verdict{Packet: g.number, Kind: Reordered, Cause: Acknowledged, Offset: q.from, Bytes: int(q.to - q.from), Delay: durationOf(g.time - q.last.time)}
-		v.evidence[0] = q.last.packet
-		t.say(s, d, v)
 		q.is &^= hole | missed
 		q.last, q.sends = sendOf(g), 1
 	}
@@ -433,49 +457,10 @@ func (t *Tracker) afresh(s *Stream, d Direction, r *record, g *segment, corrupt 
 	h := &s.half[d]
 	p := &r.parts[len(r.parts)-1]
 	p.last.cause = r.peer.why(p.from, p.to, h.next, h.acked, nil, false, g.time)
-	r.order.again = g.number
+	r.order.again = sendOf(g)
 	s.trouble(d).again += uint64(g.length)
 	v := Verdict{Packet: g.number, Kind: Retransmission, Cause: p.last.cause, Offset: p.from, Bytes: g.length}
 	v.evidence = [2]uint64{corrupt, r.asking.last}
-	t.say(s, d, v)
-}
-
-// leastProbe is the shortest time, beyond two round trips, in which a sender that hears nothing repeats something: two ticks of a fast
-// clock.
-const leastProbe = int64(2e6)
-
-// tail looks at a segment that goes on as if nothing was, and before which the sender sent gap packets that did not come here. Where it
-// had nothing to acknowledge, they had data: that of the hole before the segment, or what the segment brings again.
-func (t *Tracker) tail(s *Stream, d Direction, r *record, g *segment, gap int, quiet int64) {
-	h := &s.half[d]
-	p := &r.parts[len(r.parts)-1]
-	for i := len(r.parts) - 2; i >= r.head && r.parts[i].has(hole); i-- {
-		gap -= segments(r.parts[i].to-r.parts[i].from, h.largest)
-	}
-	round := t.round(s, d, r)
-	q := s.half[d.Other()].rec
-	if r.peer.chatty || q != nil && r.peer.sent-q.peer.sent < round {
-		return // it may have had something to acknowledge
-	}
-	own := r.order.own()
-	if r.order.exactly(gap <= 0); gap <= 0 || !own || round == 0 || quiet < 2*round+leastProbe || !r.limit.begun {
-		return
-	}
-	cause := r.peer.why(p.from, p.to, h.next, h.acked, nil, false, g.time)
-	if cause == Unknown {
-		return
-	}
-	p.last.cause = cause
-	r.order.again = g.number
-	p.is |= filled
-	s.trouble(d).again += uint64(g.length)
-	v := Verdict{Packet: g.number, Kind: Retransmission, Cause: cause, Offset: p.from, Bytes: g.length}
-	v.evidence[1] = r.asking.last
-	t.say(s, d, v)
-	v.Kind, v.Cause, v.Places = LostBefore, IPID, 1
-	if h.has(outgoing) {
-		v.Kind = Missed
-	}
 	t.say(s, d, v)
 }
 

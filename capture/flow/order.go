@@ -5,13 +5,10 @@ import "sockwire/raw/wire"
 // order knows in which order the packets of a direction were sent: by the IP identification, which many systems count up with every
 // packet of a connection, and by the timestamps.
 type order struct {
-	newest  send   // of those that came, the one that was sent last
-	again   uint64 // the last packet that was a retransmission
-	many    int    // identifications that newest took
-	exact   uint8  // steps without a gap, of late: the counter is the connection's own
-	gaps    uint8  // and those with one
-	steps   uint8  // steps up by little, of late
-	jumps   uint8  // other steps
+	newest  send  // of those that came, the one that was sent last
+	again   send  // the last that was a retransmission
+	steps   uint8 // steps up by little, of late
+	jumps   uint8 // other steps
 	drops   uint64
 	late    int64  // the most that a packet was late, which others overtook
 	first   uint32 // the first timestamp, and when
@@ -29,12 +26,10 @@ type corruptPart struct {
 // step is how far the identification may go on between two packets of a direction: the packets of a super-packet count.
 const step = 256
 
-// take notes a packet that came, and returns how many identifications were left out before it, -1 if that is not known. The packet
-// takes many of them: one for each segment of a super-packet.
-func (o *order) take(g *segment, many int) (gap int) {
-	gap = -1
+// take notes a packet that came.
+func (o *order) take(g *segment) {
 	if o.newest.packet == 0 {
-		o.newest, o.many, o.first, o.begun = sendOf(g), many, g.tsval, g.time
+		o.newest, o.first, o.begun = sendOf(g), g.tsval, g.time
 		return
 	}
 	if up := g.id - o.newest.id; g.hasID {
@@ -42,9 +37,6 @@ func (o *order) take(g *segment, many int) (gap int) {
 		case up == 0:
 			o.rate(&o.jumps, &o.steps) // two packets with one identification: it is no counter
 		case up < step:
-			if o.counts() {
-				gap = max(int(up)-o.many, 0)
-			}
 			o.rate(&o.steps, &o.jumps)
 		case -up < step:
 			if o.counts() {
@@ -55,9 +47,8 @@ func (o *order) take(g *segment, many int) (gap int) {
 		}
 	}
 	if later, _ := o.compare(g, &o.newest); later >= 0 {
-		o.newest, o.many = sendOf(g), many
+		o.newest = sendOf(g)
 	}
-	return
 }
 
 func (o *order) rate(up, other *uint8) {
@@ -65,18 +56,6 @@ func (o *order) rate(up, other *uint8) {
 		*up, *other = 32, *other/2
 	}
 }
-
-// exactly notes whether all identifications before a packet are accounted for.
-func (o *order) exactly(yes bool) {
-	if yes {
-		o.rate(&o.exact, &o.gaps)
-	} else {
-		o.rate(&o.gaps, &o.exact)
-	}
-}
-
-// own reports whether the identification counts the packets of this connection, and no others.
-func (o *order) own() bool { return o.exact >= 6 && o.gaps <= o.exact/8 }
 
 // counts reports whether the identification counts up.
 func (o *order) counts() bool { return o.steps > 0 && o.jumps <= o.steps/8 }

@@ -41,6 +41,7 @@ const (
 	hole       traits = 1 << iota
 	sacked            // the receiver has it, out of order
 	dropped           // a hole: the capture says that it dropped packets there
+	fresh             // a hole that was acknowledged a moment ago, and may still come
 	missed            // it is known to have passed, and the capture does not have it
 	filled            // it was a hole, and a retransmission filled it: LostBefore was said
 	lostBehind        // LostBehind was said of previous
@@ -65,6 +66,7 @@ type record struct {
 	head  int       // of parts: what is before is forgotten
 	acked int       // of parts: the ones before are acknowledged; those from head on are kept as history
 	holes int       // of parts that are holes and not missed
+	fresh int       // of them, those that are fresh
 
 	peer   sender // what the sender of the direction is at, as far as the capture shows
 	order  order
@@ -164,6 +166,10 @@ func (r *record) forget() {
 func (r *record) close(p *stretch) {
 	if p.has(hole) && !p.has(missed) {
 		r.holes--
+	}
+	if p.has(fresh) {
+		r.fresh--
+		p.is &^= fresh
 	}
 }
 

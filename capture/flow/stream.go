@@ -183,15 +183,3 @@ func (s *Stream) trip(d Direction, ns int64) {
 	}
 	m.trips.add(time.Duration(ns))
 }
-
-// takes is how many segments a packet stands for, at most: as many as the receiver's longest, with options, make of it.
-func (s *Stream) takes(d Direction, g *segment) int {
-	full := int(s.half[d.Other()].mss)
-	if full == 0 {
-		full = 1460
-	}
-	if g.length <= full {
-		return 1
-	}
-	return g.length/max(full-40, 88) + 1
-}

@@ -27,17 +27,18 @@ type Config struct {
 
 // Tracker follows streams. It is not for use by several goroutines at once.
 type Tracker struct {
-	cfg     Config
-	table   table
-	twins   twins
-	next    uint64 // number of the next stream
-	leaving []*Stream
-	result  Result
-	key     key
-	seg     segment
-	drops   uint64 // that the frames told of
-	lost    Lost
-	before  uint64 // the packet before this one of the direction
+	cfg      Config
+	table    table
+	twins    twins
+	next     uint64 // number of the next stream
+	leaving  []*Stream
+	result   Result
+	key      key
+	seg      segment
+	drops    uint64 // that the frames told of
+	lost     Lost
+	firstSYN bool   // the SYN at hand is the first of its direction
+	before   uint64 // the packet before this one of the direction
 
 	bytes          int64 // of all records
 	newest, oldest *record

@@ -55,6 +55,10 @@ func (v *Verdict) AppendText(b []byte) []byte {
 		b = appendSource(b, " ", second)
 	case Reordered:
 		b = append(b, "reordered: "...)
+		if v.Cause == Acknowledged && v.Places == 0 {
+			b = appendNumber(append(b, "behind its acknowledgement "...), first)
+			return appendDelay(append(b, ", "...), v.Delay)
+		}
 		b = appendCount(b, v.Places, "later packet", "later packets")
 		b = append(b, " first"...)
 		b = appendDelay(append(b, ", "...), v.Delay)

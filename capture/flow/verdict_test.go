@@ -112,9 +112,9 @@ func TestMissed(t *testing.T) {
 	x.add(ackOf(50*ms, 501, 950, 130))
 	x.expect("#5 missed acknowledged 5 8 x1 100b")
 	x.add(ackOf(51*ms, 701, 951, 131)) // two more that were never seen
-	x.expect("#9 missed acknowledged 0 9 x2 200b")
+	x.expect("")                       // some captures have an acknowledgement before what it is for
 	x.add(segmentsOf(60*ms, 701, 1, 160, 10)...)
-	x.expect("")
+	x.expect("#9 missed acknowledged 0 9 x2 200b")
 	f := x.streams[0].Side(Forward)
 	if f.Missing != 300 || f.Bytes != 500 || f.Count(Missed) != 2 {
 		t.Errorf("%+v", f)
