@@ -16,8 +16,9 @@ type analysis struct {
 	census  *census // nil where nothing asks for it
 	now     []note  // about one packet
 
-	follower *follower // nil without --follow
-	messages *messages // nil with --reassemble=false, and where no packets are shown
+	follower *follower  // nil without --follow
+	extract  *extractor // nil without --extract
+	messages *messages  // nil with --reassemble=false, and where no packets are shown
 
 	fragments *flow.Defragmenter // nil with --defragment=false
 	decoder   decode.Decoder     // of datagrams that were put together
@@ -29,7 +30,7 @@ type analysis struct {
 // newAnalysis returns the analysis that o asks for, or of it only what chooses packets or streams.
 func newAnalysis(env *cli.Env, o *options, history *decode.History, choosing bool) *analysis {
 	over := o.reassemble && o.prints() && o.fields == "" && !choosing
-	a := &analysis{o: o, tracker: flow.NewTracker(&flow.Config{Reassemble: !choosing && (over || o.follow != nil)})}
+	a := &analysis{o: o, tracker: flow.NewTracker(&flow.Config{Reassemble: !choosing && (over || o.follow != nil || o.extract != "")})}
 	if over {
 		a.messages = newMessages(o, newRenderer(o, env, nil))
 	}
@@ -47,6 +48,14 @@ func newAnalysis(env *cli.Env, o *options, history *decode.History, choosing boo
 		a.census = newCensus(o)
 	}
 	return a
+}
+
+// open opens what is written to.
+func (a *analysis) open(o *options) (err error) {
+	if o.extract != "" {
+		a.extract, err = newExtractor(o)
+	}
+	return err
 }
 
 // add takes the packet that follows those of s, and notes in s what was found.
@@ -67,6 +76,9 @@ func (a *analysis) add(p *decode.Packet, s *shown) (err error) {
 	}
 	if a.follower != nil {
 		s.out, err = a.follower.add(s.out, p, &r)
+	}
+	if a.extract != nil {
+		s.out, err = a.extract.add(s.out, &r)
 	}
 	return err
 }
@@ -148,15 +160,24 @@ func (a *analysis) note(r *flow.Result, s *shown) {
 }
 
 // finish is the end of the capture.
-func (a *analysis) finish(s *shown) {
+func (a *analysis) finish(s *shown) (err error) {
 	r := a.tracker.Finish()
 	a.note(&r, s)
+	if a.extract != nil {
+		if s.out, err = a.extract.add(s.out, &r); err == nil {
+			s.out, err = a.extract.finish(s.out)
+		}
+	}
 	if a.fragments != nil {
 		a.fragments.Close()
 	}
 	if a.follower != nil {
 		s.out = a.follower.transcript.finish(a.follower.chunks(s.out, r.Chunks))
 	}
+	if a.messages != nil {
+		a.messages.add(nil, &r, s)
+	}
+	return err
 }
 
 // table is what --streams would print now.

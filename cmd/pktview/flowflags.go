@@ -43,6 +43,9 @@ type following struct {
 	filter   *filter.Filter
 }
 
+// defaultExtract is how much --extract writes in all.
+const defaultExtract = 1 << 30
+
 func addFlowFlags(c *cli.Command, f *pflag.FlagSet, o *options) {
 	f.BoolVar(&o.marks, "marks", true, "say on the line of a packet what TCP did, such as [again: #12, timer 204 ms]")
 	f.BoolVar(&o.reassemble, "reassemble", true, "show a message of HTTP, TLS or DNS that lies in several packets at the one that completes it")
@@ -56,6 +59,8 @@ func addFlowFlags(c *cli.Command, f *pflag.FlagSet, o *options) {
 	f.StringVar(&o.followAs, "follow-as", "text", "with --follow: as `FORM`: "+strings.Join(followForms, ", "))
 	c.Values("side", "client", "server")
 	f.StringVar(&o.side, "side", "", "with --follow: only what `SIDE` said: client or >, server or <")
+	f.StringVar(&o.extract, "extract", "", "write the bodies of HTTP messages to files in the folder `DIR`, which is made where it is not there")
+	cli.SizeVar(f, &o.extractLimit, "extract-limit", "", defaultExtract, "with --extract: write at most `SIZE` in all")
 	c.Topics = append(c.Topics, flowTopic())
 }
 
@@ -87,6 +92,12 @@ func (o *options) checkFlow() error {
 	}
 	if err := o.checkFollow(); err != nil {
 		return err
+	}
+	switch {
+	case o.extractLimit <= 0:
+		return cli.Usagef("--extract-limit is above 0")
+	case o.extractLimit != defaultExtract && o.extract == "":
+		return cli.Usagef("--extract-limit is of --extract: give both")
 	}
 	if o.sort != flow.Orders()[0] && !o.streams {
 		return cli.Usagef("--sort is of --streams: give both")

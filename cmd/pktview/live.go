@@ -80,7 +80,7 @@ func captureLive(ctx context.Context, env *cli.Env, o *options) error {
 			return err
 		}
 	}
-	if err := giveUp(env, o.rotates()); err != nil {
+	if err := giveUp(env, o.rotates() || o.extract != ""); err != nil {
 		return err
 	}
 	if err := c.prepare(ctx); err != nil {
@@ -131,6 +131,9 @@ func (c *capturer) prepare(ctx context.Context) error {
 	}
 	if o.analyses() {
 		c.analysis = newAnalysis(c.env, o, &c.history, false)
+		if err := c.analysis.open(o); err != nil {
+			return err
+		}
 	}
 	c.window = newWindow(o, newRenderer(o, c.env, nil))
 	if o.prints() {
@@ -420,7 +423,7 @@ func (c *capturer) summary() error {
 	err = cli.Join(err, serr)
 	if c.analysis != nil {
 		last := c.window.take()
-		c.analysis.finish(last)
+		err = cli.Join(err, c.analysis.finish(last))
 		_, werr := c.window.add(c.env, last, true)
 		err = cli.Join(err, werr)
 		if c.analysis.follower != nil {
@@ -429,6 +432,9 @@ func (c *capturer) summary() error {
 	}
 	if c.stats != nil {
 		printStats(c.env, c.o, c.stats, c.analysis)
+	}
+	if c.analysis != nil && c.analysis.extract != nil {
+		c.analysis.extract.end(c.env)
 	}
 	if c.o.prints() && c.analysis != nil && c.analysis.fragments != nil {
 		printUnfinished(c.env, c.o, c.analysis.fragments)

@@ -223,10 +223,11 @@ func TestJSONSchema(t *testing.T) {
 	dir := t.TempDir()
 	fixtures(t, dir)
 	got := inDir(t, dir, "-r", "told.pcapng", "--json") + inDir(t, dir, "-r", "told.pcapng", "--json", "--stats")
-	for _, flags := range [][]string{{"--streams"}, {"--stats=tcp"}, {"--follow", "tcp or udp"}} {
+	for _, flags := range [][]string{{"--streams"}, {"--stats=tcp"}, {"--follow", "tcp or udp"}, {"--extract", filepath.Join(dir, "bodies")}} {
 		got += inDir(t, dir, append([]string{"-r", "streams.pcap", "--json"}, flags...)...)
 	}
 	got += inDir(t, dir, "-r", "fragments.pcap", "--json") + inDir(t, dir, "-r", "streams.pcap", "--json", "--flow", "flow.stream == 0")
+	got = strings.ReplaceAll(got, filepath.ToSlash(dir), "DIR")
 	got = elapsed.ReplaceAllString(got, `"elapsed_ns":0`)
 	golden.Check(t, filepath.Join("testdata", "schema.jsonl"), got)
 }

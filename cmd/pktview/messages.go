@@ -21,23 +21,27 @@ func newMessages(o *options, r *renderer) *messages {
 	return &messages{o: o, render: r}
 }
 
-// add takes what a packet brought to its stream, and notes the messages that are complete with it.
+// add takes what a packet, or the end of the capture, brought to its stream, and notes the messages that are complete with it.
 func (m *messages) add(p *decode.Packet, r *flow.Result, s *shown) {
 	for i := range r.Chunks {
 		c := &r.Chunks[i]
 		start := c.Offset
 		list := m.parser.Add(c)
 		// What the packet's own line shows are messages from the start of its payload on: of TLS all, of others the first.
-		shows := len(list) > 0 && list[0].Offset == start && c.Packet == p.Number && p.FindInner(list[0].Protocol) >= 0
+		shows := p != nil && len(list) > 0 && list[0].Offset == start && c.Packet == p.Number && p.FindInner(list[0].Protocol) >= 0
 		for k := range list {
 			v := &list[k]
 			own := shows && v.PacketCount == 1 && (k == 0 || v.Protocol == decode.TypeTLS)
-			m.note(p.Number, v, own, s)
+			number := v.Last
+			if p != nil {
+				number = p.Number
+			}
+			m.note(number, v, own, s)
 		}
 	}
 	for _, stream := range r.Ended {
 		for _, v := range m.parser.End(stream) {
-			m.note(p.Number, &v, false, s)
+			m.note(v.Last, &v, false, s)
 		}
 	}
 }

@@ -97,6 +97,7 @@ func newCommand(o *options) *cli.Command {
 		{Line: "pktview -r trace.pcap --streams --sort lost", Text: "TCP streams, those that lost most first."},
 		{Line: "pktview -r trace.pcap --flow 'flow.lost or flow.missed'", Text: "The packets that were lost, or that the capture does not have."},
 		{Line: "pktview -r trace.pcap --follow 'tcp port 80'", Text: "What the two sides of these streams said."},
+		{Line: "pktview -r trace.pcap --extract bodies", Text: "The bodies of HTTP messages as files."},
 		{Line: "pktview -r trace.pcap --fields frame.time,ip.src,tcp.dstport --format csv tcp", Text: "A table of chosen fields."},
 		{Line: "pktview -r trace.pcap --json udp port 53 | jq .layers", Text: "JSON Lines for other programs."},
 	}
@@ -305,7 +306,9 @@ func (o *options) analyses() bool {
 func (o *options) prints() bool { return !o.countsOnly() && (o.write == "" || o.print) }
 
 // prompt tells whether what comes of a packet is to be seen at once.
-func (o *options) prompt() bool { return o.prints() || o.follow != nil || o.write == "-" }
+func (o *options) prompt() bool {
+	return o.prints() || o.follow != nil || o.extract != "" || o.write == "-"
+}
 
 // newDecoder returns the Decoder that the flags ask for.
 func (o *options) newDecoder() decode.Decoder {

@@ -99,7 +99,9 @@ func (p *pipeline) run(ctx context.Context) error {
 	wg.Wait()
 	last := p.window.take()
 	if p.analysis != nil {
-		p.analysis.finish(last)
+		if err := p.analysis.finish(last); p.err == nil {
+			p.err = err
+		}
 	}
 	if _, err := p.window.add(p.env, last, true); p.err == nil {
 		p.err = err

@@ -56,6 +56,11 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 	start := time.Now()
 	p := newPipeline(env, o, readers, false)
 	p.enough = enough
+	if p.analysis != nil {
+		if err := p.analysis.open(o); err != nil {
+			return err
+		}
+	}
 	if before != nil {
 		p.analysis.follower.chosen(before.analysis.follower)
 	}
@@ -68,6 +73,9 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 	stop()
 	if o.stats != "" {
 		printStats(env, o, &p.stats, p.analysis)
+	}
+	if o.extract != "" {
+		p.analysis.extract.end(env)
 	}
 	if o.prints() && p.analysis != nil && p.analysis.fragments != nil {
 		printUnfinished(env, o, p.analysis.fragments)
@@ -180,7 +188,7 @@ func openAll(ctx context.Context, env *cli.Env, o *options) ([]*capture.Reader, 
 	if o.twice() {
 		names = append(names[:len(names):len(names)], names...)
 	}
-	readers, err := captures.OpenAll(ctx, env, func() error { return giveUp(env, o.write != "") }, names, config)
+	readers, err := captures.OpenAll(ctx, env, func() error { return giveUp(env, o.write != "" || o.extract != "") }, names, config)
 	return readers, fileError(err)
 }
 

@@ -110,6 +110,14 @@ _pktview() {
 		COMPREPLY=($(compgen -W 'client server' -- "$current"))
 		return
 		;;
+	--extract)
+		COMPREPLY=($(compgen -f -- "$current"))
+		return
+		;;
+	--extract-limit)
+		COMPREPLY=()
+		return
+		;;
 	--top)
 		COMPREPLY=()
 		return
@@ -124,7 +132,7 @@ _pktview() {
 		;;
 	esac
 	case $current in
-	-*) COMPREPLY=($(compgen -W '--interface -i --read -r --list-interfaces -D --write -w --print --count -c --duration --filter-file -F --dump-filter -d --explain --why --linktype -y --from --to --packets --dedup --shift --snaplen -s --memory --no-promiscuous-mode -p --direction -Q --buffer-size -B --immediate-mode --device-time --rotate-size -C --rotate-time -G --rotate-count --keep-files -W --time -t --utc --nano --verbose -v --hex -x --hex-ascii -X --ascii -A --link-layer -e --absolute-tcp-sequence-numbers -S --number -# --dont-verify-checksums -K --rtp --numeric -n --resolve --json --fields --format --marks --reassemble --defragment --flow --streams --sort --follow --follow-as --side --stats --info --top --quiet -q --color --help -h --version --man --completion' -- "$current")) ;;
+	-*) COMPREPLY=($(compgen -W '--interface -i --read -r --list-interfaces -D --write -w --print --count -c --duration --filter-file -F --dump-filter -d --explain --why --linktype -y --from --to --packets --dedup --shift --snaplen -s --memory --no-promiscuous-mode -p --direction -Q --buffer-size -B --immediate-mode --device-time --rotate-size -C --rotate-time -G --rotate-count --keep-files -W --time -t --utc --nano --verbose -v --hex -x --hex-ascii -X --ascii -A --link-layer -e --absolute-tcp-sequence-numbers -S --number -# --dont-verify-checksums -K --rtp --numeric -n --resolve --json --fields --format --marks --reassemble --defragment --flow --streams --sort --follow --follow-as --side --extract --extract-limit --stats --info --top --quiet -q --color --help -h --version --man --completion' -- "$current")) ;;
 	*) COMPREPLY=($(compgen -f -- "$current")) ;;
 	esac
 }
