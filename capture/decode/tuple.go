@@ -2,17 +2,21 @@ package decode
 
 import "net/netip"
 
+// extension reports whether the layer is a header between IP and a transport.
+func (t Type) extension() bool {
+	switch t {
+	case TypeIPv6HopByHop, TypeIPv6Destination, TypeIPv6Routing, TypeIPv6Mobility, TypeIPv6Fragment, TypeAH:
+		return true
+	}
+	return false
+}
+
 // transport returns the index of the transport layer that IP layer i carries, or -1.
 func (p *Packet) transport(i int) int {
-	for i++; i < p.n; i++ {
-		switch t := p.layers[i].Type; t {
-		case TypeIPv6HopByHop, TypeIPv6Destination, TypeIPv6Routing, TypeIPv6Mobility, TypeIPv6Fragment, TypeAH:
-		default:
-			if t.Transport() {
-				return i
-			}
-			return -1
-		}
+	for i++; i < p.n && p.layers[i].Type.extension(); i++ {
+	}
+	if i < p.n && p.layers[i].Type.Transport() {
+		return i
 	}
 	return -1
 }
@@ -25,13 +29,8 @@ func (p *Packet) protocol(i int) uint8 {
 	} else if h := p.IPv6(i); h != nil {
 		n = h.NextHeader()
 	}
-	for i++; i < p.n; i++ {
-		switch p.layers[i].Type {
-		case TypeIPv6HopByHop, TypeIPv6Destination, TypeIPv6Routing, TypeIPv6Mobility, TypeIPv6Fragment, TypeAH:
-			n = p.Frame.Data[p.layers[i].Offset]
-		default:
-			return n
-		}
+	for i++; i < p.n && p.layers[i].Type.extension(); i++ {
+		n = p.Frame.Data[p.layers[i].Offset]
 	}
 	return n
 }
@@ -73,29 +72,9 @@ func (p *Packet) Quote() (Tuple, bool) {
 }
 
 func (p *Packet) tuple(ip int) Tuple {
-	var t Tuple
 	src, dst := p.addresses(ip)
-	if h := p.IPv4(ip); h != nil {
-		t.Protocol = h.Protocol()
-	} else if h := p.IPv6(ip); h != nil {
-		t.Protocol = h.NextHeader()
-	}
-	var sport, dport uint16
-	for i := ip + 1; i < p.n; i++ {
-		switch l := &p.layers[i]; l.Type {
-		case TypeIPv6HopByHop, TypeIPv6Routing, TypeIPv6Fragment, TypeIPv6Destination, TypeIPv6Mobility, TypeAH:
-			t.Protocol = p.Frame.Data[l.Offset]
-			continue
-		default:
-			if l.Type.Transport() {
-				h := p.Frame.Data[l.Offset:]
-				sport, dport = be16(h), be16(h[2:])
-			}
-		}
-		break
-	}
-	t.Src, t.Dst = netip.AddrPortFrom(src, sport), netip.AddrPortFrom(dst, dport)
-	return t
+	sport, dport, _ := p.Ports(p.transport(ip))
+	return Tuple{p.protocol(ip), netip.AddrPortFrom(src, sport), netip.AddrPortFrom(dst, dport)}
 }
 
 // addresses returns the addresses of IP layer i.

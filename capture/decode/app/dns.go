@@ -19,16 +19,16 @@ var (
 var (
 	fDNSMessage = decode.Define("dns.message", "Further message", decode.KindGroup).As("messages").Several()
 	fDNSLength  = decode.Define("dns.length", "Length", decode.KindUint)
-	fDNSID      = decode.Define("dns.id", "Transaction ID", decode.KindHex)
-	fDNSQR      = decode.Define("dns.flags.response", "QR", decode.KindBool).As("response")
-	fDNSOpcode  = decode.Define("dns.flags.opcode", "Opcode", decode.KindUint).As("opcode")
-	fDNSAA      = decode.Define("dns.flags.authoritative", "AA", decode.KindBool).As("aa")
-	fDNSTC      = decode.Define("dns.flags.truncated", "TC", decode.KindBool).As("tc")
-	fDNSRD      = decode.Define("dns.flags.recdesired", "RD", decode.KindBool).As("rd")
-	fDNSRA      = decode.Define("dns.flags.recavail", "RA", decode.KindBool).As("ra")
-	fDNSAD      = decode.Define("dns.flags.authenticated", "AD", decode.KindBool).As("ad")
-	fDNSCD      = decode.Define("dns.flags.checkdisable", "CD", decode.KindBool).As("cd")
-	fDNSRcode   = decode.Define("dns.flags.rcode", "RCODE", decode.KindUint).As("rcode")
+	fDNSID      = decode.Define("dns.id", "Transaction ID", decode.KindHex).At(0, 2)
+	fDNSQR      = decode.Define("dns.flags.response", "QR", decode.KindBool).As("response").Bits(16, 1)
+	fDNSOpcode  = decode.Define("dns.flags.opcode", "Opcode", decode.KindUint).As("opcode").Bits(17, 4).Means(opcodeName)
+	fDNSAA      = decode.Define("dns.flags.authoritative", "AA", decode.KindBool).As("aa").Bits(21, 1)
+	fDNSTC      = decode.Define("dns.flags.truncated", "TC", decode.KindBool).As("tc").Bits(22, 1)
+	fDNSRD      = decode.Define("dns.flags.recdesired", "RD", decode.KindBool).As("rd").Bits(23, 1)
+	fDNSRA      = decode.Define("dns.flags.recavail", "RA", decode.KindBool).As("ra").Bits(24, 1)
+	fDNSAD      = decode.Define("dns.flags.authenticated", "AD", decode.KindBool).As("ad").Bits(26, 1)
+	fDNSCD      = decode.Define("dns.flags.checkdisable", "CD", decode.KindBool).As("cd").Bits(27, 1)
+	fDNSRcode   = decode.Define("dns.flags.rcode", "RCODE", decode.KindUint).As("rcode").Bits(28, 4).Means(rcodeName)
 	fDNSQD      = decode.Define("dns.count.queries", "QDCOUNT", decode.KindUint).As("qdcount")
 	fDNSAN      = decode.Define("dns.count.answers", "ANCOUNT", decode.KindUint).As("ancount")
 	fDNSNS      = decode.Define("dns.count.auth_rr", "NSCOUNT", decode.KindUint).As("nscount")
@@ -45,8 +45,8 @@ var (
 	fDNSType    = decode.Define("dns.resp.type", "TYPE", decode.KindUint).As("type")
 	fDNSClass   = decode.Define("dns.resp.class", "CLASS", decode.KindUint).As("class")
 	fDNSFlush   = decode.Define("dns.resp.cache_flush", "Cache flush", decode.KindBool).As("cache_flush")
-	fDNSTTL     = decode.Define("dns.resp.ttl", "TTL", decode.KindUint).As("ttl")
-	fDNSRDLen   = decode.Define("dns.resp.len", "RDLENGTH", decode.KindUint).As("rdlength")
+	fDNSTTL     = decode.Define("dns.resp.ttl", "TTL", decode.KindUint).As("ttl").At(4, 4)
+	fDNSRDLen   = decode.Define("dns.resp.len", "RDLENGTH", decode.KindUint).As("rdlength").At(8, 2)
 	fDNSA       = decode.Define("dns.a", "Address", decode.KindIP).As("address")
 	fDNSAAAA    = decode.Define("dns.aaaa", "Address", decode.KindIP).As("address")
 	fDNSCNAME   = decode.Define("dns.cname", "CNAME", decode.KindText).As("target")
@@ -62,10 +62,10 @@ var (
 	fDNSSOAM    = decode.Define("dns.soa.mname", "MNAME", decode.KindText).As("mname")
 	fDNSSOAR    = decode.Define("dns.soa.rname", "RNAME", decode.KindText).As("rname")
 	fDNSSerial  = decode.Define("dns.soa.serial_number", "Serial", decode.KindUint).As("serial")
-	fDNSUDPSize = decode.Define("dns.rr.udp_payload_size", "UDP payload size", decode.KindUint).As("udp_size")
-	fDNSExtCode = decode.Define("dns.resp.ext_rcode", "Extended RCODE", decode.KindUint).As("ext_rcode")
-	fDNSVersion = decode.Define("dns.resp.edns0_version", "EDNS version", decode.KindUint).As("version")
-	fDNSDO      = decode.Define("dns.resp.z.do", "DO", decode.KindBool).As("do")
+	fDNSUDPSize = decode.Define("dns.rr.udp_payload_size", "UDP payload size", decode.KindUint).As("udp_size").At(2, 2)
+	fDNSExtCode = decode.Define("dns.resp.ext_rcode", "Extended RCODE", decode.KindUint).As("ext_rcode").At(4, 1)
+	fDNSVersion = decode.Define("dns.resp.edns0_version", "EDNS version", decode.KindUint).As("version").At(5, 1)
+	fDNSDO      = decode.Define("dns.resp.z.do", "DO", decode.KindBool).As("do").Bits(48, 1)
 	fDNSOption  = decode.Define("dns.opt.code", "Option code", decode.KindUint).As("options").Several()
 	fDNSData    = decode.Define("dns.rdata_text", "RDATA", decode.KindText).As("data")
 	fDNSBytes   = decode.Define("dns.rdata", "RDATA", decode.KindBytes).As("rdata")
@@ -136,17 +136,7 @@ func messageFields(w *decode.FieldWriter, msg []byte, at int, multicast bool) {
 	if len(msg) < 12 {
 		return
 	}
-	w.Uint(fDNSID, at, 2)
-	bit := (at + 2) * 8
-	w.Bit(fDNSQR, bit)
-	w.Bits(fDNSOpcode, bit+1, 4, opcodeName)
-	w.Bit(fDNSAA, bit+5)
-	w.Bit(fDNSTC, bit+6)
-	w.Bit(fDNSRD, bit+7)
-	w.Bit(fDNSRA, bit+8)
-	w.Bit(fDNSAD, bit+10)
-	w.Bit(fDNSCD, bit+11)
-	w.Bits(fDNSRcode, bit+12, 4, rcodeName)
+	w.Add(at, fDNSID, fDNSQR, fDNSOpcode, fDNSAA, fDNSTC, fDNSRD, fDNSRA, fDNSAD, fDNSCD, fDNSRcode)
 	questions := int(w.Uint(fDNSQD, at+4, 2))
 	var counts [3]int
 	for i, d := range [...]*decode.Definition{fDNSAN, fDNSNS, fDNSAR} {
@@ -200,8 +190,7 @@ func recordFields(w *decode.FieldWriter, msg []byte, at int, r record, multicast
 		return
 	}
 	classField(w, fDNSFlush, fDNSClass, at+r.fixed+2, multicast)
-	w.Uint(fDNSTTL, at+r.fixed+4, 4)
-	w.Uint(fDNSRDLen, at+r.fixed+8, 2)
+	w.Add(at+r.fixed, fDNSTTL, fDNSRDLen)
 	off, n := at+r.data, r.end-r.data
 	switch {
 	case r.kind == dns.TypeA && n == 4:
@@ -250,11 +239,7 @@ func nameField(w *decode.FieldWriter, d *decode.Definition, msg []byte, at, off 
 
 // optFields describes the pseudo record of EDNS (RFC 6891).
 func optFields(w *decode.FieldWriter, msg []byte, at int, r record) {
-	w.Uint(fDNSUDPSize, at+r.fixed+2, 2)
-	w.Uint(fDNSExtCode, at+r.fixed+4, 1)
-	w.Uint(fDNSVersion, at+r.fixed+5, 1)
-	w.Bit(fDNSDO, (at+r.fixed+6)*8)
-	w.Uint(fDNSRDLen, at+r.fixed+8, 2)
+	w.Add(at+r.fixed, fDNSUDPSize, fDNSExtCode, fDNSVersion, fDNSDO, fDNSRDLen)
 	for off, n := r.data, 0; off+4 <= r.end && n < 32; n++ {
 		w.Uint(fDNSOption, at+off, 2)
 		off += 4 + int(binary.BigEndian.Uint16(msg[off+2:]))
