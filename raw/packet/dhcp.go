@@ -79,7 +79,7 @@ func (h *DHCP) append(b []byte) (_ []byte, err error) {
 	b = binary.BigEndian.AppendUint16(b, h.Seconds)
 	b = binary.BigEndian.AppendUint16(b, h.Flags)
 	for _, a := range [...]netip.Addr{h.Client, h.Your, h.Server, h.Gateway} {
-		if b, err = appendAddr4(b, a); err != nil {
+		if b, err = appendAddrs(b, 32, a); err != nil {
 			return b, err
 		}
 	}

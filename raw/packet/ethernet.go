@@ -72,12 +72,12 @@ func (a *ARP) append(b []byte) ([]byte, error) {
 	b = append(b, a.HardwareLength.Or(6), a.ProtocolLength.Or(4))
 	b = binary.BigEndian.AppendUint16(b, a.Operation.Or(1))
 	b = append(b, a.SenderMAC[:]...)
-	b, err := appendAddr4(b, a.SenderIP)
+	b, err := appendAddrs(b, 32, a.SenderIP)
 	if err != nil {
 		return b, err
 	}
 	b = append(b, a.TargetMAC[:]...)
-	return appendAddr4(b, a.TargetIP)
+	return appendAddrs(b, 32, a.TargetIP)
 }
 
 func (e *Ethernet) read(r *reader) content {

@@ -35,23 +35,7 @@ func (q *SourceQuery) append(b []byte, bits int) ([]byte, error) {
 	}
 	b = append(b, q.Flags.Or(0), q.Interval.Or(0))
 	b = binary.BigEndian.AppendUint16(b, q.NumSources.Or(uint16(len(q.Sources))))
-	return appendAddrs(b, q.Sources, bits)
-}
-
-func appendAddr(b []byte, a netip.Addr, bits int) ([]byte, error) {
-	if bits == 32 {
-		return appendAddr4(b, a)
-	}
-	return appendAddr6(b, a)
-}
-
-func appendAddrs(b []byte, list []netip.Addr, bits int) (_ []byte, err error) {
-	for _, a := range list {
-		if b, err = appendAddr(b, a, bits); err != nil {
-			return b, err
-		}
-	}
-	return b, nil
+	return appendAddrs(b, bits, q.Sources...)
 }
 
 func appendRecords(b []byte, records []GroupRecord, bits int) (_ []byte, err error) {
@@ -66,10 +50,10 @@ func appendRecords(b []byte, records []GroupRecord, bits int) (_ []byte, err err
 		}
 		b = append(b, r.Type, r.AuxLength.Or(uint8(words)))
 		b = binary.BigEndian.AppendUint16(b, r.NumSources.Or(uint16(len(r.Sources))))
-		if b, err = appendAddr(b, r.Group, bits); err != nil {
-			return b, err
+		if b, err = appendAddrs(b, bits, r.Group); err == nil {
+			b, err = appendAddrs(b, bits, r.Sources...)
 		}
-		if b, err = appendAddrs(b, r.Sources, bits); err != nil {
+		if err != nil {
 			return b, err
 		}
 		b = appendPadded(b, r.Aux, len(b), 4)

@@ -104,7 +104,7 @@ func (h *ICMPv4) append(b []byte) ([]byte, error) {
 		b = binary.BigEndian.AppendUint32(b, h.Receive)
 		b = binary.BigEndian.AppendUint32(b, h.Transmit)
 	case wire.ICMPv4AddrMask, wire.ICMPv4AddrMaskReply:
-		return appendAddr4(b, h.Mask)
+		return appendAddrs(b, 32, h.Mask)
 	}
 	return b, nil
 }
@@ -141,13 +141,11 @@ func (h *ICMPv6) append(b []byte) ([]byte, error) {
 		b = binary.BigEndian.AppendUint32(b, h.ReachableTime)
 		b = binary.BigEndian.AppendUint32(b, h.RetransTimer)
 	case wire.ICMPv6NeighborSolicit, wire.ICMPv6NeighborAdvert:
-		b, err = appendAddr6(b, h.Target)
+		b, err = appendAddrs(b, 128, h.Target)
 	case wire.ICMPv6Redirect:
-		if b, err = appendAddr6(b, h.Target); err == nil {
-			b, err = appendAddr6(b, h.Destination)
-		}
+		b, err = appendAddrs(b, 128, h.Target, h.Destination)
 	case wire.ICMPv6MLDQuery, wire.ICMPv6MLDReport, wire.ICMPv6MLDDone:
-		b, err = appendAddr6(b, h.Group)
+		b, err = appendAddrs(b, 128, h.Group)
 		if q := h.query(); err == nil && h.Type == wire.ICMPv6MLDQuery && q.given() {
 			b, err = q.append(b, 128)
 		}

@@ -43,7 +43,7 @@ func (h *IGMP) append(b []byte) ([]byte, error) {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(h.Records)))
 		return appendRecords(b, h.Records, 32)
 	}
-	b, err := appendAddr4(b, h.Group)
+	b, err := appendAddrs(b, 32, h.Group)
 	if q := h.query(); err == nil && h.Type == IGMPQuery && q.given() {
 		b, err = q.append(b, 32)
 	}

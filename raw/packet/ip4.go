@@ -55,10 +55,7 @@ func (h *IPv4) append(b []byte, next following, ttl uint8) ([]byte, error) {
 	b = binary.BigEndian.AppendUint16(b, h.ID)
 	b = binary.BigEndian.AppendUint16(b, uint16(h.Flags)<<13|h.FragmentOffset)
 	b = append(b, h.TTL.Or(ttl), proto, 0, 0)
-	if b, err = appendAddr4(b, h.Src); err != nil {
-		return b, err
-	}
-	if b, err = appendAddr4(b, h.Dst); err != nil {
+	if b, err = appendAddrs(b, 32, h.Src, h.Dst); err != nil {
 		return b, err
 	}
 	if b, err = appendOptions4(b, h.Options); err != nil {

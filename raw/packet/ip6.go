@@ -110,10 +110,7 @@ func (h *IPv6) append(b []byte, next following, hopLimit uint8) ([]byte, error) 
 	}
 	b = binary.BigEndian.AppendUint32(b, uint32(h.Version.Or(6))<<28|uint32(h.TrafficClass)<<20|h.FlowLabel)
 	b = append(b, 0, 0, proto, h.HopLimit.Or(hopLimit))
-	if b, err = appendAddr6(b, h.Src); err != nil {
-		return b, err
-	}
-	return appendAddr6(b, h.Dst)
+	return appendAddrs(b, 128, h.Src, h.Dst)
 }
 
 // finish writes the length; of a packet with a jumbo payload option that is 0.
@@ -192,10 +189,8 @@ func (h *Routing) append(b []byte, next following) ([]byte, error) {
 	}
 	b = append(b, proto, 0, h.Type, h.SegmentsLeft.Or(uint8(left)))
 	b = binary.BigEndian.AppendUint32(b, h.Reserved.Or(rest))
-	for _, a := range h.Addresses {
-		if b, err = appendAddr6(b, a); err != nil {
-			return b, err
-		}
+	if b, err = appendAddrs(b, 128, h.Addresses...); err != nil {
+		return b, err
 	}
 	b = appendPadded(b, h.Data, start, 8)
 	return b, putLength8(b, start, h.Length)

@@ -70,28 +70,25 @@ func numberOf[T uint8 | uint16](given Opt[T], next following, number, give strin
 
 var errNoPseudoHeader = errors.New("a computed checksum needs an IP layer before it: give Checksum")
 
-// appendAddr4 writes an IPv4 address, zeros for none.
-func appendAddr4(b []byte, a netip.Addr) ([]byte, error) {
-	if !a.IsValid() {
-		return append(b, 0, 0, 0, 0), nil
+// appendAddrs writes addresses of IPv4, which have 32 bits, or IPv6, zeros for none.
+func appendAddrs(b []byte, bits int, list ...netip.Addr) ([]byte, error) {
+	for _, a := range list {
+		switch {
+		case bits == 32 && a.Is4():
+			v := a.As4()
+			b = append(b, v[:]...)
+		case bits == 128 && a.Is6():
+			v := a.As16()
+			b = append(b, v[:]...)
+		case !a.IsValid():
+			b = append(b, make([]byte, bits/8)...)
+		case bits == 32:
+			return b, fmt.Errorf("%v is not an IPv4 address", a)
+		default:
+			return b, fmt.Errorf("%v is not an IPv6 address", a)
+		}
 	}
-	if !a.Is4() {
-		return b, fmt.Errorf("%v is not an IPv4 address", a)
-	}
-	v := a.As4()
-	return append(b, v[:]...), nil
-}
-
-// appendAddr6 writes an IPv6 address, zeros for none.
-func appendAddr6(b []byte, a netip.Addr) ([]byte, error) {
-	if a.Is4() {
-		return b, fmt.Errorf("%v is not an IPv6 address", a)
-	}
-	var v [16]byte
-	if a.IsValid() {
-		v = a.As16()
-	}
-	return append(b, v[:]...), nil
+	return b, nil
 }
 
 // appendPadded writes data, then zeros up to a multiple of unit bytes after start.
