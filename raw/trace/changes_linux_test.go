@@ -50,10 +50,11 @@ func TestChanges(t *testing.T) {
 		{"nothing", Tracer{}, func([]byte) {}, "[]"},
 		{"DSCP", Tracer{TrafficClass: 0xb8}, func(p []byte) { wire.IPv4(p).SetTOS(0x28); resum(p) }, "[tos 0xb8→0x28]"},
 		{"ECN", Tracer{TrafficClass: 0x02}, func(p []byte) { wire.IPv4(p).SetTOS(0); resum(p) }, "[tos 0x02→0x00]"},
-		{"port", Tracer{SourcePort: 40000}, func(p []byte) { wire.UDP(p[20:]).SetSourcePort(50000); resum(p) }, "sport 40000→50000"},
+		{"port", Tracer{SourcePort: 40000}, func(p []byte) { wire.UDP(p[20:]).SetSourcePort(50000); resum(p) }, "[sport 40000→50000 transport chksum "},
+		{"port, checksum left wrong", Tracer{SourcePort: 41000}, func(p []byte) { wire.UDP(p[20:]).SetSourcePort(50000) }, "[sport 41000→50000 checksum right→wrong]"},
 		{"DF", Tracer{}, func(p []byte) { p[6] &^= 0x40; resum(p) }, "[df true→false]"},
 		{"id", Tracer{}, func(p []byte) { wire.IPv4(p).SetID(7); resum(p) }, "→0x0007]"},
-		{"checksum", Tracer{}, func(p []byte) { p[20+6] ^= 1 }, "[transport chksum "},
+		{"checksum", Tracer{}, func(p []byte) { p[20+6] ^= 1 }, "checksum right→wrong]"},
 		{"MSS", Tracer{Protocol: TCP}, func(p []byte) { binary.BigEndian.PutUint16(p[42:], 1380); resum(p) }, "mss 1460→1380]"},
 		{"options", Tracer{Protocol: TCP}, func(p []byte) { copy(p[40:44], []byte{1, 1, 1, 1}); resum(p) }, "mss 1460→none]"},
 	} {
@@ -71,7 +72,7 @@ func TestChanges(t *testing.T) {
 				} else {
 					seen++
 				}
-				if want == "[]" && text != want || !strings.Contains(text, want) {
+				if want == "[]" && text != want || strings.Contains(text, "wrong") != strings.Contains(want, "wrong") || !strings.Contains(text, want) {
 					t.Errorf("TTL %d: %s, want %s", r.TTL, text, want)
 				}
 			}

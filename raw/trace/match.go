@@ -118,13 +118,17 @@ func (m *matcher) numbered(n uint32) *sentProbe {
 }
 
 // matchIP looks at an IPv4 packet received.
-func (m *matcher) matchIP(b []byte, a *arrival) (s *sentProbe, ok bool) {
+// cut says that its end is missing: then its checksum, which covers that too, says nothing.
+func (m *matcher) matchIP(b []byte, cut bool, a *arrival) (s *sentProbe, ok bool) {
 	ip, body, ok := wire.ParseIPv4(b)
 	if !ok || ip.Fragmented() {
 		return nil, false
 	}
 	a.reply = Reply{From: ip.Source(), ReplyTTL: ip.TTL(), QuotedTTL: -1}
 	if ip.Protocol() == wire.ProtoICMP {
+		if !cut && wire.Checksum(body) != 0 {
+			return nil, false
+		}
 		return m.matchICMP(false, body, a)
 	}
 	return m.matchDirect(ip.Protocol(), body, a)
@@ -140,7 +144,7 @@ func (m *matcher) match6(protocol uint8, body []byte, from netip.Addr, hopLimit 
 }
 
 func (m *matcher) matchICMP(six bool, b []byte, a *arrival) (s *sentProbe, ok bool) {
-	if len(b) < wire.ICMPQuoteAt || !six && wire.Checksum(b) != 0 {
+	if len(b) < wire.ICMPQuoteAt {
 		return nil, false
 	}
 	h := wire.ICMP(b)

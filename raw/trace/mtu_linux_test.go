@@ -127,3 +127,21 @@ func tell(t *testing.T, n *pathlab.Net) {
 		}
 	}
 }
+
+// TestMTULoopback: answers that are larger than any that are expected are known by their beginning.
+func TestMTULoopback(t *testing.T) {
+	n := pathlab.New(t, pathlab.Config{Edges: "s-t", IPv6: true})
+	for _, p := range []Protocol{UDP, ICMP, TCP} {
+		for _, target := range []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()} {
+			var found *MTU
+			for _, r := range traceTo(t, n.Source, Tracer{Protocol: p, MTU: true}, target) {
+				if r.Found != nil {
+					found = r.Found
+				}
+			}
+			if found == nil || found.Size != 65535 || found.Hole != nil || !found.Reached {
+				t.Errorf("%v %v: %+v", p, target, found)
+			}
+		}
+	}
+}

@@ -465,7 +465,7 @@ func (n *rawNetwork) takePacket(l *link, proto uint8, m *cmsg.Message, read mome
 		}
 		s, ok = n.match.match6(proto, m.Buf[:m.N], from, hops, a)
 	} else {
-		s, ok = n.match.matchIP(m.Buf[:m.N], a)
+		s, ok = n.match.matchIP(m.Buf[:m.N], m.Flags&unix.MSG_TRUNC != 0, a)
 	}
 	if s == nil {
 		n.match.foreign++

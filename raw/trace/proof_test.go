@@ -66,7 +66,7 @@ func (m *matcher) feed(six bool, b []byte, a *arrival) (*sentProbe, bool) {
 	if six {
 		return m.match6(wire.ProtoICMPv6, b, netip.MustParseAddr("2001:db8:9::9"), 60, a)
 	}
-	return m.matchIP(b, a)
+	return m.matchIP(b, false, a)
 }
 
 func exceeded(six bool) uint8 {
@@ -269,7 +269,7 @@ func TestTranslated(t *testing.T) {
 			t.Errorf("%v: %d of 10", p, len(given))
 		}
 		for _, a := range given {
-			if len(a.reply.Changes) != 1 || a.reply.Changes[0].Field != "transport chksum" {
+			if len(a.reply.Changes) != 2 || a.reply.Changes[0].Field != "transport chksum" || a.reply.Changes[1].Field != "checksum" {
 				t.Errorf("%v: %v", p, a.reply.Changes)
 			}
 		}

@@ -150,8 +150,15 @@ func moreChanges(sent, quote []byte) (list []inject.Change) {
 	}
 	s, q := sent[a.Transport:], quote[b.Transport:]
 	checksum := func(at int) {
-		if len(q) >= at+2 && !bytes.Equal(s[at:at+2], q[at:at+2]) {
-			add("transport chksum", fmt.Sprintf("%#04x", binary.BigEndian.Uint16(s[at:])), fmt.Sprintf("%#04x", binary.BigEndian.Uint16(q[at:])))
+		if len(q) < at+2 {
+			return
+		}
+		was, is := binary.BigEndian.Uint16(s[at:]), binary.BigEndian.Uint16(q[at:])
+		if was != is {
+			add("transport chksum", fmt.Sprintf("%#04x", was), fmt.Sprintf("%#04x", is))
+		}
+		if right := carriedOver(sent, quote, &a, &b, at); right != is && right+is != 0xffff {
+			add("checksum", "right", "wrong")
 		}
 	}
 	switch a.Protocol {
@@ -173,6 +180,31 @@ func moreChanges(sent, quote []byte) (list []inject.Change) {
 		}
 	}
 	return list
+}
+
+// carriedOver is what the checksum at an offset of the transport must be after all other changes that the quote shows.
+func carriedOver(sent, quote []byte, a, b *wire.Layout, at int) uint16 {
+	s, q := sent[a.Transport:], quote[b.Transport:]
+	sum := binary.BigEndian.Uint16(s[at:])
+	if a.Protocol != wire.ProtoICMP {
+		size := 4
+		if a.Version == 6 {
+			size = 16
+		}
+		for _, off := range [][2]int{{a.Source, b.Source}, {a.Destination, b.Destination}} {
+			sum = wire.UpdateChecksum(sum, sent[off[0]:off[0]+size], quote[off[1]:off[1]+size])
+		}
+	}
+	for i := 0; i+2 <= min(len(s), len(q), b.End-b.Transport); i += 2 {
+		if i == at || bytes.Equal(s[i:i+2], q[i:i+2]) {
+			continue
+		}
+		sum = wire.UpdateChecksum(sum, s[i:i+2], q[i:i+2])
+		if a.Protocol == wire.ProtoUDP && i == 4 { // the length is in the pseudo header too
+			sum = wire.UpdateChecksum(sum, s[i:i+2], q[i:i+2])
+		}
+	}
+	return sum
 }
 
 // quotedMSS returns the MSS option of a quoted SYN, -1 if it was not quoted, -2 if it is not there any more.
