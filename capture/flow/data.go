@@ -410,7 +410,8 @@ func (t *Tracker) late(s *Stream, d Direction, r *record, g *segment, i, end int
 // overtaken takes a segment that was sent before the one that brought its bytes: that was a retransmission, and this one
 // was not lost but late.
 func (t *Tracker) overtaken(s *Stream, d Direction, r *record, g *segment, p *stretch, how Cause) {
-	v := Verdict{Packet: g.number, Kind: Reordered, Cause: how, Offset: p.from, Bytes: g.length, Places: 1, Delay: durationOf(g.time - p.last.time)}
+	v := Verdict{Packet: g.number, Kind: Reordered, Cause: how, Offset: p.from, Bytes: g.length, Delay: durationOf(g.time - p.last.time)}
+	v.Places = r.overtakers(g, r.find(p.from), 0)
 	v.evidence[0] = p.last.packet
 	t.say(s, d, v)
 	if p.has(filled) {
