@@ -2,46 +2,14 @@ package main
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 	"net/netip"
-	"os"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"sockwire/raw"
 	"sockwire/raw/wire"
 )
-
-const nobody = 65534
-
-// ordinary becomes a user without any right and then the command. Where the namespace knows no user but its root,
-// which is so when the tests themselves are run by an ordinary user, it stays this one: without a capability, and
-// without any in its bounding set, root of a namespace has no more right to a raw socket than anybody else.
-func ordinary() {
-	runtime.LockOSThread() // capabilities and users are a thread's; what it executes has those of this one
-	fail := func(what string, err error) {
-		fmt.Fprintf(os.Stderr, "ordinary: %s: %v\n", what, err)
-		os.Exit(125)
-	}
-	for c := 0; c <= unix.CAP_LAST_CAP; c++ {
-		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) {
-			fail("drop a capability", err)
-		}
-	}
-	syscall.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0) // forbidden, and of no use, where there is one group only
-	for _, call := range []uintptr{unix.SYS_SETRESGID, unix.SYS_SETRESUID} {
-		if _, _, errno := syscall.RawSyscall(call, nobody, nobody, nobody); errno != 0 && errno != unix.EINVAL {
-			fail("become another user", errno)
-		}
-	}
-	fail("exec", syscall.Exec("/proc/self/exe", append([]string{"rawping"}, os.Args[1:]...), os.Environ()))
-}
 
 // ordinaryLab is a lab with a host on which every group may open ping sockets.
 func ordinaryLab(t *testing.T) *lab {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw/netlab"
 )
 
@@ -13,7 +14,7 @@ import (
 type inLab struct{ m *testing.M }
 
 func (l inLab) Run() int {
-	testscript.Main(l.m, map[string]func(){"rawping": main, "ordinary": ordinary})
+	testscript.Main(l.m, map[string]func(){"rawping": main, "ordinary": clitest.Ordinary("rawping")})
 	return 0 // not reached
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/dgram/perf"
 	"sockwire/raw/netlab"
 )
@@ -16,7 +17,7 @@ import (
 type inLab struct{ m *testing.M }
 
 func (l inLab) Run() int {
-	testscript.Main(l.m, map[string]func(){"rawtrace": main, "server": serve})
+	testscript.Main(l.m, map[string]func(){"rawtrace": main, "server": serve, "ordinary": clitest.Ordinary("rawtrace")})
 	return 0 // not reached
 }
 

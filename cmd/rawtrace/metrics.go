@@ -78,7 +78,7 @@ func newMetrics() *metrics {
 
 // bounded returns the labels of a hop, those of all others together once there are too many.
 func (m *metrics) bounded(target string, ttl int) (string, string) {
-	key := [2]string{target, strconv.Itoa(ttl)}
+	key := [2]string{cli.Escape(target), strconv.Itoa(ttl)}
 	if !m.labels[key] {
 		if len(m.labels) >= mostSeries {
 			return "other", "other"

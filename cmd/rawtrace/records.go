@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"time"
@@ -115,6 +116,9 @@ type answererRecord struct {
 	Changes  []inject.Change `json:"changes,omitempty"`
 }
 
+// usualConfidence is that of verdicts, unless told.
+const usualConfidence = 0.999
+
 // verdictRecord is what is said of the loss of a hop, and why.
 type verdictRecord struct {
 	Type       string     `json:"type"` // "verdict"
@@ -138,7 +142,7 @@ type verdictRecord struct {
 
 func (s *session) verdictRecord(w *trail, v *path.Verdict) verdictRecord {
 	r := verdictRecord{Type: "verdict", Target: w.addr.String(), Name: s.shownName(w.target), TTL: v.TTL, Finding: v.Finding.String(), From: v.From, Loss: v.Loss.Loss(),
-		Low: v.Low, High: v.High, Confidence: s.plan.confidence, Often: v.Fast, Seldom: v.Slow, Chance: v.Chance, More: v.More, Why: v.Why}
+		Low: v.Low, High: v.High, Confidence: cmp.Or(s.plan.confidence, usualConfidence), Often: v.Fast, Seldom: v.Slow, Chance: v.Chance, More: v.More, Why: v.Why}
 	if v.Switch != nil {
 		r.Before, r.Now = v.Switch.From.String(), v.Switch.To.String()
 	}

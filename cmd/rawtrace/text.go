@@ -156,7 +156,7 @@ func (s *session) noteTexts(a *answerer) (texts []string) {
 		}
 		texts = append(texts, "changed on the way here: "+strings.Join(list, ", "))
 	}
-	if r.QuotedTTL > 1 {
+	if r.Kind == trace.Exceeded && r.QuotedTTL > 1 {
 		texts = append(texts, fmt.Sprintf("got it with TTL %d, not 1", r.QuotedTTL))
 	}
 	for _, l := range r.Labels {
