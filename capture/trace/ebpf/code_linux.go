@@ -73,6 +73,15 @@ func (c *code) loop(function string) {
 	)
 }
 
+// fetch copies n bytes of the traced program at R3 into the scratch memory of R6, or jumps when they are not there.
+func (c *code) fetch(at int16, n int32, missing string) {
+	c.add(
+		asm.Mov.Reg(asm.R1, asm.R6), asm.Add.Imm(asm.R1, int32(at)), asm.Mov.Imm(asm.R2, n),
+		asm.FnProbeReadUser.Call(),
+		asm.JNE.Imm(asm.R0, 0, c.to(missing)),
+	)
+}
+
 // ret returns a number.
 func (c *code) ret(n int32) { c.add(asm.Mov.Imm(asm.R0, n), asm.Return()) }
 

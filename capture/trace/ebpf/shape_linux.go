@@ -115,12 +115,9 @@ func (c *code) shapeOf(s shape, label string) {
 	told := func(at, length int, limit int32) {
 		c.add(arg(r2, r6, length), asm.Mov.Imm(r3, 4))
 		c.piece(r6)
-		c.add(
-			asm.Mov.Reg(asm.R1, r6), asm.Add.Imm(asm.R1, wIov), asm.Mov.Imm(r2, 4), arg(r3, r6, length),
-			asm.FnProbeReadUser.Call(),
-			asm.JNE.Imm(asm.R0, 0, c.to("out")),
-			asm.LoadMem(r3, r6, wIov, asm.Word),
-		)
+		c.add(arg(r3, r6, length))
+		c.fetch(wIov, 4, "out")
+		c.add(asm.LoadMem(r3, r6, wIov, asm.Word))
 		c.atMost(r3, limit, next())
 		c.add(arg(r2, r6, at))
 		c.piece(r6)
@@ -193,11 +190,8 @@ func (c *code) shapeOf(s shape, label string) {
 	case shapePair:
 		c.add(arg(r2, r6, 3), asm.Mov.Imm(r3, 8))
 		c.piece(r6)
-		c.add(
-			asm.Mov.Reg(asm.R1, r6), asm.Add.Imm(asm.R1, wIov), asm.Mov.Imm(r2, 8), arg(r3, r6, 3),
-			asm.FnProbeReadUser.Call(),
-			asm.JNE.Imm(asm.R0, 0, c.to("out")),
-		)
+		c.add(arg(r3, r6, 3))
+		c.fetch(wIov, 8, "out")
 		for _, at := range []int16{wIov, wIov + 4} {
 			c.add(asm.Mov.Reg(asm.R1, r6), asm.LoadMem(r2, r6, at, asm.Word))
 			c.call("socket")
@@ -246,10 +240,11 @@ func (c *code) vectorsFunction(m *maps) {
 		asm.JEq.Imm(asm.R1, 0, c.to("stop")),
 		asm.LSh.Imm(asm.R7, 4),
 		asm.LoadMem(asm.R3, asm.R6, wBase, asm.DWord), asm.Add.Reg(asm.R3, asm.R7),
-		asm.Mov.Reg(asm.R1, asm.R6), asm.Add.Imm(asm.R1, wIov), asm.Mov.Imm(asm.R2, 16),
-		asm.FnProbeReadUser.Call(),
-		asm.JNE.Imm(asm.R0, 0, c.to("stop")),
-		asm.LoadMem(asm.R2, asm.R6, wIov, asm.DWord), asm.LoadMem(asm.R3, asm.R6, wIov+8, asm.DWord), asm.LoadMem(asm.R4, asm.R6, wRemain, asm.DWord),
+	)
+	c.fetch(wIov, 16, "stop")
+	c.add(
+		asm.LoadMem(asm.R2, asm.R6, wIov, asm.DWord), asm.LoadMem(asm.R3, asm.R6, wIov+8, asm.DWord),
+		asm.LoadMem(asm.R4, asm.R6, wRemain, asm.DWord),
 	)
 	c.lesser(asm.R3, asm.R4, "wanted")
 	c.add(asm.Sub.Reg(asm.R4, asm.R3), asm.StoreMem(asm.R6, wRemain, asm.R4, asm.DWord))
@@ -265,12 +260,9 @@ func (c *code) messageFunction(m *maps) {
 	c.function("message")
 	c.add(asm.Mov.Reg(r6, asm.R1), asm.Mov.Reg(r7, r2), asm.Mov.Imm(r3, 56))
 	c.piece(r6)
-	c.add(
-		asm.Mov.Reg(asm.R1, r6), asm.Add.Imm(asm.R1, wHdr), asm.Mov.Imm(r2, 56), asm.Mov.Reg(r3, r7),
-		asm.FnProbeReadUser.Call(),
-		asm.JNE.Imm(asm.R0, 0, c.to("out")),
-		asm.Mov.Reg(asm.R1, r6),
-	)
+	c.add(asm.Mov.Reg(r3, r7))
+	c.fetch(wHdr, 56, "out")
+	c.add(asm.Mov.Reg(asm.R1, r6))
 	c.call("pointed")
 	c.at("out")
 	c.ret(0)
@@ -311,9 +303,10 @@ func (c *code) messageFunction(m *maps) {
 		asm.LoadMem(r7, r6, wCtl, asm.DWord),
 		asm.Mov.Reg(asm.R1, r7), asm.Add.Imm(asm.R1, 16),
 		asm.LoadMem(r2, r6, wCtlEnd, asm.DWord), asm.JGT.Reg(asm.R1, r2, c.to("stop")),
-		asm.Mov.Reg(asm.R1, r6), asm.Add.Imm(asm.R1, wCmsg), asm.Mov.Imm(r2, 16), asm.Mov.Reg(r3, r7),
-		asm.FnProbeReadUser.Call(),
-		asm.JNE.Imm(asm.R0, 0, c.to("stop")),
+		asm.Mov.Reg(r3, r7),
+	)
+	c.fetch(wCmsg, 16, "stop")
+	c.add(
 		asm.LoadMem(asm.R8, r6, wCmsg, asm.DWord),
 		asm.JLT.Imm(asm.R8, 16, c.to("stop")),
 		asm.JGT.Imm(asm.R8, maxControl, c.to("stop")),
@@ -336,13 +329,9 @@ func (c *code) messageFunction(m *maps) {
 	c.function("eachPassed")
 	c.add(asm.Mov.Reg(r7, asm.R1))
 	c.scratchOf(m, r6)
-	c.add(
-		asm.LSh.Imm(r7, 2), asm.LoadMem(r3, r6, wFDs, asm.DWord), asm.Add.Reg(r3, r7),
-		asm.Mov.Reg(asm.R1, r6), asm.Add.Imm(asm.R1, wIov), asm.Mov.Imm(r2, 4),
-		asm.FnProbeReadUser.Call(),
-		asm.JNE.Imm(asm.R0, 0, c.to("stop")),
-		asm.Mov.Reg(asm.R1, r6), asm.LoadMem(r2, r6, wIov, asm.Word),
-	)
+	c.add(asm.LSh.Imm(r7, 2), asm.LoadMem(r3, r6, wFDs, asm.DWord), asm.Add.Reg(r3, r7))
+	c.fetch(wIov, 4, "stop")
+	c.add(asm.Mov.Reg(asm.R1, r6), asm.LoadMem(r2, r6, wIov, asm.Word))
 	c.call("socket")
 	c.ret(0)
 	c.at("stop")
@@ -358,9 +347,9 @@ func (c *code) eachMessageFunction(m *maps) {
 	c.scratchOf(m, r6)
 	c.add(
 		asm.LSh.Imm(r7, 6), asm.LoadMem(r3, r6, wMsg, asm.DWord), asm.Add.Reg(r3, r7),
-		asm.Mov.Reg(asm.R1, r6), asm.Add.Imm(asm.R1, wHdr), asm.Mov.Imm(r2, 64),
-		asm.FnProbeReadUser.Call(),
-		asm.JNE.Imm(asm.R0, 0, c.to("stop")),
+	)
+	c.fetch(wHdr, 64, "stop")
+	c.add(
 		asm.LoadMem(asm.R1, r6, wLimit, asm.DWord),
 		// What was received is known by its length; what is to be sent has none yet.
 		asm.LoadMem(r2, r6, wRecord+hKind, asm.Byte), asm.JNE.Imm(r2, int32(recordLeave), c.to("all")),

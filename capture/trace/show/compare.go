@@ -338,37 +338,25 @@ func AppendComparison(b []byte, kinds []*Comparison, width int) []byte {
 	if width > 0 && len(kinds) > 0 {
 		cell = max(narrow, min(wide, (width-names-between*len(kinds))/len(kinds)))
 	}
-	cells := make([][][]string, len(rows))
-	widths := make([]int, len(kinds)+1)
-	widths[0] = names
-	for i, r := range rows {
-		cells[i] = append(cells[i], []string{r.name})
-		for j, k := range kinds {
+	var table [][]string
+	for _, r := range rows {
+		cells := [][]string{{r.name}}
+		height := 1
+		for _, k := range kinds {
 			lines := wrapCell(r.value(k), cell)
-			cells[i] = append(cells[i], lines)
-			for _, l := range lines {
-				widths[j+1] = max(widths[j+1], len(l))
-			}
-		}
-	}
-	for _, row := range cells {
-		height := 0
-		for _, c := range row {
-			height = max(height, len(c))
+			cells, height = append(cells, lines), max(height, len(lines))
 		}
 		for n := range height {
-			var line strings.Builder
-			for j, c := range row {
-				text := ""
+			line := make([]string, len(cells))
+			for i, c := range cells {
 				if n < len(c) {
-					text = c[n]
+					line[i] = c[n]
 				}
-				fmt.Fprintf(&line, "%-*s  ", widths[j], text)
 			}
-			b = append(append(b, strings.TrimRight(line.String(), " ")...), '\n')
+			table = append(table, line)
 		}
 	}
-	return b
+	return appendTable(b, table)
 }
 
 // captured is a count of packets or their bytes.
