@@ -22,6 +22,7 @@ type analysis struct {
 
 	fragments *flow.Defragmenter // nil with --defragment=false
 	decoder   decode.Decoder     // of datagrams that were put together
+	at        *decode.Packet     // that is added
 	history   *decode.History
 	whole     decode.Packet
 	replaces  bool // a datagram that is whole is shown in place of its last fragment
@@ -30,12 +31,17 @@ type analysis struct {
 // newAnalysis returns the analysis that o asks for, or of it only what chooses packets or streams.
 func newAnalysis(env *cli.Env, o *options, history *decode.History, choosing bool) *analysis {
 	over := o.reassemble && o.prints() && o.fields == "" && !choosing
-	a := &analysis{o: o, tracker: flow.NewTracker(&flow.Config{Reassemble: !choosing && (over || o.follow != nil || o.extract != "")})}
+	a := &analysis{o: o, decoder: o.newDecoder()}
+	config := &flow.Config{Reassemble: !choosing && (over || o.follow != nil || o.extract != "")}
+	if config.Reassemble {
+		config.Only = a.wants
+	}
+	a.tracker = flow.NewTracker(config)
 	if over {
 		a.messages = newMessages(o, newRenderer(o, env, nil))
 	}
 	if o.defragment && !o.why { // --why is about packets as they were captured
-		a.fragments, a.decoder = new(flow.Defragmenter), o.newDecoder()
+		a.fragments = new(flow.Defragmenter)
 		a.replaces = !o.countsOnly()
 	}
 	a.history = history
@@ -63,6 +69,7 @@ func (a *analysis) add(p *decode.Packet, s *shown) (err error) {
 	if a.fragments != nil {
 		p = a.defragment(p, s)
 	}
+	a.at = p
 	r := a.tracker.Add(p)
 	a.relate(p, &r)
 	stream := int32(-1)
@@ -81,6 +88,26 @@ func (a *analysis) add(p *decode.Packet, s *shown) (err error) {
 		s.out, err = a.extract.add(s.out, &r)
 	}
 	return err
+}
+
+// bulk is how long a first segment is at least that no message starts with, in a stream that is not about messages at all: those that
+// turn to TLS later begin with a few words.
+const bulk = 512
+
+// wants tells, when the first data of a direction comes, whether its bytes are asked for.
+func (a *analysis) wants(s *flow.Stream) bool {
+	if a.follower != nil {
+		return a.follower.matcher != nil || a.follower.streams.has(s.Number())
+	}
+	if !s.Complete() {
+		return true // messages may start anywhere
+	}
+	i := a.at.FindInner(decode.TypeTCP)
+	if i < 0 {
+		return true
+	}
+	h, data := a.at.TCP(i), a.at.Payload(i)
+	return len(data) < bulk || a.decoder.StreamApplication(h.SourcePort(), h.DestinationPort(), data) != decode.TypePayload
 }
 
 // relate finds what the sequence numbers of a packet are relative to.
