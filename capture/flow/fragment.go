@@ -603,14 +603,14 @@ func (d *Defragmenter) put(a *assembly, f *piece, p *decode.Packet) *Datagram {
 	had := a.have
 	a.insert(lo, hi, f, p.Number)
 	switch {
+	case a.total >= 0 && a.have == a.total: // also when it only said that no more follow
+		return d.finish(a, p)
 	case a.have == had:
 		a.repeated++
 		d.counts.Repeated++
 		return d.tell(a, FragmentRepeated)
-	case a.total < 0 || a.have < a.total:
-		return d.tell(a, FragmentKept)
 	}
-	return d.finish(a, p)
+	return d.tell(a, FragmentKept)
 }
 
 func congested(p *decode.Packet, f *piece) bool {

@@ -309,6 +309,15 @@ func TestOverlapOfIPv4KeepsTheFirst(t *testing.T) {
 	}
 }
 
+// TestTheEndSaidLater: the bytes are all there, and then one more fragment says that no more follow.
+func TestTheEndSaidLater(t *testing.T) {
+	whole := datagram4(t, 792)
+	f := newFeed(t)
+	f.want(fragment(whole, 0, 400, 0), FragmentKept)
+	f.want(seal4(fragment(whole, 400, -1, 0), 400, false), FragmentKept)
+	f.checkWhole(f.want(fragment(whole, 640, -1, 0), FragmentWhole), whole, 0)
+}
+
 // TestOverlapOfIPv6Discards: RFC 5722 and RFC 8200: all fragments, those that are still to come too.
 func TestOverlapOfIPv6Discards(t *testing.T) {
 	whole := datagram6(t, 1992)

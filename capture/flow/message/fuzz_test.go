@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -122,11 +124,14 @@ func play(t testing.TB, b []byte, port uint16, complete bool) {
 	}
 }
 
-// mutants is how many times TestMutatedMessages changes a script; it was run with 2,500,000.
-const mutants = 20_000
-
-// TestMutatedMessages changes bytes, lengths and order of talks.
-func TestMutatedMessages(t *testing.T) { mutateMessages(t, mutants) }
+// TestMutatedMessages changes bytes, lengths and order of talks; FLOW_MUTANTS=2500000 does so more often.
+func TestMutatedMessages(t *testing.T) {
+	n := 20_000
+	if more, err := strconv.Atoi(os.Getenv("FLOW_MUTANTS")); err == nil {
+		n = more
+	}
+	mutateMessages(t, n)
+}
 
 func mutateMessages(t testing.TB, n int) {
 	seeds := [][]byte{}

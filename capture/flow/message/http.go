@@ -136,7 +136,7 @@ func headEnd(b []byte, scanned int) int {
 // read fills http from a head.
 func (s *side) read(head []byte) {
 	h := new(HTTP)
-	head = bytes.Clone(head)
+	head = unfold(bytes.Clone(head))
 	line, rest, _ := bytes.Cut(head, []byte("\n"))
 	line = bytes.TrimRight(line, "\r")
 	first, after, _ := bytes.Cut(line, []byte(" "))
@@ -192,12 +192,28 @@ func (s *side) read(head []byte) {
 	s.http = h
 }
 
+// unfold makes one line of those that go on in the next (RFC 9112 section 5.2).
+func unfold(head []byte) []byte {
+	for i := 1; i < len(head); i++ {
+		if c := head[i]; (c == ' ' || c == '\t') && head[i-1] == '\n' {
+			head[i-1] = ' '
+			if i > 1 && head[i-2] == '\r' {
+				head[i-2] = ' '
+			}
+		}
+	}
+	return head
+}
+
 const badLength = -2
 
 // contentLength reads a Content-Length. Several that are the same count as one; others make it unknown.
 func contentLength(b []byte, before int64) int64 {
 	for part := range bytes.SplitSeq(b, []byte(",")) {
 		part = bytes.TrimSpace(part)
+		if digits := bytes.TrimLeft(part, "0"); len(part) > 1 && len(digits) < len(part) {
+			part = part[len(part)-max(len(digits), 1):]
+		}
 		n, err := strconv.ParseUint(string(part[:min(len(part), 20)]), 10, 62)
 		if err != nil || len(part) == 0 || len(part) > 20 || part[0] == '+' || before >= 0 && before != int64(n) || before == badLength {
 			return badLength
