@@ -292,6 +292,7 @@ func (t *Tracker) marks(s *Stream, d Direction, g *segment) {
 // synchronize takes a SYN.
 func (t *Tracker) synchronize(s *Stream, d Direction, g *segment) {
 	h := &s.half[d]
+	t.crossed = g.flags&wire.ACK != 0 && h.anchored() && !h.has(acksSeen)
 	if t.firstSYN = !h.anchored(); !t.firstSYN {
 		return
 	}

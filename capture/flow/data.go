@@ -10,6 +10,9 @@ func (t *Tracker) data(s *Stream, d Direction, g *segment, from, to int64) {
 			h.advance(to)
 			return
 		}
+		if t.crossed {
+			return
+		}
 		if t.firstSYN && to == 0 { // the answer was captured before it
 			v := Verdict{Packet: g.number, Kind: Reordered, Cause: Acknowledged}
 			v.evidence[0] = s.half[d.Other()].last

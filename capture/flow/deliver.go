@@ -121,7 +121,9 @@ func (t *Tracker) compare(s *Stream, d Direction, r *record, g *segment, from in
 	if n > 0 {
 		v := Verdict{Packet: g.number, Kind: Conflict, Offset: from, Bytes: n}
 		if i := r.find(from); unlike == 0 && i < len(r.parts) && !r.parts[i].has(hole) {
-			unlike = r.parts[i].last.packet
+			if unlike = r.parts[i].last.packet; unlike == g.number {
+				unlike = r.parts[i].previous.packet
+			}
 		}
 		v.evidence[0] = unlike
 		t.say(s, d, v)

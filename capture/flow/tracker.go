@@ -38,6 +38,7 @@ type Tracker struct {
 	drops    uint64 // that the frames told of
 	lost     Lost
 	firstSYN bool   // the SYN at hand is the first of its direction
+	crossed  bool   // the SYN at hand answers one that crossed an earlier one: both sides opened (RFC 9293, section 3.5)
 	before   uint64 // the packet before this one of the direction
 
 	bytes          int64 // of all records
