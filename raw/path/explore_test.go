@@ -7,7 +7,10 @@ import (
 
 // The paths found are those of the drawing, whatever the seed.
 func TestExploreDrawings(t *testing.T) {
-	const seeds = 20
+	seeds := 20
+	if testing.Short() {
+		seeds = 5
+	}
 	for _, tt := range []struct {
 		name, edges string
 		silent      string

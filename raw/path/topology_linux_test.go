@@ -236,7 +236,7 @@ func TestMeasureLab(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		inquiry := path.Inquiry{Gap: 10 * time.Millisecond, MaxRounds: 300, Judge: path.Judge{Ratio: 4}}
+		inquiry := path.Inquiry{Gap: 10 * time.Millisecond, Rounds: 40, MaxRounds: 300, Judge: path.Judge{Ratio: 4}}
 		if err := (path.Measure{Inquiry: inquiry}).Run(t.Context(), prober, g); err != nil {
 			t.Fatal(err)
 		}

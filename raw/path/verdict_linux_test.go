@@ -57,7 +57,7 @@ func TestVerdictLabs(t *testing.T) {
 		}
 	}
 	var runs sync.WaitGroup
-	turn := make(chan struct{}, 6) // few at once, or this host would lose packets
+	turn := make(chan struct{}, 7) // few at once, or this host would lose packets
 	for _, tt := range []struct {
 		name   string
 		short  bool // run with -short, too
@@ -76,8 +76,8 @@ func TestVerdictLabs(t *testing.T) {
 		{name: "at the target by ICMP", cfg: links(map[string]pathlab.Link{"r5-t": {There: 0.3}}),
 			tracer: trace.Tracer{Protocol: trace.ICMP}, want: "cccccR"},
 		{name: "two places", cfg: links(map[string]pathlab.Link{"r1-r2": {There: 0.15}, "r4-r5": {There: 0.4}}), want: "cRRRRR"},
-		{name: "on the way back", short: true, cfg: links(map[string]pathlab.Link{"r3-r4": {Back: 0.2}}), want: "cccRRR"},
-		{name: "on one hop's way back", short: true, cfg: pathlab.Config{
+		{name: "on the way back", cfg: links(map[string]pathlab.Link{"r3-r4": {Back: 0.2}}), want: "cccRRR"},
+		{name: "on one hop's way back", cfg: pathlab.Config{
 			Edges: six + " r3~q q~r1 r4~p p~r2", Back: map[string]string{"r3": "q", "q": "r1", "r4": "p", "p": "r2"},
 			Links: map[string]pathlab.Link{"r3~q": {There: 0.3}}}, want: "ccaccc"},
 		{name: "where the way back turns", cfg: pathlab.Config{

@@ -137,7 +137,10 @@ var models = []model{
 
 // No verdict is wrong, whatever the seed, and few are undecided in the end.
 func TestVerdictsOfModels(t *testing.T) {
-	const seeds = 100
+	seeds := 100
+	if testing.Short() {
+		seeds = 20
+	}
 	for _, m := range models {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
