@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // Explorer finds every path to a target by the multipath detection algorithm: at each node it sends as many flows to the
@@ -18,6 +19,9 @@ type Explorer struct {
 	LastTTL    int     // 0 is 30
 	MaxProbes  int     // 0 is 20,000
 	Tries      int     // how often a flow that gets no answer is asked again, where others are answered; 0 is 16
+	// Pace is how long a hop is left alone once it did not answer most of what it was asked: routers limit their answers, many
+	// to one a second, and what they do not answer then says nothing of the path. 0 is 1 s.
+	Pace time.Duration
 }
 
 // place is who answers at a TTL.
@@ -35,11 +39,30 @@ type sight struct {
 	addr  netip.Addr
 }
 
+// asking is how a hop may be asked.
+type asking struct {
+	window   int       // at most so many probes at once; 0 is as many as there are
+	after    time.Time // not before
+	last     time.Time // when it was asked last
+	failures int       // in a row, at the pace: rounds of which none was answered, or single probes where others were before
+	flows    int       // at most asked in such a round
+	answers  bool      // it did answer once
+}
+
+// settled says that asking slower is of no use: who does not answer here answers nobody.
+func (a *asking) settled() bool {
+	if a.answers {
+		return a.failures >= 5
+	}
+	return a.failures >= 3 && a.flows >= 8
+}
+
 // search is one run of an Explorer.
 type search struct {
 	cfg     Explorer
 	prober  Prober
 	seen    []map[int]*sight // by TTL, by flow
+	hops    []asking         // by TTL
 	firsts  int              // the first TTL of a run of silent hops that goes on to the end; what is behind is not asked
 	probes  int
 	turns   map[place]bool // places that share out packets, not flows
@@ -56,6 +79,7 @@ func (e Explorer) Explore(ctx context.Context, prober Prober) (*Graph, error) {
 	s.cfg.LastTTL = or(e.LastTTL, 30)
 	s.cfg.MaxProbes = or(e.MaxProbes, 20000)
 	s.cfg.Tries = or(e.Tries, 16)
+	s.cfg.Pace = or(e.Pace, time.Second)
 	var changes []Change
 	for again := 0; ; again++ {
 		s.begin()
@@ -82,6 +106,7 @@ func (s *search) begin() {
 	for ttl := range s.seen {
 		s.seen[ttl] = map[int]*sight{}
 	}
+	s.hops = make([]asking, len(s.seen))
 	s.turns, s.patient, s.firsts, s.ended = map[place]bool{}, map[int]int{}, s.cfg.LastTTL+1, ""
 }
 
@@ -90,51 +115,155 @@ func (s *search) wrong() float64 {
 	return (1 - s.cfg.Confidence) / float64(max(s.nodes, 32))
 }
 
-// explore asks in rounds until every node has been asked enough. The first goes along one flow, to see how long the path is.
+// explore asks in rounds until every node has been asked enough. At first it goes along one flow, some hops at a time, to see
+// how long the path is.
 func (s *search) explore(ctx context.Context) error {
-	var round []Probe
-	for ttl := 1; ttl <= s.cfg.LastTTL; ttl++ {
-		round = append(round, Probe{TTL: ttl})
+	const step = 6
+	for from := 1; from <= s.cfg.LastTTL; from += step {
+		var round []Probe
+		for ttl := from; ttl < from+step && ttl <= s.cfg.LastTTL; ttl++ {
+			round = append(round, Probe{TTL: ttl})
+		}
+		heard := false
+		if _, err := s.ask(ctx, round, func(a Answer) { heard = heard || a.Kind != Silent }); err != nil {
+			return err
+		}
+		if s.cut(); !heard || s.endsBefore(from+step, 0) {
+			break
+		}
 	}
-	for len(round) > 0 {
-		if s.probes+len(round) > s.cfg.MaxProbes {
+	for {
+		wishes := s.next()
+		if len(wishes) == 0 || s.ended != "" && s.probes > s.cfg.MaxProbes {
+			return nil
+		}
+		if s.probes+len(wishes) > s.cfg.MaxProbes {
 			s.ended = fmt.Sprintf("more than %d probes would be needed", s.cfg.MaxProbes)
 			return nil
 		}
-		if err := s.ask(ctx, round, s.learn); err != nil {
+		if _, err := s.ask(ctx, wishes, nil); err != nil {
 			return err
 		}
 		s.cut()
-		round = s.next()
 	}
-	return nil
 }
 
-// ask sends probes and hands the answers on.
-func (s *search) ask(ctx context.Context, round []Probe, learn func(Answer)) error {
-	s.probes += len(round)
-	for answer, err := range s.prober.Probe(ctx, round) {
-		if err != nil {
-			return err
+// ask sends of the probes those that hops may be asked now, once it may ask any, learns from the answers, and hands them on. It
+// returns the probes that it did not send.
+func (s *search) ask(ctx context.Context, probes []Probe, hear func(Answer)) (left []Probe, err error) {
+	round, wait := s.allowed(probes, &left)
+	if wait > 0 {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return left, context.Cause(ctx)
 		}
-		learn(answer)
+		left = nil
+		round, _ = s.allowed(probes, &left)
+	}
+	s.probes += len(round)
+	now := time.Now()
+	var answers []Answer
+	for a, err := range s.prober.Probe(ctx, round) {
+		if err != nil {
+			return left, err
+		}
+		if a.TTL < 1 || a.TTL >= len(s.seen) {
+			continue
+		}
+		answers = append(answers, a)
+		if hear != nil {
+			hear(a)
+		}
+	}
+	if err := context.Cause(ctx); err != nil {
+		return left, err
+	}
+	fair := s.adapt(answers, now)
+	for _, a := range answers {
+		s.learn(a, fair[a.TTL])
 	}
 	clear(s.patient)
-	return context.Cause(ctx)
+	return left, nil
 }
 
-func (s *search) learn(a Answer) {
-	if a.TTL < 1 || a.TTL >= len(s.seen) {
-		return
+// allowed chooses of the probes those that may be sent now. When it is none, wait is how long until some may.
+func (s *search) allowed(probes []Probe, left *[]Probe) (round []Probe, wait time.Duration) {
+	now, sent := time.Now(), map[int]int{}
+	for _, p := range probes {
+		hop := &s.hops[p.TTL]
+		until := hop.after.Sub(now)
+		switch {
+		case hop.settled(), until <= 0 && (hop.window == 0 || sent[p.TTL] < hop.window):
+			sent[p.TTL]++
+			round = append(round, p)
+			continue
+		case until > 0 && (wait == 0 || until < wait):
+			wait = until
+		}
+		*left = append(*left, p)
 	}
+	if len(round) > 0 {
+		wait = 0
+	}
+	return round, wait
+}
+
+// adapt takes from what was answered how each hop may be asked further on, and tells at which hops not to be answered counts: not
+// where most was lost of much that was asked at once, as a router does that limits its answers.
+func (s *search) adapt(answers []Answer, now time.Time) (fair map[int]bool) {
+	fair = map[int]bool{}
+	sent, answered := map[int]int{}, map[int]int{}
+	for _, a := range answers {
+		sent[a.TTL]++
+		if a.Kind != Silent {
+			answered[a.TTL]++
+		}
+	}
+	for ttl, n := range sent {
+		hop, heard := &s.hops[ttl], answered[ttl]
+		rested := now.Sub(hop.last) >= s.cfg.Pace
+		hop.last = now
+		switch {
+		case heard > 0:
+			hop.answers, hop.failures = true, 0
+		case hop.settled():
+			fair[ttl] = true
+			continue
+		case !hop.answers: // many at once do no harm, and are many flows
+			if hop.after = now.Add(s.cfg.Pace); rested {
+				hop.failures, hop.flows = hop.failures+1, max(hop.flows, n)
+			}
+			continue
+		case rested && n == 1:
+			hop.failures++
+		}
+		fair[ttl] = rested && n == 1 || heard*2 >= n
+		switch {
+		case heard*2 < n:
+			hop.window, hop.after = max(heard, 1), now.Add(s.cfg.Pace)
+		case heard == n && hop.window > 0:
+			if hop.window *= 2; hop.window > 64 {
+				hop.window = 0
+			}
+		}
+	}
+	return fair
+}
+
+// learn takes an answer, or that there was none, if that counts.
+func (s *search) learn(a Answer, fair bool) {
 	at := s.seen[a.TTL][a.Flow]
 	if at == nil {
 		at = &sight{}
 		s.seen[a.TTL][a.Flow] = at
 	}
-	at.tries++
-	if a.Kind != Silent && a.Kind != TooBig {
+	switch {
+	case a.Kind != Silent && a.Kind != TooBig:
 		at.kind, at.addr = a.Kind, a.From
+		at.tries++
+	case fair:
+		at.tries++
 	}
 }
 
@@ -189,10 +318,10 @@ func (s *search) count(ttl int) int {
 		here = here || p.ttl == ttl
 	}
 	switch enough := 3; {
-	case !here && tries[place{ttl, netip.Addr{}}] >= 12:
-		return 1
+	case !here && s.hops[ttl].settled():
+		return 0
 	case !here:
-		return enough
+		return math.MaxInt // until it is settled
 	default:
 		return min(max(int(math.Ceil(math.Log(s.wrong())/math.Log(loss))), enough), s.cfg.Tries)
 	}
@@ -243,9 +372,15 @@ func (s *search) members(ttl int) map[place][]int {
 func (s *search) next() []Probe {
 	planned := map[Probe]bool{}
 	var round []Probe
+	silent := false
 	plan := func(ttl, flow int) {
 		p := Probe{Flow: flow, TTL: ttl}
-		if !planned[p] {
+		if hop := &s.hops[ttl]; !hop.answers && hop.settled() {
+			if s.seen[ttl][flow] == nil {
+				s.seen[ttl][flow] = &sight{} // nobody is answered here: that needs no probe
+				silent = true
+			}
+		} else if !planned[p] {
 			planned[p] = true
 			round = append(round, p)
 		}
@@ -258,7 +393,7 @@ func (s *search) next() []Probe {
 			at := s.seen[ttl+1][flow]
 			if at.kind == Silent && at.tries < patience && !s.endsBefore(ttl+1, flow) {
 				plan(ttl+1, flow)
-				for n := min(patience-at.tries, at.tries*2); n > 1; n-- {
+				for n := min(patience-at.tries, at.tries*2); n > 1 && s.hops[ttl+1].window == 0; n-- {
 					round = append(round, Probe{Flow: flow, TTL: ttl + 1})
 				}
 			}
@@ -316,6 +451,10 @@ func (s *search) next() []Probe {
 			}
 		}
 	}
+	if silent && len(round) == 0 {
+		clear(s.patient)
+		return s.next()
+	}
 	return round
 }
 
@@ -327,6 +466,20 @@ func (s *search) endsBefore(ttl, flow int) bool {
 		}
 	}
 	return false
+}
+
+// askAll asks until all probes are sent.
+func (s *search) askAll(ctx context.Context, probes []Probe, hear func(Answer)) (err error) {
+	before := s.seen
+	defer func() { s.seen = before }() // what is heard now is compared with what was known
+	s.seen = make([]map[int]*sight, len(before))
+	for ttl := range s.seen {
+		s.seen[ttl] = map[int]*sight{}
+	}
+	for len(probes) > 0 && err == nil {
+		probes, err = s.ask(ctx, probes, hear)
+	}
+	return err
 }
 
 // witness is a flow at a TTL that is asked again.
@@ -374,7 +527,7 @@ func (s *search) verify(ctx context.Context) (*Change, error) {
 			again[w] = append(again[w], a.From)
 		}
 	}
-	if err := s.ask(ctx, round, hear); err != nil {
+	if err := s.askAll(ctx, round, hear); err != nil {
 		return nil, err
 	}
 	// Who answers otherwise than before is asked some more, for one answer does not tell turns from a change.
@@ -390,7 +543,7 @@ func (s *search) verify(ctx context.Context) (*Change, error) {
 			}
 		}
 	}
-	if err := s.ask(ctx, round, hear); err != nil {
+	if err := s.askAll(ctx, round, hear); err != nil {
 		return nil, err
 	}
 	var change *Change

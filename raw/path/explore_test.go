@@ -3,6 +3,7 @@ package path
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 )
 
 // The paths found are those of the drawing, whatever the seed.
@@ -38,45 +39,47 @@ func TestExploreDrawings(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			probes := 0
-			for seed := range uint64(seeds) {
-				n := draw(tt.edges, seed)
-				n.loss = tt.loss
-				n.silent, n.packet = set(tt.silent), set(tt.packet)
-				g, err := Explorer{Confidence: 0.999}.Explore(t.Context(), n)
-				if err != nil {
-					t.Fatal(err)
-				}
-				probes += g.Probes
-				want := n.paths()
-				if tt.name == "silent end" {
-					want = []string{"a b"}
-				}
-				if got := n.found(g); strings.Join(got, ",") != strings.Join(want, ",") {
-					t.Errorf("seed %d: paths\n%s\nexpected\n%s", seed, strings.Join(got, "\n"), strings.Join(want, "\n"))
-				}
-				if !g.Complete || g.Confidence < 0.999 || g.Changes != nil {
-					t.Errorf("seed %d: complete %v (%s), confidence %g, changes %v", seed, g.Complete, g.Why, g.Confidence, g.Changes)
-				}
-				if g.Reached != (tt.name != "silent end") {
-					t.Errorf("seed %d: reached %v", seed, g.Reached)
-				}
-				for i, node := range g.Nodes {
-					want, name := Alone, n.name(node.Addr)
-					if i == 0 {
-						name = "s"
+			synctest.Test(t, func(t *testing.T) {
+				probes := 0
+				for seed := range uint64(seeds) {
+					n := draw(tt.edges, seed)
+					n.loss = tt.loss
+					n.silent, n.packet = set(tt.silent), set(tt.packet)
+					g, err := Explorer{Confidence: 0.999}.Explore(t.Context(), n)
+					if err != nil {
+						t.Fatal(err)
 					}
-					if len(n.next[name]) > 1 {
-						if want = ByFlow; n.packet[name] {
-							want = ByPacket
+					probes += g.Probes
+					want := n.paths()
+					if tt.name == "silent end" {
+						want = []string{"a b"}
+					}
+					if got := n.found(g); strings.Join(got, ",") != strings.Join(want, ",") {
+						t.Errorf("seed %d: paths\n%s\nexpected\n%s", seed, strings.Join(got, "\n"), strings.Join(want, "\n"))
+					}
+					if !g.Complete || g.Confidence < 0.999 || g.Changes != nil {
+						t.Errorf("seed %d: complete %v (%s), confidence %g, changes %v", seed, g.Complete, g.Why, g.Confidence, g.Changes)
+					}
+					if g.Reached != (tt.name != "silent end") {
+						t.Errorf("seed %d: reached %v", seed, g.Reached)
+					}
+					for i, node := range g.Nodes {
+						want, name := Alone, n.name(node.Addr)
+						if i == 0 {
+							name = "s"
+						}
+						if len(n.next[name]) > 1 {
+							if want = ByFlow; n.packet[name] {
+								want = ByPacket
+							}
+						}
+						if node.Balance != want && name != "*" {
+							t.Errorf("seed %d: %s balances %v, expected %v", seed, name, node.Balance, want)
 						}
 					}
-					if node.Balance != want && name != "*" {
-						t.Errorf("seed %d: %s balances %v, expected %v", seed, name, node.Balance, want)
-					}
 				}
-			}
-			t.Logf("%d probes on average", probes/seeds)
+				t.Logf("%d probes on average", probes/seeds)
+			})
 		})
 	}
 }
@@ -94,7 +97,7 @@ func TestExploreChange(t *testing.T) {
 		n := draw("s-a a-b a-c b-d c-d d-t", seed)
 		old := n.next["a"]
 		n.next["a"] = old[:1]
-		n.at, n.change = 45+int(seed), func(n *network) { n.next["a"] = old[1:] }
+		n.at, n.change = 30+int(seed), func(n *network) { n.next["a"] = old[1:] }
 		g, err := Explorer{}.Explore(t.Context(), n)
 		if err != nil {
 			t.Fatal(err)

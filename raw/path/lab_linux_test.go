@@ -1,8 +1,10 @@
 package path_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -103,7 +105,7 @@ func TestExploreLabs(t *testing.T) {
 					t.Fatal(err)
 				}
 				start := time.Now()
-				g, err := path.Explorer{Confidence: 0.999, Flows: 2048}.Explore(t.Context(), s.Prober(dst))
+				g, err := path.Explorer{Confidence: 0.999, Flows: 2048, Pace: 100 * time.Millisecond}.Explore(t.Context(), s.Prober(dst))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -122,4 +124,70 @@ func TestExploreLabs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Routers that limit their answers as the kernel does by default, six at once and one a second, are one node each, right after
+// another run as well: an answer that does not come is no branch.
+func TestExploreLimited(t *testing.T) {
+	t.Parallel()
+	type run struct {
+		n       *pathlab.Net
+		want    []string
+		session *trace.Session
+		name    string
+		pace    time.Duration
+	}
+	var runs []run
+	for _, tt := range []struct {
+		name, edges string
+		pace        time.Duration // four times the kernel's own, to be done four times as soon; or 0
+		seeds       int
+	}{
+		{"chain", pathlab.Chain(6), 250 * time.Millisecond, 20}, {"diamond", pathlab.Diamonds(2), 250 * time.Millisecond, 20},
+		{"the kernel's own", pathlab.Chain(6), 0, 2},
+	} {
+		if testing.Short() {
+			if tt.pace == 0 {
+				continue
+			}
+			tt.seeds = 2
+		}
+		cfg := pathlab.Config{Edges: tt.edges, Limits: true}
+		n := pathlab.New(t, cfg)
+		sources, err := n.Sources(tt.seeds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait := time.Duration(0)
+		if tt.pace > 0 {
+			wait = 400 * time.Millisecond
+			for _, name := range strings.Fields(strings.Join(cfg.Paths(), " ")) {
+				if err := n.LimitPerHost(name, tt.pace); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for i, source := range sources {
+			tracer := trace.Tracer{Flows: 1024, SourcePort: 20000, Source: source, Wait: wait}
+			runs = append(runs, run{n, cfg.Paths(), open(t, n, tracer), fmt.Sprint(tt.name, " ", i), tt.pace})
+		}
+	}
+	var wg sync.WaitGroup
+	for _, r := range runs {
+		wg.Go(func() {
+			for again := range 2 {
+				start := time.Now()
+				g, err := path.Explorer{Flows: 1024, Pace: r.pace}.Explore(t.Context(), r.session.Prober(r.n.Dst4))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				t.Logf("%s: %d probes, %v", r.name, g.Probes, time.Since(start).Round(time.Millisecond))
+				if got := ways(r.n, g); !slices.Equal(got, r.want) || !g.Complete || g.Changes != nil {
+					t.Errorf("%s, run %d: paths %q, expected %q; complete %v, changes %v", r.name, again, got, r.want, g.Complete, g.Changes)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

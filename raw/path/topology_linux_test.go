@@ -232,7 +232,7 @@ func TestMeasureLab(t *testing.T) {
 			t.Fatal(err)
 		}
 		prober := open(t, n, trace.Tracer{Flows: 1024, SourcePort: 20000, Wait: 300 * time.Millisecond, Rate: 20000}).Prober(n.Dst4)
-		g, err := path.Explorer{Confidence: 0.999, Flows: 1024}.Explore(t.Context(), prober)
+		g, err := path.Explorer{Confidence: 0.999, Flows: 1024, Pace: 100 * time.Millisecond}.Explore(t.Context(), prober)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -270,7 +270,7 @@ func TestExploreChangingLabs(t *testing.T) {
 			t.Error(err)
 		}
 	}}
-	g, err := path.Explorer{Flows: 1024}.Explore(t.Context(), prober)
+	g, err := path.Explorer{Flows: 1024, Pace: 100 * time.Millisecond}.Explore(t.Context(), prober)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func TestExploreChangingLabs(t *testing.T) {
 	if err := n.Reroute("d", "c"); err != nil {
 		t.Fatal(err)
 	}
-	g, err = path.Explorer{Flows: 1024}.Explore(t.Context(), prober)
+	g, err = path.Explorer{Flows: 1024, Pace: 100 * time.Millisecond}.Explore(t.Context(), prober)
 	if err != nil {
 		t.Fatal(err)
 	}

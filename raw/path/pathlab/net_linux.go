@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"sockwire/raw/impair"
@@ -109,6 +110,9 @@ func (n *Net) build() (err error) {
 func (n *Net) set(h *netlab.Host, number uint64) error {
 	return h.Do(func() error {
 		for _, s := range settings {
+			if n.cfg.Limits && strings.Contains(s.name, "icmp") {
+				continue
+			}
 			if err := h.Sysctl(s.name, s.value); err != nil {
 				return err
 			}

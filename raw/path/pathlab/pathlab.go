@@ -27,6 +27,7 @@ type Config struct {
 
 	IPv6        bool   // addresses of both families; otherwise IPv4 alone, which is made faster
 	HashPolicy6 int    // net.ipv6.fib_multipath_hash_policy: 0, addresses and flow label; 1, addresses and ports
+	Limits      bool   // routers and target limit their ICMP errors as the kernel does by default; otherwise they answer all
 	Seed        uint64 // of the routers' hashes and of what links lose; each differs from each
 }
 
