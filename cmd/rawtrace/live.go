@@ -186,9 +186,7 @@ func (l *live) lines() []string {
 		state += ", PAUSED"
 	}
 	top := []string{l.style(lipgloss.NewStyle().Bold(true), cut(title, width-len(state))+state)}
-	for _, line := range firstOf(strings.Split(ansi.Wordwrap(l.snap.sentence, width, ""), "\n"), 2) {
-		top = append(top, line)
-	}
+	top = append(top, firstOf(strings.Split(ansi.Wordwrap(l.snap.sentence, width, ""), "\n"), 2)...)
 	columns := columnsOf(width)
 	top = append(top, l.style(lipgloss.NewStyle().Reverse(true), columns.head(width)))
 	foot := keys

@@ -15,30 +15,30 @@ import (
 
 // options are the flags as they are typed.
 type options struct {
-	four, six                   bool
-	source, device              string
-	udp, icmp, tcp, dccp, sctp  bool
-	port                        int
-	first, last, probes, silent int
-	wait                        time.Duration
-	rate                        cli.Rate
-	size                        int
-	tos, dscp, flowLabel        string
-	sport                       int
-	unprivileged                bool
-	files                       []string
-	paths, dot, mtu             bool
-	confidence                  float64
-	far, probeInterface         string
-	unmeasured                  bool
-	watch                       bool
-	decide                      time.Duration
-	count                       int
-	interval                    time.Duration
-	names, numeric              bool
-	asn, city                   string
-	verbose, summary, json      bool
-	metrics                     string
+	four, six                  bool
+	source, device             string
+	udp, icmp, tcp, dccp, sctp bool
+	port                       int
+	first, last, probes        int
+	wait                       time.Duration
+	rate                       cli.Rate
+	size                       int
+	tos, dscp, flowLabel       string
+	sport                      int
+	unprivileged               bool
+	files                      []string
+	paths, dot, mtu            bool
+	confidence                 float64
+	far, probeInterface        string
+	unmeasured                 bool
+	watch                      bool
+	decide                     time.Duration
+	count                      int
+	interval                   time.Duration
+	names, numeric             bool
+	asn, city                  string
+	verbose, summary, json     bool
+	metrics                    string
 }
 
 func (o *options) define(c *cli.Command) {

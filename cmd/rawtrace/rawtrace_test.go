@@ -188,7 +188,7 @@ func TestManyProbes(t *testing.T) {
 		h.keep(r)
 	}
 	got := s.hopLines(h)
-	if n := strings.Count(got, " ms"); n != 13 {
+	if n := strings.Count(got, " ms"); n != 13 || !strings.Contains(got, "  * x7\n") {
 		t.Errorf("%d times in\n%s", n, got)
 	}
 	for line := range strings.Lines(got) {

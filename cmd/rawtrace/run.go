@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"runtime/debug"
 
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw/trace"
@@ -56,6 +57,9 @@ func (o *options) tracer(p *plan) *trace.Tracer {
 	return t
 }
 
+// manyHosts is from how many hosts on memory is collected less eagerly.
+const manyHosts = 200
+
 // trace runs a plan.
 func (o *options) trace(ctx context.Context, env *cli.Env, p *plan) error {
 	t := o.tracer(p)
@@ -108,6 +112,9 @@ func (o *options) trace(ctx context.Context, env *cli.Env, p *plan) error {
 	}
 	if err := where.read(); err != nil {
 		return err
+	}
+	if len(targets) > manyHosts {
+		debug.SetGCPercent(400) // a host costs few kilobytes; collecting them again and again costs more
 	}
 	s := newSession(o, p, env, targets)
 	s.places, s.metrics = where, m

@@ -7,7 +7,6 @@ import (
 
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw"
-	"sockwire/raw/probe"
 	"sockwire/raw/trace"
 )
 
@@ -43,45 +42,49 @@ func (s *session) hopLines(h *hop) string {
 	var b strings.Builder
 	first := fmt.Sprintf("%2d ", h.ttl)
 	indent := strings.Repeat(" ", len(first))
-	var silent, failed int
-	for i := range h.replies {
-		switch r := &h.replies[i]; {
-		case r.Cause == probe.SendFailed:
-			failed++
-		case !answered(r) && r.Outcome != probe.Pending:
+	silent, failed := 0, 0
+	for _, one := range h.shots {
+		switch one.fate {
+		case unheard:
 			silent++
+		case notSent:
+			failed++
 		}
-	}
-	stars := ""
-	if silent > 0 {
-		stars = " " + strings.Repeat(" *", silent)
 	}
 	lead := first
 	for _, a := range h.who {
 		line := newFilled(&b, lead+" "+s.label(a.from), indent+"   ")
-		for i := range h.replies {
-			if r := &h.replies[i]; answered(r) && r.From == a.from {
-				line.add("  " + milliseconds(r.RTT) + mark(r))
+		for _, one := range h.shots {
+			if one.fate == heard && one.from == a.from {
+				line.add("  " + milliseconds(one.rtt) + one.mark)
 			}
 		}
-		for range min(silent, 1) {
-			for _, star := range strings.SplitAfter(stars, "*") {
-				line.add(star)
-			}
-			silent = 0
-		}
+		line.add(stars(silent))
+		silent = 0
 		line.end()
 		s.notes(&b, a, indent)
 		lead = indent
 	}
 	if len(h.who) == 0 {
-		text := lead + strings.TrimPrefix(stars, " ")
+		text := lead + strings.TrimPrefix(stars(silent), " ")
 		if failed > 0 {
-			text = lead + " not sent: " + h.last.Errno.Error()
+			text = lead + " not sent: " + h.errno.Error()
 		}
 		b.WriteString(strings.TrimRight(text, " ") + "\n")
 	}
 	return b.String()
+}
+
+// stars stand for probes without an answer; many are counted.
+func stars(n int) string {
+	const most = 6
+	switch {
+	case n == 0:
+		return ""
+	case n > most:
+		return fmt.Sprintf("  * x%d", n)
+	}
+	return " " + strings.Repeat(" *", n)
 }
 
 // filled is a line that goes on in another one where it would be too long.
@@ -110,25 +113,6 @@ func (f *filled) add(text string) {
 }
 
 func (f *filled) end() { f.b.WriteByte('\n') }
-
-// mark is what traceroute writes behind a time when the answer is not the usual one.
-func mark(r *trace.Reply) string {
-	text := ""
-	switch six := r.Target.Is6(); {
-	case r.Outcome == probe.Late:
-		text = " late"
-	case r.Kind == trace.Unreachable && r.ICMP && six:
-		text = map[uint8]string{0: " !N", 1: " !X", 2: " !S", 3: " !H", 4: " !p", 5: " !X", 6: " !R"}[r.Code]
-	case r.Kind == trace.Unreachable && r.ICMP:
-		text = map[uint8]string{0: " !N", 1: " !H", 2: " !P", 3: " !p", 5: " !S", 6: " !U", 7: " !W", 8: " !I", 9: " !A", 10: " !Z", 11: " !Q", 12: " !T", 13: " !X", 14: " !V", 15: " !C"}[r.Code]
-	case r.Kind == trace.TooBig:
-		return fmt.Sprintf(" !F-%d", r.MTU)
-	}
-	if text == "" && r.Kind == trace.Unreachable {
-		return fmt.Sprintf(" !<%d-%d>", r.Type, r.Code)
-	}
-	return text
-}
 
 // notes prints what an answer tells beside the time.
 func (s *session) notes(b *strings.Builder, a *answerer, indent string) {

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 	"syscall"
+	"time"
 
 	"sockwire/raw/inject"
 	"sockwire/raw/path"
@@ -50,14 +53,14 @@ type trail struct {
 
 // hop is what is known of the routers at one TTL.
 type hop struct {
-	ttl     int
-	ended   int // probes whose fate is known
-	tally   probe.Tally
-	rtt     probe.Stats
-	who     []*answerer
-	replies []trace.Reply // of a plain trace, by Tag
-	last    trace.Reply   // the latest
-	heard   netip.Addr    // who answered latest
+	ttl   int
+	ended int // probes whose fate is known
+	tally probe.Tally
+	rtt   probe.Stats
+	who   []*answerer
+	shots []shot        // of a plain trace, by round
+	errno syscall.Errno // why the latest that was not sent was not
+	heard netip.Addr    // who answered latest
 }
 
 // answerer is one address that answers at a TTL.
@@ -72,9 +75,6 @@ type answerer struct {
 
 func newTrail(t target, first, last, probes int) *trail {
 	w := &trail{target: t, first: first, last: last, probes: probes, end: last}
-	for ttl := first; ttl <= last; ttl++ {
-		w.hops = append(w.hops, &hop{ttl: ttl, rtt: probe.Stats{Compact: true}})
-	}
 	return w
 }
 
@@ -83,12 +83,28 @@ func answered(r *trace.Reply) bool {
 	return !r.Duplicate && (r.Outcome == probe.Answered || r.Outcome == probe.Late)
 }
 
-// hop returns the hop of a TTL, nil for one that is not probed.
+// hop returns the hop of a TTL, nil for one that is not probed. It is made when it is first asked for: of a thousand hosts few
+// have thirty.
 func (w *trail) hop(ttl int) *hop {
 	if ttl < w.first || ttl > w.last {
 		return nil
 	}
-	return w.hops[ttl-w.first]
+	for len(w.hops) <= ttl-w.first {
+		w.hops = append(w.hops, nil)
+	}
+	at := &w.hops[ttl-w.first]
+	if *at == nil {
+		*at = &hop{ttl: ttl, rtt: probe.Stats{Compact: true}}
+	}
+	return *at
+}
+
+// upTo are the hops to a TTL.
+func (w *trail) upTo(ttl int) []*hop {
+	for t := w.first; t <= ttl; t++ {
+		w.hop(t)
+	}
+	return w.hops[:max(ttl-w.first+1, 0)]
 }
 
 // take takes in the fate of a probe.
@@ -133,7 +149,9 @@ func (h *hop) take(r *trace.Reply) {
 		h.tally.Sent++
 		h.tally.End(r.Outcome, r.Cause)
 	}
-	h.last = *r
+	if r.Errno != 0 {
+		h.errno = r.Errno
+	}
 	if !answered(r) {
 		return
 	}
@@ -163,17 +181,45 @@ const (
 	mostChanges   = 32
 )
 
+// shot is what is printed of one probe.
+type shot struct {
+	n     uint64
+	round uint32
+	fate  fate
+	from  netip.Addr
+	rtt   time.Duration
+	mark  string // behind the time
+}
+
+type fate uint8
+
+const (
+	onItsWay fate = iota
+	heard
+	unheard
+	notSent
+)
+
 // keep keeps a reply to be printed in the order of the probes.
 func (h *hop) keep(r *trace.Reply) {
 	if r.Duplicate {
 		return
 	}
-	if i := slices.IndexFunc(h.replies, func(k trace.Reply) bool { return k.N == r.N }); i >= 0 {
-		h.replies[i] = *r
+	one := shot{n: r.N, round: r.Tag}
+	switch {
+	case answered(r):
+		one.fate, one.from, one.rtt, one.mark = heard, r.From, r.RTT, mark(r)
+	case r.Cause == probe.SendFailed:
+		one.fate = notSent
+	case r.Outcome != probe.Pending:
+		one.fate = unheard
+	}
+	if i := slices.IndexFunc(h.shots, func(k shot) bool { return k.n == r.N }); i >= 0 {
+		h.shots[i] = one
 		return
 	}
-	h.replies = append(h.replies, *r)
-	slices.SortStableFunc(h.replies, func(a, b trace.Reply) int { return int(a.Tag) - int(b.Tag) })
+	h.shots = append(h.shots, one)
+	slices.SortStableFunc(h.shots, func(a, b shot) int { return cmp.Compare(a.round, b.round) })
 }
 
 // loss is the part of the probes that ended without an answer; those stopped on the way are left out.
@@ -200,18 +246,21 @@ func (w *trail) shown() []*hop {
 	if to < w.first || w.hop(to).silent() && !w.reached() {
 		return nil
 	}
-	return w.hops[:to-w.first+1]
+	return w.upTo(to)
 }
 
 // notSent is why no probe to the host could be sent at all, 0 if one was.
 func (w *trail) notSent() syscall.Errno {
 	var errno syscall.Errno
 	for _, h := range w.hops {
+		if h == nil {
+			continue
+		}
 		if h.tally.CausedBy(probe.SendFailed)+h.tally.Count(probe.Pending) < h.tally.Sent {
 			return 0
 		}
-		if h.last.Errno != 0 {
-			errno = h.last.Errno
+		if h.errno != 0 {
+			errno = h.errno
 		}
 	}
 	return errno
@@ -225,4 +274,23 @@ func (w *trail) loopFrom() int {
 		}
 	}
 	return w.end
+}
+
+// mark is what traceroute writes behind a time when the answer is not the usual one.
+func mark(r *trace.Reply) string {
+	text := ""
+	switch six := r.Target.Is6(); {
+	case r.Outcome == probe.Late:
+		text = " late"
+	case r.Kind == trace.Unreachable && r.ICMP && six:
+		text = map[uint8]string{0: " !N", 1: " !X", 2: " !S", 3: " !H", 4: " !p", 5: " !X", 6: " !R"}[r.Code]
+	case r.Kind == trace.Unreachable && r.ICMP:
+		text = map[uint8]string{0: " !N", 1: " !H", 2: " !P", 3: " !p", 5: " !S", 6: " !U", 7: " !W", 8: " !I", 9: " !A", 10: " !Z", 11: " !Q", 12: " !T", 13: " !X", 14: " !V", 15: " !C"}[r.Code]
+	case r.Kind == trace.TooBig:
+		return fmt.Sprintf(" !F-%d", r.MTU)
+	}
+	if text == "" && r.Kind == trace.Unreachable {
+		return fmt.Sprintf(" !<%d-%d>", r.Type, r.Code)
+	}
+	return text
 }

@@ -94,7 +94,7 @@ func (w *trail) plain() bool {
 	if w.explain {
 		return false
 	}
-	for _, h := range w.hops[:w.end-w.first+1] {
+	for _, h := range w.upTo(w.end) {
 		if len(h.who) > 1 || h.loss() > 0 {
 			return false
 		}
