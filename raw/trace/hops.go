@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"sockwire/raw/inject"
 	"sockwire/raw/probe"
 )
 
@@ -22,7 +23,19 @@ type hops struct {
 	local   func(netip.Addr) Local // what is known of the way out
 	ready   [256]queue             // targets with something to send, by how far ahead their next probe is
 	lowest  int                    // no queue before it has any
+	time    time.Duration
+	resting []rest // in order of time
 }
+
+// rest is a target that is not asked before a time: the kernel's reset is to come there before the next SYN.
+type rest struct {
+	t     *target
+	until time.Duration
+}
+
+// resetTime is how much later than an answer the next SYN leaves: the kernel resets a connection that it knows nothing of after
+// this process has been given the answer.
+const resetTime = 10 * time.Millisecond
 
 // queue is targets in order, each linked to the next.
 type queue struct{ head, tail *target }
@@ -48,6 +61,7 @@ type flow struct {
 	beyond  int   // answers to probes that went farther than last: they came from there
 	open    int   // probes up to last that have not ended
 	done    bool
+	rested  time.Duration // when the target may be asked again, of TCP
 }
 
 // hop is the probes of one TTL.
@@ -73,7 +87,13 @@ func (h *hops) close() { h.stop() }
 func (h *hops) Done() bool { return h.fed && len(h.targets) == 0 }
 
 // Next returns the probe that is least far ahead of what is known.
-func (h *hops) Next(time.Duration) (p Probe, wake time.Duration, ok bool) {
+func (h *hops) Next(now time.Duration) (p Probe, wake time.Duration, ok bool) {
+	h.time = now
+	for len(h.resting) > 0 && h.resting[0].until <= now {
+		t := h.resting[0].t
+		h.resting = h.resting[1:]
+		h.queue(t)
+	}
 	for {
 		for h.lowest < len(h.ready) && h.ready[h.lowest].head == nil {
 			h.lowest++
@@ -83,7 +103,10 @@ func (h *hops) Next(time.Duration) (p Probe, wake time.Duration, ok bool) {
 			continue
 		}
 		if h.lowest == len(h.ready) {
-			return p, 0, false
+			if len(h.resting) > 0 {
+				wake = h.resting[0].until
+			}
+			return p, wake, false
 		}
 		t := h.ready[h.lowest].pop()
 		t.queued = false
@@ -177,10 +200,24 @@ func (f *flow) have(ttl int) int {
 	return n
 }
 
+// complete tells whether every hop has had its probes.
+func (f *flow) complete(t *Tracer) bool {
+	for ttl := t.First; ttl <= f.last; ttl++ {
+		if f.have(ttl) < t.Probes {
+			return false
+		}
+	}
+	return true
+}
+
 // blocked tells whether a hop must not be asked now: a target that has just opened a connection takes no other from there until
 // that is reset, so of TCP what may be the target is asked once at a time.
 func (h *hops) blocked(f *flow, ttl int) bool {
-	return h.t.Protocol == TCP && f.hops[ttl].open > 0 && (ttl > f.known || f.ended && ttl == f.last)
+	if h.t.Protocol != TCP {
+		return false
+	}
+	target := f.ended && ttl == f.last
+	return target && h.time < f.rested || f.hops[ttl].open > 0 && (target || ttl > f.known)
 }
 
 // take returns the next probe of a target.
@@ -203,7 +240,8 @@ func (h *hops) take(t *target) (p Probe, ok bool) {
 }
 
 // Take learns of a fate.
-func (h *hops) Take(_ time.Duration, r *Reply) {
+func (h *hops) Take(now time.Duration, r *Reply) {
+	h.time = now
 	t := h.targets[r.Target]
 	if t == nil || r.Duplicate || int(r.Flow) >= len(t.flows) {
 		return
@@ -225,6 +263,10 @@ func (h *hops) Take(_ time.Duration, r *Reply) {
 		}
 	}
 	if r.Outcome == probe.Answered || r.Outcome == probe.Late {
+		if r.Port == inject.Open && h.t.Protocol == TCP {
+			f.rested = now + resetTime
+			h.resting = append(h.resting, rest{t, f.rested})
+		}
 		f.hops[ttl].answered++
 		f.hops[ttl].from = r.From
 		f.known = max(f.known, ttl)
@@ -245,11 +287,9 @@ func (h *hops) Take(_ time.Duration, r *Reply) {
 		}
 	}
 	h.gap(f)
-	if f.open == 0 {
-		if _, ahead := h.pickOf(f); ahead == len(h.ready) {
-			f.done = true
-			t.left--
-		}
+	if f.open == 0 && f.complete(h.t) {
+		f.done = true
+		t.left--
 	}
 	if t.left == 0 {
 		if h.t.MTU {

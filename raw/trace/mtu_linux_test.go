@@ -62,6 +62,9 @@ func TestMTU(t *testing.T) {
 				if c.hole != nil { // which takes time
 					tracers = []Tracer{{}, {Unprivileged: true}}
 				}
+				if testing.Short() {
+					tracers = tracers[:1]
+				}
 				for _, tracer := range tracers {
 					name := fmt.Sprintf("%s/%v, unprivileged %v", f.name, tracer.Protocol, tracer.Unprivileged)
 					tracer.MTU = true
