@@ -21,12 +21,12 @@ var (
 	fICMPAddrSize  = Define("icmp.addr_entry_size", "Address entry size", KindUint).As("address_entry_size")
 	fICMPLifetime  = Define("icmp.lifetime", "Lifetime", KindUint)
 	fICMPRouter    = Define("icmp.router_address", "Router Address", KindIP).As("routers").Several()
-	fICMPEchoSeq   = Define("icmp.ext.echo.seq", "Sequence Number", KindUint).As("seq")
-	fICMPEchoLocal = Define("icmp.ext.echo.req.local", "Local", KindBool).As("local")
-	fICMPEchoState = Define("icmp.ext.echo.rsp.state", "State", KindUint).As("state")
-	fICMPEchoUp    = Define("icmp.ext.echo.rsp.active", "Active", KindBool).As("active")
-	fICMPEcho4     = Define("icmp.ext.echo.rsp.ipv4", "IPv4", KindBool).As("ipv4")
-	fICMPEcho6     = Define("icmp.ext.echo.rsp.ipv6", "IPv6", KindBool).As("ipv6")
+	fICMPEchoSeq   = Define("icmp.ext.echo.seq", "Sequence Number", KindUint).As("seq").At(6, 1)
+	fICMPEchoLocal = Define("icmp.ext.echo.req.local", "Local", KindBool).As("local").Bits(63, 1)
+	fICMPEchoState = Define("icmp.ext.echo.rsp.state", "State", KindUint).As("state").Bits(56, 3).Means(extendedEchoState)
+	fICMPEchoUp    = Define("icmp.ext.echo.rsp.active", "Active", KindBool).As("active").Bits(61, 1)
+	fICMPEcho4     = Define("icmp.ext.echo.rsp.ipv4", "IPv4", KindBool).As("ipv4").Bits(62, 1)
+	fICMPEcho6     = Define("icmp.ext.echo.rsp.ipv6", "IPv6", KindBool).As("ipv6").Bits(63, 1)
 )
 
 func icmpv4Fields(w *FieldWriter) {
@@ -64,9 +64,10 @@ func icmpv4Fields(w *FieldWriter) {
 				break
 			}
 		}
-	case 42, 43:
-		w.Add(0, fICMPID)
-		extendedEcho(w, t == 43, [...]*Definition{fICMPEchoSeq, fICMPEchoLocal, fICMPEchoState, fICMPEchoUp, fICMPEcho4, fICMPEcho6})
+	case 42: // RFC 8335
+		w.Add(0, fICMPID, fICMPEchoSeq, fICMPEchoLocal)
+	case 43:
+		w.Add(0, fICMPID, fICMPEchoSeq, fICMPEchoState, fICMPEchoUp, fICMPEcho4, fICMPEcho6)
 	}
 }
 
@@ -75,19 +76,6 @@ func quoteLength(w *FieldWriter, d *Definition, off int) {
 	if len(w.data) > off && w.data[off] != 0 {
 		w.Uint(d, off, 1)
 	}
-}
-
-// extendedEcho adds the fields of RFC 8335 section 2 and 3.
-func extendedEcho(w *FieldWriter, reply bool, d [6]*Definition) {
-	w.Uint(d[0], 6, 1)
-	if !reply {
-		w.Bit(d[1], 63)
-		return
-	}
-	w.Bits(d[2], 56, 3, extendedEchoState)
-	w.Bit(d[3], 61)
-	w.Bit(d[4], 62)
-	w.Bit(d[5], 63)
 }
 
 func extendedEchoState(n uint64) string {
@@ -280,12 +268,12 @@ var (
 	f6RecGroup   = Define("icmpv6.mldr.mar.multicast_address", "Multicast Address", KindIP).As("group").At(4, 16)
 	f6RecSource  = Define("icmpv6.mldr.mar.source_address", "Source Address", KindIP).As("sources").Several()
 
-	f6EchoSeq   = Define("icmpv6.ext.echo.seq", "Sequence Number", KindUint).As("seq")
-	f6EchoLocal = Define("icmpv6.ext.echo.req.local", "Local", KindBool).As("local")
-	f6EchoState = Define("icmpv6.ext.echo.rsp.state", "State", KindUint).As("state")
-	f6EchoUp    = Define("icmpv6.ext.echo.rsp.active", "Active", KindBool).As("active")
-	f6Echo4     = Define("icmpv6.ext.echo.rsp.ipv4", "IPv4", KindBool).As("ipv4")
-	f6Echo6     = Define("icmpv6.ext.echo.rsp.ipv6", "IPv6", KindBool).As("ipv6")
+	f6EchoSeq   = Define("icmpv6.ext.echo.seq", "Sequence Number", KindUint).As("seq").At(6, 1)
+	f6EchoLocal = Define("icmpv6.ext.echo.req.local", "Local", KindBool).As("local").Bits(63, 1)
+	f6EchoState = Define("icmpv6.ext.echo.rsp.state", "State", KindUint).As("state").Bits(56, 3).Means(extendedEchoState)
+	f6EchoUp    = Define("icmpv6.ext.echo.rsp.active", "Active", KindBool).As("active").Bits(61, 1)
+	f6Echo4     = Define("icmpv6.ext.echo.rsp.ipv4", "IPv4", KindBool).As("ipv4").Bits(62, 1)
+	f6Echo6     = Define("icmpv6.ext.echo.rsp.ipv6", "IPv6", KindBool).As("ipv6").Bits(63, 1)
 	f6Data      = Define("icmpv6.body", "Body", KindBytes)
 )
 
@@ -326,9 +314,10 @@ func icmpv6Fields(w *FieldWriter) {
 	case 143:
 		n := w.Uint(f6MLDRecords, 6, 2)
 		groupRecords(w, n, 16, f6Record, f6RecSource, f6RecType, f6RecAux, f6RecCount, f6RecGroup)
-	case 160, 161:
-		w.Add(0, f6ID)
-		extendedEcho(w, t == 161, [...]*Definition{f6EchoSeq, f6EchoLocal, f6EchoState, f6EchoUp, f6Echo4, f6Echo6})
+	case 160: // RFC 8335
+		w.Add(0, f6ID, f6EchoSeq, f6EchoLocal)
+	case 161:
+		w.Add(0, f6ID, f6EchoSeq, f6EchoState, f6EchoUp, f6Echo4, f6Echo6)
 	default:
 		if len(w.data) > 4 {
 			w.Bytes(f6Data, 4, -1)

@@ -28,24 +28,25 @@ func (h PPP) Protocol() uint16 {
 // PPP returns the view of layer i, nil when it is another layer.
 func (p *Packet) PPP(i int) PPP { return p.view(i, TypePPP) }
 
-func (c *cursor) ppp(t Type, h []byte) Type {
+func (c *cursor) ppp(t Type, _ []byte) Type {
 	n := 0
 	if c.off+2 <= min(len(c.data), c.end) && c.data[c.off] == 0xff && c.data[c.off+1] == 3 {
 		n = 2
 	}
-	if h = c.need(TypePPP, n+1); h == nil {
+	h := c.need(t, n+1)
+	if h == nil {
 		return TypeNone
 	}
 	protocol := uint16(h[n])
 	n++
 	if protocol&1 == 0 { // an odd first byte is all of a compressed protocol field
-		if h = c.need(TypePPP, n+1); h == nil {
+		if h = c.need(t, n+1); h == nil {
 			return TypeNone
 		}
 		protocol = protocol<<8 | uint16(h[n])
 		n++
 	}
-	c.add(TypePPP, n)
+	c.add(t, n)
 	switch protocol {
 	case wire.PPPIPv4:
 		return TypeIPv4
