@@ -117,21 +117,22 @@ type Ranking struct {
 	By    Order
 	Limit int // how many it keeps; 0 keeps all
 	kept  ranked
+	next  Summary // of the stream that is added
 	count uint64
 }
 
 // Add takes a stream into account.
 func (r *Ranking) Add(s *Stream) {
 	r.count++
-	v := s.Summary()
+	r.next = s.Summary()
 	r.kept.by = r.By
 	switch {
 	case r.Limit <= 0:
-		r.kept.list = append(r.kept.list, v)
+		r.kept.list = append(r.kept.list, r.next)
 	case len(r.kept.list) < r.Limit:
-		heap.Push(&r.kept, v)
-	case r.By(&v, &r.kept.list[0]) < 0:
-		r.kept.list[0] = v
+		heap.Push(&r.kept, r.next)
+	case r.By(&r.next, &r.kept.list[0]) < 0:
+		r.kept.list[0] = r.next
 		heap.Fix(&r.kept, 0)
 	}
 }
