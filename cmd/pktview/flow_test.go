@@ -1,12 +1,17 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"sockwire/capture"
+	"sockwire/capture/flow"
 	"sockwire/raw/packet"
 	"sockwire/raw/wire"
 )
@@ -123,29 +128,47 @@ func fragments(t testing.TB) []capture.Frame {
 	return c.frames
 }
 
-// What is found of a packet later stands on its line, however many packets come between, up to a bound; and a pipe, which is
-// shown at once, has what was known.
+// The README has every name that --flow knows.
+func TestReadmeHasTheWords(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	must(t, err)
+	for _, w := range flow.Words() {
+		if row := fmt.Sprintf("| `flow.%s` | %s |\n", w.Name, w.Means); !strings.Contains(string(text), row) {
+			t.Errorf("README.md lacks the row %s", row)
+		}
+	}
+}
+
+// What is found of a packet later stands on its line, also where batches of others are between; what comes through a pipe is
+// shown at once, with what was known.
 func TestMarksOfLaterPackets(t *testing.T) {
 	dir := t.TempDir()
 	frames := streams(t)
-	// Other packets in between, some batches of them.
-	var many []capture.Frame
-	many = append(many, frames[:10]...)
-	other := conversation(t)[5]
-	for range 3*batchFrames + 7 {
-		many = append(many, other)
-	}
-	many = append(many, frames[10:]...)
-	write(t, filepath.Join(dir, "many.pcap"), many)
-	again := "10"
-	lines := strings.Split(inDir(t, dir, "-r", "many.pcap", "-#", "tcp or udp port 9999"), "\n")
-	found := false
-	for _, l := range lines {
-		if strings.HasPrefix(l, again+"  ") {
-			found = true
+	for _, between := range []int{0, batchFrames, 3*batchFrames + 7, aheadPackets + 3*batchFrames} {
+		if between > aheadPackets && testing.Short() {
+			continue
 		}
-	}
-	if !found {
-		t.Fatalf("no packet %s", again)
+		many := slices.Clone(frames[:10])
+		for range between {
+			many = append(many, frames[24]) // a datagram
+		}
+		many = append(many, frames[10:]...)
+		write(t, filepath.Join(dir, "many.pcap"), many)
+		for range 3 { // whatever the workers do
+			line := regexp.MustCompile(`(?m)^10  .*$`).FindString(inDir(t, dir, "-r", "many.pcap", "-#"))
+			want := between <= aheadPackets
+			if got := strings.Contains(line, fmt.Sprintf("[lost behind here: again in #%d]", 11+between)); got != want {
+				t.Errorf("%d packets between: %s", between, line)
+			}
+		}
+		records := inDir(t, dir, "-r", "many.pcap", "--json")
+		late := strings.Contains(records, `{"type":"verdict","packet":10,"stream":0,"verdict":{"kind":"lost-behind",`)
+		if late != (between > aheadPackets) {
+			t.Errorf("%d packets between: a record of its own is %v", between, late)
+		}
+		chosen := inDir(t, dir, "-r", "many.pcap", "-#", "--flow", "flow.lost or flow.retransmission")
+		if got := strings.Count(chosen, "\n"); got != 2 && between <= aheadPackets {
+			t.Errorf("%d packets between: --flow takes %d: %s", between, got, chosen)
+		}
 	}
 }
