@@ -396,7 +396,11 @@ func edgeText(e *path.Edge) string {
 	}
 	if v := e.Loss; v != nil {
 		if short := shortVerdict(v); short != "" {
-			text += fmt.Sprintf("  %s lost, %s", lossPercent(v.Loss.Loss()), short)
+			what := "unanswered" // which is not to say lost
+			if v.Finding == path.Real {
+				what = "lost"
+			}
+			text += fmt.Sprintf("  %s %s, %s", lossPercent(v.Loss.Loss()), what, short)
 		}
 	} else if e.Count.Lost() > 0 {
 		text += fmt.Sprintf("  %d of %d unanswered", e.Count.Lost(), e.Count.Sent)
