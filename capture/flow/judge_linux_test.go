@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sockwire/capture"
 	"sockwire/capture/decode"
@@ -34,7 +35,11 @@ func follow(frames []capture.Frame) *found {
 	t := flow.NewTracker(&flow.Config{Reassemble: true})
 	var d decode.Decoder
 	var p decode.Packet
+	var ends pair // of the first stream
 	take := func(r flow.Result) {
+		if r.Stream != nil && ends == (pair{}) {
+			ends = pairOf(r.Stream)
+		}
 		if s := r.Stream; s != nil && int(s.Number()) >= all.streams {
 			all.streams, all.last = int(s.Number())+1, s
 		}
@@ -46,6 +51,9 @@ func follow(frames []capture.Frame) *found {
 			all.by[v.Packet] = append(all.by[v.Packet], v)
 		}
 		for _, c := range r.Chunks {
+			if pairOf(c.Stream) != ends {
+				continue // a damaged address
+			}
 			all.gaps += c.Gap
 			if c.Cut {
 				all.cut[c.Direction] += c.Gap
@@ -70,6 +78,8 @@ type wanted struct {
 	later [2]int
 	// hidden: it was sent again, and its bytes were lost before, with nothing behind them: here it looks like plain progress.
 	hidden bool
+	// unknown: it did come to the other side, where a retransmission was needless, but no answer that was seen here shows it.
+	unknown bool
 }
 
 // always may be said of any packet: they are about what it says itself.
@@ -117,6 +127,10 @@ func (t *truth) expect(p *recording) []wanted {
 		alike[name] = true
 		if s.copy {
 			w.must[flow.Duplicate] = "duplicated"
+			if _, _, stamped := tx.stamps(); tx.space() == 0 && tx.id == 0 && !stamped {
+				w.must = nil // it could as well be another
+				w.may[flow.Duplicate] = true
+			}
 			continue
 		}
 		d := tx.direction
@@ -171,6 +185,10 @@ func (t *truth) expect(p *recording) []wanted {
 			w.must[flow.Spurious] = "needless"
 		}
 		w.may[flow.Spurious] = again && (needed < int(tx.to-tx.from) || t.doubled(p, tx)) // or it looks so
+		if tx.heard && tx.to > tx.from && !t.known(p, i, tx) {
+			w.unknown = true
+			w.may[flow.LostBehind] = true
+		}
 		if !tx.heard && tx.to > tx.from {
 			w.may[flow.LostBehind] = true // even if nobody was there to miss it
 			if needed > 0 && !p.stole(tx) && !t.doubled(p, tx) {
@@ -180,7 +198,7 @@ func (t *truth) expect(p *recording) []wanted {
 		for _, e := range came[d] {
 			if e.number > tx.number {
 				w.later[1]++
-				if e.to > e.from {
+				if e.to > e.from && len(e.earlier) == 0 {
 					w.later[0]++
 				}
 			}
@@ -207,6 +225,111 @@ func (t *truth) doubled(p *recording, tx *transmission) bool {
 	})
 }
 
+// known tells whether a place saw in any answer that the transmission of frame i came to the other side, and not only another of the same bytes.
+func (t *truth) known(p *recording, i int, tx *transmission) bool {
+	first := tx.seq - uint32(tx.from)
+	again := -1
+	for k := i + 1; k < len(p.frames); k++ {
+		s := t.sights[p][k]
+		if s == nil || !s.whole {
+			continue
+		}
+		if s.direction == tx.direction {
+			if again < 0 && s.transmission != tx && s.from < tx.to && tx.from < s.to {
+				again = k
+			}
+			continue
+		}
+		if from, to, ok := s.twice(); ok && int64(int32(from-first)) < tx.to && tx.from < int64(int32(to-first)) {
+			return true
+		}
+		if !s.covers(tx, first) {
+			continue
+		}
+		if again < 0 {
+			return true
+		}
+		_, echo, ok := s.stamps()
+		sent, _, _ := t.sights[p][again].stamps()
+		if ok && int32(echo-sent) < 0 || p.frames[k].Time.Sub(p.frames[again].Time) < t.trip(p, tx.direction) {
+			return true
+		}
+	}
+	return again < 0
+}
+
+// trip is the shortest time between a segment that was seen in a place and an acknowledgement of it.
+func (t *truth) trip(p *recording, direction int) time.Duration {
+	shortest := time.Hour
+	for i, s := range t.sights[p] {
+		if s == nil || !s.whole || s.direction != direction || s.space() == 0 || len(s.earlier) > 0 || !s.heard {
+			continue
+		}
+		for k := i + 1; k < len(p.frames); k++ {
+			if a := t.sights[p][k]; a != nil && a.whole && a.direction != direction && a.covers(s.transmission, s.seq-uint32(s.from)) {
+				shortest = min(shortest, p.frames[k].Time.Sub(p.frames[i].Time))
+				break
+			}
+		}
+	}
+	return shortest
+}
+
+// covers tells whether a segment acknowledges all of a transmission, also selectively. first is the sequence number that places count from.
+func (s *segment) covers(tx *transmission, first uint32) bool {
+	if s.flags&wire.ACK != 0 && int64(int32(s.ack-first)) >= tx.to {
+		return true
+	}
+	for _, b := range s.blocks() {
+		if int64(int32(b[0]-first)) <= tx.from && tx.to <= int64(int32(b[1]-first)) {
+			return true
+		}
+	}
+	return false
+}
+
+// option returns the data of an option.
+func (s *segment) option(kind uint8) []byte {
+	for off := 0; off < len(s.options); {
+		o := wire.OptionAt(s.options, off)
+		if o.Cut || o.Kind == wire.TCPOptionEnd {
+			return nil
+		}
+		if o.Kind == kind {
+			return o.Data
+		}
+		off += o.Length
+	}
+	return nil
+}
+
+// blocks are the ranges of the SACK option.
+func (s *segment) blocks() (all [][2]uint32) {
+	for d := s.option(wire.TCPOptionSACK); len(d) >= 8; d = d[8:] {
+		all = append(all, [2]uint32{binary.BigEndian.Uint32(d), binary.BigEndian.Uint32(d[4:])})
+	}
+	return all
+}
+
+// stamps are what the timestamp option says.
+func (s *segment) stamps() (sent, echo uint32, ok bool) {
+	d := s.option(wire.TCPOptionTimestamps)
+	if len(d) < 8 {
+		return 0, 0, false
+	}
+	return binary.BigEndian.Uint32(d), binary.BigEndian.Uint32(d[4:]), true
+}
+
+// twice returns the DSACK of a segment (RFC 2883): what it says came twice.
+func (s *segment) twice() (from, to uint32, ok bool) {
+	b := s.blocks()
+	if len(b) == 0 {
+		return 0, 0, false
+	}
+	ok = int32(b[0][1]-s.ack) <= 0 || len(b) > 1 && int32(b[0][0]-b[1][0]) >= 0 && int32(b[0][1]-b[1][1]) <= 0
+	return b[0][0], b[0][1], ok
+}
+
 // shown tells whether the place saw the receiver say that it had the bytes of a transmission already, often enough for all that were needless.
 func (t *truth) shown(p *recording, i int, tx *transmission) bool {
 	first := tx.seq - uint32(tx.from)
@@ -227,26 +350,6 @@ func (t *truth) shown(p *recording, i int, tx *transmission) bool {
 	return tx.heard && len(said) >= needless
 }
 
-// twice returns the DSACK of a segment (RFC 2883): what it says came twice.
-func (s *segment) twice() (from, to uint32, ok bool) {
-	for off := 0; off < len(s.options); {
-		o := wire.OptionAt(s.options, off)
-		if o.Cut || o.Kind == wire.TCPOptionEnd {
-			break
-		}
-		if d := o.Data; o.Kind == wire.TCPOptionSACK && len(d) >= 8 {
-			from, to = binary.BigEndian.Uint32(d), binary.BigEndian.Uint32(d[4:])
-			ok = int32(to-s.ack) <= 0
-			if len(d) >= 16 {
-				ok = ok || int32(from-binary.BigEndian.Uint32(d[8:])) >= 0 && int32(to-binary.BigEndian.Uint32(d[12:])) <= 0
-			}
-			return from, to, ok
-		}
-		off += o.Length
-	}
-	return 0, 0, false
-}
-
 // judge compares what was found in a place with what must be said of its frames.
 func (n *network) judge(t *testing.T, p *recording, got *found, count func(place, class string) *tally) (wrong int) {
 	for i, w := range n.truth.expect(p) {
@@ -260,6 +363,11 @@ func (n *network) judge(t *testing.T, p *recording, got *found, count func(place
 			return nil
 		}
 		undecided := has(flow.Undecided) != nil
+		if w.unknown && has(flow.LostBehind) != nil {
+			c := count(p.name, "came, and no answer shows it")
+			c.want++
+			c.undecided++
+		}
 		if w.hidden && has(flow.Retransmission) == nil {
 			c := count(p.name, "sent again, with nothing behind")
 			c.want++
@@ -508,7 +616,7 @@ func keep(t *testing.T, n *network, p *recording) {
 	if dir == "" {
 		return
 	}
-	name := filepath.Join(dir, fmt.Sprintf("seed-%d-%s.pcapng", n.seed, p.name))
+	name := filepath.Join(dir, fmt.Sprintf("seed-%d-%s%s.pcapng", n.seed, p.name, map[bool]string{true: "-less"}[p.taken != nil]))
 	w, err := capture.Create(name, nil)
 	must(t, err)
 	must(t, w.Describe(p.live.Interfaces()))
