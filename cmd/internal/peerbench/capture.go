@@ -94,6 +94,82 @@ func (m *mixer) packet(i int) ([]byte, error) {
 	return m.buf, err
 }
 
+// streamCapture makes a file of n packets of TCP streams of 100 packets each, 512 of them at a time: a handshake, requests and
+// answers of several segments, of which some are sent again, and the end.
+func streamCapture(b *Bench, n int) (string, error) {
+	name := filepath.Join(b.Dir, fmt.Sprintf("streams-%d.pcap", n))
+	if _, err := os.Stat(name); err == nil {
+		return name, nil
+	}
+	w, err := capture.Create(name, &capture.WriterConfig{Format: capture.FormatPcap})
+	if err != nil {
+		return "", err
+	}
+	if err := w.Describe([]capture.Interface{{Link: capture.LinkEthernet, Resolution: time.Microsecond}}); err != nil {
+		return "", err
+	}
+	const length, abreast = 100, 512
+	random := rand.New(rand.NewPCG(3, 4))
+	var streams [abreast]struct {
+		number, at int
+		seq        [2]uint32
+		id         [2]uint16
+	}
+	next := 0
+	at := time.Unix(1_700_000_000, 0)
+	var filler [1448]byte
+	var buf []byte
+	for range n {
+		s := &streams[random.IntN(abreast)]
+		if s.at == 0 {
+			s.number, next = next, next+1
+			s.seq, s.id = [2]uint32{random.Uint32(), random.Uint32()}, [2]uint16{}
+		}
+		client := netip.AddrFrom4([4]byte{10, 1, byte(s.number >> 14), byte(s.number >> 6)})
+		addrs, ports := [2]netip.Addr{client, netip.AddrFrom4([4]byte{10, 2, 0, 1})}, [2]uint16{uint16(20000 + s.number%50000), 443}
+		side, size, flags := 1, len(filler), wire.ACK // of four packets one is an acknowledgement
+		switch {
+		case s.at == 0:
+			side, size, flags = 0, 0, wire.SYN
+		case s.at == 1:
+			size, flags = 0, wire.SYN|wire.ACK
+		case s.at == 2, s.at%4 == 0:
+			side, size = 0, 0
+		case s.at%20 == 3:
+			side, size = 0, 300
+		case s.at == length-2:
+			size, flags = 0, wire.FIN|wire.ACK
+		case s.at == length-1:
+			side, size, flags = 0, 0, wire.FIN|wire.ACK
+		}
+		seq, ack := s.seq[side], s.seq[1-side]
+		if flags == wire.SYN {
+			ack = 0
+		}
+		if side == 1 && s.at == 50 { // again
+			seq -= uint32(size)
+		} else {
+			s.seq[side] += uint32(size)
+		}
+		if flags&(wire.SYN|wire.FIN) != 0 {
+			s.seq[side]++
+		}
+		s.id[side]++
+		s.at = (s.at + 1) % length
+		buf, err = packet.Append(buf[:0], &packet.Ethernet{Src: packet.MAC{2, 0, 0, 0, 0, 1}, Dst: packet.MAC{2, 0, 0, 0, 0, 2}},
+			&packet.IPv4{Src: addrs[side], Dst: addrs[1-side], ID: s.id[side]},
+			&packet.TCP{SrcPort: ports[side], DstPort: ports[1-side], Seq: seq, Ack: ack, Flags: flags, Window: packet.U16(60000)}, packet.Payload(filler[:size]))
+		if err != nil {
+			return "", err
+		}
+		at = at.Add(time.Duration(random.IntN(40)) * time.Microsecond)
+		if err := w.Write(&capture.Frame{Data: buf, Length: len(buf), Time: at}); err != nil {
+			return "", err
+		}
+	}
+	return name, w.Close()
+}
+
 // discard runs a command with its output to nowhere, so that reading it costs neither side, and returns packets per
 // second.
 func discard(ctx context.Context, b *Bench, packets int, name string, args ...string) ([]float64, error) {
@@ -114,9 +190,14 @@ func discard(ctx context.Context, b *Bench, packets int, name string, args ...st
 // fileRow compares pktview with peers on the mixed capture. In the arguments FILE is the capture and OUT a file to
 // write.
 func fileRow(name, about string, ours []string, peers ...filePeer) Row {
+	return rowOn(mixedCapture, name, about, ours, peers...)
+}
+
+// rowOn is fileRow on a capture that a function makes.
+func rowOn(makes func(*Bench, int) (string, error), name, about string, ours []string, peers ...filePeer) Row {
 	side := func(program string, args []string) func(ctx context.Context, b *Bench) ([]float64, error) {
 		return func(ctx context.Context, b *Bench) ([]float64, error) {
-			file, err := mixedCapture(b, mixedPackets)
+			file, err := makes(b, mixedPackets)
 			if err != nil {
 				return nil, err
 			}
@@ -138,12 +219,16 @@ func fileRow(name, about string, ours []string, peers ...filePeer) Row {
 		Name: name, About: about, Figures: []Figure{{Name: "packets read", Unit: "/s"}},
 		Ours: Side{Name: "pktview", Run: side("pktview", ours)},
 		Prepare: func(ctx context.Context, b *Bench) (func(), error) {
-			_, err := mixedCapture(b, mixedPackets)
+			_, err := makes(b, mixedPackets)
 			return nil, err
 		},
 	}
 	for _, p := range peers {
-		row.Peers = append(row.Peers, Side{Name: p.name, Needs: p.args[:1], Goals: []float64{p.goal}, Run: side(p.args[0], p.args[1:])})
+		peer := Side{Name: p.name, Goals: []float64{p.goal}, Run: side(p.args[0], p.args[1:])}
+		if p.args[0] != "pktview" {
+			peer.Needs = p.args[:1]
+		}
+		row.Peers = append(row.Peers, peer)
 	}
 	return row
 }
@@ -175,6 +260,12 @@ func captureRows() []Row {
 		},
 		fileRow("pktview-stats", "all statistics of the file", words("--stats -r FILE"),
 			filePeer{"tshark -z conv,tcp", 10, words("tshark -n -q -r FILE -z conv,tcp")}),
+		rowOn(streamCapture, "streams", "the table of 10,000 TCP streams of 100 packets each", words("--streams --top 0 -r FILE"),
+			filePeer{"tshark -z conv,tcp", 20, words("tshark -n -q -r FILE -z conv,tcp")}),
+		rowOn(streamCapture, "follow-stream", "what the two sides of one of them said", words("--follow 5000 --follow-as hex -r FILE"),
+			filePeer{"tshark -z follow,tcp", 20, words("tshark -n -q -r FILE -z follow,tcp,raw,5000")}),
+		rowOn(streamCapture, "pktview-marks", "their packets as lines, with what TCP did on them", words("-n -r FILE"),
+			filePeer{"without marks", 0.8, words("pktview -n --marks=false -r FILE")}),
 		growthRow("pktview-growth-10", "ten million packets as lines", 10_000_000),
 		growthRow("pktview-growth-100", "a hundred million, in a file of 4.4 GB", 100_000_000),
 		liveRow("live-capture", liveRate),
