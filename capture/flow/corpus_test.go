@@ -127,6 +127,8 @@ func look(frames []capture.Frame) *seen {
 			switch k := all[j].Kind; {
 			case k == flow.LostBefore:
 				s.holes[int(first)-1] = true
+			case k == flow.Missed && int(second)-1 == i: // what acknowledges it is all that is known of it
+				s.proofs[i] = true
 			case k == flow.Missed:
 				s.holes[i] = true
 				s.proofs[int(second)-1] = true
