@@ -297,6 +297,7 @@ func TestFastOpen(t *testing.T) {
 		for i := range all {
 			all[i] = slices.Concat(said[0][i], said[1][i])
 		}
+		f.bytes[flow.Forward], f.bytes[flow.Backward] = f.whole[0], f.whole[1]
 		f.handed(t, p.name, all)
 	})
 }
