@@ -3,6 +3,7 @@ package trace
 import (
 	"iter"
 	"net/netip"
+	"slices"
 	"time"
 
 	"sockwire/raw/inject"
@@ -164,8 +165,11 @@ func (h *hops) queue(t *target) {
 func (h *hops) pick(t *target) (flow, ttl, ahead int) {
 	ahead = len(h.ready)
 	if t.mtu != nil {
-		if t.mtu.wants() {
+		ready, wake := t.mtu.wants(h.time)
+		if ready {
 			ahead = 0
+		} else if wake > 0 {
+			h.rest(t, wake)
 		}
 		return 0, 0, ahead
 	}
@@ -200,6 +204,18 @@ func (f *flow) have(ttl int) int {
 	return n
 }
 
+// rest has a target looked at again at a time.
+func (h *hops) rest(t *target, until time.Duration) {
+	i := len(h.resting)
+	for i > 0 && h.resting[i-1].until > until {
+		i--
+	}
+	if i > 0 && h.resting[i-1] == (rest{t, until}) {
+		return
+	}
+	h.resting = slices.Insert(h.resting, i, rest{t, until})
+}
+
 // complete tells whether every hop has had its probes.
 func (f *flow) complete(t *Tracer) bool {
 	for ttl := t.First; ttl <= f.last; ttl++ {
@@ -227,7 +243,7 @@ func (h *hops) take(t *target) (p Probe, ok bool) {
 		return p, false
 	}
 	if t.mtu != nil {
-		ttl, size, tag, ok := t.mtu.next()
+		ttl, size, tag, ok := t.mtu.next(h.time)
 		wait := min(h.t.Wait, max(leastWait, fewTrips*t.trip))
 		return Probe{Target: t.addr, TTL: uint8(ttl), Size: uint16(size), Tag: tag, Wait: wait}, ok
 	}
@@ -265,7 +281,7 @@ func (h *hops) Take(now time.Duration, r *Reply) {
 	if r.Outcome == probe.Answered || r.Outcome == probe.Late {
 		if r.Port == inject.Open && h.t.Protocol == TCP {
 			f.rested = now + resetTime
-			h.resting = append(h.resting, rest{t, f.rested})
+			h.rest(t, f.rested)
 		}
 		f.hops[ttl].answered++
 		f.hops[ttl].from = r.From

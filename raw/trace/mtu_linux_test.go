@@ -148,3 +148,20 @@ func TestMTULoopback(t *testing.T) {
 		}
 	}
 }
+
+// TestMTUSeldomLab: the same with the kernel's own limits, right after another trace has used the answers up.
+func TestMTUSeldomLab(t *testing.T) {
+	n := pathlab.New(t, pathlab.Config{Edges: "s-a a-b b-t"})
+	for _, name := range []string{"a", "b", "t"} {
+		if err := n.LimitPerHost(name, time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		for _, r := range labTrace(t, n, Tracer{MTU: true, Wait: 300 * time.Millisecond}, false) {
+			if r.Found != nil && (r.Found.Hole != nil || r.Found.To > 0 && r.Found.Size != 1500) {
+				t.Errorf("%+v, hole %+v", r.Found, r.Found.Hole)
+			}
+		}
+	}
+}

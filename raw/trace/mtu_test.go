@@ -123,9 +123,62 @@ func TestMTULossy(t *testing.T) {
 		}})
 		if found.Size != 1373 || found.Hole == nil || found.Hole.Before != 6 {
 			wrong++
+			t.Logf("seed %d: %+v, hole %+v", seed, found, found.Hole)
 		}
 	}
 	if wrong > 2 {
 		t.Errorf("%d of 50 wrong", wrong)
+	}
+}
+
+// seldom has every hop send so many errors at once and then one a second, as Linux does; PMTU messages are not counted.
+func seldom(s *simulation, burst float64, answer func(uint64, *Probe) (Reply, time.Duration, bool)) func(uint64, *Probe) (Reply, time.Duration, bool) {
+	type bucket struct {
+		tokens float64
+		at     time.Duration
+	}
+	buckets := map[netip.Addr]*bucket{}
+	return func(n uint64, p *Probe) (Reply, time.Duration, bool) {
+		r, after, ok := answer(n, p)
+		if !ok || r.Kind == TooBig {
+			return r, after, ok
+		}
+		b := buckets[r.From]
+		if b == nil {
+			b = &bucket{tokens: burst}
+			buckets[r.From] = b
+		}
+		b.tokens = min(burst, b.tokens+(s.clock-b.at).Seconds())
+		if b.at = s.clock; b.tokens < 1 {
+			return r, after, false
+		}
+		b.tokens--
+		return r, after, true
+	}
+}
+
+// TestMTUSeldom: a host that has no answers left is not taken for one that large packets do not come to, and where they do not, the
+// size is found all the same.
+func TestMTUSeldom(t *testing.T) {
+	for _, burst := range []float64{6, 4, 3} {
+		s := &simulation{}
+		s.answer = seldom(s, burst, narrowLine(6, nil))
+		if found, _ := findMTU(t, s); found.Hole != nil || found.Size != 1500 || found.To != 6 {
+			t.Errorf("burst %v, nothing is narrow: %+v, hole %+v", burst, found, found.Hole)
+		}
+		s = &simulation{}
+		s.answer = seldom(s, burst, narrowLine(6, map[int]bound{4: {mtu: 1400, says: true}}))
+		if found, _ := findMTU(t, s); found.Hole != nil || found.Size != 1400 || len(found.Steps) != 1 {
+			t.Errorf("burst %v, a step: %+v, hole %+v", burst, found, found.Hole)
+		}
+		s = &simulation{}
+		s.answer = seldom(s, burst, narrowLine(6, map[int]bound{4: {mtu: 1311}}))
+		found, took := findMTU(t, s)
+		if found.Size != 1311 || found.Hole == nil || *found.Hole != (Hole{Before: 4, After: 3, Size: 1312}) {
+			t.Errorf("burst %v, a hole: %+v, hole %+v", burst, found, found.Hole)
+		}
+		if took > time.Minute {
+			t.Errorf("burst %v, a hole: %v", burst, took)
+		}
 	}
 }
