@@ -213,11 +213,13 @@ func (s *search) allowed(probes []Probe, left *[]Probe) (round []Probe, wait tim
 // where most was lost of much that was asked at once, as a router does that limits its answers.
 func (s *search) adapt(answers []Answer, now time.Time) (fair map[int]bool) {
 	fair = map[int]bool{}
-	sent, answered := map[int]int{}, map[int]int{}
+	sent, answered, late := map[int]int{}, map[int]int{}, map[int]bool{}
 	for _, a := range answers {
 		sent[a.TTL]++
 		if a.Kind != Silent {
 			answered[a.TTL]++
+			before := s.seen[a.TTL][a.Flow]
+			late[a.TTL] = late[a.TTL] || before != nil && before.kind == Silent // asking again was of use
 		}
 	}
 	for ttl, n := range sent {
@@ -225,11 +227,11 @@ func (s *search) adapt(answers []Answer, now time.Time) (fair map[int]bool) {
 		rested := now.Sub(hop.last) >= s.cfg.Pace
 		hop.last = now
 		switch {
-		case heard > 0:
-			hop.answers, hop.failures = true, 0
-		case hop.settled():
+		case hop.settled() && !late[ttl]:
 			fair[ttl] = true
 			continue
+		case heard > 0:
+			hop.answers, hop.failures = true, 0
 		case !hop.answers: // many at once do no harm, and are many flows
 			if hop.after = now.Add(s.cfg.Pace); rested {
 				hop.failures, hop.flows = hop.failures+1, max(hop.flows, n)
