@@ -170,11 +170,12 @@ func isTLS(b []byte, port bool) bool {
 	return port || b[0] == 22 && (b[5] == 1 || b[5] == 2)
 }
 
-var httpMethods = [...]string{"GET ", "POST ", "HEAD ", "PUT ", "DELETE ", "OPTIONS ", "CONNECT ", "PATCH ", "TRACE "}
+var httpMethods = [...]string{"GET ", "POST ", "HEAD ", "PUT ", "DELETE ", "OPTIONS ", "CONNECT ", "PATCH ", "TRACE ",
+	"PROPFIND ", "PROPPATCH ", "MKCOL ", "COPY ", "MOVE ", "LOCK ", "UNLOCK ", "REPORT ", "SEARCH ", "SUBSCRIBE ", "NOTIFY ", "QUERY "}
 
 // isHTTP tells the first line of an HTTP/1 request or response.
 func isHTTP(b []byte, port bool) bool {
-	if b[0] < 'C' || b[0] > 'T' {
+	if b[0] < 'C' || b[0] > 'U' {
 		return false
 	}
 	if b[0] == 'H' && bytes.HasPrefix(b, []byte("HTTP/1.")) {

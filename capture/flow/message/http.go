@@ -57,7 +57,7 @@ func (p *Parser) http(k *conn, s *side, d flow.Direction, data []byte) int {
 func (p *Parser) head(k *conn, s *side, d flow.Direction, data []byte) int {
 	n := headEnd(data, s.scanned)
 	if n < 0 {
-		if s.scanned = max(len(data)-3, 0); len(data) < p.longest() && (len(data) < 8 || httpLine(data)) {
+		if s.scanned = max(len(data)-3, 0); len(data) < p.longest() && httpLine(data) {
 			return 0
 		}
 		if len(data) >= p.longest() {
@@ -68,7 +68,7 @@ func (p *Parser) head(k *conn, s *side, d flow.Direction, data []byte) int {
 	}
 	s.scanned = 0
 	head := data[:n]
-	if !httpLine(head) {
+	if line, _, _ := bytes.Cut(head, []byte("\n")); !httpStart(line) {
 		s.pass(data)
 		return len(data)
 	}

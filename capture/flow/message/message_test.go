@@ -304,6 +304,18 @@ func conversations(t testing.TB) map[string]conversation {
 			`backward #0 at 0, 29: 1+ A? a.example.`,
 			`backward #1 at 29, 29: 2+ A? b.example.`,
 		}, nil},
+		"other methods": {80, []turn{
+			get("/1"), answer(nil, ""), {flow.Forward, []byte("M-SEARCH * HTTP/1.1\r\n\r\n")}, answer(nil, ""), {flow.Forward, []byte("FROBNICATE /x HTTP/1.1\r\n\r\n")}, answer(nil, ""),
+		}, []string{
+			`forward #0 at 0, 36: HTTP: GET /1 HTTP/1.1`,
+			`forward #1 at 36, 23: HTTP: M-SEARCH * HTTP/1.1`,
+			`forward #2 at 59, 26: HTTP: FROBNICATE /x HTTP/1.1`,
+			`backward #0 at 0, 38: HTTP: HTTP/1.1 200 OK`,
+			`backward #1 at 38, 38: HTTP: HTTP/1.1 200 OK`,
+			`backward #2 at 76, 38: HTTP: HTTP/1.1 200 OK`,
+		}, nil},
+		"WebDAV": {8080, []turn{{flow.Forward, []byte("PROPFIND / HTTP/1.1\r\n\r\n")}, answer(nil, "")},
+			[]string{`forward #0 at 0, 23: HTTP: PROPFIND / HTTP/1.1`, `backward #0 at 0, 38: HTTP: HTTP/1.1 200 OK`}, nil},
 		"another protocol": {25, []turn{
 			{flow.Backward, []byte("220 mail.example ESMTP\r\n")}, {flow.Forward, []byte("EHLO a.example\r\n")},
 		}, nil, nil},

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"sockwire/capture/decode"
@@ -209,7 +210,12 @@ func (p *Parser) find(k *conn, s *side, d flow.Direction, data []byte) int {
 	}
 	switch t {
 	case decode.TypeHTTP:
-		ok = ok || httpLine(data)
+		if s.state == starting {
+			ok = ok || httpLine(data)
+		} else {
+			line, _, _ := bytes.Cut(data, []byte("\n"))
+			ok = httpStart(line)
+		}
 	case decode.TypeTLS:
 		ok = ok || len(data) > recordHeader && plausibleRecords(data)
 		s.unsure = s.state == lost

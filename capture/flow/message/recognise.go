@@ -65,12 +65,29 @@ func undecided(b []byte) bool {
 	return len(b) < 4096 && bytes.IndexByte(b, '\n') < 0 && httpLine(b)
 }
 
-// httpLine tells a line that starts as one of HTTP does.
+// httpLine tells bytes that are, or may yet become, a line that starts as one of HTTP does: with a method, or "HTTP/1.".
 func httpLine(b []byte) bool {
-	for _, m := range [...]string{"GET ", "POST ", "HEAD ", "PUT ", "DELETE ", "OPTIONS ", "CONNECT ", "PATCH ", "TRACE ", "HTTP/1."} {
-		if bytes.HasPrefix(b, []byte(m)) {
-			return true
+	const response = "HTTP/1."
+	if n := min(len(b), len(response)); string(b[:n]) == response[:n] {
+		return true
+	}
+	for i, c := range b[:min(len(b), 24)] {
+		switch {
+		case c == ' ':
+			return i >= 3
+		case (c < 'A' || c > 'Z') && c != '-' && c != '_':
+			return false
 		}
 	}
-	return false
+	return len(b) < 24
+}
+
+// httpStart tells a whole start line, of which line has no end.
+func httpStart(line []byte) bool {
+	if !httpLine(line) {
+		return false
+	}
+	line = bytes.TrimRight(line, "\r")
+	at := bytes.LastIndexByte(line, ' ')
+	return bytes.HasPrefix(line, []byte("HTTP/1.")) || at > 0 && bytes.HasPrefix(line[at+1:], []byte("HTTP/1."))
 }
