@@ -207,6 +207,9 @@ func (o *options) checkTogether(p *plan) error {
 	if len(given) > 1 {
 		return cli.Usagef("%s exclude each other", strings.Join(given, " and "))
 	}
+	if o.unmeasured && !o.paths {
+		return cli.Usagef("--no-measure is for --paths")
+	}
 	if o.paths {
 		for name, set := range map[string]bool{"decide": o.decide > 0, "far": o.far != "", "probe-interface": o.probeInterface != "", "watch": o.watch} {
 			if set {
@@ -215,7 +218,7 @@ func (o *options) checkTogether(p *plan) error {
 		}
 	}
 	if o.watch {
-		for name, set := range map[string]bool{"decide": o.decide > 0, "paths": o.paths, "far": o.far != "", "probe-interface": o.probeInterface != ""} {
+		for name, set := range map[string]bool{"mtu": o.mtu, "decide": o.decide > 0, "paths": o.paths, "far": o.far != "", "probe-interface": o.probeInterface != ""} {
 			if set {
 				return cli.Usagef("--%s and --watch exclude each other", name)
 			}

@@ -294,3 +294,8 @@ func mark(r *trace.Reply) string {
 	}
 	return text
 }
+
+// waiting tells whether a probe was on its way when the run was stopped.
+func (w *trail) waiting() bool {
+	return slices.ContainsFunc(w.hops, func(h *hop) bool { return h != nil && h.tally.Count(probe.Pending) > 0 })
+}

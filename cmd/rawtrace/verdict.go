@@ -155,6 +155,11 @@ func (w *trail) reach() string {
 		return fmt.Sprintf("not reached: %s says at hop %d: %s", w.refused.From, w.end, raw.ErrorText(w.addr.Is6(), w.refused.Type, w.refused.Code))
 	case errno != 0:
 		return "not reached: no probe could be sent: " + errno.Error()
+	case w.waiting() && len(shown) == 0:
+		return "not reached: interrupted before anybody answered"
+	case w.waiting():
+		last := shown[len(shown)-1]
+		return fmt.Sprintf("not reached: interrupted; the farthest answer is of hop %d, %v", last.ttl, last.who[0].from)
 	case len(shown) == 0:
 		return "not reached: nobody answers"
 	default:
@@ -207,6 +212,9 @@ func (w *trail) lossTexts() (texts []string, real bool) {
 		text := "whether loss at " + hopList(open) + " is real is undecided"
 		if more > 0 {
 			text += fmt.Sprintf(": %d more probes to each would decide", more)
+			if !w.slowly && !w.settled {
+				text += " (--decide asks them)"
+			}
 		}
 		texts = append(texts, text)
 	}

@@ -40,7 +40,7 @@ func longRuns(t *testing.T, b *netlab.Host) []long {
 		{name: "rawping", ready: `"echo"`, summary: []string{`{"type":"summary"`}, args: []string{"--json", "-i", "0.02", to}},
 		{name: "rawtrace", ready: "reached in 1 hop", summary: []string{" hop address ", "reached in 1 hop"}, args: []string{"-I", "--watch", "--interval", "100ms", to}},
 		{name: "rawtrace", ready: `"probe"`, summary: []string{`{"type":"summary"`}, args: []string{"-I", "--watch", "--interval", "100ms", "--json", to}},
-		{name: "rawtrace", ready: " 1  ", summary: []string{": reached in 1 hop", ": not reached: nobody answers"}, args: []string{"-I", "--wait=1m", "-q", "1", to, silent(to)}},
+		{name: "rawtrace", ready: " 1  ", summary: []string{": reached in 1 hop", ": not reached: interrupted before anybody answered"}, args: []string{"-I", "--wait=1m", "-q", "1", to, silent(to)}},
 		{name: "rawsend", ready: "#1 ", summary: []string{" sent, ", " repl"}, args: []string{"-c", "100000", "--rate", "50", "ip{dst=" + to + "} / icmp"}},
 		{name: "rawsend", ready: "engine", summary: []string{" sent, "}, args: []string{"--flood", "-I", "eth0", "ip{dst=" + to + "} / udp{dport=9}"}},
 		{name: "dgsend", ready: "answer from", summary: []string{"1 datagram (4 bytes) sent, 1 answer"}, input: "text\n", args: []string{"-v", "--line", "--reply", "1", to + ":6000"}},
