@@ -83,22 +83,28 @@ func (t *Tracker) evict() {
 	s := t.table.at(t.table.oldest)
 	if s.state < Closed {
 		t.lost.Streams++
-		t.say(s, Forward, Verdict{Packet: t.seg.number, Kind: GivenUp, Cause: StreamLimit})
+		// not by say: a million streams that come and go cost nothing
+		t.result.Verdicts = append(t.result.Verdicts, Verdict{Packet: t.seg.number, Stream: s, Kind: GivenUp, Cause: StreamLimit})
 	}
 	t.leave(s)
 }
 
 // leave takes s out of the table and into Result.Ended.
 func (t *Tracker) leave(s *Stream) {
+	t.settleAll(s)
+	t.table.unlink(s)
+	t.leaving = append(t.leaving, s)
+	t.result.Ended = t.leaving
+}
+
+// settleAll ends the records of s.
+func (t *Tracker) settleAll(s *Stream) {
 	for d := range s.half {
 		if r := s.half[d].rec; r != nil {
 			t.conclude(r)
 			t.dismiss(r)
 		}
 	}
-	t.table.unlink(s)
-	t.leaving = append(t.leaving, s)
-	t.result.Ended = t.leaving
 }
 
 // giveUp takes a record away, for the memory.
@@ -133,9 +139,12 @@ func (t *Tracker) conclude(r *record) {
 // Finish is the end of the capture: it says what stays undecided, and gives all streams as Ended.
 func (t *Tracker) Finish() Result {
 	t.begin()
-	for s := range t.Streams() {
-		t.leave(s)
+	t.leaving = t.all()
+	for _, s := range t.leaving {
+		t.settleAll(s)
+		t.table.unlink(s)
 	}
+	t.result.Ended = t.leaving
 	return t.result
 }
 
@@ -376,7 +385,7 @@ func (t *Tracker) reset(s *Stream, d Direction, g *segment, from int64) {
 	switch {
 	case g.flags&wire.ACK != 0 && o.anchored() && !h.anchored() && o.position(g.ack) == o.next:
 		v.evidence[0], how = o.last, Refused
-	case g.flags&wire.ACK == 0 && o.last != 0 && s.lastAck[d.Other()] == g.seq:
+	case g.flags&wire.ACK == 0 && o.last != 0 && o.has(acksSeen) && from == h.acked:
 		v.evidence[0] = o.last
 	}
 	h.set(rstSeen)

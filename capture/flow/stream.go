@@ -51,7 +51,6 @@ type Stream struct {
 	ending    uint32 // the packet, counted from first
 	// Handshake round trips in ticks: SYN to SYN-ACK, SYN-ACK to ACK.
 	synTime, ackTime uint32
-	lastAck          [2]uint32 // the acknowledgement number of the last packet each way
 }
 
 // Number counts the streams from 0, in the order of their first packets.
@@ -153,7 +152,6 @@ func (s *Stream) trouble(d Direction) *trouble {
 func (s *Stream) count(d Direction, g *segment) {
 	h := &s.half[d]
 	h.last = g.number
-	s.lastAck[d] = g.ack
 	if g.time > s.latest {
 		s.latest = g.time
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	slabBits = 8
+	slabBits = 10
 	slabSize = 1 << slabBits
 	none     = ^uint32(0)
 

@@ -110,17 +110,22 @@ func (t *Tracker) Lost() Lost { return t.lost }
 // Streams yields those that the tracker has, in the order of their numbers.
 func (t *Tracker) Streams() iter.Seq[*Stream] {
 	return func(yield func(*Stream) bool) {
-		var all []*Stream
-		for slot := t.table.oldest; slot != none; slot = t.table.at(slot).newer {
-			all = append(all, t.table.at(slot))
-		}
-		slices.SortFunc(all, func(a, b *Stream) int { return int(int64(a.number - b.number)) })
-		for _, s := range all {
+		for _, s := range t.all() {
 			if !yield(s) {
 				return
 			}
 		}
 	}
+}
+
+// all returns the streams in the order of their numbers.
+func (t *Tracker) all() []*Stream {
+	all := make([]*Stream, 0, t.table.used)
+	for slot := t.table.oldest; slot != none; slot = t.table.at(slot).newer {
+		all = append(all, t.table.at(slot))
+	}
+	slices.SortFunc(all, func(a, b *Stream) int { return int(int64(a.number - b.number)) })
+	return all
 }
 
 // begin forgets the last result.
