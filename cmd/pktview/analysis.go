@@ -15,6 +15,7 @@ type analysis struct {
 	tracker *flow.Tracker
 	census  *census // nil where nothing asks for it
 	now     []note  // about one packet
+	corrupt uint64  // packets with wrong checksums
 
 	follower *follower  // nil without --follow
 	extract  *extractor // nil without --extract
@@ -175,6 +176,9 @@ func (a *analysis) chooses(p *decode.Packet, s *shown) (bool, error) {
 // note keeps what was found beyond the call that found it.
 func (a *analysis) note(r *flow.Result, s *shown) {
 	for i := range r.Verdicts {
+		if r.Verdicts[i].Kind == flow.Corrupt {
+			a.corrupt++
+		}
 		if !a.o.countsOnly() && (a.o.marks || a.o.choice != nil || a.o.hasVerdict) {
 			s.found = append(s.found, newNote(&r.Verdicts[i]))
 		}
@@ -205,6 +209,13 @@ func (a *analysis) finish(s *shown) (err error) {
 		a.messages.add(nil, &r, s)
 	}
 	return err
+}
+
+// warn says what is left out of what is shown of streams.
+func (a *analysis) warn(env *cli.Env) {
+	if a.corrupt > 0 && a.o.countsOnly() && !a.o.quiet {
+		env.Warnf("%s with a wrong checksum left out; -K takes them as they are", plural(a.corrupt, "packet"))
+	}
 }
 
 // table is what --streams would print now.

@@ -55,7 +55,6 @@ type capturer struct {
 	packets  uint64
 	chosen   uint64 // of them, by --flow
 	bytes    uint64
-	now      []note // about the packet at hand
 }
 
 // device is an open interface.
@@ -432,6 +431,9 @@ func (c *capturer) summary() error {
 	}
 	if c.stats != nil {
 		printStats(c.env, c.o, c.stats, c.analysis)
+	}
+	if c.analysis != nil {
+		c.analysis.warn(c.env)
 	}
 	if c.analysis != nil && c.analysis.extract != nil {
 		c.analysis.extract.end(c.env)

@@ -174,6 +174,9 @@ func fixtures(t testing.TB, dir string) {
 	write(t, filepath.Join(dir, "streams.pcap"), streams(t))
 	write(t, filepath.Join(dir, "streams.pcap.zst"), streams(t))
 	write(t, filepath.Join(dir, "fragments.pcap"), fragments(t))
+	corrupt := streams(t)[:7]
+	corrupt[6].Data[50] ^= 1 // the checksum of the request
+	write(t, filepath.Join(dir, "corrupt.pcap"), corrupt)
 	must(t, os.WriteFile(filepath.Join(dir, "request"), []byte("GET /index.html HTTP/1.1\r\nHost: a.example\r\n\r\n"), 0o644))
 
 	whole, err := os.ReadFile(filepath.Join(dir, "talk.pcap"))

@@ -201,8 +201,5 @@ func (r *renderer) appendVerdicts(b []byte, notes []note, first bool) []byte {
 	return b
 }
 
-// Columns of --fields that are found by the analysis.
-var (
-	streamColumn  = decode.Column{Name: "flow.stream"}
-	verdictColumn = decode.Column{Name: "flow.verdict"}
-)
+// verdictColumn is the column flow.verdict, for what adds its value.
+var verdictColumn = decode.Column{Name: "flow.verdict"}

@@ -74,6 +74,9 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 	if o.stats != "" {
 		printStats(env, o, &p.stats, p.analysis)
 	}
+	if p.analysis != nil {
+		p.analysis.warn(env)
+	}
 	if o.extract != "" {
 		p.analysis.extract.end(env)
 	}

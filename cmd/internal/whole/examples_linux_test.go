@@ -275,7 +275,8 @@ func alike(shown, printed []string) bool {
 }
 
 // conversation returns a capture file: three packets of a TCP handshake to port 8080 and data behind it, a comment and a
-// loss among them; the same to port 80; and questions to a name server.
+// loss among them; questions to a name server; the data again, for they were lost, and what acknowledges them; and the same
+// to port 80.
 func conversation(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sample.pcapng")
@@ -294,6 +295,7 @@ func conversation(t *testing.T) string {
 			fmt.Sprintf(there, port) + "flags=A, seq=100, ack=500, win=65535}", fmt.Sprintf(there, port) + "flags=PA, seq=100, ack=500, win=65535} / text{hello}",
 			"eth / ip{src=192.0.2.7, dst=192.0.2.53} / udp{sport=40001, dport=53} / dns{qname=www.example.com}",
 			"eth / ip{src=192.0.2.53, dst=192.0.2.7} / udp{sport=53, dport=40001} / dns{qname=www.example.com, qr=1}",
+			strings.Replace(fmt.Sprintf(there, port), "ip{", "ip{id=7, ", 1) + "flags=PA, seq=100, ack=500, win=65535} / text{hello}", fmt.Sprintf(back, port) + "flags=A, seq=500, ack=105, win=65535}",
 		} {
 			p, err := packet.Parse(spec)
 			if err != nil {
@@ -310,6 +312,8 @@ func conversation(t *testing.T) string {
 				f.Comments = []string{"a comment that the file carries on the packet above"}
 			case 2:
 				f.Drops = 3
+			case 5: // the next is what the timer sends
+				when = when.Add(200 * time.Millisecond)
 			}
 			if err := w.Write(&f); err != nil {
 				t.Fatal(err)
