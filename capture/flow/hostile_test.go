@@ -239,7 +239,7 @@ func TestMutatedPackets(t *testing.T) {
 				at[c.Stream] = new([2]int64)
 			}
 			o := &at[c.Stream][c.Direction]
-			if c.Offset > *o && tracker.Lost() != (Lost{}) {
+			if tracker.Lost() != (Lost{}) {
 				*o = c.Offset // the record of the stream was given up, and begins anew
 			}
 			if c.Offset != *o {
@@ -292,7 +292,7 @@ func TestMutatedPackets(t *testing.T) {
 			}
 			f = g.Frame
 		}
-		if c := defragmenter.Counts(); c.Bytes > 40_000 || c.Bytes < 0 || tracker.bytes > 60_000 || tracker.bytes < 0 {
+		if c := defragmenter.Counts(); c.Bytes > 40_000 || c.Bytes < 0 || tracker.cfg.Streams == 16 && tracker.bytes > 60_000 || tracker.bytes < 0 {
 			t.Fatalf("%+v, %d bytes", c, tracker.bytes)
 		}
 		for g := range defragmenter.GivenUp() {
@@ -307,6 +307,9 @@ func TestMutatedPackets(t *testing.T) {
 				t.Fatalf("%d bytes are left", tracker.bytes)
 			}
 			tracker = NewTracker(&Config{Reassemble: true, Streams: 16, StreamBytes: 4000, Bytes: 40_000})
+			if i/10_000%2 == 0 { // with room for all
+				tracker = NewTracker(&Config{Reassemble: true})
+			}
 		}
 	}
 	c := defragmenter.Counts()

@@ -66,7 +66,8 @@ type Result struct {
 	Ended []*Stream
 }
 
-// Chunk is a piece of a direction's bytes. Offsets follow each other: a chunk starts where the one before it ended, gap and all.
+// Chunk is a piece of a direction's bytes. Offsets follow each other: a chunk starts where the one before it ended, gap and all. Only
+// where Lost counts records that were given up, a direction may go on elsewhere.
 type Chunk struct {
 	Stream    *Stream
 	Direction Direction
