@@ -185,7 +185,8 @@ func (r *Reader) enhanced(b *Block, body []byte, little bool) error {
 	}
 	var id, high, low, captured, length uint32
 	if little { // the usual case, without an interface call a field
-		id, high, low = binary.LittleEndian.Uint32(body), binary.LittleEndian.Uint32(body[4:]), binary.LittleEndian.Uint32(body[8:])
+		id, high, low = binary.LittleEndian.Uint32(body), binary.LittleEndian.Uint32(body[4:]),
+			binary.LittleEndian.Uint32(body[8:])
 		captured, length = binary.LittleEndian.Uint32(body[12:]), binary.LittleEndian.Uint32(body[16:])
 	} else {
 		id, high, low = binary.BigEndian.Uint32(body), binary.BigEndian.Uint32(body[4:]), binary.BigEndian.Uint32(body[8:])

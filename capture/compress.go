@@ -32,7 +32,8 @@ func newCompressor(w io.Writer, c Compression) (compressor, error) {
 		return gzip.NewWriterLevel(w, gzip.BestSpeed)
 	case Zstd:
 		// One encoder goroutine and a bounded window: captures are written beside a busy reader.
-		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
+		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+			zstd.WithWindowSize(1<<20))
 	}
 	return nil, fmt.Errorf("compression %d is not known", c)
 }

@@ -50,8 +50,9 @@ func (w *Writer) spill() error {
 }
 
 // WriteBlock appends a block as it was read, so that pcapng to pcapng loses nothing: unknown blocks, options
-// and the division into sections stay as they are. If b.Frame.Data was made shorter, or b.Frame.Time changed, that is written, with
-// the block's options. Packets of another format are converted; other blocks that pcap cannot hold are left out.
+// and the division into sections stay as they are. If b.Frame.Data was made shorter, or b.Frame.Time changed, that is
+// written, with the block's options. Packets of another format are converted; other blocks that pcap cannot hold are
+// left out.
 //
 // Do not mix it with Write and Describe: the interfaces are those of the blocks.
 func (w *Writer) WriteBlock(b *Block) error {

@@ -41,8 +41,8 @@ type Config struct {
 	// Expression is the filter, such as a *filter.Filter: it is compiled for the interface and in force before the first
 	// frame is taken. Its text goes into capture files.
 	Expression Expression
-	// Filter is, where there is no Expression, a classic BPF program, in force before the first frame is taken. It is written for the
-	// frame as the kernel holds it: a VLAN tag that the device took off is in the ancillary data. For a
+	// Filter is, where there is no Expression, a classic BPF program, in force before the first frame is taken. It is
+	// written for the frame as the kernel holds it: a VLAN tag that the device took off is in the ancillary data. For a
 	// cooked source it is written for LinkLinuxSLL2.
 	Filter []bpf.RawInstruction
 	// FilterText is the expression Filter was compiled from; it goes into capture files.
@@ -134,7 +134,8 @@ func LinkOf(ifname string) (LinkType, error) {
 	return link, nil
 }
 
-// Netmask returns the IPv4 mask of an interface, which "ip broadcast" needs in a filter; the zero Addr where there is none.
+// Netmask returns the IPv4 mask of an interface, which "ip broadcast" needs in a filter; the zero Addr where there is
+// none.
 func Netmask(ifname string) netip.Addr {
 	i, err := net.InterfaceByName(ifname)
 	if err != nil {

@@ -122,7 +122,8 @@ func (l *live) open() error {
 		return err
 	}
 	l.ifs = []Interface{{
-		Name: l.name, Index: index, Link: l.link, Snaplen: l.config.Snaplen, Resolution: time.Nanosecond, Filter: l.config.FilterText,
+		Name: l.name, Index: index, Link: l.link, Snaplen: l.config.Snaplen,
+		Resolution: time.Nanosecond, Filter: l.config.FilterText,
 	}}
 	if index != 0 {
 		l.byIndex[int32(index)] = 0
@@ -421,7 +422,8 @@ func (l *live) addDevice(ifindex int32) int {
 	l.ifsMu.Lock()
 	defer l.ifsMu.Unlock()
 	l.ifs = append(l.ifs, Interface{
-		Name: name, Index: int(ifindex), Link: l.link, Snaplen: l.config.Snaplen, Resolution: time.Nanosecond, Filter: l.config.FilterText,
+		Name: name, Index: int(ifindex), Link: l.link, Snaplen: l.config.Snaplen,
+		Resolution: time.Nanosecond, Filter: l.config.FilterText,
 	})
 	l.byIndex[ifindex] = len(l.ifs) - 1
 	return len(l.ifs) - 1

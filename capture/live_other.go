@@ -12,7 +12,8 @@ import (
 
 const anySupported = false
 
-var errNoLive = fmt.Errorf("live capture needs Linux packet sockets, this is %s: %w", runtime.GOOS, errors.ErrUnsupported)
+var errNoLive = fmt.Errorf("live capture needs Linux packet sockets, this is %s: %w",
+	runtime.GOOS, errors.ErrUnsupported)
 
 // live is nothing where there are no sockets for it: it cannot be opened.
 type live struct {

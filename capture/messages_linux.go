@@ -109,7 +109,8 @@ func (m *messages) next(f *Frame, wait bool) error {
 func (m *messages) receive(fd uintptr) bool {
 	m.err = nil
 	for {
-		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&m.msgs[0])), messageBatch, unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&m.msgs[0])), messageBatch,
+			unix.MSG_DONTWAIT, 0, 0)
 		switch errno {
 		case 0:
 			m.n = int(n)
@@ -169,7 +170,8 @@ func (m *messages) parse(b []byte) (dropped uint32) {
 			return dropped
 		}
 		switch {
-		case level == unix.SOL_PACKET && kind == unix.PACKET_AUXDATA && len(body) >= int(unsafe.Sizeof(unix.TpacketAuxdata{})):
+		case level == unix.SOL_PACKET && kind == unix.PACKET_AUXDATA &&
+			len(body) >= int(unsafe.Sizeof(unix.TpacketAuxdata{})):
 			aux := (*unix.TpacketAuxdata)(unsafe.Pointer(&body[0]))
 			m.a.status, m.a.length = aux.Status, aux.Len
 			m.a.tci, m.a.tpid = aux.Vlan_tci, aux.Vlan_tpid

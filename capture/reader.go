@@ -137,8 +137,8 @@ func (r *Reader) forget() {
 // checkAhead is how much of a mapped file is read before it is looked whether the file is still as long as it was.
 const checkAhead = 256 << 10
 
-// check finds out whether a mapped file was shortened, and lets it end there: what is mapped behind its end reads as zeros up
-// to the end of the page, and is a fault from there on.
+// check finds out whether a mapped file was shortened, and lets it end there: what is mapped behind its end reads as
+// zeros up to the end of the page, and is a fault from there on.
 func (r *Reader) check() {
 	r.checked = r.in.at + checkAhead
 	if info, err := r.mapped.file.Stat(); err == nil && info.Size() < int64(len(r.in.buf)) {
@@ -235,7 +235,8 @@ func (r *Reader) inflate() error {
 		return nil
 	}
 	window := uint64(max(r.window(), zstd.MinWindowSize))
-	z, err := zstd.NewReader(src, zstd.WithDecoderMaxMemory(window), zstd.WithDecoderMaxWindow(window), zstd.WithDecoderConcurrency(2))
+	z, err := zstd.NewReader(src, zstd.WithDecoderMaxMemory(window), zstd.WithDecoderMaxWindow(window),
+		zstd.WithDecoderConcurrency(2))
 	if err != nil {
 		return &FileError{Err: fmt.Errorf("zstd: %w", err)}
 	}
@@ -397,8 +398,9 @@ func linkFromFile(l LinkType) LinkType {
 	return l
 }
 
-// oddFraction returns the nanoseconds that a fraction of a second means that is no fraction in the file's unit: one that fits
-// nanoseconds is that, in a file whose header says microseconds, and no other moves the time into another second.
+// oddFraction returns the nanoseconds that a fraction of a second means that is no fraction in the file's unit: one
+// that fits nanoseconds is that, in a file whose header says microseconds, and no other moves the time into another
+// second.
 func (r *Reader) oddFraction(offset int64, frac uint32) (nsec uint32) {
 	r.oddTime(offset)
 	return min(frac, 999_999_999)
@@ -410,9 +412,9 @@ func (r *Reader) oddTime(offset int64) {
 	}
 }
 
-// OddTimes returns how many packets so far had a time that cannot be meant as it stands: a fraction of a second that is more
-// than one, or a time later than any clock tells. It also returns where the first of them is. The fraction of a file of
-// microseconds is then taken for nanoseconds if it can be, else as the end of its second.
+// OddTimes returns how many packets so far had a time that cannot be meant as it stands: a fraction of a second that is
+// more than one, or a time later than any clock tells. It also returns where the first of them is. The fraction of a
+// file of microseconds is then taken for nanoseconds if it can be, else as the end of its second.
 func (r *Reader) OddTimes() (n uint64, first int64) { return r.oddTimes, r.firstOdd }
 
 // nextRecord reads a pcap record and returns its bytes.
@@ -445,7 +447,8 @@ func (r *Reader) nextRecord(f *Frame) ([]byte, error) {
 		captured, length = length, captured
 	}
 	if captured > maxRecord {
-		return nil, r.damaged(r.in.offset()+8, "a record of %d bytes: the longest that is believed is %d", captured, maxRecord)
+		return nil, r.damaged(r.in.offset()+8, "a record of %d bytes: the longest that is believed is %d",
+			captured, maxRecord)
 	}
 	if b, err = r.in.peek(head + int(captured)); err != nil {
 		return nil, err

@@ -46,7 +46,8 @@ func NewRotator(name string, cfg *WriterConfig, rotation Rotation) (*Rotator, er
 		c := ConfigFor(name)
 		cfg = &c
 	}
-	if rotation.Every != 0 && rotation.Every < time.Second || rotation.Size < 0 || rotation.Count < 0 || rotation.Keep < 0 {
+	if rotation.Every != 0 && rotation.Every < time.Second || rotation.Size < 0 || rotation.Count < 0 ||
+		rotation.Keep < 0 {
 		return nil, fmt.Errorf("capture: rotation %+v is out of range", rotation)
 	}
 	r := &Rotator{name: name, config: *cfg, rotation: rotation, now: time.Now}

@@ -82,14 +82,16 @@ func enableDeviceTime(fd int, name string) error {
 	if name == Any {
 		return unsupported(errors.New("ask for one interface"))
 	}
-	err := unix.IoctlSetHwTstamp(fd, name, &unix.HwTstampConfig{Tx_type: unix.HWTSTAMP_TX_OFF, Rx_filter: unix.HWTSTAMP_FILTER_ALL})
+	err := unix.IoctlSetHwTstamp(fd, name, &unix.HwTstampConfig{Tx_type: unix.HWTSTAMP_TX_OFF,
+		Rx_filter: unix.HWTSTAMP_FILTER_ALL})
 	switch {
 	case err == unix.EOPNOTSUPP || err == unix.EINVAL || err == unix.ENOTTY || err == unix.ERANGE:
 		return unsupported(err)
 	case err != nil:
 		return fmt.Errorf("device time stamps: %w", err)
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_TIMESTAMP, unix.SOF_TIMESTAMPING_RAW_HARDWARE); err != nil {
+	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_TIMESTAMP,
+		unix.SOF_TIMESTAMPING_RAW_HARDWARE); err != nil {
 		return fmt.Errorf("device time stamps: %w", err)
 	}
 	return nil

@@ -8,13 +8,15 @@ import (
 
 // layouts are the conversions of strftime(3) that time.Format knows.
 var layouts = map[byte]string{
-	'a': "Mon", 'A': "Monday", 'b': "Jan", 'h': "Jan", 'B': "January", 'c': "Mon Jan _2 15:04:05 2006", 'd': "02", 'D': "01/02/06",
-	'e': "_2", 'F': "2006-01-02", 'H': "15", 'I': "03", 'j': "002", 'm': "01", 'M': "04", 'p': "PM", 'r': "03:04:05 PM", 'R': "15:04",
+	'a': "Mon", 'A': "Monday", 'b': "Jan", 'h': "Jan", 'B': "January",
+	'c': "Mon Jan _2 15:04:05 2006", 'd': "02", 'D': "01/02/06",
+	'e': "_2", 'F': "2006-01-02", 'H': "15", 'I': "03", 'j': "002",
+	'm': "01", 'M': "04", 'p': "PM", 'r': "03:04:05 PM", 'R': "15:04",
 	'S': "05", 'T': "15:04:05", 'x': "01/02/06", 'X': "15:04:05", 'y': "06", 'Y': "2006", 'z': "-0700", 'Z': "MST",
 }
 
-// strftime writes t into the conversions of s, as strftime(3) does in the C locale. Others than those of C99 stay as they
-// are.
+// strftime writes t into the conversions of s, as strftime(3) does in the C locale. Others than those of C99 stay as
+// they are.
 func strftime(s string, t time.Time) string {
 	var b strings.Builder
 	for {

@@ -61,8 +61,8 @@ func ConfigFor(name string) WriterConfig {
 	return c
 }
 
-// writeBuffer is how much a Writer gathers before it writes: a million packets are copied in an eighth less time than with
-// a quarter of it.
+// writeBuffer is how much a Writer gathers before it writes: a million packets are copied in an eighth less time than
+// with a quarter of it.
 const writeBuffer = 1 << 20
 
 // Writer writes a capture file. It is not safe for concurrent use. Frames are buffered until Flush or
@@ -143,7 +143,8 @@ func (w *Writer) Describe(ifs []Interface) error {
 func (w *Writer) addInterface(i *Interface) error {
 	if w.config.Format != FormatPcapng {
 		if len(w.ifs) > 0 && w.ifs[0].link != i.Link {
-			return fmt.Errorf("%v holds one link type, and these are %v and %v: write pcapng", w.config.Format, w.ifs[0].link, i.Link)
+			return fmt.Errorf("%v holds one link type, and these are %v and %v: write pcapng",
+				w.config.Format, w.ifs[0].link, i.Link)
 		}
 		w.ifs = append(w.ifs, writerInterface{link: i.Link, snaplen: i.Snaplen})
 		return nil
@@ -165,7 +166,8 @@ func (w *Writer) addInterface(i *Interface) error {
 		w.uint64Option(OptionTimeOffset, uint64(c.offset))
 	}
 	if i.Filter != "" {
-		w.option(OptionFilter, append([]byte{0}, i.Filter[:min(len(i.Filter), math.MaxUint16-1)]...)) // 0: a libpcap expression
+		// 0: a libpcap expression
+		w.option(OptionFilter, append([]byte{0}, i.Filter[:min(len(i.Filter), math.MaxUint16-1)]...))
 	}
 	for _, c := range i.Comments {
 		w.textOption(OptionComment, c)

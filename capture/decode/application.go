@@ -29,8 +29,8 @@ const (
 type application struct {
 	name, title string
 	udp, tcp    []uint16
-	// is tells whether b, which is not empty, may be a message, on a port of the protocol or on another. Where it is nil the
-	// ports tell.
+	// is tells whether b, which is not empty, may be a message, on a port of the protocol or on another. Where it is nil
+	// the ports tell.
 	is func(b []byte, port bool) bool
 	// elsewhere says where what its ports do not tell is looked for.
 	elsewhere elsewhere
@@ -47,16 +47,19 @@ const (
 )
 
 var applications = [numTypes - firstApplication]application{
-	TypeDNS - firstApplication:  {name: "dns", title: "DNS", udp: []uint16{wire.PortDNS, wire.PortLLMNR}, tcp: []uint16{wire.PortDNS}},
+	TypeDNS - firstApplication: {name: "dns", title: "DNS", udp: []uint16{wire.PortDNS, wire.PortLLMNR},
+		tcp: []uint16{wire.PortDNS}},
 	TypeMDNS - firstApplication: {name: "mdns", title: "mDNS", udp: []uint16{wire.PortMDNS}},
 	TypeDHCPv4 - firstApplication: {name: "dhcp", title: "DHCPv4", udp: []uint16{wire.PortDHCPServer, wire.PortDHCPClient},
 		is: func(b []byte, port bool) bool { return b[0] == 1 || b[0] == 2 }},
 	TypeDHCPv6 - firstApplication: {name: "dhcpv6", title: "DHCPv6", udp: []uint16{wire.PortDHCPv6, wire.PortDHCPv6Srv}},
 	TypeNTP - firstApplication:    {name: "ntp", title: "NTP", udp: []uint16{wire.PortNTP}},
 	TypeHTTP - firstApplication:   {name: "http", title: "HTTP", is: isHTTP, elsewhere: streams},
-	TypeTLS - firstApplication: {name: "tls", title: "TLS", tcp: []uint16{443, 465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 8443},
-		is: isTLS, elsewhere: streamsFirst},
-	TypeQUIC - firstApplication: {name: "quic", title: "QUIC", udp: []uint16{wire.PortHTTPS}, is: isQUIC, elsewhere: datagrams},
+	TypeTLS - firstApplication: {name: "tls", title: "TLS",
+		tcp: []uint16{443, 465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 8443},
+		is:  isTLS, elsewhere: streamsFirst},
+	TypeQUIC - firstApplication: {name: "quic", title: "QUIC", udp: []uint16{wire.PortHTTPS}, is: isQUIC,
+		elsewhere: datagrams},
 	TypeTFTP - firstApplication: {name: "tftp", title: "TFTP", udp: []uint16{wire.PortTFTP}},
 	TypeSyslog - firstApplication: {name: "syslog", title: "Syslog", udp: []uint16{wire.PortSyslog},
 		is: func(b []byte, port bool) bool { return b[0] == '<' }},
@@ -156,8 +159,8 @@ func knownQUIC(version uint32) bool {
 	return version == 1 || version == 0x6b3343cf || version>>8 == 0xff0000
 }
 
-// offeredQUIC tells a version that is none but belongs to QUIC: that of a version negotiation, those that are reserved to
-// force one (RFC 9000 section 15), and Google's, such as Q050.
+// offeredQUIC tells a version that is none but belongs to QUIC: that of a version negotiation, those that are reserved
+// to force one (RFC 9000 section 15), and Google's, such as Q050.
 func offeredQUIC(version uint32) bool {
 	return version == 0 || version&0x0f0f0f0f == 0x0a0a0a0a || (version>>16 == 'Q'<<8|'0' || version>>16 == 'T'<<8|'0')
 }

@@ -19,7 +19,9 @@ func (c *Column) Number() bool { return c.number }
 
 // frameColumns are of the frame rather than of a layer. Their names are those of display filters.
 var frameColumns = []Column{
-	{Name: "frame.number", number: true, of: func(b []byte, r *Printer, p *Packet) []byte { return appendUint(b, p.Number) }},
+	{Name: "frame.number", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
+		return appendUint(b, p.Number)
+	}},
 	{Name: "frame.time", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
 		if p.Frame.Time.IsZero() {
 			return b
@@ -32,11 +34,21 @@ var frameColumns = []Column{
 		}
 		return appendEpoch(b, p.Frame.Time)
 	}},
-	{Name: "frame.time_relative", number: true, of: func(b []byte, r *Printer, p *Packet) []byte { return appendSeconds(b, p.sinceFirst) }},
-	{Name: "frame.time_delta", number: true, of: func(b []byte, r *Printer, p *Packet) []byte { return appendSeconds(b, p.sincePrevious) }},
-	{Name: "frame.len", number: true, of: func(b []byte, r *Printer, p *Packet) []byte { return appendInt(b, p.Frame.Length) }},
-	{Name: "frame.cap_len", number: true, of: func(b []byte, r *Printer, p *Packet) []byte { return appendInt(b, len(p.Frame.Data)) }},
-	{Name: "frame.interface_id", number: true, of: func(b []byte, r *Printer, p *Packet) []byte { return appendInt(b, p.Frame.Interface) }},
+	{Name: "frame.time_relative", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
+		return appendSeconds(b, p.sinceFirst)
+	}},
+	{Name: "frame.time_delta", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
+		return appendSeconds(b, p.sincePrevious)
+	}},
+	{Name: "frame.len", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
+		return appendInt(b, p.Frame.Length)
+	}},
+	{Name: "frame.cap_len", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
+		return appendInt(b, len(p.Frame.Data))
+	}},
+	{Name: "frame.interface_id", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
+		return appendInt(b, p.Frame.Interface)
+	}},
 	{Name: "frame.protocols", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
 		for i, l := range p.Layers() {
 			if i > 0 {
@@ -75,12 +87,14 @@ var frameColumns = []Column{
 // both are names that mean a field of either end, or of either version.
 var both = map[string][]string{
 	"eth.addr": {"eth.src", "eth.dst"}, "ip.addr": {"ip.src", "ip.dst"}, "ipv6.addr": {"ipv6.src", "ipv6.dst"},
-	"tcp.port": {"tcp.srcport", "tcp.dstport"}, "udp.port": {"udp.srcport", "udp.dstport"}, "sctp.port": {"sctp.srcport", "sctp.dstport"},
+	"tcp.port": {"tcp.srcport", "tcp.dstport"}, "udp.port": {"udp.srcport", "udp.dstport"},
+	"sctp.port": {"sctp.srcport", "sctp.dstport"},
 }
 
 // columnsOfTshark are its names for what has another here.
 var columnsOfTshark = map[string]string{
-	"_ws.col.Info": "line", "_ws.col.info": "line", "_ws.col.Protocol": "protocol", "_ws.col.protocol": "protocol", "_ws.col.No.": "frame.number",
+	"_ws.col.Info": "line", "_ws.col.info": "line", "_ws.col.Protocol": "protocol",
+	"_ws.col.protocol": "protocol", "_ws.col.No.": "frame.number",
 	"_ws.col.Length": "frame.len", "_ws.col.Time": "frame.time_relative", "frame.time_delta_displayed": "frame.time_delta",
 	"tcp.window_size": "tcp.window_size_value",
 }
@@ -111,9 +125,9 @@ type UnknownColumn struct {
 
 func (e *UnknownColumn) Error() string { return fmt.Sprintf("decode: no field is called %q", e.Name) }
 
-// Columns returns the columns with the names. A name is a field's key, such as tcp.dstport, or layer and name as JSON has
-// them, such as tcp.dst_port; or one of the frame, such as frame.number, frame.time and line, which is all of a packet's
-// line but the time. See ColumnNames.
+// Columns returns the columns with the names. A name is a field's key, such as tcp.dstport, or layer and name as JSON
+// has them, such as tcp.dst_port; or one of the frame, such as frame.number, frame.time and line, which is all of a
+// packet's line but the time. See ColumnNames.
 func Columns(names ...string) ([]Column, error) {
 	var columns []Column
 	for i, name := range names {
@@ -152,10 +166,11 @@ func column(name string) (Column, bool) {
 	return c, len(c.fields) > 0
 }
 
-// AppendColumns calls add for each column with its value: nothing where the packet has none, and all of them, with commas
-// between, where it has several. Numbers are as they stand in the header, flags are 1 and 0, text is escaped. The value
-// is valid until the next.
-func (r *Printer) AppendColumns(b []byte, p *Packet, columns []Column, add func(b []byte, c *Column, value []byte) []byte) []byte {
+// AppendColumns calls add for each column with its value: nothing where the packet has none, and all of them, with
+// commas between, where it has several. Numbers are as they stand in the header, flags are 1 and 0, text is escaped.
+// The value is valid until the next.
+func (r *Printer) AppendColumns(b []byte, p *Packet, columns []Column,
+	add func(b []byte, c *Column, value []byte) []byte) []byte {
 	r.fields = r.fields[:0]
 	for i := range p.layers[:p.n] {
 		r.fields = r.appendFields(r.fields, p, i)

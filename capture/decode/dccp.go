@@ -63,7 +63,8 @@ func (c *cursor) dccp(t Type, _ []byte) Type {
 	return TypePayload
 }
 
-var dccpNames = [16]string{"request", "response", "data", "ack", "dataack", "closereq", "close", "reset", "sync", "syncack"}
+var dccpNames = [16]string{"request", "response", "data", "ack", "dataack", "closereq", "close", "reset", "sync",
+	"syncack"}
 
 func dccpName(n uint64) string { return dccpNames[n&15] }
 

@@ -2,13 +2,14 @@ package decode
 
 import "sockwire/capture"
 
-// What leads from the type of a layer to what reads and shows it is here. To add a layer: its type, row and number in type.go,
-// here a case that reads it, one for its fields and the function for its line, and a file. The cases are switches and not
-// tables, so that what they are handed stays on the stack.
+// What leads from the type of a layer to what reads and shows it is here. To add a layer: its type, row and number in
+// type.go, here a case that reads it, one for its fields and the function for its line, and a file. The cases are
+// switches and not tables, so that what they are handed stays on the stack.
 
 // links are the first layers of the link types.
 var links = [...]Type{
-	capture.LinkEthernet: TypeEthernet, capture.LinkIPv4: TypeIPv4, capture.LinkIPv6: TypeIPv6, capture.LinkLinuxSLL: TypeSLL,
+	capture.LinkEthernet: TypeEthernet, capture.LinkIPv4: TypeIPv4,
+	capture.LinkIPv6: TypeIPv6, capture.LinkLinuxSLL: TypeSLL,
 	capture.LinkLinuxSLL2: TypeSLL2, capture.LinkNull: TypeNull, capture.LinkLoop: TypeLoop, capture.LinkPPP: TypePPP,
 	capture.LinkPPPHDLC: TypeHDLC, capture.LinkPPPEthernet: TypePPPoE, capture.LinkIEEE80211: TypeIEEE80211,
 	capture.LinkIEEE80211Radio: TypeRadiotap,

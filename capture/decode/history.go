@@ -15,7 +15,8 @@ import (
 // are forgotten, and their numbers then start anew at the next packet.
 type History struct {
 	Connections int
-	// Followed leaves sequence numbers to a caller who follows the streams himself and calls Packet.Relate; Again still finds them.
+	// Followed leaves sequence numbers to a caller who follows the streams himself and calls Packet.Relate; Again still
+	// finds them.
 	Followed bool
 
 	number      uint64
@@ -52,11 +53,12 @@ func (h *History) Add(p *Packet) {
 	}
 }
 
-// Relate sets the sequence numbers that those of the innermost TCP layer are relative to: of what sent it, and of the other side.
+// Relate sets the sequence numbers that those of the innermost TCP layer are relative to: of what sent it, and of the
+// other side.
 func (p *Packet) Relate(seq, ack uint32) { p.seqBase, p.ackBase, p.relative = seq, ack, true }
 
-// Again takes into account what the packet that was added last turned out to be when its fragments were put together and
-// decoded into it: its sequence numbers. It is not counted again.
+// Again takes into account what the packet that was added last turned out to be when its fragments were put together
+// and decoded into it: its sequence numbers. It is not counted again.
 func (h *History) Again(p *Packet) {
 	p.relative = false
 	if i := p.FindInner(TypeTCP); i >= 0 {

@@ -2,8 +2,8 @@ package decode
 
 import "sockwire/raw/wire"
 
-// ICMP is the view of an ICMPv4 or ICMPv6 message: the 8 bytes of its fixed part, all of a message that carries no payload
-// such as those of neighbor discovery, or at least 4 bytes of one that is cut.
+// ICMP is the view of an ICMPv4 or ICMPv6 message: the 8 bytes of its fixed part, all of a message that carries no
+// payload such as those of neighbor discovery, or at least 4 bytes of one that is cut.
 type ICMP = wire.ICMP
 
 // ICMPv4 returns the view of layer i, nil when it is another layer.

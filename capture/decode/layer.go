@@ -154,7 +154,8 @@ const (
 	UnknownLink
 )
 
-var faultNames = [...]string{"?", "truncated by the capture", "cut short", "malformed", "too deeply nested", "unknown link type"}
+var faultNames = [...]string{"?", "truncated by the capture", "cut short", "malformed", "too deeply nested",
+	"unknown link type"}
 
 // String returns the fault in words.
 func (k Fault) String() string {

@@ -62,7 +62,8 @@ func (r *Printer) appendRest(b []byte, p *Packet, i int) []byte {
 	return appendInt(append(b, "length "...), l.Length)
 }
 
-// appendCarried adds what transport layer i carries, when that is more than bytes, and returns the last layer that it added.
+// appendCarried adds what transport layer i carries, when that is more than bytes, and returns the last layer that it
+// added.
 func (r *Printer) appendCarried(b []byte, p *Packet, i int) ([]byte, int) {
 	t := p.next(i)
 	switch {

@@ -158,11 +158,13 @@ func etherType(t uint16) Type {
 
 // ipProtocols are the layers that the IP protocol numbers announce.
 var ipProtocols = [256]Type{
-	wire.ProtoTCP: TypeTCP, wire.ProtoUDP: TypeUDP, wire.ProtoUDPLite: TypeUDPLite, wire.ProtoSCTP: TypeSCTP, wire.ProtoDCCP: TypeDCCP,
+	wire.ProtoTCP: TypeTCP, wire.ProtoUDP: TypeUDP, wire.ProtoUDPLite: TypeUDPLite,
+	wire.ProtoSCTP: TypeSCTP, wire.ProtoDCCP: TypeDCCP,
 	wire.ProtoICMP: TypeICMPv4, wire.ProtoICMPv6: TypeICMPv6, wire.ProtoIGMP: TypeIGMP,
 	wire.ProtoIPv4: TypeIPv4, wire.ProtoIPv6: TypeIPv6, wire.ProtoEthernet: TypeEthernet, wire.ProtoGRE: TypeGRE,
 	wire.ProtoHopByHop: TypeIPv6HopByHop, wire.ProtoRouting: TypeIPv6Routing, wire.ProtoFragment: TypeIPv6Fragment,
-	wire.ProtoDstOpts: TypeIPv6Destination, wire.ProtoMobility: TypeIPv6Mobility, wire.ProtoAH: TypeAH, wire.ProtoESP: TypeESP,
+	wire.ProtoDstOpts: TypeIPv6Destination, wire.ProtoMobility: TypeIPv6Mobility,
+	wire.ProtoAH: TypeAH, wire.ProtoESP: TypeESP,
 	wire.ProtoVRRP: TypeVRRP, wire.ProtoOSPF: TypeOSPF, wire.ProtoPIM: TypePIM,
 }
 

@@ -261,7 +261,8 @@ func wlanFields(w *FieldWriter) {
 	h := IEEE80211(w.data)
 	w.Add(0, fWlanType, fWlanSubtype)
 	w.Note(wlanSubtype(h))
-	for i, d := range [...]*Definition{fWlanProtected, fWlanMore, fWlanPower, fWlanRetry, fWlanFrag, fWlanFromDS, fWlanToDS} {
+	for i, d := range [...]*Definition{fWlanProtected, fWlanMore, fWlanPower, fWlanRetry, fWlanFrag, fWlanFromDS,
+		fWlanToDS} {
 		w.Bit(d, 9+i)
 	}
 	w.little(fWlanDuration, 2, 2)
@@ -299,7 +300,8 @@ func wlanTypeName(n uint64) string {
 }
 
 var wlanManagement = [16]string{
-	"Assoc Request", "Assoc Response", "ReAssoc Request", "ReAssoc Response", "Probe Request", "Probe Response", "Timing Advertisement",
+	"Assoc Request", "Assoc Response", "ReAssoc Request", "ReAssoc Response",
+	"Probe Request", "Probe Response", "Timing Advertisement",
 	"", "Beacon", "ATIM", "Disassociation", "Authentication", "DeAuthentication", "Action", "Action No Ack", "",
 }
 

@@ -82,7 +82,8 @@ func (t *tunnels) byVersion(l *lowerer, first *expr) []step {
 
 func (t *tunnels) byPPP(l *lowerer, ppp *expr) []step {
 	var steps []step
-	for _, p := range [][2]uint32{{wire.PPPIPv4, wire.EtherTypeIPv4}, {wire.PPPIPv6, wire.EtherTypeIPv6}, {wire.PPPMPLS, wire.EtherTypeMPLS}} {
+	for _, p := range [][2]uint32{{wire.PPPIPv4, wire.EtherTypeIPv4}, {wire.PPPIPv6, wire.EtherTypeIPv6},
+		{wire.PPPMPLS, wire.EtherTypeMPLS}} {
 		steps = append(steps, step{when: l.eq(ppp, p[0]), then: []step{{v: t.typ, e: l.constant(p[1])}}})
 	}
 	return steps
@@ -148,7 +149,8 @@ func (t *tunnels) transportHeader(l *lowerer) []step {
 	for range maxExtensions {
 		steps = append(steps,
 			step{when: and(t.is(l, wire.EtherTypeIPv6), or(or(proto(0), proto(43)), proto(60))), then: skip(units(1, 8))},
-			step{when: and(and(t.is(l, wire.EtherTypeIPv6), proto(wire.ProtoFragment)), negate(l.set(at(2, 2), 0xfff8))), then: skip(l.constant(8))},
+			step{when: and(and(t.is(l, wire.EtherTypeIPv6), proto(wire.ProtoFragment)), negate(l.set(at(2, 2), 0xfff8))),
+				then: skip(l.constant(8))},
 			step{when: and(proto(wire.ProtoAH), t.notLaterFragment(l)), then: skip(units(2, 4))})
 	}
 	return steps

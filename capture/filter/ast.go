@@ -112,10 +112,11 @@ type relation struct {
 	left, right arith
 }
 
-// special is every primitive that is neither qualified nor a relation.
+// special is every primitive that is neither qualified nor a relation: broadcast multicast less greater byte inbound
+// outbound ifindex vlan mpls pppoed pppoes geneve vxlan llc type subtype dir.
 type special struct {
 	span
-	kw     string // broadcast multicast less greater byte inbound outbound ifindex vlan mpls pppoed pppoes geneve vxlan llc type subtype dir
+	kw     string
 	proto  string // of broadcast, multicast, type, subtype and dir
 	num    uint32
 	hasNum bool

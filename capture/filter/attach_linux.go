@@ -28,7 +28,8 @@ func (p Program) Attach(c syscall.RawConn) error {
 
 func (p Program) attach(fd int) error {
 	if len(p.raw) == 0 {
-		err := os.NewSyscallError("setsockopt(SO_DETACH_FILTER)", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0))
+		err := os.NewSyscallError("setsockopt(SO_DETACH_FILTER)",
+			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0))
 		if errors.Is(err, unix.ENOENT) {
 			return nil // it had none
 		}

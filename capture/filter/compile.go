@@ -8,8 +8,8 @@ import (
 
 // Compile makes a classic BPF program for a link type. What the link type cannot carry is refused, with a
 // *SyntaxError that says where; so is, unless Options.NoOptimize is set, what provably matches no packet
-// (a *NeverError, which says what excludes what). opts may be nil. The program has at most MaxInstructions and is accepted by the
-// Linux kernel.
+// (a *NeverError, which says what excludes what). opts may be nil. The program has at most MaxInstructions and is
+// accepted by the Linux kernel.
 func (f *Filter) Compile(link capture.LinkType, opts *Options) (Program, error) {
 	opts = cmp.Or(opts, &Options{})
 	c, l, err := lower(f, link, opts)

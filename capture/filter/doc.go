@@ -5,11 +5,11 @@
 // frames ([Program.MatchFrame], no allocation), is listed as tcpdump lists it ([Program.AppendListing]), and
 // goes to the kernel as instructions ([Program.Raw], [Program.Attach]). A [Trace] takes the conditions that the
 // program is made of one by one and says which test decided ([Trace.Why]); [Filter.Explain] says what an expression
-// means, which bytes it reads and what in it is likely not meant; [Filter.Contradiction] says which parts of an expression
-// that can match nothing exclude each other.
+// means, which bytes it reads and what in it is likely not meant; [Filter.Contradiction] says which parts of an
+// expression that can match nothing exclude each other.
 //
-// The walk through the package: Parse (lex, parse, ast) → lower (conditions on values, ir) → build and optimize (a graph of
-// tests) → assemble (instructions) → Program. Trace and Explain branch off behind lower.
+// The walk through the package: Parse (lex, parse, ast) → lower (conditions on values, ir) → build and optimize (a
+// graph of tests) → assemble (instructions) → Program. Trace and Explain branch off behind lower.
 //
 // # The language
 //

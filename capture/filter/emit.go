@@ -377,7 +377,8 @@ func (as *assembler) test(b *block) {
 		as.pair(b.a, b.b, b.jump == jumpEq || b.jump == jumpSet)
 		code |= srcX
 	}
-	as.fixes = append(as.fixes, fix{at: len(as.code), conditional: true, to: [2]*block{jumpYes: b.next[1], jumpNo: b.next[0]}})
+	as.fixes = append(as.fixes, fix{at: len(as.code), conditional: true,
+		to: [2]*block{jumpYes: b.next[1], jumpNo: b.next[0]}})
 	as.op(code, k)
 }
 

@@ -26,7 +26,8 @@ func (s span) where() span { return s }
 
 // syntaxError is one at s, with what to write instead where that is known.
 func syntaxError(expr string, s span, instead, format string, args ...any) *SyntaxError {
-	return &SyntaxError{Expr: expr, Col: s.pos + 1, Len: max(s.end-s.pos, 1), Msg: fmt.Sprintf(format, args...), Suggest: instead}
+	return &SyntaxError{Expr: expr, Col: s.pos + 1, Len: max(s.end-s.pos, 1), Msg: fmt.Sprintf(format, args...),
+		Suggest: instead}
 }
 
 // bailout carries an error out of the recursion of the parser and the lowerer, which both go down the whole expression.

@@ -298,7 +298,8 @@ func describePrim(n *prim) string {
 	if proto == "link" {
 		return fmt.Sprintf("%s %s", sides(n.q.dir, "Ethernet address"), id)
 	}
-	kinds := map[string]string{"": "IPv4, ARP or RARP", "ip": "IPv4", "arp": "ARP", "rarp": "RARP", "ip6": "IPv6", "decnet": "DECnet"}
+	kinds := map[string]string{"": "IPv4, ARP or RARP", "ip": "IPv4", "arp": "ARP", "rarp": "RARP", "ip6": "IPv6",
+		"decnet": "DECnet"}
 	kind := kinds[proto]
 	switch {
 	case proto == "" && n.kind == idIPv6:
@@ -360,11 +361,13 @@ func (a *advisor) node(n node, anywhere bool) (shifts string) {
 	case *junction:
 		if n.mixed && !a.mixed {
 			a.mixed = true
-			a.warn(n.right.where(), "'and' and 'or' bind equally, from left to right: this reads as %s", clip(textOf(grouped{n})))
+			a.warn(n.right.where(), "'and' and 'or' bind equally, from left to right: this reads as %s",
+				clip(textOf(grouped{n})))
 		}
 		shifts = a.node(n.left, anywhere)
 		if n.or && shifts != "" && readsHeaders(n.right) {
-			a.warn(n.right.where(), "this is looked for behind '%s' even where that did not match; write it before '%s' to look without it", shifts, shifts)
+			a.warn(n.right.where(), "this is looked for behind '%s' even where that did not match; write it before '%s' to look without it",
+				shifts, shifts)
 		}
 		return cmp.Or(shifts, a.node(n.right, anywhere))
 	case *not:
@@ -412,7 +415,8 @@ func (a *advisor) arith(x arith, anywhere bool) {
 		delete(protos, "link")
 		delete(protos, "radio")
 		if len(protos) > 0 {
-			a.warn(x.right.where(), "no test is made that the packet is %s: only the left operand's protocol is tested for", strings.Join(sortedKeys(protos), " and "))
+			a.warn(x.right.where(), "no test is made that the packet is %s: only the left operand's protocol is tested for",
+				strings.Join(sortedKeys(protos), " and "))
 		}
 		a.arith(x.left, anywhere)
 		a.arith(x.right, anywhere)

@@ -177,7 +177,8 @@ func fold(op exprOp, l, r uint32) (uint32, bool) {
 }
 
 var opSigns = map[exprOp]string{
-	exAdd: "+", exSub: "-", exMul: "*", exDiv: "/", exMod: "%", exAnd: "&", exOr: "|", exXor: "^", exLsh: "<<", exRsh: ">>",
+	exAdd: "+", exSub: "-", exMul: "*", exDiv: "/", exMod: "%",
+	exAnd: "&", exOr: "|", exXor: "^", exLsh: "<<", exRsh: ">>",
 }
 
 var signOps = func() map[string]exprOp {

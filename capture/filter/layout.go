@@ -72,8 +72,10 @@ const (
 )
 
 // variableNames are what the fixed variables measure, for people.
-var variableNames = map[uint32]string{varRadioEnd: "the radiotap header", varWlanPayload: "the 802.11 header", varVLAN: "the VLAN tag where it is in the frame",
-	varHeader: "the headers before it"}
+var variableNames = map[uint32]string{
+	varRadioEnd: "the radiotap header", varWlanPayload: "the 802.11 header",
+	varVLAN: "the VLAN tag where it is in the frame", varHeader: "the headers before it",
+}
 
 // isWlan tells whether the link header is 802.11.
 func (l *layout) isWlan() bool {

@@ -36,7 +36,8 @@ var keywords = func() map[string]string {
 		"es-is": "esis", "is-is": "isis", "not": "!", "length": "len", "on": "ifname", "ruleset": "rset",
 		"rulenum": "rnr", "subrulenum": "srnr", "lsu": "lssu",
 	}
-	for _, w := range strings.Fields(`dst src addr1 addr2 addr3 addr4 ra ta and or len host net mask port portrange proto protochain gateway`) {
+	for _, w := range strings.Fields(`dst src addr1 addr2 addr3 addr4 ra ta and or len
+		host net mask port portrange proto protochain gateway`) {
 		m[w] = w
 	}
 	for w := range protocolWords {
@@ -82,7 +83,8 @@ var constants = map[string]uint32{
 	"icmp6-mobileprefixsolicit": 146, "icmp6-mobileprefixadvert": 147, "icmp6-certpathsolicit": 148,
 	"icmp6-certpathadvert": 149, "icmp6-multicastrouteradvert": 151, "icmp6-multicastroutersolicit": 152,
 	"icmp6-multicastrouterterm": 153,
-	"tcpflags":                  13, "tcp-fin": 0x01, "tcp-syn": 0x02, "tcp-rst": 0x04, "tcp-push": 0x08, "tcp-ack": 0x10, "tcp-urg": 0x20,
+	"tcpflags":                  13, "tcp-fin": 0x01, "tcp-syn": 0x02,
+	"tcp-rst": 0x04, "tcp-push": 0x08, "tcp-ack": 0x10, "tcp-urg": 0x20,
 	"tcp-ece": 0x40, "tcp-cwr": 0x80,
 }
 

@@ -40,13 +40,14 @@ func (p Program) AppendListing(b []byte, form ListingForm) []byte {
 }
 
 var extNames = map[uint32]string{
-	extProtocol: "proto", extPktType: "type", extIfindex: "ifidx", extNLAttr: "nla", extNLAttrNest: "nlan", extMark: "mark",
+	extProtocol: "proto", extPktType: "type", extIfindex: "ifidx",
+	extNLAttr: "nla", extNLAttrNest: "nlan", extMark: "mark",
 	extQueue: "queue", extHatype: "hatype", extRxhash: "rxhash", extCPU: "cpu", extXorX: "xor_x", extVLANTag: "vlan_tci",
 	extVLANPresent: "vlanp", extPayOffset: "poff", extRandom: "rand", extVLANTPID: "vlan_tpid",
 }
 
-var aluNames = map[uint16]string{aluADD: "add", aluSUB: "sub", aluMUL: "mul", aluDIV: "div", aluMOD: "mod", aluAND: "and",
-	aluOR: "or", aluXOR: "xor", aluLSH: "lsh", aluRSH: "rsh"}
+var aluNames = map[uint16]string{aluADD: "add", aluSUB: "sub", aluMUL: "mul", aluDIV: "div", aluMOD: "mod",
+	aluAND: "and", aluOR: "or", aluXOR: "xor", aluLSH: "lsh", aluRSH: "rsh"}
 
 var jumpNames = map[uint16]string{jmpJEQ: "jeq", jmpJGT: "jgt", jmpJGE: "jge", jmpJSET: "jset"}
 

@@ -18,7 +18,8 @@ func (f *Filter) Text() string {
 	return f.src
 }
 
-// CompileLive compiles the filter for a live capture. It makes Filter a [capture.Expression]; a nil Filter takes every frame.
+// CompileLive compiles the filter for a live capture. It makes Filter a [capture.Expression]; a nil Filter takes every
+// frame.
 func (f *Filter) CompileLive(link capture.LinkType, snaplen int, netmask netip.Addr) ([]bpf.RawInstruction, error) {
 	if f == nil {
 		return nil, nil

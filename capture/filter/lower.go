@@ -16,7 +16,8 @@ func lower(f *Filter, link capture.LinkType, opts *Options) (c *cond, l *lowerer
 
 // lowerParts is lower for people: every part of the expression is a condition of its own, and values have names.
 func lowerParts(f *Filter, link capture.LinkType, opts *Options) (c *cond, l *lowerer, err error) {
-	l = &lowerer{pool: pool{}, src: f.src, opts: opts, outermost: link, nvars: firstFreeVar, parts: true, called: map[*expr]string{}}
+	l = &lowerer{pool: pool{}, src: f.src, opts: opts, outermost: link, nvars: firstFreeVar, parts: true,
+		called: map[*expr]string{}}
 	c, err = l.lower(f)
 	return c, l, err
 }

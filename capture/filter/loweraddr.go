@@ -223,7 +223,8 @@ func (l *lowerer) decnetHost(n *prim) *cond {
 			short, long = 3, 15
 		}
 		after := func(size int, flags, mask, k uint32) *cond {
-			return and(l.masked(l.network(2, size), flags, mask).of("DECnet flags"), l.eq(l.network(k, 2), addr).of("DECnet address"))
+			return and(l.masked(l.network(2, size), flags, mask).of("DECnet flags"),
+				l.eq(l.network(k, 2), addr).of("DECnet address"))
 		}
 		c := or(after(1, 0x06, 0x07, 2+long), after(2, 0x8106, 0xff07, 3+long))
 		c = or(after(2, 0x8102, 0xff07, 3+short), c)
@@ -421,7 +422,8 @@ func (l *lowerer) protochain(n *prim) *cond {
 		l.fail(n, "'protochain' cannot be used where the headers before IP vary in length")
 	}
 	chain := func(typ uint32, protocol, length *expr, ip6 bool) *cond {
-		c := and(l.linkProtocol(n, typ), &cond{kind: condDo, what: "the end of the IP header", steps: []step{{v: varProtocol, e: protocol}, {v: varHeader, e: length}}})
+		c := and(l.linkProtocol(n, typ), &cond{kind: condDo, what: "the end of the IP header",
+			steps: []step{{v: varProtocol, e: protocol}, {v: varHeader, e: length}}})
 		return and(c, l.chain(v, maxChain, ip6))
 	}
 	v4 := func() *cond { return chain(wire.EtherTypeIPv4, l.network(9, 1), l.headerLength(), false) }

@@ -34,7 +34,8 @@ func (l *lowerer) linkProtocol(n interface{ where() span }, v uint32) *cond {
 		}
 		return never
 	case capture.LinkIPv4, capture.LinkIPv6:
-		if v == wire.EtherTypeIPv4 && l.lay.link == capture.LinkIPv4 || v == wire.EtherTypeIPv6 && l.lay.link == capture.LinkIPv6 {
+		if v == wire.EtherTypeIPv4 && l.lay.link == capture.LinkIPv4 ||
+			v == wire.EtherTypeIPv6 && l.lay.link == capture.LinkIPv6 {
 			return always
 		}
 		return never
@@ -54,7 +55,8 @@ func (l *lowerer) version(v uint32) *cond {
 }
 
 func (l *lowerer) snap(oui, typ uint32) *cond {
-	return l.bytes(l.lay.pl, 0, []byte{wire.SAPSNAP, wire.SAPSNAP, 3, byte(oui >> 16), byte(oui >> 8), byte(oui), byte(typ >> 8), byte(typ)}).of("SNAP")
+	return l.bytes(l.lay.pl, 0, []byte{wire.SAPSNAP, wire.SAPSNAP, 3, byte(oui >> 16), byte(oui >> 8), byte(oui),
+		byte(typ >> 8), byte(typ)}).of("SNAP")
 }
 
 // appleSNAP is the SNAP form of the two AppleTalk types.
@@ -242,7 +244,8 @@ func (l *lowerer) choose(k, bit uint32, set, clear *cond) *cond {
 
 // wlanByType is false for control frames.
 func (l *lowerer) wlanByType(data, management *cond) *cond {
-	return and(negate(l.set(l.linkHeader(0, 1), wlanControl)).of("802.11 control type"), l.choose(0, wlanData, data, management))
+	return and(negate(l.set(l.linkHeader(0, 1), wlanControl)).of("802.11 control type"),
+		l.choose(0, wlanData, data, management))
 }
 
 func (l *lowerer) byteTest(n *special) *cond {
@@ -273,15 +276,18 @@ func (l *lowerer) broadcast(n *special) *cond {
 	m := l.opts.Netmask.As4()
 	host := ^(uint32(m[0])<<24 | uint32(m[1])<<16 | uint32(m[2])<<8 | uint32(m[3]))
 	is := l.linkProtocol(n, wire.EtherTypeIPv4)
-	return and(is, or(l.masked(l.network(16, 4), 0, host), l.masked(l.network(16, 4), host, host)).of("host part of the destination"))
+	return and(is,
+		or(l.masked(l.network(16, 4), 0, host), l.masked(l.network(16, 4), host, host)).of("host part of the destination"))
 }
 
 func (l *lowerer) multicast(n *special) *cond {
 	switch n.proto {
 	case "ip":
-		return and(l.linkProtocol(n, wire.EtherTypeIPv4), l.masked(l.network(16, 1), 0xe0, 0xf0).of("first byte of the destination address"))
+		return and(l.linkProtocol(n, wire.EtherTypeIPv4),
+			l.masked(l.network(16, 1), 0xe0, 0xf0).of("first byte of the destination address"))
 	case "ip6":
-		return and(l.linkProtocol(n, wire.EtherTypeIPv6), l.eq(l.network(24, 1), 0xff).of("first byte of the destination address"))
+		return and(l.linkProtocol(n, wire.EtherTypeIPv6),
+			l.eq(l.network(24, 1), 0xff).of("first byte of the destination address"))
 	}
 	group := func(k uint32) *cond { return l.set(l.linkHeader(k, 1), 1).of("group bit of the destination") }
 	if l.lay.isWlan() {
@@ -322,7 +328,8 @@ func (l *lowerer) llcTest(n *special) *cond {
 	switch {
 	case l.lay.link == capture.LinkEthernet:
 		// 0xffff instead of LLC is Novell's raw 802.3.
-		c = and(negate(l.gt(l.linkType(0, 2), wire.EtherMaxLength)).of("EtherType or length"), l.ne(l.llc(0, 2), 0xffff).of("Novell raw 802.3"))
+		c = and(negate(l.gt(l.linkType(0, 2), wire.EtherMaxLength)).of("EtherType or length"),
+			l.ne(l.llc(0, 2), 0xffff).of("Novell raw 802.3"))
 	case l.lay.isWlan():
 		c = l.masked(l.linkHeader(0, 1), wlanData, wlanTypeMask).of("802.11 frame type")
 	default:

@@ -16,7 +16,8 @@ func (l *lowerer) vlan(n *special) *cond {
 	if !l.lay.hasMAC() {
 		l.unsupported(n, "vlan")
 	}
-	inBand := or(or(l.linkProtocol(n, wire.EtherTypeVLAN), l.linkProtocol(n, wire.EtherTypeQinQ)), l.linkProtocol(n, wire.EtherTypeQinQOld))
+	inBand := or(or(l.linkProtocol(n, wire.EtherTypeVLAN), l.linkProtocol(n, wire.EtherTypeQinQ)),
+		l.linkProtocol(n, wire.EtherTypeQinQOld))
 	id := always
 	if n.hasNum {
 		id = l.masked(l.network(0, 2), n.num, 0xfff).of("VLAN identifier")
@@ -78,7 +79,8 @@ func (l *lowerer) pppoes(n *special) *cond {
 // tunnel tests for a UDP port and a flags byte after the UDP header, and leaves in varScratch where the
 // UDP header starts, without the constant part of where the payload starts.
 func (l *lowerer) tunnel(n *special, port uint32, flags func(*expr) *cond) *cond {
-	check := func(ports func(interface{ where() span }, portRange, string) *cond, transport func(uint32, int) *expr, start *expr) *cond {
+	check := func(ports func(interface{ where() span }, portRange, string) *cond,
+		transport func(uint32, int) *expr, start *expr) *cond {
 		c := ports(n, portRange{port, port, ipProtocols["udp"]}, "dst")
 		c = and(c, flags(transport(8, 1)))
 		if n.hasNum {

@@ -14,8 +14,8 @@ type Part struct {
 	Col  int    // where it starts, a byte column from 1
 }
 
-// NeverError says that no frame of a link type can match, and which parts of the expression are to blame: one that does not
-// hold on any frame, or as few as possible that do not hold together. It is [ErrNeverMatches].
+// NeverError says that no frame of a link type can match, and which parts of the expression are to blame: one that does
+// not hold on any frame, or as few as possible that do not hold together. It is [ErrNeverMatches].
 type NeverError struct {
 	Link  capture.LinkType
 	Parts []Part
@@ -50,8 +50,8 @@ func (e *NeverError) Because() string {
 	return strings.Join(texts[:last], ", ") + " and " + texts[last] + " do not hold together"
 }
 
-// maxBlamed bounds how many conditions are tried one by one, maxTries how often some of them are put together, and maxWork how
-// many tests these have in all: a second or so.
+// maxBlamed bounds how many conditions are tried one by one, maxTries how often some of them are put together, and
+// maxWork how many tests these have in all: a second or so.
 const (
 	maxBlamed = 64
 	maxTries  = 500
@@ -67,8 +67,8 @@ type blamer struct {
 	work    int
 }
 
-// Contradiction looks harder than Compile for a reason why no frame of a link type can match: it also puts the parts that
-// "and" joins together one by one. It returns nil where it finds none, which proves nothing. opts may be nil.
+// Contradiction looks harder than Compile for a reason why no frame of a link type can match: it also puts the parts
+// that "and" joins together one by one. It returns nil where it finds none, which proves nothing. opts may be nil.
 func (f *Filter) Contradiction(link capture.LinkType, opts *Options) *NeverError {
 	opts = cmp.Or(opts, &Options{})
 	b, c := f.blamer(link, opts)
@@ -199,8 +199,8 @@ func disjuncts(list []*cond, c *cond) []*cond {
 	return append(list, c)
 }
 
-// useless returns a warning for every alternative that can never be the one that holds: by itself, or because of what it is
-// joined to by "and".
+// useless returns a warning for every alternative that can never be the one that holds: by itself, or because of what
+// it is joined to by "and".
 func (b *blamer) useless(c *cond) []Warning {
 	var out []Warning
 	b.alternatives(c, nil, func(alternative *cond, blamed []*cond) {

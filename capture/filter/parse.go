@@ -171,7 +171,8 @@ var displayFields = map[string]string{
 var commonNames = map[string]string{
 	"ipv4": "ip", "ipv6": "ip6", "icmpv6": "icmp6", "http": "tcp port 80", "https": "tcp port 443", "dns": "port 53",
 	"ssh": "tcp port 22", "eth": "ether", "dhcp": "udp port 67 or 68", "lldp": "ether proto lldp", "ntp": "udp port 123",
-	"lacp": "ether proto slow", "slow": "ether proto slow", "loopback": "ether proto loopback", "bootp": "udp port 67 or 68",
+	"lacp": "ether proto slow", "slow": "ether proto slow",
+	"loopback": "ether proto loopback", "bootp": "udp port 67 or 68",
 	"size": "len", "length": "len", "xor": "^", "snap": "llc",
 }
 
@@ -317,7 +318,8 @@ func (p *parser) maybeRelation(it item) item {
 
 // bindings are how strongly operators bind. In libpcap's grammar "%" and "^" were given no precedence,
 // so that they take the nearest operand on their left and everything on their right.
-var bindings = map[string]int{"|": 1, "&": 2, "<<": 3, ">>": 3, "+": 4, "-": 4, "*": 5, "/": 5, "%": bindAll, "^": bindAll}
+var bindings = map[string]int{"|": 1, "&": 2, "<<": 3, ">>": 3, "+": 4, "-": 4, "*": 5, "/": 5, "%": bindAll,
+	"^": bindAll}
 
 const (
 	bindMinus = 6

@@ -38,7 +38,8 @@ var wlanSubtypes = map[uint32]map[string]uint32{
 		"deauth": 0xc0, "deauthentication": 0xc0,
 	},
 	wlanControl: {
-		"bar": 0x80, "ba": 0x90, "ps-poll": 0xa0, "rts": 0xb0, "cts": wlanCTS, "ack": wlanACK, "cf-end": 0xe0, "cf-end-ack": 0xf0,
+		"bar": 0x80, "ba": 0x90, "ps-poll": 0xa0, "rts": 0xb0,
+		"cts": wlanCTS, "ack": wlanACK, "cf-end": 0xe0, "cf-end-ack": 0xf0,
 	},
 	wlanData: {
 		"data": 0x00, "data-cf-ack": 0x10, "data-cf-poll": 0x20, "data-cf-ack-poll": 0x30, "null": 0x40, "cf-ack": 0x50,

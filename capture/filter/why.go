@@ -33,8 +33,8 @@ type Step struct {
 	Steps []*Step
 }
 
-// Trace tells what the parts of an expression give on frames of one link type. It takes the conditions that the program is
-// made of, from left to right and no further than needed, as the program does. It is safe for concurrent use.
+// Trace tells what the parts of an expression give on frames of one link type. It takes the conditions that the program
+// is made of, from left to right and no further than needed, as the program does. It is safe for concurrent use.
 type Trace struct {
 	f    *Filter
 	link capture.LinkType
@@ -42,8 +42,8 @@ type Trace struct {
 	text map[*expr]string
 }
 
-// Trace prepares the expression for a link type. It refuses what Compile refuses, but for a filter that matches nothing.
-// opts may be nil.
+// Trace prepares the expression for a link type. It refuses what Compile refuses, but for a filter that matches
+// nothing. opts may be nil.
 func (f *Filter) Trace(link capture.LinkType, opts *Options) (*Trace, error) {
 	opts = cmp.Or(opts, &Options{})
 	c, l, err := lowerParts(f, link, opts)
@@ -112,8 +112,8 @@ func result(holds bool) Result {
 	return NotMatched
 }
 
-// reason is why a condition holds or not: the test that decided, or several that could have. passed is how many tests held
-// on the way to it: of two alternatives that both failed, the one that came further says more.
+// reason is why a condition holds or not: the test that decided, or several that could have. passed is how many tests
+// held on the way to it: of two alternatives that both failed, the one that came further says more.
 type reason struct {
 	tests  []told
 	passed int
@@ -296,7 +296,8 @@ func (w *walk) tell(c *cond, result bool) told {
 	default:
 		t.op = ">="
 	}
-	asked := map[string]bool{"=": t.got == t.want, "!=": t.got != t.want, ">": t.got > t.want, "<": t.got < t.want, ">=": t.got >= t.want, "<=": t.got <= t.want}
+	asked := map[string]bool{"=": t.got == t.want, "!=": t.got != t.want, ">": t.got > t.want, "<": t.got < t.want,
+		">=": t.got >= t.want, "<=": t.got <= t.want}
 	if asked[t.op] != result {
 		t.op = opposite[t.op] // what runs is the contrary of what was asked for
 	}
@@ -338,7 +339,8 @@ func (r reason) or(other reason) reason {
 var contrary = map[string]string{"=": "not", "!=": "not other than", ">": "not more than", "<": "not less than",
 	">=": "less than", "<=": "more than"}
 
-var wording = map[string]string{"=": "", "!=": "other than ", ">": "more than ", "<": "less than ", ">=": "at least ", "<=": "at most "}
+var wording = map[string]string{"=": "", "!=": "other than ", ">": "more than ", "<": "less than ",
+	">=": "at least ", "<=": "at most "}
 
 // String says it in words. Of several tests it says the last, with all values that one field was compared with.
 func (r reason) String() string {
@@ -411,8 +413,8 @@ func (s *Step) write(b *strings.Builder, depth int, first *Step) {
 // maxIndent is how deep trees are indented.
 const maxIndent = 30
 
-// partText is a simple part with its qualifiers, or the beginning of one that is made of others as it was written: a long
-// expression has as many parts as words.
+// partText is a simple part with its qualifiers, or the beginning of one that is made of others as it was written: a
+// long expression has as many parts as words.
 func (w *walk) partText(n node) string { return partText(w.trace.f.src, n) }
 
 func partText(src string, n node) string {
@@ -453,7 +455,8 @@ func showValue(what string, v uint32) string {
 		return fmt.Sprint(v >> 8)
 	case what == "MPLS label":
 		return fmt.Sprint(v >> 12)
-	case strings.HasSuffix(what, " address") && !strings.Contains(what, "IPv6") && !strings.Contains(what, "Ethernet") && !strings.Contains(what, "802.11") && v > 0xffff:
+	case strings.HasSuffix(what, " address") && !strings.Contains(what, "IPv6") &&
+		!strings.Contains(what, "Ethernet") && !strings.Contains(what, "802.11") && v > 0xffff:
 		return ipv4(v).String()
 	case strings.Contains(what, "Type") || strings.Contains(what, "address") || strings.Contains(what, "SAP") ||
 		strings.Contains(what, "802.11") || strings.Contains(what, "SNAP") || strings.Contains(what, "PPP p"):

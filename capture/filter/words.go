@@ -6,8 +6,8 @@ import (
 	"sockwire/raw/wire"
 )
 
-// The keywords that are conditions of their own. To add one that names a protocol, add a row here. To add another, add a
-// row and say in lower.go what it tests. The lists of the tests have them all too.
+// The keywords that are conditions of their own. To add one that names a protocol, add a row here. To add another, add
+// a row and say in lower.go what it tests. The lists of the tests have them all too.
 
 // protocolWord is a keyword that names a protocol. Alone it is the condition that the frame carries it; qualifiers and
 // offsets may follow.
@@ -24,20 +24,24 @@ type protocolWord struct {
 var protocolWords = map[string]protocolWord{
 	"tcp": {proto: wire.ProtoTCP}, "udp": {proto: wire.ProtoUDP}, "sctp": {proto: wire.ProtoSCTP},
 	"ah": {proto: wire.ProtoAH}, "esp": {proto: wire.ProtoESP}, "pim": {proto: wire.ProtoPIM},
-	"icmp": {proto: wire.ProtoICMP, version: "ip"}, "igmp": {proto: wire.ProtoIGMP, version: "ip"}, "igrp": {proto: wire.ProtoEIGRP, version: "ip"},
+	"icmp": {proto: wire.ProtoICMP, version: "ip"}, "igmp": {proto: wire.ProtoIGMP, version: "ip"},
+	"igrp": {proto: wire.ProtoEIGRP, version: "ip"},
 	"vrrp": {proto: wire.ProtoVRRP, version: "ip"}, "carp": {proto: wire.ProtoVRRP, version: "ip"},
 	"icmp6": {proto: wire.ProtoICMPv6, version: "ip6", title: "ICMPv6"},
 
 	"ip": {etherType: wire.EtherTypeIPv4, title: "IPv4"}, "ip6": {etherType: wire.EtherTypeIPv6, title: "IPv6"},
 	"arp": {etherType: wire.EtherTypeARP}, "rarp": {etherType: wire.EtherTypeRARP},
-	"atalk": {etherType: wire.EtherTypeAppleTalk}, "aarp": {etherType: wire.EtherTypeAARP}, "decnet": {etherType: wire.EtherTypeDECnet},
-	"sca": {etherType: wire.EtherTypeSCA}, "lat": {etherType: wire.EtherTypeLAT}, "mopdl": {etherType: wire.EtherTypeMOPDL},
-	"moprc": {etherType: wire.EtherTypeMOPRC},
+	"atalk": {etherType: wire.EtherTypeAppleTalk}, "aarp": {etherType: wire.EtherTypeAARP},
+	"decnet": {etherType: wire.EtherTypeDECnet}, "sca": {etherType: wire.EtherTypeSCA},
+	"lat":   {etherType: wire.EtherTypeLAT},
+	"mopdl": {etherType: wire.EtherTypeMOPDL}, "moprc": {etherType: wire.EtherTypeMOPRC},
 
 	"iso": {sap: wire.SAPISO}, "stp": {sap: wire.SAPSTP}, "ipx": {sap: wire.SAPIPX}, "netbeui": {sap: wire.SAPNetBEUI},
 	"esis": {nlpid: nlpidESIS}, "isis": {nlpid: nlpidISIS}, "clnp": {nlpid: nlpidCLNP},
-	"l1": {pdus: []uint32{15, 17, 18, 24, 26}}, "l2": {pdus: []uint32{16, 17, 20, 25, 27}}, "iih": {pdus: []uint32{15, 16, 17}},
-	"lsp": {pdus: []uint32{18, 20}}, "snp": {pdus: []uint32{24, 25, 26, 27}}, "csnp": {pdus: []uint32{24, 25}}, "psnp": {pdus: []uint32{26, 27}},
+	"l1": {pdus: []uint32{15, 17, 18, 24, 26}}, "l2": {pdus: []uint32{16, 17, 20, 25, 27}},
+	"iih": {pdus: []uint32{15, 16, 17}},
+	"lsp": {pdus: []uint32{18, 20}}, "snp": {pdus: []uint32{24, 25, 26, 27}},
+	"csnp": {pdus: []uint32{24, 25}}, "psnp": {pdus: []uint32{26, 27}},
 
 	// These two are no conditions alone.
 	"link": {}, "radio": {},
@@ -104,17 +108,22 @@ const (
 )
 
 var specialWords = map[string]specialWord{
-	"less":      {number: mustNumber, noHeader: true, says: "it is at most %d bytes long"},
-	"greater":   {number: mustNumber, noHeader: true, says: "it is at least %d bytes long"},
-	"ifindex":   {number: mustNumber, noHeader: true, says: "it is ifindex %d"},
-	"inbound":   {noHeader: true, says: "it is inbound"},
-	"outbound":  {noHeader: true, says: "it is outbound"},
-	"pppoed":    {notInside: aboutLink, says: "it is pppoed"},
-	"vlan":      {number: mayNumber, limit: 0xfff, limitOf: "VLAN identifier", shifts: true, notInside: aboutOuter, says: "it has a VLAN tag"},
-	"mpls":      {number: mayNumber, limit: 0xfffff, limitOf: "MPLS label", shifts: true, notInside: aboutOuter, says: "it has an MPLS label"},
-	"pppoes":    {number: mayNumber, limit: 0xffff, limitOf: "PPPoE session", shifts: true, notInside: aboutOuter, says: "it has a PPPoE session"},
-	"geneve":    {number: mayNumber, limit: 0xffffff, limitOf: "Geneve VNI", shifts: true, notInside: aboutOuter, says: "it has Geneve"},
-	"vxlan":     {number: mayNumber, limit: 0xffffff, limitOf: "VXLAN VNI", shifts: true, notInside: aboutOuter, says: "it has VXLAN"},
+	"less":     {number: mustNumber, noHeader: true, says: "it is at most %d bytes long"},
+	"greater":  {number: mustNumber, noHeader: true, says: "it is at least %d bytes long"},
+	"ifindex":  {number: mustNumber, noHeader: true, says: "it is ifindex %d"},
+	"inbound":  {noHeader: true, says: "it is inbound"},
+	"outbound": {noHeader: true, says: "it is outbound"},
+	"pppoed":   {notInside: aboutLink, says: "it is pppoed"},
+	"vlan": {number: mayNumber, limit: 0xfff, limitOf: "VLAN identifier", shifts: true, notInside: aboutOuter,
+		says: "it has a VLAN tag"},
+	"mpls": {number: mayNumber, limit: 0xfffff, limitOf: "MPLS label", shifts: true, notInside: aboutOuter,
+		says: "it has an MPLS label"},
+	"pppoes": {number: mayNumber, limit: 0xffff, limitOf: "PPPoE session", shifts: true, notInside: aboutOuter,
+		says: "it has a PPPoE session"},
+	"geneve": {number: mayNumber, limit: 0xffffff, limitOf: "Geneve VNI", shifts: true, notInside: aboutOuter,
+		says: "it has Geneve"},
+	"vxlan": {number: mayNumber, limit: 0xffffff, limitOf: "VXLAN VNI", shifts: true, notInside: aboutOuter,
+		says: "it has VXLAN"},
 	"broadcast": {protocols: []string{"link", "ip"}, notInside: aboutLink},
 	"multicast": {protocols: []string{"link", "ip", "ip6"}, notInside: aboutLink},
 	"byte":      {number: ownSyntax, notInside: aboutLink},
