@@ -33,7 +33,7 @@ func (q Inquiry) Run(ctx context.Context, prober Prober) (*Series, []Verdict, er
 	seldom := time.Duration(float64(gap) * q.Judge.ratio())
 	asked := first
 	err := q.ask(ctx, prober, s, last, min(first, most), gap, false)
-	for rounds := 0; ; rounds++ {
+	for turn := 0; ; turn++ {
 		verdicts := q.Judge.Verdicts(s)
 		more := 0
 		for _, v := range verdicts {
@@ -44,14 +44,15 @@ func (q Inquiry) Run(ctx context.Context, prober Prober) (*Series, []Verdict, er
 		if err != nil || more == 0 || asked >= most {
 			return s, verdicts, err
 		}
-		// The first time only seldom, to compare; then both, for more of what there is.
-		n := min(max(first*3/5, 1), most-asked)
-		if rounds > 0 {
-			n = min(more/2+1, first, most-asked) // and look again: what was said is a guess
-			err = q.ask(ctx, prober, s, last, n, gap, false)
+		// More seldom, then often again, and so on: each time it may be enough. What the verdicts ask for is a guess.
+		n := min(max(first/3, more/4), first)
+		if turn%2 == 1 {
+			n = max(n, first/2+1)
 		}
-		if err == nil {
+		if n = min(n, most-asked); turn%2 == 0 {
 			err = q.ask(ctx, prober, s, last, n, seldom, true)
+		} else {
+			err = q.ask(ctx, prober, s, last, n, gap, false)
 		}
 		asked += n
 	}
