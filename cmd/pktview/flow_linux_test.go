@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -74,5 +75,22 @@ func TestLiveStreams(t *testing.T) {
 		if !strings.Contains(table, want) {
 			t.Errorf("no %q in %s", want, table)
 		}
+	}
+}
+
+// What --flow chooses of live traffic is written, and nothing else.
+func TestLiveFlowIsWritten(t *testing.T) {
+	t.Parallel()
+	_, a, b := netlab.Two(t)
+	name := filepath.Join(t.TempDir(), "second.pcapng")
+	s := capturing(t, b, "-i", "eth0", "--flow", "flow.stream == 1", "-w", name, "tcp")
+	asks(t, a, b, "first", "one")
+	asks(t, a, b, "second", "two")
+	if code := s.end(syscall.SIGINT); code != 0 || !strings.Contains(s.stderr.String(), " chosen by --flow, ") {
+		t.Fatalf("exit %d: %s", code, s.stderr)
+	}
+	said := inDir(t, "", "-r", name, "--follow", "tcp")
+	if !strings.Contains(said, "> second") || !strings.Contains(said, "< two") || strings.Contains(said, "first") || strings.Contains(said, "stream 1") {
+		t.Errorf("written: %s", said)
 	}
 }
