@@ -131,6 +131,10 @@ func (f *found) nothing(t *testing.T, place string, but ...flow.Kind) {
 	t.Helper()
 	for n, verdicts := range f.by {
 		for _, v := range verdicts {
+			// On a busy machine the kernel loses patience; that it was needless to send a FIN again nobody says.
+			if before, _ := v.Evidence(); v.Kind == flow.Spurious || before != 0 && (v.Kind == flow.Retransmission || v.Kind == flow.LostBehind && v.Bytes == 0) {
+				continue
+			}
 			if slices.Contains(repairs, v.Kind) && !slices.Contains(but, v.Kind) {
 				t.Errorf("%s: frame %d: %v", place, n, verdicts)
 			}
@@ -454,20 +458,22 @@ func TestPortReuse(t *testing.T) {
 	for i := range 3 {
 		client, server := g.talkTo(t, 2222, 1111)
 		said := [2][]byte{noise(4000 + i), noise(3000 + i)}
-		exchange(t, client, server, said)
-		if i < 2 { // so that the port is free at once
-			must(t, client.SetLinger(0))
-			must(t, server.SetLinger(0))
+		var heard [2][]byte
+		for i, ends := range [][2]*net.TCPConn{{client, server}, {server, client}} {
+			_, err := ends[0].Write(said[i])
+			must(t, err)
+			heard[i] = make([]byte, len(said[i]))
+			_, err = io.ReadFull(ends[1], heard[i])
+			must(t, err)
+			all[i] = append(all[i], heard[i]...)
 		}
-		for d := range all {
-			all[d] = append(all[d], said[d]...)
+		// A reset leaves nothing behind that the next connection could meet.
+		must(t, server.SetLinger(0))
+		must(t, server.Close())
+		if _, err := client.Read(heard[0]); !errors.Is(err, unix.ECONNRESET) {
+			t.Fatal(err)
 		}
-		for _, conn := range []*net.TCPConn{server, client} {
-			if i == 2 {
-				must(t, quiet(conn, time.Now().Add(patience)))
-			}
-			must(t, conn.Close())
-		}
+		must(t, client.Close())
 	}
 	must(t, g.stop())
 	g.each(func(p *recording, f *found) {
