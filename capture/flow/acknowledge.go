@@ -119,6 +119,15 @@ func (t *Tracker) unseen(s *Stream, e Direction, g *segment, ack int64) {
 		return
 	}
 	r := t.record(s, e)
+	for c := r.order.at(data.next); c != nil && c.to <= ack; c = r.order.at(data.next) {
+		from := data.next
+		r.push(stretch{from: from, to: c.to, sends: 1, last: send{packet: c.packet, time: g.time}})
+		data.advance(c.to)
+		t.believe(s, e, r, c, from)
+	}
+	if ack == data.next {
+		return
+	}
 	p := stretch{from: data.next, to: ack, is: hole | fresh, last: send{packet: g.number, time: g.time}}
 	r.fresh++
 	r.push(p)
@@ -179,6 +188,12 @@ func (t *Tracker) passed(s *Stream, e Direction, r *record, p *stretch, shown ui
 		return
 	}
 	r.close(p)
+	if c := r.order.at(p.from); c != nil && p.to <= c.to {
+		p.is = p.is&^hole | decided
+		p.last, p.sends = send{packet: c.packet, time: p.last.time}, 1
+		t.believe(s, e, r, c, p.from)
+		return
+	}
 	p.is |= missed | decided
 	n := p.payload(&s.half[e])
 	k := s.trouble(e)
@@ -189,6 +204,15 @@ func (t *Tracker) passed(s *Stream, e Direction, r *record, p *stretch, shown ui
 		v.evidence[0] = 0
 	}
 	t.say(s, e, v)
+}
+
+// believe takes back that a packet was corrupt, for the receiver acknowledged its bytes from a position on, and nothing else brought them:
+// the sum was left to a device, or the capture changed the packet.
+func (t *Tracker) believe(s *Stream, e Direction, r *record, c *corruptPart, from int64) {
+	s.half[e].set(sumsLie)
+	t.say(s, e, Verdict{Packet: c.packet, Kind: Corrupt, Offset: from, Bytes: int(c.to - from), Retracted: true})
+	g := segment{number: c.packet, payload: c.data, length: int(c.to - c.from)}
+	t.deliver(s, e, r, &g, c.from)
 }
 
 // segments is how many segments n bytes take.

@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"bytes"
+
 	"sockwire/capture"
 	"sockwire/capture/decode"
 	"sockwire/raw/wire"
@@ -32,7 +34,7 @@ func (t *Tracker) Add(p *decode.Packet) Result {
 // stream finds the stream of a segment, or begins one.
 func (t *Tracker) stream(g *segment, forward bool) *Stream {
 	hash := t.table.hash(&t.key)
-	s := t.table.find(&t.key, hash)
+	s := t.table.find(&t.key, hash, forward)
 	if s != nil && s.again(g, forward) {
 		if s.state < Closed {
 			s.state = Replaced
@@ -41,6 +43,14 @@ func (t *Tracker) stream(g *segment, forward bool) *Stream {
 		s = nil
 	}
 	if s != nil {
+		if s.link != t.key.link && !s.apart() {
+			d := Backward
+			if forward != s.swapped {
+				d = Forward
+			}
+			s.handshake |= linksApart
+			s.side(d).link = t.key.link
+		}
 		t.table.touch(s)
 		return s
 	}
@@ -151,7 +161,7 @@ func (t *Tracker) Finish() Result {
 // segment takes a segment of direction d.
 func (t *Tracker) segment(s *Stream, d Direction, g *segment) {
 	h := &s.half[d]
-	if g.corrupt && h.has(goodSum) {
+	if g.corrupt && h.has(goodSum) && !h.has(sumsLie) {
 		t.spoilt(s, d, g)
 		return
 	}
@@ -230,6 +240,10 @@ func (t *Tracker) twin(s *Stream, d Direction, g *segment) bool {
 // plausible reports whether g can be a part of the stream where it stands; else it says that it is stray.
 func (t *Tracker) plausible(s *Stream, d Direction, g *segment) bool {
 	h, o := &s.half[d], &s.half[d.Other()]
+	if g.flags&(wire.RST|wire.ACK) == wire.RST|wire.ACK && !h.has(based) && o.anchored() && o.position(g.ack) != o.next {
+		t.say(s, d, Verdict{Packet: g.number, Kind: Stray}) // it refuses a SYN that was not sent (RFC 9293, section 3.10.7.3)
+		return false
+	}
 	if !h.has(based) || g.flags&wire.SYN != 0 {
 		return true
 	}
@@ -269,9 +283,8 @@ func (t *Tracker) plausible(s *Stream, d Direction, g *segment) bool {
 func (t *Tracker) spoilt(s *Stream, d Direction, g *segment) {
 	h := &s.half[d]
 	t.say(s, d, Verdict{Packet: g.number, Kind: Corrupt, Bytes: g.length})
-	if r := h.rec; r != nil && g.length > 0 {
-		from := h.position(g.seq)
-		r.order.spoil(from, from+int64(g.length), g.number)
+	if from := h.position(g.seq); g.length > 0 && h.has(based) && from >= h.acked && from-h.next < h.reach(&s.half[d.Other()]) {
+		t.record(s, d).order.spoil(corruptPart{from, from + int64(g.length), g.number, bytes.Clone(g.payload)})
 	}
 }
 
@@ -326,7 +339,7 @@ func (t *Tracker) shake(s *Stream, d Direction, g *segment) {
 	f, b := &s.half[Forward], &s.half[Backward]
 	switch {
 	case s.handshake&done != 0:
-	case d == Backward && g.flags&wire.SYN != 0 && f.anchored() && s.handshake == 0:
+	case d == Backward && g.flags&wire.SYN != 0 && f.anchored() && s.handshake&^linksApart == 0:
 		if f.packets == 1 && g.time > s.start {
 			s.synTime = ticks(g.time - s.start)
 		}

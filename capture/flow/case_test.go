@@ -159,6 +159,26 @@ var cases = []struct {
 		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", id: 3, bad: true},
 		{at: 31 * ms, flags: wire.ACK, seq: 6, ack: 1, data: "world", id: 4, bad: true},
 	}, want: "", bytes: "hell/worl$"},
+	{name: "a wrong checksum, and acknowledged all the same", packets: []packetOf{
+		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", id: 3, bad: true},
+		{at: 50 * ms, back: true, flags: wire.ACK, seq: 1, ack: 6, id: 1},
+		{at: 51 * ms, flags: wire.ACK, seq: 6, ack: 1, data: "world", id: 4, bad: true},
+	}, want: `#4 corrupt 0 0 5b
+		#4 corrupt retracted 0 0 5b`, bytes: "hell/worl$"},
+	{name: "each direction has a VLAN of its own", bare: true, packets: []packetOf{
+		{at: 0, flags: wire.SYN, id: 1, vlan: 5},
+		{at: 20 * ms, back: true, flags: wire.SYN | wire.ACK, ack: 1, vlan: 6},
+		{at: 20 * ms, flags: wire.ACK, seq: 1, ack: 1, id: 2, data: "hello", vlan: 5},
+		{at: 40 * ms, back: true, flags: wire.ACK, seq: 1, ack: 9, id: 1, vlan: 6},
+		{at: 41 * ms, flags: wire.ACK, seq: 9, ack: 1, id: 4, data: "!", vlan: 5},
+	}, want: "#4 missed acknowledged 0 4 x1 3b", bytes: "hello...!"},
+	{name: "an RST that refuses another SYN", bare: true, packets: []packetOf{
+		{at: 0, flags: wire.SYN, id: 1},
+		{at: 10 * ms, back: true, flags: wire.RST | wire.ACK, seq: 0, ack: -7},
+		{at: 20 * ms, back: true, flags: wire.SYN | wire.ACK, ack: 1},
+		{at: 20 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", id: 2},
+		{at: 40 * ms, back: true, flags: wire.ACK, seq: 1, ack: 6, id: 1},
+	}, want: "#2 stray 0 0", bytes: "hello"},
 	{name: "the snaplen cut the payload", packets: []packetOf{
 		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", id: 3, cut: 2},
 		{at: 31 * ms, flags: wire.ACK, seq: 6, ack: 1, data: "world", id: 4, cut: 1},

@@ -17,7 +17,7 @@ const (
 	goodSum  // a packet with a right checksum was seen
 	acksSeen // it has acknowledged something
 	outgoing // the capture is at this sender
-	closing  // its FIN is acknowledged
+	sumsLie  // what had a wrong checksum was acknowledged all the same
 )
 
 // half is what one side of a stream sends. Positions count bytes from the one behind the SYN, or the first that was seen. It is

@@ -13,14 +13,14 @@ type order struct {
 	late    int64  // the most that a packet was late, which others overtook
 	first   uint32 // the first timestamp, and when
 	begun   int64
-	corrupt [4]corruptPart // the last few
-	next    uint8          // of corrupt
+	corrupt []corruptPart // the last few
 }
 
 // corruptPart is where a corrupt packet claimed to be.
 type corruptPart struct {
 	from, to int64
 	packet   uint64
+	data     []byte
 }
 
 // step is how far the identification may go on between two packets of a direction: the packets of a super-packet count.
@@ -98,10 +98,25 @@ func (o *order) tick(g *segment) int64 {
 	return 1e6
 }
 
+// maxCorrupt is how many corrupt packets are remembered.
+const maxCorrupt = 16
+
 // spoil notes a corrupt packet.
-func (o *order) spoil(from, to int64, packet uint64) {
-	o.corrupt[o.next&3] = corruptPart{from, to, packet}
-	o.next++
+func (o *order) spoil(c corruptPart) {
+	if len(o.corrupt) == maxCorrupt {
+		o.corrupt = append(o.corrupt[:0], o.corrupt[1:]...)
+	}
+	o.corrupt = append(o.corrupt, c)
+}
+
+// at returns the corrupt packet that claimed to have the byte at pos, or nil.
+func (o *order) at(pos int64) *corruptPart {
+	for i := range o.corrupt {
+		if c := &o.corrupt[i]; c.from <= pos && pos < c.to {
+			return c
+		}
+	}
+	return nil
 }
 
 // spoilt returns the corrupt packet that claimed to have the bytes from on, or 0.

@@ -73,6 +73,7 @@ type more struct {
 	trips   RoundTrips
 	spent   [numLimits]int64 // of records that are gone
 	trouble *trouble
+	link    Link // of a stream whose links are apart
 }
 
 // trouble is what is kept of a direction in which not all was plain.

@@ -35,8 +35,8 @@ func (e End) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 // after Result.Ended had it.
 type Stream struct {
 	key
-	swapped   bool // the key's first end is not the one that opened
-	handshake uint8
+	swapped   bool  // the key's first end is not the one that opened
+	handshake uint8 // what was seen of it, and linksApart
 	state     End
 	ender     Direction
 	number    uint64
@@ -64,7 +64,7 @@ func (s *Stream) Source(d Direction) netip.AddrPort {
 	return netip.AddrPortFrom(s.address(s.a), uint16(s.ports>>16))
 }
 
-// Link returns where the stream lives.
+// Link returns where the stream lives; where each direction has a link of its own, that of its first packet.
 func (s *Stream) Link() Link { return s.link }
 
 // First returns the number and time of its first packet.
@@ -181,3 +181,8 @@ func (s *Stream) trip(d Direction, ns int64) {
 	}
 	m.trips.add(time.Duration(ns))
 }
+
+// linksApart, a bit of Stream.handshake: the directions have links of their own; that of the second is in more.
+const linksApart = 1 << 7
+
+func (s *Stream) apart() bool { return s.handshake&linksApart != 0 }

@@ -43,10 +43,9 @@ func (t *table) init() {
 
 func (t *table) at(slot uint32) *Stream { return &t.slabs[slot>>slabBits][slot&(slabSize-1)] }
 
-// hash mixes the key by wide multiplications.
+// hash mixes the ends of the key by wide multiplications. The link is left out: see find.
 func (t *table) hash(k *key) uint64 {
-	h := t.seed ^ uint64(k.ports)<<32 ^ uint64(k.link.Tunnel)
-	h = mix(h^uint64(k.link.VLAN), 0x9e3779b97f4a7c15^uint64(uint32(k.link.Interface)))
+	h := mix(t.seed^uint64(k.ports), 0x9e3779b97f4a7c15)
 	h = mix(h^binary.LittleEndian.Uint64(k.a[:]), 0xa0761d6478bd642f^binary.LittleEndian.Uint64(k.b[:]))
 	if k.family == 6 {
 		h = mix(h^binary.LittleEndian.Uint64(k.a[8:]), 0xe7037ed1a0b428db^binary.LittleEndian.Uint64(k.b[8:]))
@@ -59,20 +58,43 @@ func mix(a, b uint64) uint64 {
 	return hi ^ lo
 }
 
-// find returns the stream with key k, or nil.
-func (t *table) find(k *key, hash uint64) *Stream {
+// find returns the stream with key k of which the first end sends, or else the other; or nil. Where each direction has a link of its own, as on mirrored ports
+// and in overlays, it is the stream between these ends that has seen nothing of this direction so far.
+func (t *table) find(k *key, hash uint64, forward bool) (best *Stream) {
 	mask := uint64(len(t.index) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
 		e := t.index[i]
 		if e == 0 {
-			return nil
+			return best
 		}
 		if (uint64(e)<<32^hash)>>(32+slotBits) == 0 {
-			if s := t.at(e.slot()); s.key == *k {
+			s := t.at(e.slot())
+			if s.key == *k {
 				return s
+			}
+			if s.matches(k, forward) {
+				if s.apart() {
+					return s
+				}
+				best = s
 			}
 		}
 	}
+}
+
+// matches reports whether a packet with key k, which has another link, can belong to s.
+func (s *Stream) matches(k *key, forward bool) bool {
+	if s.ports != k.ports || s.a != k.a || s.b != k.b || s.family != k.family || s.link.Interface != k.link.Interface {
+		return false
+	}
+	d := Backward
+	if forward != s.swapped {
+		d = Forward
+	}
+	if s.apart() {
+		return s.more != nil && s.more[d].link == k.link
+	}
+	return s.half[d].packets == 0 && s.half[d.Other()].packets > 0 && s.state < Closed
 }
 
 // add makes a stream, which becomes the newest.

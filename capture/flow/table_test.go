@@ -14,7 +14,7 @@ func TestTable(t *testing.T) {
 	for range 200_000 {
 		k := key{ports: uint32(r.IntN(3000)), family: 4}
 		hash := tab.hash(&k)
-		s := tab.find(&k, hash)
+		s := tab.find(&k, hash, true)
 		if s != truth[k] {
 			t.Fatalf("found %p, want %p", s, truth[k])
 		}
