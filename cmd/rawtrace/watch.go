@@ -158,24 +158,27 @@ func (s *session) watchLive(ctx context.Context, open *trace.Session) error {
 		opts = append(opts, tea.WithInput(nil))
 	}
 	program := tea.NewProgram(model, opts...)
-	engine := make(chan error, 1)
-	var fault any
+	type ending struct {
+		err   error
+		fault any // that it panicked with
+	}
+	engine := make(chan ending, 1)
 	go func() {
+		var e ending
 		defer program.Quit()
 		defer func() {
-			if fault = recover(); fault != nil {
-				engine <- nil
-			}
+			e.fault = recover()
+			engine <- e
 		}()
-		engine <- s.watchQuiet(ctx, open)
+		e.err = s.watchQuiet(ctx, open)
 	}()
 	_, err := program.Run()
 	cancel()
-	engineErr := <-engine
-	if fault != nil {
-		panic(fault) // now that the terminal shows it
+	e := <-engine
+	if e.fault != nil {
+		panic(e.fault) // now that the terminal shows it
 	}
-	return cli.Join(engineErr, err)
+	return cli.Join(e.err, err)
 }
 
 // watchQuiet runs the engine; what it finds is looked at by the table.
