@@ -102,7 +102,7 @@ func (s *session) knownLines(t *trail, all bool) (text string, done bool) {
 			continue
 		}
 		for ; held <= ttl; held++ {
-			b.WriteString(s.hopLines(t.hop(held)))
+			b.WriteString(s.hopLines(t.hop(held), t.shots(t.hop(held))))
 		}
 		s.next = held
 	}
@@ -110,7 +110,7 @@ func (s *session) knownLines(t *trail, all bool) (text string, done bool) {
 		return b.String(), false
 	}
 	if rest := t.end - held + 1; rest == 1 {
-		b.WriteString(s.hopLines(t.hop(held)))
+		b.WriteString(s.hopLines(t.hop(held), t.shots(t.hop(held))))
 	} else if rest > 1 {
 		what := "*"
 		if errno := t.notSent(); errno != 0 {
@@ -123,7 +123,7 @@ func (s *session) knownLines(t *trail, all bool) (text string, done bool) {
 
 // known tells whether all probes to a hop have ended, and the names of who answered are known.
 func (s *session) known(t *trail, h *hop) bool {
-	if h.ended < t.probes {
+	if h.ended < t.probes && len(t.shots(h)) < t.probes {
 		return false
 	}
 	for _, a := range h.who {

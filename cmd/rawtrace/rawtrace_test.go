@@ -165,7 +165,7 @@ func TestHopLines(t *testing.T) {
 			h.take(r)
 			h.keep(r)
 		}
-		got := s.hopLines(h)
+		got := s.hopLines(h, h.shots)
 		if got != tc.want {
 			t.Errorf("got\n%s(%q)\nwant\n%s", got, got, tc.want)
 		}
@@ -187,7 +187,7 @@ func TestManyProbes(t *testing.T) {
 		h.take(r)
 		h.keep(r)
 	}
-	got := s.hopLines(h)
+	got := s.hopLines(h, h.shots)
 	if n := strings.Count(got, " ms"); n != 13 || !strings.Contains(got, "  * x7\n") {
 		t.Errorf("%d times in\n%s", n, got)
 	}
@@ -229,5 +229,16 @@ func TestNotReached(t *testing.T) {
 		if want := tc.text + fmt.Sprintf("192.0.2.9: %s\n", tc.want); got != want {
 			t.Errorf("got %q\nwant %q", got, want)
 		}
+	}
+}
+
+// TestBeyondTheTarget: probes that were sent before the distance was known, and went on to the host, are answers of the host: it is
+// not asked for more.
+func TestBeyondTheTarget(t *testing.T) {
+	s, b := testSession(options{}, target{addr: here}, target{addr: netip.MustParseAddr("192.0.2.8")})
+	w := &way{target: here}
+	got := told(t, s, b, w.reply(1, 0, "192.0.2.9"), w.reply(2, 0, "192.0.2.9"), w.reply(3, 0, "*"), w.reply(4, 0, "192.0.2.9"), w.reply(5, 0, "192.0.2.9"))
+	if !strings.Contains(got, "\n 1  192.0.2.9  1.000 ms  2.000 ms  4.000 ms\n\n") {
+		t.Errorf("%q", got)
 	}
 }

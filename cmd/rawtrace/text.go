@@ -38,12 +38,12 @@ func (s *session) title(t target) string {
 const lineWidth = 80
 
 // hopLines prints a hop: each address that answers on a line, with the times of its answers, and below it what it tells.
-func (s *session) hopLines(h *hop) string {
+func (s *session) hopLines(h *hop, shots []shot) string {
 	var b strings.Builder
 	first := fmt.Sprintf("%2d ", h.ttl)
 	indent := strings.Repeat(" ", len(first))
 	silent, failed := 0, 0
-	for _, one := range h.shots {
+	for _, one := range shots {
 		switch one.fate {
 		case unheard:
 			silent++
@@ -54,7 +54,7 @@ func (s *session) hopLines(h *hop) string {
 	lead := first
 	for _, a := range h.who {
 		line := newFilled(&b, lead+" "+s.label(a.from), indent+"   ")
-		for _, one := range h.shots {
+		for _, one := range shots {
 			if one.fate == heard && one.from == a.from {
 				line.add("  " + milliseconds(one.rtt) + one.mark)
 			}

@@ -299,3 +299,23 @@ func mark(r *trace.Reply) string {
 func (w *trail) waiting() bool {
 	return slices.ContainsFunc(w.hops, func(h *hop) bool { return h != nil && h.tally.Count(probe.Pending) > 0 })
 }
+
+// shots are those of a hop. To the host itself go, too, those that were sent with a larger TTL before its distance was known; as many
+// of their answers are taken as are missing.
+func (w *trail) shots(h *hop) []shot {
+	if h.ttl != w.distance || len(h.shots) >= w.probes {
+		return h.shots
+	}
+	all := slices.Clip(h.shots)
+	for _, beyond := range w.hops[h.ttl-w.first+1:] {
+		if beyond == nil {
+			continue
+		}
+		for _, one := range beyond.shots {
+			if one.fate == heard && len(all) < w.probes {
+				all = append(all, one)
+			}
+		}
+	}
+	return all
+}
