@@ -3,11 +3,7 @@ package flow
 // deliver hands out the bytes of a segment that are next, and holds those that are not. Where bytes were seen before, the first stay.
 func (t *Tracker) deliver(s *Stream, d Direction, r *record, g *segment, from int64) {
 	b := &r.buffer
-	if !b.begun {
-		b.begun = true
-		b.wanted = t.cfg.Reassemble && (t.cfg.Only == nil || t.cfg.Only(s))
-	}
-	if !b.wanted {
+	if !t.wants(s, b) {
 		return
 	}
 	if b.gone > b.out && from >= b.gone { // not at once: some captures have an acknowledgement before what it is for
@@ -38,6 +34,15 @@ func (t *Tracker) deliver(s *Stream, d Direction, r *record, g *segment, from in
 		t.skip(s, d, r, b.pieces[0].from, BytesLimit)
 	}
 	t.account(r)
+}
+
+// wants tells whether the bytes of a stream are handed out. It asks once.
+func (t *Tracker) wants(s *Stream, b *buffer) bool {
+	if !b.begun {
+		b.begun = true
+		b.wanted = t.cfg.Reassemble && (t.cfg.Only == nil || t.cfg.Only(s))
+	}
+	return b.wanted
 }
 
 // hand hands out [from, to), of which data was captured.
@@ -71,7 +76,7 @@ func (t *Tracker) drain(s *Stream, d Direction, b *buffer) {
 // skip hands out what is held up to position to, with gaps for what is not there, and what follows.
 func (t *Tracker) skip(s *Stream, d Direction, r *record, to int64, why Cause) {
 	b := &r.buffer
-	if !b.wanted {
+	if !t.wants(s, b) {
 		return
 	}
 	for b.out < to {
