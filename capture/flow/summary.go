@@ -124,23 +124,32 @@ type Ranking struct {
 // Add takes a stream into account.
 func (r *Ranking) Add(s *Stream) {
 	r.count++
-	r.next = s.Summary()
 	r.kept.by = r.By
-	switch {
-	case r.Limit <= 0:
-		r.kept.list = append(r.kept.list, r.next)
-	case len(r.kept.list) < r.Limit:
-		heap.Push(&r.kept, r.next)
-	case r.By(&r.next, &r.kept.list[0]) < 0:
-		r.kept.list[0] = r.next
-		heap.Fix(&r.kept, 0)
+	r.next = s.Summary()
+	if r.Limit > 0 && len(r.kept.list) >= r.Limit {
+		if r.By(&r.next, r.kept.list[0]) < 0 {
+			*r.kept.list[0] = r.next
+			heap.Fix(&r.kept, 0)
+		}
+		return
+	}
+	v := new(Summary)
+	*v = r.next
+	if r.Limit > 0 {
+		heap.Push(&r.kept, v)
+	} else {
+		r.kept.list = append(r.kept.list, v)
 	}
 }
 
 // Clone returns a Ranking that goes on on its own.
 func (r *Ranking) Clone() Ranking {
 	c := *r
-	c.kept.list = slices.Clone(r.kept.list)
+	c.kept.list = make([]*Summary, len(r.kept.list))
+	for i, v := range r.kept.list {
+		kept := *v
+		c.kept.list[i] = &kept
+	}
 	return c
 }
 
@@ -148,22 +157,22 @@ func (r *Ranking) Clone() Ranking {
 func (r *Ranking) Count() uint64 { return r.count }
 
 // Sorted returns those that are kept, in order. Add may go on.
-func (r *Ranking) Sorted() []Summary {
+func (r *Ranking) Sorted() []*Summary {
 	list := slices.Clone(r.kept.list)
-	slices.SortFunc(list, func(a, b Summary) int { return r.By(&a, &b) })
+	slices.SortFunc(list, r.By)
 	return list
 }
 
 // ranked is a heap with the last in the order on top.
 type ranked struct {
 	by   Order
-	list []Summary
+	list []*Summary
 }
 
 func (r *ranked) Len() int           { return len(r.list) }
-func (r *ranked) Less(i, j int) bool { return r.by(&r.list[i], &r.list[j]) > 0 }
+func (r *ranked) Less(i, j int) bool { return r.by(r.list[i], r.list[j]) > 0 }
 func (r *ranked) Swap(i, j int)      { r.list[i], r.list[j] = r.list[j], r.list[i] }
-func (r *ranked) Push(v any)         { r.list = append(r.list, v.(Summary)) }
+func (r *ranked) Push(v any)         { r.list = append(r.list, v.(*Summary)) }
 func (r *ranked) Pop() any {
 	last := len(r.list) - 1
 	v := r.list[last]

@@ -170,7 +170,7 @@ func printStreams(out *cli.Output, o *options, c *census) {
 	list := c.ranking.Sorted()
 	if o.json {
 		for i := range list {
-			out.JSON(newStreamRecord(&list[i]))
+			out.JSON(newStreamRecord(list[i]))
 		}
 		return
 	}
@@ -180,7 +180,7 @@ func printStreams(out *cli.Output, o *options, c *census) {
 		out.Printf("%9s %7s %6s %7s %6s %6s %6s %6s %6s %9s\n", "", "→", "→", "←", "←", "", "before", "behind", "", "trip")
 	}
 	for i := range list {
-		printStream(out, &list[i])
+		printStream(out, list[i])
 	}
 	more(out, int(c.ranking.Count()), o.top)
 }
