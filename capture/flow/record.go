@@ -172,11 +172,3 @@ func (r *record) close(p *stretch) {
 		p.is &^= fresh
 	}
 }
-
-// start is the lowest position that the record knows.
-func (r *record) start() (int64, bool) {
-	if r.head == len(r.parts) {
-		return 0, false
-	}
-	return r.parts[r.head].from, true
-}

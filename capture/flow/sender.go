@@ -18,11 +18,7 @@ type sender struct {
 	turn     int64 // the shortest time from here to the receiver and back, 0 if not known
 	back     int64 // the same to the sender and back
 	turns    uint8 // samples of turn
-	echo     uint32
-	echoAt   int64 // when echo was first seen in what the direction sends
-	trigger  uint64
-	echoing  bool
-	chatty   bool // it has received data that it has not acknowledged, so it may send acknowledgements
+	chatty   bool  // it has received data that it has not acknowledged, so it may send acknowledgements
 }
 
 type phase uint8
