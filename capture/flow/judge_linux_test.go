@@ -355,9 +355,7 @@ func (t *truth) shown(p *recording, i int, tx *transmission) bool {
 // judge compares what was found in a place with what must be said of its frames.
 func (n *network) judge(t *testing.T, p *recording, got *found, count func(place, class string) *tally) (wrong int) {
 	for i, w := range n.truth.expect(p) {
-		if n.truth.sights[p][i] != nil {
-			count(p.name, allSegments).want++
-		}
+		right := wrong
 		verdicts := got.by[uint64(i+1)]
 		has := func(k flow.Kind) *flow.Verdict {
 			for j := range verdicts {
@@ -407,6 +405,13 @@ func (n *network) judge(t *testing.T, p *recording, got *found, count func(place
 			if k := verdicts[j].Kind; w.must[k] == "" && !w.may[k] {
 				count(p.name, "said for nothing: "+k.String()).other++
 				say("is said to be %s", k)
+			}
+		}
+		if n.truth.sights[p][i] != nil {
+			c := count(p.name, allSegments)
+			c.want++
+			if wrong == right {
+				c.exact++
 			}
 		}
 	}
