@@ -127,6 +127,9 @@ func play(t testing.TB, b []byte, port uint16, complete bool) {
 // TestMutatedMessages changes bytes, lengths and order of talks; FLOW_MUTANTS=2500000 does so more often.
 func TestMutatedMessages(t *testing.T) {
 	n := 20_000
+	if testing.Short() {
+		n = 3000
+	}
 	if more, err := strconv.Atoi(os.Getenv("FLOW_MUTANTS")); err == nil {
 		n = more
 	}
