@@ -213,6 +213,10 @@ func (a *analysis) finish(s *shown) (err error) {
 
 // warn says what is left out of what is shown of streams.
 func (a *analysis) warn(env *cli.Env) {
+	if l := a.tracker.Lost(); l.Streams+l.Records+l.Holes > 0 && !a.o.quiet {
+		env.Warnf("given up to stay within bounds: %s that had not ended, %s of segments, %s that were waited for", plural(l.Streams, "stream"),
+			plural(l.Records, "record"), plural(l.Holes, "gap"))
+	}
 	if a.corrupt > 0 && a.o.countsOnly() && !a.o.quiet {
 		env.Warnf("%s with a wrong checksum left out; -K takes them as they are", plural(a.corrupt, "packet"))
 	}

@@ -76,6 +76,7 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 	}
 	if p.analysis != nil {
 		p.analysis.warn(env)
+		p.window.warn(env)
 	}
 	if o.extract != "" {
 		p.analysis.extract.end(env)
@@ -135,9 +136,7 @@ func choose(ctx context.Context, env *cli.Env, o *options, readers []*capture.Re
 	if err == nil && o.dedupText != "" {
 		err = o.checkEdits() // to forget what was seen
 	}
-	if p.window.late > 0 && o.choice != nil {
-		env.Warnf("%s came more than %d packets behind what they are about, and chose nothing", plural(p.window.late, "finding"), aheadPackets)
-	}
+	p.window.warn(env)
 	return p, err
 }
 

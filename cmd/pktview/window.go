@@ -163,6 +163,13 @@ func (w *window) emit(env *cli.Env, s *shown) (enough bool, err error) {
 	return enough, w.write(env, out)
 }
 
+// warn says that what was found came too late to choose by.
+func (w *window) warn(env *cli.Env) {
+	if w.choice != nil && w.late > 0 && !w.o.quiet {
+		env.Warnf("what was found about %s came too late to choose it", plural(w.late, "packet"))
+	}
+}
+
 func (w *window) write(env *cli.Env, b []byte) error {
 	if len(b) == 0 {
 		return nil
