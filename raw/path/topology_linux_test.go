@@ -237,14 +237,18 @@ func TestMeasureLab(t *testing.T) {
 			t.Fatal(err)
 		}
 		inquiry := path.Inquiry{Gap: 10 * time.Millisecond, Rounds: 40, MaxRounds: 300, Judge: path.Judge{Ratio: 4}}
-		if err := (path.Measure{Inquiry: inquiry}).Run(t.Context(), prober, g); err != nil {
+		measure := path.Measure{Inquiry: inquiry}
+		if testing.Short() { // round trips and the MTU; loss takes time
+			measure.Inquiry.Rounds, measure.Inquiry.MaxRounds = 5, 5
+		}
+		if err := measure.Run(t.Context(), prober, g); err != nil {
 			t.Fatal(err)
 		}
 		for _, e := range g.Edges {
 			from, to := n.Name(g.Nodes[e.From].Addr), n.Name(g.Nodes[e.To].Addr)
 			name := from + "-" + to
 			lossy := e.Loss != nil && e.Loss.Finding == path.Real && e.Loss.From == e.Loss.TTL
-			if lossy != (name == "a0-b1.2") {
+			if lossy != (name == "a0-b1.2") && !testing.Short() {
 				t.Errorf("seed %d: %s: %+v", seed, name, e.Loss)
 			}
 			if want := map[string]int{"a0-b1.1": 1400, "b1.1-a1": 1400}[name]; want > 0 && e.MTU != want || want == 0 && e.MTU != 1500 || e.Hole {
