@@ -73,7 +73,7 @@ func TestExploreLabs(t *testing.T) {
 			Boxes: map[string]pathlab.Box{"x": alternate("a", "b1", "b2")}}, seeds: 3},
 		{name: "flow labels", cfg: pathlab.Config{Edges: pathlab.Diamonds(3), IPv6: true}, six: true, seeds: 5, tracer: trace.Tracer{}},
 		{name: "IPv6 ports", cfg: pathlab.Config{Edges: pathlab.Diamonds(3), IPv6: true, HashPolicy6: 1}, six: true, seeds: 5},
-		{name: "loss on one edge", cfg: pathlab.Config{Edges: pathlab.Diamonds(3), Links: map[string]pathlab.Link{"a0-b1.2": {There: 0.3}}}, seeds: 5},
+		{name: "loss on one edge", cfg: pathlab.Config{Edges: pathlab.Diamonds(3), Links: map[string]pathlab.Link{"a0-b1.2": {There: 0.3}}}, seeds: 3},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -179,6 +179,9 @@ func TestExploreLimited(t *testing.T) {
 	for _, r := range runs {
 		wg.Go(func() {
 			for again := range 2 {
+				if again > 0 && r.pace == 0 {
+					break // once takes ten seconds
+				}
 				start := time.Now()
 				g, err := path.Explorer{Flows: 1024, Pace: r.pace}.Explore(t.Context(), r.session.Prober(r.n.Dst4))
 				if err != nil {

@@ -222,7 +222,7 @@ func TestMeasureLab(t *testing.T) {
 	cfg := pathlab.Config{Edges: pathlab.Diamonds(3), Links: map[string]pathlab.Link{
 		"a0-b1.1": {MTU: 1400}, "a0-b1.2": {There: 0.3}, "a0-b1.3": {Delay: 10 * time.Millisecond},
 	}}
-	seeds := 3
+	seeds := 2
 	if testing.Short() {
 		seeds = 1
 	}
