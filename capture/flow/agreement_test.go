@@ -293,8 +293,6 @@ const (
 var differs = map[string]string{
 	"acknowledges what was not seen: libpcap/AH-IPcomp-IPv4.pcap":     oneWay,
 	"acknowledges what was not seen: libpcap/AH-IPcomp-IPv6.pcap":     oneWay,
-	"acknowledges what was not seen: libpcap/geneve.pcap":             oneWay,
-	"acknowledges what was not seen: tcpdump/geneve.pcap":             oneWay,
 	"acknowledges what was not seen: tcpdump/bgp-role.pcapng":         oneWay,
 	"acknowledges what was not seen: tcpdump/ldp-common-session.pcap": oneWay,
 	"acknowledges what was not seen: tcpdump/lspping-fec-ldp.pcap":    oneWay,

@@ -378,10 +378,6 @@ var followedOtherwise = map[string]string{
 	"tcpdump/tcp_rst_data-trunc.pcap 1":         resetText,
 	"tcpdump/tcp_rst_diag_payload.pcap 1":       resetText,
 	"tcpdump/tcp_rst_diag_payload-trunc.pcap 1": resetText,
-	"tcpdump/geneve.pcap 3":                     ownNetworks,
-	"tcpdump/geneve.pcap 4":                     ownNetworks,
-	"libpcap/geneve.pcap 3":                     ownNetworks,
-	"libpcap/geneve.pcap 4":                     ownNetworks,
 	"libpcap/AH-IPcomp-IPv4.pcap 1":             compressed,
 	"libpcap/AH-IPcomp-IPv6.pcap 1":             compressed,
 	"tcpdump/of10_s4810.pcap 1":                 gaveUp,
@@ -392,7 +388,6 @@ const (
 	badChecksums = "packets among others with right checksums have wrong ones, as of damage: their receiver drops them, and tshark does not verify"
 	largeLength  = "tshark does not read a TCP segment of more than 64 KiB (IP length 0) in this place"
 	resetText    = "what an RST carries is no part of the stream (RFC 9293, section 3.5.3)"
-	ownNetworks  = "each way has a virtual network (VNI) of its own: two streams of one way each"
 	compressed   = "the segments are compressed (IPComp, RFC 3173), which we do not undo"
 	gaveUp       = "tshark leaves out the bytes of packets in which its decoder of OpenFlow gives up, and says that they are missing"
 )
