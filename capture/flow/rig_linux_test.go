@@ -50,6 +50,7 @@ type recording struct {
 	host   *netlab.Host
 	live   *capture.Live
 	frames []capture.Frame
+	link   *netlab.Link           // an impaired one that is captured, or nil
 	taken  map[*transmission]bool // what passed, and no frame shows any more
 	done   chan error
 }
@@ -108,10 +109,12 @@ func newRig(name string, c *conditions) (g *rig, err error) {
 	for _, p := range []struct {
 		name string
 		end  netlab.End
-	}{{"sender", g.near.A}, {"middle", g.near.B}, {"receiver", g.far.B}} {
+		link *netlab.Link
+	}{{"sender", g.near.A, g.near}, {"middle", g.near.B, g.near}, {"receiver", g.far.B, g.far}} {
 		if err := g.record(p.name, p.end.Host, p.end.Ifname); err != nil {
 			return g, err
 		}
+		g.places[len(g.places)-1].link = p.link
 	}
 	if g.inodes[0], err = networkOf(g.a); err == nil {
 		g.inodes[1], err = networkOf(g.b)
@@ -362,8 +365,34 @@ func (g *rig) stop() error {
 				all += n.Packets
 			}
 		}
-		if still++; all != last {
-			still, last = 0, all
+		came := true
+		for _, p := range g.places {
+			if p.link == nil {
+				continue
+			}
+			// What the link has delivered may still be on its way to the capture.
+			var passed uint64
+			for _, h := range []*netlab.Host{p.link.A.Host, p.link.B.Host} {
+				n, err := p.link.Totals(h)
+				if err != nil {
+					return err
+				}
+				if h == p.host {
+					passed += n.Packets
+				} else {
+					passed += n.Deliveries
+				}
+			}
+			st, err := p.live.Stats()
+			if err != nil {
+				return err
+			}
+			came = came && st.Received >= passed
+		}
+		if still++; all != last || !came {
+			if still, last = 0, all; ctx.Err() != nil {
+				return fmt.Errorf("%s: packets are still on their way", g.name)
+			}
 		}
 		time.Sleep(time.Millisecond)
 	}
