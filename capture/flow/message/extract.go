@@ -89,7 +89,6 @@ type body struct {
 	http    *HTTP
 	name    string // "" until there are bytes
 	file    *os.File
-	at      int64 // in the body
 	written int64 // in the file
 	missing int64
 	cut     bool // there was more than may be written
