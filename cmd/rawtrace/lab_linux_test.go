@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,6 +74,49 @@ func TestVerdicts(t *testing.T) {
 				t.Errorf("exit status %d\n%s%s", o.code, o.stdout, o.stderr)
 			}
 		})
+	}
+}
+
+// TestProcessesSideBySide: each of 20 processes on one host hears the answers of all, and takes its own alone.
+func TestProcessesSideBySide(t *testing.T) {
+	const processes, hops, probes = 20, 4, 5
+	n := pathlab.New(t, pathlab.Config{Edges: pathlab.Chain(hops), Seed: 1})
+	outputs := make([]output, processes)
+	var all sync.WaitGroup
+	for i := range outputs {
+		all.Go(func() {
+			outputs[i] = on(t, n.Source, "rawtrace", "--json", "-q", strconv.Itoa(probes), "-m", "8", []string{"-U", "-I", "-T"}[i%3], n.Dst4.String())
+		})
+	}
+	all.Wait()
+	for i, o := range outputs {
+		answers := map[int]int{}
+		for line := range strings.Lines(o.stdout) {
+			var r struct {
+				Type, Outcome, From string
+				TTL                 int
+				Duplicate           bool
+			}
+			if err := json.Unmarshal([]byte(line), &r); err != nil {
+				t.Fatalf("%v: %s", err, line)
+			}
+			if r.Type != "probe" || r.Outcome != "answered" {
+				continue
+			}
+			want := fmt.Sprintf("10.0.%d.2", r.TTL)
+			if r.TTL >= hops {
+				want = n.Dst4.String()
+			}
+			if r.From != want || r.Duplicate {
+				t.Errorf("process %d: %s", i, line)
+			}
+			answers[min(r.TTL, hops)]++ // what was sent farther before the distance was known reached the host too
+		}
+		for ttl := 1; ttl <= hops; ttl++ {
+			if answers[ttl] < probes {
+				t.Errorf("process %d: %d answers at hop %d, exit status %d\n%s", i, answers[ttl], ttl, o.code, o.stderr)
+			}
+		}
 	}
 }
 
