@@ -5,6 +5,7 @@ package ebpf
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -21,6 +22,8 @@ type code struct {
 	labels []string
 	called map[string]bool
 	err    error
+
+	labelled int // labels that fresh gave
 }
 
 // word is what functions return. The kernel wants to know of functions that loops call that they are static.
@@ -38,10 +41,13 @@ func (c *code) add(all ...asm.Instruction) {
 	}
 }
 
-// function begins a function that call calls.
-func (c *code) function(name string) {
+// function begins a function that call calls, and keeps its arguments in registers that survive.
+func (c *code) function(name string, args ...asm.Register) {
 	c.name = name
 	c.mark(name)
+	for i, r := range args {
+		c.add(asm.Mov.Reg(r, asm.R1+asm.Register(i)))
+	}
 }
 
 // at names the next instruction within the function.
@@ -56,9 +62,18 @@ func (c *code) mark(symbol string) {
 
 func (c *code) to(label string) string { return c.name + "." + label }
 
-// call calls a function of this program.
-func (c *code) call(name string) {
+// fresh is a label that no other is like.
+func (c *code) fresh() string {
+	c.labelled++
+	return strconv.Itoa(c.labelled)
+}
+
+// call calls a function of this program with arguments of which R1 to R5 are none, or are theirs already.
+func (c *code) call(name string, args ...asm.Register) {
 	c.called[name] = true
+	for i, r := range args {
+		c.add(asm.Mov.Reg(asm.R1+asm.Register(i), r))
+	}
 	c.add(asm.Call.Label(name))
 }
 

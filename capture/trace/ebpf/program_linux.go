@@ -95,7 +95,7 @@ func callTable(wait bool) []byte {
 		if other >= 0 && s.Name == "splice" {
 			row[tOther] = uint8(other)
 		}
-		row[tEnter], row[tLeave] = uint8(shapes[s.Name].enter), uint8(shapes[s.Name].leave)
+		row[tEnter], row[tLeave] = shapeOf(s.Name, false), shapeOf(s.Name, true)
 		switch s.Name {
 		case "socket", "accept", "accept4", "dup", "fcntl":
 			row[tMaker] = 1
@@ -216,9 +216,13 @@ func (c *code) stamp() {
 }
 
 // submit gives the record of R8 to the reader.
-func (c *code) submit() {
-	c.add(asm.Mov.Reg(asm.R1, asm.R8))
-	c.call("submit")
+func (c *code) submit() { c.call("submit", asm.R8) }
+
+// done is the end of a program: it submits the record, and is where leaving goes.
+func (c *code) done() {
+	c.submit()
+	c.at("out")
+	c.ret(0)
 }
 
 // descriptor loads the descriptor that a column of the table says, or jumps when there is none. R9 is the
@@ -264,25 +268,20 @@ func (c *code) enter(m *maps, data int) {
 	c.add(storeImm(asm.R8, wLimit, int64(data), asm.DWord))
 	c.add(asm.LoadMem(asm.R1, asm.RFP, task, asm.DWord))
 	c.load(asm.R1, asm.R1, "task_struct", compatField, asm.Word)
-	c.add(
-		asm.JSet.Imm(asm.R1, compatBit, c.to("other")),
-		asm.Ja.Label(c.to("own")),
-	)
-	c.at("other")
+	c.unset(compatBit, "own")
 	c.add(
 		asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte),
 		asm.JSet.Imm(asm.R1, kindForeign, c.to("foreign")),
 		asm.Ja.Label(c.to("out")),
 	)
 	c.at("own")
-	c.add(asm.LoadMem(asm.R1, asm.R9, tClass, asm.Byte))
 	c.add(
+		asm.LoadMem(asm.R1, asm.R9, tClass, asm.Byte),
 		asm.JEq.Imm(asm.R1, int32(abi.Table), c.to("table")),
 		asm.JEq.Imm(asm.R1, int32(abi.Ring), c.to("ring")),
 	)
 	c.descriptor(asm.R2, tFD, "nothing")
-	c.add(asm.Mov.Reg(asm.R1, asm.R8))
-	c.call("socket")
+	c.call("socket", asm.R8)
 	c.add(asm.JNE.Imm(asm.R0, 0, c.to("record")))
 	c.at("nothing")
 	c.add(
@@ -290,8 +289,7 @@ func (c *code) enter(m *maps, data int) {
 		asm.JNE.Imm(asm.R1, int32(abi.Descriptor), c.to("record")),
 	)
 	c.descriptor(asm.R2, tOther, "out")
-	c.add(asm.Mov.Reg(asm.R1, asm.R8))
-	c.call("socket")
+	c.call("socket", asm.R8)
 	c.add(
 		asm.JEq.Imm(asm.R0, 0, c.to("out")),
 		asm.LoadMem(asm.R1, asm.R9, tDup, asm.Byte),
@@ -342,12 +340,8 @@ func (c *code) enter(m *maps, data int) {
 // foreign leaves when the number in row R9 is of interest in the table of 32 bits only and the call is not one of that table,
 // or is and not about a socket.
 func (c *code) foreign(out string) {
-	c.add(
-		asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte),
-		asm.JSet.Imm(asm.R1, kindForeign, c.to("either")),
-		asm.Ja.Label(c.to("native")),
-	)
-	c.at("either")
+	c.add(asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte))
+	c.unset(kindForeign, "native")
 	c.add(asm.FnGetCurrentTaskBtf.Call())
 	c.load(asm.R1, asm.R0, "task_struct", compatField, asm.Word)
 	c.add(
@@ -357,12 +351,8 @@ func (c *code) foreign(out string) {
 		asm.Ja.Label(c.to("native")),
 	)
 	c.at("compat")
-	c.add(
-		asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte),
-		asm.JSet.Imm(asm.R1, kindForeignFirst, c.to("descriptor")),
-		asm.Ja.Label(c.to("any")),
-	)
-	c.at("descriptor")
+	c.add(asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte))
+	c.unset(kindForeignFirst, "any")
 	c.register(asm.R8, asm.R6, foreignFirst, asm.DWord)
 	c.file(asm.R8, out)
 	c.socketInode(out)
@@ -373,8 +363,8 @@ func (c *code) foreign(out string) {
 // ordinary leaves when the call in row R9, with the registers in R6, is about a file that is no socket: programs read and
 // close files all the time, and for that nothing else needs to be looked at.
 func (c *code) ordinary(out string) {
-	c.add(asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte), asm.JSet.Imm(asm.R1, kindFirst, c.to("first")), asm.Ja.Label(c.to("any")))
-	c.at("first")
+	c.add(asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte))
+	c.unset(kindFirst, "any")
 	c.add(asm.FnGetCurrentTaskBtf.Call())
 	c.load(asm.R1, asm.R0, "task_struct", compatField, asm.Word)
 	c.add(asm.JSet.Imm(asm.R1, compatBit, c.to("any"))) // its registers are others
@@ -418,13 +408,11 @@ func (c *code) leave(m *maps, data int) {
 		asm.JEq.Imm(asm.R1, activeSame, c.to("other")),
 	)
 	c.descriptor(asm.R2, tFD, "other")
-	c.add(asm.Mov.Reg(asm.R1, asm.R8))
-	c.call("socket")
+	c.call("socket", asm.R8)
 	c.at("other")
 	c.add(asm.LoadMem(asm.R1, asm.R9, tDup, asm.Byte), asm.JNE.Imm(asm.R1, 0, c.to("again")))
 	c.descriptor(asm.R2, tOther, "again")
-	c.add(asm.Mov.Reg(asm.R1, asm.R8))
-	c.call("socket")
+	c.call("socket", asm.R8)
 	c.at("again")
 	// Memory that had not been there when the call was entered is there now: the kernel has used it.
 	c.add(
@@ -452,11 +440,9 @@ func (c *code) leave(m *maps, data int) {
 	c.submit()
 	c.ret(0)
 	c.at("table")
-	c.add(storeImm(asm.R8, wRecord+hKind, int64(recordTable), asm.Byte), asm.Mov.Reg(asm.R1, asm.R8))
-	c.call("table")
-	c.submit()
-	c.at("out")
-	c.ret(0)
+	c.add(storeImm(asm.R8, wRecord+hKind, int64(recordTable), asm.Byte))
+	c.call("table", asm.R8)
+	c.done()
 }
 
 // dying jumps when a signal interrupted the call, of which the result is on the stack and the task below it, and is
@@ -528,9 +514,7 @@ func (c *code) fork(m *maps) {
 	)
 	c.at("followed")
 	c.stamp()
-	c.submit()
-	c.at("out")
-	c.ret(0)
+	c.done()
 }
 
 // exec is the program where a process has become another program (sched_process_exec): task, its former
@@ -549,11 +533,8 @@ func (c *code) exec(m *maps) {
 		asm.StoreMem(asm.R8, wRecord+hArgs+16, asm.R1, asm.DWord),
 	)
 	c.stamp()
-	c.add(asm.Mov.Reg(asm.R1, asm.R8))
-	c.call("table")
-	c.submit()
-	c.at("out")
-	c.ret(0)
+	c.call("table", asm.R8)
+	c.done()
 }
 
 // exit is the program where a task ends (sched_process_exit): task. Its descriptors are closed next.
@@ -567,9 +548,7 @@ func (c *code) exit(m *maps) {
 	c.load(asm.R1, asm.R1, "signal_struct", "live.counter", asm.Word)
 	c.add(asm.StoreMem(asm.R8, wRecord+hArgs, asm.R1, asm.DWord))
 	c.stamp()
-	c.submit()
-	c.at("out")
-	c.ret(0)
+	c.done()
 }
 
 // functions adds what the program calls, callers before what they call.
@@ -596,8 +575,7 @@ func (c *code) functions(m *maps, data int) {
 
 // submitFunction: submit(scratch) numbers the record and puts it into the ring. Nobody is woken: the reader looks often.
 func (c *code) submitFunction(m *maps) {
-	c.function("submit")
-	c.add(asm.Mov.Reg(asm.R6, asm.R1))
+	c.function("submit", asm.R6)
 	c.value(asm.R1, m.sequence)
 	c.add(
 		asm.Mov.Imm(asm.R2, 1),
@@ -640,9 +618,8 @@ func (c *code) part(dst, scratch asm.Register, full string) {
 
 // partFunction: part(scratch, address, length) copies memory of the program into the record.
 func (c *code) partFunction() {
-	c.function("part")
+	c.function("part", asm.R6, asm.R7, asm.R8)
 	c.add(
-		asm.Mov.Reg(asm.R6, asm.R1), asm.Mov.Reg(asm.R7, asm.R2), asm.Mov.Reg(asm.R8, asm.R3),
 		asm.JEq.Imm(asm.R8, 0, c.to("out")),
 		asm.JEq.Imm(asm.R7, 0, c.to("out")),
 		asm.JLE.Imm(asm.R8, maxPart, c.to("fits")),
@@ -675,22 +652,28 @@ func (c *code) partFunction() {
 	c.ret(0)
 }
 
-// piece copies memory of the program into the record: R2 its address, R3 its length.
-func (c *code) piece(scratch asm.Register) {
-	c.add(asm.Mov.Reg(asm.R1, scratch))
-	c.call("part")
-}
+// piece copies memory of the program into the record of R6: R2 its address, R3 its length.
+func (c *code) piece() { c.call("part", asm.R6) }
 
 // atMost bounds a register.
-func (c *code) atMost(r asm.Register, n int32, label string) {
+func (c *code) atMost(r asm.Register, n int32) {
+	label := c.fresh()
 	c.add(asm.JLE.Imm(r, n, c.to(label)), asm.Mov.Imm(r, n))
 	c.at(label)
 }
 
 // lesser makes a the lesser of two registers.
-func (c *code) lesser(a, b asm.Register, label string) {
+func (c *code) lesser(a, b asm.Register) {
+	label := c.fresh()
 	c.add(asm.JLE.Reg(a, b, c.to(label)), asm.Mov.Reg(a, b))
 	c.at(label)
+}
+
+// unset jumps when none of these bits of R1 is set.
+func (c *code) unset(bits int32, label string) {
+	set := c.fresh()
+	c.add(asm.JSet.Imm(asm.R1, bits, c.to(set)), asm.Ja.Label(c.to(label)))
+	c.at(set)
 }
 
 // low makes r its lower half: a C int, without its sign.
@@ -703,14 +686,12 @@ func (c *code) tableFunction(m *maps) {
 	c.load(asm.R1, asm.R0, "task_struct", "files", asm.DWord)
 	c.load(asm.R1, asm.R1, "files_struct", "fdt", asm.DWord)
 	c.load(asm.R1, asm.R1, "fdtable", "max_fds", asm.Word)
-	c.atMost(asm.R1, maxTable, "bounded")
+	c.atMost(asm.R1, maxTable)
 	c.loop("eachDescriptor")
 	c.ret(0)
 
-	c.function("eachDescriptor")
-	c.add(asm.Mov.Reg(asm.R7, asm.R1))
+	c.function("eachDescriptor", asm.R7)
 	c.scratchOf(m, asm.R6)
-	c.add(asm.Mov.Reg(asm.R1, asm.R6), asm.Mov.Reg(asm.R2, asm.R7))
-	c.call("socket")
+	c.call("socket", asm.R6, asm.R7)
 	c.ret(0)
 }

@@ -3,6 +3,9 @@
 package ebpf
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/cilium/ebpf/asm"
 
 	"sockwire/capture/trace/internal/abi"
@@ -16,207 +19,228 @@ const (
 	partControl = 2
 )
 
-// shape is which memory the arguments of a call point to.
-type shape uint8
-
 const (
-	shapeNone shape = iota
-	shapeAddress
-	shapeSendto
-	shapeWrite
-	shapeWritev
-	shapeReadvEnter
-	shapeSendmsg
-	shapeRecvmsgEnter
-	shapeSendmmsg
-	shapeSetsockopt
-	shapeGetsockoptEnter
-	shapeRecvmmsgEnter
-	shapeSendfile
-	shapePoll
-	shapePpoll
-	shapeSelect
-	shapeEpollCtl
-	shapeEpoll
-	shapeEpollPwait2
-	shapeName // from here on, when the call has returned
-	shapeGetsockopt
-	shapePair
-	shapeRecvfrom
-	shapeRead
-	shapeReadv
-	shapeRecvmsg
-	shapeSendmmsgLeave
-	shapeRecvmmsg
-	shapePolled
-	shapeSelected
-	shapeEpollMade
-	shapeEpolled
-	shapeCount
+	maxSet   = 1 << 13 // how much is copied of a set of select(2)
+	timeSize = 16      // struct timespec, struct timeval
 )
 
-var shapes = map[string]struct{ enter, leave shape }{
-	"bind": {shapeAddress, 0}, "connect": {shapeAddress, 0}, "sendto": {shapeSendto, 0}, "write": {shapeWrite, 0}, "writev": {shapeWritev, 0},
-	"readv": {shapeReadvEnter, shapeReadv}, "sendmsg": {shapeSendmsg, 0}, "recvmsg": {shapeRecvmsgEnter, shapeRecvmsg},
-	"sendmmsg": {shapeSendmmsg, shapeSendmmsgLeave}, "recvmmsg": {shapeRecvmmsgEnter, shapeRecvmmsg},
-	"setsockopt": {shapeSetsockopt, 0}, "getsockopt": {shapeGetsockoptEnter, shapeGetsockopt},
-	"pwritev2": {shapeWritev, 0}, "preadv2": {shapeReadvEnter, shapeReadv}, "sendfile": {shapeSendfile, 0},
-	"accept": {0, shapeName}, "accept4": {0, shapeName}, "getsockname": {0, shapeName}, "getpeername": {0, shapeName}, "socketpair": {0, shapePair},
-	"recvfrom": {0, shapeRecvfrom}, "read": {0, shapeRead}, "poll": {shapePoll, shapePolled}, "ppoll": {shapePpoll, shapePolled},
-	"select": {shapeSelect, shapeSelected}, "pselect6": {shapeSelect, shapeSelected},
-	"epoll_create": {0, shapeEpollMade}, "epoll_create1": {0, shapeEpollMade}, "epoll_ctl": {shapeEpollCtl, 0},
-	"epoll_wait": {shapeEpoll, shapeEpolled}, "epoll_pwait": {shapeEpoll, shapeEpolled}, "epoll_pwait2": {shapeEpollPwait2, shapeEpolled},
+// shape is which memory the arguments of some calls point to, when they are entered or when they have returned.
+type shape struct {
+	calls    string // their names, with blanks between them
+	returned bool
+	steps    []step
 }
 
-// shapeFunction: shape(scratch, shape) copies what the arguments of the call point to.
+// A step copies some of that memory: R6 is the scratch memory.
+type step func(c *code)
+
+var shapes = []shape{
+	{"bind connect", false, []step{bounded(1, 2, maxAddress)}},
+	{"sendto", false, []step{data(1, 2, false), bounded(4, 5, maxAddress)}},
+	{"write", false, []step{data(1, 2, false)}},
+	{"writev pwritev2", false, []step{remain(false), iovecs}},
+	{"readv preadv2", false, []step{none, iovecs}},
+	{"sendmsg", false, []step{remain(false), header(partName | partControl)}},
+	{"recvmsg", false, []step{none, header(0)}},
+	{"sendmmsg", false, []step{given, messages, each}},
+	{"setsockopt", false, []step{bounded(3, 4, abi.MaxValue)}},
+	{"getsockopt", false, []step{fixed(4, 4)}},
+	{"recvmmsg", false, []step{fixed(4, timeSize)}},
+	{"sendfile", false, []step{fixed(2, 8)}},
+	{"poll", false, []step{polled}},
+	{"ppoll", false, []step{polled, fixed(2, timeSize)}},
+	{"select pselect6", false, []step{selected, fixed(4, timeSize)}},
+	{"epoll_ctl", false, []step{instance, fixed(3, int32(abi.EventSize))}},
+	{"epoll_wait epoll_pwait", false, []step{instance}},
+	{"epoll_pwait2", false, []step{instance, fixed(3, timeSize)}},
+
+	{"accept accept4 getsockname getpeername", true, []step{filled(1, 2, maxAddress)}},
+	{"getsockopt", true, []step{filled(3, 4, abi.MaxValue)}},
+	{"socketpair", true, []step{pair}},
+	{"recvfrom", true, []step{data(1, 2, true), filled(4, 5, maxAddress)}},
+	{"read", true, []step{data(1, 2, true)}},
+	{"readv preadv2", true, []step{remain(true), iovecs}},
+	{"recvmsg", true, []step{remain(true), header(partName | partControl)}},
+	{"sendmmsg", true, []step{result, messages}},
+	{"recvmmsg", true, []step{result, messages, each}},
+	{"poll ppoll", true, []step{some, polled}},
+	{"select pselect6", true, []step{some, selected}},
+	{"epoll_create epoll_create1", true, []step{created}},
+	{"epoll_wait epoll_pwait epoll_pwait2", true, []step{some, reported}},
+}
+
+// shapeOf is the number of a call's shape, 0 for none.
+func shapeOf(call string, returned bool) uint8 {
+	return uint8(1 + slices.IndexFunc(shapes, func(s shape) bool {
+		return s.returned == returned && slices.Contains(strings.Fields(s.calls), call)
+	}))
+}
+
+// shapeFunction: shape(scratch, number) copies what the arguments of the call point to.
 func (c *code) shapeFunction() {
-	c.function("shape")
-	r6 := asm.R6
-	c.add(asm.Mov.Reg(r6, asm.R1), asm.JEq.Imm(asm.R2, int32(shapeNone), c.to("out")))
-	names := [shapeCount]string{}
-	for s := shapeAddress; s < shapeCount; s++ {
-		names[s] = string(rune('a' + s))
-		c.add(asm.JEq.Imm(asm.R2, int32(s), c.to(names[s])))
+	c.function("shape", asm.R6)
+	c.add(asm.JEq.Imm(asm.R2, 0, c.to("out")))
+	for i, s := range shapes {
+		c.add(asm.JEq.Imm(asm.R2, int32(i+1), c.to(s.label())))
 	}
 	c.at("out")
 	c.ret(0)
-	for s := shapeAddress; s < shapeCount; s++ {
-		c.at(names[s])
-		c.shapeOf(s, names[s])
+	for _, s := range shapes {
+		c.at(s.label())
+		for _, copies := range s.steps {
+			copies(c)
+		}
 		c.add(asm.Ja.Label(c.to("out")))
 	}
 }
 
-func (c *code) shapeOf(s shape, label string) {
-	r2, r3, r4, r6, r7 := asm.R2, asm.R3, asm.R4, asm.R6, asm.R7
-	n := 0
-	next := func() string { n++; return label + string(rune('0'+n)) }
-	// buffer copies of argument at the bytes that argument length says, limit at most.
-	data := func(at, length int, received bool) {
-		c.add(arg(r2, r6, at), arg(r3, r6, length), asm.LoadMem(r4, r6, wLimit, asm.DWord))
-		c.lesser(r3, r4, next())
+func (s shape) label() string {
+	if s.returned {
+		return s.calls + " returned"
+	}
+	return s.calls
+}
+
+// data copies of argument at the bytes that argument length says, as many as are wanted, and were received.
+func data(at, length int, received bool) step {
+	return func(c *code) {
+		c.add(arg(asm.R2, asm.R6, at), arg(asm.R3, asm.R6, length), asm.LoadMem(asm.R4, asm.R6, wLimit, asm.DWord))
+		c.lesser(asm.R3, asm.R4)
 		if received {
-			c.add(asm.LoadMem(r4, r6, wRecord+hResult, asm.DWord))
-			c.lesser(r3, r4, next())
+			c.add(asm.LoadMem(asm.R4, asm.R6, wRecord+hResult, asm.DWord))
+			c.lesser(asm.R3, asm.R4)
 		}
-		c.piece(r6)
+		c.piece()
 	}
-	bounded := func(at, length int, limit int32) {
-		c.add(arg(r2, r6, at), arg(r3, r6, length))
-		c.low(r3)
-		c.atMost(r3, limit, next())
-		c.piece(r6)
+}
+
+// bounded copies as many bytes as argument length says, which is an int.
+func bounded(at, length int, limit int32) step {
+	return func(c *code) {
+		c.add(arg(asm.R2, asm.R6, at), arg(asm.R3, asm.R6, length))
+		c.low(asm.R3)
+		c.atMost(asm.R3, limit)
+		c.piece()
 	}
-	fixed := func(at int, length int32) {
-		c.add(arg(r2, r6, at), asm.Mov.Imm(r3, length))
-		c.piece(r6)
+}
+
+func fixed(at int, length int32) step {
+	return func(c *code) {
+		c.add(arg(asm.R2, asm.R6, at), asm.Mov.Imm(asm.R3, length))
+		c.piece()
 	}
-	// told copies what the kernel has written to at, whose length it has written to length.
-	told := func(at, length int, limit int32) {
-		c.add(arg(r2, r6, length), asm.Mov.Imm(r3, 4))
-		c.piece(r6)
-		c.add(arg(r3, r6, length))
+}
+
+// filled copies what the kernel has written to at, whose length it has written to length.
+func filled(at, length int, limit int32) step {
+	return func(c *code) {
+		fixed(length, 4)(c)
+		c.add(arg(asm.R3, asm.R6, length))
 		c.fetch(wIov, 4, "out")
-		c.add(asm.LoadMem(r3, r6, wIov, asm.Word))
-		c.atMost(r3, limit, next())
-		c.add(arg(r2, r6, at))
-		c.piece(r6)
+		c.add(asm.LoadMem(asm.R3, asm.R6, wIov, asm.Word))
+		c.atMost(asm.R3, limit)
+		c.add(arg(asm.R2, asm.R6, at))
+		c.piece()
 	}
-	// remain sets how much data is wanted.
-	remain := func(received bool) {
-		c.add(asm.LoadMem(r3, r6, wLimit, asm.DWord))
+}
+
+// remain sets how much data is wanted, of what was received.
+func remain(received bool) step {
+	return func(c *code) {
+		c.add(asm.LoadMem(asm.R3, asm.R6, wLimit, asm.DWord))
 		if received {
-			c.add(asm.LoadMem(r4, r6, wRecord+hResult, asm.DWord))
-			c.lesser(r3, r4, next())
+			c.add(asm.LoadMem(asm.R4, asm.R6, wRecord+hResult, asm.DWord))
+			c.lesser(asm.R3, asm.R4)
 		}
-		c.add(asm.StoreMem(r6, wRemain, r3, asm.DWord))
+		c.add(asm.StoreMem(asm.R6, wRemain, asm.R3, asm.DWord))
 	}
-	none := func() { c.add(storeImm(r6, wRemain, 0, asm.DWord)) }
-	vectors := func() {
-		c.add(asm.Mov.Reg(asm.R1, r6), arg(r2, r6, 1), arg(r3, r6, 2))
-		c.call("vectors")
-	}
-	message := func(parts int32) {
-		c.add(storeImm(r6, wParts, int64(parts), asm.DWord), asm.Mov.Reg(asm.R1, r6), arg(r2, r6, 1))
+}
+
+func none(c *code) { c.add(storeImm(asm.R6, wRemain, 0, asm.DWord)) }
+
+func iovecs(c *code) {
+	c.add(asm.Mov.Reg(asm.R1, asm.R6), arg(asm.R2, asm.R6, 1), arg(asm.R3, asm.R6, 2))
+	c.call("vectors")
+}
+
+func header(parts int64) step {
+	return func(c *code) {
+		c.add(storeImm(asm.R6, wParts, parts, asm.DWord), asm.Mov.Reg(asm.R1, asm.R6), arg(asm.R2, asm.R6, 1))
 		c.call("message")
 	}
-	// messages copies the headers of n messages, n being in R7.
-	messages := func() {
-		c.atMost(r7, maxMessages, next())
-		c.add(arg(r2, r6, 1), asm.Mov.Reg(r3, r7), asm.LSh.Imm(r3, 6))
-		c.piece(r6)
+}
+
+// given and result make R7 how many messages, or events, there are.
+func given(c *code) {
+	c.add(arg(asm.R7, asm.R6, 2))
+	c.low(asm.R7)
+}
+
+func result(c *code) { c.add(asm.LoadMem(asm.R7, asm.R6, wRecord+hResult, asm.DWord)) }
+
+// messages copies the headers of R7 messages.
+func messages(c *code) {
+	c.atMost(asm.R7, maxMessages)
+	c.add(arg(asm.R2, asm.R6, 1), asm.Mov.Reg(asm.R3, asm.R7), asm.LSh.Imm(asm.R3, 6))
+	c.piece()
+}
+
+// each copies what the headers of R7 messages point to.
+func each(c *code) {
+	c.add(storeImm(asm.R6, wParts, partName|partControl, asm.DWord), arg(asm.R1, asm.R6, 1), asm.StoreMem(asm.R6, wMsg, asm.R1, asm.DWord))
+	c.add(asm.Mov.Reg(asm.R1, asm.R7))
+	c.loop("eachMessage")
+}
+
+func pair(c *code) {
+	fixed(3, 8)(c)
+	c.add(arg(asm.R3, asm.R6, 3))
+	c.fetch(wIov, 8, "out")
+	for _, at := range []int16{wIov, wIov + 4} {
+		c.add(asm.Mov.Reg(asm.R1, asm.R6), asm.LoadMem(asm.R2, asm.R6, at, asm.Word))
+		c.call("socket")
 	}
-	each := func(parts int32) {
-		c.add(storeImm(r6, wParts, int64(parts), asm.DWord), arg(asm.R1, r6, 1), asm.StoreMem(r6, wMsg, asm.R1, asm.DWord), asm.Mov.Reg(asm.R1, r7))
-		c.loop("eachMessage")
+}
+
+// some leaves when the call reported nothing.
+func some(c *code) {
+	result(c)
+	c.add(asm.JEq.Imm(asm.R7, 0, c.to("out")))
+}
+
+func polled(c *code) {
+	c.add(arg(asm.R2, asm.R6, 0), arg(asm.R3, asm.R6, 1))
+	c.low(asm.R3)
+	c.atMost(asm.R3, abi.MaxWaits)
+	c.add(asm.LSh.Imm(asm.R3, 3))
+	c.piece()
+}
+
+func selected(c *code) {
+	for i := range 3 {
+		c.add(arg(asm.R2, asm.R6, 1+i), arg(asm.R3, asm.R6, 0))
+		c.low(asm.R3)
+		c.atMost(asm.R3, maxSet*8)
+		c.add(asm.Add.Imm(asm.R3, 63), asm.RSh.Imm(asm.R3, 6), asm.LSh.Imm(asm.R3, 3)) // whole words, as the kernel has it
+		c.piece()
 	}
-	switch s {
-	case shapeAddress:
-		bounded(1, 2, maxAddress)
-	case shapeSendto:
-		data(1, 2, false)
-		bounded(4, 5, maxAddress)
-	case shapeWrite:
-		data(1, 2, false)
-	case shapeWritev:
-		remain(false)
-		vectors()
-	case shapeReadvEnter:
-		none()
-		vectors()
-	case shapeSendmsg:
-		remain(false)
-		message(partName | partControl)
-	case shapeRecvmsgEnter:
-		none()
-		message(0)
-	case shapeSendmmsg:
-		c.add(arg(r7, r6, 2))
-		c.low(r7)
-		messages()
-		each(partName | partControl)
-	case shapeSetsockopt:
-		bounded(3, 4, abi.MaxValue)
-	case shapeGetsockoptEnter:
-		fixed(4, 4)
-	case shapeRecvmmsgEnter:
-		fixed(4, 16)
-	case shapeSendfile:
-		fixed(2, 8)
-	case shapeName:
-		told(1, 2, maxAddress)
-	case shapeGetsockopt:
-		told(3, 4, abi.MaxValue)
-	case shapePair:
-		c.add(arg(r2, r6, 3), asm.Mov.Imm(r3, 8))
-		c.piece(r6)
-		c.add(arg(r3, r6, 3))
-		c.fetch(wIov, 8, "out")
-		for _, at := range []int16{wIov, wIov + 4} {
-			c.add(asm.Mov.Reg(asm.R1, r6), asm.LoadMem(r2, r6, at, asm.Word))
-			c.call("socket")
-		}
-	case shapeRecvfrom:
-		data(1, 2, true)
-		told(4, 5, maxAddress)
-	case shapeRead:
-		data(1, 2, true)
-	case shapeReadv:
-		remain(true)
-		vectors()
-	case shapeRecvmsg:
-		remain(true)
-		message(partName | partControl)
-	case shapeSendmmsgLeave:
-		c.add(asm.LoadMem(r7, r6, wRecord+hResult, asm.DWord))
-		messages()
-	case shapeRecvmmsg:
-		c.add(asm.LoadMem(r7, r6, wRecord+hResult, asm.DWord))
-		messages()
-		each(partName | partControl)
-	default:
-		c.waitShape(s, next)
-	}
+}
+
+// instance says which epoll instance the first argument is, created which one was made.
+func instance(c *code) {
+	c.add(asm.Mov.Reg(asm.R1, asm.R6), arg(asm.R2, asm.R6, 0))
+	c.call("epoll")
+}
+
+func created(c *code) {
+	c.add(asm.Mov.Reg(asm.R1, asm.R6), asm.LoadMem(asm.R2, asm.R6, wRecord+hResult, asm.DWord))
+	c.call("epoll")
+}
+
+func reported(c *code) {
+	c.atMost(asm.R7, abi.MaxWaits)
+	c.add(arg(asm.R2, asm.R6, 1), asm.Mov.Reg(asm.R3, asm.R7), asm.Mul.Imm(asm.R3, int32(abi.EventSize)))
+	c.piece()
 }
 
 // vectorsFunction: vectors(scratch, address, count) copies an array of struct iovec and, as long as data is
@@ -224,16 +248,15 @@ func (c *code) shapeOf(s shape, label string) {
 func (c *code) vectorsFunction(m *maps) {
 	c.function("vectors")
 	c.add(asm.Mov.Reg(asm.R6, asm.R1), asm.StoreMem(asm.R6, wBase, asm.R2, asm.DWord), asm.Mov.Reg(asm.R7, asm.R3))
-	c.atMost(asm.R7, maxVectors, "few")
+	c.atMost(asm.R7, maxVectors)
 	c.add(asm.Mov.Reg(asm.R3, asm.R7), asm.LSh.Imm(asm.R3, 4))
-	c.piece(asm.R6)
+	c.piece()
 	c.add(asm.LoadMem(asm.R1, asm.R6, wRemain, asm.DWord), asm.JEq.Imm(asm.R1, 0, c.to("out")), asm.Mov.Reg(asm.R1, asm.R7))
 	c.loop("eachVector")
 	c.at("out")
 	c.ret(0)
 
-	c.function("eachVector")
-	c.add(asm.Mov.Reg(asm.R7, asm.R1))
+	c.function("eachVector", asm.R7)
 	c.scratchOf(m, asm.R6)
 	c.add(
 		asm.LoadMem(asm.R1, asm.R6, wRemain, asm.DWord),
@@ -246,9 +269,9 @@ func (c *code) vectorsFunction(m *maps) {
 		asm.LoadMem(asm.R2, asm.R6, wIov, asm.DWord), asm.LoadMem(asm.R3, asm.R6, wIov+8, asm.DWord),
 		asm.LoadMem(asm.R4, asm.R6, wRemain, asm.DWord),
 	)
-	c.lesser(asm.R3, asm.R4, "wanted")
+	c.lesser(asm.R3, asm.R4)
 	c.add(asm.Sub.Reg(asm.R4, asm.R3), asm.StoreMem(asm.R6, wRemain, asm.R4, asm.DWord))
-	c.piece(asm.R6)
+	c.piece()
 	c.ret(0)
 	c.at("stop")
 	c.ret(1)
@@ -257,39 +280,37 @@ func (c *code) vectorsFunction(m *maps) {
 // messageFunction: message(scratch, address) copies a struct msghdr and what it points to.
 func (c *code) messageFunction(m *maps) {
 	r2, r3, r6, r7 := asm.R2, asm.R3, asm.R6, asm.R7
-	c.function("message")
-	c.add(asm.Mov.Reg(r6, asm.R1), asm.Mov.Reg(r7, r2), asm.Mov.Imm(r3, 56))
-	c.piece(r6)
+	c.function("message", r6, r7)
+	c.add(asm.Mov.Imm(r3, 56))
+	c.piece()
 	c.add(asm.Mov.Reg(r3, r7))
 	c.fetch(wHdr, 56, "out")
-	c.add(asm.Mov.Reg(asm.R1, r6))
-	c.call("pointed")
+	c.call("pointed", r6)
 	c.at("out")
 	c.ret(0)
 
 	// pointed(scratch) copies what the struct msghdr in the scratch memory points to.
-	c.function("pointed")
+	c.function("pointed", r6)
 	c.add(
-		asm.Mov.Reg(r6, asm.R1),
 		asm.LoadMem(r7, r6, wParts, asm.DWord),
 		asm.JSet.Imm(r7, partName, c.to("name")),
 		asm.Ja.Label(c.to("unnamed")),
 	)
 	c.at("name")
 	c.add(asm.LoadMem(r2, r6, wHdr, asm.DWord), asm.LoadMem(r3, r6, wHdr+8, asm.Word))
-	c.atMost(r3, maxAddress, "long")
-	c.piece(r6)
+	c.atMost(r3, maxAddress)
+	c.piece()
 	c.at("unnamed")
 	c.add(asm.JSet.Imm(r7, partControl, c.to("control")), asm.Ja.Label(c.to("vectors")))
 	c.at("control")
 	c.add(asm.LoadMem(r2, r6, wHdr+32, asm.DWord), asm.LoadMem(r3, r6, wHdr+40, asm.DWord))
-	c.atMost(r3, maxControl, "much")
+	c.atMost(r3, maxControl)
 	c.add(
 		asm.StoreMem(r6, wCtl, r2, asm.DWord),
 		asm.Mov.Reg(asm.R4, r2), asm.Add.Reg(asm.R4, r3), asm.StoreMem(r6, wCtlEnd, asm.R4, asm.DWord),
 		asm.JEq.Imm(r3, 0, c.to("vectors")),
 	)
-	c.piece(r6)
+	c.piece()
 	c.add(asm.Mov.Imm(asm.R1, maxControl/16))
 	c.loop("eachControl")
 	c.at("vectors")
@@ -318,7 +339,7 @@ func (c *code) messageFunction(m *maps) {
 		asm.Add.Imm(r7, 16), asm.StoreMem(r6, wFDs, r7, asm.DWord),
 		asm.Sub.Imm(asm.R8, 16), asm.RSh.Imm(asm.R8, 2),
 	)
-	c.atMost(asm.R8, maxPassed, "passed")
+	c.atMost(asm.R8, maxPassed)
 	c.add(asm.Mov.Reg(asm.R1, asm.R8))
 	c.loop("eachPassed")
 	c.at("next")
@@ -326,8 +347,7 @@ func (c *code) messageFunction(m *maps) {
 	c.at("stop")
 	c.ret(1)
 
-	c.function("eachPassed")
-	c.add(asm.Mov.Reg(r7, asm.R1))
+	c.function("eachPassed", asm.R7)
 	c.scratchOf(m, r6)
 	c.add(asm.LSh.Imm(r7, 2), asm.LoadMem(r3, r6, wFDs, asm.DWord), asm.Add.Reg(r3, r7))
 	c.fetch(wIov, 4, "stop")
@@ -336,14 +356,12 @@ func (c *code) messageFunction(m *maps) {
 	c.ret(0)
 	c.at("stop")
 	c.ret(1)
-
 }
 
 // eachMessageFunction: eachMessage(index) reads one of several messages.
 func (c *code) eachMessageFunction(m *maps) {
 	r2, r3, r6, r7 := asm.R2, asm.R3, asm.R6, asm.R7
-	c.function("eachMessage")
-	c.add(asm.Mov.Reg(r7, asm.R1))
+	c.function("eachMessage", asm.R7)
 	c.scratchOf(m, r6)
 	c.add(
 		asm.LSh.Imm(r7, 6), asm.LoadMem(r3, r6, wMsg, asm.DWord), asm.Add.Reg(r3, r7),
@@ -355,10 +373,11 @@ func (c *code) eachMessageFunction(m *maps) {
 		asm.LoadMem(r2, r6, wRecord+hKind, asm.Byte), asm.JNE.Imm(r2, int32(recordLeave), c.to("all")),
 		asm.LoadMem(r2, r6, wRecord+hFlags, asm.Byte), asm.JSet.Imm(r2, flagAgain, c.to("all")),
 		asm.LoadMem(r2, r6, wHdr+56, asm.Word),
+		asm.JLE.Reg(asm.R1, r2, c.to("all")), asm.Mov.Reg(asm.R1, r2),
 	)
-	c.lesser(asm.R1, r2, "all")
-	c.add(asm.StoreMem(r6, wRemain, asm.R1, asm.DWord), asm.Mov.Reg(asm.R1, r6))
-	c.call("pointed")
+	c.at("all")
+	c.add(asm.StoreMem(r6, wRemain, asm.R1, asm.DWord))
+	c.call("pointed", r6)
 	c.ret(0)
 	c.at("stop")
 	c.ret(1)

@@ -13,8 +13,7 @@ import (
 func (c *code) socketFunction(data int) {
 	const private = -8
 	r1, r6, r7, r8, r9 := asm.R1, asm.R6, asm.R7, asm.R8, asm.R9
-	c.function("socket")
-	c.add(asm.Mov.Reg(r6, asm.R1), asm.Mov.Reg(r7, asm.R2))
+	c.function("socket", r6, r7)
 	c.file(r7, "none")
 	c.load(r1, asm.R0, "file", "private_data", asm.DWord)
 	c.add(asm.StoreMem(asm.RFP, private, r1, asm.DWord))
@@ -175,7 +174,7 @@ func (c *code) unixNameFunction() {
 	c.load(r7, asm.R0, "unix_sock", "addr", asm.DWord)
 	c.add(asm.JEq.Imm(r7, 0, c.to("out")))
 	c.load(r8, r7, "unix_address", "len", asm.Word)
-	c.atMost(r8, maxAddress, "long")
+	c.atMost(r8, maxAddress)
 	c.part(r9, r6, "out")
 	c.add(
 		asm.LoadMem(r1, asm.RFP, inode, asm.DWord), asm.StoreMem(r9, wRecord+pKey, r1, asm.DWord),
@@ -189,5 +188,24 @@ func (c *code) unixNameFunction() {
 		asm.LoadMem(r1, r6, wOff, asm.DWord), asm.Add.Reg(r1, r8), asm.StoreMem(r6, wOff, r1, asm.DWord),
 	)
 	c.at("out")
+	c.ret(0)
+}
+
+// epollFunction: epoll(scratch, descriptor) adds to the record which epoll instance a descriptor of this process is. Its
+// address is its identity: it stays the same for copies of the descriptor, in whatever process.
+func (c *code) epollFunction() {
+	r6, r7, r8, r9 := asm.R6, asm.R7, asm.R8, asm.R9
+	c.function("epoll", r6, r7)
+	c.file(r7, "none")
+	c.load(r8, asm.R0, "file", "private_data", asm.DWord)
+	c.part(r9, r6, "none")
+	c.add(
+		asm.StoreMem(r9, wRecord+pKey, r8, asm.DWord),
+		storeImm(r9, wRecord+pLength, epollSize, asm.Word),
+		storeImm(r9, wRecord+pKind, partEpoll, asm.Word),
+		asm.StoreMem(r9, wRecord+partHeader, r7, asm.DWord),
+		asm.LoadMem(asm.R1, r6, wOff, asm.DWord), asm.Add.Imm(asm.R1, partHeader+epollSize), asm.StoreMem(r6, wOff, asm.R1, asm.DWord),
+	)
+	c.at("none")
 	c.ret(0)
 }
