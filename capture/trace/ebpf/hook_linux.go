@@ -13,7 +13,6 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
 	"sockwire/capture/trace"
@@ -25,12 +24,8 @@ import (
 // between the same two ports only those are recorded that come when the socket is another one than before, and all
 // where several UDP sockets share them.
 type hooks struct {
-	maps     []*ebpf.Map
-	programs []*ebpf.Program
-	links    []link.Link
-	lost     *ebpf.Map
-	reader   *ringbuf.Reader
-	sample   []byte // that was read last
+	loaded
+	lost *ebpf.Map
 }
 
 // What a program records of a packet, in native order.
@@ -72,7 +67,7 @@ func openHooks(network uint64) (h *hooks, err error) {
 	defer func() {
 		if err != nil {
 			h.close()
-			h = nil
+			h = &hooks{}
 		}
 	}()
 	group, err := controlGroup()
@@ -92,14 +87,12 @@ func openHooks(network uint64) (h *hooks, err error) {
 		{&flows, ebpf.MapSpec{Name: "sockwire_flows", Type: ebpf.LRUHash, KeySize: flKeySize, ValueSize: flSize, MaxEntries: flowsLimit}},
 		{&h.lost, ebpf.MapSpec{Name: "sockwire_missed", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1}},
 	} {
-		made, err := ebpf.NewMap(&m.spec)
-		if err != nil {
-			return h, fmt.Errorf("make the map %s: %w", m.spec.Name, err)
+		if err := h.make(m.dst, m.spec); err != nil {
+			return h, err
 		}
-		*m.dst, h.maps = made, append(h.maps, made)
 	}
-	if h.reader, err = ringbuf.NewReader(ring); err != nil {
-		return h, fmt.Errorf("read the ring: %w", err)
+	if err := h.open(ring); err != nil {
+		return h, err
 	}
 	l := &layout{spec: spec}
 	for _, p := range []struct {
@@ -112,16 +105,13 @@ func openHooks(network uint64) (h *hooks, err error) {
 	} {
 		c := &code{layout: l, called: map[string]bool{}}
 		c.packet(ring, flows, h.lost, uint32(network), p.direction)
-		program, err := c.build(ebpf.ProgramSpec{Name: p.name, Type: ebpf.CGroupSKB, AttachType: p.attach})
+		spec := ebpf.ProgramSpec{Name: p.name, Type: ebpf.CGroupSKB, AttachType: p.attach}
+		err := h.run(c, spec, "the control group "+group, func(program *ebpf.Program) (link.Link, error) {
+			return link.AttachCgroup(link.CgroupOptions{Path: group, Attach: p.attach, Program: program})
+		})
 		if err != nil {
 			return h, err
 		}
-		h.programs = append(h.programs, program)
-		at, err := link.AttachCgroup(link.CgroupOptions{Path: group, Attach: p.attach, Program: program})
-		if err != nil {
-			return h, fmt.Errorf("attach to the control group %s: %w", group, err)
-		}
-		h.links = append(h.links, at)
 	}
 	return h, nil
 }
@@ -330,63 +320,26 @@ func parsePacket(b []byte, s *trace.Sighting) error {
 	return nil
 }
 
-// read takes what is in the ring, up to a limit, and tells whether there may be more.
+// read takes the packets that are in the ring, up to a limit, and tells whether there may be more.
 func (h *hooks) read(all []trace.Sighting) (_ []trace.Sighting, more bool, err error) {
-	if h == nil {
-		return all, false, nil
-	}
-	h.reader.SetDeadline(time.Unix(1, 0)) // do not wait
-	var raw ringbuf.Record
-	for range readLimit {
-		raw.RawSample = h.sample
-		err := h.reader.ReadInto(&raw)
-		h.sample = raw.RawSample
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return all, false, nil
-		}
+	more, err = h.loaded.read(func(b []byte) error {
 		var s trace.Sighting
-		if err == nil {
-			err = parsePacket(raw.RawSample, &s)
-		}
-		if err != nil {
-			return all, false, fmt.Errorf("ebpf: read the ring of packets: %w", err)
+		if err := parsePacket(b, &s); err != nil {
+			return err
 		}
 		all = append(all, s)
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("ebpf: read the ring of packets: %w", err)
 	}
-	return all, true, nil
+	return all, more, err
 }
 
 // missed is how many packets found no room in the ring.
 func (h *hooks) missed() (n uint64) {
-	if h != nil {
+	if h.lost != nil {
 		_ = h.lost.Lookup(uint32(0), &n) // a map of ours
 	}
 	return n
-}
-
-// detach ends the recording.
-func (h *hooks) detach() {
-	if h == nil {
-		return
-	}
-	for _, l := range h.links {
-		l.Close()
-	}
-	h.links = nil
-}
-
-func (h *hooks) close() {
-	if h == nil {
-		return
-	}
-	h.detach()
-	for _, p := range h.programs {
-		p.Close()
-	}
-	if h.reader != nil {
-		h.reader.Close()
-	}
-	for _, m := range h.maps {
-		m.Close()
-	}
 }

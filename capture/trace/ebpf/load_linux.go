@@ -5,7 +5,9 @@ package ebpf
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -22,19 +24,24 @@ type maps struct {
 	sequence *ebpf.Map // number of the last record
 	follow   *ebpf.Map // what to begin with
 	lost     *ebpf.Map // records without room in the ring, for each processor
-	all      []*ebpf.Map
 }
 
-// kernel is the programs in the running kernel.
-type kernel struct {
-	maps
+// loaded is programs in the running kernel, their maps and the ring that they write. The zero value has none.
+type loaded struct {
+	all      []*ebpf.Map
 	programs []*ebpf.Program
 	links    []link.Link
 	reader   *ringbuf.Reader
 	sample   []byte // that was read last
 }
 
-func (k *kernel) make(dst **ebpf.Map, spec ebpf.MapSpec) error {
+// kernel is the programs at system calls.
+type kernel struct {
+	maps
+	loaded
+}
+
+func (k *loaded) make(dst **ebpf.Map, spec ebpf.MapSpec) error {
 	m, err := ebpf.NewMap(&spec)
 	if err != nil {
 		return fmt.Errorf("make the map %s: %w", spec.Name, err)
@@ -42,6 +49,53 @@ func (k *kernel) make(dst **ebpf.Map, spec ebpf.MapSpec) error {
 	*dst = m
 	k.all = append(k.all, m)
 	return nil
+}
+
+// open readies the ring to be read.
+func (k *loaded) open(ring *ebpf.Map) (err error) {
+	if k.reader, err = ringbuf.NewReader(ring); err != nil {
+		return fmt.Errorf("read the ring: %w", err)
+	}
+	return nil
+}
+
+// run loads a program that was written and attaches it to what is called that.
+func (k *loaded) run(c *code, spec ebpf.ProgramSpec, to string, attach func(*ebpf.Program) (link.Link, error)) error {
+	program, err := c.build(spec)
+	if err != nil {
+		return err
+	}
+	k.programs = append(k.programs, program)
+	at, err := attach(program)
+	if err != nil {
+		return fmt.Errorf("attach to %s: %w", to, err)
+	}
+	k.links = append(k.links, at)
+	return nil
+}
+
+// read takes what is in the ring, up to a limit, and tells whether there may be more.
+func (k *loaded) read(take func([]byte) error) (more bool, err error) {
+	if k.reader == nil {
+		return false, nil
+	}
+	k.reader.SetDeadline(time.Unix(1, 0)) // do not wait
+	var raw ringbuf.Record
+	for range readLimit {
+		raw.RawSample = k.sample
+		err := k.reader.ReadInto(&raw)
+		k.sample = raw.RawSample
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return false, nil
+		}
+		if err == nil {
+			err = take(raw.RawSample)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 var errTypes = errors.New("read the kernel's type information")
@@ -100,20 +154,16 @@ func load(cfg *Config) (k *kernel, err error) {
 		c := &code{layout: l, called: map[string]bool{}}
 		p.write(c)
 		c.functions(&k.maps, data)
-		program, err := c.build(ebpf.ProgramSpec{Name: p.name, Type: ebpf.Tracing, AttachType: ebpf.AttachTraceRawTp, AttachTo: p.tracepoint})
+		raw := ebpf.ProgramSpec{Name: p.name, Type: ebpf.Tracing, AttachType: ebpf.AttachTraceRawTp, AttachTo: p.tracepoint}
+		err := k.run(c, raw, p.tracepoint, func(program *ebpf.Program) (link.Link, error) {
+			return link.AttachTracing(link.TracingOptions{Program: program})
+		})
 		if err != nil {
 			return k, err
 		}
-		k.programs = append(k.programs, program)
-		at, err := link.AttachTracing(link.TracingOptions{Program: program})
-		if err != nil {
-			return k, fmt.Errorf("attach to %s: %w", p.tracepoint, err)
-		}
-		k.links = append(k.links, at)
 	}
-	k.reader, err = ringbuf.NewReader(k.ring)
-	if err != nil {
-		return k, fmt.Errorf("read the ring: %w", err)
+	if err := k.open(k.ring); err != nil {
+		return k, err
 	}
 	runtime.KeepAlive(spec)
 	return k, nil
@@ -132,7 +182,7 @@ func (k *kernel) follow(f follow) error {
 const noPrealloc = 1 // BPF_F_NO_PREALLOC
 
 // detach ends the recording.
-func (k *kernel) detach() {
+func (k *loaded) detach() {
 	for _, l := range k.links {
 		l.Close()
 	}
@@ -140,7 +190,7 @@ func (k *kernel) detach() {
 }
 
 // close takes the programs out of the kernel.
-func (k *kernel) close() {
+func (k *loaded) close() {
 	k.detach()
 	for _, p := range k.programs {
 		p.Close()

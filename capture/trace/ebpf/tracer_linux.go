@@ -17,7 +17,6 @@ import (
 	"time"
 
 	bpf "github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
 	"sockwire/capture/trace"
@@ -30,7 +29,7 @@ type Tracer struct {
 	clock   *trace.Clock
 	zero    time.Duration // CLOCK_MONOTONIC at the clock's start
 	kernel  *kernel
-	hooks   *hooks        // nil without
+	hooks   *hooks
 	command trace.Command // of a program to start
 	attach  int           // or the process to attach to
 
@@ -86,7 +85,7 @@ type thread struct {
 // Attach follows, then Events.
 func Open(cfg *Config) (*Tracer, error) {
 	t := &Tracer{
-		threads: map[int]*thread{}, processes: map[int]*process{}, streams: map[trace.SocketID]*stream{}, record: &record{},
+		threads: map[int]*thread{}, processes: map[int]*process{}, streams: map[trace.SocketID]*stream{}, record: &record{}, hooks: &hooks{},
 		launched: make(chan struct{}), began: make(chan struct{}),
 	}
 	if cfg != nil {
@@ -421,25 +420,18 @@ func (t *Tracer) sight(until uint64) {
 }
 
 func (t *Tracer) readCalls() (more bool, err error) {
-	t.kernel.reader.SetDeadline(time.Unix(1, 0)) // do not wait
-	var raw ringbuf.Record
-	for range readLimit {
-		raw.RawSample = t.kernel.sample
-		err := t.kernel.reader.ReadInto(&raw)
-		t.kernel.sample = raw.RawSample
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return false, nil
-		}
-		if err == nil {
-			err = t.record.parse(raw.RawSample)
-		}
-		if err != nil {
-			return false, fmt.Errorf("ebpf: read the ring: %w", err)
+	more, err = t.kernel.read(func(b []byte) error {
+		if err := t.record.parse(b); err != nil {
+			return err
 		}
 		t.seen++
 		t.take(t.record)
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("ebpf: read the ring: %w", err)
 	}
-	return true, nil
+	return more, err
 }
 
 // account says what was lost. Every record that was made was seen, or is counted by the processor that had no
