@@ -77,9 +77,7 @@ func (d *Decoder) Enter(c *trace.Call, a [6]uint64) {
 	add := func(args ...trace.Arg) { c.Args = append(c.Args, args...) }
 	switch c.Name {
 	case "bind", "connect":
-		arg := d.addressArg(a[1], int(uint32(a[2])))
-		c.Addr = arg.Addr
-		add(arg)
+		d.aim(c, a[1], int(uint32(a[2])))
 	case "listen":
 		add(number("backlog", int64(int32(a[1]))))
 	case "accept4":
@@ -106,9 +104,7 @@ func (d *Decoder) Enter(c *trace.Call, a [6]uint64) {
 	case "sendto":
 		d.send(c, []vector{{a[1], sane(a[2])}}, uint32(a[3]))
 		if a[4] != 0 {
-			arg := d.addressArg(a[4], int(uint32(a[5])))
-			c.Addr = arg.Addr
-			add(arg)
+			d.aim(c, a[4], int(uint32(a[5])))
 		}
 	case "write":
 		d.send(c, []vector{{a[1], sane(a[2])}}, 0)
@@ -165,6 +161,12 @@ func (d *Decoder) addressArg(at uint64, length int) trace.Arg {
 		return word("addr", "no name")
 	}
 	return word("addr", otherAddress(b))
+}
+
+// aim notes the address that the program passes.
+func (d *Decoder) aim(c *trace.Call, at uint64, length int) {
+	arg := d.addressArg(at, length)
+	c.Addr, c.Args = arg.Addr, append(c.Args, arg)
 }
 
 // tell notes the address that the kernel filled in, if it did.
@@ -230,9 +232,7 @@ func (d *Decoder) send(c *trace.Call, v []vector, flags uint32) {
 func (d *Decoder) sendHeader(c *trace.Call, h header, flags uint32) {
 	d.send(c, h.vectors, flags)
 	if h.name != 0 && h.nameLen > 0 {
-		arg := d.addressArg(h.name, h.nameLen)
-		c.Addr = arg.Addr
-		c.Args = append(c.Args, arg)
+		d.aim(c, h.name, h.nameLen)
 	}
 	said := d.control(h)
 	c.FDs, c.Segment = said.fds, said.segment
@@ -254,8 +254,7 @@ func (d *Decoder) enterSendmmsg(c *trace.Call, a [6]uint64) {
 		if b == nil {
 			break
 		}
-		h := parseHeader(b)
-		h.vectors = d.vectors(h.base, h.count)
+		h := d.parseHeader(b)
 		size := total(h.vectors)
 		said := d.control(h)
 		m := trace.Message{Data: d.gather(h.vectors, min(d.Data, size)), Size: size, Addr: d.address(h.name, h.nameLen), Control: said.arg}
@@ -319,11 +318,7 @@ func (d *Decoder) Leave(c *trace.Call, a [6]uint64, result int64) {
 		return
 	}
 	switch c.Name {
-	case "accept", "accept4":
-		if n, ok := d.uint32(a[2]); ok {
-			d.tell(c, a[1], int(n))
-		}
-	case "getsockname", "getpeername":
+	case "accept", "accept4", "getsockname", "getpeername":
 		if n, ok := d.uint32(a[2]); ok {
 			d.tell(c, a[1], int(n))
 		}
@@ -356,9 +351,7 @@ func (d *Decoder) Leave(c *trace.Call, a [6]uint64, result int64) {
 			}
 			d.received(c, h.vectors)
 		}
-	case "sendmmsg":
-		d.leaveMessages(c, a)
-	case "recvmmsg":
+	case "sendmmsg", "recvmmsg":
 		d.leaveMessages(c, a)
 	case "fcntl":
 		c.Meaning = fcntlText(int(int32(a[1])), int(result))
@@ -405,8 +398,7 @@ func (d *Decoder) leaveMessages(c *trace.Call, a [6]uint64) {
 			c.Messages = append(c.Messages, m)
 			continue
 		}
-		h := parseHeader(b)
-		h.vectors = d.vectors(h.base, h.count)
+		h := d.parseHeader(b)
 		said := d.control(h)
 		c.Messages = append(c.Messages, trace.Message{
 			Data: d.gather(h.vectors, min(d.Data, size)), Size: size, Room: total(h.vectors), Addr: d.address(h.name, h.nameLen), Control: said.arg, Returned: flagNames(h.flags &^ unix.MSG_CMSG_CLOEXEC),

@@ -284,15 +284,9 @@ func (t *Sockets) applyWait(p *Process, c *trace.Call) {
 // ScanEpolls reads which descriptors of a process are epoll instances, and what each waits for.
 func ScanEpolls(pid int) map[int][]trace.Wait {
 	found := map[int][]trace.Wait{}
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	if err != nil {
-		return found
-	}
-	for _, e := range entries {
-		if fd, err := strconv.Atoi(e.Name()); err == nil {
-			if list, ok := Interest(pid, fd); ok {
-				found[fd] = list
-			}
+	for fd := range descriptors(pid) {
+		if list, ok := Interest(pid, fd); ok {
+			found[fd] = list
 		}
 	}
 	return found

@@ -138,8 +138,6 @@ type header struct {
 	controlLen    int
 	vectors       []vector
 	flags         uint32
-	base          uint64 // of the vectors, and how many
-	count         int
 }
 
 const (
@@ -147,9 +145,9 @@ const (
 	messageSize = 64 // struct mmsghdr
 )
 
-func parseHeader(b []byte) header {
+func (d *Decoder) parseHeader(b []byte) header {
 	return header{
-		name: order.Uint64(b), nameLen: int(order.Uint32(b[8:])), base: order.Uint64(b[16:]), count: sane(order.Uint64(b[24:])),
+		name: order.Uint64(b), nameLen: int(order.Uint32(b[8:])), vectors: d.vectors(order.Uint64(b[16:]), sane(order.Uint64(b[24:]))),
 		control: order.Uint64(b[32:]), controlLen: sane(order.Uint64(b[40:])), flags: order.Uint32(b[48:]),
 	}
 }
@@ -159,7 +157,5 @@ func (d *Decoder) header(at uint64) (header, bool) {
 	if b == nil {
 		return header{}, false
 	}
-	h := parseHeader(b)
-	h.vectors = d.vectors(h.base, h.count)
-	return h, true
+	return d.parseHeader(b), true
 }

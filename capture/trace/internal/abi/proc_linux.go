@@ -3,6 +3,7 @@ package abi
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"os"
 	"strconv"
 	"strings"
@@ -42,18 +43,27 @@ func SocketOf(tid, fd int) trace.SocketID {
 // Scan reads all descriptors of a process that are sockets.
 func Scan(pid int) map[int]trace.SocketID {
 	fds := map[int]trace.SocketID{}
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	if err != nil {
-		return fds
-	}
-	for _, e := range entries {
-		if fd, err := strconv.Atoi(e.Name()); err == nil {
-			if id := SocketOf(pid, fd); id != 0 {
-				fds[fd] = id
-			}
+	for fd := range descriptors(pid) {
+		if id := SocketOf(pid, fd); id != 0 {
+			fds[fd] = id
 		}
 	}
 	return fds
+}
+
+// descriptors yields those of a process, none of one that cannot be looked into.
+func descriptors(pid int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		if err != nil {
+			return
+		}
+		for _, e := range entries {
+			if fd, err := strconv.Atoi(e.Name()); err == nil && !yield(fd) {
+				return
+			}
+		}
+	}
 }
 
 // Borrower gives copies of the descriptors of a process to look at, see pidfd_getfd(2). The zero value is

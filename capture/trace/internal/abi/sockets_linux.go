@@ -150,14 +150,7 @@ func (t *Sockets) Refresh(p *Process, now map[int]trace.SocketID, at time.Durati
 }
 
 // sorted are the descriptors of a table in order, so that two engines name sockets alike.
-func sorted(fds map[int]trace.SocketID) []int {
-	all := make([]int, 0, len(fds))
-	for fd := range fds {
-		all = append(all, fd)
-	}
-	slices.Sort(all)
-	return all
-}
+func sorted(fds map[int]trace.SocketID) []int { return slices.Sorted(maps.Keys(fds)) }
 
 // Discover takes up a socket that no recorded call has made, if it is not known yet.
 func (t *Sockets) Discover(p *Process, fd int, id trace.SocketID, at time.Duration) {
@@ -244,7 +237,7 @@ func (t *Sockets) Apply(p *Process, c *trace.Call) {
 	case "connect":
 		switch to, _ := c.Arg("addr"); {
 		case ok && to.Text == nameOr(families, unix.AF_UNSPEC):
-			t.dissolve(p, c)
+			t.rename(p, c, trace.Dissolved)
 		case (ok || c.Errno == "EINPROGRESS") && c.Addr.IsValid():
 			t.rename(p, c, trace.Connected)
 		}
@@ -313,7 +306,8 @@ func (t *Sockets) arrived(id trace.SocketID, at time.Duration) {
 	t.release(id, at, 0, -1)
 }
 
-// rename tells the names that a socket has now.
+// rename tells the names that a socket has now. One that is dissolved has no peer any more; a port that the kernel chose is gone
+// too.
 func (t *Sockets) rename(p *Process, c *trace.Call, change trace.StateChange) {
 	s := t.open[c.Socket]
 	if s == nil {
@@ -321,22 +315,13 @@ func (t *Sockets) rename(p *Process, c *trace.Call, change trace.StateChange) {
 	}
 	st := &trace.State{Time: c.Left, Socket: c.Socket, Change: change, Call: c.Number, FD: c.FD}
 	t.inspect(p, c.FD, s, st)
-	if change == trace.Connected && !st.Remote.IsValid() {
+	switch {
+	case change == trace.Dissolved:
+		st.Remote = trace.Addr{}
+	case change == trace.Connected && !st.Remote.IsValid():
 		st.Remote = c.Addr
 	}
-	if st.Local.IsValid() || st.Remote.IsValid() {
+	if change == trace.Dissolved || st.Local.IsValid() || st.Remote.IsValid() {
 		t.emit(st)
 	}
-}
-
-// dissolve tells that a socket has no peer any more; a port that the kernel chose is gone too.
-func (t *Sockets) dissolve(p *Process, c *trace.Call) {
-	s := t.open[c.Socket]
-	if s == nil {
-		return
-	}
-	st := &trace.State{Time: c.Left, Socket: c.Socket, Change: trace.Dissolved, Call: c.Number, FD: c.FD}
-	t.inspect(p, c.FD, s, st)
-	st.Remote = trace.Addr{}
-	t.emit(st)
 }

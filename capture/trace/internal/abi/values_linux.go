@@ -46,28 +46,30 @@ var texts = map[option]bool{
 	{unix.SOL_TCP, unix.TCP_ULP}: true,
 }
 
-// structures are the options whose value is a structure, and how it reads. They are given four bytes at least, and give "" for
-// what is too short for them.
-var structures = map[option]func(b []byte) string{
-	{unix.SOL_SOCKET, unix.SO_LINGER}: lingerText, {unix.SOL_SOCKET, unix.SO_PEERCRED}: credentialsText,
-	{unix.SOL_SOCKET, unix.SO_RCVTIMEO}: timevalText, {unix.SOL_SOCKET, unix.SO_SNDTIMEO}: timevalText,
-	{unix.SOL_SOCKET, unix.SO_RCVTIMEO_NEW}: timevalText, {unix.SOL_SOCKET, unix.SO_SNDTIMEO_NEW}: timevalText,
-	{unix.SOL_SOCKET, unix.SO_ATTACH_FILTER}: programText, {unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF}: programText,
-	{unix.SOL_SOCKET, unix.SO_TIMESTAMPING}: timestampingText, {unix.SOL_SOCKET, unix.SO_TIMESTAMPING_NEW}: timestampingText,
-	{unix.SOL_SOCKET, unix.SO_TXTIME}: txTimeText, {unix.SOL_SOCKET, unix.SO_COOKIE}: cookieText, {unix.SOL_SOCKET, unix.SO_NETNS_COOKIE}: cookieText,
-	{unix.SOL_SOCKET, unix.SO_PEERNAME}:   sockaddrText,
-	{unix.SOL_TCP, unix.TCP_INFO}:         tcpInfoText,
-	{unix.SOL_IP, unix.IP_ADD_MEMBERSHIP}: membershipText, {unix.SOL_IP, unix.IP_DROP_MEMBERSHIP}: membershipText,
-	{unix.SOL_IP, unix.IP_MULTICAST_IF}:          multicastInterfaceText,
-	{unix.SOL_IP, unix.IP_ADD_SOURCE_MEMBERSHIP}: sourceText, {unix.SOL_IP, unix.IP_DROP_SOURCE_MEMBERSHIP}: sourceText,
-	{unix.SOL_IP, unix.IP_BLOCK_SOURCE}: sourceText, {unix.SOL_IP, unix.IP_UNBLOCK_SOURCE}: sourceText,
-	{unix.SOL_IP, unix.MCAST_JOIN_GROUP}: groupText, {unix.SOL_IP, unix.MCAST_LEAVE_GROUP}: groupText,
-	{unix.SOL_IPV6, unix.MCAST_JOIN_GROUP}: groupText, {unix.SOL_IPV6, unix.MCAST_LEAVE_GROUP}: groupText,
-	{unix.SOL_IPV6, unix.IPV6_ADD_MEMBERSHIP}: membership6Text, {unix.SOL_IPV6, unix.IPV6_DROP_MEMBERSHIP}: membership6Text,
-	{unix.SOL_IP, 80}: sockaddrText, {unix.SOL_IPV6, 80}: sockaddrText, // SO_ORIGINAL_DST
-	{unix.SOL_RAW, 1}: icmpFilterText, {unix.SOL_ICMPV6, unix.ICMPV6_FILTER}: icmp6FilterText,
-	{unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP}: packetMembershipText, {unix.SOL_PACKET, unix.PACKET_DROP_MEMBERSHIP}: packetMembershipText,
-	{unix.SOL_PACKET, unix.PACKET_STATISTICS}: packetStatisticsText,
+// structures are the options whose value is a structure, how many bytes it has at least, and how it reads: "" for what is none.
+var structures = map[option]struct {
+	least int
+	text  func(b []byte) string
+}{
+	{unix.SOL_SOCKET, unix.SO_LINGER}: {4, lingerText}, {unix.SOL_SOCKET, unix.SO_PEERCRED}: {4, credentialsText},
+	{unix.SOL_SOCKET, unix.SO_RCVTIMEO}: {16, timevalText}, {unix.SOL_SOCKET, unix.SO_SNDTIMEO}: {16, timevalText},
+	{unix.SOL_SOCKET, unix.SO_RCVTIMEO_NEW}: {16, timevalText}, {unix.SOL_SOCKET, unix.SO_SNDTIMEO_NEW}: {16, timevalText},
+	{unix.SOL_SOCKET, unix.SO_ATTACH_FILTER}: {4, programText}, {unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF}: {4, programText},
+	{unix.SOL_SOCKET, unix.SO_TIMESTAMPING}: {4, timestampingText}, {unix.SOL_SOCKET, unix.SO_TIMESTAMPING_NEW}: {4, timestampingText},
+	{unix.SOL_SOCKET, unix.SO_TXTIME}: {8, txTimeText}, {unix.SOL_SOCKET, unix.SO_COOKIE}: {8, cookieText}, {unix.SOL_SOCKET, unix.SO_NETNS_COOKIE}: {8, cookieText},
+	{unix.SOL_SOCKET, unix.SO_PEERNAME}:   {4, sockaddrText},
+	{unix.SOL_TCP, unix.TCP_INFO}:         {4, tcpInfoText},
+	{unix.SOL_IP, unix.IP_ADD_MEMBERSHIP}: {8, membershipText}, {unix.SOL_IP, unix.IP_DROP_MEMBERSHIP}: {8, membershipText},
+	{unix.SOL_IP, unix.IP_MULTICAST_IF}:          {4, multicastInterfaceText},
+	{unix.SOL_IP, unix.IP_ADD_SOURCE_MEMBERSHIP}: {12, sourceText}, {unix.SOL_IP, unix.IP_DROP_SOURCE_MEMBERSHIP}: {12, sourceText},
+	{unix.SOL_IP, unix.IP_BLOCK_SOURCE}: {12, sourceText}, {unix.SOL_IP, unix.IP_UNBLOCK_SOURCE}: {12, sourceText},
+	{unix.SOL_IP, unix.MCAST_JOIN_GROUP}: {8 + 16, groupText}, {unix.SOL_IP, unix.MCAST_LEAVE_GROUP}: {8 + 16, groupText},
+	{unix.SOL_IPV6, unix.MCAST_JOIN_GROUP}: {8 + 16, groupText}, {unix.SOL_IPV6, unix.MCAST_LEAVE_GROUP}: {8 + 16, groupText},
+	{unix.SOL_IPV6, unix.IPV6_ADD_MEMBERSHIP}: {20, membership6Text}, {unix.SOL_IPV6, unix.IPV6_DROP_MEMBERSHIP}: {20, membership6Text},
+	{unix.SOL_IP, 80}: {4, sockaddrText}, {unix.SOL_IPV6, 80}: {4, sockaddrText}, // SO_ORIGINAL_DST
+	{unix.SOL_RAW, 1}: {4, icmpFilterText}, {unix.SOL_ICMPV6, unix.ICMPV6_FILTER}: {32, icmp6FilterText},
+	{unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP}: {16, packetMembershipText}, {unix.SOL_PACKET, unix.PACKET_DROP_MEMBERSHIP}: {16, packetMembershipText},
+	{unix.SOL_PACKET, unix.PACKET_STATISTICS}: {4, packetStatisticsText},
 }
 
 // optionValue is what an option is set to, or was: a number by name where it has one, a text, a structure, or bytes.
@@ -81,14 +83,14 @@ func (d *Decoder) optionValue(level, name int, at uint64, length int) trace.Arg 
 
 func optionArg(o option, b []byte, length int) trace.Arg {
 	value := trace.Arg{Name: "optval", Kind: trace.ArgData, Data: b, Size: length}
-	structure := structures[o]
+	structure, ok := structures[o]
 	switch {
 	case texts[o]:
 		s, _, _ := strings.Cut(string(b), "\x00")
 		value.Text = `"` + s + `"`
 		return value
-	case structure != nil && len(b) >= 4:
-		if value.Text = structure(b); value.Text != "" {
+	case ok && len(b) >= structure.least:
+		if value.Text = structure.text(b); value.Text != "" {
 			return value
 		}
 	}
@@ -150,9 +152,6 @@ func credentialsText(b []byte) string {
 }
 
 func timevalText(b []byte) string {
-	if len(b) < 16 {
-		return ""
-	}
 	return fmt.Sprintf("{tv_sec=%d, tv_usec=%d}", int64(order.Uint64(b)), int64(order.Uint64(b[8:])))
 }
 
@@ -197,16 +196,10 @@ func timestampingText(b []byte) string {
 var clocks = map[int]string{0: "CLOCK_REALTIME", 1: "CLOCK_MONOTONIC", 11: "CLOCK_TAI"}
 
 func txTimeText(b []byte) string {
-	if len(b) < 8 {
-		return ""
-	}
 	return fmt.Sprintf("{clockid=%s, flags=%s}", nameOr(clocks, int(int32At(b, 0))), bitsText(order.Uint32(b[4:]), "SOF_TXTIME_", []string{"DEADLINE_MODE", "REPORT_ERRORS"}))
 }
 
 func cookieText(b []byte) string {
-	if len(b) < 8 {
-		return ""
-	}
 	return fmt.Sprint(order.Uint64(b))
 }
 
@@ -220,9 +213,6 @@ func sockaddrText(b []byte) string {
 }
 
 func membershipText(b []byte) string {
-	if len(b) < 8 {
-		return ""
-	}
 	var f members
 	f.add("imr_multiaddr", "%v", ip4(b[:4]))
 	if len(b) < 12 {
@@ -243,17 +233,11 @@ func multicastInterfaceText(b []byte) string {
 }
 
 func sourceText(b []byte) string {
-	if len(b) < 12 {
-		return ""
-	}
 	return fmt.Sprintf("{imr_multiaddr=%v, imr_interface=%v, imr_sourceaddr=%v}", ip4(b[:4]), ip4(b[4:8]), ip4(b[8:12]))
 }
 
 // groupText is a struct group_req: an interface and, aligned, a struct sockaddr_storage.
 func groupText(b []byte) string {
-	if len(b) < 8+16 {
-		return ""
-	}
 	group := Sockaddr(b[8:])
 	if !group.IP.IsValid() {
 		return ""
@@ -262,9 +246,6 @@ func groupText(b []byte) string {
 }
 
 func membership6Text(b []byte) string {
-	if len(b) < 20 {
-		return ""
-	}
 	return fmt.Sprintf("{ipv6mr_multiaddr=%v, ipv6mr_interface=%d}", ip6(b[:16]), int32At(b, 16))
 }
 
@@ -278,9 +259,6 @@ var (
 func icmpFilterText(b []byte) string { return filterText(b[:4], icmpTypes) }
 
 func icmp6FilterText(b []byte) string {
-	if len(b) < 32 {
-		return ""
-	}
 	return filterText(b[:32], icmp6Types)
 }
 
@@ -308,9 +286,6 @@ func filterText(b []byte, names map[int]string) string {
 var packetMemberships = map[int]string{0: "PACKET_MR_MULTICAST", 1: "PACKET_MR_PROMISC", 2: "PACKET_MR_ALLMULTI", 3: "PACKET_MR_UNICAST"}
 
 func packetMembershipText(b []byte) string {
-	if len(b) < 16 {
-		return ""
-	}
 	var f members
 	f.add("mr_ifindex", "%d", int32At(b, 0))
 	f.add("mr_type", "%s", nameOr(packetMemberships, int(order.Uint16(b[4:]))))
