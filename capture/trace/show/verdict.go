@@ -3,6 +3,7 @@ package show
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"sockwire/capture/flow"
@@ -21,12 +22,20 @@ func verdictNotes(p *trace.PacketRecord) []string {
 	return notes
 }
 
+// verdictWords are the notes of the verdicts that need no evidence.
+var verdictWords = map[flow.Kind]string{
+	flow.Reordered: "reordered: {places} later came first", flow.Duplicate: "doubled by the network", flow.DuplicateAck: "duplicate ACK {places}",
+	flow.LostBefore: "lost on its way here: {bytes} bytes", flow.LostBehind: "lost behind here", flow.Missed: "{bytes} bytes before it passed uncaptured",
+	flow.ZeroWindow: "zero window", flow.WindowProbe: "window probe", flow.WindowFull: "window full", flow.WindowUpdate: "window update",
+	flow.KeepAlive: "keep-alive", flow.KeepAliveAck: "keep-alive answer", flow.Conflict: "{bytes} bytes unlike those before",
+	flow.Stray: "outside the window", flow.Undecided: "{bytes} bytes undecided",
+}
+
 func verdictNote(v *flow.Verdict) string {
-	first, _ := v.Evidence()
 	switch v.Kind {
 	case flow.Retransmission:
 		s := "again"
-		switch {
+		switch first, _ := v.Evidence(); {
 		case first == 0:
 			s += ", the first was not seen"
 		case v.Delay > 0:
@@ -35,57 +44,19 @@ func verdictNote(v *flow.Verdict) string {
 		return s + ": " + why(v.Cause)
 	case flow.Spurious:
 		return "needless, the receiver had it: " + why(v.Cause)
-	case flow.Reordered:
-		return fmt.Sprintf("reordered: %d later came first", v.Places)
-	case flow.Duplicate:
-		return "doubled by the network"
-	case flow.DuplicateAck:
-		return fmt.Sprintf("duplicate ACK %d", v.Places)
-	case flow.LostBefore:
-		return fmt.Sprintf("lost on its way here: %d bytes", v.Bytes)
-	case flow.LostBehind:
-		return "lost behind here"
-	case flow.Missed:
-		return fmt.Sprintf("%d bytes before it passed uncaptured", v.Bytes)
-	case flow.ZeroWindow:
-		return "zero window"
-	case flow.WindowProbe:
-		return "window probe"
-	case flow.WindowFull:
-		return "window full"
-	case flow.WindowUpdate:
-		return "window update"
-	case flow.KeepAlive:
-		return "keep-alive"
-	case flow.KeepAliveAck:
-		return "keep-alive answer"
-	case flow.Conflict:
-		return fmt.Sprintf("%d bytes unlike those before", v.Bytes)
-	case flow.Stray:
-		return "outside the window"
-	case flow.Undecided:
-		return fmt.Sprintf("%d bytes undecided", v.Bytes)
 	}
-	return ""
+	return strings.NewReplacer("{places}", fmt.Sprint(v.Places), "{bytes}", fmt.Sprint(v.Bytes)).Replace(verdictWords[v.Kind])
 }
 
-// why is a cause in words.
+// causeWords are causes in words, where those are other than their names.
+var causeWords = map[flow.Cause]string{
+	flow.Unknown: "cause unknown", flow.NoCause: "cause unknown", flow.Timer: "timer", flow.TailProbe: "tail loss probe",
+	flow.Fast: "duplicate ACKs", flow.SACK: "SACK", flow.DSACK: "DSACK", flow.Timestamp: "by its timestamp",
+}
+
 func why(c flow.Cause) string {
-	switch c {
-	case flow.Unknown, flow.NoCause:
-		return "cause unknown"
-	case flow.Timer:
-		return "timer"
-	case flow.TailProbe:
-		return "tail loss probe"
-	case flow.Fast:
-		return "duplicate ACKs"
-	case flow.SACK:
-		return "SACK"
-	case flow.DSACK:
-		return "DSACK"
-	case flow.Timestamp:
-		return "by its timestamp"
+	if words, ok := causeWords[c]; ok {
+		return words
 	}
 	return c.String()
 }
