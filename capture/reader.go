@@ -291,18 +291,16 @@ func (r *Reader) Next(f *Frame) error {
 // reports false where Next might wait. Whoever gathers output writes it out then.
 func (r *Reader) TryNext(f *Frame) (bool, error) {
 	r.in.try = true
-	err := r.Next(f)
-	r.in.try = false
-	if err == errWait {
-		return false, nil
-	}
-	return err == nil, err
+	return r.tried(r.Next(f))
 }
 
 // TryNextBlock is to NextBlock what TryNext is to Next.
 func (r *Reader) TryNextBlock(b *Block) (bool, error) {
 	r.in.try = true
-	err := r.NextBlock(b)
+	return r.tried(r.NextBlock(b))
+}
+
+func (r *Reader) tried(err error) (bool, error) {
 	r.in.try = false
 	if err == errWait {
 		return false, nil

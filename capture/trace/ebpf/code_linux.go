@@ -119,15 +119,12 @@ func (c *code) kernel(function string) {
 
 // value makes dst point to the one value of an array.
 func (c *code) value(dst asm.Register, m *ebpf.Map) {
-	i := asm.LoadMapValue(dst, 0, 0)
-	if err := i.AssociateMap(m); err != nil {
-		c.err = errors.Join(c.err, err)
-	}
-	c.add(i)
+	c.mapped(asm.LoadMapValue(dst, 0, 0), m)
 }
 
-func (c *code) pointer(dst asm.Register, m *ebpf.Map) {
-	i := asm.LoadMapPtr(dst, 0)
+func (c *code) pointer(dst asm.Register, m *ebpf.Map) { c.mapped(asm.LoadMapPtr(dst, 0), m) }
+
+func (c *code) mapped(i asm.Instruction, m *ebpf.Map) {
 	if err := i.AssociateMap(m); err != nil {
 		c.err = errors.Join(c.err, err)
 	}
