@@ -187,8 +187,8 @@ func messages(c *code) {
 
 // each copies what the headers of R7 messages point to.
 func each(c *code) {
-	c.add(storeImm(asm.R6, wParts, partName|partControl, asm.DWord), arg(asm.R1, asm.R6, 1), asm.StoreMem(asm.R6, wMsg, asm.R1, asm.DWord))
-	c.add(asm.Mov.Reg(asm.R1, asm.R7))
+	c.add(storeImm(asm.R6, wParts, partName|partControl, asm.DWord), arg(asm.R1, asm.R6, 1))
+	c.add(asm.StoreMem(asm.R6, wMsg, asm.R1, asm.DWord), asm.Mov.Reg(asm.R1, asm.R7))
 	c.loop("eachMessage")
 }
 

@@ -24,11 +24,13 @@ func verdictNotes(p *trace.PacketRecord) []string {
 
 // verdictWords are the notes of the verdicts that need no evidence.
 var verdictWords = map[flow.Kind]string{
-	flow.Reordered: "reordered: {places} later came first", flow.Duplicate: "doubled by the network", flow.DuplicateAck: "duplicate ACK {places}",
-	flow.LostBefore: "lost on its way here: {bytes} bytes", flow.LostBehind: "lost behind here", flow.Missed: "{bytes} bytes before it passed uncaptured",
-	flow.ZeroWindow: "zero window", flow.WindowProbe: "window probe", flow.WindowFull: "window full", flow.WindowUpdate: "window update",
-	flow.KeepAlive: "keep-alive", flow.KeepAliveAck: "keep-alive answer", flow.Conflict: "{bytes} bytes unlike those before",
-	flow.Stray: "outside the window", flow.Undecided: "{bytes} bytes undecided",
+	flow.Reordered: "reordered: {places} later came first", flow.Duplicate: "doubled by the network",
+	flow.DuplicateAck: "duplicate ACK {places}", flow.Conflict: "{bytes} bytes unlike those before",
+	flow.LostBefore: "lost on its way here: {bytes} bytes", flow.LostBehind: "lost behind here",
+	flow.Missed: "{bytes} bytes before it passed uncaptured", flow.Undecided: "{bytes} bytes undecided",
+	flow.ZeroWindow: "zero window", flow.WindowProbe: "window probe", flow.WindowFull: "window full",
+	flow.WindowUpdate: "window update", flow.KeepAlive: "keep-alive", flow.KeepAliveAck: "keep-alive answer",
+	flow.Stray: "outside the window",
 }
 
 func verdictNote(v *flow.Verdict) string {
@@ -45,7 +47,8 @@ func verdictNote(v *flow.Verdict) string {
 	case flow.Spurious:
 		return "needless, the receiver had it: " + why(v.Cause)
 	}
-	return strings.NewReplacer("{places}", fmt.Sprint(v.Places), "{bytes}", fmt.Sprint(v.Bytes)).Replace(verdictWords[v.Kind])
+	counts := strings.NewReplacer("{places}", fmt.Sprint(v.Places), "{bytes}", fmt.Sprint(v.Bytes))
+	return counts.Replace(verdictWords[v.Kind])
 }
 
 // causeWords are causes in words, where those are other than their names.
