@@ -76,12 +76,9 @@ func (*DHCP) layer() {}
 func (h *DHCP) append(b []byte) (_ []byte, err error) {
 	b = append(b, h.Op, h.HardwareType.Or(1), h.HardwareLen.Or(6), h.Hops)
 	b = binary.BigEndian.AppendUint32(b, h.XID)
-	b = binary.BigEndian.AppendUint16(b, h.Seconds)
-	b = binary.BigEndian.AppendUint16(b, h.Flags)
-	for _, a := range [...]netip.Addr{h.Client, h.Your, h.Server, h.Gateway} {
-		if b, err = appendAddrs(b, 32, a); err != nil {
-			return b, err
-		}
+	b = append16(b, h.Seconds, h.Flags)
+	if b, err = appendAddrs(b, 32, h.Client, h.Your, h.Server, h.Gateway); err != nil {
+		return b, err
 	}
 	b = append(b, h.Hardware[:]...)
 	for _, f := range [...]struct {
@@ -93,9 +90,7 @@ func (h *DHCP) append(b []byte) (_ []byte, err error) {
 			return b, fmt.Errorf("%s has %d bytes, %d fit", f.name, len(f.data), f.size)
 		}
 		b = append(b, f.data...)
-		for range f.size - len(f.data) {
-			b = append(b, 0)
-		}
+		b = append(b, make([]byte, f.size-len(f.data))...)
 	}
 	if !h.Cookie.given && h.Options == nil {
 		return b, nil
@@ -105,28 +100,20 @@ func (h *DHCP) append(b []byte) (_ []byte, err error) {
 }
 
 // appendOptionsDHCP writes options whose length counts the data alone, and the end.
-func appendOptionsDHCP(b []byte, options []Option) ([]byte, error) {
+func appendOptionsDHCP(b []byte, options []Option) (_ []byte, err error) {
 	ended := false
 	for i := range options {
 		o := &options[i]
-		b = append(b, o.Type)
 		ended = ended || o.Type == dhcpEnd
-		if isSingleDHCP(o.Type) && !o.Length.given && len(o.Data) == 0 {
-			continue
+		if b, err = appendOption(b, o, o.Type == dhcpPad || o.Type == dhcpEnd, 0); err != nil {
+			return b, err
 		}
-		if !o.Length.given && len(o.Data) > 255 {
-			return b, fmt.Errorf("option %d has %d bytes of data, its length can say 255", o.Type, len(o.Data))
-		}
-		b = append(b, o.Length.Or(uint8(len(o.Data))))
-		b = append(b, o.Data...)
 	}
 	if !ended {
 		b = append(b, dhcpEnd)
 	}
 	return b, nil
 }
-
-func isSingleDHCP(option uint8) bool { return option == dhcpPad || option == dhcpEnd }
 
 func (h *DHCP) read(r *reader) content {
 	h.Op, h.HardwareType, h.HardwareLen, h.Hops = r.u8(), U8(r.u8()), U8(r.u8()), r.u8()

@@ -73,12 +73,8 @@ func (h *DNS) append(b []byte) ([]byte, error) {
 	if h.asks() {
 		questions++
 	}
-	b = binary.BigEndian.AppendUint16(b, h.ID)
-	b = binary.BigEndian.AppendUint16(b, h.Flags)
-	b = binary.BigEndian.AppendUint16(b, h.QDCount.Or(uint16(questions)))
-	b = binary.BigEndian.AppendUint16(b, h.ANCount.Or(uint16(len(h.Answers))))
-	b = binary.BigEndian.AppendUint16(b, h.NSCount.Or(uint16(len(h.Authority))))
-	b = binary.BigEndian.AppendUint16(b, h.ARCount.Or(uint16(len(h.Additional))))
+	b = append16(b, h.ID, h.Flags, h.QDCount.Or(uint16(questions)), h.ANCount.Or(uint16(len(h.Answers))),
+		h.NSCount.Or(uint16(len(h.Authority))), h.ARCount.Or(uint16(len(h.Additional))))
 	var err error
 	if h.asks() {
 		if b, err = m.question(b, h.Name, h.Type.Or(dnsTypeA), h.Class.Or(dnsClassIN)); err != nil {
@@ -120,8 +116,7 @@ func (m *dnsMessage) question(b []byte, name DomainName, qtype, class uint16) ([
 	if err != nil {
 		return b, err
 	}
-	b = binary.BigEndian.AppendUint16(b, qtype)
-	return binary.BigEndian.AppendUint16(b, class), nil
+	return append16(b, qtype, class), nil
 }
 
 func (m *dnsMessage) record(b []byte, r *DNSRecord) ([]byte, error) {

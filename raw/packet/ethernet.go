@@ -62,13 +62,11 @@ func (v *VLAN) append(b []byte, next following) ([]byte, error) {
 	if v.Priority > 7 || v.DropOK > 1 || v.ID > 0xfff {
 		return b, fmt.Errorf("priority %d, drop %d, id %d do not fit in 3, 1 and 12 bits", v.Priority, v.DropOK, v.ID)
 	}
-	b = binary.BigEndian.AppendUint16(b, uint16(v.Priority)<<13|uint16(v.DropOK)<<12|v.ID)
-	return binary.BigEndian.AppendUint16(b, t), nil
+	return append16(b, uint16(v.Priority)<<13|uint16(v.DropOK)<<12|v.ID, t), nil
 }
 
 func (a *ARP) append(b []byte) ([]byte, error) {
-	b = binary.BigEndian.AppendUint16(b, a.HardwareType.Or(1))
-	b = binary.BigEndian.AppendUint16(b, a.ProtocolType.Or(wire.EtherTypeIPv4))
+	b = append16(b, a.HardwareType.Or(1), a.ProtocolType.Or(wire.EtherTypeIPv4))
 	b = append(b, a.HardwareLength.Or(6), a.ProtocolLength.Or(4))
 	b = binary.BigEndian.AppendUint16(b, a.Operation.Or(1))
 	b = append(b, a.SenderMAC[:]...)

@@ -94,15 +94,12 @@ func (h *ICMPv4) append(b []byte) ([]byte, error) {
 		if !h.Gateway.Is4() {
 			return b, fmt.Errorf("%v is not an IPv4 address", h.Gateway)
 		}
-		gw := h.Gateway.As4()
-		rest |= binary.BigEndian.Uint32(gw[:])
+		rest |= uint32(scalarOf(h.Gateway).lo)
 	}
 	b = binary.BigEndian.AppendUint32(b, rest)
 	switch h.Type {
 	case wire.ICMPv4Timestamp, wire.ICMPv4TimestampReply:
-		b = binary.BigEndian.AppendUint32(b, h.Originate)
-		b = binary.BigEndian.AppendUint32(b, h.Receive)
-		b = binary.BigEndian.AppendUint32(b, h.Transmit)
+		b = append32(b, h.Originate, h.Receive, h.Transmit)
 	case wire.ICMPv4AddrMask, wire.ICMPv4AddrMaskReply:
 		return appendAddrs(b, 32, h.Mask)
 	}
@@ -110,14 +107,9 @@ func (h *ICMPv4) append(b []byte) ([]byte, error) {
 }
 
 func (h *ICMPv4) finish(b []byte, start int) ([]byte, error) {
-	if len(h.Extension) > 0 {
-		quote := (len(b) - start - 8 + 3) &^ 3
-		quote = max(quote, icmpQuoteMin)
-		if quote/4 > 255 && !h.Length.given {
-			return b, fmt.Errorf("the quote has %d bytes, its length can say 1020", quote)
-		}
-		b = appendICMPExtensions(b, start+8+quote, h.Extension)
-		b[start+5] |= h.Length.Or(uint8(quote / 4))
+	b, err := appendICMPExtensions(b, start, h.Extension, h.Length, 5, 4)
+	if err != nil {
+		return b, err
 	}
 	binary.BigEndian.PutUint16(b[start+2:], h.Checksum.Or(wire.Checksum(b[start:])))
 	return b, nil
@@ -138,8 +130,7 @@ func (h *ICMPv6) append(b []byte) ([]byte, error) {
 	var err error
 	switch h.Type {
 	case wire.ICMPv6RouterAdvert:
-		b = binary.BigEndian.AppendUint32(b, h.ReachableTime)
-		b = binary.BigEndian.AppendUint32(b, h.RetransTimer)
+		b = append32(b, h.ReachableTime, h.RetransTimer)
 	case wire.ICMPv6NeighborSolicit, wire.ICMPv6NeighborAdvert:
 		b, err = appendAddrs(b, 128, h.Target)
 	case wire.ICMPv6Redirect:
@@ -189,14 +180,9 @@ func (h *ICMPv6) query() SourceQuery {
 }
 
 func (h *ICMPv6) finish(b []byte, start int, outer []Layer) ([]byte, error) {
-	if len(h.Extension) > 0 {
-		quote := (len(b) - start - 8 + 7) &^ 7
-		quote = max(quote, icmpQuoteMin)
-		if quote/8 > 255 && !h.Length.given {
-			return b, fmt.Errorf("the quote has %d bytes, its length can say 2040", quote)
-		}
-		b = appendICMPExtensions(b, start+8+quote, h.Extension)
-		b[start+4] |= h.Length.Or(uint8(quote / 8))
+	b, err := appendICMPExtensions(b, start, h.Extension, h.Length, 4, 8)
+	if err != nil {
+		return b, err
 	}
 	check, given := h.Checksum.Get()
 	if !given {
@@ -208,11 +194,18 @@ func (h *ICMPv6) finish(b []byte, start int, outer []Layer) ([]byte, error) {
 	return b, nil
 }
 
-// appendICMPExtensions pads b with zeros to at and writes an extension structure there (RFC 4884, section 7).
-func appendICMPExtensions(b []byte, at int, objects []ICMPExtension) []byte {
-	for len(b) < at {
-		b = append(b, 0)
+// appendICMPExtensions pads the quote of the message at start with zeros and writes an extension structure behind it, if there is
+// one (RFC 4884, section 7). The length of the quote is in the message's byte lengthAt, counted in unit bytes.
+func appendICMPExtensions(b []byte, start int, objects []ICMPExtension, length Opt[uint8], lengthAt, unit int) ([]byte, error) {
+	if len(objects) == 0 {
+		return b, nil
 	}
+	quote := max((len(b)-start-8+unit-1)/unit*unit, icmpQuoteMin)
+	if quote/unit > 255 && !length.given {
+		return b, fmt.Errorf("the quote has %d bytes, its length can say %d", quote, 255*unit)
+	}
+	at := start + 8 + quote
+	b = append(b, make([]byte, at-len(b))...)
 	b = append(b, icmpExtensionVersion<<4, 0, 0, 0)
 	for i := range objects {
 		o := &objects[i]
@@ -221,7 +214,8 @@ func appendICMPExtensions(b []byte, at int, objects []ICMPExtension) []byte {
 		b = append(b, o.Data...)
 	}
 	binary.BigEndian.PutUint16(b[at+2:], wire.Checksum(b[at:]))
-	return b
+	b[start+lengthAt] |= length.Or(uint8(quote / unit))
+	return b, nil
 }
 
 func (h *ICMPv4) read(r *reader) content {

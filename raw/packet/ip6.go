@@ -247,8 +247,7 @@ func (h *AH) append(b []byte, next following) ([]byte, error) {
 	start := len(b)
 	b = append(b, proto, 0)
 	b = binary.BigEndian.AppendUint16(b, h.Reserved)
-	b = binary.BigEndian.AppendUint32(b, h.SPI)
-	b = binary.BigEndian.AppendUint32(b, h.Sequence)
+	b = append32(b, h.SPI, h.Sequence)
 	b = appendPadded(b, h.ICV, start, 4)
 	words := (len(b)-start)/4 - 2
 	if words > 255 && !h.Length.given {
@@ -259,8 +258,7 @@ func (h *AH) append(b []byte, next following) ([]byte, error) {
 }
 
 func (h *ESP) append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint32(b, h.SPI)
-	return binary.BigEndian.AppendUint32(b, h.Sequence)
+	return append32(b, h.SPI, h.Sequence)
 }
 
 func (h *HopByHop) read(r *reader) content {

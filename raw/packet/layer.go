@@ -1,6 +1,7 @@
 package packet
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -89,6 +90,20 @@ func appendAddrs(b []byte, bits int, list ...netip.Addr) ([]byte, error) {
 		}
 	}
 	return b, nil
+}
+
+func append16(b []byte, list ...uint16) []byte {
+	for _, v := range list {
+		b = binary.BigEndian.AppendUint16(b, v)
+	}
+	return b
+}
+
+func append32(b []byte, list ...uint32) []byte {
+	for _, v := range list {
+		b = binary.BigEndian.AppendUint32(b, v)
+	}
+	return b
 }
 
 // appendPadded writes data, then zeros up to a multiple of unit bytes after start.

@@ -45,8 +45,7 @@ func (h *PPPoE) append(b []byte, next following) ([]byte, error) {
 		return b, fmt.Errorf("version %d, type %d do not fit in 4 bits each", h.Version.value, h.Type.value)
 	}
 	b = append(b, h.Version.Or(1)<<4|h.Type.Or(1), h.Code)
-	b = binary.BigEndian.AppendUint16(b, h.SessionID)
-	b = append(b, 0, 0)
+	b = append16(b, h.SessionID, 0)
 	if h.Code != 0 {
 		return b, nil
 	}

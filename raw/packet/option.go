@@ -35,44 +35,41 @@ func TCPTimestamps(value, echo uint32) Option {
 
 // appendOptions4 writes options whose length counts type and length bytes too (IPv4, TCP), and pads the list with
 // zeros, which end it, to a multiple of four bytes.
-func appendOptions4(b []byte, options []Option) ([]byte, error) {
+func appendOptions4(b []byte, options []Option) (_ []byte, err error) {
 	start := len(b)
 	for i := range options {
-		o := &options[i]
-		b = append(b, o.Type)
-		if o.Type <= 1 && !o.Length.given && len(o.Data) == 0 {
-			continue
+		if b, err = appendOption(b, &options[i], options[i].Type <= 1, 2); err != nil {
+			return b, err
 		}
-		if !o.Length.given && len(o.Data) > 253 {
-			return b, fmt.Errorf("option %d has %d bytes of data, its length can say 253", o.Type, len(o.Data))
-		}
-		b = append(b, o.Length.Or(uint8(2+len(o.Data))))
-		b = append(b, o.Data...)
 	}
-	for (len(b)-start)%4 != 0 {
-		b = append(b, 0)
+	return appendPadded(b, nil, start, 4), nil
+}
+
+// appendOption writes an option whose length counts more than its data. A single one is its type alone unless told otherwise.
+func appendOption(b []byte, o *Option, single bool, more int) ([]byte, error) {
+	b = append(b, o.Type)
+	if single && !o.Length.given && len(o.Data) == 0 {
+		return b, nil
 	}
-	return b, nil
+	if !o.Length.given && len(o.Data) > 255-more {
+		return b, fmt.Errorf("option %d has %d bytes of data, its length can say %d", o.Type, len(o.Data), 255-more)
+	}
+	b = append(b, o.Length.Or(uint8(more+len(o.Data))))
+	return append(b, o.Data...), nil
 }
 
 // appendOptions6 writes the options of an IPv6 options header, whose length counts the data alone. They are put
 // where their alignment wants them, and the list is padded to end on a multiple of eight bytes of the header, of
 // which headerStart is the first.
-func appendOptions6(b []byte, options []Option, headerStart int) ([]byte, error) {
+func appendOptions6(b []byte, options []Option, headerStart int) (_ []byte, err error) {
 	for i := range options {
 		o := &options[i]
 		if n, off := optionAlignment(o.Type); n > 1 && !o.Length.given {
 			b = appendPad6(b, (off-(len(b)-headerStart)%n+n)%n)
 		}
-		b = append(b, o.Type)
-		if o.Type == wire.IPv6OptionPad1 && !o.Length.given && len(o.Data) == 0 {
-			continue
+		if b, err = appendOption(b, o, o.Type == wire.IPv6OptionPad1, 0); err != nil {
+			return b, err
 		}
-		if !o.Length.given && len(o.Data) > 255 {
-			return b, fmt.Errorf("option %d has %d bytes of data, its length can say 255", o.Type, len(o.Data))
-		}
-		b = append(b, o.Length.Or(uint8(len(o.Data))))
-		b = append(b, o.Data...)
 	}
 	return appendPad6(b, (8-(len(b)-headerStart)%8)%8), nil
 }
@@ -99,10 +96,7 @@ func appendPad6(b []byte, n int) []byte {
 		return append(b, wire.IPv6OptionPad1)
 	}
 	b = append(b, wire.IPv6OptionPadN, uint8(n-2))
-	for range n - 2 {
-		b = append(b, 0)
-	}
-	return b
+	return append(b, make([]byte, n-2)...)
 }
 
 // readOptions4 reads the options of IPv4 or TCP. Zeros that only fill the last four bytes are padding.

@@ -30,10 +30,8 @@ func (*SCTP) layer()      {}
 func (*SCTPChunk) layer() {}
 
 func (h *SCTP) append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint16(b, h.SrcPort)
-	b = binary.BigEndian.AppendUint16(b, h.DstPort)
-	b = binary.BigEndian.AppendUint32(b, h.Tag)
-	return append(b, 0, 0, 0, 0)
+	b = append16(b, h.SrcPort, h.DstPort)
+	return append32(b, h.Tag, 0)
 }
 
 func (h *SCTP) finish(b []byte, start int) {

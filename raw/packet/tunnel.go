@@ -57,17 +57,14 @@ func (h *GRE) append(b []byte, next following) ([]byte, error) {
 	if h.Sequence.given {
 		flags |= wire.GRESequence
 	}
-	b = binary.BigEndian.AppendUint16(b, h.Flags.Or(flags))
-	b = binary.BigEndian.AppendUint16(b, proto)
+	b = append16(b, h.Flags.Or(flags), proto)
 	if h.hasChecksum() {
-		b = append(b, 0, 0)
-		b = binary.BigEndian.AppendUint16(b, h.Reserved1)
+		b = append16(b, 0, h.Reserved1)
 	}
-	if key, ok := h.Key.Get(); ok {
-		b = binary.BigEndian.AppendUint32(b, key)
-	}
-	if seq, ok := h.Sequence.Get(); ok {
-		b = binary.BigEndian.AppendUint32(b, seq)
+	for _, o := range [...]Opt[uint32]{h.Key, h.Sequence} {
+		if o.given {
+			b = append32(b, o.value)
+		}
 	}
 	return b, nil
 }
@@ -84,8 +81,7 @@ func (h *VXLAN) append(b []byte) ([]byte, error) {
 	if h.Reserved > 0xffffff || h.VNI > 0xffffff {
 		return b, fmt.Errorf("reserved %d, VNI %d do not fit in 24 bits each", h.Reserved, h.VNI)
 	}
-	b = binary.BigEndian.AppendUint32(b, uint32(h.Flags.Or(8))<<24|h.Reserved)
-	return binary.BigEndian.AppendUint32(b, h.VNI<<8|uint32(h.Reserved2)), nil
+	return append32(b, uint32(h.Flags.Or(8))<<24|h.Reserved, h.VNI<<8|uint32(h.Reserved2)), nil
 }
 
 func (h *Geneve) append(b []byte, next following) ([]byte, error) {

@@ -54,10 +54,7 @@ type UDPLite struct {
 }
 
 func (h *UDPLite) append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint16(b, h.SrcPort)
-	b = binary.BigEndian.AppendUint16(b, h.DstPort)
-	b = binary.BigEndian.AppendUint16(b, h.Coverage)
-	return append(b, 0, 0)
+	return append16(b, h.SrcPort, h.DstPort, h.Coverage, 0)
 }
 
 func (h *UDPLite) finish(b []byte, start int, outer []Layer) error {
