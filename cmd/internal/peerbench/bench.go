@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"sockwire/cmd/internal/cli"
+	"sockwire/raw/netlab"
 )
 
 // Row is one comparison: our side and its peers do the same job.
@@ -75,6 +76,32 @@ func (b *Bench) Build(ctx context.Context, command string) (string, error) {
 	}
 	b.built[command] = file
 	return file, nil
+}
+
+// twoHosts puts two hosts with a link between them into a lab.
+func twoHosts(lab *netlab.Lab) (one, other *netlab.Host, err error) {
+	if one, err = lab.Host("a"); err != nil {
+		return nil, nil, err
+	}
+	if other, err = lab.Host("b"); err != nil {
+		return nil, nil, err
+	}
+	_, err = lab.Link(one, other, netlab.LinkConfig{})
+	return one, other, err
+}
+
+// inLabOf makes a lab, which prepare fills. Its cleanup calls forget at the end.
+func inLabOf(config *netlab.Config, prepare func(*netlab.Lab) error, forget func()) (func(), error) {
+	lab, err := netlab.New(config)
+	if err != nil {
+		return nil, err
+	}
+	cleanup := func() { forget(); lab.Close() }
+	if err := prepare(lab); err != nil {
+		cleanup()
+		return nil, err
+	}
+	return cleanup, nil
 }
 
 // Usage is what a finished process cost.

@@ -31,16 +31,9 @@ const (
 // mixedCapture makes the file that the rows on files read: packets of many connections and kinds, with the lengths of
 // ordinary traffic, the same bytes in every run.
 func mixedCapture(b *Bench, n int) (string, error) {
-	name := filepath.Join(b.Dir, fmt.Sprintf("mixed-%d.pcap", n))
-	if _, err := os.Stat(name); err == nil {
-		return name, nil
-	}
-	w, err := capture.Create(name, &capture.WriterConfig{Format: capture.FormatPcap})
-	if err != nil {
-		return "", err
-	}
-	if err := w.Describe([]capture.Interface{{Link: capture.LinkEthernet, Resolution: time.Microsecond}}); err != nil {
-		return "", err
+	name, w, err := createCapture(b, fmt.Sprintf("mixed-%d.pcap", n), capture.LinkEthernet)
+	if w == nil {
+		return name, err
 	}
 	m := mixer{random: rand.New(rand.NewPCG(1, 2))}
 	at := time.Unix(1_700_000_000, 0)
@@ -55,6 +48,22 @@ func mixedCapture(b *Bench, n int) (string, error) {
 		}
 	}
 	return name, w.Close()
+}
+
+// createCapture makes a file for the rows on files. There is no writer where it has been made before.
+func createCapture(b *Bench, name string, link capture.LinkType) (string, *capture.Writer, error) {
+	name = filepath.Join(b.Dir, name)
+	if _, err := os.Stat(name); err == nil {
+		return name, nil, nil
+	}
+	w, err := capture.Create(name, &capture.WriterConfig{Format: capture.FormatPcap})
+	if err != nil {
+		return "", nil, err
+	}
+	if err := w.Describe([]capture.Interface{{Link: link, Resolution: time.Microsecond}}); err != nil {
+		return "", nil, err
+	}
+	return name, w, nil
 }
 
 // mixer makes the packets of mixedCapture.
@@ -97,16 +106,9 @@ func (m *mixer) packet(i int) ([]byte, error) {
 // streamCapture makes a file of n packets of TCP streams of 100 packets each, 512 of them at a time: a handshake, requests and
 // answers of several segments, of which some are sent again, and the end.
 func streamCapture(b *Bench, n int) (string, error) {
-	name := filepath.Join(b.Dir, fmt.Sprintf("streams-%d.pcap", n))
-	if _, err := os.Stat(name); err == nil {
-		return name, nil
-	}
-	w, err := capture.Create(name, &capture.WriterConfig{Format: capture.FormatPcap})
-	if err != nil {
-		return "", err
-	}
-	if err := w.Describe([]capture.Interface{{Link: capture.LinkEthernet, Resolution: time.Microsecond}}); err != nil {
-		return "", err
+	name, w, err := createCapture(b, fmt.Sprintf("streams-%d.pcap", n), capture.LinkEthernet)
+	if w == nil {
+		return name, err
 	}
 	const length, abreast = 100, 512
 	random := rand.New(rand.NewPCG(3, 4))
@@ -322,16 +324,9 @@ func growthRow(name, about string, packets int) Row {
 
 // smallCapture makes a file of n small datagrams of a thousand flows.
 func smallCapture(b *Bench, n int) (string, error) {
-	name := filepath.Join(b.Dir, fmt.Sprintf("small-%d.pcap", n))
-	if _, err := os.Stat(name); err == nil {
-		return name, nil
-	}
-	w, err := capture.Create(name, &capture.WriterConfig{Format: capture.FormatPcap})
-	if err != nil {
-		return "", err
-	}
-	if err := w.Describe([]capture.Interface{{Link: capture.LinkRaw, Resolution: time.Microsecond}}); err != nil {
-		return "", err
+	name, w, err := createCapture(b, fmt.Sprintf("small-%d.pcap", n), capture.LinkRaw)
+	if w == nil {
+		return name, err
 	}
 	var flows [1000][]byte
 	for i := range flows {
@@ -359,15 +354,8 @@ func live(ctx context.Context, b *Bench, rate, program string, args ...string) (
 		return nil, err
 	}
 	defer lab.Close()
-	from, err := lab.Host("a")
+	from, to, err := twoHosts(lab)
 	if err != nil {
-		return nil, err
-	}
-	to, err := lab.Host("b")
-	if err != nil {
-		return nil, err
-	}
-	if _, err := lab.Link(from, to, netlab.LinkConfig{}); err != nil {
 		return nil, err
 	}
 	file := filepath.Join(b.Dir, "live.pcap")

@@ -52,13 +52,7 @@ func prepareDatagrams(ctx context.Context, b *Bench) (func(), error) {
 		return nil, err
 	}
 	d := &datagrams
-	if d.a, err = lab.Host("a"); err != nil {
-		return fail(err)
-	}
-	if d.b, err = lab.Host("b"); err != nil {
-		return fail(err)
-	}
-	if _, err = lab.Link(d.a, d.b, netlab.LinkConfig{}); err != nil {
+	if d.a, d.b, err = twoHosts(lab); err != nil {
 		return fail(err)
 	}
 	if d.dgperf, err = b.Build(ctx, "dgperf"); err != nil {

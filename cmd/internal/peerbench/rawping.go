@@ -33,26 +33,11 @@ const (
 )
 
 func preparePings(ctx context.Context, b *Bench) (func(), error) {
-	lab, err := netlab.New(&netlab.Config{IPv4Only: true})
-	if err != nil {
-		return nil, err
-	}
-	cleanup := func() { lab.Close(); pings = pingLab{} }
-	if err := pings.prepare(ctx, b, lab); err != nil {
-		cleanup()
-		return nil, err
-	}
-	return cleanup, nil
+	return inLabOf(&netlab.Config{IPv4Only: true}, func(lab *netlab.Lab) error { return pings.prepare(ctx, b, lab) }, func() { pings = pingLab{} })
 }
 
 func (p *pingLab) prepare(ctx context.Context, b *Bench, lab *netlab.Lab) (err error) {
-	if p.a, err = lab.Host("a"); err != nil {
-		return err
-	}
-	if p.b, err = lab.Host("b"); err != nil {
-		return err
-	}
-	if _, err = lab.Link(p.a, p.b, netlab.LinkConfig{}); err != nil {
+	if p.a, p.b, err = twoHosts(lab); err != nil {
 		return err
 	}
 	prefix := netip.MustParsePrefix(sweepNet)

@@ -44,33 +44,17 @@ var sending sendLab
 
 // prepareSending makes the lab and builds the command.
 func prepareSending(ctx context.Context, b *Bench) (func(), error) {
-	lab, err := netlab.New(nil)
-	if err != nil {
-		return nil, err
-	}
-	cleanup := func() {
+	return inLabOf(nil, func(lab *netlab.Lab) error { return sending.prepare(ctx, b, lab) }, func() {
 		if sending.sink != nil {
 			sending.sink.Close()
 		}
-		lab.Close()
 		sending = sendLab{}
-	}
-	if err := sending.prepare(ctx, b, lab); err != nil {
-		cleanup()
-		return nil, err
-	}
-	return cleanup, nil
+	})
 }
 
 func (s *sendLab) prepare(ctx context.Context, b *Bench, lab *netlab.Lab) (err error) {
 	s.lab = lab
-	if s.a, err = lab.Host("a"); err != nil {
-		return err
-	}
-	if s.b, err = lab.Host("b"); err != nil {
-		return err
-	}
-	if _, err = lab.Link(s.a, s.b, netlab.LinkConfig{}); err != nil {
+	if s.a, s.b, err = twoHosts(lab); err != nil {
 		return err
 	}
 	device := s.device()

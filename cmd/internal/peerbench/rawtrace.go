@@ -38,17 +38,9 @@ const (
 // prepareTrace makes a chain of so many hops, each router of which answers as often as it is asked.
 func prepareTrace(hops int, oneWay time.Duration) func(ctx context.Context, b *Bench) (func(), error) {
 	return func(ctx context.Context, b *Bench) (func(), error) {
-		lab, err := netlab.New(&netlab.Config{IPv4Only: true})
-		if err != nil {
-			return nil, err
-		}
-		cleanup := func() { lab.Close(); traces = traceLab{} }
 		traces = traceLab{hops: hops}
-		if err := traces.prepare(ctx, b, lab, oneWay); err != nil {
-			cleanup()
-			return nil, err
-		}
-		return cleanup, nil
+		return inLabOf(&netlab.Config{IPv4Only: true}, func(lab *netlab.Lab) error { return traces.prepare(ctx, b, lab, oneWay) },
+			func() { traces = traceLab{} })
 	}
 }
 
