@@ -49,7 +49,7 @@ func (t *Tracker) stream(g *segment, forward bool) *Stream {
 				d = Forward
 			}
 			s.handshake |= linksApart
-			s.side(d).link = t.key.link
+			s.trouble(d).link = t.key.link
 		}
 		t.table.touch(s)
 		return s

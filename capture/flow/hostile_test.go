@@ -70,7 +70,7 @@ func inUse() uint64 {
 }
 
 // mostMegabytes is what a million connections may take that have sent something both ways.
-const mostMegabytes = 480
+const mostMegabytes = 375
 
 // TestMillionConnections holds a million connections, each with its handshake and data both ways, and then as many again: memory has
 // a bound, and is level after. TestMemory is about those that only wait.

@@ -68,12 +68,11 @@ func (s *Side) Goodput() float64 {
 	return 0
 }
 
-// more is what is kept of a direction that had more than a few segments.
+// more is what is kept of a direction that had more than a few segments. It is small: of a million streams, all may have it.
 type more struct {
-	trips   RoundTrips
+	trips   *RoundTrips      // with the second sample
 	spent   [numLimits]int64 // of records that are gone
 	trouble *trouble
-	link    Link // of a stream whose links are apart
 }
 
 // trouble is what is kept of a direction in which not all was plain.
@@ -83,10 +82,13 @@ type trouble struct {
 	ce, ece, cwr, urgent uint32
 	counts               [numKinds]uint32
 	causes               [numCauses]uint32
+	link                 Link // of a stream whose links are apart
 }
 
 func (m *more) fill(v *Side) {
-	v.RoundTrips = m.trips
+	if m.trips != nil {
+		v.RoundTrips = *m.trips
+	}
 	v.Limits.Application += time.Duration(m.spent[byApplication])
 	v.Limits.Receiver += time.Duration(m.spent[byReceiver])
 	v.Limits.Network += time.Duration(m.spent[byNetwork])

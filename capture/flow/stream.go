@@ -176,7 +176,8 @@ func (s *Stream) trip(d Direction, ns int64) {
 		return
 	}
 	m := s.side(d)
-	if m.trips.Count == 0 {
+	if m.trips == nil {
+		m.trips = new(RoundTrips)
 		m.trips.addTick(h.rtt)
 	}
 	m.trips.add(time.Duration(ns))

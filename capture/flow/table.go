@@ -92,7 +92,7 @@ func (s *Stream) matches(k *key, forward bool) bool {
 		d = Forward
 	}
 	if s.apart() {
-		return s.more != nil && s.more[d].link == k.link
+		return s.more != nil && s.more[d].trouble != nil && s.more[d].trouble.link == k.link
 	}
 	return s.half[d].packets == 0 && s.half[d.Other()].packets > 0 && s.state < Closed
 }

@@ -267,7 +267,7 @@ func captureRows() []Row {
 		rowOn(streamCapture, "follow-stream", "what the two sides of one of them said", words("--follow 5000 --follow-as hex -r FILE"),
 			filePeer{"tshark -z follow,tcp", 20, words("tshark -n -q -r FILE -z follow,tcp,raw,5000")}),
 		rowOn(streamCapture, "pktview-marks", "their packets as lines, with what TCP did on them", words("-n -r FILE"),
-			filePeer{"without marks", 0.8, words("pktview -n --marks=false -r FILE")}),
+			filePeer{"without any analysis", 0.8, words("pktview -n --marks=false --reassemble=false --defragment=false -r FILE")}),
 		growthRow("pktview-growth-10", "ten million packets as lines", 10_000_000),
 		growthRow("pktview-growth-100", "a hundred million, in a file of 4.4 GB", 100_000_000),
 		liveRow("live-capture", liveRate),
