@@ -255,6 +255,14 @@ func segmentsOf(at time.Duration, seq, n, ts, id int) (all []packetOf) {
 	return all
 }
 
+// answersOf makes n segments of 80 bytes from the server, from its first byte on.
+func answersOf(at time.Duration, n, id int) (all []packetOf) {
+	for i := range n {
+		all = append(all, packetOf{at: at + time.Duration(i)*ms, back: true, flags: wire.ACK, seq: 1 + 80*i, ack: 1, length: 80, id: id + i})
+	}
+	return all
+}
+
 func ackOf(at time.Duration, ack, ts, ecr int, sack ...int) packetOf {
 	return packetOf{at: at, back: true, flags: wire.ACK, seq: 1, ack: ack, ts: ts, ecr: ecr, sack: sack, id: ts}
 }

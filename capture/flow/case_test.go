@@ -27,6 +27,10 @@ var cases = []struct {
 		{at: 280 * ms, back: true, flags: wire.ACK, seq: 1, ack: 11, ts: 1160, ecr: 360, id: 1},
 	}, want: `#6 retransmission timer 4 0 5b
 		#4 lost-behind 6 7 x1 5b`, bytes: "helloworld"},
+	{name: "the identification of a SYN-ACK is no part of the counter", packets: append([]packetOf{
+		{at: 1000 * ms, back: true, flags: wire.SYN | wire.ACK, ack: 1, id: 0},
+	}, answersOf(1030*ms, 12, 0xf9b3)...), want: `#4 retransmission timer 2 0
+		#4 spurious acknowledged 2 0`},
 	{name: "tail loss probe, then timer", packets: []packetOf{
 		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", ts: 130, ecr: 900, id: 3},
 		{at: 31 * ms, flags: wire.ACK, seq: 6, ack: 1, data: "world", ts: 131, ecr: 900, id: 4},

@@ -32,7 +32,7 @@ func (o *order) take(g *segment) {
 		o.newest, o.first, o.begun = sendOf(g), g.tsval, g.time
 		return
 	}
-	if up := g.id - o.newest.id; g.hasID {
+	if up := g.id - o.newest.id; g.counted() && o.newest.counted {
 		switch {
 		case up == 0:
 			o.rate(&o.jumps, &o.steps) // two packets with one identification: it is no counter
@@ -62,7 +62,7 @@ func (o *order) counts() bool { return o.steps > 0 && o.jumps <= o.steps/8 }
 
 // compare tells whether g was sent after the packet s (1), before it (-1), or that it cannot be told (0), and how it is known.
 func (o *order) compare(g *segment, s *send) (int, Cause) {
-	if g.hasID && o.counts() && g.id != s.id {
+	if g.counted() && s.counted && o.counts() && g.id != s.id {
 		if d := int16(g.id - s.id); d > 0 && d < 1<<14 {
 			return 1, IPID
 		} else if d < 0 && d > -(1<<14) {

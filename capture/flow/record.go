@@ -14,13 +14,14 @@ type send struct {
 	ttl     uint8
 	cause   Cause // of a retransmission
 	stamped bool  // it has a timestamp
+	counted bool  // its id may be that of a counter
 	place   uint32
 }
 
 func sendOf(g *segment) send {
 	return send{
 		packet: g.number, time: g.time, tsval: g.tsval, tsecr: g.tsecr, ack: g.ack, id: g.id, stamped: g.hasTimestamps,
-		sum: g.sum, ttl: g.ttl, place: g.place,
+		sum: g.sum, ttl: g.ttl, place: g.place, counted: g.counted(),
 	}
 }
 

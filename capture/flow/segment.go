@@ -45,6 +45,9 @@ type segment struct {
 // has reports whether the flags are all set.
 func (g *segment) has(f wire.TCPFlags) bool { return g.flags&f == f }
 
+// counted reports whether the identification may be one of a counter: many systems do not count 0, and give a SYN one of its own.
+func (g *segment) counted() bool { return g.hasID && g.id != 0 && g.flags&wire.SYN == 0 }
+
 // extent is how many sequence numbers the segment takes.
 func (g *segment) extent() int64 {
 	n := int64(g.length)
