@@ -40,6 +40,10 @@ func letters(verdicts []path.Verdict) string {
 	return b.String()
 }
 
+// sure is the confidence of the verdicts in labs: at that of a user, one path in a thousand may be judged wrongly by chance, and
+// here hundreds are judged in each run.
+const sure = 0.999999
+
 // The verdicts are what was done to the network: none is wrong, and at most a tenth undecided.
 func TestVerdictLabs(t *testing.T) {
 	t.Parallel()
@@ -154,7 +158,7 @@ func TestVerdictLabs(t *testing.T) {
 						}
 					}}
 					wg.Go(func() {
-						inquiry := path.Inquiry{Flow: seed, Gap: 30 * time.Millisecond, MaxRounds: 400, Judge: path.Judge{Ratio: 4}}
+						inquiry := path.Inquiry{Flow: seed, Gap: 30 * time.Millisecond, MaxRounds: 400, Judge: path.Judge{Ratio: 4, Confidence: sure}}
 						_, verdicts, err := inquiry.Run(t.Context(), prober)
 						got := letters(verdicts)
 						mu.Lock()
