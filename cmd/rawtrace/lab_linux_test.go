@@ -90,15 +90,21 @@ func TestProcessesSideBySide(t *testing.T) {
 	}
 	all.Wait()
 	for i, o := range outputs {
-		answers := map[int]int{}
+		counted := map[int]int{}
 		for line := range strings.Lines(o.stdout) {
 			var r struct {
 				Type, Outcome, From string
 				TTL                 int
+				Sent, Received      int
 				Duplicate           bool
 			}
 			if err := json.Unmarshal([]byte(line), &r); err != nil {
 				t.Fatalf("%v: %s", err, line)
+			}
+			if r.Type == "hop" {
+				if counted[r.TTL] = r.Received; r.Sent != r.Received {
+					t.Errorf("process %d: %s", i, line)
+				}
 			}
 			if r.Type != "probe" || r.Outcome != "answered" {
 				continue
@@ -110,11 +116,10 @@ func TestProcessesSideBySide(t *testing.T) {
 			if r.From != want || r.Duplicate {
 				t.Errorf("process %d: %s", i, line)
 			}
-			answers[min(r.TTL, hops)]++ // what was sent farther before the distance was known reached the host too
 		}
 		for ttl := 1; ttl <= hops; ttl++ {
-			if answers[ttl] < probes {
-				t.Errorf("process %d: %d answers at hop %d, exit status %d\n%s", i, answers[ttl], ttl, o.code, o.stderr)
+			if counted[ttl] != probes {
+				t.Errorf("process %d: %d answers at hop %d, exit status %d\n%s", i, counted[ttl], ttl, o.code, o.stderr)
 			}
 		}
 	}

@@ -145,6 +145,23 @@ func (m *metrics) probe(target string, r *trace.Reply) {
 	}
 }
 
+// fold counts probes at the hop where the way ends, and forgets the hops behind it: there are none.
+func (m *metrics) fold(w *trail, probes []trace.Reply) {
+	if m == nil || !w.reached() && w.refused == nil {
+		return
+	}
+	for ttl := w.end + 1; ttl <= w.last; ttl++ {
+		key := [2]string{cli.Escape(w.label()), strconv.Itoa(ttl)}
+		if m.labels[key] {
+			m.probes.DeletePartialMatch(prometheus.Labels{"target": key[0], "hop": key[1]})
+			m.rtt.DeleteLabelValues(key[0], key[1])
+		}
+	}
+	for i := range probes {
+		m.probe(w.label(), &probes[i])
+	}
+}
+
 // trail sets what is known of the way to a host.
 func (m *metrics) trail(w *trail) {
 	if m == nil {

@@ -18,6 +18,7 @@ const flushEvery = 50 * time.Millisecond
 // once traces each host once.
 func (s *session) once(ctx context.Context, open *trace.Session) error {
 	defer s.env.Flushing(flushEvery)()
+	defer s.fold()
 	for r, err := range open.Trace(ctx, s.addrs) {
 		if err != nil {
 			return err
@@ -30,6 +31,16 @@ func (s *session) once(ctx context.Context, open *trace.Session) error {
 		}
 	}
 	return nil
+}
+
+// fold counts at the hop where each way ends what went farther before that was known.
+func (s *session) fold() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.trails {
+		folded := w.fold()
+		s.metrics.fold(w, folded)
+	}
 }
 
 // take takes in a reply and prints what it makes known.

@@ -12,6 +12,7 @@ import (
 	"sockwire/cmd/internal/cli"
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw/inject"
+	"sockwire/raw/path"
 	"sockwire/raw/probe"
 	"sockwire/raw/trace"
 )
@@ -240,5 +241,44 @@ func TestBeyondTheTarget(t *testing.T) {
 	got := told(t, s, b, w.reply(1, 0, "192.0.2.9"), w.reply(2, 0, "192.0.2.9"), w.reply(3, 0, "*"), w.reply(4, 0, "192.0.2.9"), w.reply(5, 0, "192.0.2.9"))
 	if !strings.Contains(got, "\n 1  192.0.2.9  1.000 ms  2.000 ms  4.000 ms\n\n") {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestBeyondCounts: what is shown of such probes is what JSON, verdicts and metrics count of them.
+func TestBeyondCounts(t *testing.T) {
+	for _, kind := range []trace.Kind{trace.Reached, trace.Unreachable} {
+		from, other := here.String(), "198.51.100.2"
+		end := func(r *trace.Reply) { r.Kind = kind }
+		if kind == trace.Unreachable {
+			from, other = "198.51.100.1", here.String()
+			end = func(r *trace.Reply) { r.Kind, r.Type, r.Code = kind, 3, 1 }
+		}
+		s, _ := testSession(options{json: true})
+		s.metrics = newMetrics()
+		w := &way{target: here}
+		for _, r := range []*trace.Reply{w.reply(4, 0, from, end), w.reply(2, 0, from, end), w.reply(1, 0, "198.51.100.9"), w.reply(3, 0, "*"),
+			w.reply(6, 0, other, func(r *trace.Reply) { r.Kind = trace.Exceeded }), w.reply(7, 0, from, end), w.reply(8, 0, from, end)} {
+			if err := s.take(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.fold()
+		trail := s.trails[0]
+		got := s.hopRecord(trail, trail.hop(2))
+		if got.Sent != 3 || got.Received != 3 || got.Loss != 0 || len(got.Addresses) != 1 || got.Addresses[0].Answers != 3 || got.RTT.Max != int64(7*time.Millisecond) {
+			t.Errorf("%v: %+v", kind, got)
+		}
+		trail.judge(usualConfidence)
+		if v := trail.verdict(2); kind == trace.Reached && (v == nil || v.Loss != (path.Count{Sent: 3, Answered: 3})) {
+			t.Errorf("%v: %+v", kind, v)
+		}
+		var b bytes.Buffer
+		if err := s.metrics.write(&b); err != nil {
+			t.Fatal(err)
+		}
+		if text := b.String(); strings.Contains(text, `hop="4"`) || strings.Contains(text, `hop="3"`) ||
+			!strings.Contains(text, `rawtrace_probes_total{cause="none",hop="2",outcome="answered",target="192.0.2.9"} 3`) {
+			t.Errorf("%v: %s", kind, text)
+		}
 	}
 }

@@ -42,6 +42,7 @@ func newSession(o *options, p *plan, env *cli.Env, targets []target) *session {
 		if s.byAddr[t.addr] == nil { // a host that is given twice is traced once
 			w := newTrail(t, o.first, o.last, o.probes)
 			w.explain = o.json || o.verbose || o.watch
+			w.once = !o.watch
 			s.trails = append(s.trails, w)
 			s.byAddr[t.addr] = w
 		}

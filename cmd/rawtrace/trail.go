@@ -37,8 +37,10 @@ type trail struct {
 	// distance is the TTL at which the host answers, 0 if it has not. end is the last TTL that is of interest: distance, or that
 	// of the router that says it goes no further, or last.
 	distance, end int
-	refused       *trace.Reply // who says so
-	loop          int          // hops of the circle that the way ends in, 0 if it does not
+	refused       *trace.Reply  // who says so
+	loop          int           // hops of the circle that the way ends in, 0 if it does not
+	once          bool          // a plain trace is under way
+	arrived       []trace.Reply // in it: answers that said that the way ends, whatever their TTL
 
 	mtu *trace.MTU // nil where it is not known
 	far *far       // nil where it was not asked
@@ -120,6 +122,9 @@ func (w *trail) take(r *trace.Reply) {
 	if !answered(r) {
 		return
 	}
+	if w.once && ends(r) {
+		w.arrived = append(w.arrived, *r)
+	}
 	if r.Loop > 0 && w.distance == 0 && int(r.TTL) <= w.end {
 		w.loop, w.end = r.Loop, int(r.TTL)
 	}
@@ -135,6 +140,39 @@ func (w *trail) take(r *trace.Reply) {
 			w.end, w.refused = ttl, &copied
 		}
 	}
+}
+
+// ends tells whether an answer says that the way goes no further.
+func ends(r *trace.Reply) bool { return r.Kind == trace.Reached || r.Kind == trace.Unreachable }
+
+// standIn tells whether an answer to a probe that was sent with a larger TTL before the end of the way was known is one of who is there.
+func (w *trail) standIn(ttl int, from netip.Addr, ends bool) bool {
+	return ends && ttl > w.end && (w.reached() || w.refused != nil && from == w.refused.From)
+}
+
+// fold counts answers to probes with a larger TTL at the hop where the way ends: as many as that hop was asked less for them. It is
+// called once, when the fate of all probes is known, and returns those that it counted.
+func (w *trail) fold() (folded []trace.Reply) {
+	h := w.hop(w.end)
+	for _, r := range w.arrived {
+		if h.ended >= w.probes {
+			break
+		}
+		if !w.standIn(int(r.TTL), r.From, true) {
+			continue
+		}
+		for i := range w.samples {
+			if one := &w.samples[i]; one.TTL == int(r.TTL) && one.Sent.Equal(r.Sent) {
+				one.TTL, w.judged = w.end, false
+				break
+			}
+		}
+		r.TTL, r.Revised = uint8(w.end), false
+		h.take(&r)
+		folded = append(folded, r)
+	}
+	w.arrived, w.once = nil, false
+	return folded
 }
 
 func (h *hop) take(r *trace.Reply) {
@@ -189,6 +227,7 @@ type shot struct {
 	from  netip.Addr
 	rtt   time.Duration
 	mark  string // behind the time
+	ends  bool   // the way goes no further
 }
 
 type fate uint8
@@ -208,7 +247,7 @@ func (h *hop) keep(r *trace.Reply) {
 	one := shot{n: r.N, round: r.Tag}
 	switch {
 	case answered(r):
-		one.fate, one.from, one.rtt, one.mark = heard, r.From, r.RTT, mark(r)
+		one.fate, one.from, one.rtt, one.mark, one.ends = heard, r.From, r.RTT, mark(r), ends(r)
 	case r.Cause == probe.SendFailed:
 		one.fate = notSent
 	case r.Outcome != probe.Pending:
@@ -300,10 +339,10 @@ func (w *trail) waiting() bool {
 	return slices.ContainsFunc(w.hops, func(h *hop) bool { return h != nil && h.tally.Count(probe.Pending) > 0 })
 }
 
-// shots are those of a hop. To the host itself go, too, those that were sent with a larger TTL before its distance was known; as many
-// of their answers are taken as are missing.
+// shots are those of a hop. Where the way ends, answers to probes that were sent farther before that was known stand in for those that
+// are missing.
 func (w *trail) shots(h *hop) []shot {
-	if h.ttl != w.distance || len(h.shots) >= w.probes {
+	if h.ttl != w.end || len(h.shots) >= w.probes {
 		return h.shots
 	}
 	all := slices.Clip(h.shots)
@@ -312,7 +351,7 @@ func (w *trail) shots(h *hop) []shot {
 			continue
 		}
 		for _, one := range beyond.shots {
-			if one.fate == heard && len(all) < w.probes {
+			if one.fate == heard && len(all) < w.probes && w.standIn(beyond.ttl, one.from, one.ends) {
 				all = append(all, one)
 			}
 		}
