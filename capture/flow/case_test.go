@@ -31,6 +31,15 @@ var cases = []struct {
 		{at: 1000 * ms, back: true, flags: wire.SYN | wire.ACK, ack: 1, id: 0},
 	}, answersOf(1030*ms, 12, 0xf9b3)...), want: `#4 retransmission timer 2 0
 		#4 spurious acknowledged 2 0`},
+	{name: "a SYN acknowledges nothing, whatever its field says", bare: true, packets: []packetOf{
+		{at: 0, back: true, flags: wire.SYN},
+		{at: 1000 * ms, back: true, flags: wire.SYN},
+		{at: 1020 * ms, flags: wire.SYN | wire.ACK, ack: 1}, // with a number that is beyond 2^31
+		{at: 1040 * ms, back: true, flags: wire.ACK, seq: 1, ack: 1},
+		{at: 1050 * ms, back: true, flags: wire.ACK, seq: 1, ack: 1, data: "hello"},
+		{at: 1051 * ms, back: true, flags: wire.ACK, seq: 6, ack: 1, data: "world"},
+	}, want: `#2 retransmission timer 1 0
+		#1 lost-behind 2 3 x1`},
 	{name: "tail loss probe, then timer", packets: []packetOf{
 		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", ts: 130, ecr: 900, id: 3},
 		{at: 31 * ms, flags: wire.ACK, seq: 6, ack: 1, data: "world", ts: 131, ecr: 900, id: 4},

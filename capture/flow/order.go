@@ -75,7 +75,8 @@ func (o *order) compare(g *segment, s *send) (int, Cause) {
 		}
 		return -1, Timestamp
 	}
-	if g.flags&wire.ACK != 0 && g.ack != s.ack { // what a sender acknowledges, and echoes, does not go back
+	// What a sender acknowledges, and echoes, does not go back. A SYN acknowledges nothing: its 0 is no number.
+	if g.flags&wire.ACK != 0 && s.ack != 0 && g.ack != s.ack {
 		if int32(g.ack-s.ack) > 0 {
 			return 1, Acknowledged
 		}
