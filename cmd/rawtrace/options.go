@@ -286,20 +286,8 @@ func (o *options) planFamily(p *plan) error {
 	return nil
 }
 
-// number parses an unsigned number of at most max, decimal or with 0x.
-func number(flag, s string, max uint64) (uint64, error) {
-	if s == "" {
-		return 0, nil
-	}
-	n, err := strconv.ParseUint(s, 0, 64)
-	if err != nil || n > max {
-		return 0, cli.Usagef("--%s %q is no number from 0 to %#x", flag, s, max)
-	}
-	return n, nil
-}
-
 func (o *options) planMarks(p *plan) error {
-	tos, err := number("tos", o.tos, 255)
+	tos, err := cli.Number("tos", o.tos, 255)
 	if err != nil {
 		return err
 	}
@@ -309,7 +297,7 @@ func (o *options) planMarks(p *plan) error {
 			return err
 		}
 	}
-	label, err := number("flow-label", o.flowLabel, 0xfffff)
+	label, err := cli.Number("flow-label", o.flowLabel, 0xfffff)
 	if err != nil {
 		return err
 	}
