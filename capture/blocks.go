@@ -265,20 +265,14 @@ func (r *Reader) packet(b *Block, rest []byte, id, captured uint32) error {
 	f := &b.Frame
 	b.captured = n
 	f.Data = rest[:n:n]
-	f.Interface = r.base + int(id)
-	f.Ifindex = 0
-	f.Link = r.ifs[f.Interface].Link
-	f.Direction = DirectionUnknown
-	f.Offload = Offload{}
-	f.Drops = 0
-	f.Comments = nil
+	f.at(r.base+int(id), r.ifs[r.base+int(id)].Link)
 	return nil
 }
 
 func (r *Reader) packetOptions(b *Block) error {
 	f := &b.Frame
 	left := r.memory.limit / commentShare
-	if r.comments = r.comments[:0]; r.Stable() {
+	if r.comments = r.comments[:0]; r.Stable() || r.in.lent {
 		r.comments = nil // they stay valid as the data does
 	}
 	opts := b.options
@@ -307,6 +301,8 @@ func (r *Reader) packetOptions(b *Block) error {
 			f.Offload.ChecksumValid = flags&flagChecksumValid != 0
 		case code == OptionDropCount && n == 8 && b.Type == BlockEnhancedPacket:
 			f.Drops = b.order.Uint64(v)
+		case code == OptionProcess && n == 8 && b.Type == BlockEnhancedPacket:
+			f.Process, f.Thread = b.order.Uint32(v), b.order.Uint32(v[4:])
 		}
 	}
 	if len(r.comments) > 0 {

@@ -82,7 +82,7 @@ func (w *Writer) sameRecords(b *Block) bool {
 		return false
 	}
 	if !w.started {
-		w.started, w.order = true, h.order
+		w.started, w.order, w.recent = true, h.order, recentOptions{}
 		w.buf = append(w.buf, h.raw[:]...)
 	}
 	return w.order == h.order

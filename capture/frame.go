@@ -45,9 +45,17 @@ type Frame struct {
 	// Drops counts the frames that the source lost, as far as it knows, between the previous frame of
 	// this interface and this one.
 	Drops uint64
+	// Process and Thread are those that sent the frame, 0 where that is not known: see capture/owner.
+	Process, Thread uint32
 	// Comments are the comments that a capture file carries on this frame. They are text from outside:
 	// escape them before a terminal sees them. Valid as long as Data.
 	Comments []string
+}
+
+// at begins a frame of an interface: what a file may say besides is not said yet.
+func (f *Frame) at(index int, link LinkType) {
+	f.Interface, f.Link, f.Ifindex, f.Direction, f.Offload, f.Drops = index, link, 0, DirectionUnknown, Offload{}, 0
+	f.Comments, f.Process, f.Thread = nil, 0, 0
 }
 
 // Clone returns a copy of f that stays valid: its Data and Comments are its own.

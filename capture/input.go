@@ -39,9 +39,11 @@ type input struct {
 	waits bool        // reading src may wait
 	try   bool        // errWait rather than waiting
 	ready func() bool // whether reading src gives something at once; nil where nothing can tell
+	lent  bool        // buf is the caller's: what was taken out of it stays where it is
+	full  bool        // a lent buffer has no room for what is next
 }
 
-// errWait means that more can only be had by waiting.
+// errWait means that more can only be had by waiting, or in another buffer.
 var errWait = errors.New("nothing has come yet")
 
 // The buffer of a pipe starts small, for a capture may be, and grows while the reads fill it.
@@ -80,12 +82,19 @@ func (in *input) more(n int) ([]byte, error) {
 // read reads until n bytes are there or the source ends. It takes what the source gives, so that a pipe is
 // read as it is written. It reports false where it would wait and is only to try.
 func (in *input) read(n int) bool {
-	if in.at > 0 {
-		in.off += int64(in.at)
-		in.buf = in.buf[:copy(in.buf, in.buf[in.at:])]
-		in.at = 0
+	if in.full = false; in.at > 0 {
+		switch {
+		case !in.lent:
+			in.into(in.buf)
+		case cap(in.buf)-in.at >= n:
+		case in.try:
+			in.full = true
+			return false
+		default:
+			in.into(make([]byte, 0, max(cap(in.buf), n)))
+		}
 	}
-	for idle := 0; len(in.buf) < n && in.err == nil; {
+	for idle := 0; len(in.buf)-in.at < n && in.err == nil; {
 		if in.try && in.waits && (in.ready == nil || !in.ready()) {
 			return false
 		}
@@ -105,6 +114,12 @@ func (in *input) read(n int) bool {
 		}
 	}
 	return true
+}
+
+// into moves what was not taken so far to the front of buf, which may be the same, and reads on there.
+func (in *input) into(buf []byte) {
+	in.off += int64(in.at)
+	in.buf, in.at = append(buf[:0], in.buf[in.at:]...), 0
 }
 
 func (in *input) skip(n int) { in.at += n }

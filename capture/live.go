@@ -38,8 +38,8 @@ type Config struct {
 	// Direction keeps only frames that go this way; DirectionUnknown keeps both. Loopback frames,
 	// which the kernel shows going out and coming in, are given once whatever the direction.
 	Direction Direction
-	// Expression is the filter, such as a *filter.Filter: it is compiled for the interface and in force before the first
-	// frame is taken. Its text goes into capture files.
+	// Expression is the filter, such as a *filter.Filter: it is compiled for the interface and in force before the
+	// first frame is taken. Its text goes into capture files.
 	Expression Expression
 	// Filter is, where there is no Expression, a classic BPF program, in force before the first frame is taken. It is
 	// written for the frame as the kernel holds it: a VLAN tag that the device took off is in the ancillary data. For a
@@ -92,8 +92,8 @@ func (c *Config) withDefaults() (Config, error) {
 
 // Expression is a filter that can be compiled for live frames. capture/filter makes them.
 type Expression interface {
-	// CompileLive compiles for frames of a link type as Linux has them, of which up to snaplen bytes are kept. netmask is
-	// the interface's IPv4 mask, the zero Addr where it has none. No instructions take every frame.
+	// CompileLive compiles for frames of a link type as Linux has them, of which up to snaplen bytes are kept. netmask
+	// is the interface's IPv4 mask, the zero Addr where it has none. No instructions take every frame.
 	CompileLive(link LinkType, snaplen int, netmask netip.Addr) ([]bpf.RawInstruction, error)
 	// Text is the expression as it was written.
 	Text() string

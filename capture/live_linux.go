@@ -155,19 +155,17 @@ func (l *live) setUp(fd, index int) error {
 			return err
 		}
 	}
-	var ring *ring
-	var messages *messages
+	var from receiver
 	if l.config.Immediate {
-		if messages, err = newMessages(l, fd); err != nil {
-			return err
-		}
-	} else if ring, err = newRing(l, fd); err != nil {
+		from, err = newMessages(l, fd)
+	} else {
+		from, err = newRing(l, fd)
+	}
+	if err != nil {
 		return err
 	}
 	fail := func(err error) error {
-		if ring != nil {
-			ring.close()
-		}
+		from.close()
 		return err
 	}
 	if l.config.Promiscuous && index != 0 {
@@ -182,12 +180,7 @@ func (l *live) setUp(fd, index int) error {
 	if err := socketError(fd); err != nil {
 		return fail(err)
 	}
-	l.raw = cmsg.NewSocket(fd, "packet:"+l.name)
-	if ring != nil {
-		l.from = ring
-	} else {
-		l.from = messages
-	}
+	l.raw, l.from = cmsg.NewSocket(fd, "packet:"+l.name), from
 	return nil
 }
 
@@ -454,7 +447,7 @@ func (l *live) fill(f *Frame, a *arrival, buf []byte, at, end int) error {
 		ChecksumPending: a.status&unix.TP_STATUS_CSUMNOTREADY != 0,
 		ChecksumValid:   a.status&unix.TP_STATUS_CSUM_VALID != 0,
 	}
-	f.Comments = nil
+	f.Comments, f.Process, f.Thread = nil, 0, 0
 	f.Length = int(a.length)
 	if len(a.vnet) > 0 {
 		segments(&f.Offload, a.vnet, buf[at:end], f.Length)

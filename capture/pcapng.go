@@ -43,8 +43,9 @@ const (
 	OptionFilter      = 11
 	OptionTimeOffset  = 14
 
-	OptionFlags     = 2 // of an enhanced packet: epb_flags, epb_dropcount
+	OptionFlags     = 2 // of an enhanced packet: epb_flags, epb_dropcount, epb_processid_threadid
 	OptionDropCount = 4
+	OptionProcess   = 8
 
 	OptionStartTime   = 2 // of interface statistics: isb_starttime and so on
 	OptionEndTime     = 3

@@ -102,17 +102,33 @@ func (r *Reader) Compression() Compression { return r.packing }
 // Offset returns how many bytes of the uncompressed file have been read.
 func (r *Reader) Offset() int64 { return r.in.offset() }
 
-// Size returns the length of a mapped file, to compare Offset with, and 0 for any other.
+// Size returns the length of a regular file that is not packed, as it was when it was opened, to compare Offset with,
+// and 0 for any other.
 func (r *Reader) Size() int64 {
-	if r.mapped == nil || r.packing != Uncompressed {
+	if r.packing != Uncompressed {
 		return 0
 	}
-	return int64(len(r.mapped.bytes))
+	return r.onDisk
 }
 
 // Stable tells whether Frame.Data stays valid until Close rather than until the next step, as it does in a
 // mapped file that is not compressed.
 func (r *Reader) Stable() bool { return r.in.src == nil }
+
+// Lend gives the Reader a buffer to read into, from now on until it is given another: what Next and TryNext find stays
+// valid until its owner uses that buffer for something else. TryNext reports false when the buffer is full, and Full
+// tells that; Next then makes a buffer itself. What was read ahead moves to the new buffer, which should have room for
+// many packets. It does nothing to a mapped file, whose frames stay valid in any case.
+func (r *Reader) Lend(buf []byte) {
+	if r.in.src == nil {
+		return
+	}
+	r.in.into(buf)
+	r.in.lent, r.in.full = true, false
+}
+
+// Full reports whether the last TryNext found nothing because the buffer that was lent has no room.
+func (r *Reader) Full() bool { return r.in.full }
 
 // Interfaces returns those described so far. The slice only grows; it must not be changed.
 func (r *Reader) Interfaces() []Interface { return r.ifs[:len(r.ifs):len(r.ifs)] }
@@ -465,13 +481,7 @@ func (r *Reader) nextRecord(f *Frame) ([]byte, error) {
 	f.Time = time.Unix(int64(sec), int64(nsec))
 	f.Data = b[head:]
 	f.Length = int(length)
-	f.Interface = 0
-	f.Ifindex = 0
-	f.Link = h.link
-	f.Direction = DirectionUnknown
-	f.Offload = Offload{}
-	f.Drops = 0
-	f.Comments = nil
+	f.at(0, h.link)
 	if h.modified {
 		f.Ifindex = int(h.order.Uint32(b[16:]))
 		if b[22] == 4 { // PACKET_OUTGOING

@@ -6,8 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
+
+	"github.com/ncruces/go-strftime"
 )
 
 // Rotation says when a Rotator starts its next file. Zero limits do not count.
@@ -33,7 +36,7 @@ type Rotator struct {
 	file     *os.File
 	begun    time.Time
 	frames   int64
-	number   int
+	names    *Names
 	kept     []string
 	now      func() time.Time
 	finish   func(*Writer) error
@@ -50,7 +53,7 @@ func NewRotator(name string, cfg *WriterConfig, rotation Rotation) (*Rotator, er
 		rotation.Keep < 0 {
 		return nil, fmt.Errorf("capture: rotation %+v is out of range", rotation)
 	}
-	r := &Rotator{name: name, config: *cfg, rotation: rotation, now: time.Now}
+	r := &Rotator{name: name, config: *cfg, rotation: rotation, names: NewNames(name, rotation), now: time.Now}
 	if err := r.begin(); err != nil {
 		return nil, err
 	}
@@ -86,32 +89,8 @@ func (r *Rotator) begin() error {
 
 // create makes a file that was not there before.
 func (r *Rotator) create() (*os.File, error) {
-	name := r.name
-	if r.rotation.Every > 0 {
-		name = strftime(name, r.now())
-	}
-	dir, base := filepath.Split(name)
-	stem, ext := base, ""
 	for {
-		e := strings.ToLower(filepath.Ext(stem))
-		if e != ".gz" && e != ".zst" && e != ".pcap" && e != ".pcapng" && e != ".cap" && e != ".dmp" {
-			break
-		}
-		ext = stem[len(stem)-len(e):] + ext
-		stem = stem[:len(stem)-len(e)]
-	}
-	timed := name != r.name
-	if !timed {
-		stem += "-" + r.now().UTC().Format("20060102T150405")
-	}
-	for again := 0; ; again++ {
-		r.number++
-		switch {
-		case !timed:
-			name = fmt.Sprintf("%s%s-%05d%s", dir, stem, r.number, ext)
-		case again > 0:
-			name = fmt.Sprintf("%s%s-%05d%s", dir, stem, again, ext)
-		}
+		name := r.names.Next()
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if errors.Is(err, fs.ErrExist) {
 			continue
@@ -119,9 +98,63 @@ func (r *Rotator) create() (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
+		r.names.Taken()
 		r.kept = append(r.kept, name)
 		return f, nil
 	}
+}
+
+// Names are the names of a row of files, as a Rotator makes them.
+type Names struct {
+	name   string
+	timed  bool // conversions of strftime(3) count
+	number int
+	again  int // for the file to come
+	now    func() time.Time
+}
+
+// NewNames returns the names of a row of files that are made of a name by a rotation.
+func NewNames(name string, rotation Rotation) *Names {
+	return &Names{name: name, timed: rotation.Every > 0, now: time.Now}
+}
+
+// Next returns a name to try for the next file, each time another one until Taken is called.
+func (n *Names) Next() string {
+	name := n.name
+	if n.timed {
+		name = inTime(name, n.now())
+	}
+	dir, base := filepath.Split(name)
+	stem, ext := base, ""
+	for {
+		e := strings.ToLower(filepath.Ext(stem))
+		if e != ".gz" && e != ".zst" && e != ".pcap" && e != ".pcapng" && e != ".cap" && e != ".dmp" && e != ".parquet" {
+			break
+		}
+		ext = stem[len(stem)-len(e):] + ext
+		stem = stem[:len(stem)-len(e)]
+	}
+	n.number++
+	n.again++
+	switch {
+	case name == n.name:
+		stem += "-" + n.now().UTC().Format("20060102T150405")
+		return fmt.Sprintf("%s%s-%05d%s", dir, stem, n.number, ext)
+	case n.again > 1:
+		return fmt.Sprintf("%s%s-%05d%s", dir, stem, n.again-1, ext)
+	}
+	return name
+}
+
+// Taken says that the last name is taken: the next file is another.
+func (n *Names) Taken() { n.again = 0 }
+
+// conversion is one of strftime(3) in C99, and of what date(1) has more. Others stay as they are.
+var conversion = regexp.MustCompile(`%[aAbBcCdDeFgGhHIjklmMnprRsStTuUVwWxXyYzZ%]`)
+
+// inTime writes a time into the conversions of a name, as strftime(3) does in the C locale.
+func inTime(name string, t time.Time) string {
+	return conversion.ReplaceAllStringFunc(name, func(c string) string { return strftime.Format(c, t) })
 }
 
 // Name returns the name of the file that is being written.

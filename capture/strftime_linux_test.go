@@ -25,11 +25,11 @@ func TestStrftime(t *testing.T) {
 			}
 			t.Skipf("no date(1) to compare with: %v", err)
 		}
-		if got := strftime(format, at); got != strings.TrimSuffix(string(want), "\n") {
+		if got := inTime(format, at); got != strings.TrimSuffix(string(want), "\n") {
 			t.Errorf("%v:\n got %q\nwant %q", at, got, want)
 		}
 	}
-	if got := strftime("a%Qb%", time.Now()); got != "a%Qb%" {
+	if got := inTime("a%Qb%", time.Now()); got != "a%Qb%" {
 		t.Errorf("what is no conversion becomes %q", got)
 	}
 }

@@ -79,6 +79,7 @@ type Writer struct {
 	broken  bool // the output has failed, not a frame
 	written int64
 	ifs     []writerInterface
+	recent  recentOptions
 	copied  copiedSection
 	span    span
 }
@@ -317,11 +318,17 @@ func (w *Writer) packet(f *Frame, i int, options []byte) error {
 		w.end(at)
 		return nil
 	}
+	flags := packetFlags(f)
+	if w.recent.of(f, flags) {
+		w.buf = append(w.buf, w.recent.options...)
+		w.end(at)
+		return nil
+	}
 	start := len(w.buf)
 	for _, c := range f.Comments {
 		w.textOption(OptionComment, c)
 	}
-	if flags := packetFlags(f); flags != 0 {
+	if flags != 0 {
 		w.buf = w.order.AppendUint16(w.buf, OptionFlags)
 		w.buf = w.order.AppendUint16(w.buf, 4)
 		w.buf = w.order.AppendUint32(w.buf, flags)
@@ -329,15 +336,56 @@ func (w *Writer) packet(f *Frame, i int, options []byte) error {
 	if f.Drops > 0 {
 		w.uint64Option(OptionDropCount, f.Drops)
 	}
+	if f.Process != 0 {
+		w.buf = w.order.AppendUint16(w.buf, OptionProcess)
+		w.buf = w.order.AppendUint16(w.buf, 8)
+		w.buf = w.order.AppendUint32(w.buf, f.Process)
+		w.buf = w.order.AppendUint32(w.buf, f.Thread)
+	}
 	w.endOptions(start)
+	w.recent.keep(f, flags, w.buf[start:])
 	w.end(at)
 	return nil
+}
+
+// recentOptions are those of the packet with comments that was written last: most packets of a capture with owners have
+// the same as the one before.
+type recentOptions struct {
+	options         []byte
+	comments        []string
+	flags           uint32
+	process, thread uint32
+}
+
+// maxRecent bounds what is kept.
+const maxRecent = 512
+
+// of tells whether the options are those of f.
+func (r *recentOptions) of(f *Frame, flags uint32) bool {
+	if len(f.Comments) == 0 || len(f.Comments) != len(r.comments) || flags != r.flags || f.Drops != 0 || f.Process != r.process || f.Thread != r.thread {
+		return false
+	}
+	for i, c := range r.comments {
+		if f.Comments[i] != c {
+			return false
+		}
+	}
+	return true
+}
+
+// keep remembers the options of f, if they are few.
+func (r *recentOptions) keep(f *Frame, flags uint32, options []byte) {
+	if len(f.Comments) == 0 || f.Drops != 0 || len(options) > maxRecent {
+		return
+	}
+	r.options, r.comments = append(r.options[:0], options...), append(r.comments[:0], f.Comments...)
+	r.flags, r.process, r.thread = flags, f.Process, f.Thread
 }
 
 // plainPacket tells whether a simple packet block says all of f.
 func plainPacket(f *Frame, snaplen int) bool {
 	fits := len(f.Data) == f.Length || (snaplen > 0 && f.Length > snaplen && len(f.Data) == snaplen)
-	return fits && len(f.Comments) == 0 && f.Drops == 0 && packetFlags(f) == 0
+	return fits && len(f.Comments) == 0 && f.Drops == 0 && f.Process == 0 && packetFlags(f) == 0
 }
 
 func packetFlags(f *Frame) uint32 {

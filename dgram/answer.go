@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -13,14 +14,16 @@ import (
 // datagram is easily forged, and two servers that answer whatever comes answer each other for ever, after one forged
 // datagram. So these are not to be answered:
 //
-//   - a datagram without a sender, from the address and port of the socket itself, from an unspecified address, or port 0;
-//   - one from the port of a well-known service, which is a server too: all below 1024 (RFC 6335), but for those of DHCP
-//     clients, and the registered ones that answer strangers, such as SSDP, STUN, mDNS and memcached. Config.AnswerServices
-//     allows these;
-//   - an answer: one that arrives with a time to live of 161 to 200. With Config.MarkReplies [Conn.Reply] sends with 200, from
-//     which no system starts of itself, so an answer is known over as many as 39 routers;
-//   - the 4096th datagram from one peer that says the same as the one before, or as its answer, within a second of it. That may be
-//     an echo from a server of another kind. Who goes on without an answer is none; the next time it takes ten times as many.
+//   - a datagram without a sender, from the address and port of the socket itself, from an unspecified address, or port
+//     0;
+//   - one from the port of a well-known service, which is a server too: all below 1024 (RFC 6335), but for those of
+//     DHCP clients, and the registered ones that answer strangers, such as SSDP, STUN, mDNS and memcached.
+//     Config.AnswerServices allows these;
+//   - an answer: one that arrives with a time to live of 161 to 200. With Config.MarkReplies [Conn.Reply] sends with
+//     200, from which no system starts of itself, so an answer is known over as many as 39 routers;
+//   - the 4096th datagram from one peer that says the same as the one before, or as its answer, within a second of it.
+//     That may be an echo from a server of another kind. Who goes on without an answer is none; the next time it takes
+//     ten times as many.
 //
 // Unix sockets have no forged senders, and only the first holds for them. It allocates nothing for a known peer.
 func (c *Conn) Unanswerable(d *Datagram) (why string) {
@@ -48,8 +51,8 @@ func (c *Conn) Unanswerable(d *Datagram) (why string) {
 	return ""
 }
 
-// IsAnswer tells whether d arrived with the time to live of a server's answer: see [Conn.Unanswerable]. Who passes datagrams on
-// has them keep it.
+// IsAnswer tells whether d arrived with the time to live of a server's answer: see [Conn.Unanswerable]. Who passes
+// datagrams on has them keep it.
 func (d *Datagram) IsAnswer() bool { return d.TTL > answerTTL-answerHops && d.TTL <= answerTTL }
 
 const (
@@ -89,12 +92,7 @@ func (o *ownAddresses) has(a netip.Addr) bool {
 			}
 		}
 	}
-	for _, own := range o.list {
-		if own == a {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(o.list, a)
 }
 
 // servicePort tells whether a port is that of a service that answers whoever asks.

@@ -63,8 +63,8 @@ func TestUnanswerable(t *testing.T) {
 	}
 }
 
-// Who repeats itself and waits for each answer gets all but one of some thousands, and of ten times as many then; who says
-// something new each time, or takes its time, gets all.
+// Who repeats itself and waits for each answer gets all but one of some thousands, and of ten times as many then; who
+// says something new each time, or takes its time, gets all.
 func TestRepetitionIsTestedOnce(t *testing.T) {
 	c := listen(t, "udp4", "127.0.0.1:0", nil)
 	refused := func(from string, n int, every time.Duration, payload func(i int) string) (at []int) {

@@ -1,6 +1,7 @@
 package dgram
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"sockwire/raw/wire"
 )
 
 // netConn is what UDP and Unix sockets of package net have in common.
@@ -52,7 +55,7 @@ type Conn struct {
 	names   names
 	dropped atomic.Uint32 // as last reported with a datagram
 	reports reports
-	stamps  stamps
+	stamps  recent[SendTime]
 	zones   zones
 	own     ownAddresses
 	echoes  echoes
@@ -71,6 +74,9 @@ func Listen(ctx context.Context, network, address string, cfg *Config) (*Conn, e
 	if isUnix(network) && strings.HasPrefix(address, "@") && len(address) == 1 {
 		return nil, fmt.Errorf("dgram: listen %s %s: an abstract name needs at least one byte after the @", network, address)
 	}
+	if err := nameable(network, address); err != nil {
+		return nil, err
+	}
 	lc := net.ListenConfig{Control: control(cfg, false)}
 	listen := lc.ListenPacket
 	if isUnix(network) {
@@ -80,15 +86,9 @@ func Listen(ctx context.Context, network, address string, cfg *Config) (*Conn, e
 	}
 	pc, err := listen(ctx, network, address)
 	if err != nil {
-		return nil, openError("listen", network, address, err)
+		return nil, openError("listen", network, address, unlessEnded(ctx, err))
 	}
-	file := newSocketFile(network, address)
-	c, err := newConn(pc.(netConn), network, cfg, false)
-	if err != nil {
-		return nil, errors.Join(err, file.remove())
-	}
-	c.file = file
-	return c, nil
+	return newConn(pc.(netConn), network, cfg, false, newSocketFile(network, address))
 }
 
 // Dial opens a socket connected to one peer: only its datagrams are received, and the errors it causes come back from
@@ -97,6 +97,9 @@ func Listen(ctx context.Context, network, address string, cfg *Config) (*Conn, e
 func Dial(ctx context.Context, network, address string, cfg *Config) (*Conn, error) {
 	cfg, err := checked(cfg)
 	if err != nil {
+		return nil, err
+	}
+	if err := cmp.Or(nameable(network, address), nameable(network, cfg.Local)); err != nil {
 		return nil, err
 	}
 	d := net.Dialer{Control: control(cfg, isUnix(network) && cfg.Local == "")}
@@ -117,14 +120,9 @@ func Dial(ctx context.Context, network, address string, cfg *Config) (*Conn, err
 		if errors.Is(err, syscall.ECONNREFUSED) && isUnix(network) {
 			return nil, withHint(fmt.Errorf("dgram: dial %s %s: %w", network, address, cause(err)), "nobody listens there any more")
 		}
-		return nil, openError("dial", network, address, err)
+		return nil, openError("dial", network, address, unlessEnded(ctx, err))
 	}
-	c, err := newConn(nc.(netConn), network, cfg, true)
-	if err != nil {
-		return nil, errors.Join(err, file.remove())
-	}
-	c.file = file
-	return c, nil
+	return newConn(nc.(netConn), network, cfg, true, file)
 }
 
 // Resolve returns the addresses that a name stands for, in the order to try them.
@@ -139,9 +137,12 @@ func Resolve(ctx context.Context, network, address string) ([]Addr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dgram: resolve %q: %w", address, cause(err))
 	}
+	if err := nameable(network, address); err != nil {
+		return nil, err
+	}
 	port, err := net.DefaultResolver.LookupPort(ctx, network, service)
 	if err != nil {
-		return nil, fmt.Errorf("dgram: resolve %q: port: %w", address, cause(err))
+		return nil, fmt.Errorf("dgram: resolve %q: port: %w", address, cause(unlessEnded(ctx, err)))
 	}
 	if ip, err := netip.ParseAddr(host); err == nil && (network == "udp" || ip.Is4() == (network == "udp4")) {
 		// With its zone, which the resolver drops.
@@ -149,7 +150,7 @@ func Resolve(ctx context.Context, network, address string) ([]Addr, error) {
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip"+strings.TrimPrefix(network, "udp"), host)
 	if err != nil {
-		return nil, fmt.Errorf("dgram: resolve %q: %w", address, cause(err))
+		return nil, fmt.Errorf("dgram: resolve %q: %w", address, cause(unlessEnded(ctx, err)))
 	}
 	var addrs []Addr
 	for _, ip := range ips {
@@ -159,9 +160,7 @@ func Resolve(ctx context.Context, network, address string) ([]Addr, error) {
 }
 
 func checked(cfg *Config) (*Config, error) {
-	if cfg == nil {
-		cfg = new(Config)
-	}
+	cfg = cmp.Or(cfg, &Config{})
 	for _, v := range []struct {
 		name  string
 		value int
@@ -181,9 +180,9 @@ func checked(cfg *Config) (*Config, error) {
 	return cfg, nil
 }
 
-func newConn(nc netConn, network string, cfg *Config, connected bool) (*Conn, error) {
+func newConn(nc netConn, network string, cfg *Config, connected bool, file socketFile) (*Conn, error) {
 	c := &Conn{
-		nc: nc, network: network, connected: connected,
+		nc: nc, network: network, connected: connected, file: file,
 		local: unmapped(nc.LocalAddr()), remote: unmapped(nc.RemoteAddr()), answerServices: cfg.AnswerServices,
 	}
 	err := c.setup(cfg)
@@ -192,11 +191,31 @@ func newConn(nc netConn, network string, cfg *Config, connected bool) (*Conn, er
 	}
 	if err != nil {
 		nc.Close()
-		return nil, fmt.Errorf("dgram: %s: %w", network, err)
+		return nil, errors.Join(fmt.Errorf("dgram: %s: %w", network, err), file.remove())
 	}
 	c.one.Batch = c.NewBatch(1, 0)
 	c.errs.Batch = c.NewBatch(1, 0)
 	return c, nil
+}
+
+// nameable refuses a mistyped address before the system's resolver is asked for it as for a name.
+func nameable(network, address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || isUnix(network) {
+		return nil // said by who takes it apart
+	}
+	if err := wire.CheckHostName(host); err != nil {
+		return fmt.Errorf("dgram: %q: %w", address, err)
+	}
+	return nil
+}
+
+// unlessEnded is err, or why ctx ended if it did: package net says only that it was cancelled.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // cause strips package net's wrapping, whose text repeats ours.

@@ -1,6 +1,7 @@
 package dgram
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"syscall"
@@ -21,6 +22,9 @@ func control(cfg *Config, autobind bool) func(network, address string, rc syscal
 }
 
 func preset(fd int, network string, cfg *Config, autobind bool) error {
+	if _, err := cmsg.SetReadBuffer(fd, cmp.Or(cfg.ReadBuffer, -1)); err != nil { // what comes at once fills it too
+		return err
+	}
 	if isUnix(network) {
 		if autobind {
 			return os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrUnix{}))
@@ -90,7 +94,11 @@ func (c *Conn) setup(cfg *Config) error {
 }
 
 func (c *Conn) configure(fd int, cfg *Config) error {
-	if err := c.buffers(fd, cfg); err != nil {
+	var err error
+	if c.readBuffer, err = cmsg.SetReadBuffer(fd, -1); err != nil {
+		return err
+	}
+	if c.writeBuffer, err = cmsg.SetWriteBuffer(fd, cmp.Or(cfg.WriteBuffer, -1)); err != nil {
 		return err
 	}
 	if isUnix(c.network) {
@@ -119,25 +127,8 @@ func (c *Conn) configure(fd int, cfg *Config) error {
 	return nil
 }
 
-func (c *Conn) buffers(fd int, cfg *Config) (err error) {
-	if cfg.ReadBuffer > 0 {
-		c.readBuffer, err = cmsg.SetReadBuffer(fd, cfg.ReadBuffer)
-	} else {
-		c.readBuffer, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
-	}
-	if err != nil {
-		return err
-	}
-	if cfg.WriteBuffer > 0 {
-		c.writeBuffer, err = cmsg.SetWriteBuffer(fd, cfg.WriteBuffer)
-	} else {
-		c.writeBuffer, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF)
-	}
-	return err
-}
-
-// ownOptions sets what x/net does not know, for both families where the socket carries both. On an IPv6 socket the options of
-// IPv4 hold for the IPv4 it carries; where it carries none they do no harm.
+// ownOptions sets what x/net does not know, for both families where the socket carries both. On an IPv6 socket the
+// options of IPv4 hold for the IPv4 it carries; where it carries none they do no harm.
 func (c *Conn) ownOptions(o *options, cfg *Config) {
 	discover4 := [...]int{-1, unix.IP_PMTUDISC_DONT, unix.IP_PMTUDISC_DO, unix.IP_PMTUDISC_PROBE}[cfg.Fragmentation]
 	if c.family6 {

@@ -40,21 +40,27 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// A dual-stack socket is told IPv4 addresses as ::ffff:a.b.c.d; nobody wants to see that.
 // What is told with a datagram is asked for before the socket has an address: one that arrives right then has it too.
+// Then there is the room that was asked for, too.
 func TestMetadataFromTheFirst(t *testing.T) {
 	for network, address := range map[string]string{"udp4": "127.0.0.1:0", "udp": "[::]:0"} {
-		lc := net.ListenConfig{Control: control(&Config{}, false)}
+		lc := net.ListenConfig{Control: control(&Config{ReadBuffer: 10000}, false)}
 		pc, err := lc.ListenPacket(t.Context(), network, address)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer pc.Close()
+		rc, _ := pc.(*net.UDPConn).SyscallConn()
+		room := 0
+		_ = rc.Control(func(fd uintptr) { room, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF) })
+		if err != nil || room != 20000 {
+			t.Errorf("%s: room for %d bytes at once: %v", network, room, err)
+		}
 		to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), pc.LocalAddr().(*net.UDPAddr).AddrPort().Port())
 		if err := listen(t, "udp4", "127.0.0.1:0", nil).Send([]byte("early"), UDP(to)); err != nil {
 			t.Fatal(err)
 		}
-		c, err := newConn(pc.(netConn), network, &Config{}, false)
+		c, err := newConn(pc.(netConn), network, &Config{}, false, socketFile{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,6 +70,7 @@ func TestMetadataFromTheFirst(t *testing.T) {
 	}
 }
 
+// A dual-stack socket is told IPv4 addresses as ::ffff:a.b.c.d; nobody wants to see that.
 func TestDualStackUnmaps(t *testing.T) {
 	if len(loopbacks(t)) < 2 {
 		t.Skip("no IPv6 here")
@@ -696,8 +703,8 @@ func TestUnixReplyNeverWaits(t *testing.T) {
 	}
 }
 
-// Errors that earlier datagrams caused, however many, fail no later one: an error fails the next send, and another may be
-// behind it.
+// Errors that earlier datagrams caused, however many, fail no later one: an error fails the next send, and another may
+// be behind it.
 func TestManyErrorsFailNoAnswer(t *testing.T) {
 	server := listen(t, "udp4", "127.0.0.1:0", nil)
 	closed := listen(t, "udp4", "127.0.0.1:0", nil)

@@ -377,3 +377,35 @@ func hintOf(err error) string {
 	}
 	return ""
 }
+
+// TestEndBeforeOpening: what is asked for after the end says why it ended, and asks nobody.
+func TestEndBeforeOpening(t *testing.T) {
+	why := errors.New("stopped by the test")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(why)
+	if c, err := Dial(ctx, "udp", "127.0.0.1:9", nil); !errors.Is(err, why) {
+		t.Error(c, err)
+	}
+	if c, err := Dial(ctx, "udp", "localhost:9", nil); !errors.Is(err, why) {
+		t.Error(c, err)
+	}
+	if list, err := Resolve(ctx, "udp", "localhost:9"); err != nil && !errors.Is(err, why) {
+		t.Error(list, err)
+	}
+}
+
+// TestMistypedAddresses: they are not asked of the system's resolver.
+func TestMistypedAddresses(t *testing.T) {
+	for _, address := range []string{"127.0.0.1.1:9", "127.0.0.256:9", "300.0.0.1.:9"} {
+		for _, open := range []func() (*Conn, error){
+			func() (*Conn, error) { return Dial(t.Context(), "udp", address, nil) },
+			func() (*Conn, error) { return Listen(t.Context(), "udp", address, nil) },
+			func() (*Conn, error) { return Dial(t.Context(), "udp", "127.0.0.1:9", &Config{Local: address}) },
+			func() (*Conn, error) { _, err := Resolve(t.Context(), "udp", address); return nil, err },
+		} {
+			if c, err := open(); err == nil || !strings.Contains(err.Error(), "neither an address nor a name") {
+				t.Errorf("%s: %v %v", address, c, err)
+			}
+		}
+	}
+}

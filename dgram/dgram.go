@@ -6,17 +6,18 @@
 // are taken from the socket's error queue, attributed to the datagram's destination and to the node that sent them,
 // and never end a server. Batches, segment offload and receive offload stand behind the same calls.
 //
-// A server asks [Conn.Unanswerable] before it answers, so that no two servers answer each other for ever, and answers with
-// [Conn.Reply], which never waits.
+// A server asks [Conn.Unanswerable] before it answers, so that no two servers answer each other for ever, and answers
+// with [Conn.Reply], which never waits.
 //
 // # Whose calls are made
 //
-// Sockets are opened and named by package net. TTL, TOS, multicast options and groups are set by golang.org/x/net/ipv4 and
-// ipv6, which know them on every system. Own system calls are made where x/net does not reach: for what has to be set before
-// the socket has an address, so that the first datagram has its interface and time too (control messages, SO_BINDTODEVICE,
-// SO_MARK); for options it does not know (IP_MTU_DISCOVER, IP_MULTICAST_ALL, UDP_GRO); and for every receive and send. Those
-// go through raw/cmsg: x/net parses no time stamps, drop counts, errors, TOS of IPv4 or segment sizes, its reading of the error
-// queue fails on a send's time stamp, and it allocates twice for each datagram received, where raw/cmsg allocates nothing.
+// Sockets are opened and named by package net. TTL, TOS, multicast options and groups are set by golang.org/x/net/ipv4
+// and ipv6, which know them on every system. Own system calls are made where x/net does not reach: for what has to be
+// set before the socket has an address, so that the first datagram has its interface and time too (control messages,
+// SO_BINDTODEVICE, SO_MARK); for options it does not know (IP_MTU_DISCOVER, IP_MULTICAST_ALL, UDP_GRO); and for every
+// receive and send. Those go through raw/cmsg: x/net parses no time stamps, drop counts, errors, TOS of IPv4 or segment
+// sizes, its reading of the error queue fails on a send's time stamp, and it allocates twice for each datagram
+// received, where raw/cmsg allocates nothing.
 //
 // # Other systems
 //
@@ -72,8 +73,8 @@ type Datagram struct {
 	// Payload may be empty: an empty datagram is data, not the end. It is borrowed, see the call that returned it.
 	Payload []byte
 	From    Addr
-	// To is where it was sent: the destination address in the packet, a group's or a broadcast address where it was sent to
-	// one, and the socket's port. It is not valid on Unix sockets: there, it is [Conn.LocalAddr].
+	// To is where it was sent: the destination address in the packet, a group's or a broadcast address where it was
+	// sent to one, and the socket's port. It is not valid on Unix sockets: there, it is [Conn.LocalAddr].
 	To        netip.AddrPort
 	Ifindex   int       // interface of arrival
 	Interface string    // its name, or its number in digits if it has none any more
@@ -83,8 +84,8 @@ type Datagram struct {
 	// Truncated: the datagram was longer than the buffer and its rest is lost.
 	Truncated bool
 	// Dropped is how many datagrams the receive buffer lost between the one before this and this one. Losses after the
-	// last datagram show in [Conn.Drops] only. On a socket that coalesces, what is lost is buffers of up to 128 datagrams
-	// each, and it is these that are counted.
+	// last datagram show in [Conn.Drops] only. On a socket that coalesces, what is lost is buffers of up to 128
+	// datagrams each, and it is these that are counted.
 	Dropped uint32
 	// Coalesced: it came joined with others of its flow (Config.Coalesce).
 	Coalesced bool
@@ -94,7 +95,8 @@ type Datagram struct {
 	Files []*os.File
 }
 
-// Clone returns a copy with a payload of its own, to be kept beyond the next receive. The files are the same open files.
+// Clone returns a copy with a payload of its own, to be kept beyond the next receive. The files are the same open
+// files.
 func (d *Datagram) Clone() Datagram {
 	c := *d
 	c.Payload = bytes.Clone(d.Payload)
@@ -162,8 +164,8 @@ type Config struct {
 	Mark          int           // firewall mark (SO_MARK), needs a privilege
 	ReuseAddr     bool          // several sockets on one address; each gets every group datagram (SO_REUSEADDR)
 	ReusePort     bool          // several sockets of one user share the load of one address (SO_REUSEPORT)
-	// MarkReplies gives what Reply sends a time to live that tells other servers that it is an answer, unless TTL is set: see
-	// Conn.Unanswerable. It has an effect on Linux, over UDP.
+	// MarkReplies gives what Reply sends a time to live that tells other servers that it is an answer, unless TTL is
+	// set: see Conn.Unanswerable. It has an effect on Linux, over UDP.
 	MarkReplies bool
 	// AnswerServices allows answers to the ports of well-known services: see Conn.Unanswerable.
 	AnswerServices bool

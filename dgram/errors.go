@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"sockwire/raw/wire"
 )
@@ -22,6 +23,10 @@ type NetworkError struct {
 	MTU     int    // of the hop that could not pass it on, 0 if not told
 	Err     error  // a syscall.Errno
 	Payload []byte // what the message quotes of the datagram's payload
+	// Time is when the message came in, by the kernel's clock, or when it was read, where the kernel does not say; TTL
+	// is what it arrived with, 0 where that is not known.
+	Time time.Time
+	TTL  uint8
 }
 
 // Error says what was sent where, what went wrong, and who said so.

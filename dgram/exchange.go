@@ -2,11 +2,14 @@ package dgram
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"time"
+
+	"sockwire/raw/cmsg"
 )
 
 // Exchange says how to ask a question and wait for its answer. The zero value asks up to three times, waits 1 s,
@@ -29,7 +32,8 @@ type Answer struct {
 	Elapsed  time.Duration // since the last of them was sent, by the kernel's stamp of the answer
 }
 
-// Exchange sends request and waits for the answer, sending again with growing patience. An answer to an earlier try counts.
+// Exchange sends request and waits for the answer, sending again with growing patience. An answer to an earlier try
+// counts.
 //
 // If the network says that it cannot be had, the error is a [*NetworkError], at once. If nobody answers, it answers to
 // os.ErrDeadlineExceeded. On one Conn, one Exchange runs at a time, and nothing else receives.
@@ -38,19 +42,15 @@ func (c *Conn) Exchange(ctx context.Context, request []byte, to Addr, how *Excha
 	if how != nil {
 		e = *how
 	}
-	e.Timeout = defaulted(e.Timeout, time.Second)
-	e.Tries = defaulted(e.Tries, 3)
-	e.Backoff = max(defaulted(e.Backoff, 2), 1)
+	e.Timeout = cmp.Or(e.Timeout, time.Second)
+	e.Tries = cmp.Or(e.Tries, 3)
+	e.Backoff = max(cmp.Or(e.Backoff, 2), 1)
 	if e.Buffer == nil {
 		e.Buffer = make([]byte, 1<<16)
 	}
-	peer := to
-	if to.IsZero() {
-		peer = c.remote
-	}
-	peer = c.zones.canonical(peer)
-	defer c.readUntil(ctx)()
-	defer c.writeUntil(ctx)()
+	peer := c.zones.canonical(cmp.Or(to, c.remote))
+	defer cmsg.Until(ctx, c.nc.SetReadDeadline)()
+	defer cmsg.Until(ctx, c.nc.SetWriteDeadline)()
 	start, wait := time.Now(), e.Timeout
 	for try := 1; try <= e.Tries; try++ {
 		sent := time.Now()
@@ -75,14 +75,6 @@ func (c *Conn) Exchange(ctx context.Context, request []byte, to Addr, how *Excha
 	}
 	return Answer{}, fmt.Errorf("dgram: no answer from %v to %d tries in %v: %w",
 		peer, e.Tries, time.Since(start).Round(time.Millisecond), os.ErrDeadlineExceeded)
-}
-
-func defaulted[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
 }
 
 // answer waits for one until the read deadline.

@@ -230,8 +230,8 @@ func TestFragmentationForbidden(t *testing.T) {
 	}
 }
 
-// fill sends to an address of the host's own link at which nobody is, until the send buffer is full: the kernel keeps the
-// datagrams while it asks who has the address.
+// fill sends to an address of the host's own link at which nobody is, until the send buffer is full: the kernel keeps
+// the datagrams while it asks who has the address.
 func fill(t *testing.T, h *netlab.Host, c *Conn) {
 	t.Helper()
 	for name, value := range map[string]string{"mcast_solicit": "100", "unres_qlen_bytes": "100000000"} {
@@ -328,8 +328,8 @@ func promptly(t *testing.T, what string, f func()) {
 	}
 }
 
-// A peer that cannot be reached keeps nobody from an answer for longer than the answer takes, and neither does a send that
-// waits for room.
+// A peer that cannot be reached keeps nobody from an answer for longer than the answer takes, and neither does a send
+// that waits for room.
 func TestReplyNeverWaits(t *testing.T) {
 	_, a, b := netlab.Two(t)
 	server := on(t, b, "udp4", netip.AddrPortFrom(b.Addr4(), 0).String(), &Config{WriteBuffer: 10000})

@@ -60,7 +60,8 @@ func TestReplaceStale(t *testing.T) {
 	used.Close()
 }
 
-// A socket takes its file away, and none that somebody has put in its place, nor leaves one when it could not be opened.
+// A socket takes its file away, and none that somebody has put in its place, nor leaves one when it could not be
+// opened.
 func TestSocketFiles(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no Unix datagrams here")

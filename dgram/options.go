@@ -1,6 +1,7 @@
 package dgram
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -63,10 +64,7 @@ func (c *Conn) member(join bool, group, source netip.Addr, ifname string) error 
 	case group.Is6() && !c.family6:
 		return errors.New("an IPv6 group needs an IPv6 socket")
 	}
-	if ifname == "" {
-		ifname = group.Zone()
-	}
-	ifi, err := device(ifname)
+	ifi, err := device(cmp.Or(ifname, group.Zone()))
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"iter"
 	"os"
-	"time"
 
 	"sockwire/raw/cmsg"
 )
@@ -79,12 +78,12 @@ func (c *Conn) ReceiveBatch(b *Batch) ([]Datagram, error) { return b.receive(tru
 // TryReceiveBatch is ReceiveBatch without waiting: no datagrams and no error if there are none.
 func (c *Conn) TryReceiveBatch(b *Batch) ([]Datagram, error) { return b.receive(false) }
 
-// Datagrams yields what is received until ctx is done or the loop breaks. Payload is valid until the next step. An error
-// is the last thing yielded, but for a [*NetworkError] on a dialled socket, after which the loop may go on. While it runs,
-// the read deadline is its own.
+// Datagrams yields what is received until ctx is done or the loop breaks. Payload is valid until the next step. An
+// error is the last thing yielded, but for a [*NetworkError] on a dialled socket, after which the loop may go on. While
+// it runs, the read deadline is its own.
 func (c *Conn) Datagrams(ctx context.Context) iter.Seq2[Datagram, error] {
 	return func(yield func(Datagram, error) bool) {
-		stop := c.readUntil(ctx)
+		stop := cmsg.Until(ctx, c.nc.SetReadDeadline)
 		defer stop()
 		b := c.NewBatch(16, 1<<16)
 		for {
@@ -105,29 +104,5 @@ func (c *Conn) Datagrams(ctx context.Context) iter.Seq2[Datagram, error] {
 				return
 			}
 		}
-	}
-}
-
-// readUntil has ctx end waiting receives. The function it returns undoes that.
-func (c *Conn) readUntil(ctx context.Context) (stop func()) {
-	return until(ctx, c.nc.SetReadDeadline)
-}
-
-// writeUntil has ctx end sends that wait for room.
-func (c *Conn) writeUntil(ctx context.Context) (stop func()) {
-	return until(ctx, c.nc.SetWriteDeadline)
-}
-
-func until(ctx context.Context, setDeadline func(time.Time) error) (stop func()) {
-	done := make(chan struct{})
-	off := context.AfterFunc(ctx, func() {
-		_ = setDeadline(time.Unix(1, 0))
-		close(done)
-	})
-	return func() {
-		if !off() {
-			<-done
-		}
-		_ = setDeadline(time.Time{})
 	}
 }

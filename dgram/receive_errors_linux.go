@@ -8,10 +8,11 @@ import (
 	"strconv"
 )
 
-// ReceiveErrors tells how many UDP datagrams the kernel threw away for a wrong checksum and for want of room in a receive
-// buffer, since it was opened: InCsumErrors, and RcvbufErrors with MemErrors, of IPv4 and IPv6. These count for the whole network
-// namespace, over all sockets, and that is the only place where a datagram of at most 76 bytes, UDP header included, is found
-// whose checksum is wrong: the kernel looks at those before it looks for their socket. See snmp(7) and RFC 4113.
+// ReceiveErrors tells how many UDP datagrams the kernel threw away for a wrong checksum and for want of room in a
+// receive buffer, since it was opened: InCsumErrors, and RcvbufErrors with MemErrors, of IPv4 and IPv6. These count for
+// the whole network namespace, over all sockets, and that is the only place where a datagram of at most 76 bytes, UDP
+// header included, is found whose checksum is wrong: the kernel looks at those before it looks for their socket. See
+// snmp(7) and RFC 4113.
 type ReceiveErrors struct {
 	v4, v6 *os.File // the second is nil where there is no IPv6
 	start  ReceiveErrorCounts

@@ -10,8 +10,9 @@ import (
 	"sockwire/raw/netlab"
 )
 
-// What a link damages the kernel drops and counts twice: among the socket's drops, and as a checksum error. A small datagram it
-// counts once, and no socket has it. What a full buffer loses is counted among the drops, and for want of room.
+// What a link damages the kernel drops and counts twice: among the socket's drops, and as a checksum error. A small
+// datagram it counts once, and no socket has it. What a full buffer loses is counted among the drops, and for want of
+// room.
 func TestReceiveErrors(t *testing.T) {
 	netlab.Need(t)
 	for _, v6 := range []bool{false, true} {

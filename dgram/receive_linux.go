@@ -1,12 +1,10 @@
 package dgram
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,8 +23,8 @@ type kernelBatch struct {
 	}
 }
 
-// Room for the control messages that configure asked for, and on Unix sockets for credentials and the 253 descriptors that
-// one datagram can pass (SCM_MAX_FD).
+// Room for the control messages that configure asked for, and on Unix sockets for credentials and the 253 descriptors
+// that one datagram can pass (SCM_MAX_FD).
 const (
 	controlRoom     = 320
 	controlRoomUnix = 1200
@@ -74,7 +72,7 @@ func (b *Batch) receive(wait bool) ([]Datagram, error) {
 		switch {
 		case err == nil && !wait:
 			return nil, nil
-		case err == nil, transient(err) && !isUnix(c.network):
+		case err == nil, cmsg.Earlier(err) && !isUnix(c.network):
 			// Entries of the error queue only, or an error that belongs to an earlier send.
 		default:
 			return nil, fmt.Errorf("dgram: receive: %w", cause(err))
@@ -99,23 +97,12 @@ func (b *Batch) once(wait bool) (int, error) {
 	return n, err
 }
 
-// transient tells the errors that an earlier send has left on the socket: they say nothing about this call.
-func transient(err error) bool {
-	for _, e := range []syscall.Errno{unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EMSGSIZE, unix.EACCES,
-		unix.EPROTO, unix.ENOPROTOOPT, unix.EOPNOTSUPP, unix.EHOSTDOWN, unix.ENONET} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
-
 func (b *Batch) report(m *cmsg.Message) {
 	b.info.Parse(m.OOB[:m.NN], m.Flags)
 	e := &b.info.Error
 	if at, id, ok := e.Timestamp(); ok && b.info.Has&cmsg.Errors != 0 {
 		if b.info.Has&cmsg.RxSoftware != 0 {
-			b.c.stamps.add(SendTime{Stamp: id, Queued: at == cmsg.StampScheduled, Time: b.info.Software})
+			b.c.stamps.add(SendTime{Stamp: id, Queued: at == cmsg.StampScheduled, Time: b.info.Software}, maxStamps)
 		}
 		return
 	}
@@ -124,9 +111,15 @@ func (b *Batch) report(m *cmsg.Message) {
 	}
 	netErr := &NetworkError{
 		To: b.c.zoned(m.Addr, m.Scope), From: e.Offender.Unmap(), Type: e.Type, Code: e.Code, MTU: e.MTU(), Err: e.Errno,
-		Payload: append([]byte(nil), m.Buf[:m.N]...),
+		Payload: append([]byte(nil), m.Buf[:m.N]...), Time: time.Now(),
 	}
-	b.c.reports.add(netErr)
+	if b.info.Has&cmsg.RxSoftware != 0 {
+		netErr.Time = b.info.Software
+	}
+	if e.Origin != cmsg.OriginLocal && b.info.Has&cmsg.TTL != 0 {
+		netErr.TTL = uint8(b.info.TTL)
+	}
+	b.c.reports.add(netErr, maxReports)
 }
 
 // drain moves the error queue into c.reports without waiting, and returns how many ICMP errors it held.

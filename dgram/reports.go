@@ -17,8 +17,8 @@ func (c *Conn) Reports() ([]*NetworkError, uint64) {
 	return list, c.reports.total
 }
 
-// SendTimes appends the times of stamped datagrams that came in since the last call to list, without waiting; the last 256
-// are kept. A datagram that was cut by the device, or never left, has none.
+// SendTimes appends the times of stamped datagrams that came in since the last call to list, without waiting; the last
+// 256 are kept. A datagram that was cut by the device, or never left, has none.
 func (c *Conn) SendTimes(list []SendTime) []SendTime {
 	c.drain()
 	c.stamps.Lock()
@@ -28,41 +28,31 @@ func (c *Conn) SendTimes(list []SendTime) []SendTime {
 	return list
 }
 
-// stamps are send times that nobody has asked for yet.
-type stamps struct {
+// recent are the last things that came in and that no call has returned yet, and how many there have been in all.
+type recent[T any] struct {
 	sync.Mutex
-	list []SendTime
-}
-
-const maxStamps = 256
-
-func (s *stamps) add(t SendTime) {
-	s.Lock()
-	defer s.Unlock()
-	if len(s.list) == maxStamps {
-		s.list = s.list[:copy(s.list, s.list[1:])]
-	}
-	s.list = append(s.list, t)
-}
-
-// reports are errors that no call has returned yet.
-type reports struct {
-	sync.Mutex
-	list  []*NetworkError
+	list  []T
 	total uint64
 }
 
-const maxReports = 64
+const (
+	maxStamps  = 256
+	maxReports = 64
+)
 
-func (r *reports) add(e *NetworkError) {
+// add adds one, of which so many are kept.
+func (r *recent[T]) add(v T, most int) {
 	r.Lock()
 	defer r.Unlock()
 	r.total++
-	if len(r.list) == maxReports {
-		r.list = append(r.list[:0], r.list[1:]...)
+	if len(r.list) == most {
+		r.list = slices.Delete(r.list, 0, 1)
 	}
-	r.list = append(r.list, e)
+	r.list = append(r.list, v)
 }
+
+// reports are errors of the network.
+type reports struct{ recent[*NetworkError] }
 
 // take removes the first error about a datagram to the given address, or about any if that is not valid.
 func (r *reports) take(to netip.AddrPort) *NetworkError {

@@ -1,6 +1,7 @@
 package dgram
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -10,9 +11,7 @@ import (
 // MaxPayload is the largest payload in bytes that a datagram to the given address can carry, whatever the path. For a
 // Unix socket it depends on the send buffer.
 func (c *Conn) MaxPayload(to Addr) int {
-	if to.IsZero() {
-		to = c.remote
-	}
+	to = cmp.Or(to, c.remote)
 	switch {
 	case isUnix(c.network):
 		return c.writeBuffer - 32 // what unix_dgram_sendmsg leaves for itself
@@ -31,10 +30,10 @@ func (c *Conn) Send(payload []byte, to Addr) error {
 	return err
 }
 
-// Reply sends a datagram back to where d came from, from the address and interface it was sent to, as a host with several
-// addresses must. It never waits, so that a peer that cannot be reached does not keep others from their answers: where there
-// is no room in the send buffer, or in the peer's receive buffer for a Unix socket, it fails with [ErrNoRoom]. Ask
-// [Conn.Unanswerable] first whether there should be an answer.
+// Reply sends a datagram back to where d came from, from the address and interface it was sent to, as a host with
+// several addresses must. It never waits, so that a peer that cannot be reached does not keep others from their
+// answers: where there is no room in the send buffer, or in the peer's receive buffer for a Unix socket, it fails with
+// [ErrNoRoom]. Ask [Conn.Unanswerable] first whether there should be an answer.
 func (c *Conn) Reply(d *Datagram, payload []byte) error {
 	m := Message{Payload: payload, To: d.From}
 	anywhere := c.local.IP.IsValid() && c.local.IP.Addr().IsUnspecified()
@@ -111,11 +110,7 @@ func (c *Conn) check(m *Message) error {
 		return fmt.Errorf("the name of a Unix socket has at most %d bytes, %q has %d", maxUnixName, m.To.Unix, len(m.To.Unix))
 	}
 	if limit := c.MaxPayload(m.To); len(m.Payload) > limit {
-		to := m.To
-		if to.IsZero() {
-			to = c.remote
-		}
-		return &SizeError{To: to, Size: len(m.Payload), Limit: limit}
+		return &SizeError{To: cmp.Or(m.To, c.remote), Size: len(m.Payload), Limit: limit}
 	}
 	return nil
 }
@@ -128,10 +123,7 @@ func at(i, n int, err error) error {
 }
 
 func (c *Conn) sendError(m *Message, err error) error {
-	to := m.To
-	if to.IsZero() {
-		to = c.remote
-	}
+	to := cmp.Or(m.To, c.remote)
 	wrapped := fmt.Errorf("to %v: %w", to, err)
 	switch {
 	case errors.Is(err, syscall.EACCES) && to.IP.IsValid():

@@ -87,14 +87,14 @@ func (c *Conn) transmit(o *outgoing, ms []Message) (int, error) {
 	return n, nil
 }
 
-// worthAnotherTry tells whether a send that failed says little about its datagram. An error of an earlier datagram fails the
-// next send, once, and more of them may come in meanwhile; EPERM fails the first datagram of some flows.
+// worthAnotherTry tells whether a send that failed says little about its datagram. An error of an earlier datagram
+// fails the next send, once, and more of them may come in meanwhile; EPERM fails the first datagram of some flows.
 func (c *Conn) worthAnotherTry(tries int, err error) bool {
 	const most = 16 // however many errors come in
 	switch {
 	case errors.Is(err, unix.EPERM):
 		return tries == 0
-	case transient(err):
+	case cmsg.Earlier(err):
 		return c.drain() > 0 && tries < most || tries == 0
 	}
 	return false
@@ -127,8 +127,8 @@ func (c *Conn) Offload() bool {
 	return c.out.segmentLimit > 0 && !isUnix(c.network)
 }
 
-// StopOffload has every later datagram go through the stack on its own, as Config.NoOffload does from the start. It is for
-// who finds that the path mangles trains.
+// StopOffload has every later datagram go through the stack on its own, as Config.NoOffload does from the start. It is
+// for who finds that the path mangles trains.
 func (c *Conn) StopOffload() {
 	c.out.Lock()
 	defer c.out.Unlock()

@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"sockwire/raw/cmsg"
 )
 
 // Serve calls handle for every datagram until ctx is done, then for those that had arrived by then, waits for the calls
@@ -14,7 +16,7 @@ import (
 //
 // d and its Payload are valid during the call. The context that handle gets is not cancelled by ctx. Answer with Reply.
 func (c *Conn) Serve(ctx context.Context, workers int, handle func(ctx context.Context, d *Datagram)) error {
-	stop := c.readUntil(ctx)
+	stop := cmsg.Until(ctx, c.nc.SetReadDeadline)
 	work := context.WithoutCancel(ctx)
 	workers = max(workers, 1)
 	errs := make([]error, workers)

@@ -42,10 +42,7 @@ func newAlarm() (*alarm, error) {
 // listen passes on that the timer rang, until the alarm is closed.
 func (a *alarm) listen() {
 	for a.conn.Read(a.take) == nil {
-		select {
-		case a.rang <- struct{}{}:
-		default:
-		}
+		signal(a.rang)
 	}
 }
 
@@ -62,3 +59,11 @@ func (a *alarm) wait(ctx context.Context, d time.Duration, wake <-chan struct{})
 
 // close ends listen.
 func (a *alarm) close() error { return a.conn.Close() }
+
+// signal has whoever waits on a channel of room for one look around.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,14 +1,13 @@
 package raw
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"net"
 	"net/netip"
 	"os"
-	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -53,9 +52,7 @@ const (
 // Listen opens a socket that receives every packet of the protocol that reaches this host and passes the filter, and
 // nothing that arrived before it was bound and filtered. ctx bounds opening only.
 func Listen(ctx context.Context, proto Protocol, cfg *Config) (*Conn, error) {
-	if cfg == nil {
-		cfg = new(Config)
-	}
+	cfg = cmp.Or(cfg, &Config{})
 	c, err := listen(ctx, proto, cfg)
 	if err != nil {
 		kind := "raw socket"
@@ -157,12 +154,7 @@ func (c *Conn) configure(fd int, cfg *Config) error {
 		}
 	}
 	var err error
-	if cfg.ReadBuffer > 0 {
-		c.readBuffer, err = cmsg.SetReadBuffer(fd, cfg.ReadBuffer)
-	} else {
-		c.readBuffer, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
-	}
-	if err != nil {
+	if c.readBuffer, err = cmsg.SetReadBuffer(fd, cmp.Or(cfg.ReadBuffer, -1)); err != nil {
 		return err
 	}
 	if cfg.Local.IsValid() || cfg.Unprivileged {
@@ -309,45 +301,11 @@ func (c *Conn) ReadPackets(ps []Packet) (int, error) {
 	return n, nil
 }
 
-// Packets receives packets into b, one at a time, until ctx ends or the socket fails; each yielded buffer is a part
-// of b, valid until the next step. The end of ctx is not yielded as an error. While it runs, the read deadline is its.
-func (c *Conn) Packets(ctx context.Context, b []byte) iter.Seq2[Packet, error] {
-	return func(yield func(Packet, error) bool) {
-		set := make(chan struct{})
-		stop := context.AfterFunc(ctx, func() {
-			c.SetReadDeadline(time.Unix(1, 0))
-			close(set)
-		})
-		defer func() {
-			if !stop() {
-				<-set // or the deadline would come after it is taken back
-				c.SetReadDeadline(time.Time{})
-			}
-		}()
-		for ctx.Err() == nil {
-			meta, err := c.ReadPacket(b)
-			if err != nil && ctx.Err() != nil {
-				return
-			}
-			if !yield(Packet{Buf: b[:meta.N], Meta: meta}, err) || err != nil && !errors.Is(err, ErrQueued) {
-				return
-			}
-		}
-	}
-}
-
 func (c *Conn) readError(err error) error {
-	if c.errors && queued(err) {
+	if c.errors && cmsg.Earlier(err) {
 		return fmt.Errorf("raw: read: %w: %w", ErrQueued, err)
 	}
 	return fmt.Errorf("raw: read: %w", err)
-}
-
-// queued tells whether an errno is one that the kernel makes of ICMP errors.
-func queued(err error) bool {
-	var errno syscall.Errno
-	return errors.As(err, &errno) && slices.Contains([]syscall.Errno{unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EHOSTDOWN,
-		unix.ENONET, unix.ENOPROTOOPT, unix.EMSGSIZE, unix.EOPNOTSUPP, unix.EPROTO, unix.EACCES}, errno)
 }
 
 // meta reads what came with m.
@@ -457,81 +415,12 @@ func (c *Conn) sendAll(ms []cmsg.Message) (n int, err error) {
 		if sent > 0 {
 			tries = 0
 		}
-		if err == nil || !c.errors || tries == 3 || !queued(err) {
+		if err == nil || !c.errors || tries == 3 || !cmsg.Earlier(err) {
 			return n, err
 		}
 		tries++
 	}
 }
-
-// WriteHeader sends an IPv4 packet given as x/net's header and a payload. It needs Config.HeaderIncluded.
-func (c *Conn) WriteHeader(h *ipv4.Header, payload []byte, control *ipv4.ControlMessage) error {
-	r, err := c.IPv4Raw()
-	if err != nil {
-		return err
-	}
-	if err := r.WriteTo(h, payload, control); err != nil {
-		return fmt.Errorf("raw: write to %v: %w", h.Dst, err)
-	}
-	return nil
-}
-
-// IPv4 returns x/net's view of the same socket, for its options: multicast groups, source filters, control flags.
-// It fails on an IPv6 socket.
-func (c *Conn) IPv4() (*ipv4.PacketConn, error) {
-	if c.family != 4 {
-		return nil, errors.New("raw: an IPv6 socket has no IPv4 options")
-	}
-	return ipv4.NewPacketConn(c.pc), nil
-}
-
-// IPv4Raw returns x/net's view of the same socket for packets with their header, and turns header inclusion on.
-func (c *Conn) IPv4Raw() (*ipv4.RawConn, error) {
-	if !c.headers {
-		return nil, errors.New("raw: only an IPv4 raw socket can have the header included")
-	}
-	r, err := ipv4.NewRawConn(c.pc)
-	if err != nil {
-		return nil, fmt.Errorf("raw: header inclusion: %w", err)
-	}
-	return r, nil
-}
-
-// IPv6 returns x/net's view of the same socket, for its options. It fails on an IPv4 socket.
-func (c *Conn) IPv6() (*ipv6.PacketConn, error) {
-	if c.family != 6 {
-		return nil, errors.New("raw: an IPv4 socket has no IPv6 options")
-	}
-	return ipv6.NewPacketConn(c.pc), nil
-}
-
-// SyscallConn gives access to the descriptor, for options that nothing here sets.
-func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.rc, nil }
-
-// Local returns the address the socket is bound to; unspecified if it is bound to none.
-func (c *Conn) Local() netip.Addr {
-	var a netip.Addr
-	switch l := c.pc.LocalAddr().(type) {
-	case *net.IPAddr:
-		a, _ = netip.AddrFromSlice(l.IP)
-		a = a.Unmap().WithZone(l.Zone)
-	case *net.UDPAddr:
-		a = l.AddrPort().Addr().Unmap()
-	}
-	return a
-}
-
-// ID returns the identifier that the kernel puts in the echo requests of a ping socket; 0 for a raw socket.
-func (c *Conn) ID() uint16 {
-	if l, ok := c.pc.LocalAddr().(*net.UDPAddr); ok {
-		return uint16(l.Port)
-	}
-	return 0
-}
-
-// ReadBuffer returns the size of the receive buffer that was granted, in bytes as the kernel counts them: each packet
-// costs its own bookkeeping too, a small one about 768 bytes.
-func (c *Conn) ReadBuffer() int { return c.readBuffer }
 
 // Drops returns how many packets the socket has lost in its receive buffer so far, to the last one, modulo 2^32.
 func (c *Conn) Drops() (n uint32, err error) {
@@ -552,15 +441,6 @@ func (c *Conn) sendBufferFull() bool {
 	})
 	return full
 }
-
-// SetDeadline sets both deadlines; a time in the past ends waiting calls at once, the zero time never does.
-func (c *Conn) SetDeadline(t time.Time) error { return c.pc.SetDeadline(t) }
-
-// SetReadDeadline sets the deadline of reads.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.pc.SetReadDeadline(t) }
-
-// SetWriteDeadline sets the deadline of writes.
-func (c *Conn) SetWriteDeadline(t time.Time) error { return c.pc.SetWriteDeadline(t) }
 
 // Close closes the socket; waiting calls return net.ErrClosed.
 func (c *Conn) Close() error {

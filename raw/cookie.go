@@ -25,19 +25,6 @@ const (
 	magicEnd  = 16
 )
 
-// fillProof writes the first 16 bytes of a payload, or as many of them as fit.
-func (k key) fillProof(payload []byte, n uint64, target netip.Addr, magic uint32) {
-	var b [magicEnd]byte
-	k.proof(&b, n, target, magic)
-	copy(payload, b[:])
-}
-
-func (k key) proof(b *[magicEnd]byte, n uint64, target netip.Addr, magic uint32) {
-	binary.BigEndian.PutUint64(b[:], k.cookie(n, target))
-	binary.BigEndian.PutUint32(b[cookieEnd:], uint32(n))
-	binary.BigEndian.PutUint32(b[numberEnd:], magic)
-}
-
 // fillPattern writes the rest of a payload, which is the same in every echo.
 func fillPattern(payload, pattern []byte) {
 	for i := magicEnd; i < len(payload); i++ {

@@ -1,6 +1,7 @@
 package raw
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -47,8 +48,8 @@ const (
 // Stamps chooses whether a [Pinger] asks the kernel when each echo was handed to the device. That splits round trips
 // and finds drops in the local queue after the fact; it costs some two microseconds of processor time per echo.
 //
-// Unless they are off, a network device that stamps packets by its own clock is asked too if its stamping has been turned
-// on, for both directions and all packets, and round trips are timed by it where both its stamps have come.
+// Unless they are off, a network device that stamps packets by its own clock is asked too if its stamping has been
+// turned on, for both directions and all packets, and round trips are timed by it where both its stamps have come.
 type Stamps uint8
 
 // Choices for send timestamps. Receive timestamps are always the kernel's where it has them.
@@ -65,17 +66,17 @@ type Pinger struct {
 	Count    int           // echoes to each target; 0 is until the context ends
 	Interval time.Duration // between echoes to one target; 0 is one second
 	Gap      time.Duration // least time between any two echoes; 0 is none
-	// Slack lets echoes due within it be sent together and answers be taken in that often, which saves wake-ups when there
-	// are many slow targets; 0 does all at once. It does not touch the times, which are the kernel's.
+	// Slack lets echoes due within it be sent together and answers be taken in that often, which saves wake-ups when
+	// there are many slow targets; 0 does all at once. It does not touch the times, which are the kernel's.
 	Slack   time.Duration
 	Preload int // echoes sent at once to each target at the start, 0 to 65536
 	// Window, if not 0, sends as soon as fewer than Window echoes are unanswered, and at least one per Interval.
 	Window int
 	// Timeout is after how long an answer is late; 0 is one second.
 	Timeout time.Duration
-	// Late is how long after the timeout an answer is still waited for before the echo ends as Lost; 0 is Timeout but at
-	// most a second, and then the wait does not prolong the run. A still later answer revises the loss, as long as the run
-	// lasts and the echo is among the latest 65,536.
+	// Late is how long after the timeout an answer is still waited for before the echo ends as Lost; 0 is Timeout but
+	// at most a second, and then the wait does not prolong the run. A still later answer revises the loss, as long as
+	// the run lasts and the echo is among the latest 65,536.
 	Late time.Duration
 	// Retries repeats an echo that is not answered in time, up to so many times, each waiting Backoff times as long as
 	// the one before (0 is 1.5, at least 1). It needs Count 1.
@@ -128,18 +129,19 @@ type Echo struct {
 
 	Outcome probe.Outcome
 	Cause   probe.Cause
-	// Duplicate: a further answer to an echo that has ended. It is apart from the ends: it belongs in no count but its own.
+	// Duplicate: a further answer to an echo that has ended. It is apart from the ends: it belongs in no count but its
+	// own.
 	Duplicate bool
 	// Overdue: no end, but a report that the timeout has passed (see Pinger.Overdue). Outcome is Pending.
 	Overdue bool
-	// Revised: more became known of an echo that was yielded before as ended in Was for WasCause: an answer came after a loss,
-	// an error or a damaged copy, or an error came that explains a loss. This end takes the place of that one in every count.
-	// Done is set again only where it makes a target alive that was said to be done without an answer.
+	// Revised: more became known of an echo that was yielded before as ended in Was for WasCause: an answer came after
+	// a loss, an error or a damaged copy, or an error came that explains a loss. This end takes the place of that one
+	// in every count. Done is set again only where it makes a target alive that was said to be done without an answer.
 	Revised  bool
 	Was      probe.Outcome
 	WasCause probe.Cause
-	// Unproven: Refused or Corrupt by a message that carries nothing to show that who sent it saw the echo. The run waits
-	// for the answer until the timeout all the same; if it comes it revises this end.
+	// Unproven: Refused or Corrupt by a message that carries nothing to show that who sent it saw the echo. The run
+	// waits for the answer until the timeout all the same; if it comes it revises this end.
 	Unproven bool
 	// Reordered: the answer came after that to a later echo to the same target (RFC 4737).
 	Reordered bool
@@ -161,9 +163,9 @@ type Echo struct {
 	At       int    // Corrupt: first byte of the ICMP message that differs, -1 if only the checksum shows it
 	Options  []byte // IPv4 options of the answer
 
-	// ICMP error, with Refused, or with Unresolved if the kernel of this host sent one: its type and code and, if it says
-	// so, the next-hop MTU. Local means this host made it.
-	// MTU is also, of an echo too large to be sent, what this host knows of the path's MTU, 0 if it does not say.
+	// ICMP error, with Refused, or with Unresolved if the kernel of this host sent one: its type and code and, if it
+	// says so, the next-hop MTU. Local means this host made it. MTU is also, of an echo too large to be sent, what this
+	// host knows of the path's MTU, 0 if it does not say.
 	Type, Code uint8
 	MTU        int
 	Local      bool
@@ -173,8 +175,8 @@ type Echo struct {
 	State uint8     // ExtendedEcho: code of the reply in the high 4 bits, then A, 4, 6 in the low 3 (RFC 8335, section 3)
 }
 
-// Split is where the time of a round trip went. The parts are 0 where the kernel gave no timestamp for them. With hardware
-// stamps the driver's time on both ways belongs to no part.
+// Split is where the time of a round trip went. The parts are 0 where the kernel gave no timestamp for them. With
+// hardware stamps the driver's time on both ways belongs to no part.
 type Split struct {
 	Queue   time.Duration // in this host, from the call to the device
 	Network time.Duration // on the network and in the far host
@@ -194,8 +196,8 @@ type Report struct {
 	Slipped time.Duration
 	// Sending is the time from the first send to the last.
 	Sending time.Duration
-	// Rate is the echoes per second achieved, 0 of less than 100 within 100 ms, and Gaps the times between them: from the
-	// kernel's send timestamps if each echo has one, else from the calls; those of one call at even distances.
+	// Rate is the echoes per second achieved, 0 of less than 100 within 100 ms, and Gaps the times between them: from
+	// the kernel's send timestamps if each echo has one, else from the calls; those of one call at even distances.
 	Rate       float64
 	Gaps       Gaps
 	ReadBuffer int // bytes granted
@@ -284,24 +286,15 @@ const (
 // withDefaults returns p with its defaults filled in, or what is wrong with it.
 func (p *Pinger) withDefaults() (Pinger, error) {
 	s := *p
-	set := func(v *time.Duration, d time.Duration) {
-		if *v == 0 {
-			*v = d
-		}
-	}
-	set(&s.Interval, time.Second)
-	set(&s.Timeout, time.Second)
+	s.Interval = cmp.Or(s.Interval, time.Second)
+	s.Timeout = cmp.Or(s.Timeout, time.Second)
+	s.Backoff = cmp.Or(s.Backoff, 1.5)
+	s.ReadBuffer = cmp.Or(s.ReadBuffer, 4<<20)
 	switch s.Size {
 	case 0:
 		s.Size = defaultSize
 	case -1:
 		s.Size = 0
-	}
-	if s.Backoff == 0 {
-		s.Backoff = 1.5
-	}
-	if s.ReadBuffer == 0 {
-		s.ReadBuffer = 4 << 20
 	}
 	switch {
 	case s.Count < 0 || s.Preload < 0 || s.Preload > 65536 || s.Window < 0 || s.Retries < 0:

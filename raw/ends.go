@@ -78,8 +78,8 @@ func (f *flight) endDoubt(s *slot) {
 	}
 }
 
-// duplicatesMost is with how many ends not yet taken by the caller duplicates are only counted: a host that sends as many as
-// it can is not to fill the memory of one that cannot print them as fast.
+// duplicatesMost is with how many ends not yet taken by the caller duplicates are only counted: a host that sends as
+// many as it can is not to fill the memory of one that cannot print them as fast.
 const duplicatesMost = 1 << 16
 
 // answer takes in an answer to an echo that proves to be one, or a damaged one. e says what came, and how long it took.
@@ -112,8 +112,8 @@ func (f *flight) answer(s *slot, e *Echo, isDamaged bool, now time.Duration) {
 	f.endWith(s, e, now)
 }
 
-// refused ends an echo that an ICMP error is about, or explains why nothing was heard of it. e says which and from whom;
-// size is the length of the echo's IP packet, and byUs that the error is from this host.
+// refused ends an echo that an ICMP error is about, or explains why nothing was heard of it. e says which and from
+// whom; size is the length of the echo's IP packet, and byUs that the error is from this host.
 func (f *flight) refused(s *slot, e *Echo, size int, byUs bool, now time.Duration) {
 	e.Outcome, e.Cause = probe.Refused, probe.NetworkError
 	if e.MTU >= size {
@@ -245,8 +245,8 @@ func (f *flight) expire(now time.Duration) {
 	}
 }
 
-// remembered is how many echoes are kept at least, if they have ended, to know duplicates and very late answers by: as many
-// as a sequence number tells apart. More than are needed would cost the processor's caches dear.
+// remembered is how many echoes are kept at least, if they have ended, to know duplicates and very late answers by: as
+// many as a sequence number tells apart. More than are needed would cost the processor's caches dear.
 const remembered = 1 << 16
 
 // forget lets go of the oldest echoes that have ended: those for which neither a duplicate nor an answer is waited for,

@@ -60,7 +60,7 @@ func TestRoundTripClockSteps(t *testing.T) {
 					wall[i] += step
 				}
 			}
-			rtt, source, split, stepped := roundTrip(moment{0, wall[0]}, wall[1], wall[2], moment{time.Duration(course[3]), wall[3]})
+			rtt, source, split, stepped := RoundTrip(Reading{0, wall[0]}, wall[1], wall[2], Reading{time.Duration(course[3]), wall[3]})
 			if step == 0 {
 				if stepped || source != TimeKernel || rtt != 2000*time.Microsecond || split != (Split{30 * time.Microsecond, 2000 * time.Microsecond, 70 * time.Microsecond}) {
 					t.Errorf("without a step: %v %v %+v", rtt, source, split)
@@ -72,7 +72,7 @@ func TestRoundTripClockSteps(t *testing.T) {
 			}
 		}
 	}
-	if rtt, source, _, stepped := roundTrip(moment{0, base}, 0, 0, moment{time.Millisecond, base + 1e6}); rtt != time.Millisecond || source != TimeProcess || stepped {
+	if rtt, source, _, stepped := RoundTrip(Reading{0, base}, 0, 0, Reading{time.Millisecond, base + 1e6}); rtt != time.Millisecond || source != TimeProcess || stepped {
 		t.Errorf("without stamps: %v %v", rtt, source)
 	}
 }
@@ -195,7 +195,7 @@ func FuzzErrorQueue(f *testing.F) {
 	f.Fuzz(func(t *testing.T, quote, control []byte, id uint32, toTarget bool) {
 		r := &run{flight: newFlight(Pinger{Timeout: time.Second}, sendBatch, 1024), clock: probe.NewWaiter(), local: &interfaces{}}
 		l := &link{codec: *c, conn: &Conn{zones: map[uint32]string{}}}
-		r.links[0] = l
+		r.links = []*link{l}
 		for range 100 {
 			s, n, _ := r.flight.table.add()
 			s.target, s.seq = target, uint32(n)
@@ -206,10 +206,10 @@ func FuzzErrorQueue(f *testing.F) {
 		if toTarget {
 			m.Addr = netip.AddrPortFrom(target, 0)
 		}
-		if !r.takeStamp(l, m, moment{time.Millisecond, 1}) {
-			r.takeError(l, m, moment{time.Millisecond, 1})
+		if !r.takeStamp(l, m, Reading{time.Millisecond, 1}) {
+			r.takeError(l, m, Reading{time.Millisecond, 1})
 		}
-		r.takePacket(l, m, moment{time.Millisecond, 1})
+		r.takePacket(l, m, Reading{time.Millisecond, 1})
 		ended := 0
 		for n := r.flight.table.tail; n < r.flight.table.next; n++ {
 			if r.flight.table.get(n).state != probe.Pending {

@@ -19,8 +19,9 @@ import (
 	"sockwire/raw/wire"
 )
 
-// answerEchoes has a host answer echo requests with what reply makes of them instead of leaving it to the kernel. request
-// is the IP packet as it came; for IPv6, which raw sockets deliver without, its header is made up from what is known.
+// answerEchoes has a host answer echo requests with what reply makes of them instead of leaving it to the kernel.
+// request is the IP packet as it came; for IPv6, which raw sockets deliver without, its header is made up from what is
+// known.
 func answerEchoes(t testing.TB, h *netlab.Host, reply func(request []byte, m Meta) []packet.Layer) {
 	t.Helper()
 	for name, value := range map[string]string{"net.ipv4.icmp_echo_ignore_all": "1", "net.ipv6.icmp.echo_ignore_all": "1"} {

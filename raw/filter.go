@@ -14,7 +14,7 @@ func (c *codec) filter() []bpf.RawInstruction {
 		lo     = 1 // index of the loopback device in every network namespace
 	)
 	mask, base := uint32(0xffff&^(1<<c.idBits-1)), uint32(c.base)
-	ins := &program{}
+	ins := &program{jumps: map[int]string{}, labels: map[string]int{}}
 	if c.six {
 		ins.add(bpf.LoadConstant{Dst: bpf.RegX, Val: 0})
 	} else {
@@ -79,18 +79,10 @@ func (p *program) add(i bpf.Instruction) *program {
 
 // to has the jump just added go to a label if its condition holds.
 func (p *program) to(label string) {
-	if p.jumps == nil {
-		p.jumps = map[int]string{}
-	}
 	p.jumps[len(p.ins)-1] = label
 }
 
-func (p *program) label(name string) {
-	if p.labels == nil {
-		p.labels = map[string]int{}
-	}
-	p.labels[name] = len(p.ins)
-}
+func (p *program) label(name string) { p.labels[name] = len(p.ins) }
 
 func (p *program) assemble() []bpf.RawInstruction {
 	for at, label := range p.jumps {

@@ -21,9 +21,9 @@ const (
 	quickLeast = 50 * time.Millisecond
 )
 
-// flight is what is on its way in a run: which echoes, when the next are due and the others are given up, and what became of
-// each. It knows no socket, reads no clock and has no lock: who uses it says what time it is, and takes turns. Times are
-// since the start of the run, by a clock that nobody moves.
+// flight is what is on its way in a run: which echoes, when the next are due and the others are given up, and what
+// became of each. It knows no socket, reads no clock and has no lock: who uses it says what time it is, and takes
+// turns. Times are since the start of the run, by a clock that nobody moves.
 type flight struct {
 	p      Pinger // with its defaults
 	batch  int    // echoes that are sent at once, at most
@@ -101,8 +101,8 @@ func (f *flight) full() bool {
 }
 
 // again begins a further echo to a target to which one is due; ok is false if there is none.
-func (f *flight) again(call moment) (s *slot, n uint64, ok bool) {
-	now := call.steady
+func (f *flight) again(call Reading) (s *slot, n uint64, ok bool) {
+	now := call.Steady
 	for {
 		var h *host
 		switch {
@@ -127,22 +127,22 @@ func (f *flight) again(call moment) (s *slot, n uint64, ok bool) {
 }
 
 // first begins the first echo to a target.
-func (f *flight) first(target netip.Addr, call moment) (s *slot, n uint64) {
+func (f *flight) first(target netip.Addr, call Reading) (s *slot, n uint64) {
 	target = target.Unmap()
 	index := f.begun
 	f.begun++
 	var h *host
 	if f.p.Count != 1 {
-		h = &host{target: target, index: index, start: call.steady}
+		h = &host{target: target, index: index, start: call.Steady}
 	}
 	return f.begin(target, h, index, call)
 }
 
-func (f *flight) begin(target netip.Addr, h *host, index uint32, call moment) (*slot, uint64) {
+func (f *flight) begin(target netip.Addr, h *host, index uint32, call Reading) (*slot, uint64) {
 	s, n, _ := f.table.add()
-	s.target, s.host, s.index, s.sent, s.wall, s.seq = target, h, index, call.steady, call.wall, 1
+	s.target, s.host, s.index, s.sent, s.wall, s.seq = target, h, index, call.Steady, call.Wall, 1
 	f.several = f.several || f.p.Broadcast || target.IsMulticast()
-	f.rate.add(call.steady, 1)
+	f.rate.add(call.Steady, 1)
 	if h != nil {
 		h.sent++
 		h.open++
@@ -191,17 +191,17 @@ func (f *flight) sending(n, room int, now time.Duration) {
 }
 
 // retime has echoes that are still to be sent be sent at now: their time runs from then on.
-func (f *flight) retime(unsent []uint64, now moment) {
+func (f *flight) retime(unsent []uint64, now Reading) {
 	for _, n := range unsent {
 		if s := f.table.get(n); s != nil {
-			s.sent, s.wall = now.steady, now.wall
+			s.sent, s.wall = now.Steady, now.Wall
 		}
 	}
-	f.lastSend = now.steady
+	f.lastSend = now.Steady
 }
 
-// sent counts echoes for the pace that are not counted by their stamp. Those of one call are put at even distances from its
-// begin to its end.
+// sent counts echoes for the pace that are not counted by their stamp. Those of one call are put at even distances from
+// its begin to its end.
 func (f *flight) sent(ns []uint64, before, after time.Duration) {
 	if len(ns) == 0 {
 		return
@@ -311,7 +311,8 @@ func (f *flight) firstTimed(level int) *slot {
 	return nil
 }
 
-// firstPending takes ended echoes off the front of a level's finals and returns the one then in front, nil if there is none.
+// firstPending takes ended echoes off the front of a level's finals and returns the one then in front, nil if there is
+// none.
 func (f *flight) firstPending(level int) *slot {
 	q := &f.finals[level]
 	for ; q.len() > 0; q.pop() {
@@ -345,8 +346,8 @@ func (f *flight) finalAt(s *slot) time.Duration {
 	return at
 }
 
-// quickEnd returns when an answer to what was sent last should have come, by the answers before. What is only about to be
-// sent is later than the last call was.
+// quickEnd returns when an answer to what was sent last should have come, by the answers before. What is only about to
+// be sent is later than the last call was.
 func (f *flight) quickEnd() time.Duration {
 	return max(f.lastSend, f.handed) + max(2*f.longest, f.p.Interval, quickLeast)
 }

@@ -60,12 +60,12 @@ func (w *world) run(t *testing.T, targets []netip.Addr) {
 		w.expire(now)
 		n, room := 0, w.flight.room(now)
 		for ; n < room && !w.flight.full(); n++ {
-			s, number, ok := w.flight.again(moment{steady: now})
+			s, number, ok := w.flight.again(Reading{Steady: now})
 			if !ok {
 				if len(targets) == 0 {
 					break
 				}
-				s, number = w.flight.first(targets[0], moment{steady: now})
+				s, number = w.flight.first(targets[0], Reading{Steady: now})
 				targets = targets[1:]
 			}
 			w.send(s, number, now)
@@ -132,7 +132,7 @@ func (w *world) happen(e event, now time.Duration) {
 		return
 	}
 	echo := w.flight.echo(e.n, s)
-	w.flight.trip(s, &echo, 0, moment{steady: now})
+	w.flight.trip(s, &echo, 0, Reading{Steady: now})
 	if e.kind == probe.Corrupt {
 		echo.Cause, echo.Unproven = probe.BadChecksum, e.unproven
 	}
@@ -158,7 +158,8 @@ var flightTarget = netip.MustParseAddr("192.0.2.1")
 // after is an answer after a time.
 func after(d time.Duration) event { return event{after: d, kind: probe.Answered} }
 
-// TestFlightOutcomes has everything happen to echoes that can, and looks at what became of each, and when that was said.
+// TestFlightOutcomes has everything happen to echoes that can, and looks at what became of each, and when that was
+// said.
 func TestFlightOutcomes(t *testing.T) {
 	const ms = time.Millisecond
 	type end struct {
@@ -305,7 +306,7 @@ func TestFlightDuplicates(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := newFlight(s, sendBatchTest, 4)
-	slot, n := f.first(flightTarget, moment{})
+	slot, n := f.first(flightTarget, Reading{})
 	const answers = 200_000
 	for range answers {
 		e := f.echo(n, slot)
@@ -316,8 +317,8 @@ func TestFlightDuplicates(t *testing.T) {
 	}
 }
 
-// TestFlightKnowsNoSocket holds the law that what is on its way knows nothing of how it travels, of clocks or of locks: the
-// files import nothing that has any.
+// TestFlightKnowsNoSocket holds the law that what is on its way knows nothing of how it travels, of clocks or of locks:
+// the files import nothing that has any.
 func TestFlightKnowsNoSocket(t *testing.T) {
 	allowed := []string{"math", "net/netip", "syscall", "time", "sockwire/raw/probe", "sockwire/raw/wire"} // of syscall the errnos
 	for _, name := range []string{"flight.go", "ends.go", "trip.go", "table.go"} {

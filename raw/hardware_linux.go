@@ -25,8 +25,8 @@ func (d *devices) wanted() cmsg.Set {
 	return cmsg.TxSched | cmsg.TxSoftware
 }
 
-// trip takes the round trip of an answer by a device's stamps, if there are two and they fit into the one that the kernel
-// stamped.
+// trip takes the round trip of an answer by a device's stamps, if there are two and they fit into the one that the
+// kernel stamped.
 func (d *devices) trip(s *slot, e *Echo, i *cmsg.Info) {
 	if e.Source != TimeKernel || s.hard == 0 || i.Has&cmsg.RxHardware == 0 {
 		return
@@ -41,8 +41,9 @@ func (d *devices) trip(s *slot, e *Echo, i *cmsg.Info) {
 	}
 }
 
-// findDevices looks for devices that stamp, among all or at the one that the run is bound to. Only if that was asked for
-// does it turn stamping on; it is never an error that it cannot: the kernel's stamps are used instead, which is a warning.
+// findDevices looks for devices that stamp, among all or at the one that the run is bound to. Only if that was asked
+// for does it turn stamping on; it is never an error that it cannot: the kernel's stamps are used instead, which is a
+// warning.
 func findDevices(p *Pinger) (d devices, warnings []string) {
 	if p.Stamps == StampsOff {
 		return d, nil
@@ -65,12 +66,10 @@ func findDevices(p *Pinger) (d devices, warnings []string) {
 		return d, warnings
 	}
 	var refused error
+	d.names = map[int]string{}
 	for _, i := range interfaces {
 		switch on, err := stamping(fd, i.Name, ask); {
 		case on:
-			if d.names == nil {
-				d.names = map[int]string{}
-			}
 			d.names[i.Index] = i.Name
 			d.hardware = true
 		case err != nil:

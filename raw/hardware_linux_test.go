@@ -71,11 +71,11 @@ func TestHardwareStamps(t *testing.T) {
 		c := testCodec(false, EchoRequest, 56)
 		r := &run{flight: newFlight(Pinger{Timeout: time.Second}, sendBatch, 1024), clock: probe.NewWaiter(), local: &interfaces{}, devices: devices{hardware: true, names: map[int]string{7: "eth7"}}}
 		l := &link{codec: *c, conn: &Conn{zones: map[uint32]string{}}, stamps: true}
-		r.links[0] = l
+		r.links = []*link{l}
 		s, n, _ := r.flight.table.add()
 		s.target, s.seq, s.wall, s.asked = target, 1, wall, true
 		r.flight.open, r.flight.waiting = 1, 1
-		read := moment{2100 * time.Microsecond, wall + 2100*us}
+		read := Reading{2100 * time.Microsecond, wall + 2100*us}
 		// The kernel tells of its own stamp and of the device's in two messages.
 		for _, oob := range [][]byte{sendStamp(tc.software, 0, uint32(n)), sendStamp(0, tc.sent, uint32(n))} {
 			r.takeStamp(l, &cmsg.Message{OOB: oob, NN: len(oob), Flags: unix.MSG_ERRQUEUE}, read)

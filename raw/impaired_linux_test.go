@@ -87,8 +87,8 @@ func fates(link *netlab.Link, a, b *netlab.Host, six, seesDamage bool) (map[int]
 	return all, nil
 }
 
-// TestImpairedLink pings through links that lose, duplicate, damage and hold back, each from a seed of its own and all at
-// the same time, and compares what became of each echo with the link's own record.
+// TestImpairedLink pings through links that lose, duplicate, damage and hold back, each from a seed of its own and all
+// at the same time, and compares what became of each echo with the link's own record.
 func TestImpairedLink(t *testing.T) {
 	netlab.Need(t)
 	seeds := 20

@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// interfaces is what this host's interfaces were called, and which addresses they had, when it was read: sockets stay in
-// the network namespace they were opened in, and the goroutines that use them may run in another.
+// interfaces is what this host's interfaces were called, and which addresses they had, when it was read: sockets stay
+// in the network namespace they were opened in, and the goroutines that use them may run in another.
 type interfaces struct {
 	names     map[uint32]string
 	indexes   map[string]uint32

@@ -24,8 +24,8 @@ const (
 	receiveBatch = 64 // packets per system call
 )
 
-// link is the socket of one family: it turns echoes into messages, and what arrives into bytes and facts. It knows nothing
-// of what is on its way.
+// link is the socket of one family: it turns echoes into messages, and what arrives into bytes and facts. It knows
+// nothing of what is on its way.
 type link struct {
 	conn  *Conn
 	codec codec
@@ -170,8 +170,8 @@ func (l *link) makeBuffers(p *Pinger) {
 	}
 }
 
-// put adds the message of echo n to the batch to be sent. scope is the interface of a link-local target, label an IPv6 flow
-// label, and stamps are the timestamps wanted; 0 is none of each.
+// put adds the message of echo n to the batch to be sent. scope is the interface of a link-local target, label an IPv6
+// flow label, and stamps are the timestamps wanted; 0 is none of each.
 func (l *link) put(n uint64, target netip.Addr, scope, label uint32, stamps cmsg.Set) {
 	l.used = true
 	i := len(l.out)
@@ -244,9 +244,9 @@ func (l *link) took(n int, at time.Duration) {
 	}
 }
 
-// dropped takes in how many packets the socket has dropped in all, and returns how many of them since it was last told, from
-// when on, and whether they were damaged: an IPv6 raw socket also counts those that the kernel threw away for their checksum.
-// Its buffer, of packets of size bytes, cannot have been full if few were ever found waiting in it.
+// dropped takes in how many packets the socket has dropped in all, and returns how many of them since it was last told,
+// from when on, and whether they were damaged: an IPv6 raw socket also counts those that the kernel threw away for
+// their checksum. Its buffer, of packets of size bytes, cannot have been full if few were ever found waiting in it.
 func (l *link) dropped(total uint32, size int, now time.Duration) (n uint32, since time.Duration, damaged bool) {
 	n, since = total-l.drops, l.dropsAt
 	l.dropsAt = now
@@ -270,8 +270,8 @@ func (l *link) queued() int {
 	return l.waiting
 }
 
-// pathMTUs matches echoes that were too large to be sent with the entries of the error queue that tell the path's MTU, which
-// may come before or after.
+// pathMTUs matches echoes that were too large to be sent with the entries of the error queue that tell the path's MTU,
+// which may come before or after.
 type pathMTUs struct {
 	known []pathMTU // and no echo that it is about
 	large []uint64  // echoes that wait for theirs

@@ -90,7 +90,7 @@ func appendInterface(b []byte, i *ProbeInterface) []byte {
 		}
 	case i.Index != 0:
 		b[start+7] = 2
-		b = append(b, byte(i.Index>>24), byte(i.Index>>16), byte(i.Index>>8), byte(i.Index))
+		b = binary.BigEndian.AppendUint32(b, i.Index)
 	default:
 		b[start+7] = 3
 		ip := i.Addr.AsSlice()
@@ -101,25 +101,23 @@ func appendInterface(b []byte, i *ProbeInterface) []byte {
 		b = append(b, 0, afi, byte(len(ip)), 0)
 		b = append(b, ip...)
 	}
-	length := len(b) - start - 4
-	b[start+4], b[start+5] = byte(length>>8), byte(length)
-	sum := wire.Checksum(b[start:])
-	b[start+2], b[start+3] = byte(sum>>8), byte(sum)
+	binary.BigEndian.PutUint16(b[start+4:], uint16(len(b)-start-4))
+	binary.BigEndian.PutUint16(b[start+2:], wire.Checksum(b[start:]))
 	return b
 }
 
 // build writes the message of echo n to the target into b, which has room for the template.
 func (c *codec) build(b []byte, n uint64, target netip.Addr) []byte {
 	b = b[:copy(b[:cap(b)], c.template)]
-	id := c.base | uint16(n>>c.seqBits())&(1<<c.idBits-1)
-	binary.BigEndian.PutUint16(b[4:], id)
+	binary.BigEndian.PutUint16(b[4:], c.id(n))
 	if c.message == ExtendedEcho {
 		b[6] = byte(n)
 	} else {
 		binary.BigEndian.PutUint16(b[6:], uint16(n))
 	}
 	if c.message == EchoRequest {
-		c.key.fillProof(b[icmpHeader:], n, target, c.magic)
+		proof := c.proof(n, target)
+		copy(b[icmpHeader:], proof[:])
 	}
 	if !c.six {
 		binary.BigEndian.PutUint16(b[2:], 0)
@@ -127,6 +125,9 @@ func (c *codec) build(b []byte, n uint64, target netip.Addr) []byte {
 	}
 	return b
 }
+
+// id is the identifier of echo n.
+func (c *codec) id(n uint64) uint16 { return c.base | uint16(n>>c.seqBits())&(1<<c.idBits-1) }
 
 // number returns the echo, of those numbered up to last, that an identifier and sequence number stand for, or false
 // if none does. The block's numbers repeat every window echoes; only the latest with that number can be meant.
@@ -202,21 +203,26 @@ func (c *codec) matchDamaged(b []byte, last uint64) (f found) {
 	return f
 }
 
-// carriesProof tells whether the message carries the whole proof of echo n.
-func (c *codec) carriesProof(message []byte, n uint64, target netip.Addr) bool {
-	var proof [magicEnd]byte
-	c.key.proof(&proof, n, target, c.magic)
-	return len(message) >= icmpHeader+magicEnd && [magicEnd]byte(message[icmpHeader:]) == proof
+// proof is what the payload of echo n starts with, as far as it goes.
+func (c *codec) proof(n uint64, target netip.Addr) (b [magicEnd]byte) {
+	binary.BigEndian.PutUint64(b[:], c.key.cookie(n, target))
+	binary.BigEndian.PutUint32(b[cookieEnd:], uint32(n))
+	binary.BigEndian.PutUint32(b[numberEnd:], c.magic)
+	return b
 }
 
-// proved tells whether what an error quotes of the payload, which agrees with the echo as far as it goes, is enough to show
-// that who sent the error saw it.
+// carriesProof tells whether the message carries the whole proof of echo n.
+func (c *codec) carriesProof(message []byte, n uint64, target netip.Addr) bool {
+	return len(message) >= icmpHeader+magicEnd && [magicEnd]byte(message[icmpHeader:]) == c.proof(n, target)
+}
+
+// proved tells whether what an error quotes of the payload, which agrees with the echo as far as it goes, is enough to
+// show that who sent the error saw it.
 func (c *codec) proved(quoted []byte) bool { return c.proves() && len(quoted) >= cookieEnd }
 
 // carriesCookie tells whether the message carries the cookie of echo n, whatever else of it was damaged.
 func (c *codec) carriesCookie(message []byte, n uint64, target netip.Addr) bool {
-	var proof [magicEnd]byte
-	c.key.proof(&proof, n, target, c.magic)
+	proof := c.proof(n, target)
 	return c.proves() && len(message) >= icmpHeader+cookieEnd && [cookieEnd]byte(message[icmpHeader:]) == [cookieEnd]byte(proof[:])
 }
 
@@ -259,7 +265,8 @@ func (c *codec) matchQuote(q []byte, last uint64, f found) found {
 }
 
 // quote returns the destination of the IP packet that an error quotes, and the ICMP message in it. The quote may be cut
-// anywhere behind the message's header, and its lengths may have been changed on the way: only its end says where it ends.
+// anywhere behind the message's header, and its lengths may have been changed on the way: only its end says where it
+// ends.
 func (c *codec) quote(q []byte) (dst netip.Addr, message []byte, ok bool) {
 	l, ok := wire.Parse(q)
 	if !ok || l.Stop != wire.StopTransport {
@@ -324,7 +331,7 @@ func firstOf(head, body int) int {
 
 // headerDifference returns the first byte of the header, its checksum left out, that is not as it should be, or -1.
 func (c *codec) headerDifference(f *found, n uint64) int {
-	id := c.base | uint16(n>>16)&(1<<c.idBits-1)
+	id := c.id(n)
 	want := [icmpHeader]byte{c.replyType(), 0, f.message[2], f.message[3], byte(id >> 8), byte(id), byte(n >> 8), byte(n)}
 	return difference(f.message[:icmpHeader], want[:])
 }
@@ -333,8 +340,7 @@ func (c *codec) headerDifference(f *found, n uint64) int {
 // of echo n, or -1.
 func (c *codec) payloadDifference(got []byte, n uint64, target netip.Addr) int {
 	want := c.template[icmpHeader:]
-	var proof [magicEnd]byte
-	c.key.proof(&proof, n, target, c.magic)
+	proof := c.proof(n, target)
 	head := min(len(got), len(want), magicEnd)
 	if i := difference(got[:head], proof[:head]); i >= 0 {
 		return icmpHeader + i
@@ -367,8 +373,7 @@ func (c *codec) proofAgrees(quoted []byte, n uint64, target netip.Addr) bool {
 	if c.message != EchoRequest {
 		return true
 	}
-	var proof [magicEnd]byte
-	c.key.proof(&proof, n, target, c.magic)
+	proof := c.proof(n, target)
 	head := min(len(quoted), len(c.template)-icmpHeader, magicEnd)
 	return bytes.Equal(quoted[:head], proof[:head])
 }

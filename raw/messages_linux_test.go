@@ -132,8 +132,8 @@ func TestForeignReplies(t *testing.T) {
 	}
 }
 
-// TestUnusedSocket leaves foreign packets in a socket on which nothing is sent, and so nothing is read: the run ends all
-// the same.
+// TestUnusedSocket leaves foreign packets in a socket on which nothing is sent, and so nothing is read: the run ends
+// all the same.
 func TestUnusedSocket(t *testing.T) {
 	_, a, b := netlab.Two(t)
 	if err := b.Sysctl("net.ipv6.icmp.echo_ignore_all", "1"); err != nil {

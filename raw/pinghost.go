@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// PingHost sends one echo to a host, a link-local one with its zone, and returns what became of it, at the latest after a
-// second: [probe.Answered] with its RTT, refused by whom, or lost and why. The error is that no socket could be opened, or
-// that ctx has ended, and not that nobody answered. More echoes, or more hosts, are for a [Pinger].
+// PingHost sends one echo to a host, a link-local one with its zone, and returns what became of it, at the latest after
+// a second: [probe.Answered] with its RTT, refused by whom, or lost and why. The error is that no socket could be
+// opened, or that ctx has ended, and not that nobody answered. More echoes, or more hosts, are for a [Pinger].
 func PingHost(ctx context.Context, host netip.Addr) (Echo, error) {
 	if !host.IsValid() {
 		return Echo{}, errors.New("raw: ping: which host?")

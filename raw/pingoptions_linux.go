@@ -62,8 +62,8 @@ const (
 	labelAnybody   = 255
 )
 
-// leaseFlowLabel asks the kernel for an IPv6 flow label and returns why it is refused, 0 if it is not. Without that, labels
-// may be used only while nobody in this network namespace has one for himself.
+// leaseFlowLabel asks the kernel for an IPv6 flow label and returns why it is refused, 0 if it is not. Without that,
+// labels may be used only while nobody in this network namespace has one for himself.
 func leaseFlowLabel(c *Conn, label uint32, target netip.Addr, share byte) (errno syscall.Errno) {
 	// struct in6_flowlabel_req of linux/in6.h
 	const (

@@ -21,8 +21,8 @@ import (
 	"sockwire/raw/wire"
 )
 
-// forge has a host send what reply makes of each echo request over IPv4, in that order, instead of leaving the answer to
-// the kernel. An empty message is a pause.
+// forge has a host send what reply makes of each echo request over IPv4, in that order, instead of leaving the answer
+// to the kernel. An empty message is a pause.
 func forge(t testing.TB, h *netlab.Host, reply func(seq uint16, request []byte) [][]packet.Layer) {
 	const pause = 300 * time.Millisecond
 	t.Helper()
@@ -80,8 +80,8 @@ func damagedCopy(request []byte, at int) []packet.Layer {
 	return layers
 }
 
-// TestProofWins sends an error or a damaged copy before the genuine answer to each echo, and after that of others: an answer
-// that carries the cookie counts, whatever came before it.
+// TestProofWins sends an error or a damaged copy before the genuine answer to each echo, and after that of others: an
+// answer that carries the cookie counts, whatever came before it.
 func TestProofWins(t *testing.T) {
 	type end struct {
 		outcome  probe.Outcome
@@ -153,8 +153,8 @@ func TestProofWins(t *testing.T) {
 	})
 }
 
-// TestUnprovenEndIsProvisional has the genuine answer come long after an error that proves nothing: the only echo is not
-// given up until its timeout. Of one that is proven, the run is over at once.
+// TestUnprovenEndIsProvisional has the genuine answer come long after an error that proves nothing: the only echo is
+// not given up until its timeout. Of one that is proven, the run is over at once.
 func TestUnprovenEndIsProvisional(t *testing.T) {
 	_, a, b := netlab.Two(t)
 	var quote atomic.Int32
@@ -224,8 +224,8 @@ func TestLateWhileTheRunLasts(t *testing.T) {
 	})
 }
 
-// TestLongerReply has a host answer with more than was asked and a right checksum: that is not a wrong checksum, however
-// much longer it is than the buffer.
+// TestLongerReply has a host answer with more than was asked and a right checksum: that is not a wrong checksum,
+// however much longer it is than the buffer.
 func TestLongerReply(t *testing.T) {
 	_, a, b := netlab.Two(t)
 	forge(t, b, func(seq uint16, request []byte) [][]packet.Layer {
@@ -279,8 +279,9 @@ func deadNeighbours(t *testing.T, n int) (a *netlab.Host, dead4, dead6 []netip.A
 	return a, dead4, dead6
 }
 
-// TestUnresolved sends to hosts that are not there, on the run's own link: nothing gets onto the wire, and that is what each
-// echo ends in, whether the kernel says so in time or not. While they fill the send buffer, the processor is not spent.
+// TestUnresolved sends to hosts that are not there, on the run's own link: nothing gets onto the wire, and that is what
+// each echo ends in, whether the kernel says so in time or not. While they fill the send buffer, the processor is not
+// spent.
 func TestUnresolved(t *testing.T) {
 	a, dead4, dead6 := deadNeighbours(t, 20)
 	allowPing(t, a)
@@ -346,8 +347,8 @@ func TestSendBufferFull(t *testing.T) {
 	}
 }
 
-// TestOneAddressOneName has a link-local address come back with the zone it was given with, and this host's answer to its
-// own multicast be no sign of a moved clock.
+// TestOneAddressOneName has a link-local address come back with the zone it was given with, and this host's answer to
+// its own multicast be no sign of a moved clock.
 func TestOneAddressOneName(t *testing.T) {
 	_, a, b := netlab.Two(t)
 	allowPing(t, a)

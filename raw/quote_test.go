@@ -7,8 +7,8 @@ import (
 	"sockwire/raw/wire"
 )
 
-// TestQuoteBehindExtensions: an error is understood whatever headers the echo got on its way, and however the lengths in the
-// quote were changed.
+// TestQuoteBehindExtensions: an error is understood whatever headers the echo got on its way, and however the lengths
+// in the quote were changed.
 func TestQuoteBehindExtensions(t *testing.T) {
 	echo := []byte{128, 0, 0, 0, 1, 2, 3, 4, 9, 9}
 	ip6 := func(next byte, length byte, headers ...byte) []byte {

@@ -10,16 +10,16 @@
 //
 // # What x/net does here, and what not
 //
-// The options of a socket that golang.org/x/net/ipv4 and ipv6 have words for are set by them: TTL and hop limit, TOS and
-// traffic class, header inclusion, the loop of multicast, the program that filters. [Conn.IPv4], [Conn.IPv4Raw] and
-// [Conn.IPv6] are their views of the same socket, for multicast groups, source filters, ICMP filters and control messages;
-// [Conn.WriteHeader] sends by ipv4.RawConn.
+// The options of a socket that golang.org/x/net/ipv4 and ipv6 have words for are set by them: TTL and hop limit, TOS
+// and traffic class, header inclusion, the loop of multicast, the program that filters. [Conn.IPv4], [Conn.IPv4Raw] and
+// [Conn.IPv6] are their views of the same socket, for multicast groups, source filters, ICMP filters and control
+// messages; [Conn.WriteHeader] sends by ipv4.RawConn.
 //
-// Packets are read and sent by raw/cmsg, for x/net does not reach what is needed with them: the kernel's timestamps, the
-// count of drops, the error queue (its ReadBatch fails there with "invalid address" on a send timestamp), IPv4 options,
-// the mark and the path MTU; its ReadBatch allocates two times a packet, and the one here never. One by one, ipv4.RawConn
-// sends 151,000 small packets a second where a batch of sendmmsg sends 285,000. IPv6 header inclusion, SO_MARK, binding to a
-// device and path MTU discovery are system calls of our own for the same reason.
+// Packets are read and sent by raw/cmsg, for x/net does not reach what is needed with them: the kernel's timestamps,
+// the count of drops, the error queue (its ReadBatch fails there with "invalid address" on a send timestamp), IPv4
+// options, the mark and the path MTU; its ReadBatch allocates two times a packet, and the one here never. One by one,
+// ipv4.RawConn sends 151,000 small packets a second where a batch of sendmmsg sends 285,000. IPv6 header inclusion,
+// SO_MARK, binding to a device and path MTU discovery are system calls of our own for the same reason.
 package raw
 
 import (

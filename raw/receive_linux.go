@@ -1,6 +1,7 @@
 package raw
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -28,7 +29,7 @@ func (r *run) receive(l *link) {
 // pollAll takes in what has arrived, if no other goroutine does.
 func (r *run) pollAll() {
 	for _, l := range r.links {
-		if r.inline && l != nil && l.used {
+		if r.inline && l.used {
 			r.poll(l)
 		}
 	}
@@ -50,7 +51,7 @@ func (r *run) poll(l *link) {
 // goesOn tells whether an error of receiving leaves the socket usable; one that ends the run is told to the caller.
 func (r *run) goesOn(err error) bool {
 	switch {
-	case err == nil || queued(err):
+	case err == nil || cmsg.Earlier(err):
 		return true
 	case !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded):
 		r.fail(fmt.Errorf("raw: ping: receive: %w", err))
@@ -63,8 +64,8 @@ func (r *run) takeIn(l *link, nd, ne int) (useful bool) {
 	now := r.now()
 	r.mu.Lock()
 	l.took(nd, l.recv.Began.Sub(r.clock.Start()))
-	// The send timestamp of an echo is queued before its answer: look at all of them first. An error may have come after
-	// the answer.
+	// The send timestamp of an echo is queued before its answer: look at all of them first. An error may have come
+	// after the answer.
 	for {
 		l.icmp = l.icmp[:0]
 		for i := range l.errs[:ne] {
@@ -91,31 +92,31 @@ func (r *run) takeIn(l *link, nd, ne int) (useful bool) {
 		}
 		r.takeErrors(l, now)
 	}
-	useful = r.flight.turn(now.steady)
+	useful = r.flight.turn(now.Steady)
 	r.mu.Unlock()
 	r.announceSoon()
 	return useful
 }
 
 // now reads both clocks. If this thread was stopped between the two readings, they are not of one moment: then again.
-func (r *run) now() moment {
+func (r *run) now() Reading {
 	const close = 3 * time.Microsecond
 	for try := 0; ; try++ {
 		before := r.clock.Now()
 		t := time.Now()
-		m := moment{t.Sub(r.clock.Start()), t.UnixNano()}
-		if m.steady-before < close || try == 3 {
+		m := Reading{t.Sub(r.clock.Start()), t.UnixNano()}
+		if m.Steady-before < close || try == 3 {
 			return m
 		}
 	}
 }
 
 // takePacket takes in one received packet.
-func (r *run) takePacket(l *link, m *cmsg.Message, now moment) {
+func (r *run) takePacket(l *link, m *cmsg.Message, now Reading) {
 	f := &r.flight
 	a, ok := l.read(m)
 	if l.info.Has&cmsg.Drops != 0 {
-		r.dropped(l, l.info.Drops, now.steady)
+		r.dropped(l, l.info.Drops, now.Steady)
 	}
 	if !ok {
 		f.report.Foreign++
@@ -165,13 +166,13 @@ func (r *run) takePacket(l *link, m *cmsg.Message, now moment) {
 		}
 		e.Unproven = !l.codec.carriesCookie(a.message, found.n, s.target)
 	}
-	f.answer(s, &e, v == damaged, now.steady)
+	f.answer(s, &e, v == damaged, now.Steady)
 }
 
 // refused takes in an ICMP error, of which e says all that is known.
-func (r *run) refused(l *link, s *slot, e *Echo, now moment) {
+func (r *run) refused(l *link, s *slot, e *Echo, now Reading) {
 	byUs := e.From.IsValid() && r.local.own(e.From) && e.From.WithZone("") != s.target.WithZone("")
-	r.flight.refused(s, e, l.packetSize(len(r.flight.p.Options)), byUs, now.steady)
+	r.flight.refused(s, e, l.packetSize(len(r.flight.p.Options)), byUs, now.Steady)
 }
 
 // contents reads what other messages than echoes bring back.
@@ -181,8 +182,7 @@ func (c *codec) contents(f *found, e *Echo) {
 	case TimestampRequest:
 		if len(b) >= icmpHeader+12 {
 			for i := range e.Times {
-				p := b[icmpHeader+4*i:]
-				e.Times[i] = uint32(p[0])<<24 | uint32(p[1])<<16 | uint32(p[2])<<8 | uint32(p[3])
+				e.Times[i] = binary.BigEndian.Uint32(b[icmpHeader+4*i:])
 			}
 		}
 	case ExtendedEcho:
@@ -192,7 +192,7 @@ func (c *codec) contents(f *found, e *Echo) {
 }
 
 // takeStamp takes in one entry of the error queue if it is a send timestamp.
-func (r *run) takeStamp(l *link, m *cmsg.Message, now moment) bool {
+func (r *run) takeStamp(l *link, m *cmsg.Message, now Reading) bool {
 	i := &l.info
 	i.Parse(m.OOB[:m.NN], m.Flags)
 	at, id, ok := i.Error.Timestamp()
@@ -217,7 +217,7 @@ func (r *run) takeStamp(l *link, m *cmsg.Message, now moment) bool {
 }
 
 // takeErrors takes in the entries of the error queue that were put aside.
-func (r *run) takeErrors(l *link, now moment) {
+func (r *run) takeErrors(l *link, now Reading) {
 	for _, i := range l.icmp {
 		r.takeError(l, &l.errs[i], now)
 	}
@@ -225,14 +225,14 @@ func (r *run) takeErrors(l *link, now moment) {
 }
 
 // takeError takes in one entry of the error queue that is no send timestamp.
-func (r *run) takeError(l *link, m *cmsg.Message, now moment) {
+func (r *run) takeError(l *link, m *cmsg.Message, now Reading) {
 	i := &l.info
 	i.Parse(m.OOB[:m.NN], m.Flags)
 	if i.Has&cmsg.Errors == 0 {
 		return
 	}
 	if i.Error.Origin == cmsg.OriginLocal && i.Error.Errno == syscall.EMSGSIZE && m.N == 0 {
-		r.tooLarge(l, pathMTU{m.Addr.Addr(), i.Error.MTU()}, now.steady)
+		r.tooLarge(l, pathMTU{m.Addr.Addr(), i.Error.MTU()}, now.Steady)
 		return
 	}
 	found := l.codec.matchQuote(m.Buf[:m.N], r.flight.table.last(), found{})

@@ -19,16 +19,16 @@ const (
 	fullPause   = 200 * time.Microsecond // for the caller to take some
 )
 
-// run is the goroutines of a [Run] and the order in which they work: one that drives it, one that reads the targets, and
-// for each socket one that receives, unless the first does that too. What is on its way is in flight, under the lock; each
-// socket is a link.
+// run is the goroutines of a [Run] and the order in which they work: one that drives it, one that reads the targets,
+// and for each socket one that receives, unless the first does that too. What is on its way is in flight, under the
+// lock; each socket is a link.
 type run struct {
 	ctx    context.Context
 	stop   context.CancelCauseFunc
 	clock  *probe.Waiter
-	alarm  *alarm   // with Slack
-	links  [2]*link // IPv4, IPv6; nil where there is none
-	inline bool     // drive also receives
+	alarm  *alarm  // with Slack
+	links  []*link // one a family
+	inline bool    // drive also receives
 	local  *interfaces
 	feed   chan netip.Addr // targets not yet begun
 	wake   chan struct{}   // there is something to look at
@@ -69,13 +69,13 @@ func (r *run) open(ctx context.Context, p *Pinger) error {
 	return nil
 }
 
-// openLinks opens a socket for each family asked for; with none asked for, one family is enough. It returns how many echoes
-// can be told apart.
+// openLinks opens a socket for each family asked for; with none asked for, one family is enough. It returns how many
+// echoes can be told apart.
 func (r *run) openLinks(p *Pinger) (limit uint64, err error) {
 	var errs []error
 	kind := p.Socket
 	limit = 1 << 20
-	for i, family := range []int{4, 6} {
+	for _, family := range []int{4, 6} {
 		if p.Family != 0 && p.Family != family || family == 6 && p.Message == TimestampRequest {
 			continue
 		}
@@ -84,11 +84,11 @@ func (r *run) openLinks(p *Pinger) (limit uint64, err error) {
 			errs = append(errs, err)
 			continue
 		}
-		r.links[i], r.socket = l, got
+		r.links, r.socket = append(r.links, l), got
 		kind = got
 		limit = min(limit, l.codec.window())
 	}
-	if r.links[0] == nil && r.links[1] == nil {
+	if len(r.links) == 0 {
 		return 0, errs[0]
 	}
 	return limit, nil
@@ -96,19 +96,19 @@ func (r *run) openLinks(p *Pinger) (limit uint64, err error) {
 
 // link returns the socket of a target's family, nil if there is none.
 func (r *run) link(target netip.Addr) *link {
-	if target.Is4() {
-		return r.links[0]
+	for _, l := range r.links {
+		if l.codec.six == target.Is6() {
+			return l
+		}
 	}
-	return r.links[1]
+	return nil
 }
 
 func (r *run) close() error {
 	r.stop(errors.New("closed"))
 	var errs []error
 	for _, l := range r.links {
-		if l != nil {
-			errs = append(errs, l.conn.Close())
-		}
+		errs = append(errs, l.conn.Close())
 	}
 	if r.alarm != nil {
 		r.alarm.close()
@@ -122,9 +122,7 @@ func (r *run) report() Report {
 	report := r.flight.takeReport()
 	report.Socket, report.Warnings, report.Hardware, report.SendStamps = r.socket, r.warnings, r.devices.used, r.flight.stamped
 	for _, l := range r.links {
-		if l != nil {
-			report.ReadBuffer = l.conn.ReadBuffer()
-		}
+		report.ReadBuffer = l.conn.ReadBuffer()
 	}
 	return report
 }
@@ -137,7 +135,7 @@ func (r *run) echoes(targets iter.Seq[netip.Addr], yield func(Echo, error) bool)
 	defer r.shut()
 	group.Go(func() { r.read(targets) })
 	for _, l := range r.links {
-		if l != nil && !r.inline {
+		if !r.inline {
 			group.Go(func() { r.receive(l) })
 		}
 	}
@@ -171,9 +169,7 @@ func (r *run) shut() {
 	r.stop(context.Canceled)
 	past := time.Unix(1, 0)
 	for _, l := range r.links {
-		if l != nil {
-			l.conn.SetDeadline(past)
-		}
+		l.conn.SetDeadline(past)
 	}
 	if r.alarm != nil {
 		r.alarm.close()
@@ -195,40 +191,26 @@ func (r *run) read(targets iter.Seq[netip.Addr]) {
 	r.nudge()
 }
 
-func (r *run) nudge() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
+func (r *run) nudge() { signal(r.wake) }
+
+// announce tells the caller that there are ends to take, if there are as many: waking it for nothing costs more than an
+// echo.
+func (r *run) announce(least int) {
+	r.mu.Lock()
+	idle := len(r.flight.ends) < least && !r.finished && r.failed == nil
+	r.mu.Unlock()
+	if !idle {
+		signal(r.ready)
 	}
 }
-
-// announce tells the caller that there are ends to take, if there are: waking it for nothing costs more than an echo.
-func (r *run) announce() { r.announceFrom(1) }
 
 // announceSoon does so where the caller should know at once. A goroutine that does all goes on before it waits, and
 // announces then; until that the ends gather, since to wake another processor for each few costs as much as one echo.
 func (r *run) announceSoon() {
-	least := 1
 	if r.inline {
-		least = announced
-	}
-	r.announceFrom(least)
-}
-
-func (r *run) announceFrom(least int) {
-	r.mu.Lock()
-	idle := len(r.flight.ends) < least && !r.finished && r.failed == nil
-	r.mu.Unlock()
-	if idle {
-		return
-	}
-	r.signal()
-}
-
-func (r *run) signal() {
-	select {
-	case r.ready <- struct{}{}:
-	default:
+		r.announce(announced)
+	} else {
+		r.announce(1)
 	}
 }
 
@@ -239,7 +221,7 @@ func (r *run) fail(err error) {
 	}
 	r.mu.Unlock()
 	r.stop(err)
-	r.announce()
+	r.announce(1)
 }
 
 // drive sends what is due and ends what has timed out, until nothing is left to do.
@@ -262,7 +244,7 @@ func (r *run) drive() {
 			r.announceSoon()
 			continue
 		}
-		r.announce()
+		r.announce(1)
 		if done {
 			r.finish()
 			return
@@ -304,8 +286,9 @@ func (r *run) expire(now time.Duration) {
 func (r *run) heardUntil(now time.Duration) time.Duration {
 	until := now
 	for _, l := range r.links {
-		// A socket that nothing was sent on holds no answer. What strangers sent to it before it had its filter may stay.
-		if l != nil && l.used && (l.queued() > 0 || !r.inline && !l.recv.Waiting()) {
+		// A socket that nothing was sent on holds no answer. What strangers sent to it before it had its filter may
+		// stay.
+		if l.used && (l.queued() > 0 || !r.inline && !l.recv.Waiting()) {
 			until = min(until, l.emptied)
 		}
 	}
@@ -315,9 +298,6 @@ func (r *run) heardUntil(now time.Duration) time.Duration {
 // readDrops asks the sockets how many packets they lost since they were last asked.
 func (r *run) readDrops(now time.Duration) {
 	for _, l := range r.links {
-		if l == nil {
-			continue
-		}
 		if total, err := l.conn.Drops(); err == nil {
 			r.dropped(l, total, now)
 		}
@@ -350,8 +330,8 @@ func (r *run) wait(next time.Duration) {
 }
 
 // fast tells whether a run may send so fast that one goroutine had better do all: the kernel takes a packet through the
-// other host and back within the send where it can, so the answers are there when it returns, and to wake another processor
-// for them costs more than to take them in.
+// other host and back within the send where it can, so the answers are there when it returns, and to wake another
+// processor for them costs more than to take them in.
 func (p *Pinger) fast() bool {
 	const slow = 50 * time.Microsecond
 	return p.Gap < slow && (p.Window == 0 && p.Count == 1 || p.Window >= sendBatch)
@@ -363,5 +343,5 @@ func (r *run) finish() {
 	defer r.mu.Unlock()
 	r.flight.stop()
 	r.finished = true
-	r.signal()
+	signal(r.ready)
 }

@@ -11,26 +11,25 @@ import (
 	"sockwire/raw/probe"
 )
 
-// launch begins the echoes that are due, with their messages in the batch of each family. It returns how many there are.
+// launch begins the echoes that are due, with their messages in the batch of each family. It returns how many there
+// are.
 func (r *run) launch() (n int) {
 	// One reading gives both clocks; what is compared with the kernel's stamps must be of the same instant.
 	call := r.now()
-	room := r.flight.room(call.steady)
+	room := r.flight.room(call.Steady)
 	for _, l := range r.links {
-		if l != nil {
-			room = min(room, cap(l.out))
-			l.out, l.outN = l.out[:0], l.outN[:0]
-		}
+		room = min(room, cap(l.out))
+		l.out, l.outN = l.out[:0], l.outN[:0]
 	}
 	for n < room && !r.flight.full() && r.launchOne(call) {
 		n++
 	}
-	r.flight.sending(n, room, call.steady)
+	r.flight.sending(n, room, call.Steady)
 	return n
 }
 
 // launchOne begins one echo, if one is due.
-func (r *run) launchOne(call moment) bool {
+func (r *run) launchOne(call Reading) bool {
 	s, n, ok := r.flight.again(call)
 	if !ok {
 		select {
@@ -42,7 +41,7 @@ func (r *run) launchOne(call moment) bool {
 	}
 	l := r.link(s.target)
 	if l == nil {
-		r.flight.unsent(n, s, syscall.EAFNOSUPPORT, 0, call.steady)
+		r.flight.unsent(n, s, syscall.EAFNOSUPPORT, 0, call.Steady)
 		return true
 	}
 	var stamps cmsg.Set
@@ -56,7 +55,7 @@ func (r *run) launchOne(call moment) bool {
 
 func (r *run) transmitAll() {
 	for _, l := range r.links {
-		if l != nil && len(l.out) > 0 {
+		if len(l.out) > 0 {
 			r.transmit(l)
 		}
 	}
@@ -97,13 +96,13 @@ func (r *run) transmit(l *link) {
 			continue
 		}
 		// An ICMP error about an earlier echo fails one send after it.
-		if tries < 3 && queued(err) {
+		if tries < 3 && cmsg.Earlier(err) {
 			tries++
 			continue
 		}
 		if full := errno == syscall.ENOBUFS && l.conn.sendBufferFull(); full || errno == syscall.ENOBUFS && l.filled {
-			// Of a raw socket the kernel says this too, not only of a queue that throws away. If the buffer has been full,
-			// it may have been, and have room now.
+			// Of a raw socket the kernel says this too, not only of a queue that throws away. If the buffer has been
+			// full, it may have been, and have room now.
 			l.filled = full
 			if full && !r.awaitRoom(l, ns) {
 				return
@@ -131,9 +130,9 @@ func (r *run) awaitRoom(l *link, unsent []uint64) bool {
 	now := r.now()
 	r.mu.Lock()
 	r.flight.retime(unsent, now)
-	r.expire(now.steady)
+	r.expire(now.Steady)
 	r.mu.Unlock()
-	r.announce()
+	r.announce(1)
 	l.awaitRoom(most)
 	return true
 }
@@ -167,8 +166,8 @@ func (r *run) sent(ns []uint64, before time.Duration) {
 	r.mu.Unlock()
 }
 
-// unsent ends an echo that the system refused to send. One that is too large waits for the entry of the error queue that
-// tells the path's MTU, if that was not read before; without it the echo ends when its answer would be overdue.
+// unsent ends an echo that the system refused to send. One that is too large waits for the entry of the error queue
+// that tells the path's MTU, if that was not read before; without it the echo ends when its answer would be overdue.
 func (r *run) unsent(l *link, n uint64, s *slot, errno syscall.Errno) {
 	now := r.clock.Now()
 	if errno != syscall.EMSGSIZE {

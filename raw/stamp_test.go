@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestPaceClockSteps moves the system's clock between calls and the kernel's stamps of their sends: the gaps reported are
-// those of the clock that nobody moves.
+// TestPaceClockSteps moves the system's clock between calls and the kernel's stamps of their sends: the gaps reported
+// are those of the clock that nobody moves.
 func TestPaceClockSteps(t *testing.T) {
 	const gap = 10 * time.Millisecond
 	f := newFlight(Pinger{}, 16, 256)
@@ -20,7 +20,7 @@ func TestPaceClockSteps(t *testing.T) {
 		case 2:
 			stamped -= int64(time.Hour)
 		}
-		f.stampSent(s, stamped, moment{s.sent + time.Millisecond, stamped})
+		f.stampSent(s, stamped, Reading{s.sent + time.Millisecond, stamped})
 	}
 	if report := f.takeReport(); report.Gaps.Max > gap+time.Millisecond || report.Gaps.P50 < gap-time.Millisecond || report.Rate < 99 || report.Rate > 101 {
 		t.Errorf("%+v at %v/s", report.Gaps, report.Rate)

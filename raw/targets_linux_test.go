@@ -17,8 +17,8 @@ import (
 	"sockwire/raw/wire"
 )
 
-// TestFlowLabel looks for the label in what arrives, also where another program has one of its own, which makes the kernel
-// ask everybody for a lease.
+// TestFlowLabel looks for the label in what arrives, also where another program has one of its own, which makes the
+// kernel ask everybody for a lease.
 func TestFlowLabel(t *testing.T) {
 	_, a, b := netlab.Two(t)
 	allowPing(t, a)

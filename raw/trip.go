@@ -2,12 +2,6 @@ package raw
 
 import "time"
 
-// moment is a reading of both clocks: the run's, which nobody moves, and the system's, which the kernel stamps with.
-type moment struct {
-	steady time.Duration
-	wall   int64
-}
-
 // stampScheduled notes when the kernel put an echo into the queue of a device.
 func (f *flight) stampScheduled(s *slot, wall int64) {
 	s.sched = wall
@@ -15,10 +9,10 @@ func (f *flight) stampScheduled(s *slot, wall int64) {
 }
 
 // stampSent notes when the kernel handed an echo to a device.
-func (f *flight) stampSent(s *slot, wall int64, now moment) {
+func (f *flight) stampSent(s *slot, wall int64, now Reading) {
 	if s.stamp == 0 && !s.byCall {
 		queued := time.Duration(wall - s.wall)
-		if queued < 0 || queued > now.steady-s.sent {
+		if queued < 0 || queued > now.Steady-s.sent {
 			queued = 0 // the system's clock was moved
 		}
 		f.pace.Sent(s.sent + queued)
@@ -27,20 +21,21 @@ func (f *flight) stampSent(s *slot, wall int64, now moment) {
 	f.stamped, f.stamping = true, true
 }
 
-// trip works out the round trip of an answer that the kernel received at a time, 0 if it did not say. Kernel timestamps are
-// readings of the system's clock, which may have been moved since the echo was sent: then, or if they contradict this
-// process's own clock, they are not used.
-func (f *flight) trip(s *slot, e *Echo, received int64, now moment) {
+// trip works out the round trip of an answer that the kernel received at a time, 0 if it did not say. Kernel timestamps
+// are readings of the system's clock, which may have been moved since the echo was sent: then, or if they contradict
+// this process's own clock, they are not used.
+func (f *flight) trip(s *slot, e *Echo, received int64, now Reading) {
 	var stepped bool
-	e.Total = now.steady - s.sent
-	e.RTT, e.Source, e.Split, stepped = roundTrip(moment{s.sent, s.wall}, s.stamp, received, now)
+	e.Total = now.Steady - s.sent
+	e.RTT, e.Source, e.Split, stepped = RoundTrip(Reading{s.sent, s.wall}, s.stamp, received, now)
 	if stepped {
 		f.report.ClockSteps++
 	}
 }
 
-// hardwareTrip works out a round trip from a device's stamps of the send and of the reception. It lies within the one that
-// the kernel stamped; if not, the stamps are of two devices whose clocks differ, or of a clock that was set, and say nothing.
+// hardwareTrip works out a round trip from a device's stamps of the send and of the reception. It lies within the one
+// that the kernel stamped; if not, the stamps are of two devices whose clocks differ, or of a clock that was set, and
+// say nothing.
 func hardwareTrip(sent, received int64, kernel time.Duration) (rtt time.Duration, ok bool) {
 	const tolerance = time.Microsecond
 	rtt = time.Duration(received - sent)
@@ -54,41 +49,36 @@ type Reading struct {
 }
 
 // RoundTrip works out how long a round trip took and where, from readings at the call that sent and at the read in this
-// process, and the kernel's stamps of the send and of the reception, ns of the system's clock, 0 where there is none. stepped
-// says that the system's clock was moved meanwhile, so that its stamps are not used. It is what a [Pinger] uses.
+// process, and the kernel's stamps of the send and of the reception, ns of the system's clock, 0 where there is none.
+// stepped says that the system's clock was moved meanwhile, so that its stamps are not used. It is what a [Pinger]
+// uses.
 func RoundTrip(call Reading, sent, received int64, read Reading) (rtt time.Duration, source TimeSource, split Split, stepped bool) {
-	return roundTrip(moment{call.Steady, call.Wall}, sent, received, moment{read.Steady, read.Wall})
-}
-
-// roundTrip works out how long a round trip took and where, from the moments of the call and of the read in this
-// process, and the kernel's stamps of the send and of the reception, 0 where there is none.
-func roundTrip(call moment, sent, received int64, read moment) (rtt time.Duration, source TimeSource, split Split, stepped bool) {
 	const tolerance = 20 * time.Microsecond // between two readings of two clocks
-	whole := read.steady - call.steady
+	whole := read.Steady - call.Steady
 	if received == 0 {
 		return whole, TimeProcess, split, false
 	}
 	slack := tolerance + whole/500 // clocks are slewed by up to 500 parts in a million
-	moved := time.Duration(read.wall-call.wall) - whole
+	moved := time.Duration(read.Wall-call.Wall) - whole
 	if sent > received {
-		// The kernel hands back a copy of what this host sends to a group that it is in, and so answers, before the device
-		// has got the echo. If the clock was moved instead, the other readings show it.
+		// The kernel hands back a copy of what this host sends to a group that it is in, and so answers, before the
+		// device has got the echo. If the clock was moved instead, the other readings show it.
 		sent = 0
 	}
 	from := sent
 	if sent == 0 {
-		from = call.wall
+		from = call.Wall
 	}
 	network := time.Duration(received - from)
 	if moved > slack || moved < -slack || network < 0 || network > whole+slack ||
-		received > read.wall+int64(slack) || from < call.wall-int64(slack) {
+		received > read.Wall+int64(slack) || from < call.Wall-int64(slack) {
 		return whole, TimeProcess, split, true
 	}
-	split.Receive = max(time.Duration(read.wall-received), 0)
+	split.Receive = max(time.Duration(read.Wall-received), 0)
 	if sent == 0 {
 		return network, TimeProcess, split, false
 	}
-	split.Queue = max(time.Duration(sent-call.wall), 0)
+	split.Queue = max(time.Duration(sent-call.Wall), 0)
 	split.Network = network
 	return network, TimeKernel, split, false
 }

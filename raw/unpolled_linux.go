@@ -67,15 +67,11 @@ func (u *unpolled) close() error {
 // await waits for a packet, or an entry of an error queue, at most for d.
 func (r *run) await(d time.Duration) {
 	var fds [2]unix.PollFd
-	n := 0
-	for _, l := range r.links {
-		if l != nil {
-			fds[n] = unix.PollFd{Fd: int32(l.conn.unpolled.fd.Load()), Events: unix.POLLIN}
-			n++
-		}
+	for i, l := range r.links {
+		fds[i] = unix.PollFd{Fd: int32(l.conn.unpolled.fd.Load()), Events: unix.POLLIN}
 	}
 	timeout := unix.NsecToTimespec(int64(max(d, 0)))
-	unix.Ppoll(fds[:n], &timeout, nil)
+	unix.Ppoll(fds[:len(r.links)], &timeout, nil)
 }
 
 // awaitRoom waits, at most for d, until there is room to send, or something to take in that may be why there is none.

@@ -29,8 +29,8 @@ const (
 type application struct {
 	name, title string
 	udp, tcp    []uint16
-	// is tells whether b, which is not empty, may be a message, on a port of the protocol or on another. Where it is nil
-	// the ports tell.
+	// is tells whether b, which is not empty, may be a message, on a port of the protocol or on another. Where it is
+	// nil the ports tell.
 	is func(b []byte, port bool) bool
 	// elsewhere says where what its ports do not tell is looked for.
 	elsewhere elsewhere

@@ -36,8 +36,8 @@ func corpusFiles(t testing.TB) []string {
 	return files
 }
 
-// readFrames reads a capture file as far as it is whole and copies its frames. It says what it did not see: many files are
-// broken on purpose.
+// readFrames reads a capture file as far as it is whole and copies its frames. It says what it did not see: many files
+// are broken on purpose.
 func readFrames(t testing.TB, file string) []capture.Frame {
 	t.Helper()
 	r, err := capture.OpenFile(file)

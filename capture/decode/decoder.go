@@ -19,6 +19,12 @@ func (d *Decoder) Decode(f capture.Frame, p *Packet) error {
 	return nil
 }
 
+// Bare makes p a frame that is not decoded.
+func (p *Packet) Bare(f capture.Frame) {
+	p.Frame = f
+	p.n, p.failed, p.relative = 0, false, false
+}
+
 // run decodes layers until nothing is left.
 func (c *cursor) run(next Type) {
 	for next != TypeNone {

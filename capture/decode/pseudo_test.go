@@ -10,8 +10,9 @@ import (
 	"sockwire/raw/wire"
 )
 
-// TestPseudoHeader: the checksum of a transport covers the addresses of the first source and the last destination, not those
-// of the hops that options and extension headers name (RFC 791 section 3.1, RFC 8200 section 8.1, RFC 6275 section 6.1).
+// TestPseudoHeader: the checksum of a transport covers the addresses of the first source and the last destination, not
+// those of the hops that options and extension headers name (RFC 791 section 3.1, RFC 8200 section 8.1, RFC 6275
+// section 6.1).
 func TestPseudoHeader(t *testing.T) {
 	const (
 		four  = "45000000 0001 0000 40 11 0000 c0000201 c0000202"

@@ -18,8 +18,8 @@ type Numbers []Range
 // Range is the numbers from First to Last, both included.
 type Range struct{ First, Last uint64 }
 
-// ParseNumbers reads numbers and ranges with commas between, such as 1-10,15,20-. An open range goes to the end. They may
-// come in any order and overlap. An error names the column of what is wrong, from 1.
+// ParseNumbers reads numbers and ranges with commas between, such as 1-10,15,20-. An open range goes to the end. They
+// may come in any order and overlap. An error names the column of what is wrong, from 1.
 func ParseNumbers(s string) (Numbers, error) {
 	var list Numbers
 	column := 1

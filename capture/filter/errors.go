@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/hbollon/go-edlib"
 )
 
 // SyntaxError says where an expression is wrong and, where one can be guessed, what was meant. Parse
@@ -105,37 +107,12 @@ func nearest(s string, words []string) string {
 	}
 	low := strings.ToLower(s)
 	for _, w := range words {
-		d := editDistance(low, w)
+		d := edlib.OSADamerauLevenshteinDistance(low, w)
 		if d < bestDist || d == bestDist && best != "" && len(w) == len(s) && len(best) != len(s) {
 			best, bestDist = w, d
 		}
 	}
 	return best
-}
-
-// editDistance counts insertions, deletions, replacements and swaps of neighbours.
-func editDistance(a, b string) int {
-	prev2 := make([]int, len(b)+1)
-	prev := make([]int, len(b)+1)
-	cur := make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				cur[j] = min(cur[j], prev2[j-2]+1)
-			}
-		}
-		prev2, prev, cur = prev, cur, prev2
-	}
-	return prev[len(b)]
 }
 
 // Warning is something that often is not what was meant.

@@ -10,8 +10,8 @@ import (
 	"sockwire/raw/wire"
 )
 
-// evaluator decides on frames by walking the expression itself: an independent judge, written apart from the compiler, so
-// that the two check each other.
+// evaluator decides on frames by walking the expression itself: an independent judge, written apart from the compiler,
+// so that the two check each other.
 type evaluator struct {
 	f    *Filter
 	link capture.LinkType

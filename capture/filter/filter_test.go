@@ -108,8 +108,8 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// TestLimits feeds expressions of 100,000 characters and more.
-func TestLimits(t *testing.T) {
+// TestFilterLimits feeds expressions of 100,000 characters and more.
+func TestFilterLimits(t *testing.T) {
 	const n = 100_000
 	for name, expr := range map[string]string{
 		"parentheses": strings.Repeat("(", n/2) + "ip" + strings.Repeat(")", n/2),

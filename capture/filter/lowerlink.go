@@ -76,12 +76,19 @@ func (l *lowerer) etherType(n interface{ where() span }, v uint32) *cond {
 		c := or(l.eq(l.llc(0, 1), wire.SAPIPX).of("LLC DSAP"), l.eq(l.llc(0, 2), 0xffff).of("Novell raw 802.3"))
 		c = or(l.snap(0, wire.EtherTypeIPX), c)
 		return or(l.eq(l.linkType(0, 2), wire.EtherTypeIPX).of("EtherType"), and(isLength(), c))
-	case wire.EtherTypeAppleTalk, wire.EtherTypeAARP:
-		return or(l.eq(l.linkType(0, 2), v).of("EtherType"), and(isLength(), l.appleSNAP(v)))
 	}
-	if v <= wire.EtherMaxLength {
+	return l.plainType(n, v, isLength, func() *expr { return l.linkType(2, 1) })
+}
+
+// plainType is what Ethernet and the cooked header have alike, but for what says that an LLC header follows, and for
+// its DSAP.
+func (l *lowerer) plainType(n interface{ where() span }, v uint32, isLLC func() *cond, dsap func() *expr) *cond {
+	switch {
+	case v == wire.EtherTypeAppleTalk || v == wire.EtherTypeAARP:
+		return or(l.eq(l.linkType(0, 2), v).of("EtherType"), and(isLLC(), l.appleSNAP(v)))
+	case v <= wire.EtherMaxLength:
 		l.atMost(n, "LLC DSAP", v, 0xff)
-		return and(isLength(), l.eq(l.linkType(2, 1), v).of("LLC DSAP"))
+		return and(isLLC(), l.eq(dsap(), v).of("LLC DSAP"))
 	}
 	l.atMost(n, "EtherType", v, 0xffff)
 	return l.eq(l.linkType(0, 2), v).of("EtherType")
@@ -98,15 +105,8 @@ func (l *lowerer) cookedType(n interface{ where() span }, v uint32) *cond {
 		c := and(isLLC(), or(l.eq(l.llc(0, 1), wire.SAPIPX).of("LLC DSAP"), l.snap(0, wire.EtherTypeIPX)))
 		c = or(l.eq(l.linkType(0, 2), novell).of("cooked protocol"), c)
 		return or(l.eq(l.linkType(0, 2), wire.EtherTypeIPX).of("EtherType"), c)
-	case wire.EtherTypeAppleTalk, wire.EtherTypeAARP:
-		return or(l.eq(l.linkType(0, 2), v).of("EtherType"), and(isLLC(), l.appleSNAP(v)))
 	}
-	if v <= wire.EtherMaxLength {
-		l.atMost(n, "LLC DSAP", v, 0xff)
-		return and(isLLC(), l.eq(l.llc(0, 1), v).of("LLC DSAP"))
-	}
-	l.atMost(n, "EtherType", v, 0xffff)
-	return l.eq(l.linkType(0, 2), v).of("EtherType")
+	return l.plainType(n, v, isLLC, func() *expr { return l.llc(0, 1) })
 }
 
 // llcType is for links that always have an LLC header.

@@ -171,7 +171,8 @@ func parseDecimal(s string) (Program, error) {
 	return oracleProgram(raw), nil
 }
 
-// oracleProgram takes libpcap's program without the kernel's checks: protochain jumps backwards.
+// oracleProgram takes libpcap's program without the kernel's checks: protochain jumps backwards. A load of which a mask
+// of zero then hides all is none: libpcap 1.11 writes none, 1.10 does.
 func oracleProgram(raw []bpf.RawInstruction) Program {
 	p := Program{raw: raw, code: make([]instruction, len(raw))}
 	for i, r := range raw {
@@ -185,6 +186,9 @@ func oracleProgram(raw []bpf.RawInstruction) Program {
 		p.code[i] = instruction{op, r.Jt, r.Jf, r.K}
 		if op == iJa {
 			p.code[i].k = r.K
+		}
+		if i > 0 && op == iAndK && r.K == 0 && p.code[i-1].op >= iLdW && p.code[i-1].op <= iLdIndB {
+			p.code[i-1] = instruction{op: iLdImm}
 		}
 	}
 	return p

@@ -178,6 +178,9 @@ func frameMeta(f *capture.Frame) Meta {
 // Run runs the program on a frame and returns how many bytes of it are accepted, 0 for none. A load
 // outside the bytes and a division by zero end it with 0. A shift by more than 31 gives 0. It does not
 // allocate. m may be nil.
+//
+// It is one switch, and long: x/net's, which calls a function for each instruction, takes 66 ns where one switch takes
+// 24.
 func (p Program) Run(data []byte, m *Meta) uint32 {
 	if len(p.code) == 0 {
 		return DefaultSnaplen

@@ -179,8 +179,6 @@ func unlikeLibpcap(expr string, link capture.LinkType) bool {
 		return true // 1.10 forgets to load the byte
 	case strings.Contains(expr, "ip multicast"):
 		return true // 1.10 takes 240.0.0.0/4 for multicast
-	case (wlan || strings.Contains(expr, "geneve")) && strings.Contains(expr, "net "):
-		return true // without its optimizer, as here, 1.10 loads what a mask of zero hides
 	case (wlan || strings.Contains(expr, "geneve")) && strings.ContainsAny(expr, "<>="):
 		return true // libpcap shares the scratch words that hold header offsets with arithmetic
 	}

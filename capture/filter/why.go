@@ -115,12 +115,12 @@ func result(holds bool) Result {
 // reason is why a condition holds or not: the test that decided, or several that could have. passed is how many tests
 // held on the way to it: of two alternatives that both failed, the one that came further says more.
 type reason struct {
-	tests  []told
+	tests  []tested
 	passed int
 }
 
-// told is the outcome of one test.
-type told struct {
+// tested is the outcome of one test.
+type tested struct {
 	what      string
 	op        string // what the condition needs: "=", "!=", ">", "<=", ">=" or "<"
 	got, want uint32
@@ -162,7 +162,7 @@ func (w *walk) cond(c *cond) (yes bool, r reason) {
 		return false, r.or(more)
 	}
 	result := holds(c.jump, w.value(c.a, c), w.value(c.b, c))
-	return result, reason{tests: []told{w.tell(c, result)}}
+	return result, reason{tests: []tested{w.tell(c, result)}}
 }
 
 // part takes one part of the expression.
@@ -274,8 +274,8 @@ func byteRange(at uint64, size int) string {
 }
 
 // tell says how a test came out, as it was asked for.
-func (w *walk) tell(c *cond, result bool) told {
-	t := told{what: c.what, holds: result}
+func (w *walk) tell(c *cond, result bool) tested {
+	t := tested{what: c.what, holds: result}
 	a, b, j := c.left, c.right, c.asked
 	turned := a.op == exConst && b.op != exConst
 	if turned {

@@ -8,34 +8,39 @@ import (
 	"sockwire/raw/wire"
 )
 
-// Add takes the next packet, in the order of the capture; p.Number must be set (decode.History does). Fragments are passed over: add the
-// datagram that a Defragmenter made of them. Add allocates nothing for plain progress.
+// Add takes the next packet, in the order of the capture; p.Number must be set (decode.History does). Fragments are
+// passed over: add the datagram that a Defragmenter made of them. Add allocates nothing for plain progress.
 func (t *Tracker) Add(p *decode.Packet) Result {
+	t.Read(p, &t.own)
+	return *t.AddSegment(&t.own, p.Number)
+}
+
+// AddSegment is Add for a packet that was read before, with its number. The Result is valid until the next call.
+func (t *Tracker) AddSegment(g *Segment, number uint64) *Result {
 	t.begin()
-	t.drops += p.Frame.Drops
-	forward, ok := read(p, &t.seg, &t.key, t.cfg.Interfaces)
-	if !ok {
-		return t.result
+	t.drops += g.drops
+	if !g.ok {
+		return &t.result
 	}
-	g := &t.seg
-	s := t.stream(g, forward)
+	g.number, t.number = number, number
+	s := t.stream(g)
 	d := Backward
-	if forward != s.swapped {
+	if g.forward != s.swapped {
 		d = Forward
 	}
 	t.result.Stream, t.result.Direction = s, d
-	t.segment(s, d, g)
+	t.segment(s, d, &g.segment)
 	for t.bytes > t.cfg.Bytes && t.oldest != t.newest {
 		t.giveUp(t.oldest)
 	}
-	return t.result
+	return &t.result
 }
 
 // stream finds the stream of a segment, or begins one.
-func (t *Tracker) stream(g *segment, forward bool) *Stream {
-	hash := t.table.hash(&t.key)
-	s := t.table.find(&t.key, hash, forward)
-	if s != nil && s.again(g, forward) {
+func (t *Tracker) stream(g *Segment) *Stream {
+	forward := g.forward
+	s := t.table.find(&g.key, g.hash, forward)
+	if s != nil && s.again(&g.segment, forward) {
 		if s.state < Closed {
 			s.state = Replaced
 		}
@@ -43,13 +48,13 @@ func (t *Tracker) stream(g *segment, forward bool) *Stream {
 		s = nil
 	}
 	if s != nil {
-		if s.link != t.key.link && !s.apart() {
+		if s.link() != g.key.link && !s.apart() {
 			d := Backward
 			if forward != s.swapped {
 				d = Forward
 			}
 			s.handshake |= linksApart
-			s.trouble(d).link = t.key.link
+			s.trouble(d).link = g.key.link
 		}
 		t.table.touch(s)
 		return s
@@ -57,19 +62,22 @@ func (t *Tracker) stream(g *segment, forward bool) *Stream {
 	if t.table.used >= t.cfg.Streams {
 		t.evict()
 	}
-	s = t.table.add(&t.key, hash)
+	s = t.table.add(&g.key, g.hash)
 	s.number, s.first, s.start, s.latest = t.next, g.number, g.time, g.time
 	s.swapped = !forward
 	if g.has(wire.SYN | wire.ACK) {
 		s.swapped = forward
 	}
 	t.next++
+	if t.cfg.Watch != nil && !t.cfg.Watch(s) {
+		s.handshake |= unwatched
+	}
 	return s
 }
 
 // again reports whether the segment begins a new connection between the ends of s.
 func (s *Stream) again(g *segment, forward bool) bool {
-	if g.flags&wire.SYN == 0 || g.flags&wire.RST != 0 || g.corrupt {
+	if g.flags&wire.SYN == 0 || g.flags&wire.RST != 0 {
 		return false
 	}
 	d := Backward
@@ -78,6 +86,8 @@ func (s *Stream) again(g *segment, forward bool) bool {
 	}
 	h, o := &s.half[d], &s.half[d.Other()]
 	switch {
+	case h.spoils(g):
+		return false
 	case g.flags&wire.ACK != 0 && !h.has(based):
 		return o.has(based) && o.anchored() && o.packets > 0 && o.position(g.ack) != 0 && o.position(g.ack) > o.next
 	case !h.has(based):
@@ -85,7 +95,7 @@ func (s *Stream) again(g *segment, forward bool) bool {
 	case h.anchored():
 		return h.position(g.seq) != -1
 	}
-	return h.position(g.seq) != -1 || h.packets > 8
+	return h.position(g.seq) != -1 || s.came(d) > 8
 }
 
 // evict takes the stream that was not used for longest away.
@@ -94,7 +104,7 @@ func (t *Tracker) evict() {
 	if s.state < Closed {
 		t.lost.Streams++
 		// not by say: a million streams that come and go cost nothing
-		t.result.Verdicts = append(t.result.Verdicts, Verdict{Packet: t.seg.number, Stream: s, Kind: GivenUp, Cause: StreamLimit})
+		t.result.Verdicts = append(t.result.Verdicts, Verdict{Packet: t.number, Stream: s, Kind: GivenUp, Cause: StreamLimit})
 	}
 	t.leave(s)
 }
@@ -131,6 +141,9 @@ func (t *Tracker) giveUp(r *record) {
 func (t *Tracker) conclude(r *record) {
 	s, d := r.owner, r.direction
 	t.stale(s, d, r, 0, 0)
+	for i := r.head; i < len(r.parts); i++ {
+		t.confirm(s, d, r, &r.parts[i], s.latest)
+	}
 	for i := r.head; r.holes > 0 && i < len(r.parts); i++ {
 		if p := &r.parts[i]; p.has(hole) && !p.has(missed) {
 			why := NoAcknowledgment
@@ -161,12 +174,14 @@ func (t *Tracker) Finish() Result {
 // segment takes a segment of direction d.
 func (t *Tracker) segment(s *Stream, d Direction, g *segment) {
 	h := &s.half[d]
-	if g.corrupt && h.has(goodSum) && !h.has(sumsLie) {
+	if h.spoils(g) {
+		s.watch()
 		t.spoilt(s, d, g)
 		return
 	}
-	if g.verified {
-		h.set(goodSum)
+	t.trust(s, d, g)
+	if s.aside() && t.follow(s, d, g) {
+		return
 	}
 	if t.twin(s, d, g) {
 		return
@@ -174,7 +189,7 @@ func (t *Tracker) segment(s *Stream, d Direction, g *segment) {
 	if !t.plausible(s, d, g) {
 		return
 	}
-	t.before = h.last
+	t.before = s.lastOf(d)
 	s.count(d, g)
 	t.marks(s, d, g)
 	if g.outgoing == capture.DirectionOut && (g.ttl == 64 || g.ttl == 128 || g.ttl == 255) { // and no router before
@@ -206,6 +221,47 @@ func (t *Tracker) segment(s *Stream, d Direction, g *segment) {
 	t.echoes(s, d, g)
 }
 
+// trust notes what is known of the checksums of a direction. One packet with a wrong one, in front of others with right
+// ones, was damaged: what it said is forgotten. Is there no other, it is said as long as others are right.
+func (t *Tracker) trust(s *Stream, d Direction, g *segment) {
+	h := &s.half[d]
+	switch {
+	case g.corrupt && h.packets == 0 && !h.has(sumsLie):
+		h.set(doubted)
+		if t.sums {
+			t.say(s, d, Verdict{Packet: g.number, Kind: Corrupt, Bytes: g.length})
+		}
+	case g.verified && h.has(doubted) && h.packets == 1 && !s.half[d.Other()].has(acksSeen):
+		if s.trouble(d).counts[Corrupt] == 0 {
+			t.say(s, d, Verdict{Packet: s.lastOf(d), Kind: Corrupt})
+		}
+		if h.rec != nil {
+			t.dismiss(h.rec)
+		}
+		*h = half{packets: 1}
+	case h.has(doubted) && h.packets > 0: // more of them: the sums mean nothing
+		h.state &^= doubted
+		if g.corrupt {
+			h.set(unsummed)
+		}
+		if s.more != nil && s.trouble(d).counts[Corrupt] > 0 {
+			t.say(s, d, Verdict{Packet: s.lastOf(d), Kind: Corrupt, Retracted: true})
+		}
+	}
+	if !g.verified || h.has(sumsLie) {
+		return
+	}
+	if h.has(unsummed) && !h.has(goodSum) && h.packets > fewUnsummed { // by chance, as one of 65,536 is
+		h.set(sumsLie)
+		return
+	}
+	h.set(goodSum)
+	t.sums = true
+}
+
+// fewUnsummed is how many packets of a direction may be damaged before one is right.
+const fewUnsummed = 3
+
 // twin reports whether g is a packet that was seen before, and says so.
 func (t *Tracker) twin(s *Stream, d Direction, g *segment) bool {
 	v := Verdict{Packet: g.number, Kind: Duplicate, Bytes: g.length}
@@ -224,13 +280,15 @@ func (t *Tracker) twin(s *Stream, d Direction, g *segment) bool {
 			return false
 		}
 		from := h.position(g.seq)
-		first := h.rec.twin(g, from, from+g.extent())
-		if first == nil {
+		first := h.rec.twin(g, from)
+		if first.packet == 0 {
 			return false
 		}
 		v.evidence[0], v.Delay = first.packet, durationOf(g.time-first.time)
 		if first.place != g.place || first.ttl != g.ttl {
 			v.Kind = Copy
+		} else {
+			h.rec.parts[h.rec.find(from)].is |= twice
 		}
 	}
 	t.say(s, d, v)
@@ -262,16 +320,17 @@ func (t *Tracker) plausible(s *Stream, d Direction, g *segment) bool {
 	} else if from-h.next <= reach && h.acked-from-g.extent() <= reach {
 		return true
 	}
-	if r := h.rec; r != nil && g.flags&wire.RST == 0 {
+	if g.flags&wire.RST == 0 {
+		r := t.record(s, d)
 		if r.strays > 0 && uint32(g.seq-r.strayAt) < 1<<20 {
 			r.strays++
 		} else {
 			r.strays = 1
 		}
 		r.strayAt = g.seq + uint32(g.extent())
-		if r.strays >= 4 { // so many in a row are no accident: the capture has a great gap
-			t.giveUp(r)
-			h.base(g.seq, h.next+1)
+		// So many in a row are no accident, nor is one that goes on where the receiver is: the capture has a great gap.
+		if r.strays >= 4 || o.has(acksSeen) && r.beyond != 0 && r.beyond-g.seq-uint32(g.extent()) < 1<<20 {
+			t.leap(s, d, r, g)
 			return true
 		}
 	}
@@ -279,12 +338,30 @@ func (t *Tracker) plausible(s *Stream, d Direction, g *segment) bool {
 	return false
 }
 
+// leap goes on at segment g, behind a gap that is too great for any window.
+func (t *Tracker) leap(s *Stream, d Direction, r *record, g *segment) {
+	h := &s.half[d]
+	gap := int64(g.seq - h.seq) // of more than 4 GB, the rest is not told
+	r.strays, r.beyond = 0, 0
+	t.conclude(r)
+	s.trouble(d).missing += uint64(gap)
+	v := Verdict{Packet: g.number, Kind: Missed, Cause: Acknowledged, Offset: h.next, Bytes: int(gap), Places: segments(gap, h.largest)}
+	v.evidence = [2]uint64{g.number, r.asking.last}
+	t.say(s, d, v)
+	r.push(stretch{from: h.next, to: h.next + gap, is: hole | missed | decided, last: sendOf(g)})
+	h.advance(h.next + gap)
+	t.skip(s, d, r, h.next, NoCause)
+	h.acked = h.next
+	r.acked = len(r.parts)
+	t.account(r)
+}
+
 // spoilt takes a packet with a wrong checksum.
 func (t *Tracker) spoilt(s *Stream, d Direction, g *segment) {
 	h := &s.half[d]
 	t.say(s, d, Verdict{Packet: g.number, Kind: Corrupt, Bytes: g.length})
 	if from := h.position(g.seq); g.length > 0 && h.has(based) && from >= h.acked && from-h.next < h.reach(&s.half[d.Other()]) {
-		t.record(s, d).order.spoil(corruptPart{from, from + int64(g.length), g.number, bytes.Clone(g.payload)})
+		t.record(s, d).order.spoil(corruptPart{from, from + int64(g.length), sendOf(g), bytes.Clone(g.payload)})
 	}
 }
 
@@ -339,7 +416,7 @@ func (t *Tracker) shake(s *Stream, d Direction, g *segment) {
 	f, b := &s.half[Forward], &s.half[Backward]
 	switch {
 	case s.handshake&done != 0:
-	case d == Backward && g.flags&wire.SYN != 0 && f.anchored() && s.handshake&^linksApart == 0:
+	case d == Backward && g.flags&wire.SYN != 0 && f.anchored() && s.handshake&synAck == 0:
 		if f.packets == 1 && g.time > s.start {
 			s.synTime = ticks(g.time - s.start)
 		}
@@ -389,17 +466,17 @@ func (t *Tracker) finish(s *Stream, d Direction, g *segment) {
 	}
 }
 
-// reset takes an RST, and says what it answers: the packet whose acknowledgement number it has as its sequence number, or the SYN that it
-// acknowledges (RFC 9293, section 3.5.2).
+// reset takes an RST, and says what it answers: the packet whose acknowledgement number it has as its sequence number,
+// or the SYN that it acknowledges (RFC 9293, section 3.5.2).
 func (t *Tracker) reset(s *Stream, d Direction, g *segment, from int64) {
 	h, o := &s.half[d], &s.half[d.Other()]
 	v := Verdict{Packet: g.number, Kind: Reset, Offset: from}
 	how := WasReset
 	switch {
 	case g.flags&wire.ACK != 0 && o.anchored() && !h.anchored() && o.position(g.ack) == o.next:
-		v.evidence[0], how = o.last, Refused
-	case g.flags&wire.ACK == 0 && o.last != 0 && o.has(acksSeen) && from == h.acked:
-		v.evidence[0] = o.last
+		v.evidence[0], how = s.lastOf(d.Other()), Refused
+	case g.flags&wire.ACK == 0 && s.lastOf(d.Other()) != 0 && o.has(acksSeen) && from == h.acked:
+		v.evidence[0] = s.lastOf(d.Other())
 	}
 	h.set(rstSeen)
 	if s.state < WasReset {

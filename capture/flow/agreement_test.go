@@ -319,7 +319,6 @@ var differs = map[string]string{
 	"duplicate acknowledgement: tcpdump/mptcp-v0.pcap":                nothingOut,
 	"duplicate acknowledgement: tcpdump/ssh.pcap":                     nothingOut,
 	"needless: tcpdump/ssh.pcap":                                      "packet 49 sends again what an acknowledgement had covered, and a DSACK says that it was there; tshark calls it a fast retransmission",
-	"sent again: tcpdump/bgp-as-path-oobr.pcap":                       overlapping,
 	"reordered: tcpdump/bgp-as-path-oobr.pcap":                        overlapping,
 	"sent again: tcpdump/bgp-shutdown-msg-variations.pcap":            overlapping,
 	"reordered: tcpdump/bgp-shutdown-msg-variations.pcap":             overlapping,

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"fmt"
 	"runtime"
 	"testing"
 
@@ -126,4 +127,49 @@ func TestMemory(t *testing.T) {
 	}
 	t.Logf("%d MB", million)
 	runtime.KeepAlive(tr)
+}
+
+// TestEarlierIsBounded: what was sent again is remembered as long as its part, not for as long as the stream lives.
+func TestEarlierIsBounded(t *testing.T) {
+	tr := NewTracker(nil)
+	h := newHostile()
+	h.add(tr, 1, false, wire.SYN, 0, 0, 0)
+	h.add(tr, 1, true, wire.SYN|wire.ACK, 0, 1, 0)
+	var r *record
+	for i := range uint32(20_000) {
+		h.add(tr, 1, false, wire.ACK, 1+100*i, 1, 100)
+		x := h.add(tr, 1, false, wire.ACK, 1+100*i, 1, 60) // a part of it
+		h.add(tr, 1, true, wire.ACK, 1, 101+100*i, 0)
+		r = x.Stream.half[x.Direction].rec
+		for j := range r.parts[r.head:] {
+			if p := &r.parts[r.head+j]; p.sends == 2 && r.previous(p).packet != p.last.packet-1 {
+				t.Fatalf("round %d, part %d: sent again in %d, before in %d", i, j, p.last.packet, r.previous(p).packet)
+			}
+		}
+	}
+	if cap(r.earlier) > 4*2*history {
+		t.Errorf("%d are remembered of %d parts", cap(r.earlier), len(r.parts)-r.head)
+	}
+}
+
+// BenchmarkRead compares the two ways to read a segment, of a packet without data and of a long one.
+func BenchmarkRead(b *testing.B) {
+	tr := NewTracker(nil)
+	d := decode.Decoder{}
+	var p decode.Packet
+	var s Segment
+	for _, size := range []int{0, 1448} {
+		f := packetOf{flags: wire.ACK, length: size}.frame()
+		b.Run(fmt.Sprintf("decoded/%d", size), func(b *testing.B) {
+			for b.Loop() {
+				d.Decode(f, &p)
+				tr.Read(&p, &s)
+			}
+		})
+		b.Run(fmt.Sprintf("plain/%d", size), func(b *testing.B) {
+			for b.Loop() {
+				tr.ReadFrame(&f, &s)
+			}
+		})
+	}
 }

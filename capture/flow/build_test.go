@@ -23,7 +23,7 @@ type packetOf struct {
 	length   int // of data, where what it is does not matter
 	win      int // 0 means 1000; -1 means 0
 	ts, ecr  int // 0: no option
-	id       int
+	id       int // of IPv6, the flow label
 	sack     []int
 	scale    int // of a SYN, plus 1
 	noSACK   bool
@@ -116,7 +116,7 @@ func (p packetOf) frame() capture.Frame {
 	}
 	var ip []byte
 	if p.v6 {
-		ip = []byte{0x60, 0, 0, 0, byte(len(tcp) >> 8), byte(len(tcp)), 6, ttl}
+		ip = []byte{0x60, 0, byte(p.id >> 8), byte(p.id), byte(len(tcp) >> 8), byte(len(tcp)), 6, ttl}
 		ip = append(append(ip, a...), b...)
 	} else {
 		ip = []byte{0x45, 0, 0, 0, 0, 0, 0x40, 0, ttl, 6, 0, 0}

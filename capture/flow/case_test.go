@@ -9,8 +9,8 @@ import (
 	"sockwire/raw/wire"
 )
 
-// cases are short captures with what must be said of them. Each begins with a handshake (packets 1 to 3), captured at the client, 20 ms from the
-// server, if it does not say bare.
+// cases are short captures with what must be said of them. Each begins with a handshake (packets 1 to 3), captured at
+// the client, 20 ms from the server, if it does not say bare.
 var cases = []struct {
 	name    string
 	bare    bool
@@ -39,7 +39,7 @@ var cases = []struct {
 		{at: 1050 * ms, back: true, flags: wire.ACK, seq: 1, ack: 1, data: "hello"},
 		{at: 1051 * ms, back: true, flags: wire.ACK, seq: 6, ack: 1, data: "world"},
 	}, want: `#2 retransmission timer 1 0
-		#1 lost-behind 2 3 x1`},
+		#1 undecided no-answer 2 3 x1`},
 	{name: "tail loss probe, then timer", packets: []packetOf{
 		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", ts: 130, ecr: 900, id: 3},
 		{at: 31 * ms, flags: wire.ACK, seq: 6, ack: 1, data: "world", ts: 131, ecr: 900, id: 4},
@@ -85,7 +85,8 @@ var cases = []struct {
 		#9 duplicate-ack 0 0 x2
 		#10 duplicate-ack 0 0 x3
 		#11 retransmission fast 4 10 1b
-		#4 lost-behind 11 12 x1 1b`, bytes: "abcd"},
+		#4 lost-behind 11 12 x1 1b`, bytes: "abcd", finish: `#4 lost-behind retracted 0 0 1b
+		#4 undecided no-answer 11 0 x1 1b`},
 	{name: "the network makes two of one", packets: []packetOf{
 		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", ts: 130, ecr: 900, id: 3},
 		{at: 31 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", ts: 130, ecr: 900, id: 3},
@@ -172,6 +173,14 @@ var cases = []struct {
 		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", id: 3, bad: true},
 		{at: 31 * ms, flags: wire.ACK, seq: 6, ack: 1, data: "world", id: 4, bad: true},
 	}, want: "", bytes: "hell/worl$"},
+	{name: "checksums left to a device, of which one is right by chance", bare: true, packets: []packetOf{
+		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", id: 3, bad: true},
+		{at: 31 * ms, flags: wire.ACK, seq: 6, ack: 1, data: "world", id: 4, bad: true},
+		{at: 32 * ms, flags: wire.ACK, seq: 11, ack: 1, data: "again", id: 5, bad: true},
+		{at: 33 * ms, flags: wire.ACK, seq: 16, ack: 1, data: "and", id: 6, bad: true},
+		{at: 34 * ms, flags: wire.ACK, seq: 19, ack: 1, data: "again", id: 7},
+		{at: 35 * ms, flags: wire.ACK, seq: 24, ack: 1, data: "hello", id: 8, bad: true},
+	}, want: "", bytes: "hell/worl$agai.an$againhell/"},
 	{name: "a wrong checksum, and acknowledged all the same", packets: []packetOf{
 		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", id: 3, bad: true},
 		{at: 50 * ms, back: true, flags: wire.ACK, seq: 1, ack: 6, id: 1},
@@ -185,6 +194,21 @@ var cases = []struct {
 		{at: 40 * ms, back: true, flags: wire.ACK, seq: 1, ack: 9, id: 1, vlan: 6},
 		{at: 41 * ms, flags: wire.ACK, seq: 9, ack: 1, id: 4, data: "!", vlan: 5},
 	}, want: "#4 missed acknowledged 0 4 x1 3b", bytes: "hello...!"},
+	{name: "two SYNs with wrong checksums begin two streams", bare: true, packets: []packetOf{
+		{at: 0, flags: wire.SYN, bad: true},
+		{at: 1 * ms, flags: wire.SYN, seq: 1, bad: true},
+		{at: 2 * ms, flags: wire.ACK, seq: 4, ack: 1, data: "lo", bad: true},
+	}, want: "", finish: "#3 undecided no-acknowledgment 3 0 x1 2b"},
+	{name: "a damaged SYN", bare: true, packets: []packetOf{
+		{at: 0, flags: wire.SYN, port: 9},
+		{at: 1 * ms, flags: wire.SYN, bad: true},
+		{at: 1000 * ms, flags: wire.SYN},
+		{at: 1020 * ms, back: true, flags: wire.SYN | wire.ACK, ack: 1},
+		{at: 1021 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello"},
+	}, want: "#2 corrupt 0 0"},
+	{name: "a damaged port", packets: []packetOf{
+		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", port: 512, bad: true},
+	}, want: "#4 corrupt 0 0 5b"},
 	{name: "an RST that refuses another SYN", bare: true, packets: []packetOf{
 		{at: 0, flags: wire.SYN, id: 1},
 		{at: 10 * ms, back: true, flags: wire.RST | wire.ACK, seq: 0, ack: -7},
@@ -192,6 +216,65 @@ var cases = []struct {
 		{at: 20 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", id: 2},
 		{at: 40 * ms, back: true, flags: wire.ACK, seq: 1, ack: 6, id: 1},
 	}, want: "#2 stray 0 0", bytes: "hello"},
+	{name: "a gap of hundreds of megabytes", packets: []packetOf{
+		{at: 30 * ms, flags: wire.ACK, seq: 500_000_001, ack: 1, data: "ab", id: 3},
+		{at: 31 * ms, flags: wire.ACK, seq: 500_000_003, ack: 1, data: "cd", id: 4},
+		{at: 32 * ms, flags: wire.ACK, seq: 500_000_005, ack: 1, data: "ef", id: 5},
+		{at: 33 * ms, flags: wire.ACK, seq: 500_000_007, ack: 1, data: "gh", id: 6},
+		{at: 34 * ms, flags: wire.ACK, seq: 500_000_009, ack: 1, data: "ij", id: 7},
+		{at: 54 * ms, back: true, flags: wire.ACK, seq: 1, ack: 500_000_011, id: 1},
+	}, want: `#4 stray 0 0 2b
+		#5 stray 0 0 2b
+		#6 stray 0 0 2b
+		#7 missed acknowledged 7 0 x1 500000006b`},
+	{name: "a gap of hundreds of megabytes that the receiver shows", packets: []packetOf{
+		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", id: 3},
+		{at: 50 * ms, back: true, flags: wire.ACK, seq: 1, ack: 6, id: 1},
+		{at: 51 * ms, back: true, flags: wire.ACK, seq: 1, ack: 500_000_001, id: 7},
+		{at: 52 * ms, flags: wire.ACK, seq: 499_999_999, ack: 1, data: "ab", id: 9},
+		{at: 53 * ms, flags: wire.ACK, seq: 500_000_001, ack: 1, data: "cd", id: 10},
+	}, want: "#7 missed acknowledged 7 5 x99999999 499999993b"},
+	{name: "of what was missed, a part comes late", packets: []packetOf{
+		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "a", ts: 130, id: 3},
+		{at: 31 * ms, flags: wire.ACK, seq: 10, ack: 1, data: "j", ts: 130, id: 6},
+		{at: 32 * ms, back: true, flags: wire.ACK, seq: 1, ack: 11, ts: 131, id: 1},
+		{at: 33 * ms, flags: wire.ACK, seq: 4, ack: 1, data: "def", ts: 130, id: 4},
+	}, want: `#5 missed acknowledged 5 6 x8 8b
+		#7 reordered ip-id 5 0 x1 3b
+		#5 missed retracted 0 0 8b
+		#5 missed acknowledged 5 6 x1 2b
+		#5 missed acknowledged 5 6 x1 3b`, bytes: "a..def...j"},
+	{name: "a retransmission captured just behind its acknowledgement", packets: []packetOf{
+		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "a", id: 3},
+		{at: 31 * ms, flags: wire.ACK, seq: 3, ack: 1, data: "c", id: 5},
+		{at: 31 * ms, back: true, flags: wire.ACK, seq: 1, ack: 2, id: 1, sack: []int{3, 4}},
+		{at: 280 * ms, back: true, flags: wire.ACK, seq: 1, ack: 4, id: 2},
+		{at: 280 * ms, flags: wire.ACK, seq: 2, ack: 1, data: "b", id: 6},
+	}, want: `#5 missed acknowledged 5 7 x1 1b
+		#5 missed retracted 0 0 1b
+		#8 retransmission sack 0 7 1b
+		#8 lost-before ip-id 5 7 x1 1b`, bytes: "abc"},
+	{name: "two acknowledgements that are the same but for the flow label", packets: []packetOf{
+		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, ts: 130, v6: true, id: 7},
+		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, ts: 130, v6: true, id: 8},
+		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, ts: 130, v6: true, id: 8},
+	}, want: "#6 duplicate 5 0"},
+	{name: "what was damaged is sent again in the same tick as an acknowledgement before it", bare: false, packets: []packetOf{
+		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "a", ts: 130, v6: true},
+		{at: 31 * ms, flags: wire.ACK, seq: 2, ack: 1, data: "b", ts: 131, v6: true, bad: true},
+		{at: 60 * ms, flags: wire.ACK, seq: 3, ack: 1, ts: 160, v6: true},
+		{at: 60 * ms, flags: wire.ACK, seq: 2, ack: 1, data: "b", ts: 160, v6: true},
+	}, want: `#5 corrupt 0 0 1b
+		#7 retransmission tail-loss-probe 5 0 1b`},
+	{name: "the first and the second sending came, and a third was sent", packets: []packetOf{
+		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "a", ts: 130, id: 3},
+		{at: 300 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "a", ts: 400, id: 4},
+		{at: 700 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "a", ts: 800, id: 5},
+		{at: 720 * ms, back: true, flags: wire.ACK, seq: 1, ack: 2, ts: 950, ecr: 400, id: 1, sack: []int{1, 2}},
+	}, want: `#5 retransmission tail-loss-probe 4 0 1b
+		#6 retransmission timer 5 0 1b
+		#6 spurious timestamp 5 7 1b
+		#4 undecided no-answer 6 7 x1 1b`},
 	{name: "the snaplen cut the payload", packets: []packetOf{
 		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", id: 3, cut: 2},
 		{at: 31 * ms, flags: wire.ACK, seq: 6, ack: 1, data: "world", id: 4, cut: 1},
@@ -208,6 +291,52 @@ var cases = []struct {
 		{at: 80 * ms, flags: wire.ACK, seq: 2, ack: 1, data: "b", ts: 180, id: 6, dir: capture.DirectionOut},
 	}, want: `#6 retransmission unknown 0 0 1b
 		#6 missed acknowledged 5 6 x1 1b`, bytes: "abc"},
+	{name: "a retransmission that a newer one overtook, behind the first sending", packets: []packetOf{
+		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "a", id: 3},
+		{at: 30 * ms, flags: wire.ACK, seq: 3, ack: 1, data: "c", id: 5},
+		{at: 280 * ms, flags: wire.ACK, seq: 2, ack: 1, data: "b", id: 7},
+		{at: 281 * ms, flags: wire.ACK, seq: 2, ack: 1, data: "b", id: 4},
+		{at: 282 * ms, flags: wire.ACK, seq: 2, ack: 1, data: "b", id: 6},
+	}, want: `#6 retransmission timer 0 0 1b
+		#6 lost-before ip-id 5 0 x1 1b
+		#7 reordered ip-id 6 0 x2 1b
+		#6 lost-before retracted 0 0 1b
+		#8 reordered ip-id 6 0 x1 1b
+		#8 retransmission timer 7 0 1b`, bytes: "abc"},
+	{name: "a retransmission that a newer one overtook, and the first sending behind it", packets: []packetOf{
+		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "a", id: 3},
+		{at: 30 * ms, flags: wire.ACK, seq: 3, ack: 1, data: "c", id: 5},
+		{at: 280 * ms, flags: wire.ACK, seq: 2, ack: 1, data: "b", id: 7},
+		{at: 281 * ms, flags: wire.ACK, seq: 2, ack: 1, data: "b", id: 6},
+		{at: 282 * ms, flags: wire.ACK, seq: 2, ack: 1, data: "b", id: 4},
+	}, want: `#6 retransmission timer 0 0 1b
+		#6 lost-before ip-id 5 0 x1 1b
+		#7 reordered ip-id 6 0 x1 1b
+		#6 lost-before retracted 0 0 1b
+		#8 reordered ip-id 6 0 x2 1b
+		#7 retransmission timer 8 0 1b`, bytes: "abc"},
+	{name: "two retransmissions, and the first sending behind them", packets: []packetOf{
+		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "a", id: 3},
+		{at: 30 * ms, flags: wire.ACK, seq: 3, ack: 1, data: "c", id: 5},
+		{at: 280 * ms, flags: wire.ACK, seq: 2, ack: 1, data: "b", id: 6},
+		{at: 690 * ms, flags: wire.ACK, seq: 2, ack: 1, data: "b", id: 7},
+		{at: 700 * ms, flags: wire.ACK, seq: 2, ack: 1, data: "b", id: 4},
+	}, want: `#6 retransmission timer 0 0 1b
+		#6 lost-before ip-id 5 0 x1 1b
+		#7 retransmission timer 6 0 1b
+		#8 reordered ip-id 7 0 x2 1b
+		#6 lost-before retracted 0 0 1b`, bytes: "abc"},
+	{name: "acknowledged too soon for the retransmission", packets: []packetOf{
+		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "a", id: 3},
+		{at: 70 * ms, back: true, flags: wire.ACK, seq: 1, ack: 2, id: 1},
+		{at: 80 * ms, flags: wire.ACK, seq: 2, ack: 1, data: "b", id: 4},
+		{at: 80 * ms, flags: wire.ACK, seq: 3, ack: 1, data: "c", id: 5},
+		{at: 120 * ms, back: true, flags: wire.ACK, seq: 1, ack: 2, id: 2, sack: []int{3, 4}},
+		{at: 131 * ms, flags: wire.ACK, seq: 2, ack: 1, data: "b", id: 6},
+		{at: 138 * ms, back: true, flags: wire.ACK, seq: 1, ack: 4, id: 3},
+	}, want: `#8 duplicate-ack 5 0 x1
+		#9 retransmission sack 6 8 1b
+		#6 undecided no-answer 9 10 x1 1b`, bytes: "abc"},
 	{name: "a hole to the end", packets: []packetOf{
 		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "a", id: 3},
 		{at: 30 * ms, flags: wire.ACK, seq: 3, ack: 1, data: "c", id: 5},

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hbollon/go-edlib"
+
 	"sockwire/capture/filter"
 )
 
@@ -12,13 +14,13 @@ import (
 //
 //	flow.retransmission and not flow.stream == 3
 //
-// Names are those of Words, with or without "flow." in front; flow.stream alone is every packet of a stream, and is compared with
-// a number by ==, !=, <, <=, > and >=. Parts are joined by and, or, not (&&, ||, !) and parentheses; not binds closest, then
-// and. A Choice does not change and may be used by several goroutines.
+// Names are those of Words, with or without "flow." in front; flow.stream alone is every packet of a stream, and is
+// compared with a number by ==, !=, <, <=, > and >=. Parts are joined by and, or, not (&&, ||, !) and parentheses; not
+// binds closest, then and. A Choice does not change and may be used by several goroutines.
 type Choice struct{ root term }
 
-// term is a part of an expression. It tells whether it may hold, and whether it may not: both while it depends on what is
-// still to come.
+// term is a part of an expression. It tells whether it may hold, and whether it may not: both while it depends on what
+// is still to come.
 type term interface {
 	eval(f *Facts, final bool) (yes, no bool)
 }
@@ -308,8 +310,11 @@ var elsewhere = map[string]string{
 
 // meant returns the name that is most like one that there is not, "" where none is.
 func meant(name string) string {
-	if name == "tcp.stream" || name == "udp.stream" {
+	switch {
+	case name == "tcp.stream" || name == "udp.stream":
 		return "flow.stream"
+	case len(name) > 64:
+		return ""
 	}
 	if rest, ok := strings.CutPrefix(name, "tcp.analysis."); ok && elsewhere[rest] != "" {
 		return "flow." + elsewhere[rest]
@@ -317,7 +322,7 @@ func meant(name string) string {
 	name = strings.ReplaceAll(strings.TrimPrefix(strings.ToLower(name), "flow."), "_", "-")
 	best, least := "", max(2, len(name)/3)+1
 	for _, known := range append([]Word{{Name: "stream"}}, words...) {
-		d := distance(name, known.Name)
+		d := edlib.OSADamerauLevenshteinDistance(name, known.Name)
 		if len(name) >= 4 && strings.HasPrefix(known.Name, name) {
 			d = 1
 		}
@@ -329,27 +334,4 @@ func meant(name string) string {
 		return ""
 	}
 	return "flow." + best
-}
-
-// distance is how many letters are added, left out or changed from a to b.
-func distance(a, b string) int {
-	if len(a) > 40 {
-		return len(a)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			before, row[j+1] = row[j+1], min(row[j]+1, row[j+1]+1, before+cost)
-		}
-	}
-	return row[len(b)]
 }

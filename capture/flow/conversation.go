@@ -6,11 +6,11 @@ import (
 	"sockwire/capture/decode"
 )
 
-// Conversations numbers the pairs of ends that send UDP datagrams to each other. The zero value is ready. It is not for use by
-// several goroutines at once.
+// Conversations numbers the pairs of ends that send UDP datagrams to each other. The zero value is ready. It is not for
+// use by several goroutines at once.
 type Conversations struct {
-	// Limit is how many are known at once; 0 means 65,536. Those not used for longest are forgotten, and are new when they are
-	// seen again.
+	// Limit is how many are known at once; 0 means 65,536. Those not used for longest are forgotten, and are new when
+	// they are seen again.
 	Limit int
 
 	next       uint64
@@ -36,8 +36,8 @@ type Spoken struct {
 	Packet    uint64
 }
 
-// Add takes the next packet. It reports false where that has no UDP datagram, or one that is not whole: a fragment, whose
-// datagram comes when a Defragmenter has put it together.
+// Add takes the next packet. It reports false where that has no UDP datagram, or one that is not whole: a fragment,
+// whose datagram comes when a Defragmenter has put it together.
 func (c *Conversations) Add(p *decode.Packet) (Spoken, bool) {
 	i := p.FindInner(decode.TypeUDP)
 	if i < 0 {

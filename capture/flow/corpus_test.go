@@ -34,8 +34,8 @@ func peer(t *testing.T, name string) {
 	}
 }
 
-// album is a capture made of several files, none of which has a connection between the same two ends as another: so that
-// tshark, which takes long to start, is started a few times only.
+// album is a capture made of several files, none of which has a connection between the same two ends as another: so
+// that tshark, which takes long to start, is started a few times only.
 type album struct {
 	frames []capture.Frame
 	origin []string // of each frame: file and number
@@ -315,7 +315,8 @@ func follows(t *testing.T, a *album) (streams map[int]int, bytes map[int]*chunks
 // missing is what tshark puts where bytes are missing, among the bytes.
 var missing = regexp.MustCompile(`^\[(\d+) bytes missing in capture file\]\.?\x00?`)
 
-// TestFollowAsTshark: the bytes of every stream of the corpora are those that tshark follows, but where it is listed why not.
+// TestFollowAsTshark: the bytes of every stream of the corpora are those that tshark follows, but where it is listed
+// why not.
 func TestFollowAsTshark(t *testing.T) {
 	same, empty := 0, 0
 	listed := maps.Clone(followedOtherwise)
@@ -360,7 +361,8 @@ func TestFollowAsTshark(t *testing.T) {
 	t.Logf("%d streams are the same (%d of them without data), %d are listed", same, empty, len(followedOtherwise))
 }
 
-// followedOtherwise are the streams whose bytes are not those of tshark, by the file and number of their first packet, and why.
+// followedOtherwise are the streams whose bytes are not those of tshark, by the file and number of their first packet,
+// and why.
 var followedOtherwise = map[string]string{
 	"tcpdump/bgp-as-path-oobr.pcap 1":           badChecksums,
 	"tcpdump/smb_data_print-segv.pcap 1":        badChecksums,

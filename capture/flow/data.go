@@ -15,7 +15,7 @@ func (t *Tracker) data(s *Stream, d Direction, g *segment, from, to int64) {
 		}
 		if t.firstSYN && to == 0 { // the answer was captured before it
 			v := Verdict{Packet: g.number, Kind: Reordered, Cause: Acknowledged}
-			v.evidence[0] = s.half[d.Other()].last
+			v.evidence[0] = s.lastOf(d.Other())
 			t.say(s, d, v)
 			return
 		}
@@ -111,6 +111,7 @@ func (t *Tracker) overflow(r *record) {
 	n := maxParts / 2
 	t.stale(s, d, r, 0, 0)
 	for i := r.head; i < r.head+n; i++ {
+		t.confirm(s, d, r, &r.parts[i], s.latest)
 		if p := &r.parts[i]; p.has(hole) && !p.has(missed) {
 			t.undecided(s, d, r, p, NoMore)
 		}
@@ -173,6 +174,13 @@ func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, fi
 	p := &r.parts[first]
 	from, to := p.from, r.parts[end-1].to
 	later, how := t.after(s, d, r, g, p)
+	fin := int64(g.flags & wire.FIN)                                                     // which is 1
+	if c := r.order.at(from); later <= 0 && c != nil && p.to <= c.to+fin && !c.like(g) { // it was sent before, and damaged
+		together, _ := r.order.compare(g, &p.last)
+		if again, known := r.order.compare(g, &c.send); again > 0 && together == 0 {
+			later, how = again, known
+		}
+	}
 	behind, bytes, seen := p.last, int64(0), send{}
 	v := Verdict{Packet: g.number, Offset: from, Cause: how, Delay: durationOf(g.time - behind.time)}
 	v.evidence[0] = behind.packet
@@ -190,13 +198,13 @@ func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, fi
 		if !q.has(hole) {
 			if later >= 0 && q.last.packet != 0 {
 				seen = q.last
-				q.previous, q.last, q.sends = q.last, sendOf(g), min(q.sends+1, 255)
+				r.supersede(q, g)
 			}
 			continue
 		}
 		r.close(q)
 		if !q.has(missed) {
-			bytes += min(q.to, end64) - min(q.from, end64)
+			bytes += r.order.unspoilt(min(q.from, end64), min(q.to, end64))
 		}
 		q.is &= sacked | decided
 		q.last, q.sends = sendOf(g), 1
@@ -236,7 +244,7 @@ func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, fi
 	}
 	t.say(s, d, w)
 	switch v.Places = 1; {
-	case corrupt != 0:
+	case corrupt != 0 || v.Bytes == 0 && to > from+1:
 	case wasDropped:
 		v.Kind, v.Cause = Missed, Drops
 		t.say(s, d, v)
@@ -251,8 +259,8 @@ func (t *Tracker) fill(s *Stream, d Direction, r *record, g *segment, i, end, fi
 	}
 }
 
-// overtakers counts the packets that went before segment g, and were sent after it: it fills the hole at index i, and since is the packet
-// that came first behind it.
+// overtakers counts the packets that went before segment g, and were sent after it: it fills the hole at index i, and
+// since is the packet that came first behind it.
 func (r *record) overtakers(g *segment, i int, since uint64) (n int) {
 	var last uint64
 	for j := range r.parts[r.head:] {
@@ -261,7 +269,7 @@ func (r *record) overtakers(g *segment, i int, since uint64) (n int) {
 			continue
 		}
 		later, _ := r.order.compare(g, &q.last)
-		if later < 0 || later == 0 && (r.head+j > i || q.sends > 1) {
+		if later < 0 || later == 0 && r.head+j > i { // what was sent again in the same tick may have been sent before
 			n++
 			last = q.last.packet
 		}
@@ -274,20 +282,28 @@ func (t *Tracker) after(s *Stream, d Direction, r *record, g *segment, p *stretc
 	if later, how := r.order.compare(g, &p.last); later != 0 {
 		return later, how
 	}
-	gone := g.time - p.last.time
-	if round := t.round(s, d, r); p.last.stamped && g.hasTimestamps && round >= 3*r.order.tick(g) {
-		return -1, Timestamp // a retransmission, a round trip later, would have a later one
-	}
-	switch asked := r.peer.selected > p.from || r.peer.repeats > 0; {
-	case gone >= minimumTimeout:
+	if s.half[d].has(outgoing) { // its own host has them in the order in which they were sent
 		return 1, Time
-	case t.round(s, d, r) > 0 && gone < t.round(s, d, r)*8/10:
+	}
+	gone, round := g.time-p.last.time, t.round(s, d, r)
+	// What comes sooner behind the last progress than a timer runs can have been sent again only because the receiver
+	// asked, a round trip after the packet behind the hole was sent.
+	moved := r.peer.moved
+	if moved == 0 && s.half[d].has(hasSYN) {
+		moved = s.start // nothing of the stream was sent before its SYN
+	}
+	timer := moved == 0 || g.time-moved >= minimumTimeout
+	switch asked := r.peer.selected > p.from || r.peer.repeats > 0; {
+	case p.last.stamped && g.hasTimestamps: // and they are equal
+		if !timer && round >= 4*r.order.tick(g) {
+			return -1, Timestamp
+		}
+	case !timer && gone < round/2:
 		return -1, Time
 	case gone < 2*r.order.late:
-		return 0, NoOrder
-	case r.peer.repeats >= 3 || asked && t.round(s, d, r) > 0:
+	case gone >= minimumTimeout, r.peer.repeats >= 3 && gone >= round, asked && round > 0 && gone >= round:
 		return 1, Time
-	case !asked && gone < 3e6:
+	case !asked && gone < 3e6 && !timer:
 		return -1, Time
 	}
 	return 0, NoOrder
@@ -354,15 +370,15 @@ func (t *Tracker) again(s *Stream, d Direction, r *record, g *segment, i, end in
 	r.order.again = sendOf(g)
 	for j := i; j < end; j++ {
 		q := &r.parts[j]
-		known := q.has(sacked) || q.to <= h.acked
+		known := q.has(sacked) || q.to <= h.acked || s.half[d.Other()].has(outgoing) && !r.refused(q, &before)
 		had = had && known
-		if q.sends > 1 && !q.has(decided) && q.previous.packet != 0 && q.last.packet == before.packet {
-			// the sending before the last: had it arrived, this would not be
-			t.wasLost(s, d, q, &q.previous, q.last.packet, g.number)
+		if q.sends > 1 && !q.has(decided) && r.previous(q).packet != 0 && q.last.packet == before.packet {
+			t.keepFormer(s, d, r, q)
 		}
-		q.previous, q.last, q.sends = q.last, sendOf(g), min(q.sends+1, 255)
+		t.confirm(s, d, r, q, g.time) // before nothing is known of the sending before the last
+		r.supersede(q, g)
 		q.last.cause = cause
-		q.is &^= lostBehind | needless | arrived
+		q.is &^= lostBehind | needless | arrived | overtook | once | provisional
 		if known {
 			q.is |= decided | needless
 		}
@@ -374,8 +390,18 @@ func (t *Tracker) again(s *Stream, d Direction, r *record, g *segment, i, end in
 	}
 }
 
-// stale says of bytes that were acknowledged and not seen, but for those in [from, to), that the capture missed them. It is not said at
-// once, for some captures have an acknowledgement before what it is for.
+// keepFormer notes the sending before the last of part p, which is sent a third time.
+func (t *Tracker) keepFormer(s *Stream, d Direction, r *record, p *stretch) {
+	if len(r.formers) == maxFormers {
+		o := &r.formers[0]
+		t.say(s, d, Verdict{Packet: o.packet, Kind: Undecided, Cause: NoMore, Offset: o.from, Bytes: int(o.to - o.from), Places: 1})
+		r.formers = append(r.formers[:0], r.formers[1:]...)
+	}
+	r.formers = append(r.formers, former{p.from, p.to, r.previous(p)})
+}
+
+// stale says of bytes that were acknowledged and not seen, but for those in [from, to), that the capture missed them.
+// It is not said at once, for some captures have an acknowledgement before what it is for.
 func (t *Tracker) stale(s *Stream, d Direction, r *record, from, to int64) {
 	for i := len(r.parts) - 1; i >= r.head && r.fresh > 0; i-- {
 		p := &r.parts[i]
@@ -386,14 +412,40 @@ func (t *Tracker) stale(s *Stream, d Direction, r *record, from, to int64) {
 	}
 }
 
-// late takes a segment whose bytes were acknowledged before they were seen: the capture has the packets in another order.
+// late takes a segment whose bytes were acknowledged before they were seen: the capture has the packets in another
+// order.
 func (t *Tracker) late(s *Stream, d Direction, r *record, g *segment, i, end int) {
+	later, how := r.order.compare(g, &r.order.newest)
+	before := r.repeated(g, i, end)
+	behind, _ := r.order.compare(g, &r.parts[i].last)
+	if behind > 0 && before == 0 && g.time-r.peer.moved <= 3e6 && t.unmiss(s, d, r, i, end) {
+		t.fill(s, d, r, g, i, end, r.firstHole(i, end)) // what was acknowledged a moment ago: it had been sent again
+		return
+	}
+	if gone := g.time - r.parts[i].last.time; before != 0 || (later > 0 || behind > 0) && gone > 3e6 { // it is not the one that was missed, but one behind it
+		h := &s.half[d]
+		s.trouble(d).again += uint64(g.length)
+		v := Verdict{Packet: g.number, Kind: Retransmission, Offset: r.parts[i].from, Bytes: g.length}
+		v.Cause = r.peer.why(v.Offset, r.parts[end-1].to, h.next, h.acked, nil, true, g.time)
+		v.evidence = [2]uint64{before, r.asking.last}
+		t.say(s, d, v)
+		v.Kind, v.Cause = Spurious, Acknowledged
+		v.evidence[1] = r.parts[i].last.packet
+		t.say(s, d, v)
+		return
+	}
+	places := 0
+	if later < 0 {
+		places = r.overtakers(g, i, 0)
+	} else {
+		how = Acknowledged
+	}
 	for j := i; j < end; j++ {
 		q := &r.parts[j]
 		if !q.has(missed | fresh) {
 			continue
 		}
-		v := Verdict{Packet: g.number, Kind: Reordered, Cause: Acknowledged, Offset: q.from, Bytes: int(q.to - q.from), Delay: durationOf(g.time - q.last.time)}
+		v := Verdict{Packet: g.number, Kind: Reordered, Cause: how, Offset: q.from, Bytes: int(q.to - q.from), Delay: durationOf(g.time - q.last.time), Places: places}
 		v.evidence[0] = q.last.packet
 		t.say(s, d, v)
 		if q.has(fresh) {
@@ -404,26 +456,126 @@ func (t *Tracker) late(s *Stream, d Direction, r *record, g *segment, i, end int
 		}
 		k := s.trouble(d)
 		k.missing -= min(k.missing, uint64(q.to-q.from))
-		t.say(s, d, Verdict{Packet: q.last.packet, Kind: Missed, Offset: q.from, Bytes: int(q.to - q.from), Retracted: true})
+		t.found(s, d, r, j)
 		q.is &^= hole | missed
 		q.last, q.sends = sendOf(g), 1
 	}
 }
 
-// overtaken takes a segment that was sent before the one that brought its bytes: that was a retransmission, and this one
-// was not lost but late.
+// repeated returns the packet that brought some bytes of the parts [i, end) before, if segment g, which has all of them,
+// was sent after it; or 0.
+func (r *record) repeated(g *segment, i, end int) uint64 {
+	for j := i; j < end; j++ {
+		if p := &r.parts[j]; !p.has(hole) {
+			if later, _ := r.order.compare(g, &p.last); later > 0 {
+				return p.last.packet
+			}
+		}
+	}
+	return 0
+}
+
+// unmiss takes back that the parts [i, end) were missed: they are holes again. It reports false where they were not.
+func (t *Tracker) unmiss(s *Stream, d Direction, r *record, i, end int) (any bool) {
+	for j := i; j < end; j++ {
+		if q := &r.parts[j]; q.has(hole) && q.has(missed) && !q.has(sacked) {
+			k := s.trouble(d)
+			k.missing -= min(k.missing, uint64(q.to-q.from))
+			t.found(s, d, r, j)
+			q.is &^= missed
+			r.holes++
+			any = true
+		}
+	}
+	return any
+}
+
+// found takes back that part j was missed. What was said with it of the parts around it holds on.
+func (t *Tracker) found(s *Stream, d Direction, r *record, j int) {
+	lo, hi := j, j+1
+	for lo > r.head && r.parts[lo-1].joined {
+		lo--
+	}
+	for hi < len(r.parts) && r.parts[hi-1].joined {
+		hi++
+	}
+	t.missing(s, d, r, lo, hi, true)
+	if lo < j {
+		r.parts[j-1].joined = false
+		t.missing(s, d, r, lo, j, false)
+	}
+	if r.parts[j].joined = false; j+1 < hi {
+		t.missing(s, d, r, j+1, hi, false)
+	}
+}
+
+// missing says, or takes back, that the parts [lo, hi) were missed.
+func (t *Tracker) missing(s *Stream, d Direction, r *record, lo, hi int, retracted bool) {
+	h, p := &s.half[d], &r.parts[lo]
+	all := stretch{from: p.from, to: r.parts[hi-1].to}
+	v := Verdict{Packet: p.last.packet, Kind: Missed, Offset: p.from, Bytes: all.bytes(h), Retracted: retracted}
+	if !retracted {
+		v.Cause, v.Places = Acknowledged, segments(all.payload(h), h.largest)
+		if v.evidence[1] = r.asking.last; p.last.packet != r.asking.last {
+			v.evidence[0] = p.last.packet
+		}
+	}
+	t.say(s, d, v)
+}
+
+// overtaken takes a segment that was sent before the one that brought its bytes: that was a retransmission, and this
+// one was not lost but late.
 func (t *Tracker) overtaken(s *Stream, d Direction, r *record, g *segment, p *stretch, how Cause) {
 	v := Verdict{Packet: g.number, Kind: Reordered, Cause: how, Offset: p.from, Bytes: g.length, Delay: durationOf(g.time - p.last.time)}
 	v.Places = r.overtakers(g, r.find(p.from), 0)
 	v.evidence[0] = p.last.packet
 	t.say(s, d, v)
+	if previous := r.previous(p); p.sends > 1 && previous.packet != 0 {
+		switch later, _ := r.order.compare(g, &previous); {
+		case later > 0: // it was sent again too
+			t.overtakenAgain(s, d, p, g.number, previous.packet)
+		case later < 0 && p.has(overtook): // the one that came so late was not the first
+			t.overtakenAgain(s, d, p, previous.packet, g.number)
+		}
+	}
 	if p.has(filled) {
-		p.is = p.is&^filled | needless
-		t.say(s, d, Verdict{Packet: p.last.packet, Kind: LostBefore, Offset: p.from, Bytes: p.bytes(&s.half[d]), Retracted: true})
+		p.is &^= filled
+		t.say(s, d, Verdict{Packet: r.firstOf(p), Kind: LostBefore, Offset: p.from, Bytes: p.bytes(&s.half[d]), Retracted: true})
+	}
+	if p.sends == 1 { // a DSACK tells whether both came to the receiver
+		r.setPrevious(p, sendOf(g))
+		p.sends = 2
+		p.is |= overtook
+	}
+	if s.half[d.Other()].has(outgoing) { // they did: this is its own capture
+		t.wasNeedless(s, d, r, p, how, g.number)
 	}
 }
 
-// guessedWrong takes back that a segment was a retransmission of what was lost, now that there is another one: it was only late.
+// firstOf returns the first packet that brought part p, of those that are known.
+func (r *record) firstOf(p *stretch) uint64 {
+	first := p.last.packet
+	if previous := r.previous(p); previous.packet != 0 {
+		first = min(first, previous.packet)
+	}
+	for i := range r.formers {
+		if o := &r.formers[i]; o.from < p.to && p.from < o.to {
+			first = min(first, o.packet)
+		}
+	}
+	return first
+}
+
+// overtakenAgain says of a packet that carried part p, and that a newer retransmission overtook, that it was one itself:
+// the other packet was sent before.
+func (t *Tracker) overtakenAgain(s *Stream, d Direction, p *stretch, packet, before uint64) {
+	v := Verdict{Packet: packet, Kind: Retransmission, Cause: p.last.cause, Offset: p.from, Bytes: p.bytes(&s.half[d])}
+	v.evidence[0] = before
+	t.say(s, d, v)
+}
+
+// guessedWrong takes back that a segment was a retransmission of what was lost, now that there is another one: it was
+// only late.
 func (t *Tracker) guessedWrong(s *Stream, d Direction, r *record, p *stretch) {
 	places := 0
 	for j := range r.parts[r.head:] {
@@ -460,6 +612,9 @@ func (t *Tracker) forgotten(s *Stream, d Direction, r *record, g *segment, from,
 func (t *Tracker) afresh(s *Stream, d Direction, r *record, g *segment, corrupt uint64) {
 	h := &s.half[d]
 	p := &r.parts[len(r.parts)-1]
+	if c := r.order.at(p.from); c != nil && c.like(g) {
+		return
+	}
 	p.last.cause = r.peer.why(p.from, p.to, h.next, h.acked, nil, false, g.time)
 	r.order.again = sendOf(g)
 	s.trouble(d).again += uint64(g.length)
@@ -468,11 +623,15 @@ func (t *Tracker) afresh(s *Stream, d Direction, r *record, g *segment, corrupt 
 	t.say(s, d, v)
 }
 
-// probe says what a segment is that has one byte or none, before what was acknowledged, and asks for an answer. It reports whether it is one.
+// probe says what a segment is that has one byte or none, before what was acknowledged, and asks for an answer. It
+// reports whether it is one.
 func (t *Tracker) probe(s *Stream, d Direction, r *record, g *segment, from int64) bool {
 	h, receiver := &s.half[d], &s.half[d.Other()]
 	if g.length > 1 || g.flags&(wire.SYN|wire.FIN|wire.RST) != 0 || from != h.acked-1 || h.packets < 2 {
 		return false
+	}
+	if later, _ := r.order.compare(g, &r.order.newest); later < 0 {
+		return false // it was sent before the last that was acknowledged
 	}
 	kind := KeepAlive
 	if receiver.window == 0 && receiver.has(acksSeen) {

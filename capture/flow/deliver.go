@@ -1,6 +1,7 @@
 package flow
 
-// deliver hands out the bytes of a segment that are next, and holds those that are not. Where bytes were seen before, the first stay.
+// deliver hands out the bytes of a segment that are next, and holds those that are not. Where bytes were seen before,
+// the first stay.
 func (t *Tracker) deliver(s *Stream, d Direction, r *record, g *segment, from int64) {
 	b := &r.buffer
 	if !t.wants(s, b) {
@@ -51,7 +52,14 @@ func (t *Tracker) hand(s *Stream, d Direction, b *buffer, from, to int64, data [
 	if len(data) > 0 {
 		c.Data = data
 		t.result.Chunks = append(t.result.Chunks, c)
-		b.kept.add(data, from+int64(len(data)), t.cfg.StreamBytes)
+		if n := len(t.spare); b.kept.data == nil && n > 0 {
+			b.kept.data, t.spare = t.spare[n-1], t.spare[:n-1]
+		}
+		most := t.cfg.StreamBytes
+		if !s.half[d.Other()].has(acksSeen) {
+			most = min(most, keepAlone)
+		}
+		b.kept.add(data, from+int64(len(data)), most)
 	}
 	if cut := to - from - int64(len(data)); cut > 0 {
 		c.Offset, c.Data, c.Gap, c.Cut = from+int64(len(data)), nil, cut, true
@@ -80,14 +88,14 @@ func (t *Tracker) skip(s *Stream, d Direction, r *record, to int64, why Cause) {
 		return
 	}
 	for b.out < to {
-		end, packet := to, s.half[d].last
+		end, packet := to, s.lastOf(d)
 		if len(b.pieces) > 0 && b.pieces[0].from < to {
 			end, packet = b.pieces[0].from, b.pieces[0].packet
 		}
 		t.result.Chunks = append(t.result.Chunks, Chunk{Stream: s, Direction: d, Offset: b.out, Gap: end - b.out, Packet: packet})
 		if why != NoCause {
 			t.lost.Holes++
-			t.say(s, d, Verdict{Packet: t.seg.number, Kind: GivenUp, Cause: why, Offset: b.out, Bytes: int(end - b.out)})
+			t.say(s, d, Verdict{Packet: t.number, Kind: GivenUp, Cause: why, Offset: b.out, Bytes: int(end - b.out)})
 		}
 		b.out = end
 		t.drain(s, d, b)
@@ -103,7 +111,7 @@ func (t *Tracker) end(s *Stream, d Direction) {
 	}
 	if b := &h.rec.buffer; b.wanted && !b.ended && b.out == h.dataEnd() {
 		b.ended = true
-		t.result.Chunks = append(t.result.Chunks, Chunk{Stream: s, Direction: d, Offset: b.out, Packet: h.last, End: true})
+		t.result.Chunks = append(t.result.Chunks, Chunk{Stream: s, Direction: d, Offset: b.out, Packet: s.lastOf(d), End: true})
 	}
 }
 
@@ -127,7 +135,7 @@ func (t *Tracker) compare(s *Stream, d Direction, r *record, g *segment, from in
 		v := Verdict{Packet: g.number, Kind: Conflict, Offset: from, Bytes: n}
 		if i := r.find(from); unlike == 0 && i < len(r.parts) && !r.parts[i].has(hole) {
 			if unlike = r.parts[i].last.packet; unlike == g.number {
-				unlike = r.parts[i].previous.packet
+				unlike = r.previous(&r.parts[i]).packet
 			}
 		}
 		v.evidence[0] = unlike

@@ -33,13 +33,19 @@
 // brings bytes from before fills a hole, or repeats what was seen. Which of its packets was sent first is told by, in
 // this order,
 //
-//   - the IP identification, where it counts up with each packet of the connection, as that of Linux does: it is tested, and
-//     one that stands still or jumps is not believed;
-//   - the timestamp option, whose clock ticks about once a millisecond. Two that are equal, a round trip or more apart, are of packets that were sent
-//     together: a retransmission takes at least that long;
+//   - the IP identification, where it counts up with each packet of the connection, as that of Linux does: it is
+//     tested, and one that stands still or jumps is not believed;
+//   - the timestamp option, whose clock ticks about once a millisecond. Two that are equal, a round trip or more apart,
+//     are of packets that were sent together: a retransmission takes at least that long;
 //   - the acknowledgement number, and the timestamp that is echoed: they do not go back;
-//   - the time, if nothing else tells: what fills a hole before a retransmission can have come was late. What comes later was sent
-//     again, if the receiver had asked, and no packet of the direction has been so late before; else it is Undecided (NoOrder).
+//   - the place, where the capture is on the sender itself: it has its packets in the order in which they were sent;
+//   - the time, if nothing else tells: what fills a hole in less than half a round trip cannot be an answer to the
+//     packet behind the hole, if no timer can have run out meanwhile. What comes a round trip later was sent again, if
+//     the receiver had asked, and no packet of the direction has been so late before.
+//
+// Where none of these tells it is Undecided (NoOrder). That is so with IPv6, which has no identification, for packets
+// within one tick of the sender's timestamps on a short way, or early in a connection, when round trip and tick are not
+// yet known.
 //
 // Reordered fills a hole and was sent before what is behind it. Places counts the packets that overtook it.
 //
@@ -53,32 +59,56 @@
 // LostBefore is said with a Retransmission that fills a hole. It cannot be said where nothing behind the lost bytes
 // came before they were sent again: the end of a burst, captured behind its loss, looks like plain progress.
 //
-// LostBehind is said of a segment that was seen, and sent again, and acknowledged only then. Spurious is said of the
-// retransmission instead, where one of these shows that the receiver had the bytes: it was acknowledged, also
-// selectively, before it was repeated (Acknowledged); a DSACK tells (DSACK), but not old blocks that some systems
-// repeat; the acknowledgement echoes a timestamp from before the retransmission (Timestamp), and nothing went on that
-// could have hidden a newer one; the acknowledgement came sooner than anything can come back (Time); or it was captured
-// by its receiver itself (Acknowledged). A DSACK that is lost on its way leaves LostBehind standing. Without timestamps
-// and selective acknowledgements, what is acknowledged together with an older hole is Undecided.
+// LostBehind is said of a segment that was seen, and sent again, where the packets show that the first sending had not
+// come to the receiver when the other did. Spurious is said of the retransmission instead, where they show that it had.
+// They show it by
+//
+//   - the acknowledgement, also a selective one, that was captured before the retransmission (Acknowledged);
+//   - the timestamp that the acknowledgement echoes, where the segment was the first that was missing (RFC 7323,
+//     section 4.3): it is that of the sending that came, if no other segment that was acknowledged with it has the
+//     same. A receiver may have acknowledged it before, in an answer that was not captured: where it is not known to be
+//     the next answer, that is not believed;
+//   - a DSACK (RFC 2883): two sendings came. It is not believed where the network made two of a packet, which explains
+//     it, where it tells of bytes that were sent once, and where it is an old block that a receiver repeats. Of a
+//     segment that was sent three times only two DSACKs tell, that all three came;
+//   - no DSACK, or without selective acknowledgements no repeated acknowledgement, where all answers of the receiver
+//     are captured: its IP identifications count, and none is missing. That is said at once, and taken back where an
+//     answer is missing in the time in which it would have come: two round trips and half a second. It is not said where
+//     the acknowledgement came sooner than half the shortest round trip: the second sending may have been lost, and the
+//     first late;
+//   - the place: what is captured at its receiver itself has come (Acknowledged), unless the receiver says a little
+//     later what it has, and that is not among it: it had no room, or the packet was older than the newest timestamp
+//     (PAWS, RFC 7323, section 5.3);
+//   - the time: an acknowledgement came in less than a quarter of the shortest time in which one ever did (Time).
+//
+// Else it is Undecided (NoAnswer): an answer of the receiver that was not captured would tell. That is so with IPv6,
+// which has no identification, unless the timestamp tells, for a SYN without timestamps, and for what was sent again in
+// pieces or in one. A packet so late that it comes when the connection has ended, or when nothing tells of it any more,
+// counts as lost.
 //
 // Missed is what the receiver acknowledged, or selected, and the capture does not have; or what a Drops of a frame
 // tells, or what a host's own capture of its own packets lacks. Where an acknowledgement is captured just before its
 // data, nothing is said but that the data is Reordered. Packets without data that are missing leave no trace.
 //
-// Duplicate and Copy are the same packet again: the same identification, timestamps, numbers and checksum, within 3
-// seconds, or within 3 ms where there is neither. Copy is seen at another interface, with another time to live or other
-// link addresses: captured twice. Duplicate is not: the network made it. Neither is a part of the stream.
+// Duplicate and Copy are the same packet again: the same identification, or flow label, timestamps, numbers and
+// checksum, within 3 seconds, or within 3 ms where there is neither. Copy is seen at another interface, with another
+// time to live or other link addresses: captured twice. Duplicate is not: the network made it. Neither is a part of the
+// stream.
 //
-// Corrupt has a wrong checksum. Nothing in it is believed, and its bytes count as lost. Where no packet of a direction
-// has a right one, or the receiver acknowledges the bytes and nothing else brought them, the checksums are not believed
-// instead: the capture changed the packets, or a device was to fill them in.
+// Corrupt has a wrong checksum. Nothing in it is believed, and its bytes count as lost. What brings them again is a
+// Retransmission, but not LostBefore. A damaged first packet begins a stream, with this verdict; when one with a right
+// checksum comes, it is forgotten what the damaged one said. Where none of the first packets of a direction has a right
+// one (later, one is by chance), or the receiver acknowledges the bytes and nothing else brought them, and a third of
+// the packets with data is like that, the checksums are not believed instead: the capture changed the packets, or a
+// device was to fill them in.
 //
 // DuplicateAck acknowledges what was acknowledged before, while data is on its way, with the same window or a new
 // selective block and no data. ZeroWindow, WindowUpdate, WindowFull, WindowProbe and KeepAlive follow RFC 9293,
 // sections 3.8.4 and 3.8.6; without both SYNs the scale of the windows is not known, and WindowFull is not said. Reset
 // names the packet that it answers, by its numbers (section 3.5.2); an RST that a program caused answers none. An RST
 // outside the window is Stray, as is what is far from all that the connection is at, until four such segments follow
-// each other.
+// each other, or one is where the receiver's acknowledgements are too: then the capture has a gap, which is said once,
+// as Missed.
 //
 // Conflict: other bytes for the same place. Those that came first are handed out. It is told where the bytes are handed
 // out, as far back as they are kept: what is not acknowledged, and a little more.

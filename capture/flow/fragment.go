@@ -24,28 +24,29 @@ const (
 	DefaultTimeout6  = 60 * time.Second // RFC 8200 section 4.5
 )
 
-// copyWindow is how long a datagram that is whole is remembered, so that a second sight of its fragments, as a capture on
-// several interfaces has it, is told from a new datagram with the same identification.
+// copyWindow is how long a datagram that is whole is remembered, so that a second sight of its fragments, as a capture
+// on several interfaces has it, is told from a new datagram with the same identification.
 const copyWindow = time.Second
 
-// maxTold bounds what GivenUp holds for a caller that does not ask.
-const maxTold = 1024
+// maxReady bounds what GivenUp holds for a caller that does not ask.
+const maxReady = 1024
 
-// Defragmenter puts IPv4 and IPv6 packets together from their fragments (RFC 791 section 3.2, RFC 8200 section 4.5). The zero
-// value is ready. It is not for use by several goroutines at once.
+// Defragmenter puts IPv4 and IPv6 packets together from their fragments (RFC 791 section 3.2, RFC 8200 section 4.5).
+// The zero value is ready. It is not for use by several goroutines at once.
 //
-// Fragments belong together that have the same source, destination, identification, for IPv4 the same protocol, and the same
-// way: VLANs, labels and tunnels around them. A fragment inside a tunnel whose packets are fragments themselves is found when
-// what Add returns is decoded and added again.
+// Fragments belong together that have the same source, destination, identification, for IPv4 the same protocol, and the
+// same way: VLANs, labels and tunnels around them. A fragment inside a tunnel whose packets are fragments themselves is
+// found when what Add returns is decoded and added again.
 //
-// What overlaps is kept as it came first in IPv4, and bytes that differ are reported; in IPv6 the datagram is discarded with
-// all fragments still to come (RFC 5722). Linux discards in both. A fragment that was seen before, with the same place and
-// bytes, is no overlap. Linux takes one that lies inside of what it has for such a copy as well, whatever it carries.
+// What overlaps is kept as it came first in IPv4, and bytes that differ are reported; in IPv6 the datagram is discarded
+// with all fragments still to come (RFC 5722). Linux discards in both. A fragment that was seen before, with the same
+// place and bytes, is no overlap. Linux takes one that lies inside of what it has for such a copy as well, whatever it
+// carries.
 //
-// A fragment that cannot be one is ignored, as hosts do: without data, beyond 65,535 bytes, of an IPv6 length that is no
-// multiple of 8 although more follow, an IPv6 first fragment without the header of the layer above (RFC 8200), shorter
-// than its header says, or with a wrong header checksum. An IPv4 fragment of such a length is cut to the multiple, as Linux
-// does. Atomic fragments of IPv6 are whole packets (RFC 6946) and pass.
+// A fragment that cannot be one is ignored, as hosts do: without data, beyond 65,535 bytes, of an IPv6 length that is
+// no multiple of 8 although more follow, an IPv6 first fragment without the header of the layer above (RFC 8200),
+// shorter than its header says, or with a wrong header checksum. An IPv4 fragment of such a length is cut to the
+// multiple, as Linux does. Atomic fragments of IPv6 are whole packets (RFC 6946) and pass.
 //
 // Memory is bounded by Datagrams, Bytes and Timeout; what is kept longest is given up first, and told by GivenUp.
 type Defragmenter struct {
@@ -53,8 +54,8 @@ type Defragmenter struct {
 	Datagrams int
 	// Bytes bounds the memory of all that is kept; 0 means DefaultBytes.
 	Bytes int
-	// Timeout is how long after its first fragment a datagram is given up, by the time of the capture; 0 means DefaultTimeout4
-	// and DefaultTimeout6. Packets without a time let nothing pass.
+	// Timeout is how long after its first fragment a datagram is given up, by the time of the capture; 0 means
+	// DefaultTimeout4 and DefaultTimeout6. Packets without a time let nothing pass.
 	Timeout time.Duration
 
 	counts FragmentCounts
@@ -65,7 +66,7 @@ type Defragmenter struct {
 	spare  []byte // the room of the last that was whole
 	seed   maphash.Seed
 	out    Datagram
-	told   []Datagram
+	ready  []Datagram
 }
 
 // FragmentCounts is what a Defragmenter has seen. Each fragment is counted in Fragments, and in Repeated or Ignored or
@@ -114,8 +115,8 @@ func (f FragmentFate) String() string {
 	return fragmentFates[0]
 }
 
-// FragmentRange is a range of bytes of what a datagram carries, from From up to and without To. To is -1 where the end is not
-// known.
+// FragmentRange is a range of bytes of what a datagram carries, from From up to and without To. To is -1 where the end
+// is not known.
 type FragmentRange struct{ From, To int }
 
 // Datagram is an IP packet that came in fragments, or what is known of it.
@@ -127,29 +128,29 @@ type Datagram struct {
 	ID                  uint32
 	Protocol            uint8 // of IPv4; for IPv6 the next header of the first fragment, 0 until it came
 
-	// Number is the packet that was added, Packets are those that the datagram was made of so far, in the order of their
-	// bytes. Packets that were ignored, or repeat others, are not among them.
+	// Number is the packet that was added, Packets are those that the datagram was made of so far, in the order of
+	// their bytes. Packets that were ignored, or repeat others, are not among them.
 	Number  uint64
 	Packets []uint64
-	// Length is how many bytes the datagram carries behind its IP header, -1 as long as the last fragment did not come. Have
-	// of them came. Cut of those were on the wire and not in the capture.
+	// Length is how many bytes the datagram carries behind its IP header, -1 as long as the last fragment did not come.
+	// Have of them came. Cut of those were on the wire and not in the capture.
 	Length, Have, Cut int
 	// Offset and End are the bytes that the fragment added carries. Last: no more follow.
 	Offset, End int
 	Last        bool
-	// Repeated, Overlaps count fragments of the datagram. Differ are ranges in which a later fragment had other bytes than the
-	// one that was kept, the first 16.
+	// Repeated, Overlaps count fragments of the datagram. Differ are ranges in which a later fragment had other bytes
+	// than the one that was kept, the first 16.
 	Repeated, Overlaps int
 	Differ             []FragmentRange
 	// Copy: the fragments were all seen before, and so was this datagram.
 	Copy bool
 	// Missing are the ranges that never came, up to the first 16. It is set when the datagram is given up or discarded.
 	Missing []FragmentRange
-	// Frame is the datagram in one piece, when Fate is FragmentWhole: the headers around and before the IP header as the
-	// first fragment had them, their lengths true, no fragment fields, with the time and interface of the last packet that
-	// was missing. A UDP checksum of a tunnel around it, which covered the first fragment only, is 0. Where the capture cut
-	// a fragment, Data ends before the first byte that is missing. If a header around it cannot hold the length, as in 802.3,
-	// Frame starts with the IP header and Link is LinkRaw.
+	// Frame is the datagram in one piece, when Fate is FragmentWhole: the headers around and before the IP header as
+	// the first fragment had them, their lengths true, no fragment fields, with the time and interface of the last
+	// packet that was missing. A UDP checksum of a tunnel around it, which covered the first fragment only, is 0. Where
+	// the capture cut a fragment, Data ends before the first byte that is missing. If a header around it cannot hold
+	// the length, as in 802.3, Frame starts with the IP header and Link is LinkRaw.
 	Frame capture.Frame
 }
 
@@ -189,7 +190,8 @@ func (g *Datagram) String() string {
 	return string(b)
 }
 
-// AppendMissing adds what never came: "fragments 0-1479 of 4000 never came", "fragments 1480-2959 and from 4440 on never came".
+// AppendMissing adds what never came: "fragments 0-1479 of 4000 never came", "fragments 1480-2959 and from 4440 on
+// never came".
 func (g *Datagram) AppendMissing(b []byte) []byte {
 	b = append(b, "fragments "...)
 	for i, r := range g.Missing {
@@ -316,10 +318,10 @@ func fragmentLayer(p *decode.Packet) int {
 	return -1
 }
 
-// Add takes the next packet and returns nil if it is no fragment. Otherwise it returns what became of it; the Datagram belongs
-// to d and is valid until the next Add. When its Fate is FragmentWhole decode its Frame, and add that packet again, with the
-// same Number, in case it is a fragment inside a tunnel. Give packets their numbers before (decode.History does): they are
-// what Packets holds.
+// Add takes the next packet and returns nil if it is no fragment. Otherwise it returns what became of it; the Datagram
+// belongs to d and is valid until the next Add. When its Fate is FragmentWhole decode its Frame, and add that packet
+// again, with the same Number, in case it is a fragment inside a tunnel. Give packets their numbers before
+// (decode.History does): they are what Packets holds.
 //
 // For a packet that is no fragment Add takes a few nanoseconds and allocates nothing.
 func (d *Defragmenter) Add(p *decode.Packet) *Datagram {
@@ -427,7 +429,8 @@ func (f *piece) fault(p *decode.Packet, before int) string {
 	return ""
 }
 
-// headless tells an IPv6 first fragment that does not hold all headers (RFC 7112). A capture that cut it does not matter.
+// headless tells an IPv6 first fragment that does not hold all headers (RFC 7112). A capture that cut it does not
+// matter.
 func headless(p *decode.Packet, f *piece) bool {
 	if len(f.data) < f.to-f.from {
 		return false
@@ -811,12 +814,12 @@ func (d *Defragmenter) giveUp(a *assembly, fate FragmentFate) {
 		case FragmentEnded:
 			d.counts.Ended++
 		}
-		if len(d.told) < maxTold {
+		if len(d.ready) < maxReady {
 			var g Datagram
 			g.name(&a.key)
 			d.describe(&g, a, fate)
 			g.Missing = a.missing(nil)
-			d.told = append(d.told, g)
+			d.ready = append(d.ready, g)
 		} else {
 			d.counts.Untold++
 		}
@@ -837,18 +840,18 @@ func (d *Defragmenter) drop(a *assembly) {
 	}
 }
 
-// GivenUp yields the datagrams that were given up since it was asked last, and forgets them. At most 1,024 are held for a
-// caller that does not ask; FragmentCounts.Untold counts the others. What it yields stays valid.
+// GivenUp yields the datagrams that were given up since it was asked last, and forgets them. At most 1,024 are held for
+// a caller that does not ask; FragmentCounts.Untold counts the others. What it yields stays valid.
 func (d *Defragmenter) GivenUp() iter.Seq[Datagram] {
 	return func(yield func(Datagram) bool) {
-		for len(d.told) > 0 {
-			g := d.told[0]
-			d.told = d.told[1:]
+		for len(d.ready) > 0 {
+			g := d.ready[0]
+			d.ready = d.ready[1:]
 			if !yield(g) {
 				return
 			}
 		}
-		d.told = nil
+		d.ready = nil
 	}
 }
 

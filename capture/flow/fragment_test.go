@@ -144,7 +144,8 @@ func (f *feed) want(b []byte, fate FragmentFate) *Datagram {
 	return g
 }
 
-// checkWhole checks that g is the datagram whose IP packet is want, at a place in its frame, and that it decodes without fault.
+// checkWhole checks that g is the datagram whose IP packet is want, at a place in its frame, and that it decodes
+// without fault.
 func (f *feed) checkWhole(g *Datagram, want []byte, at int) {
 	f.t.Helper()
 	if g.Fate != FragmentWhole {
@@ -534,7 +535,7 @@ func TestFragmentStorm(t *testing.T) {
 	for range f.d.GivenUp() {
 		told++
 	}
-	if largest < 50 || c.Crowded != 200_000-uint64(c.Waiting) || told != maxTold || c.Untold != c.Crowded-maxTold {
+	if largest < 50 || c.Crowded != 200_000-uint64(c.Waiting) || told != maxReady || c.Untold != c.Crowded-maxReady {
 		t.Errorf("at most %d, told %d: %+v", largest, told, c)
 	}
 	f.d.Close()

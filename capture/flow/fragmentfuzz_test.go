@@ -11,8 +11,8 @@ import (
 	"sockwire/raw/wire"
 )
 
-// FuzzDefragment takes any packets and holds: nothing panics, memory keeps its bound, what is whole is as long as it says and
-// decodes as one packet, and what its bytes are some fragment had at their place.
+// FuzzDefragment takes any packets and holds: nothing panics, memory keeps its bound, what is whole is as long as it
+// says and decodes as one packet, and what its bytes are some fragment had at their place.
 func FuzzDefragment(f *testing.F) {
 	pack := func(packets ...[]byte) []byte {
 		var b []byte

@@ -18,8 +18,8 @@ import (
 	"sockwire/raw/wire"
 )
 
-// TestDefragmentAsTheKernel sends fragments to a socket: shuffled, repeated, lost, overlapping, wrong. What the kernel hands out
-// is what Defragmenter puts together, but for the policies that Defragmenter tells of.
+// TestDefragmentAsTheKernel sends fragments to a socket: shuffled, repeated, lost, overlapping, wrong. What the kernel
+// hands out is what Defragmenter puts together, but for the policies that Defragmenter tells of.
 func TestDefragmentAsTheKernel(t *testing.T) {
 	_, a, b := netlab.Two(t)
 	for _, family := range []struct {
@@ -186,7 +186,8 @@ func (k *kernel) send(frame []byte) {
 	}
 }
 
-// deliver sends a datagram in one piece behind the fragments and tells whether the kernel handed out that of case n before it.
+// deliver sends a datagram in one piece behind the fragments and tells whether the kernel handed out that of case n
+// before it.
 func (k *kernel) deliver(n uint32, payload []byte) bool {
 	k.t.Helper()
 	marker := fmt.Appendf(nil, "marker %d", n)

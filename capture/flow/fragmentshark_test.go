@@ -56,8 +56,8 @@ func tsharkAssembles(t *testing.T, file string) map[uint64][]assembled {
 		}
 		t.Skip("tshark is not installed")
 	}
-	// The number of the packet, and of each datagram the numbers of its fragments and its bytes, in PDML, where they stand
-	// together also when there are several.
+	// The number of the packet, and of each datagram the numbers of its fragments and its bytes, in PDML, where they
+	// stand together also when there are several.
 	cmd := exec.Command("tshark", "-n", "-r", file, "-o", "ip.defragment:TRUE", "-o", "ipv6.defragment:TRUE", "-T", "pdml", "-Y", "ip.fragments or ipv6.fragments")
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
 	out, err := cmd.Output()
@@ -129,8 +129,8 @@ func weAssemble(t *testing.T, file string) map[uint64][]assembled {
 	return all
 }
 
-// TestDefragmentAsTshark compares with tshark on the captures of other projects, and on one that is made here: shuffled, in
-// tunnels, with options.
+// TestDefragmentAsTshark compares with tshark on the captures of other projects, and on one that is made here:
+// shuffled, in tunnels, with options.
 func TestDefragmentAsTshark(t *testing.T) {
 	files := shared(t, "tcpdump/*.pcap*", "libpcap/*.pcap*")
 	if len(files) == 0 {

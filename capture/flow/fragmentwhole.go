@@ -88,8 +88,8 @@ func (a *assembly) remember(d *Defragmenter, p *decode.Packet) {
 	d.move(a, listWhole, p.Frame.Time)
 }
 
-// mend makes the IP header of b, which is length bytes on the wire, that of a whole packet, and the lengths of what is around
-// it true. Where one is too large for its field it is 0, as in a packet that is left to be segmented.
+// mend makes the IP header of b, which is length bytes on the wire, that of a whole packet, and the lengths of what is
+// around it true. Where one is too large for its field it is 0, as in a packet that is left to be segmented.
 func (a *assembly) mend(b []byte, length int) {
 	if h := b[a.ip:]; a.key.version == 4 {
 		h := wire.IPv4(h[:int(h[0]&15)*4])

@@ -12,9 +12,9 @@ import (
 	"sockwire/raw/wire"
 )
 
-// FuzzOrder sends the pieces of two streams in any order, cut and overlapping in any way, some with other bytes, with acknowledgements,
-// resets and FINs anywhere among them. What is handed out must be a stream: each chunk begins where the one before it ended, and
-// every byte that is handed out is one that a packet had for this place.
+// FuzzOrder sends the pieces of two streams in any order, cut and overlapping in any way, some with other bytes, with
+// acknowledgements, resets and FINs anywhere among them. What is handed out must be a stream: each chunk begins where
+// the one before it ended, and every byte that is handed out is one that a packet had for this place.
 func FuzzOrder(f *testing.F) {
 	f.Add([]byte{0, 0, 10, 4, 0, 10, 10, 4, 0, 20, 10, 4})
 	f.Add([]byte{0, 0, 10, 4, 0, 20, 10, 4, 0, 10, 10, 4, 1, 0, 30, 0x10, 0, 5, 40, 4, 2, 5, 40, 4})

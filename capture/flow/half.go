@@ -18,14 +18,15 @@ const (
 	acksSeen // it has acknowledged something
 	outgoing // the capture is at this sender
 	sumsLie  // what had a wrong checksum was acknowledged all the same
+	doubted  // all that it has sent had a wrong checksum
+	unsummed // its first packets had, and no other had a right one so far
 )
 
-// half is what one side of a stream sends. Positions count bytes from the one behind the SYN, or the first that was seen. It is
-// small: a million streams have two million of it. What only a lively stream needs is in its record.
+// half is what one side of a stream sends. Positions count bytes from the one behind the SYN, or the first that was
+// seen. It is small: a million streams have two million of it. What only a lively stream needs is in its record.
 type half struct {
 	next     int64 // behind the highest position seen
 	acked    int64 // the other side has acknowledged all before
-	last     uint64
 	rec      *record
 	seq      uint32 // the sequence number of position next
 	window   uint32 // that this side takes, scaled
@@ -60,6 +61,9 @@ func (h *half) base(seq uint32, at int64) {
 	h.set(based)
 }
 
+// spoils reports whether g is damaged: its checksum is wrong, and those of the direction mean something.
+func (h *half) spoils(g *segment) bool { return g.corrupt && h.has(goodSum) && !h.has(sumsLie) }
+
 // advance moves next on.
 func (h *half) advance(to int64) {
 	h.seq += uint32(to - h.next)
@@ -80,8 +84,8 @@ func (h *half) announce(g *segment) {
 	}
 }
 
-// told returns the window that the header of g tells, scaled where both SYNs agreed on that (RFC 7323, section 2.2).
-func (h *half) told(g *segment, other *half) uint32 {
+// offered returns the window that the header of g tells, scaled where both SYNs agreed on that (RFC 7323, section 2.2).
+func (h *half) offered(g *segment, other *half) uint32 {
 	w := uint32(g.window)
 	if g.flags&wire.SYN == 0 && h.scale > 0 && other.scale > 0 {
 		w <<= h.scale - 1
@@ -105,3 +109,6 @@ func (h *half) reach(receiver *half) int64 {
 func (p *stretch) payload(h *half) int64 { return max(min(p.to, h.dataEnd())-max(p.from, 0), 0) }
 
 func (p *stretch) bytes(h *half) int { return int(p.payload(h)) }
+
+// ends reports whether part p has the FIN: a receiver in TIME-WAIT echoes the timestamp of one that comes again too.
+func (h *half) ends(p *stretch) bool { return h.has(finSeen) && p.to == h.next }

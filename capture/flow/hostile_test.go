@@ -70,10 +70,10 @@ func inUse() uint64 {
 }
 
 // mostMegabytes is what a million connections may take that have sent something both ways.
-const mostMegabytes = 375
+const mostMegabytes = 300
 
-// TestMillionConnections holds a million connections, each with its handshake and data both ways, and then as many again: memory has
-// a bound, and is level after. TestMemory is about those that only wait.
+// TestMillionConnections holds a million connections, each with its handshake and data both ways, and then as many
+// again: memory has a bound, and is level after. TestMemory is about those that only wait.
 func TestMillionConnections(t *testing.T) {
 	n := uint32(1_000_000)
 	if testing.Short() {
@@ -126,8 +126,8 @@ func TestSYNFlood(t *testing.T) {
 	}
 }
 
-// TestStorms sends segments at random places, overlapping in every way, and with a hole before each, for long: memory keeps its
-// bound, and a packet takes no longer at the end than it may.
+// TestStorms sends segments at random places, overlapping in every way, and with a hole before each, for long: memory
+// keeps its bound, and a packet takes no longer at the end than it may.
 func TestStorms(t *testing.T) {
 	const most = 1 << 20
 	for name, place := range map[string]func(rng *rand.Rand, i uint32) (seq uint32, payload int){
@@ -179,8 +179,8 @@ func TestStorms(t *testing.T) {
 	}
 }
 
-// TestMutatedPackets changes the packets of whole conversations, and of datagrams in fragments, and gives them to a Tracker and a
-// Defragmenter; FLOW_MUTANTS=2500000 does so more often.
+// TestMutatedPackets changes the packets of whole conversations, and of datagrams in fragments, and gives them to a
+// Tracker and a Defragmenter; FLOW_MUTANTS=2500000 does so more often.
 func TestMutatedPackets(t *testing.T) {
 	n := 30_000
 	if more, err := strconv.Atoi(os.Getenv("FLOW_MUTANTS")); err == nil {

@@ -8,7 +8,8 @@ import (
 //
 //	{"kind":"retransmission","cause":"timer","evidence":[12,14],"offset":2896,"bytes":1448,"places":1,"delay_ns":204000000}
 //
-// What is none or 0 is left out, but for offset where there are bytes. One that takes an earlier verdict back has "retracted":true.
+// What is none or 0 is left out, but for offset where there are bytes. One that takes an earlier verdict back has
+// "retracted":true.
 func (v *Verdict) AppendJSON(b []byte) []byte {
 	b = append(b, `{"kind":"`...)
 	b = append(append(b, v.Kind.String()...), '"')

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -45,6 +46,9 @@ func follow(frames []capture.Frame) *found {
 			all.streams, all.last = int(s.Number())+1, s
 		}
 		for _, v := range r.Verdicts {
+			if v.Kind == flow.Missed && r.Stream != nil && pairOf(r.Stream) != ends {
+				continue // of packets with damaged addresses, some with a sum that is right: who sent those sent more
+			}
 			if v.Retracted {
 				all.by[v.Packet] = slices.DeleteFunc(all.by[v.Packet], func(o flow.Verdict) bool { return o.Kind == v.Kind && o.Offset == v.Offset })
 				continue
@@ -78,10 +82,14 @@ type wanted struct {
 	may   map[flow.Kind]bool
 	bytes int // of LostBefore
 	later [2]int
-	// hidden: it was sent again, and its bytes were lost before, with nothing behind them: here it looks like plain progress.
+	// hidden: it was sent again, and its bytes were lost before, with nothing behind them: here it looks like plain
+	// progress.
 	hidden bool
-	// unknown: it did come to the other side, where a retransmission was needless, but no answer that was seen here shows it.
+	// unknown: it did come to the other side, where a retransmission was needless, but no answer that was seen here
+	// shows it.
 	unknown bool
+	// late: it came to the other side, after what had its bytes again: lost, as far as the connection goes.
+	late bool
 }
 
 // always may be said of any packet: they are about what it says itself.
@@ -148,8 +156,8 @@ func (t *truth) expect(p *recording) []wanted {
 					hurt = hurt || damaged[e]
 					if p.taken[e] {
 						stolen++
-						if !e.heard {
-							hurt = true // it was lost behind, but who knows
+						if !e.heard || t.late(e) {
+							hurt = true // it was lost behind, or came late, but who knows
 						}
 					}
 				}
@@ -181,14 +189,25 @@ func (t *truth) expect(p *recording) []wanted {
 			delete(w.must, flow.LostBefore)
 		} else if again && !begins && !slices.ContainsFunc(tx.earlier, func(e *transmission) bool { return p.taken[e] }) {
 			w.must[flow.Retransmission] = "sent again"
+			// Where a later one brought the bytes first, and no earlier one is here yet, it looks like the first of
+			// all.
+			first := func(e *transmission) bool { return e.from < tx.to && tx.from < e.to && e.number < tx.number }
+			later := func(e *transmission) bool { return e.from < tx.to && tx.from < e.to && e.number > tx.number }
+			if slices.ContainsFunc(came[d], later) && !slices.ContainsFunc(came[d], first) {
+				delete(w.must, flow.Retransmission)
+				delete(w.must, flow.Spurious)
+			}
 		}
 		w.may[flow.Retransmission] = again
-		if needless && t.shown(p, i, tx) {
+		if needless && t.shown(p, i, tx) && !p.stole(tx) && !slices.ContainsFunc(tx.earlier, func(e *transmission) bool { return e.shunned }) {
 			w.must[flow.Spurious] = "needless"
 		}
 		w.may[flow.Spurious] = again && (needed < int(tx.to-tx.from) || t.doubled(p, tx)) // or it looks so
 		if tx.heard && tx.to > tx.from && !t.known(p, i, tx) {
-			w.unknown = true
+			w.unknown, w.late = true, t.late(tx)
+			w.may[flow.LostBehind] = w.late
+		}
+		if tx.shunned {
 			w.may[flow.LostBehind] = true
 		}
 		if !tx.heard && tx.to > tx.from {
@@ -205,7 +224,7 @@ func (t *truth) expect(p *recording) []wanted {
 				}
 			}
 		}
-		if w.later[1] > 0 {
+		if w.later[1] > 0 || p.thinned[tx] {
 			w.may[flow.Reordered] = true
 		}
 		if w.later[0] > 0 && tx.to > tx.from && !again {
@@ -219,15 +238,16 @@ func (t *truth) expect(p *recording) []wanted {
 // tally counts, for the table.
 type tally struct{ want, exact, undecided, other int }
 
-// doubled tells whether the network delivered bytes of a transmission twice behind a place: the receiver then says that it had
-// them already, as of a needless retransmission.
+// doubled tells whether the network delivered bytes of a transmission twice behind a place: the receiver then says that
+// it had them already, as of a needless retransmission.
 func (t *truth) doubled(p *recording, tx *transmission) bool {
 	return slices.ContainsFunc(t.sent[tx.direction], func(e *transmission) bool {
 		return e.from < tx.to && tx.from < e.to && e.copies > 1 && e.copies > e.arrivals[p]
 	})
 }
 
-// known tells whether a place saw in any answer that the transmission of frame i came to the other side, and not only another of the same bytes.
+// known tells whether a place saw in any answer that the transmission of frame i came to the other side, and not only
+// another of the same bytes.
 func (t *truth) known(p *recording, i int, tx *transmission) bool {
 	first := tx.seq - uint32(tx.from)
 	again := -1
@@ -253,11 +273,33 @@ func (t *truth) known(p *recording, i int, tx *transmission) bool {
 		}
 		_, echo, ok := s.stamps()
 		sent, _, _ := t.sights[p][again].stamps()
-		if ok && int32(echo-sent) < 0 || p.frames[k].Time.Sub(p.frames[again].Time) < t.trip(p, tx.direction) {
+		if ok && int32(echo-sent) < 0 || p.frames[k].Time.Sub(p.frames[again].Time) < t.trip(p, tx.direction)/4 {
 			return true
 		}
 	}
 	return again < 0
+}
+
+// late tells whether all bytes of a transmission had come to the other side by others before it came.
+func (t *truth) late(tx *transmission) bool {
+	had := map[int64]bool{}
+	for _, s := range t.sights[t.ends[1-tx.direction]] {
+		if s == nil || !s.whole || s.direction != tx.direction {
+			continue
+		}
+		if s.transmission == tx {
+			for at := tx.from; at < tx.to; at++ {
+				if !had[at] {
+					return false
+				}
+			}
+			return true
+		}
+		for at := max(s.from, tx.from); at < min(s.to, tx.to); at++ {
+			had[at] = true
+		}
+	}
+	return false
 }
 
 // trip is the shortest time between a segment that was seen in a place and an acknowledgement of it.
@@ -277,7 +319,8 @@ func (t *truth) trip(p *recording, direction int) time.Duration {
 	return shortest
 }
 
-// covers tells whether a segment acknowledges all of a transmission, also selectively. first is the sequence number that places count from.
+// covers tells whether a segment acknowledges all of a transmission, also selectively. first is the sequence number
+// that places count from.
 func (s *segment) covers(tx *transmission, first uint32) bool {
 	if s.flags&wire.ACK != 0 && int64(int32(s.ack-first)) >= tx.to {
 		return true
@@ -332,7 +375,8 @@ func (s *segment) twice() (from, to uint32, ok bool) {
 	return b[0][0], b[0][1], ok
 }
 
-// shown tells whether the place saw the receiver say that it had the bytes of a transmission already, often enough for all that were needless.
+// shown tells whether the place saw the receiver say that it had the bytes of a transmission already, often enough for
+// all that were needless.
 func (t *truth) shown(p *recording, i int, tx *transmission) bool {
 	first := tx.seq - uint32(tx.from)
 	needless, said := 0, map[*transmission]bool{}
@@ -354,6 +398,14 @@ func (t *truth) shown(p *recording, i int, tx *transmission) bool {
 
 // judge compares what was found in a place with what must be said of its frames.
 func (n *network) judge(t *testing.T, p *recording, got *found, count func(place, class string) *tally) (wrong int) {
+	open := map[uint64]bool{} // packets with bytes of which it is not decided which sending came
+	for _, verdicts := range got.by {
+		for _, v := range verdicts {
+			if first, _ := v.Evidence(); v.Kind == flow.Undecided {
+				open[first] = true
+			}
+		}
+	}
 	for i, w := range n.truth.expect(p) {
 		right := wrong
 		verdicts := got.by[uint64(i+1)]
@@ -365,8 +417,12 @@ func (n *network) judge(t *testing.T, p *recording, got *found, count func(place
 			}
 			return nil
 		}
-		undecided := has(flow.Undecided) != nil
-		if w.unknown && has(flow.LostBehind) != nil {
+		undecided := has(flow.Undecided) != nil || open[uint64(i+1)]
+		if w.late && has(flow.LostBehind) != nil {
+			c := count(p.name, "came when it had been sent again")
+			c.want++
+			c.exact++
+		} else if w.unknown && undecided {
 			c := count(p.name, "came, and no answer shows it")
 			c.want++
 			c.undecided++
@@ -423,17 +479,19 @@ const allSegments = "segments, plain progress too"
 // tallies are counts by place and class.
 type tallies map[string]*tally
 
-// What is allowed, of all segments. Every verdict should be right, or undecided where nothing that was seen could tell. In 1,000 segments some two
-// or three verdicts are not right, and the log has each of them: mostly a retransmission that was needless, or not, where one side's
-// answers were lost, or a place in a sequence that the sender's clock ticks too slowly to tell.
+// What is allowed, of all segments: every verdict should be right, or undecided where nothing that was seen could tell.
+// Of 78,000 segments 3 were not right, each for a reason of its own, as the log shows.
 const (
-	mostWrong     = 0.006
-	mostUndecided = 0.014 // together below 2 of 100
-	some          = 10    // so that a few seeds are judged too
+	mostWrong     = 0.0002
+	mostUndecided = 0.014 // with what chance adds (three times its spread) below 2 of 100 of all seeds
+	some          = 3     // so that a few seeds are judged too
+	clump         = 30    // undecided, for one connection of few answers has so many at once
+	// Where frames were taken out, what proves is among them at times.
+	mostWrongTaken = 0.0012
 )
 
 // bounds prints the table and fails where more is wrong, or undecided, than is allowed.
-func (counts tallies) bounds(t *testing.T) {
+func (counts tallies) bounds(t *testing.T, mostWrong float64) {
 	t.Helper()
 	for _, place := range []string{"sender", "middle", "receiver"} {
 		var all tally
@@ -451,7 +509,8 @@ func (counts tallies) bounds(t *testing.T) {
 			}
 		}
 		t.Logf("at the %s %d segments: %d undecided, %d wrong", place, all.want, all.undecided, all.other)
-		if all.want == 0 || float64(all.other) > some+mostWrong*float64(all.want) || float64(all.undecided) > some+mostUndecided*float64(all.want) {
+		expected := mostUndecided * float64(all.want)
+		if all.want == 0 || float64(all.other) > some+mostWrong*float64(all.want) || float64(all.undecided) > max(expected+3*math.Sqrt(expected), clump) {
 			t.Errorf("at the %s that is too much", place)
 		}
 	}
@@ -476,7 +535,7 @@ func TestTruth(t *testing.T) {
 			}
 		}
 	}
-	counts.bounds(t)
+	counts.bounds(t, mostWrong)
 }
 
 // TestTakenOut takes frames out of the captures: what they held was missed by the capture, and nothing else changes.
@@ -496,12 +555,13 @@ func TestTakenOut(t *testing.T) {
 			}
 		}
 	}
-	counts.bounds(t)
+	counts.bounds(t, mostWrongTaken)
 }
 
-// without is a capture of which some frames were taken out; not of the handshake, without which there are no offsets to compare.
+// without is a capture of which some frames were taken out; not of the handshake, without which there are no offsets to
+// compare.
 func (t *truth) without(whole *recording, random *rand.Rand) *recording {
-	p := &recording{name: whole.name, host: whole.host, live: whole.live, taken: map[*transmission]bool{}}
+	p := &recording{name: whole.name, host: whole.host, live: whole.live, taken: map[*transmission]bool{}, thinned: map[*transmission]bool{}}
 	arrived := map[*transmission]int{}
 	for i, s := range t.sights[whole] {
 		if s != nil && s.flags&wire.SYN == 0 && random.Float64() < 0.03 {
@@ -524,6 +584,7 @@ func (t *truth) without(whole *recording, random *rand.Rand) *recording {
 			if tx.arrivals[whole] > 0 && arrived[tx] == 0 {
 				p.taken[tx] = true
 			}
+			p.thinned[tx] = tx.arrivals[whole] > arrived[tx]
 		}
 	}
 	return p

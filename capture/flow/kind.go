@@ -5,11 +5,11 @@ type Kind uint8
 
 // Kinds of verdicts. What none of them is said of is plain progress.
 const (
-	// Retransmission: the bytes were sent again. Cause is why: Timer, TailProbe, Fast, SACK, or Unknown. Evidence: the packet
-	// that carried them before, where it was seen, and what made the sender do it, where that was.
+	// Retransmission: the bytes were sent again. Cause is why: Timer, TailProbe, Fast, SACK, or Unknown. Evidence: the
+	// packet that carried them before, where it was seen, and what made the sender do it, where that was.
 	Retransmission Kind = iota + 1
-	// Spurious: a packet that was a retransmission was needless, for the receiver had the bytes. Cause is how that is known:
-	// DSACK, Timestamp (Eifel, RFC 3522) or Acknowledged. Evidence: the packet that shows it.
+	// Spurious: a packet that was a retransmission was needless, for the receiver had the bytes. Cause is how that is
+	// known: DSACK, Timestamp (Eifel, RFC 3522) or Acknowledged. Evidence: the packet that shows it.
 	Spurious
 	// Reordered: packets that were sent later went first. Places is how many, Delay how late. Cause is how the order is
 	// known: IPID, Timestamp or Time. Evidence: the first packet that came too early.
@@ -18,16 +18,17 @@ const (
 	Duplicate
 	// Copy: the capture has the packet twice, at another interface, direction or hop. Evidence: the first one.
 	Copy
-	// DuplicateAck: the same acknowledgement again, for data came that does not follow. Places counts them, Evidence: the first.
+	// DuplicateAck: the same acknowledgement again, for data came that does not follow. Places counts them, Evidence:
+	// the first.
 	DuplicateAck
-	// LostBefore: bytes were lost before they came to the place of the capture. Packet is the one that brings them later.
-	// Evidence: the packet behind the hole, and the acknowledgement that asked for it.
+	// LostBefore: bytes were lost before they came to the place of the capture. Packet is the one that brings them
+	// later. Evidence: the packet behind the hole, and the acknowledgement that asked for it.
 	LostBefore
-	// LostBehind: the packet was lost behind the place of the capture. Evidence: the packet that has its bytes again, and the
-	// acknowledgement that shows that it was needed.
+	// LostBehind: the packet was lost behind the place of the capture. Evidence: the packet that has its bytes again,
+	// and the acknowledgement that shows that it was needed.
 	LostBehind
-	// Missed: bytes passed, and the capture does not have them. Cause: Acknowledged, SACK or Drops. Packet is the one behind
-	// the gap, or that acknowledges it. Evidence: what shows it.
+	// Missed: bytes passed, and the capture does not have them. Cause: Acknowledged, SACK or Drops. Packet is the one
+	// behind the gap, or that acknowledges it. Evidence: what shows it.
 	Missed
 	// ZeroWindow: the receiver takes no more.
 	ZeroWindow
@@ -105,6 +106,7 @@ const (
 
 	NoAcknowledgment // undecided: an acknowledgement would tell
 	NoOrder          // undecided: timestamps or IP identifications that count would tell
+	NoAnswer         // undecided: an answer of the receiver that was not seen would tell
 	NoMore           // undecided: the capture, or what is kept of the stream, ends first
 
 	StreamLimit // given up: Config.Streams
@@ -115,7 +117,7 @@ const (
 
 var causeNames = [numCauses]string{
 	"", "unknown", "timer", "tail-loss-probe", "fast", "sack", "dsack", "timestamp", "acknowledged", "ip-id", "time", "drops",
-	"no-acknowledgment", "no-order", "no-more", "stream-limit", "bytes-limit",
+	"no-acknowledgment", "no-order", "no-answer", "no-more", "stream-limit", "bytes-limit",
 }
 
 // String returns the name that JSON has, such as "tail-loss-probe"; "" for NoCause.
@@ -175,6 +177,8 @@ func (c Cause) words() string {
 		return "an acknowledgement would tell"
 	case NoOrder:
 		return "timestamps or IP identifications would tell"
+	case NoAnswer:
+		return "an answer that was not seen would tell"
 	case NoMore:
 		return "the capture ends"
 	case StreamLimit:

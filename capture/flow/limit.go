@@ -9,6 +9,36 @@ type limiter struct {
 	spent [numLimits]int64
 }
 
+// spent is the sum of those that are gone, of both directions: nanoseconds, of which the lower half is enough for a
+// stream of four seconds. A million streams have as many.
+type spent struct {
+	low  [2][numLimits]uint32
+	high *[2][numLimits]uint32
+}
+
+func (p *spent) add(d Direction, ns *[numLimits]int64) {
+	for i, n := range ns {
+		sum := uint64(p.low[d][i]) + uint64(n)
+		p.low[d][i] = uint32(sum)
+		if sum>>32 != 0 {
+			if p.high == nil {
+				p.high = new([2][numLimits]uint32)
+			}
+			p.high[d][i] += uint32(sum >> 32)
+		}
+	}
+}
+
+func (p *spent) of(d Direction) (ns [numLimits]int64) {
+	for i := range ns {
+		ns[i] = int64(p.low[d][i])
+		if p.high != nil {
+			ns[i] += int64(p.high[d][i]) << 32
+		}
+	}
+	return ns
+}
+
 type limit uint8
 
 const (
@@ -26,8 +56,8 @@ func (l *limiter) set(by limit, now int64) {
 	l.since, l.by, l.begun = now, by, true
 }
 
-// judge tells what holds the direction back: flight bytes are on their way, of a window; the last segment was short of the
-// size of a full one.
+// judge tells what holds the direction back: flight bytes are on their way, of a window; the last segment was short of
+// the size of a full one.
 func judgeLimit(flight, window, full int64, short, repairing bool) limit {
 	switch {
 	case repairing && flight > 0:

@@ -2,8 +2,8 @@ package flow
 
 import "sockwire/raw/wire"
 
-// order knows in which order the packets of a direction were sent: by the IP identification, which many systems count up with every
-// packet of a connection, and by the timestamps.
+// order knows in which order the packets of a direction were sent: by the IP identification, which many systems count
+// up with every packet of a connection, and by the timestamps.
 type order struct {
 	newest  send  // of those that came, the one that was sent last
 	again   send  // the last that was a retransmission
@@ -19,8 +19,20 @@ type order struct {
 // corruptPart is where a corrupt packet claimed to be.
 type corruptPart struct {
 	from, to int64
-	packet   uint64
-	data     []byte
+	send
+	data []byte
+}
+
+// like reports whether g is what the corrupt packet was before it was damaged, which the network delivered whole too:
+// of what a sender changes from packet to packet, one thing differs at most.
+func (c *corruptPart) like(g *segment) bool {
+	n := 0
+	for _, differs := range []bool{g.sum != c.sum, g.ack != c.ack, g.identity() != c.id, g.tsval != c.tsval, g.tsecr != c.tsecr} {
+		if differs {
+			n++
+		}
+	}
+	return n <= 1 && g.near(c.time)
 }
 
 // step is how far the identification may go on between two packets of a direction: the packets of a super-packet count.
@@ -60,14 +72,30 @@ func (o *order) rate(up, other *uint8) {
 // counts reports whether the identification counts up.
 func (o *order) counts() bool { return o.steps > 0 && o.jumps <= o.steps/8 }
 
-// compare tells whether g was sent after the packet s (1), before it (-1), or that it cannot be told (0), and how it is known.
+// near is how far two identifications may be apart that are believed before it is known that they count: of two that
+// mean nothing, one pair in 2,000 is so near.
+const near = 16
+
+// between tells how many identifications s is behind g, and whether that means anything.
+func (o *order) between(g *segment, s *send) (int, bool) {
+	d := int(int16(g.id - s.id))
+	if !g.counted() || !s.counted || d == 0 {
+		return 0, false
+	}
+	if o.steps == 0 && o.jumps == 0 {
+		return d, d > -near && d < near
+	}
+	return d, o.counts() && d > -(1<<14) && d < 1<<14
+}
+
+// compare tells whether g was sent after the packet s (1), before it (-1), or that it cannot be told (0), and how it is
+// known.
 func (o *order) compare(g *segment, s *send) (int, Cause) {
-	if g.counted() && s.counted && o.counts() && g.id != s.id {
-		if d := int16(g.id - s.id); d > 0 && d < 1<<14 {
+	if d, ok := o.between(g, s); ok {
+		if d > 0 {
 			return 1, IPID
-		} else if d < 0 && d > -(1<<14) {
-			return -1, IPID
 		}
+		return -1, IPID
 	}
 	if g.hasTimestamps && s.stamped && g.tsval != s.tsval {
 		if int32(g.tsval-s.tsval) > 0 {
@@ -128,4 +156,23 @@ func (o *order) spoilt(from, to int64) uint64 {
 		}
 	}
 	return 0
+}
+
+// unspoilt counts the bytes of [from, to) that no corrupt packet claimed to have.
+func (o *order) unspoilt(from, to int64) (n int64) {
+	for from < to {
+		if c := o.at(from); c != nil && c.packet != 0 {
+			from = min(c.to, to)
+			continue
+		}
+		end := to
+		for i := range o.corrupt {
+			if c := &o.corrupt[i]; c.packet != 0 && c.from > from {
+				end = min(end, c.from)
+			}
+		}
+		n += end - from
+		from = end
+	}
+	return n
 }

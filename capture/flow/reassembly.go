@@ -1,7 +1,7 @@
 package flow
 
-// buffer holds bytes of a direction that came before those that they follow, and the ones handed out that are not yet acknowledged,
-// which later packets are compared with.
+// buffer holds bytes of a direction that came before those that they follow, and the ones handed out that are not yet
+// acknowledged, which later packets are compared with.
 type buffer struct {
 	pieces []early
 	held   int64 // bytes of the pieces, and what they cost
@@ -73,6 +73,14 @@ type kept struct {
 // keepAcknowledged is how many acknowledged bytes are kept too.
 const keepAcknowledged = 8 << 10
 
+// keepAlone is how many bytes are kept at most of a direction whose other one has not been seen: nothing tells what was
+// acknowledged.
+const keepAlone = 4 * keepAcknowledged
+
+// maxSpare is the most memory of them that is used again: what a direction has that goes on with a window of a few
+// segments.
+const maxSpare = 2 * keepAlone
+
 // add notes bytes that end at to.
 func (k *kept) add(data []byte, to int64, most int) {
 	if k.to != to-int64(len(data)) || len(data) > most {
@@ -81,7 +89,8 @@ func (k *kept) add(data []byte, to int64, most int) {
 	if len(data) > most {
 		data = data[len(data)-most:]
 	}
-	if over := len(k.data) + len(data) - most; over > 0 {
+	if over := len(k.data) + len(data) - most; over > 0 { // and not a little each time: the others are moved
+		over = min(max(over, most/2), len(k.data))
 		k.data = k.data[:copy(k.data, k.data[over:])]
 	}
 	k.data, k.to = append(k.data, data...), to

@@ -2,18 +2,25 @@ package flow
 
 import (
 	"math/bits"
+	"slices"
 	"time"
 )
 
-// RoundTrips are the times from a segment to its acknowledgement, both as seen at the place of the capture: the way from there to the
-// receiver and back. Those of the two directions add up to the round trip between the ends. Samples of segments that were sent again are
-// taken only where timestamps tell which sending was acknowledged (RFC 7323; Karn's rule, RFC 6298 section 3).
+// RoundTrips are the times from a segment to its acknowledgement, both as seen at the place of the capture: the way
+// from there to the receiver and back. Those of the two directions add up to the round trip between the ends. Samples
+// of segments that were sent again are taken only where timestamps tell which sending was acknowledged (RFC 7323;
+// Karn's rule, RFC 6298 section 3).
 type RoundTrips struct {
 	Count    uint64
 	Min, Max time.Duration
 	Sum      time.Duration
-	buckets  *[numBuckets]uint32 // with the second sample
+	few      [fewTrips]uint16    // the buckets of the samples, as long as there are no more
+	buckets  *[numBuckets]uint32 // with more
 }
+
+// fewTrips is how many samples are kept one by one: most directions of streams never have more, and a table of buckets
+// for each would be most of the memory of a stream, and cold.
+const fewTrips = 28
 
 // Buckets are an eighth of a power of two wide, so a percentile is at most 7 % off.
 const (
@@ -34,10 +41,19 @@ func (r *RoundTrips) Percentile(p float64) time.Duration {
 	if r.Count == 0 {
 		return 0
 	}
-	if r.buckets == nil || p <= 0 {
+	if r.Count == 1 || p <= 0 {
 		return r.Min
 	}
 	want, seen := uint64(p/100*float64(r.Count)+0.999999), uint64(0)
+	if r.buckets == nil {
+		few := r.few
+		list := few[:r.Count]
+		slices.Sort(list)
+		if want > r.Count {
+			return r.Max
+		}
+		return min(max(bucketMiddle(int(list[max(want, 1)-1])), r.Min), r.Max)
+	}
 	for i, n := range r.buckets {
 		if seen += uint64(n); seen >= want && n > 0 {
 			return min(max(bucketMiddle(i), r.Min), r.Max)
@@ -59,39 +75,51 @@ func (r *RoundTrips) Merge(o *RoundTrips) {
 		}
 		return
 	}
-	r.open()
-	if o.buckets == nil {
-		r.buckets[bucketOf(o.Min)] += uint32(o.Count)
-	} else {
+	if o.buckets != nil {
+		r.open()
 		for i, n := range o.buckets {
 			r.buckets[i] += n
 		}
+		r.Count += o.Count
+	} else {
+		for _, at := range o.few[:o.Count] {
+			r.put(int(at))
+		}
 	}
-	r.Count += o.Count
 	r.Sum += o.Sum
 	r.Min, r.Max = min(r.Min, o.Min), max(r.Max, o.Max)
 }
 
-// open makes the buckets, and puts in what was there before.
+// put counts a sample, by its bucket.
+func (r *RoundTrips) put(bucket int) {
+	if r.buckets == nil && r.Count < fewTrips {
+		r.few[r.Count] = uint16(bucket)
+	} else {
+		r.open()
+		r.buckets[bucket]++
+	}
+	r.Count++
+}
+
+// open makes the table of buckets, and puts in what was there before: all of few, or as many as Count.
 func (r *RoundTrips) open() {
-	if r.buckets == nil {
-		r.buckets = new([numBuckets]uint32)
-		if r.Count > 0 {
-			r.buckets[bucketOf(r.Min)] += uint32(r.Count)
-		}
+	if r.buckets != nil {
+		return
+	}
+	r.buckets = new([numBuckets]uint32)
+	for _, at := range r.few[:min(r.Count, fewTrips)] {
+		r.buckets[at]++
 	}
 }
 
 func (r *RoundTrips) addTick(t uint32) { r.add(time.Duration(t) * tick) }
 
 func (r *RoundTrips) add(d time.Duration) {
-	if r.Count == 0 {
-		r.Count, r.Min, r.Max, r.Sum = 1, d, d, d
+	r.put(bucketOf(d))
+	if r.Count == 1 {
+		r.Min, r.Max, r.Sum = d, d, d
 		return
 	}
-	r.open()
-	r.buckets[bucketOf(d)]++
-	r.Count++
 	r.Sum += d
 	r.Min, r.Max = min(r.Min, d), max(r.Max, d)
 }

@@ -23,6 +23,7 @@ type segment struct {
 
 	id       uint16 // IPv4 identification
 	hasID    bool
+	label    uint16 // of the IPv6 flow label, see identity
 	ttl      uint8
 	marked   bool // CE
 	outgoing capture.Direction
@@ -45,8 +46,18 @@ type segment struct {
 // has reports whether the flags are all set.
 func (g *segment) has(f wire.TCPFlags) bool { return g.flags&f == f }
 
-// counted reports whether the identification may be one of a counter: many systems do not count 0, and give a SYN one of its own.
+// counted reports whether the identification may be one of a counter: many systems do not count 0, and give a SYN one
+// of its own.
 func (g *segment) counted() bool { return g.hasID && g.id != 0 && g.flags&wire.SYN == 0 }
+
+// identity is what tells two packets apart that say the same: the identification, or where there is none, the flow
+// label. Linux takes another one for what it says again.
+func (g *segment) identity() uint16 {
+	if g.hasID {
+		return g.id
+	}
+	return g.label
+}
 
 // extent is how many sequence numbers the segment takes.
 func (g *segment) extent() int64 {
@@ -58,6 +69,29 @@ func (g *segment) extent() int64 {
 		n++
 	}
 	return n
+}
+
+// Segment is what a Tracker reads of a packet, see Tracker.Read. The zero value is of a packet without a TCP segment.
+type Segment struct {
+	segment
+	key      key
+	hash     uint64 // of the key
+	forward  bool   // the key's first end sent it
+	ok       bool   // there is a segment
+	fragment bool
+}
+
+// Fragment reports whether the packet is a fragment, which a Defragmenter should see before.
+func (s *Segment) Fragment() bool { return s.fragment }
+
+// Read fills s with what AddSegment needs of a packet, from whose data it borrows. It changes nothing in the Tracker:
+// packets can be read ahead, by several goroutines, also while another adds.
+func (t *Tracker) Read(p *decode.Packet, s *Segment) {
+	s.fragment = fragmentLayer(p) >= 0
+	s.drops = p.Frame.Drops
+	if s.forward, s.ok = read(p, &s.segment, &s.key, t.cfg.Interfaces); s.ok {
+		s.hash = t.table.hash(&s.key)
+	}
 }
 
 // read fills g and k from the innermost TCP header of p. It reports false where there is none that is whole: also for
@@ -77,20 +111,12 @@ func read(p *decode.Packet, g *segment, k *key, interfaces bool) (forward, ok bo
 	}
 	l := &layers[at]
 	*g = segment{
-		number: p.Number, drops: p.Frame.Drops, seq: t.Sequence(), ack: t.Acknowledgment(), flags: t.Flags(), window: t.Window(),
-		payload: p.Payload(at), length: p.PayloadLength(at), sum: t.Checksum(), outgoing: p.Frame.Direction,
+		payload: p.Payload(at), length: p.PayloadLength(at),
 		offload: p.Frame.Offload.ChecksumPending || l.Checksum == decode.ChecksumOffloaded,
 		corrupt: l.Checksum == decode.ChecksumBad, verified: l.Checksum == decode.ChecksumGood,
 	}
-	if at := p.Frame.Time; !at.IsZero() {
-		g.time = at.UnixNano()
-	}
-	k.link = Link{}
-	if interfaces {
-		k.link.Interface = int32(p.Frame.Interface)
-	}
-	g.place = uint32(p.Frame.Interface)<<8 ^ uint32(p.Frame.Ifindex)<<16 ^ uint32(p.Frame.Direction)
-	g.options(t.Options())
+	g.read(&p.Frame, t)
+	k.begin(&p.Frame, interfaces)
 	if !k.read(p, at, g) {
 		return false, false
 	}
@@ -98,10 +124,51 @@ func read(p *decode.Packet, g *segment, k *key, interfaces bool) (forward, ok bo
 	return k.order(), true
 }
 
+// read takes what the frame and the TCP header say.
+func (g *segment) read(f *capture.Frame, t wire.TCP) {
+	g.drops, g.outgoing = f.Drops, f.Direction
+	if !f.Time.IsZero() {
+		g.time = f.Time.UnixNano()
+	}
+	g.place = uint32(f.Interface)<<8 ^ uint32(f.Ifindex)<<16 ^ uint32(f.Direction)
+	g.seq, g.ack, g.flags, g.window, g.sum = t.Sequence(), t.Acknowledgment(), t.Flags(), t.Window(), t.Checksum()
+	g.options(t.Options())
+}
+
+// begin makes k the key of nothing so far.
+func (k *key) begin(f *capture.Frame, interfaces bool) {
+	k.link, k.family = Link{}, 0
+	if interfaces {
+		k.link.Interface = int32(f.Interface)
+	}
+}
+
+// ipv4 takes the addresses of the innermost header.
+func (k *key) ipv4(h wire.IPv4, g *segment) {
+	k.family = 4
+	k.a, k.b = [16]byte{}, [16]byte{}
+	copy(k.a[:4], h[wire.IPv4SourceAt:])
+	copy(k.b[:4], h[wire.IPv4DestinationAt:])
+	g.id, g.hasID, g.ttl, g.marked = h.ID(), true, h.TTL(), h.ECN() == 3
+}
+
+func (k *key) ipv6(h wire.IPv6, g *segment) {
+	k.family = 6
+	copy(k.a[:], h[wire.IPv6SourceAt:wire.IPv6DestinationAt])
+	copy(k.b[:], h[wire.IPv6DestinationAt:wire.IPv6Len])
+	label := h.FlowLabel()
+	g.ttl, g.marked, g.label = h.HopLimit(), h.ECN() == 3, uint16(label^label>>16)
+}
+
+// ethernet takes the addresses: a router changes them.
+func (g *segment) ethernet(h []byte) {
+	g.place ^= binary.BigEndian.Uint32(h[2:]) * 31
+	g.place ^= binary.BigEndian.Uint32(h[8:]) * 37
+}
+
 // read takes the addresses and the link context from the layers before that of TCP.
 func (k *key) read(p *decode.Packet, tcp int, g *segment) bool {
 	layers := p.Layers()
-	k.family = 0
 	for i := tcp - 1; i >= 0; i-- {
 		switch layers[i].Type {
 		case decode.TypeIPv4:
@@ -110,20 +177,12 @@ func (k *key) read(p *decode.Packet, tcp int, g *segment) bool {
 				if h.Fragmented() {
 					return false
 				}
-				k.family = 4
-				k.a, k.b = [16]byte{}, [16]byte{}
-				copy(k.a[:4], h[wire.IPv4SourceAt:])
-				copy(k.b[:4], h[wire.IPv4DestinationAt:])
-				g.id, g.hasID, g.ttl, g.marked = h.ID(), true, h.TTL(), h.ECN() == 3
+				k.ipv4(h, g)
 				g.corrupt = g.corrupt || layers[i].Checksum == decode.ChecksumBad
 			}
 		case decode.TypeIPv6:
 			if k.family == 0 {
-				h := p.IPv6(i)
-				k.family = 6
-				copy(k.a[:], h[wire.IPv6SourceAt:wire.IPv6DestinationAt])
-				copy(k.b[:], h[wire.IPv6DestinationAt:wire.IPv6Len])
-				g.ttl, g.marked = h.HopLimit(), h.ECN() == 3
+				k.ipv6(p.IPv6(i), g)
 			}
 		case decode.TypeIPv6Fragment:
 			if h := p.IPv6Fragment(i); k.family == 0 && (h.FragmentOffset() != 0 || h.MoreFragments()) {
@@ -143,8 +202,7 @@ func (k *key) read(p *decode.Packet, tcp int, g *segment) bool {
 			k.tunnel(p.MPLS(i).Label())
 		case decode.TypeEthernet:
 			if h := p.Header(i); len(h) >= 12 {
-				g.place ^= binary.BigEndian.Uint32(h[2:]) * 31 // the addresses: a router changes them
-				g.place ^= binary.BigEndian.Uint32(h[8:]) * 37
+				g.ethernet(h)
 			}
 		case decode.TypeSLL, decode.TypeSLL2:
 			for _, c := range p.Header(i) {

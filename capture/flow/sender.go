@@ -29,12 +29,12 @@ const (
 	loss
 )
 
-// minimumTimeout is the shortest retransmission timeout of Linux, and of nearly all others; less a little, for what is timed
-// far away.
+// minimumTimeout is the shortest retransmission timeout of Linux, and of nearly all others; less a little, for what is
+// timed far away.
 const minimumTimeout = int64(190e6)
 
-// why returns the cause of a retransmission of the bytes [from, to), last sent as s, at a time; next is behind the highest
-// byte that was sent before it, acked where the acknowledgements are.
+// why returns the cause of a retransmission of the bytes [from, to), last sent as s, at a time; next is behind the
+// highest byte that was sent before it, acked where the acknowledgements are.
 func (p *sender) why(from, to, next, acked int64, s *send, again bool, now int64) Cause {
 	if p.ends != 0 && now > p.ends {
 		p.state, p.ends = opened, 0
@@ -112,13 +112,17 @@ func (p *sender) turned(ns int64) {
 	}
 }
 
-// floor is the time within which nothing that is sent can be acknowledged.
+// floor is the time within which nothing that is sent can be acknowledged. What was seen is no bound of what can be: a
+// network may have been slow so far.
 func (p *sender) floor() int64 {
 	if p.turns >= 16 {
-		return p.turn * 3 / 4
+		return p.turn / 4
 	}
-	return p.turn / 2
+	return 0
 }
+
+// patience is how long after a sending the receiver may still tell of it.
+func (p *sender) patience() int64 { return 2*p.turn + 5e8 }
 
 // repairing reports whether the sender repairs a loss.
 func (p *sender) repairing() bool { return p.state != opened && p.ends == 0 }

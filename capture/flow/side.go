@@ -12,6 +12,12 @@ type Limits struct {
 // Total is the sum of all.
 func (l Limits) Total() time.Duration { return l.Application + l.Receiver + l.Network }
 
+func (l *Limits) add(spent *[numLimits]int64) {
+	l.Application += time.Duration(spent[byApplication])
+	l.Receiver += time.Duration(spent[byReceiver])
+	l.Network += time.Duration(spent[byNetwork])
+}
+
 // Side is what is known about one direction of a stream. It is a copy.
 type Side struct {
 	Packets  uint64 // without copies and corrupt ones
@@ -23,8 +29,8 @@ type Side struct {
 	MaxInFlight int64
 	// Window is the last receive window that this side has told, in bytes, scaled where the scale is known.
 	Window uint32
-	// MSS is the largest segment that this side says it takes, 0 if no SYN of it was seen. Largest is the longest that it sent, of those up to
-	// 65,535 bytes.
+	// MSS is the largest segment that this side says it takes, 0 if no SYN of it was seen. Largest is the longest that
+	// it sent, of those up to 65,535 bytes.
 	MSS     uint16
 	Largest uint32
 	// Scale is its window scale, -1 if it did not say or its SYN was not seen.
@@ -34,7 +40,8 @@ type Side struct {
 	FastOpen      bool // data in its SYN, or a fast open cookie
 	ECN           bool // its SYN offered or accepted ECN (RFC 3168)
 	FIN, RST      bool
-	// Marks: packets that routers marked (CE), that echo the mark (ECE, behind the handshake), that answer the echo (CWR).
+	// Marks: packets that routers marked (CE), that echo the mark (ECE, behind the handshake), that answer the echo
+	// (CWR).
 	CE, ECE, CWR uint32
 	Urgent       uint32 // packets with the urgent flag
 	RoundTrips   RoundTrips
@@ -68,10 +75,10 @@ func (s *Side) Goodput() float64 {
 	return 0
 }
 
-// more is what is kept of a direction that had more than a few segments. It is small: of a million streams, all may have it.
+// more is what is kept of a direction that had more than a few segments. It is small: of a million streams, all may
+// have it.
 type more struct {
-	trips   *RoundTrips      // with the second sample
-	spent   [numLimits]int64 // of records that are gone
+	trips   *RoundTrips // with the second sample
 	trouble *trouble
 }
 
@@ -89,9 +96,6 @@ func (m *more) fill(v *Side) {
 	if m.trips != nil {
 		v.RoundTrips = *m.trips
 	}
-	v.Limits.Application += time.Duration(m.spent[byApplication])
-	v.Limits.Receiver += time.Duration(m.spent[byReceiver])
-	v.Limits.Network += time.Duration(m.spent[byNetwork])
 	if t := m.trouble; t != nil {
 		v.Packets += t.packets
 		v.Segments += t.segments

@@ -26,16 +26,21 @@ type Summary struct {
 }
 
 // Summary copies what is known of the stream.
-func (s *Stream) Summary() Summary {
-	v := Summary{
-		Number: s.Number(), Client: s.Source(Forward), Server: s.Source(Backward), Link: s.Link(), Duration: s.Duration(),
-		Complete: s.Complete(), Sides: [2]Side{s.Side(Forward), s.Side(Backward)},
-	}
+func (s *Stream) Summary() (v Summary) {
+	s.summarize(&v)
+	return v
+}
+
+// summarize is Summary in place: it is large.
+func (s *Stream) summarize(v *Summary) {
+	v.Number, v.Client, v.Server, v.Link = s.Number(), s.Source(Forward), s.Source(Backward), s.Link()
+	v.Duration, v.Complete = s.Duration(), s.Complete()
 	v.FirstPacket, v.Start = s.First()
 	v.LastPacket, _ = s.Last()
 	v.End, v.By, v.EndPacket = s.End()
 	v.Handshake.Server, v.Handshake.Client = s.Handshake()
-	return v
+	s.fill(Forward, &v.Sides[Forward])
+	s.fill(Backward, &v.Sides[Backward])
 }
 
 // Packets is how many packets both sides sent.
@@ -49,8 +54,8 @@ func (s *Summary) Count(k Kind) uint64 {
 	return uint64(s.Sides[0].Count(k)) + uint64(s.Sides[1].Count(k))
 }
 
-// RoundTrip is the time from one end to the other and back: the medians of both sides together, or where one has none, the handshake; 0 where
-// that was not seen either.
+// RoundTrip is the time from one end to the other and back: the medians of both sides together, or where one has none,
+// the handshake; 0 where that was not seen either.
 func (s *Summary) RoundTrip() time.Duration {
 	a, b := s.Sides[0].RoundTrips.Percentile(50), s.Sides[1].RoundTrips.Percentile(50)
 	if a > 0 && b > 0 {
@@ -124,21 +129,37 @@ type Ranking struct {
 // Add takes a stream into account.
 func (r *Ranking) Add(s *Stream) {
 	r.count++
-	r.kept.by = r.By
-	r.next = s.Summary()
-	if r.Limit > 0 && len(r.kept.list) >= r.Limit {
-		if r.By(&r.next, r.kept.list[0]) < 0 {
-			*r.kept.list[0] = r.next
-			heap.Fix(&r.kept, 0)
-		}
+	if r.Limit <= 0 {
+		v := new(Summary)
+		s.summarize(v)
+		r.kept.list = append(r.kept.list, v)
 		return
 	}
-	v := new(Summary)
-	*v = r.next
-	if r.Limit > 0 {
-		heap.Push(&r.kept, v)
-	} else {
-		r.kept.list = append(r.kept.list, v)
+	s.summarize(&r.next)
+	r.take(&r.next)
+}
+
+// take keeps a copy of v, if it is one of the first.
+func (r *Ranking) take(v *Summary) {
+	r.kept.by = r.By
+	if len(r.kept.list) < r.Limit {
+		own := *v
+		heap.Push(&r.kept, &own)
+	} else if r.By(v, r.kept.list[0]) < 0 {
+		*r.kept.list[0] = *v
+		heap.Fix(&r.kept, 0)
+	}
+}
+
+// Merge takes into account what o has, which has the same order and limit, and must not be used any more.
+func (r *Ranking) Merge(o *Ranking) {
+	r.count += o.count
+	if r.Limit <= 0 {
+		r.kept.list = append(r.kept.list, o.kept.list...)
+		return
+	}
+	for _, v := range o.kept.list {
+		r.take(v)
 	}
 }
 

@@ -26,10 +26,15 @@ func TestRankingKeepsTheFirst(t *testing.T) {
 		}
 		slices.SortFunc(whole, func(a, b Summary) int { return by(&a, &b) })
 		for _, limit := range []int{0, 1, 7, 100, 1000} {
-			r := Ranking{By: by, Limit: limit}
+			r, half := Ranking{By: by, Limit: limit}, Ranking{By: by, Limit: limit}
 			for i := range all {
-				r.Add(all[i*41%len(all)])
+				if i%2 == 0 {
+					r.Add(all[i*41%len(all)])
+				} else {
+					half.Add(all[i*41%len(all)])
+				}
 			}
+			r.Merge(&half)
 			got := r.Sorted()
 			if r.Count() != 100 || limit > 0 && len(got) != min(limit, 100) || limit == 0 && len(got) != 100 {
 				t.Fatalf("%s, limit %d: %d of %d", column, limit, len(got), r.Count())

@@ -16,8 +16,9 @@ const (
 	maxStreams = slotMask - 1
 )
 
-// table finds streams by their keys and knows in which order they were used. The streams stand in slabs, which are never moved and used
-// again; the index is open-addressed (linear probing), 4 bytes a place, at most three quarters full.
+// table finds streams by their keys and knows in which order they were used. The streams stand in slabs, which are
+// never moved and used again; the index is open-addressed (linear probing), 4 bytes a place, at most three quarters
+// full.
 type table struct {
 	slabs  [][]Stream
 	index  []entry
@@ -53,13 +54,19 @@ func (t *table) hash(k *key) uint64 {
 	return h
 }
 
+func (t *table) hashOf(s *Stream) uint64 {
+	k := s.whole()
+	return t.hash(&k)
+}
+
 func mix(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a, b)
 	return hi ^ lo
 }
 
-// find returns the stream with key k of which the first end sends, or else the other; or nil. Where each direction has a link of its own, as on mirrored ports
-// and in overlays, it is the stream between these ends that has seen nothing of this direction so far.
+// find returns the stream with key k of which the first end sends, or else the other; or nil. Where each direction has
+// a link of its own, as on mirrored ports and in overlays, it is the stream between these ends that has seen nothing of
+// this direction so far.
 func (t *table) find(k *key, hash uint64, forward bool) (best *Stream) {
 	mask := uint64(len(t.index) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
@@ -69,7 +76,7 @@ func (t *table) find(k *key, hash uint64, forward bool) (best *Stream) {
 		}
 		if (uint64(e)<<32^hash)>>(32+slotBits) == 0 {
 			s := t.at(e.slot())
-			if s.key == *k {
+			if s.is(k) {
 				return s
 			}
 			if s.matches(k, forward) {
@@ -84,7 +91,7 @@ func (t *table) find(k *key, hash uint64, forward bool) (best *Stream) {
 
 // matches reports whether a packet with key k, which has another link, can belong to s.
 func (s *Stream) matches(k *key, forward bool) bool {
-	if s.ports != k.ports || s.a != k.a || s.b != k.b || s.family != k.family || s.link.Interface != k.link.Interface {
+	if !s.between(k) || s.link().Interface != k.link.Interface {
 		return false
 	}
 	d := Backward
@@ -113,7 +120,8 @@ func (t *table) add(k *key, hash uint64) *Stream {
 		}
 	}
 	s := t.at(slot)
-	*s = Stream{key: *k, slot: slot, newer: none, older: none}
+	*s = Stream{slot: slot, newer: none, older: none}
+	s.keep(k)
 	t.insert(hash, slot)
 	t.used++
 	t.push(s)
@@ -134,7 +142,7 @@ func (t *table) grow() {
 	t.index = make([]entry, 2*len(old))
 	for _, e := range old {
 		if e != 0 {
-			t.insert(t.hash(&t.at(e.slot()).key), e.slot())
+			t.insert(t.hashOf(t.at(e.slot())), e.slot())
 		}
 	}
 }
@@ -142,7 +150,7 @@ func (t *table) grow() {
 // unlink takes s out of the index, so that its key can be used again. Its slot stays taken.
 func (t *table) unlink(s *Stream) {
 	mask := uint64(len(t.index) - 1)
-	i := t.hash(&s.key) & mask
+	i := t.hashOf(s) & mask
 	for t.index[i] == 0 || t.index[i].slot() != s.slot {
 		i = (i + 1) & mask
 	}
@@ -152,7 +160,7 @@ func (t *table) unlink(s *Stream) {
 		if e == 0 {
 			break
 		}
-		home := t.hash(&t.at(e.slot()).key) & mask
+		home := t.hashOf(t.at(e.slot())) & mask
 		if (j-home)&mask >= (j-i)&mask {
 			t.index[i] = e
 			i = j

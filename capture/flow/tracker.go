@@ -3,26 +3,31 @@ package flow
 import (
 	"iter"
 	"slices"
+	"time"
 )
 
 // Config bounds a Tracker and says what it is to do. The zero value is ready.
 type Config struct {
-	// Streams is how many streams are kept at once, at most 16,777,214; 0 means 1,000,000. The one that was not used for longest
-	// leaves first.
+	// Streams is how many streams are kept at once, at most 16,777,214; 0 means 1,000,000. The one that was not used
+	// for longest leaves first.
 	Streams int
-	// StreamBytes is how many bytes of one direction are kept that came before the ones that they follow; 0 means 4 MB. When
-	// there are more, the first hole is no longer waited for.
+	// StreamBytes is how many bytes of one direction are kept that came before the ones that they follow; 0 means 4 MB.
+	// When there are more, the first hole is no longer waited for.
 	StreamBytes int
-	// Bytes is how much is kept for all streams beyond what each has: bytes out of order, and the record of segments on their
-	// way; 0 means 24 MB. The stream that had no data for longest gives up first.
+	// Bytes is how much is kept for all streams beyond what each has: bytes out of order, and the record of segments on
+	// their way; 0 means 24 MB. The stream that had no data for longest gives up first.
 	Bytes int64
 	// Interfaces makes the interface of the frame a part of what a stream is.
 	Interfaces bool
 	// Reassemble hands out the bytes, in order, as Result.Chunks.
 	Reassemble bool
-	// Only, if set, chooses the streams of which bytes are handed out. It is asked at the first data of a direction, and again
-	// where the tracker had to forget about it.
+	// Only, if set, chooses the streams of which bytes are handed out. It is asked at the first data of a direction,
+	// and again where the tracker had to forget about it.
 	Only func(*Stream) bool
+	// Watch, if set, chooses the streams that are looked at. It is asked when a stream begins. Of others, it is only
+	// told which packets belong to them, as long as none of theirs is missing or damaged: there are no bytes, no sums,
+	// and nearly no verdicts.
+	Watch func(*Stream) bool
 }
 
 // Tracker follows streams. It is not for use by several goroutines at once.
@@ -33,9 +38,10 @@ type Tracker struct {
 	next     uint64 // number of the next stream
 	leaving  []*Stream
 	result   Result
-	key      key
-	seg      segment
-	drops    uint64 // that the frames told of
+	own      Segment // of Add
+	number   uint64  // of the packet at hand
+	drops    uint64  // that the frames told of
+	sums     bool    // checksums that are right were seen
 	lost     Lost
 	firstSYN bool   // the SYN at hand is the first of its direction
 	crossed  bool   // the SYN at hand answers one that crossed an earlier one: both sides opened (RFC 9293, section 3.5)
@@ -44,6 +50,8 @@ type Tracker struct {
 	bytes          int64 // of all records
 	newest, oldest *record
 	idle           []*record // to be used again
+	spare          [][]byte  // of their kept bytes
+	rooms          rooms
 }
 
 // Lost counts what a Tracker gave up to stay within the bounds of its Config.
@@ -58,6 +66,9 @@ type Result struct {
 	// Stream is what the packet belongs to, nil where it has no TCP segment.
 	Stream    *Stream
 	Direction Direction
+	// RoundTrip is the sample of the other direction's round trip that the packet ends with its acknowledgement, -1 for
+	// none.
+	RoundTrip time.Duration
 	// Verdicts are about this packet and earlier ones, in the order in which they were found.
 	Verdicts []Verdict
 	// Chunks are bytes that are now in order. Only with Config.Reassemble.
@@ -66,8 +77,8 @@ type Result struct {
 	Ended []*Stream
 }
 
-// Chunk is a piece of a direction's bytes. Offsets follow each other: a chunk starts where the one before it ended, gap and all. Only
-// where Lost counts records that were given up, a direction may go on elsewhere.
+// Chunk is a piece of a direction's bytes. Offsets follow each other: a chunk starts where the one before it ended, gap
+// and all. Only where Lost counts records that were given up, a direction may go on elsewhere.
 type Chunk struct {
 	Stream    *Stream
 	Direction Direction
@@ -75,7 +86,8 @@ type Chunk struct {
 	Offset int64
 	// Data is borrowed until the next call.
 	Data []byte
-	// Gap is how many bytes are missing here instead of Data: they were not captured, or their packet was cut by the snaplen (Cut).
+	// Gap is how many bytes are missing here instead of Data: they were not captured, or their packet was cut by the
+	// snaplen (Cut).
 	Gap int64
 	Cut bool
 	// Packet is the one that Data came in, or that had what is behind the gap.
@@ -102,6 +114,7 @@ func NewTracker(cfg *Config) *Tracker {
 	}
 	t.table.init()
 	t.twins = make(twins, 1<<twinBits)
+	t.spare = make([][]byte, 0, 64)
 	return t
 }
 
@@ -137,7 +150,7 @@ func (t *Tracker) begin() {
 		}
 		t.leaving = t.leaving[:0]
 	}
-	t.result.Stream, t.result.Ended = nil, nil
+	t.result.Stream, t.result.Ended, t.result.RoundTrip = nil, nil, -1
 	t.result.Verdicts, t.result.Chunks = t.result.Verdicts[:0], t.result.Chunks[:0]
 }
 
@@ -169,10 +182,11 @@ func (t *Tracker) record(s *Stream, d Direction) *record {
 	}
 	if n := len(t.idle); n > 0 {
 		r, t.idle = t.idle[n-1], t.idle[:n-1]
-		*r = record{parts: r.parts[:0]}
+		*r = record{}
 	} else {
-		r = &record{parts: make([]stretch, 0, 4)}
+		r = &record{}
 	}
+	r.rooms, r.parts = &t.rooms, t.rooms.take(1)
 	r.owner, r.direction = s, d
 	r.buffer.out = max(h.dataEnd(), 0)
 	o := &s.half[d.Other()]
@@ -217,19 +231,21 @@ func (t *Tracker) account(r *record) {
 func (t *Tracker) dismiss(r *record) {
 	s, d := r.owner, r.direction
 	if r.limit.spent != [numLimits]int64{} {
-		m := s.side(d)
-		for i, n := range r.limit.spent {
-			m.spent[i] += n
+		if s.spent == nil {
+			s.spent = new(spent)
 		}
+		s.spent.add(d, &r.limit.spent)
 	}
 	s.half[d].rec = nil
 	t.unchain(r)
 	t.bytes -= r.size
-	if cap(r.parts) > smallRecord {
-		r.parts = make([]stretch, 0, 4)
+	t.rooms.give(r.parts)
+	r.parts = nil
+	if k := r.buffer.kept.data; cap(k) > 0 && cap(k) <= maxSpare && len(t.spare) < cap(t.spare) {
+		t.spare = append(t.spare, k[:0])
 	}
 	if len(t.idle) < 1024 {
-		r.owner, r.newer, r.older, r.buffer = nil, nil, nil, buffer{}
+		r.owner, r.newer, r.older, r.buffer, r.earlier, r.formers, r.claims = nil, nil, nil, buffer{}, nil, nil, nil
 		t.idle = append(t.idle, r)
 	}
 }

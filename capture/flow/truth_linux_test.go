@@ -17,13 +17,16 @@ type transmission struct {
 	direction int // 0 is from a to b
 	number    int // among all of its direction, from 0
 	segment
-	// earlier are those sent before it, of this connection and direction, that have bytes or flags of its sequence space.
+	// earlier are those sent before it, of this connection and direction, that have bytes or flags of its sequence
+	// space.
 	earlier []*transmission
 	// arrivals counts how often it was captured whole, in each place; the last is at the other host.
 	arrivals map[*recording]int
 	// heard tells that it came to the other host whole, at least once; copies how often.
 	heard  bool
 	copies int
+	// shunned: it was so late that the other host may not have taken it.
+	shunned bool
 }
 
 // segment is what a packet says.
@@ -63,6 +66,7 @@ type sight struct {
 type truth struct {
 	sights map[*recording][]*sight // one for each frame, nil for what is no packet of the talk
 	sent   [2][]*transmission
+	ends   [2]*recording // the captures at both hosts
 }
 
 const ethernetHeader = 14
@@ -182,6 +186,7 @@ func (l line) take(packet []byte) *passage {
 func (g *rig) tell() (*truth, error) {
 	t := &truth{sights: map[*recording][]*sight{}}
 	sender, middle, receiver := g.places[0], g.places[1], g.places[2]
+	t.ends = [2]*recording{sender, receiver}
 	for _, p := range g.places {
 		t.sights[p] = make([]*sight, len(p.frames))
 	}
@@ -226,7 +231,29 @@ func (g *rig) tell() (*truth, error) {
 			tx.heard = tx.copies > 0
 		}
 	}
+	for d := range t.sent { // with the answers, which are the other direction
+		t.listen(t.ends[1-d], d)
+	}
 	return t, nil
+}
+
+// listen tells what the other host may not have taken of what came: what is older than the newest timestamp that it has
+// (PAWS, RFC 7323, section 5.3).
+func (t *truth) listen(p *recording, d int) {
+	for i, s := range t.sights[p] {
+		if s == nil || !s.whole || s.direction != d {
+			continue
+		}
+		sent, _, stamped := s.stamps()
+		for _, a := range t.sights[p][i+1:] {
+			if a == nil || a.direction == d {
+				continue
+			}
+			_, echo, ok := a.stamps()
+			s.shunned = ok && stamped && int32(echo-sent) > 0
+			break
+		}
+	}
 }
 
 // leave finds the records of what a host sent.

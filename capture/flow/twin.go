@@ -1,11 +1,11 @@
 package flow
 
-// A packet that is seen twice is the same in all that a sender changes, above all the IP identification and the timestamp; one that was
-// sent twice is not.
+// A packet that is seen twice is the same in all that a sender changes, above all the IP identification and the
+// timestamp; one that was sent twice is not.
 
 // same reports whether the packet g is s, seen again.
 func (g *segment) same(s *send) bool {
-	if s.packet == 0 || g.sum != s.sum || g.ack != s.ack || g.id != s.id || g.hasTimestamps != s.stamped || g.tsval != s.tsval || g.tsecr != s.tsecr {
+	if s.packet == 0 || g.sum != s.sum || g.ack != s.ack || g.identity() != s.id || g.hasTimestamps != s.stamped || g.tsval != s.tsval || g.tsecr != s.tsecr {
 		return false
 	}
 	return g.near(s.time)
@@ -21,20 +21,20 @@ func (g *segment) near(other int64) bool {
 	return gone <= most && gone >= -most
 }
 
-// twin returns the packet of the record that g is the same as, or nil.
-func (r *record) twin(g *segment, from, to int64) *send {
+// twin returns the packet of the record that g is the same as; its number is 0 where there is none.
+func (r *record) twin(g *segment, from int64) send {
 	i := r.find(from)
 	if i == len(r.parts) || r.parts[i].from != from || r.parts[i].has(hole) {
-		return nil
+		return send{}
 	}
 	p := &r.parts[i]
 	if g.same(&p.last) {
-		return &p.last
+		return p.last
 	}
-	if g.same(&p.previous) {
-		return &p.previous
+	if previous := r.previous(p); g.same(&previous) {
+		return previous
 	}
-	return nil
+	return send{}
 }
 
 // twins knows the packets without data of a moment ago. Each has a place in one row, where the oldest goes first.
@@ -61,9 +61,9 @@ const (
 
 // find returns the packet that g is the same as, and whether it was captured at another place; or 0. It notes g.
 func (t twins) find(s *Stream, d Direction, g *segment) (packet uint64, at int64, elsewhere bool) {
-	h := mix((uint64(s.slot)<<1|uint64(d))^0x9e3779b97f4a7c15, uint64(g.seq)<<32|uint64(g.ack))
+	h := mix((s.number<<1|uint64(d))^0x9e3779b97f4a7c15, uint64(g.seq)<<32|uint64(g.ack))
 	h = mix(h^uint64(g.tsval)<<32^uint64(g.tsecr)^0xe7037ed1a0b428db, uint64(g.flags)<<48^uint64(g.window)<<32^uint64(g.length)<<16^uint64(g.sum)^0x8ebc6af09c88c6e3)
-	h ^= uint64(g.id) * 0xff51afd7ed558ccd
+	h ^= uint64(g.identity()) * 0xff51afd7ed558ccd
 	for i := range g.sacks {
 		h = mix(h^0xa0761d6478bd642f, uint64(g.sack[i][0])<<32|uint64(g.sack[i][1])^0x589965cc75374cc3)
 	}

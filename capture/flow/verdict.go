@@ -14,12 +14,13 @@ type Verdict struct {
 	Direction Direction
 	Kind      Kind
 	Cause     Cause
-	// Offset is where the bytes start in the direction's stream: 0 is the first byte behind the SYN, or the first that was seen.
+	// Offset is where the bytes start in the direction's stream: 0 is the first byte behind the SYN, or the first that
+	// was seen.
 	Offset int64
 	// Bytes is how many bytes of the stream it is about.
 	Bytes int
-	// Places counts packets: those that went first, of Reordered; which one it is, of DuplicateAck; how many segments, of LostBefore and Missed
-	// (worked out from the bytes and the longest segment).
+	// Places counts packets: those that went first, of Reordered; which one it is, of DuplicateAck; how many segments,
+	// of LostBefore and Missed (worked out from the bytes and the longest segment).
 	Places int
 	// Delay is the time since the first packet of the evidence; of Reordered, how much too late the packet is.
 	Delay time.Duration
@@ -29,7 +30,8 @@ type Verdict struct {
 	evidence [2]uint64
 }
 
-// Evidence returns the numbers of the packets that prove it, in the order that the Kind says. A packet that it has not is 0.
+// Evidence returns the numbers of the packets that prove it, in the order that the Kind says. A packet that it has not
+// is 0.
 func (v *Verdict) Evidence() (first, second uint64) { return v.evidence[0], v.evidence[1] }
 
 // AppendText adds the verdict in a few words, such as "again: #12, timer 204 ms".

@@ -1,5 +1,5 @@
-// Package golden compares what a test makes with a file in its package's folder. `go test -update` writes the files anew:
-// look at the difference before you commit it, it is what users will see. Only tests import it.
+// Package golden compares what a test makes with a file in its package's folder. `go test -update` writes the files
+// anew: look at the difference before you commit it, it is what users will see. Only tests import it.
 package golden
 
 import (

@@ -1,5 +1,5 @@
-// Package info says what a capture file is: its format, where it comes from, how many packets of which times and lengths
-// it holds, and what else.
+// Package info says what a capture file is: its format, where it comes from, how many packets of which times and
+// lengths it holds, and what else.
 package info
 
 import (

@@ -94,8 +94,8 @@ func TestAgainstCapinfos(t *testing.T) {
 			}
 			ours := []string{fmt.Sprint(got.Packets), fmt.Sprint(got.Bytes), seconds(got.First), seconds(got.Last)}
 			theirs := append([]string(nil), f[1:min(5, len(f))]...)
-			// capinfos tells no times where one packet has none, takes 1970 itself for none, and a fraction beyond a second as
-			// it stands; and it takes the pseudo header of ATM out of the length.
+			// capinfos tells no times where one packet has none, takes 1970 itself for none, and a fraction beyond a
+			// second as it stands; and it takes the pseudo header of ATM out of the length.
 			if odd > 0 || theirs[2] == "n/a" || got.First.Unix() == 0 {
 				ours, theirs = ours[:2], theirs[:2]
 			}

@@ -1,5 +1,5 @@
-// Package save writes what strangers sent to new files in one directory. What is there stays as it is, nothing is followed out of
-// the directory, whatever has its name meanwhile, and a name that a stranger gave is made harmless.
+// Package save writes what strangers sent to new files in one directory. What is there stays as it is, nothing is
+// followed out of the directory, whatever has its name meanwhile, and a name that a stranger gave is made harmless.
 package save
 
 import (
@@ -40,7 +40,8 @@ func (d *Dir) Names() ([]string, error) {
 	return f.Readdirnames(-1)
 }
 
-// Create makes a new file; an error that is fs.ErrExist says that there is something of that name, if only a link to nowhere.
+// Create makes a new file; an error that is fs.ErrExist says that there is something of that name, if only a link to
+// nowhere.
 func (d *Dir) Create(name string) (*os.File, error) {
 	return d.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
 }
@@ -70,8 +71,8 @@ func (d *Dir) Write(name string, data []byte) error {
 // maxTries bounds the numbers that are tried for one name in one go.
 const maxTries = 10000
 
-// CreateNamed makes a new file with the name that Name makes of a stranger's, and where there is one already with a number:
-// "a.html", "a-2.html".
+// CreateNamed makes a new file with the name that Name makes of a stranger's, and where there is one already with a
+// number: "a.html", "a-2.html".
 func (d *Dir) CreateNamed(stranger string) (*os.File, string, error) {
 	name := Name(stranger)
 	stem, ext := split(name)
@@ -93,8 +94,8 @@ func (d *Dir) CreateNamed(stranger string) (*os.File, string, error) {
 // maxName is the longest name, in bytes; numbers and suffixes come to it.
 const maxName = 160
 
-// Name makes a file name of a text from a stranger: its last part as a path, of printable characters that every system takes, neither
-// hidden nor an option nor a device. Of an empty one it makes "_".
+// Name makes a file name of a text from a stranger: its last part as a path, of printable characters that every system
+// takes, neither hidden nor an option nor a device. Of an empty one it makes "_".
 func Name(stranger string) string {
 	if i := strings.LastIndexAny(stranger, `/\`); i >= 0 {
 		stranger = stranger[i+1:]

@@ -14,7 +14,7 @@ import (
 	"sockwire/capture/decode"
 )
 
-// DefaultLimit is how many conversations a Collector keeps that is not told another number: some 40 MB.
+// DefaultLimit is how many conversations a Collector keeps that is not told another number: some 50 MB.
 const DefaultLimit = 200_000
 
 // Count is packets and their bytes on the wire.
@@ -164,6 +164,7 @@ type key struct {
 }
 
 type talk struct {
+	key    key
 	ab, ba Count
 	span   Span
 }
@@ -180,6 +181,7 @@ type Collector struct {
 	root      Protocol
 	lengths   Lengths
 	talks     map[key]*talk
+	came      []*talk // the same, in the order in which they came
 	untracked Count
 	seconds   map[int64]*Count
 }
@@ -275,8 +277,9 @@ func (c *Collector) talk(k key) *talk {
 	if c.talks == nil {
 		c.talks = make(map[key]*talk)
 	}
-	n := new(talk)
+	n := &talk{key: k}
 	c.talks[k] = n
+	c.came = append(c.came, n)
 	return n
 }
 
@@ -298,8 +301,8 @@ func (c *Collector) Merge(o *Collector) {
 	c.untracked.merge(o.untracked)
 	c.span.merge(o.span)
 	c.root.merge(&o.root)
-	for k, n := range o.talks {
-		if to := c.talk(k); to != nil {
+	for _, n := range o.came {
+		if to := c.talk(n.key); to != nil {
 			to.ab.merge(n.ab)
 			to.ba.merge(n.ba)
 			to.span.merge(n.span)
@@ -356,19 +359,36 @@ func (c *Collector) Protocols() []*Protocol {
 	return c.root.Children
 }
 
+// Talks is how many conversations are kept. They are numbered from 0 in the order in which they came.
+func (c *Collector) Talks() int { return len(c.came) }
+
+// Talk returns conversation i of Talks. It does not allocate.
+func (c *Collector) Talk(i int) Conversation { return c.came[i].conversation() }
+
+// TalkTotal counts both directions of conversation i of Talks. It costs less than Talk.
+func (c *Collector) TalkTotal(i int) Count {
+	n := c.came[i]
+	return Count{n.ab.Packets + n.ba.Packets, n.ab.Bytes + n.ba.Bytes}
+}
+
 // Conversations returns the conversations, those with the most bytes first.
 func (c *Collector) Conversations() []Conversation {
-	list := make([]Conversation, 0, len(c.talks))
-	for k, n := range c.talks {
-		list = append(list, Conversation{
-			Protocol: k.protocol, A: netip.AddrPortFrom(addr(k.a, k.six), k.portA), B: netip.AddrPortFrom(addr(k.b, k.six), k.portB),
-			AtoB: n.ab, BtoA: n.ba, Span: n.span,
-		})
+	list := make([]Conversation, 0, len(c.came))
+	for _, n := range c.came {
+		list = append(list, n.conversation())
 	}
 	slices.SortFunc(list, func(x, y Conversation) int {
 		return cmp.Or(cmp.Compare(y.Total().Bytes, x.Total().Bytes), x.A.Compare(y.A), x.B.Compare(y.B), cmp.Compare(x.Protocol, y.Protocol))
 	})
 	return list
+}
+
+func (n *talk) conversation() Conversation {
+	k := &n.key
+	return Conversation{
+		Protocol: k.protocol, A: netip.AddrPortFrom(addr(k.a, k.six), k.portA), B: netip.AddrPortFrom(addr(k.b, k.six), k.portB),
+		AtoB: n.ab, BtoA: n.ba, Span: n.span,
+	}
 }
 
 func addr(b [16]byte, six bool) netip.Addr {
@@ -390,8 +410,8 @@ func (c *Collector) Endpoints() []Endpoint {
 		}
 		return e
 	}
-	for k, n := range c.talks {
-		a, b := end(addr(k.a, k.six)), end(addr(k.b, k.six))
+	for _, n := range c.came {
+		a, b := end(addr(n.key.a, n.key.six)), end(addr(n.key.b, n.key.six))
 		a.Sent.merge(n.ab)
 		a.Recv.merge(n.ba)
 		a.Span.merge(n.span)

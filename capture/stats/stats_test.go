@@ -82,6 +82,12 @@ func TestCollector(t *testing.T) {
 	if diff := cmp.Diff([]stats.Conversation{wantTCP, wantUDP}, whole.Conversations(), addrs); diff != "" {
 		t.Error(diff)
 	}
+	if whole.Talks() != 2 || whole.TalkTotal(0) != wantUDP.Total() {
+		t.Errorf("%d conversations, the first with %+v", whole.Talks(), whole.TalkTotal(0))
+	}
+	if diff := cmp.Diff([]stats.Conversation{wantUDP, wantTCP}, []stats.Conversation{whole.Talk(0), whole.Talk(1)}, addrs); diff != "" {
+		t.Errorf("as they came: %s", diff)
+	}
 	ends := whole.Endpoints()
 	if len(ends) != 3 || ends[0].Addr != a.Addr() || ends[0].Sent != (stats.Count{Packets: 4, Bytes: 154}) || ends[0].Recv != (stats.Count{Packets: 4, Bytes: 1824}) {
 		t.Errorf("endpoints %+v", ends)

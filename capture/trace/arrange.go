@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// arranged are events by kind, each kind in the order of time. Of equal events the order does not depend on that in which they
-// came.
+// arranged are events by kind, each kind in the order of time. Of equal events the order does not depend on that in
+// which they came.
 type arranged struct {
 	calls    []*CallRecord
 	packets  []*PacketRecord

@@ -55,8 +55,8 @@ func explainFragments(packets []*PacketRecord) {
 	}
 }
 
-// explainStreamSilence fills in why sends on streams put nothing on the wire while they ran, of hosts whose packets were
-// seen. carried are packets of calls that are no more among the events.
+// explainStreamSilence fills in why sends on streams put nothing on the wire while they ran, of hosts whose packets
+// were seen. carried are packets of calls that are no more among the events.
 func explainStreamSilence(flows []*flow, seen map[string]bool, carried map[int][]int) {
 	for _, f := range flows {
 		f.explainSilence(seen, carried)
@@ -117,8 +117,8 @@ func (f *flow) acting(p *PacketRecord) *CallRecord {
 				return c
 			}
 		}
-		// A send that begins the connection (MSG_FASTOPEN, TCP_FASTOPEN_CONNECT) has its data in the SYN only with a cookie,
-		// RFC 7413 section 4.2.
+		// A send that begins the connection (MSG_FASTOPEN, TCP_FASTOPEN_CONNECT) has its data in the SYN only with a
+		// cookie, RFC 7413 section 4.2.
 		if c.Sends() && flags&(wire.SYN|wire.ACK) == wire.SYN && !p.Retransmit {
 			return c
 		}
@@ -133,7 +133,8 @@ func (f *flow) acting(p *PacketRecord) *CallRecord {
 	return nil
 }
 
-// releases tells whether the call sets an option that lets data leave which was held back: TCP_NODELAY on, TCP_CORK off.
+// releases tells whether the call sets an option that lets data leave which was held back: TCP_NODELAY on, TCP_CORK
+// off.
 func (c *Call) releases() bool {
 	name, value, ok := c.Option()
 	return ok && (name == "TCP_CORK" && value == 0 || name == "TCP_NODELAY" && value != 0)
@@ -271,7 +272,8 @@ func datagramCause(p *PacketRecord, calls map[int]*CallRecord) int {
 	return first
 }
 
-// explainDatagramSilence marks sends on datagram and raw sockets that succeeded and put nothing on the wire while they ran.
+// explainDatagramSilence marks sends on datagram and raw sockets that succeeded and put nothing on the wire while they
+// ran.
 func explainDatagramSilence(calls []*CallRecord, packets map[int]*PacketRecord, seen map[string]bool) {
 	for _, call := range calls {
 		s := call.On

@@ -57,8 +57,8 @@ func (c *Clock) Start() time.Time {
 	return time.Unix(0, r.first.real-int64(r.first.mono))
 }
 
-// Advance makes the start what was d after it. Engines do so when the program that they trace begins: what was told before has
-// times of the former start.
+// Advance makes the start what was d after it. Engines do so when the program that they trace begins: what was told
+// before has times of the former start.
 func (c *Clock) Advance(d time.Duration) {
 	r := *c.now.Load()
 	r.start = r.start.Add(d)

@@ -107,7 +107,8 @@ func TestToldSender(t *testing.T) {
 	}
 }
 
-// Of two listeners of one address the kernel chooses one, and of equal addresses of ended connections it knows the socket.
+// Of two listeners of one address the kernel chooses one, and of equal addresses of ended connections it knows the
+// socket.
 func TestToldListener(t *testing.T) {
 	for cookie, want := range map[uint64]string{101: "s1", 102: "s2", 999: "s1"} {
 		s := new(script)

@@ -84,7 +84,8 @@ const (
 type Arg struct {
 	Name string // as in the manual page: fd, buf, len, flags, addr, …
 	Kind ArgKind
-	// Returned tells that the kernel filled it in: it is known when the call has returned. Such arguments follow the others.
+	// Returned tells that the kernel filled it in: it is known when the call has returned. Such arguments follow the
+	// others.
 	Returned bool
 	Int      int64
 	Text     string
@@ -106,6 +107,7 @@ type Call struct {
 	CapsKnown bool
 
 	Name   string // of the system call
+	Ring   bool   // it was submitted through io_uring: Entered is when, and Left when its completion was posted
 	Args   []Arg
 	FD     int      // the descriptor it acts on, -1 for none
 	Socket SocketID // what FD is
@@ -128,11 +130,12 @@ type Call struct {
 	// Messages are the messages of sendmmsg(2) and recvmmsg(2); Data, Size and Addr are then unused.
 	Messages []Message
 	FDs      []int // descriptors passed or received (SCM_RIGHTS)
-	// Queued is what a receive with MSG_ERRQUEUE took from the socket's error queue: of recvmmsg(2) the entry of each message.
+	// Queued is what a receive with MSG_ERRQUEUE took from the socket's error queue: of recvmmsg(2) the entry of each
+	// message.
 	Queued []QueuedError
-	// Waits are what poll(2), select(2) or epoll_wait(2) waits for: of an epoll instance its interest list when the call
-	// is entered, and when it has returned what came into the list meanwhile. It may be shared with other calls. Unlisted
-	// counts those beyond a limit that the source has. Ready are those that it reported.
+	// Waits are what poll(2), select(2) or epoll_wait(2) waits for: of an epoll instance its interest list when the
+	// call is entered, and when it has returned what came into the list meanwhile. It may be shared with other calls.
+	// Unlisted counts those beyond a limit that the source has. Ready are those that it reported.
 	Waits    []Wait
 	Unlisted int
 	Ready    []Wait
@@ -242,8 +245,8 @@ const (
 	Accepted // created by an accept: Parent is the listener
 	Closed
 	Sighted // a packet of it was seen: its Cookie is known
-	// Dissolved by connect(2) with AF_UNSPEC: it has no peer any more, and of its own address what it was bound to; what it
-	// sends and receives then is another stream.
+	// Dissolved by connect(2) with AF_UNSPEC: it has no peer any more, and of its own address what it was bound to;
+	// what it sends and receives then is another stream.
 	Dissolved
 )
 
@@ -369,18 +372,34 @@ type Packet struct {
 	NetworkHeader   int // bytes of IP header and extension headers
 	TransportHeader int
 	Length          int // of the frame, link header included
-	// Segments are the frames on the wire that a super-packet of segmentation offload stands for; 0 and 1 mean one. Where
-	// the source does not know, Correlate works it out from the connection's MSS, or from UDP_SEGMENT.
+	// Segments are the frames on the wire that a super-packet of segmentation offload stands for; 0 and 1 mean one.
+	// Where the source does not know, Correlate works it out from the connection's MSS, or from UDP_SEGMENT.
 	Segments    int
 	SegmentSize int // payload bytes of each of them
 
 	// Summary is the packet in a line, if it is not IP; it may be text from outside.
 	Summary string
 
-	// Sender is the cookie of the socket that it left from, Receivers those of the sockets that it was given to, where the
-	// kernel told, see Matcher; without them sockets are found by their addresses.
+	// Sender is the cookie of the socket that it left from, Receivers those of the sockets that it was given to, where
+	// the kernel told, see Matcher; without them sockets are found by their addresses.
 	Sender    uint64
 	Receivers []uint64
+
+	// Said is what the kernel says of why it sent the segment again, or this reset; nil where it says nothing.
+	Said *Said
+	// Drops are what the kernel said where it dropped the packet, or copies of it.
+	Drops []Drop
+	// Uncaptured: nothing but the kernel's word that it dropped it tells of the packet, as of one that died before it
+	// came to an interface.
+	Uncaptured bool
+}
+
+// Drop is the kernel's word that it dropped a packet, see package drop.
+type Drop struct {
+	Time   time.Duration
+	Reason string // by the kernel's name: SOCKET_RCVBUFF
+	Why    string // in plain words
+	Place  string // the kernel's function
 }
 
 // Fragment says which part of an IP datagram's payload a packet holds.
@@ -448,8 +467,8 @@ const (
 	udpHeader  = 8
 )
 
-// Wait is a descriptor that a call waits for: one of poll(2) or select(2), or one of an epoll(7) instance's interest list. In
-// such a list one that is no socket may stay after it was closed, which a source need not see.
+// Wait is a descriptor that a call waits for: one of poll(2) or select(2), or one of an epoll(7) instance's interest
+// list. In such a list one that is no socket may stay after it was closed, which a source need not see.
 type Wait struct {
 	FD     int      // -1 where it is not known
 	Socket SocketID // what it is, 0 for no socket or not known

@@ -12,10 +12,10 @@ import (
 	"testing"
 )
 
-// floors are the files of this package from the ground up: events, then their records, then what finds records, a join for each
-// kind of socket, and the timeline on top. A file refers to those before it only.
+// floors are the files of this package from the ground up: events, then their records, then what finds records, a join
+// for each kind of socket, and the timeline on top. A file refers to those before it only.
 var floors = []string{
-	"wait.go", "event.go", "source.go", "clock.go", "program.go", "frame.go", "sighting.go",
+	"wait.go", "reason.go", "event.go", "source.go", "clock.go", "program.go", "frame.go", "sighting.go",
 	"record.go", "arrange.go", "search.go", "socket.go", "network.go", "unit.go", "fragment.go", "message.go",
 	"raw.go", "stream.go", "datagram.go", "unix.go", "uncaptured.go", "icmp.go", "wake.go", "cause.go", "verdict.go",
 	"past.go", "timeline.go", "complete.go", "check.go", "window.go",
@@ -26,7 +26,8 @@ type none struct{}
 
 func (none) Import(string) (*types.Package, error) { return nil, errors.New("not imported") }
 
-// TestFloors checks that no file refers to one above it, and that none of them knows what renders or follows a timeline.
+// TestFloors checks that no file refers to one above it, and that none of them knows what renders or follows a
+// timeline.
 func TestFloors(t *testing.T) {
 	fset := token.NewFileSet()
 	names, err := filepath.Glob("*.go")

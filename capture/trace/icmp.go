@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// joinICMP finds what each ICMP error quotes, which later call it failed and which read it from the error queue, and which
-// request each echo reply answers.
+// joinICMP finds what each ICMP error quotes, which later call it failed and which read it from the error queue, and
+// which request each echo reply answers.
 func joinICMP(packets []*PacketRecord, calls []*CallRecord, later map[fragmentKey][]*PacketRecord) {
 	var errors []*PacketRecord // that a socket is told of
 	for i, p := range packets {
@@ -100,8 +100,8 @@ func icmpErrnos(v6 bool, typ, code uint8) []string {
 	return nil
 }
 
-// fail gives the error that p brought to its socket to the first call that reports it. Reading it from the error queue takes
-// it from the socket (sock_dequeue_err_skb, net/core/skbuff.c).
+// fail gives the error that p brought to its socket to the first call that reports it. Reading it from the error queue
+// takes it from the socket (sock_dequeue_err_skb, net/core/skbuff.c).
 func fail(p *PacketRecord, errnos []string) {
 	if p.To == nil {
 		return
@@ -154,8 +154,8 @@ func (q *QueuedError) from(p *PacketRecord) bool {
 	return q.Origin == origin && q.Type == p.ICMP.Type && q.Code == p.ICMP.Code && (!q.Offender.IsValid() || q.Offender == p.Src.Addr().Unmap())
 }
 
-// returns tells whether the data and address that came with an entry can be those of the datagram that an ICMP error quotes.
-// Only a UDP socket is given the data alone.
+// returns tells whether the data and address that came with an entry can be those of the datagram that an ICMP error
+// quotes. Only a UDP socket is given the data alone.
 func (c *CallRecord) returns(q *QueuedError, quote *Quote) bool {
 	if quote.Protocol != ProtoUDP {
 		return true

@@ -39,11 +39,11 @@ type Engine interface {
 	Status() Status
 	// Signal sends a signal to the first process.
 	Signal(os.Signal) error
-	// Running is closed by Events when the program has begun, or the process is attached to, or that has failed. The times of
-	// all events count from that moment: the engine's clock begins anew.
+	// Running is closed by Events when the program has begun, or the process is attached to, or that has failed. The
+	// times of all events count from that moment: the engine's clock begins anew.
 	Running() <-chan struct{}
-	// Heard returns until when all calls that have ended are among the events that were yielded: where the program makes them
-	// faster than they are read, that is some time ago. It may be called beside Events.
+	// Heard returns until when all calls that have ended are among the events that were yielded: where the program
+	// makes them faster than they are read, that is some time ago. It may be called beside Events.
 	Heard() time.Duration
 	// Rights are the capabilities that this process needs while the program runs, capabilities(7).
 	Rights() []int

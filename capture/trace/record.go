@@ -34,7 +34,8 @@ type Socket struct {
 	until    []time.Duration      // when the last of the calls up to each had returned, made by since
 	Listens  time.Duration        // since when it listens, -1 for never
 	settings map[string][]setting // values of its integer options, in time
-	// dissolved is when each of its connections but the last was dissolved. Offsets count from the last time before, see stretch.
+	// dissolved is when each of its connections but the last was dissolved. Offsets count from the last time before,
+	// see stretch.
 	dissolved []time.Duration
 
 	// What calls that are no longer among the events did, see Window.
@@ -168,8 +169,8 @@ type PacketRecord struct {
 	// Simultaneous: among them are bytes of sends that ran at once, of which it is not known which are whose.
 	Simultaneous bool
 	Retransmit   bool
-	// Verdicts are what became of the segment, as package flow tells it by the packets of this host alone: sent again and why,
-	// lost, a window that is closed. Numbers of packets in them are those of Packet. Their Stream is nil.
+	// Verdicts are what became of the segment, as package flow tells it by the packets of this host alone: sent again
+	// and why, lost, a window that is closed. Numbers of packets in them are those of Packet. Their Stream is nil.
 	Verdicts []tcpflow.Verdict
 	Cause    Cause
 	Quotes   int        // number of the packet that an ICMP error quotes, 0 for none or not known

@@ -170,10 +170,13 @@ func (m *Matcher) queues(left bool) map[sightingKey]queue {
 // Match sets the packet's Sender and Receivers, as far as there are sightings of it. Packets have to come in their
 // order. A fragment after the first one is left as it is: it goes where the first one goes.
 func (m *Matcher) Match(p *Packet) {
-	key, ok := packetKey(p)
-	if !ok {
-		return
+	if key, ok := packetKey(p); ok {
+		m.match(&key, p)
 	}
+}
+
+func (m *Matcher) match(k *sightingKey, p *Packet) {
+	key := *k
 	if q, ok := m.out[key]; ok {
 		if q.head != 0 && m.all[q.head-m.base].at <= p.Time+sightingSlack {
 			s := &m.all[q.head-m.base]
@@ -198,6 +201,51 @@ func (m *Matcher) Match(p *Packet) {
 			p.Receivers = m.remember(nil, to)
 		}
 	}
+}
+
+// Sockets are the sockets of a packet, by their cookies.
+type Sockets struct {
+	Sender         uint64 // 0 for unknown
+	SenderBefore   uint64 // the socket that had the sender's flow before, such as the listener of one that is not accepted yet
+	Receivers      []uint64
+	ReceiverBefore uint64
+	// Apart: the packet has sightings of its own, or packets of its flow are told apart by them. What is found for one
+	// that is not holds for all of its flow until another sighting of the flow.
+	Apart bool
+}
+
+// Find does for the packet that b starts with, from its IP header on, what Match does for a Packet. Receivers are valid
+// until the next call.
+func (m *Matcher) Find(b []byte, at time.Duration) (s Sockets) {
+	key, ok := headerKey(b[:min(len(b), findHeader)])
+	if !ok {
+		return s
+	}
+	p := Packet{Time: at}
+	if m.group(key.dst) {
+		p.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte{255, 255, 255, 255}), 0)
+	}
+	s.Apart = m.out[key].head != 0 || m.in[key].head != 0
+	m.match(&key, &p)
+	s.Sender, s.Receivers = p.Sender, p.Receivers
+	if f := m.flows[key.flow()]; f != nil {
+		s.Apart = s.Apart || f.from.shared || f.to.shared
+		if f.from.now == s.Sender {
+			s.SenderBefore = f.from.before
+		}
+		if len(s.Receivers) == 1 && f.to.now == s.Receivers[0] {
+			s.ReceiverBefore = f.to.before
+		}
+	}
+	return s
+}
+
+// findHeader is how much of a packet is looked at: a key takes no more than what a sighting has of the data.
+const findHeader = SightingHeader
+
+func (*Matcher) group(dst [16]byte) bool {
+	a := netip.AddrFrom16(dst).Unmap()
+	return a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
 // receivers takes the sockets that were given the packet: one, and each raw one; all of a group's for a packet to a
@@ -276,8 +324,8 @@ func (m *Matcher) drop(n int) {
 	m.all = slices.Delete(m.all, 0, n)
 }
 
-// sightingKey is what tells packets from each other wherever they are seen: what neither the kernel fills in late (checksums)
-// nor fragmentation changes.
+// sightingKey is what tells packets from each other wherever they are seen: what neither the kernel fills in late
+// (checksums) nor fragmentation changes.
 type sightingKey struct {
 	src, dst         [16]byte
 	srcPort, dstPort uint16

@@ -8,8 +8,8 @@ import (
 	"sockwire/raw/packet"
 )
 
-// TestKeysBehindExtensionHeaders: what is captured and what a socket saw are known by the same key, whatever headers stand
-// before the transport.
+// TestKeysBehindExtensionHeaders: what is captured and what a socket saw are known by the same key, whatever headers
+// stand before the transport.
 func TestKeysBehindExtensionHeaders(t *testing.T) {
 	six := &packet.IPv6{Src: netip.MustParseAddr("2001:db8::1"), Dst: netip.MustParseAddr("2001:db8::2")}
 	four := &packet.IPv4{Src: netip.MustParseAddr("192.0.2.1"), Dst: netip.MustParseAddr("192.0.2.2"), ID: 7}

@@ -80,8 +80,8 @@ func set[T comparable](to *T, value T) {
 	}
 }
 
-// stretch is the part of a socket's life that a time lies in, between one dissolving of its connection and the next, by its
-// index: within one the bytes of a stream are counted.
+// stretch is the part of a socket's life that a time lies in, between one dissolving of its connection and the next, by
+// its index: within one the bytes of a stream are counted.
 func (s *Socket) stretch(t time.Duration) int {
 	return sort.Search(len(s.dissolved), func(i int) bool { return s.dissolved[i] > t })
 }
@@ -223,8 +223,8 @@ func (ids identities) socket(id SocketID, at time.Duration) *Socket {
 	return found
 }
 
-// attachCalls fills in the socket of each call, and gives that its calls. carried are packets of calls that are no more among
-// the events.
+// attachCalls fills in the socket of each call, and gives that its calls. carried are packets of calls that are no more
+// among the events.
 func attachCalls(calls []*CallRecord, ids identities, carried map[int][]int) {
 	for _, c := range calls {
 		if c.On = ids.socket(c.Socket, c.Entered); c.On != nil {

@@ -7,9 +7,9 @@ import (
 )
 
 // Source gives the events of one trace as they happen. A call is given twice: Pending when it is entered,
-// and whole, under the same number, when it has returned, or Ended when its thread has ended in it. Events are not changed after they were given.
-// The stream ends when there is nothing more to trace; it ends with an error that is not nil when
-// tracing itself failed.
+// and whole, under the same number, when it has returned, or Ended when its thread has ended in it. Events are not
+// changed after they were given. The stream ends when there is nothing more to trace; it ends with an error that is not
+// nil when tracing itself failed.
 type Source interface {
 	Events(ctx context.Context) iter.Seq2[Event, error]
 }

@@ -70,8 +70,8 @@ type interval struct {
 	urgent   bool // one of these was urgent: somewhere among them stands a mark
 }
 
-// joinStreams follows every TCP connection: those that began before, which it is given, and those of the packets; it returns all,
-// and their directions. It fills in whose the segments are, what they carry, and what receives took.
+// joinStreams follows every TCP connection: those that began before, which it is given, and those of the packets; it
+// returns all, and their directions. It fills in whose the segments are, what they carry, and what receives took.
 func joinStreams(net *network, before []*conn, packets []*PacketRecord, later map[fragmentKey][]*PacketRecord) ([]*conn, []*flow) {
 	c := &connections{net: net, conns: before, open: map[flowKey]*flow{}}
 	for _, k := range before {
@@ -162,8 +162,8 @@ func (n *network) end(local, remote netip.AddrPort, t time.Duration) *Socket {
 	return n.listening(local, t)
 }
 
-// intervals lays what the socket's calls sent in a stretch end to end. An urgent byte stands in the stream like any other
-// (RFC 6093 section 3.1); of a Unix socket it is apart from it.
+// intervals lays what the socket's calls sent in a stretch end to end. An urgent byte stands in the stream like any
+// other (RFC 6093 section 3.1); of a Unix socket it is apart from it.
 func (s *Socket) intervals(stretch int) []interval {
 	var all []interval
 	base, _, _ := s.before(stretch)
@@ -201,9 +201,9 @@ func (c *Call) end() time.Duration {
 	return c.Left
 }
 
-// simultaneous finds where the bytes of sends stand that ran at once, from an offset of the stream on, and returns where
-// they end. Which of them came first is not known; but where the source knows it of all but one, that one has the gap
-// that is left.
+// simultaneous finds where the bytes of sends stand that ran at once, from an offset of the stream on, and returns
+// where they end. Which of them came first is not known; but where the source knows it of all but one, that one has the
+// gap that is left.
 func simultaneous(sends []interval, base int64) int64 {
 	var known []interval
 	var unknown *CallRecord
@@ -393,9 +393,9 @@ func unwrap(diff uint32, near int64) int64 {
 	return near + int64(int32(diff-uint32(near)))
 }
 
-// consume attributes what the receives of a stream socket took in a stretch, in order. Where two ran at once the results of the
-// earlier calls do not tell who took what: then only those are attributed whose place the source knows, until one of
-// these has run alone.
+// consume attributes what the receives of a stream socket took in a stretch, in order. Where two ran at once the
+// results of the earlier calls do not tell who took what: then only those are attributed whose place the source knows,
+// until one of these has run alone.
 func (s *Socket) consume(sent []interval, stretch int, fin int64) {
 	_, at, blind := s.before(stretch)
 	var last *CallRecord

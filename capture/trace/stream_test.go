@@ -148,8 +148,8 @@ func TestSimultaneousSends(t *testing.T) {
 	}
 }
 
-// TestOneOfSimultaneousSends checks that of sends that ran at once the one whose place the source does not know has the gap
-// that the others leave, whichever was entered first; two of them are not told apart.
+// TestOneOfSimultaneousSends checks that of sends that ran at once the one whose place the source does not know has the
+// gap that the others leave, whichever was entered first; two of them are not told apart.
 func TestOneOfSimultaneousSends(t *testing.T) {
 	for name, c := range map[string]struct {
 		offsets [3]int64 // of aaa, bbbb and cc, less than 0 when not known
@@ -185,8 +185,8 @@ func TestOneOfSimultaneousSends(t *testing.T) {
 	}
 }
 
-// TestUrgent checks that an urgent byte stands in the stream, and that of a receive which begins where one stands nothing is
-// claimed, nor of what comes after, unless the socket takes urgent bytes in line.
+// TestUrgent checks that an urgent byte stands in the stream, and that of a receive which begins where one stands
+// nothing is claimed, nor of what comes after, unless the socket takes urgent bytes in line.
 func TestUrgent(t *testing.T) {
 	for _, inline := range []bool{false, true} {
 		s := new(script)
@@ -279,8 +279,8 @@ func TestSuperPacket(t *testing.T) {
 	}
 }
 
-// TestSuperPacketOfAnUnknownCut checks that segments are counted by the MSS where the capture does not tell them, and that
-// options beyond the time stamps take room.
+// TestSuperPacketOfAnUnknownCut checks that segments are counted by the MSS where the capture does not tell them, and
+// that options beyond the time stamps take room.
 func TestSuperPacketOfAnUnknownCut(t *testing.T) {
 	for _, tt := range []struct{ header, segments, size int }{{32, 3, 1448}, {44, 3, 1436}} {
 		s := new(script)

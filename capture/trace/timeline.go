@@ -34,8 +34,8 @@ type Timeline struct {
 // accepted; what does not fit together stays unattributed.
 func Correlate(events []Event) *Timeline { return new(past).correlate(events) }
 
-// correlate joins events that have a past. Each step is told what it looks at and returns what it makes; of the records it is
-// given it fills in what its comment says. A step needs those before it.
+// correlate joins events that have a past. Each step is told what it looks at and returns what it makes; of the records
+// it is given it fills in what its comment says. A step needs those before it.
 func (p *past) correlate(events []Event) *Timeline {
 	in := arrange(events)
 	calls, packets := callsByNumber(in.calls), packetsByNumber(in.packets)

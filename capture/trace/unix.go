@@ -84,8 +84,8 @@ func (s *Socket) written(stretch int) (sent []interval, end int64) {
 	return sent, end
 }
 
-// SoughtCache tells whether the socket was for a name service cache that is not there: the C library looks for one before it
-// asks for names otherwise, nscd(8).
+// SoughtCache tells whether the socket was for a name service cache that is not there: the C library looks for one
+// before it asks for names otherwise, nscd(8).
 func (s *Socket) SoughtCache() bool {
 	return s.Family == FamilyUnix && slices.ContainsFunc(s.Calls, func(c *CallRecord) bool {
 		return c.Name == "connect" && (c.Addr.Unix == "/var/run/nscd/socket" || c.Addr.Unix == "/run/nscd/socket") && c.Errno != "" && c.Errno != "EINPROGRESS"

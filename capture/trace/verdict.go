@@ -17,8 +17,8 @@ const (
 // epoch is where the timeline's clock starts for the tracker, which only needs differences.
 var epoch = time.Unix(1<<30, 0)
 
-// judge says what became of segments: that one was sent again and why, that one was lost, that a window is closed. It sees each
-// packet once, in the order of time, with those of all hosts told apart by where they were captured.
+// judge says what became of segments: that one was sent again and why, that one was lost, that a window is closed. It
+// sees each packet once, in the order of time, with those of all hosts told apart by where they were captured.
 type judge struct {
 	tracker *tcpflow.Tracker
 	places  map[string]int // of a host and an interface
@@ -45,7 +45,7 @@ func (j *judge) judge(packets []*PacketRecord) {
 
 // see takes the next packet.
 func (j *judge) see(p *Packet) {
-	if p.TCP == nil || len(p.Network) == 0 || p.Fragment.Is {
+	if p.TCP == nil || len(p.Network) == 0 || p.Fragment.Is || p.Uncaptured {
 		return
 	}
 	place := p.Host + "\x00" + p.Interface
@@ -82,7 +82,8 @@ func (j *judge) forget(held func(number int) bool) {
 	}
 }
 
-// Again returns the verdict that the packet's bytes were sent before, and why they were sent again, nil where there is none.
+// Again returns the verdict that the packet's bytes were sent before, and why they were sent again, nil where there is
+// none.
 func (p *PacketRecord) Again() *tcpflow.Verdict {
 	for i := range p.Verdicts {
 		if p.Verdicts[i].Kind == tcpflow.Retransmission {

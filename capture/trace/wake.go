@@ -19,8 +19,8 @@ const delayed = 10 * time.Millisecond
 // Waiting tells whether the call waits for descriptors.
 func (c *Call) Waiting() bool { return len(c.Waits) > 0 || len(c.Ready) > 0 }
 
-// joinWaits fills in what ended the calls that wait; before tells whether some did before the events. It returns whether there are
-// such calls, and what made sockets ready.
+// joinWaits fills in what ended the calls that wait; before tells whether some did before the events. It returns
+// whether there are such calls, and what made sockets ready.
 func joinWaits(before bool, ids identities, net *network, sockets []*Socket, calls []*CallRecord, packets []*PacketRecord) (bool, arrivals) {
 	var waits []*CallRecord
 	for _, call := range calls {

@@ -46,7 +46,7 @@ func (w *Window) Add(e Event) {
 
 // lose ends an earlier call of the thread that enters another one: its return was lost on the way here.
 func (w *Window) lose(e *Call) {
-	if e.Thread == 0 {
+	if e.Thread == 0 || e.Ring {
 		return
 	}
 	if at, ok := w.pending[w.threads[e.Thread]]; ok {
@@ -77,8 +77,8 @@ func (w *Window) Timeline() *Timeline {
 const waitingLimit = 1024
 
 // Forget drops what was over at a time and cannot be met again: calls that had returned, packets, sockets that
-// were closed. Held are sends of which bytes are not acknowledged or not received yet, up to a limit, and what is joined
-// with something held. With all they are dropped too; what is then said of later packets and receives may be
+// were closed. Held are sends of which bytes are not acknowledged or not received yet, up to a limit, and what is
+// joined with something held. With all they are dropped too; what is then said of later packets and receives may be
 // that their origin is not known. It returns the calls and packets that are dropped, joined for the last time.
 func (w *Window) Forget(until time.Duration, all bool) *Timeline {
 	t := w.Timeline()

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -57,8 +59,8 @@ func flowRecord(t *testing.T, out string) (r directionRecord) {
 	return r
 }
 
-// A link damages datagrams, the receiving kernel throws them away: every loss is a checksum error, none is the buffer's or
-// the network's. The link's record is the truth.
+// A link damages datagrams, the receiving kernel throws them away: every loss is a checksum error, none is the buffer's
+// or the network's. The link's record is the truth.
 func TestChecksumErrorsAreToldApart(t *testing.T) {
 	for _, v6 := range []bool{false, true} {
 		header := 28
@@ -105,8 +107,8 @@ func TestChecksumErrorsBesideAFullBuffer(t *testing.T) {
 	}
 }
 
-// The path MTU is right to the byte: on a link, through routers that say so, through one that says nothing, on paths that do not
-// take the handshake whole, and for both families.
+// The path MTU is right to the byte: on a link, through routers that say so, through one that says nothing, on paths
+// that do not take the handshake whole, and for both families.
 func TestPathMTU(t *testing.T) {
 	netlab.Need(t)
 	for name, tt := range map[string]struct {
@@ -179,8 +181,8 @@ func TestPathMTU(t *testing.T) {
 // vlanRoom is what a veth takes beyond its MTU: a VLAN tag (is_skb_forwardable).
 const vlanRoom = 4
 
-// Thousands of questions from forged addresses of the server's own link, where nobody is found to take the answers, end no server
-// and keep nobody else from an answer.
+// Thousands of questions from forged addresses of the server's own link, where nobody is found to take the answers, end
+// no server and keep nobody else from an answer.
 func TestForgedNeighbours(t *testing.T) {
 	netlab.Need(t)
 	lab, err := netlab.New(nil)
@@ -245,13 +247,21 @@ func TestExamples(t *testing.T) {
 	}
 	serveOn(t, b, "-q")
 	serveOn(t, b, "-q", ":5001")
-	datagramtest.Examples(t, a, "dgperf", newCommand(new(options)).Examples, "-T 300ms", func(string) {}, func(line, stdout, stderr string, code int) {
+	before, _, _ := datagramtest.On(t, a, "--requests", "-T", "300ms", "--rate", "1kpps", "--histogram", "--json", there.Addr().String())
+	prepare := func(dir string) {
+		if err := os.WriteFile(filepath.Join(dir, "before.jsonl"), []byte(before), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	datagramtest.Examples(t, a, "dgperf", newCommand(new(options)).Examples, "-T 300ms", prepare, func(line, stdout, stderr string, code int) {
 		want := `(?m)^  lost        0 \(0 %\)$`
 		switch {
 		case strings.Contains(line, "dgperf serve"):
 			stdout, want = stderr, `serving on .*:7207`
 		case strings.Contains(line, "--rate 0"):
 			want = `(?m)^  received    [1-9]`
+		case strings.Contains(line, ">before.jsonl"):
+			want = "^$"
 		case strings.Contains(line, "--mtu"):
 			want = `path MTU 1500`
 		case strings.Contains(line, "iperf2"):

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"sockwire/capture/report/plot"
 	"sockwire/cmd/internal/cli"
 	"sockwire/cmd/internal/datagram"
 	"sockwire/dgram"
@@ -33,15 +34,19 @@ type options struct {
 	mtu       bool
 	protocol  string
 	noOffload bool
+	drops     bool
 	settle    time.Duration
 	window    int
 	histogram bool
 	json      bool
 	quiet     bool
+	watch     bool
+	report    string
+	compare   string
 	verbose   bool
 
 	maxSessions, maxPerPeer int
-	maxRate                 cli.Rate
+	maxRate, hopRate        cli.Rate
 	echo, noForeign         bool
 
 	serve   bool
@@ -68,10 +73,12 @@ func newCommand(o *options) *cli.Command {
 		{Line: "dgperf --rate 0 --size 64 192.0.2.7", Text: "As fast as possible, small datagrams."},
 		{Line: "dgperf --both --rate 10kpps --pattern poisson 192.0.2.7", Text: "Both directions at once."},
 		{Line: "dgperf --requests -c 10000 192.0.2.7", Text: "Round-trip times, one request at a time."},
+		{Line: "dgperf --watch --rate 10Mbps 192.0.2.7", Text: "A screen that shows rate, loss and delay as it runs."},
+		{Line: "dgperf --requests --rate 1kpps --report now.html 192.0.2.7", Text: "Draw the rates, the round trips and what was lost."},
 		{Line: "dgperf --mtu 192.0.2.7", Text: "Find the path's MTU."},
 		{Line: "dgperf --protocol iperf2 --rate 10Mbps 192.0.2.7:5001", Text: "Send to an iperf2 server and show what it reports."},
 	}
-	c.Privilege = "None. With cap_net_admin buffers may exceed net.core.rmem_max; the granted size is shown."
+	c.Privilege = "None. With cap_net_admin buffers may exceed net.core.rmem_max; the granted size is shown. --drops needs root, or CAP_BPF and CAP_PERFMON."
 	c.ExitStatus = "no server answered, it went away in the middle, or nothing arrived"
 	c.Elsewhere = elsewhere
 	f := c.Flags
@@ -82,8 +89,6 @@ func newCommand(o *options) *cli.Command {
 	f.StringVarP(&o.size, "size", "s", "1400", "bytes of payload: `N`, a list N,N,…, a sweep N..N/STEP, or imix")
 	c.Values("pattern", "constant", "poisson", "burst=", "isochronous=")
 	c.Values("protocol", "dgperf", "iperf2")
-	c.Values("ecn", "not", "ect0", "ect1", "ce")
-	c.Values("df", "do", "dont", "probe")
 	f.StringVar(&o.pattern, "pattern", "constant", "`PATTERN`: constant, poisson, burst=N (at once) or isochronous=N (frames a second)")
 	f.IntVarP(&o.flows, "flows", "P", 1, "`N` flows, each with a socket of its own at both ends")
 	f.BoolVarP(&o.down, "down", "R", false, "the server sends, not the client")
@@ -92,20 +97,26 @@ func newCommand(o *options) *cli.Command {
 	cli.DurationVar(f, &o.timeout, "timeout", "W", 0, "one request at a time: wait `TIME` for its reply; 0 is a second, or two round trips")
 	f.BoolVar(&o.mtu, "mtu", false, "find the largest datagram that passes unfragmented")
 	f.StringVar(&o.protocol, "protocol", "dgperf", "speak `NAME`: dgperf or iperf2 (to a real iperf2 server)")
+	f.BoolVar(&o.drops, "drops", false, "say too what this host's kernel dropped of the packets, and why; needs root, or CAP_BPF and CAP_PERFMON")
 	f.BoolVar(&o.noOffload, "no-offload", false, "send each datagram on its own, not many at once for the kernel or device to cut (UDP_SEGMENT)")
 	cli.DurationVar(f, &o.settle, "settle", "", 250*time.Millisecond, "accounts are final when nothing has come for `TIME`")
 	f.IntVar(&o.window, "window", 0, "look back over `N` numbers for late ones; 0 is about a million")
 	f.BoolVar(&o.histogram, "histogram", false, "with --requests: show the distribution of round-trip times")
 	f.BoolVar(&o.json, "json", false, "JSON Lines: a record each second, one for each flow, a summary")
 	cli.DurationVar(f, &o.interval, "interval", "i", time.Second, "a line each `TIME`")
+	f.BoolVar(&o.watch, "watch", false, "a screen with the rate, the loss and the delay as it runs; lines where there is no terminal")
+	f.StringVar(&o.report, "report", "", "draw rates, round trips and losses by cause as the page `FILE`.html, or as drawings in a folder, DIR/")
+	f.StringVar(&o.compare, "compare", "", "with --report: draw the run that --json (with --histogram) wrote to `FILE` beside, and say whether they differ by more than noise")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "the summary only")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "everything that was measured")
 	f.IntVar(&o.maxSessions, "max-sessions", 256, "serve: at most `N` flows at a time")
 	f.IntVar(&o.maxPerPeer, "max-per-peer", 64, "serve: at most `N` flows of one IPv4 address or IPv6 prefix of 64 bits")
 	f.Var(&o.maxRate, "max-rate", "serve: send streams of at most `RATE` datagrams a second, a tenth of them at once")
+	o.hopRate = cli.Rate{Packets: 2000}
+	f.Var(rateFlag{&o.hopRate}, "hop-rate", "serve: send at most `RATE` datagrams for clients that list the hops of the way back (rawtrace --far); 0 for none")
 	f.BoolVar(&o.echo, "echo", false, "serve: send everything back that is not understood")
 	f.BoolVar(&o.noForeign, "no-foreign", false, "serve: answer dgperf only")
-	o.socket.AddLongFlags(f)
+	o.socket.AddLongFlags(c)
 	f.BoolP("udp", "u", true, "as all here is")
 	f.Lookup("udp").Hidden = true
 	return c
@@ -126,8 +137,8 @@ var elsewhere = map[string]string{
 	"mps": "it is --rate Npps", "msg-size": "it is --size N", "e": "it is -v or --verbose", "duration": "it is --time TIME",
 }
 
-// rateFlag is a rate that may be 0, for no limit. It needs a unit: who is used to iperf means bits by a bare number, others
-// datagrams.
+// rateFlag is a rate that may be 0, for no limit. It needs a unit: who is used to iperf means bits by a bare number,
+// others datagrams.
 type rateFlag struct{ *cli.Rate }
 
 func (r rateFlag) Set(s string) error {
@@ -171,19 +182,21 @@ func (o *options) check(c *cli.Command, args []string) (err error) {
 		return err
 	}
 	o.limited = c.Flags.Changed("time")
-	modes := 0
-	for _, m := range []bool{o.down, o.both, o.requests, o.mtu, o.protocol != "dgperf"} {
-		if m {
-			modes++
-		}
-	}
 	switch {
-	case modes > 1:
+	case cli.Given(o.down, o.both, o.requests, o.mtu, o.protocol != "dgperf") > 1:
 		return cli.Usagef("--down, --both, --requests, --mtu and --protocol exclude each other")
 	case o.protocol != "dgperf" && o.protocol != "iperf2":
 		return cli.Usagef("--protocol is dgperf or iperf2, not %q", o.protocol)
+	case o.drops && (o.serve || o.mtu || o.protocol != "dgperf" || !strings.HasPrefix(o.address.Network, "udp")):
+		return cli.Usagef("--drops is for measuring with the protocol dgperf over UDP")
 	case o.histogram && !o.requests:
 		return cli.WithHint(cli.Usagef("--histogram is of round-trip times and needs --requests"), "without it, a stream's one-way delays are shown as quantiles")
+	case o.compare != "" && o.report == "":
+		return cli.Usagef("--compare is of --report: give both")
+	case o.report != "" && (o.serve || o.mtu || o.protocol != "dgperf"):
+		return cli.Usagef("--report draws what a client measures: give it without serve, --mtu and --protocol")
+	case o.watch && (o.serve || o.mtu || o.protocol != "dgperf"):
+		return cli.Usagef("--watch shows what a client measures: give it without serve, --mtu and --protocol")
 	case o.flows < 1 || o.flows > 1024:
 		return cli.Usagef("--flows is 1 to 1024, not %d", o.flows)
 	case o.duration <= 0:
@@ -194,6 +207,11 @@ func (o *options) check(c *cli.Command, args []string) (err error) {
 		return cli.Usagef("--max-rate is in datagrams a second")
 	case o.maxSessions < 1 || o.maxPerPeer < 1:
 		return cli.Usagef("--max-sessions and --max-per-peer are at least 1")
+	}
+	if o.report != "" {
+		if err := plot.CheckName(o.report); err != nil {
+			return cli.Usagef("--report: %v", err)
+		}
 	}
 	if o.requests && !c.Flags.Changed("rate") {
 		o.rate = cli.Rate{}

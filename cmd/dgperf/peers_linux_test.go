@@ -23,8 +23,8 @@ import (
 	"sockwire/raw/impair"
 )
 
-// Every peer measures the same bad path, one after the other: a relay that loses 5 %, duplicates 5 % and reorders 2 %, each by
-// the same seed. The table says what each reports and what is true; ours must be true. Run it with
+// Every peer measures the same bad path, one after the other: a relay that loses 5 %, duplicates 5 % and reorders 2 %,
+// each by the same seed. The table says what each reports and what is true; ours must be true. Run it with
 //
 //	go test ./cmd/dgperf -run TestBesideItsPeers -v
 func TestBesideItsPeers(t *testing.T) {
@@ -61,7 +61,8 @@ type badPath struct {
 	stop    func()
 }
 
-// counted is what a relay did to a stream: a number is reordered when its first copy comes after a higher one (RFC 4737).
+// counted is what a relay did to a stream: a number is reordered when its first copy comes after a higher one (RFC
+// 4737).
 type counted struct{ lost, duplicate, reordered int }
 
 // truth ends the relay and counts what it did to the stream.

@@ -17,6 +17,8 @@ type renderer struct {
 	o   *options
 	cfg *perf.Config
 
+	drawn *drawn // nil without --report
+
 	sent    uint64
 	arrived uint64
 	known   bool
@@ -29,6 +31,23 @@ type intervalRecord struct {
 	Up      *counts `json:"up,omitempty"`
 	Down    *counts `json:"down,omitempty"`
 	Replies *uint64 `json:"replies,omitempty"`
+	// RoundTrip is the mean of the replies' round trips.
+	RoundTrip int64 `json:"round_trip_ns,omitempty"`
+}
+
+// newInterval makes the record of what was counted in a second or so.
+func newInterval(cfg *perf.Config, i *perf.Interval) intervalRecord {
+	rec := intervalRecord{Type: "interval", At: i.At.Nanoseconds(), Length: i.Length.Nanoseconds(), RoundTrip: i.RoundTrip.Nanoseconds()}
+	if cfg.Up != nil {
+		rec.Up = toCounts(i.Up, i.UpDelay)
+	}
+	if cfg.Down != nil {
+		rec.Down = toCounts(i.Down, i.DownDelay)
+	}
+	if cfg.Requests != nil {
+		rec.Up, rec.Replies = toCounts(i.Up, 0), &i.Replies
+	}
+	return rec
 }
 
 type counts struct {
@@ -41,10 +60,12 @@ type counts struct {
 	Duplicate uint64 `json:"duplicate"`
 	Reordered uint64 `json:"reordered"`
 	Corrupt   uint64 `json:"corrupt"`
+	// Delay is the mean one-way delay above the least so far.
+	Delay int64 `json:"delay_ns,omitempty"`
 }
 
-func toCounts(c perf.Counts) *counts {
-	return &counts{c.Sent, c.Unique, c.Bytes, c.Lost, c.Dropped, c.Checksum, c.Duplicate, c.Reordered, c.Corrupt}
+func toCounts(c perf.Counts, delay time.Duration) *counts {
+	return &counts{c.Sent, c.Unique, c.Bytes, c.Lost, c.Dropped, c.Checksum, c.Duplicate, c.Reordered, c.Corrupt, delay.Nanoseconds()}
 }
 
 // begin says what will be done.
@@ -64,9 +85,9 @@ func (r *renderer) begin() {
 	parts := []string{what + " " + r.cfg.Target + ": " + r.o.sizes() + " bytes"}
 	switch {
 	case load.Bits > 0:
-		parts = append(parts, scaled(load.Bits, "bit/s"))
+		parts = append(parts, cli.Scaled(load.Bits, "bit/s"))
 	case load.Rate > 0:
-		parts = append(parts, scaled(load.Rate, " datagrams/s"))
+		parts = append(parts, cli.Scaled(load.Rate, " datagrams/s"))
 	case r.cfg.Requests != nil:
 		parts = append(parts, "one request at a time")
 	default:
@@ -85,22 +106,27 @@ func (r *renderer) begin() {
 	r.env.Stdout.Flush()
 }
 
+// draws makes what is told of each second be drawn too, if anything is.
+func (r *renderer) draws() {
+	if r.drawn == nil {
+		return
+	}
+	show := r.cfg.Progress
+	r.cfg.Progress = func(i perf.Interval) {
+		rec := newInterval(r.cfg, &i)
+		addInterval(&r.drawn.run, &rec)
+		if show != nil {
+			show(i)
+		}
+	}
+}
+
 // interval shows the last second.
 func (r *renderer) interval(i perf.Interval) {
 	out := r.env.Stdout
 	defer out.Flush()
 	if r.o.json {
-		rec := intervalRecord{Type: "interval", At: i.At.Nanoseconds(), Length: i.Length.Nanoseconds()}
-		if r.cfg.Up != nil {
-			rec.Up = toCounts(i.Up)
-		}
-		if r.cfg.Down != nil {
-			rec.Down = toCounts(i.Down)
-		}
-		if r.cfg.Requests != nil {
-			rec.Up, rec.Replies = toCounts(i.Up), &i.Replies
-		}
-		out.JSON(rec)
+		out.JSON(newInterval(r.cfg, &i))
 		return
 	}
 	line := func(what string, c perf.Counts) {
@@ -129,23 +155,11 @@ func (r *renderer) interval(i perf.Interval) {
 }
 
 func perSecond(n uint64, d time.Duration) string {
-	return scaled(float64(n)/max(d.Seconds(), 1e-9), "/s")
+	return cli.Scaled(float64(n)/max(d.Seconds(), 1e-9), "/s")
 }
 
 func bits(n uint64, d time.Duration) string {
-	return scaled(8*float64(n)/max(d.Seconds(), 1e-9), "bit/s")
-}
-
-func scaled(v float64, unit string) string {
-	for _, u := range []struct {
-		name string
-		size float64
-	}{{"G", 1e9}, {"M", 1e6}, {"k", 1e3}} {
-		if v >= u.size {
-			return fmt.Sprintf("%.3g %s%s", v/u.size, u.name, unit)
-		}
-	}
-	return fmt.Sprintf("%.3g %s", v, strings.TrimSpace(unit))
+	return cli.Scaled(8*float64(n)/max(d.Seconds(), 1e-9), "bit/s")
 }
 
 // directionRecord is the account of one direction of one flow, or of all flows.
@@ -282,6 +296,9 @@ func (r *renderer) result(res *perf.Result) {
 				sum.add(&rec)
 			}
 		}
+		if sum != nil && r.drawn != nil {
+			addDirection(&r.drawn.run, sum)
+		}
 		if sum != nil && (r.o.json || len(res.Flows) > 1) {
 			r.show(sum)
 		}
@@ -309,9 +326,9 @@ func (r *renderer) show(d *directionRecord) {
 		r.row("not sent", fmt.Sprintf("%d: this host does not reach the rate that was asked for", d.Unsent))
 	}
 	if r.o.verbose {
-		r.row("received", fmt.Sprintf("%d once", d.Unique), scaled(d.Rate, "/s"), scaled(d.Bits, "bit/s"), cli.Plural(d.Bytes, "byte"))
+		r.row("received", fmt.Sprintf("%d once", d.Unique), cli.Scaled(d.Rate, "/s"), cli.Scaled(d.Bits, "bit/s"), cli.Plural(d.Bytes, "byte"))
 	} else {
-		r.row("received", fmt.Sprint(d.Unique), scaled(d.Rate, "/s"), scaled(d.Bits, "bit/s"))
+		r.row("received", fmt.Sprint(d.Unique), cli.Scaled(d.Rate, "/s"), cli.Scaled(d.Bits, "bit/s"))
 	}
 	r.losses(d)
 	r.oddities(d)
@@ -379,18 +396,35 @@ func (d *directionRecord) share(n uint64) string {
 	return fmt.Sprintf(" (%.4g %%)", 100*float64(n)/float64(d.Sent))
 }
 
+// resultAnd shows the accounts, and what this host dropped where that was asked for: as a record before them.
+func (r *renderer) resultAnd(res *perf.Result, h *hostDrops) error {
+	if h == nil {
+		r.result(res)
+		return nil
+	}
+	d, err := h.end()
+	if err == nil && r.o.json {
+		err = r.env.Stdout.JSON(d)
+	}
+	r.result(res)
+	switch {
+	case err != nil:
+		return fmt.Errorf("--drops: %w", err)
+	case !r.o.json:
+		r.row("dropped", d.text()...)
+	}
+	return nil
+}
+
 // losses shows how many were lost, and where.
 func (r *renderer) losses(d *directionRecord) {
-	var parts []string
-	for _, c := range []struct {
-		n    uint64
-		name string
-	}{{d.SendErrors, "refused by the sending host"}, {d.LostDropped, "because the receive buffer was full"}, {d.LostCheck, "with a wrong checksum"},
-		{d.LostICMP, "told by ICMP"}, {d.LostCorrupt, "damaged"}, {d.LostNetwork, "in the network"}} {
-		if c.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.name))
-		}
-	}
+	var parts cli.Parts
+	parts.Count(d.SendErrors, "refused by the sending host")
+	parts.Count(d.LostDropped, "because the receive buffer was full")
+	parts.Count(d.LostCheck, "with a wrong checksum")
+	parts.Count(d.LostICMP, "told by ICMP")
+	parts.Count(d.LostCorrupt, "damaged")
+	parts.Count(d.LostNetwork, "in the network")
 	lost := fmt.Sprintf("%d%s", d.Lost, d.share(d.Lost))
 	switch len(parts) {
 	case 0:
@@ -514,6 +548,10 @@ func (r *renderer) roundTrips(res *perf.Result) {
 		return
 	}
 	out := r.env.Stdout
+	if r.drawn != nil {
+		rtt := newDistribution(names[0], sums[0], timeouts, true)
+		addDistribution(&r.drawn.run, &rtt)
+	}
 	if r.o.json {
 		for i, h := range sums {
 			out.JSON(newDistribution(names[i], h, timeouts, r.o.histogram))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sockwire/cmd/internal/cli"
+	"sockwire/cmd/internal/live"
 	"sockwire/dgram"
 	"sockwire/dgram/perf"
 )
@@ -42,9 +43,12 @@ func serve(ctx context.Context, env *cli.Env, o *options) error {
 	if o.quiet {
 		refused = nil
 	}
+	if o.hopRate.Packets == 0 {
+		o.hopRate.Packets = -1
+	}
 	s, err := perf.NewServer(ctx, o.address.Text, &perf.ServerConfig{
 		Network: o.address.Network, Socket: o.config, MaxSessions: o.maxSessions, MaxPerPeer: o.maxPerPeer, MaxRate: o.maxRate.Packets,
-		Echo: o.echo, NoForeign: o.noForeign, Refused: refused,
+		Echo: o.echo, NoForeign: o.noForeign, Refused: refused, HopRate: o.hopRate.Packets,
 	})
 	if err != nil {
 		return err
@@ -54,6 +58,9 @@ func serve(ctx context.Context, env *cli.Env, o *options) error {
 		st := s.Stats()
 		text := fmt.Sprintf("%s now, %d in all; %s to other tools; %s ignored", cli.Plural(uint64(st.Active), "flow"), st.Sessions,
 			cli.Plural(st.Answered, "answer"), cli.Plural(st.Ignored, "datagram"))
+		if st.Hops > 0 {
+			text += fmt.Sprintf("; %s for hops", cli.Plural(st.Hops, "datagram"))
+		}
 		if st.NoRoom > 0 {
 			text += fmt.Sprintf("; %s found no room", cli.Plural(st.NoRoom, "answer"))
 		}
@@ -90,18 +97,46 @@ func measure(ctx context.Context, env *cli.Env, o *options) error {
 	default:
 		cfg.Up = &load
 	}
+	var dropped *hostDrops
+	if o.drops {
+		var err error
+		if dropped, err = watchDrops(o.address.Text); err != nil {
+			hint := "without --drops what this host drops counts as lost in the network"
+			if errors.Is(err, os.ErrPermission) {
+				hint += "; it is root's to know"
+			}
+			return cli.WithHint(err, "%s", hint)
+		}
+		defer dropped.src.Close()
+	}
 	show := &renderer{env: env, o: o, cfg: &cfg}
+	var err error
+	if show.drawn, err = newDrawn(ctx, env, o); err != nil {
+		return err
+	}
 	if !o.quiet {
 		cfg.Progress = show.interval
 		show.begin()
 	}
-	result, err := perf.Run(ctx, cfg)
+	var result *perf.Result
+	if o.watch && live.Possible(env) && !o.json && !o.quiet {
+		w := newWatch(&cfg)
+		cfg.Progress = w.add
+		show.draws()
+		err = live.Run(ctx, env, live.Source{Look: w.look, Reset: w.reset}, func(inner context.Context) error {
+			ctx = inner // who leaves the screen interrupts
+			result, err = perf.Run(ctx, cfg)
+			return err
+		})
+	} else {
+		show.draws()
+		result, err = perf.Run(ctx, cfg)
+	}
 	if result == nil {
 		return explain(nothingYet(ctx, err))
 	}
-	show.result(result)
-	if err != nil {
-		return explain(err)
+	if err := show.conclude(result, dropped, err); err != nil {
+		return err
 	}
 	if show.sent == 0 && cli.Interrupted(ctx) {
 		return fmt.Errorf("interrupted before anything was sent: %w", cli.ErrNo)
@@ -113,6 +148,22 @@ func measure(ctx context.Context, env *cli.Env, o *options) error {
 		return fmt.Errorf("the accounts are not final: %w", cli.ErrNo)
 	}
 	return nil
+}
+
+// conclude shows the result of a run that may have ended with an error, and saves the report of it: also where --drops
+// fails.
+func (r *renderer) conclude(res *perf.Result, h *hostDrops, err error) error {
+	failed := r.resultAnd(res, h)
+	if r.drawn != nil {
+		failed = errors.Join(failed, r.drawn.save(r.env, r.o))
+	}
+	switch {
+	case failed == nil:
+		return explain(err)
+	case err != nil:
+		return fmt.Errorf("%w; and the run: %v", failed, err)
+	}
+	return failed
 }
 
 // nothingYet says of a run without a result that it was interrupted, if it was.

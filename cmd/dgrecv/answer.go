@@ -70,8 +70,8 @@ func (r *receiver) warn(kind, format string, a ...any) {
 
 var errTimeLimit = errors.New("it took longer than --exec-timeout allows")
 
-// execute runs the --exec command with d on its standard input and returns what it printed, at most one datagram's worth.
-// It and all that it has started end when the command does, when its time is up, and when the run ends.
+// execute runs the --exec command with d on its standard input and returns what it printed, at most one datagram's
+// worth. It and all that it has started end when the command does, when its time is up, and when the run ends.
 func (r *receiver) execute(ctx context.Context, d *dgram.Datagram) ([]byte, error) {
 	if ctx.Err() != nil {
 		return nil, errors.New("it is not run any more, the time is up")

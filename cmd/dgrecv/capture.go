@@ -8,9 +8,9 @@ import (
 	"sockwire/raw/packet"
 )
 
-// captureFile writes UDP datagrams as IP packets. Their headers are rebuilt from what the kernel told: addresses, ports,
-// TTL and TOS are those on the wire, identification, options and fragmentation are not known. A nil captureFile writes
-// nothing.
+// captureFile writes UDP datagrams as IP packets. Their headers are rebuilt from what the kernel told: addresses,
+// ports, TTL and TOS are those on the wire, identification, options and fragmentation are not known. A nil captureFile
+// writes nothing.
 type captureFile struct {
 	w   *capture.Writer
 	buf []byte

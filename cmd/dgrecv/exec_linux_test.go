@@ -66,7 +66,7 @@ func TestExecEndsWithAllItStarted(t *testing.T) {
 			script := fmt.Sprintf("sleep 1000 & (sleep 1000 & echo $! >>%s; wait) & echo $$ $! >>%[1]s; while [ $(wc -w <%[1]s) -lt 3 ]; do sleep 0.01; done; "+
 				"echo >>%[1]s; mv %[1]s %s; echo answer; %s", list, done, tt.ending)
 			addr := freeAddress(t)
-			stop := start(t, append(tt.args, "--exec", script, addr)...)
+			stop, ended := begin(t, append(tt.args, "--exec", script, addr)...)
 			c := insist(t, addr)
 			all := pids(t, done, 3)
 			began := time.Now()
@@ -90,6 +90,9 @@ func TestExecEndsWithAllItStarted(t *testing.T) {
 			if tt.args == nil && time.Since(began) > 8*time.Second {
 				t.Errorf("the end took %v", time.Since(began))
 			}
+			if !tt.stop { // what it says comes after its children have ended
+				ended()
+			}
 			_, stderr, _ := stop()
 			if !strings.Contains(stderr, tt.want) {
 				t.Errorf("no %q in\n%s", tt.want, stderr)
@@ -99,8 +102,8 @@ func TestExecEndsWithAllItStarted(t *testing.T) {
 	}
 }
 
-// Names of Unix sockets are strangers' text: one with a zero byte reaches the command, which could not be started with it
-// in its environment, and none acts on the terminal.
+// Names of Unix sockets are strangers' text: one with a zero byte reaches the command, which could not be started with
+// it in its environment, and none acts on the terminal.
 func TestStrangeUnixNames(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "socket")
 	stop := start(t, "--exec", "printenv DGRECV_FROM", "-c", "1", "unix:"+path)

@@ -31,7 +31,8 @@ func runGroup(ctx context.Context, cmd *exec.Cmd) error {
 			_ = unix.Kill(group, unix.SIGKILL)
 		}
 	})
-	// The command's end is waited for and not yet taken notice of: until then its number, and its group's, is nobody else's.
+	// The command's end is waited for and not yet taken notice of: until then its number, and its group's, is nobody
+	// else's.
 	for unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
 	close(ended)

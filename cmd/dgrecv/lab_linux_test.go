@@ -58,8 +58,8 @@ func ask(t *testing.T, h *netlab.Host, to netip.AddrPort) {
 	})
 }
 
-// One forged datagram has two servers, or one, send each other an answer at most, whatever they answer with; a server of
-// another kind on a port of its own gets none.
+// One forged datagram has two servers, or one, send each other an answer at most, whatever they answer with; a server
+// of another kind on a port of its own gets none.
 func TestForgedDatagramsStartNoLoop(t *testing.T) {
 	_, a, b := netlab.Two(t)
 	addr := func(port uint16) netip.AddrPort { return netip.AddrPortFrom(b.Addr4(), port) }

@@ -29,22 +29,34 @@ func TestGenerated(t *testing.T) { clitest.Generated(t, "dgrecv", run) }
 // start runs dgrecv until the test calls stop, which returns what it printed.
 func start(t *testing.T, args ...string) (stop func() (string, string, int)) {
 	t.Helper()
+	stop, _ = begin(t, args...)
+	return stop
+}
+
+// begin is start for a run that ends by itself: ended waits for that.
+func begin(t *testing.T, args ...string) (stop func() (string, string, int), ended func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var stdout, stderr bytes.Buffer
-	code := make(chan int, 1)
-	go func() { code <- run(ctx, args, strings.NewReader(""), &stdout, &stderr) }()
-	var status int
-	stopped := false
+	status, over := 0, make(chan struct{})
+	go func() {
+		defer close(over)
+		status = run(ctx, args, strings.NewReader(""), &stdout, &stderr)
+	}()
 	stop = func() (string, string, int) {
-		if !stopped {
-			stopped = true
-			cancel()
-			status = <-code
-		}
+		cancel()
+		<-over
 		return stdout.String(), stderr.String(), status
 	}
 	t.Cleanup(func() { stop() })
-	return stop
+	return stop, func() {
+		t.Helper()
+		select {
+		case <-over:
+		case <-time.After(20 * time.Second):
+			t.Fatal("the run does not end")
+		}
+	}
 }
 
 // await waits until something listens on a Unix socket.
@@ -95,8 +107,8 @@ func TestLogger(t *testing.T) {
 	}
 }
 
-// A slow receiver: every datagram is printed or counted as lost, to the last one, also those that still lie in the buffer
-// at the end.
+// A slow receiver: every datagram is printed or counted as lost, to the last one, also those that still lie in the
+// buffer at the end.
 func TestDropsAreCountedToTheLastOne(t *testing.T) {
 	// Nothing is read while the command waits for this file to be gone: the sender may be as slow as it likes.
 	hold := filepath.Join(t.TempDir(), "hold")

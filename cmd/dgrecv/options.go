@@ -74,8 +74,6 @@ func newCommand(o *options) *cli.Command {
 	cli.DurationVar(f, &o.duration, "duration", "", 0, "stop after `TIME`")
 	cli.SizeVar(f, &o.size, "size", "s", 65535, "keep `SIZE` bytes of a datagram")
 	o.print = datagram.Text
-	c.Values("ecn", "not", "ect0", "ect1", "ce")
-	c.Values("df", "do", "dont", "probe")
 	c.Values("print", "text", "hex", "raw", "json", "none")
 	f.VarP(&o.print, "print", "p", "print as `FORMAT`: text, hex, raw, json or none")
 	f.BoolVar(&o.json, "json", false, "JSON Lines: datagrams and a summary")
@@ -94,7 +92,7 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVar(&o.services, "answer-services", false, "answer also what comes from ports of well-known services, such as all below 1024")
 	f.StringVarP(&o.write, "write", "w", "", "write UDP datagrams to the capture `FILE`, IP headers rebuilt from what the kernel told")
 	f.StringVar(&o.save, "save", "", "write each payload to a new file in `DIR`: 00000001.bin and so on, after those that are there")
-	o.socket.AddFlags(f)
+	o.socket.AddFlags(c)
 	datagram.Ignore(f, "l", "u", "k", "n")
 	return c
 }
@@ -118,14 +116,8 @@ func (o *options) check(c *cli.Command, args []string) error {
 		o.addresses = append(o.addresses, address)
 	}
 	o.hasReply = c.Flags.Changed("reply")
-	answers := 0
-	for _, given := range []bool{o.echo, o.hasReply, o.exec != ""} {
-		if given {
-			answers++
-		}
-	}
 	switch {
-	case answers > 1:
+	case cli.Given(o.echo, o.hasReply, o.exec != "") > 1:
 		return cli.Usagef("--echo, --reply and --exec exclude each other")
 	case o.count < 0:
 		return cli.Usagef("--count cannot be negative")

@@ -361,8 +361,8 @@ func (r *receiver) status() string {
 		cli.Plural(r.sum.Bytes, "byte"), r.sum.Truncated, full, wrong)
 }
 
-// drops is what the kernel threw away: for want of room in the sockets' buffers, and for a wrong checksum. It counts the second
-// for the whole network namespace only, for it looks at small datagrams before it looks for their socket.
+// drops is what the kernel threw away: for want of room in the sockets' buffers, and for a wrong checksum. It counts
+// the second for the whole network namespace only, for it looks at small datagrams before it looks for their socket.
 func (r *receiver) drops() (full, wrong uint64) {
 	drops := uint64(0)
 	for _, c := range r.conns {
@@ -393,17 +393,15 @@ func (r *receiver) finish() {
 		return
 	}
 	s := &r.sum
-	text := fmt.Sprintf("%s (%s) from %s", cli.Plural(s.Received, "datagram"), cli.Plural(s.Bytes, "byte"), cli.Plural(s.Senders, "sender"))
-	for _, part := range []struct {
-		n    uint64
-		text string
-	}{{uint64(s.Truncated), "truncated"}, {s.Dropped, "lost because the receive buffer was full"},
-		{s.Checksum, "with a wrong checksum (counted for the whole network namespace)"}, {uint64(s.Answers), "answered"},
-		{uint64(s.Failed), "failed to be answered"}, {uint64(s.NoRoom), "not answered for want of room"},
-		{uint64(s.NotAnswered), "not answered because answers might go on for ever"}, {s.Errors, "reported by the network as undelivered"}} {
-		if part.n > 0 {
-			text += fmt.Sprintf(", %d %s", part.n, part.text)
-		}
-	}
+	text := cli.Parts{fmt.Sprintf("%s (%s) from %s", cli.Plural(s.Received, "datagram"), cli.Plural(s.Bytes, "byte"),
+		cli.Plural(s.Senders, "sender"))}
+	text.Count(uint64(s.Truncated), "truncated")
+	text.Count(s.Dropped, "lost because the receive buffer was full")
+	text.Count(s.Checksum, "with a wrong checksum (counted for the whole network namespace)")
+	text.Count(uint64(s.Answers), "answered")
+	text.Count(uint64(s.Failed), "failed to be answered")
+	text.Count(uint64(s.NoRoom), "not answered for want of room")
+	text.Count(uint64(s.NotAnswered), "not answered because answers might go on for ever")
+	text.Count(s.Errors, "reported by the network as undelivered")
 	r.env.Warnf("%s", text)
 }

@@ -58,8 +58,8 @@ func withoutComments(s string) string {
 	return kept.String()
 }
 
-// onHost starts dgrelay on a lab host, by a shell that does something before; end tells it to end and returns its summary
-// and the text that it wrote.
+// onHost starts dgrelay on a lab host, by a shell that does something before; end tells it to end and returns its
+// summary and the text that it wrote.
 func onHost(t *testing.T, h *netlab.Host, before string, args ...string) (end func() (summary, string)) {
 	t.Helper()
 	cmd := datagramtest.CommandAfter(t.Context(), t, h, before, append(args, "--json")...)
@@ -139,8 +139,8 @@ func serveEcho(t *testing.T, h *netlab.Host) netip.AddrPort {
 	return c.LocalAddr().IP
 }
 
-// Forged datagrams from more addresses than there may be clients lock nobody out, whether the limit is that of the relay
-// or what this host allows it. It says what happens and, of the second, what to do.
+// Forged datagrams from more addresses than there may be clients lock nobody out, whether the limit is that of the
+// relay or what this host allows it. It says what happens and, of the second, what to do.
 func TestForgedClientsLockNobodyOut(t *testing.T) {
 	_, a, b := netlab.Two(t)
 	target := serveEcho(t, a)

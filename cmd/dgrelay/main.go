@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -120,17 +121,11 @@ func (o *options) check(args []string) error {
 	case o.head < 0 || o.head > 65535:
 		return cli.Usagef("--head is 0 to 65535")
 	}
-	if o.forward == "" {
-		o.forward = o.both
-	}
-	if o.backward == "" {
-		o.backward = o.both
-	}
-	forward, err := impairment("forward", o.forward)
+	forward, err := impairment("forward", cmp.Or(o.forward, o.both))
 	if err != nil {
 		return err
 	}
-	backward, err := impairment("backward", o.backward)
+	backward, err := impairment("backward", cmp.Or(o.backward, o.both))
 	if err != nil {
 		return err
 	}
@@ -239,8 +234,8 @@ func relayAll(ctx context.Context, env *cli.Env, o *options) error {
 	return err
 }
 
-// watch writes out records soon after they are written, and says what goes wrong when it begins to, until over or until it
-// cannot write.
+// watch writes out records soon after they are written, and says what goes wrong when it begins to, until over or until
+// it cannot write.
 func watch(env *cli.Env, r *relay.Relay, written, over <-chan struct{}) error {
 	const (
 		lookEvery = 500 * time.Millisecond // to add up the totals takes a while
@@ -318,17 +313,14 @@ func troubles(t relay.Totals) (lines []string) {
 }
 
 func directionText(t impair.Totals) string {
-	text := fmt.Sprintf("%s, %d delivered", cli.Plural(t.Packets, "datagram"), t.Deliveries)
-	for _, part := range []struct {
-		n    uint64
-		text string
-	}{{t.Loss + t.Burst, "lost"}, {t.Rate, "over the rate"}, {t.Duplicated, "duplicated"}, {t.Held, "held back"},
-		{t.Corrupted, "corrupted"}, {t.Truncated, "truncated"}} {
-		if part.n > 0 {
-			text += fmt.Sprintf(", %d %s", part.n, part.text)
-		}
-	}
-	return text
+	text := cli.Parts{cli.Plural(t.Packets, "datagram"), fmt.Sprintf("%d delivered", t.Deliveries)}
+	text.Count(t.Loss+t.Burst, "lost")
+	text.Count(t.Rate, "over the rate")
+	text.Count(t.Duplicated, "duplicated")
+	text.Count(t.Held, "held back")
+	text.Count(t.Corrupted, "corrupted")
+	text.Count(t.Truncated, "truncated")
+	return text.String()
 }
 
 func describe(r *relay.Record) string {

@@ -85,15 +85,13 @@ func newCommand(o *options) *cli.Command {
 	f.IntVar(&o.tries, "tries", 3, "ask `N` times")
 	f.Float64Var(&o.backoff, "backoff", 2, "wait `N` times as long after each try")
 	o.print = datagram.Text
-	c.Values("ecn", "not", "ect0", "ect1", "ce")
-	c.Values("df", "do", "dont", "probe")
 	c.Values("print", "text", "hex", "raw", "json", "none")
 	f.VarP(&o.print, "print", "p", "print answers as `FORMAT`: text, hex, raw, json or none")
 	f.BoolVar(&o.json, "json", false, "JSON Lines: sent datagrams, answers, errors and a summary")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print no summary line")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "say what is sent, from where, and how the socket is set up")
 	o.replay.addFlags(f)
-	o.socket.AddFlags(f)
+	o.socket.AddFlags(c)
 	datagram.Ignore(f, "n")
 	return c
 }
@@ -121,15 +119,9 @@ func (o *options) check(c *cli.Command, args []string) (err error) {
 	if len(args) == 2 {
 		o.text, o.hasText = args[1], true
 	}
-	sources := 0
-	for _, given := range []bool{o.hasText, o.hex != "", o.file != "", o.replay.file != ""} {
-		if given {
-			sources++
-		}
-	}
 	o.waitSet = c.Flags.Changed("wait")
 	switch {
-	case sources > 1:
+	case cli.Given(o.hasText, o.hex != "", o.file != "", o.replay.file != "") > 1:
 		return cli.Usagef("TEXT, --hex, --file and --pcap exclude each other")
 	case o.line && o.record > 0:
 		return cli.Usagef("--line and --record exclude each other")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -142,16 +143,16 @@ func (s *sender) all(ctx context.Context) error {
 	}
 	defer done()
 	in = flushFirst{in, s.env.Stdout}
-	if o.count == 1 {
-		return s.each(ctx, p, in)
-	}
-	// What is sent again has to be kept.
-	var kept [][]byte
+	var kept [][]byte // what is sent again
 	for b, err := range p.from(in) {
 		if err != nil {
 			return err
 		}
-		kept = append(kept, append([]byte(nil), b...))
+		if o.count > 1 {
+			kept = append(kept, bytes.Clone(b))
+		} else if err := s.one(ctx, b); err != nil {
+			return err
+		}
 	}
 	for range o.count {
 		for _, b := range kept {
@@ -174,18 +175,6 @@ func (f flushFirst) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return f.Reader.Read(p)
-}
-
-func (s *sender) each(ctx context.Context, p payloads, in io.Reader) error {
-	for b, err := range p.from(in) {
-		if err != nil {
-			return err
-		}
-		if err := s.one(ctx, b); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // one sends a datagram and, if asked to, waits for its answers.

@@ -6,10 +6,12 @@ import (
 
 	"sockwire/capture/decode"
 	"sockwire/capture/flow"
+	"sockwire/capture/report/traffic"
 	"sockwire/cmd/internal/cli"
 )
 
-// analysis sees the packets in their order and says what was found: which streams they belong to, and what became of them.
+// analysis sees the packets in their order and says what was found: which streams they belong to, and what became of
+// them.
 type analysis struct {
 	o       *options
 	tracker *flow.Tracker
@@ -17,12 +19,14 @@ type analysis struct {
 	now     []note  // about one packet
 	corrupt uint64  // packets with wrong checksums
 
-	follower *follower  // nil without --follow
-	extract  *extractor // nil without --extract
-	messages *messages  // nil with --reassemble=false, and where no packets are shown
+	follower *follower          // nil without --follow
+	extract  *extractor         // nil without --extract
+	traffic  *traffic.Collector // nil without --report
+	messages *messages          // nil with --reassemble=false, and where no packets are shown
 
 	fragments *flow.Defragmenter // nil with --defragment=false
 	decoder   decode.Decoder     // of datagrams that were put together
+	own       flow.Segment       // of a packet that was not read ahead
 	at        *decode.Packet     // that is added
 	history   *decode.History
 	whole     decode.Packet
@@ -37,7 +41,6 @@ func newAnalysis(env *cli.Env, o *options, history *decode.History, choosing boo
 	if config.Reassemble {
 		config.Only = a.wants
 	}
-	a.tracker = flow.NewTracker(config)
 	if over {
 		a.messages = newMessages(o, newRenderer(o, env, nil))
 	}
@@ -50,10 +53,13 @@ func newAnalysis(env *cli.Env, o *options, history *decode.History, choosing boo
 	if o.follow != nil {
 		a.follower = newFollower(env, o)
 		a.follower.looking = choosing
+		config.Watch = a.follower.watches
 	}
+	a.traffic = newTraffic(o)
 	if o.streams || o.parts["tcp"] {
 		a.census = newCensus(o)
 	}
+	a.tracker = flow.NewTracker(config)
 	return a
 }
 
@@ -65,34 +71,45 @@ func (a *analysis) open(o *options) (err error) {
 	return err
 }
 
-// add takes the packet that follows those of s, and notes in s what was found.
-func (a *analysis) add(p *decode.Packet, s *shown) (err error) {
-	if a.fragments != nil {
+// read reads ahead what add needs of a packet. Any goroutine may, also while another adds.
+func (a *analysis) read(p *decode.Packet, seg *flow.Segment) { a.tracker.Read(p, seg) }
+
+// add takes the packet that follows those of s, of which seg was read, and notes in s what was found.
+func (a *analysis) add(p *decode.Packet, seg *flow.Segment, s *shown) (err error) {
+	number, as := p.Number, p
+	if seg.Fragment() && a.fragments != nil {
 		p = a.defragment(p, s)
+		seg = &a.own
+		a.tracker.Read(p, seg)
 	}
 	a.at = p
-	r := a.tracker.Add(p)
-	a.relate(p, &r)
-	stream := int32(-1)
-	if r.Stream != nil {
-		stream = int32(r.Stream.Number())
+	r := a.tracker.AddSegment(seg, number)
+	if !a.o.countsOnly() {
+		a.relate(p, r)
+		stream := int32(-1)
+		if r.Stream != nil {
+			stream = int32(r.Stream.Number())
+		}
+		s.about = append(s.about, about{stream: stream, length: uint32(p.Frame.Length), drops: uint32(min(p.Frame.Drops, 1<<32-1))})
 	}
-	s.about = append(s.about, about{stream: stream, length: uint32(p.Frame.Length), drops: uint32(min(p.Frame.Drops, 1<<32-1))})
-	a.note(&r, s)
+	if a.traffic != nil {
+		a.traffic.Add(as, seg, r)
+	}
+	a.note(r, s)
 	if a.messages != nil {
-		a.messages.add(p, &r, s)
+		a.messages.add(p, r, s)
 	}
 	if a.follower != nil {
-		s.out, err = a.follower.add(s.out, p, &r)
+		s.out, err = a.follower.add(s.out, p, r)
 	}
 	if a.extract != nil {
-		s.out, err = a.extract.add(s.out, &r)
+		s.out, err = a.extract.add(s.out, r)
 	}
 	return err
 }
 
-// bulk is how long a first segment is at least that no message starts with, in a stream that is not about messages at all: those that
-// turn to TLS later begin with a few words.
+// bulk is how long a first segment is at least that no message starts with, in a stream that is not about messages at
+// all: those that turn to TLS later begin with a few words.
 const bulk = 512
 
 // wants tells, when the first data of a direction comes, whether its bytes are asked for.
@@ -161,7 +178,8 @@ func (a *analysis) defragment(p *decode.Packet, s *shown) *decode.Packet {
 func (a *analysis) chooses(p *decode.Packet, s *shown) (bool, error) {
 	s.empty()
 	s.first, s.n = p.Number, 1
-	if err := a.add(p, s); err != nil || a.o.choice == nil {
+	a.read(p, &a.own)
+	if err := a.add(p, &a.own, s); err != nil || a.o.choice == nil {
 		return err == nil, err
 	}
 	a.now = a.now[:0]
@@ -184,15 +202,16 @@ func (a *analysis) note(r *flow.Result, s *shown) {
 		}
 	}
 	if a.census != nil {
-		for _, stream := range r.Ended {
-			a.census.add(stream)
-		}
+		a.census.addAll(r.Ended)
 	}
 }
 
 // finish is the end of the capture.
 func (a *analysis) finish(s *shown) (err error) {
 	r := a.tracker.Finish()
+	if a.traffic != nil {
+		a.traffic.End(&r)
+	}
 	a.note(&r, s)
 	if a.extract != nil {
 		if s.out, err = a.extract.add(s.out, &r); err == nil {
@@ -214,11 +233,11 @@ func (a *analysis) finish(s *shown) (err error) {
 // warn says what is left out of what is shown of streams.
 func (a *analysis) warn(env *cli.Env) {
 	if l := a.tracker.Lost(); l.Streams+l.Records+l.Holes > 0 && !a.o.quiet {
-		env.Warnf("given up to stay within bounds: %s that had not ended, %s of segments, %s that were waited for", plural(l.Streams, "stream"),
-			plural(l.Records, "record"), plural(l.Holes, "gap"))
+		env.Warnf("given up to stay within bounds: %s that had not ended, %s of segments, %s that were waited for", cli.Plural(l.Streams, "stream"),
+			cli.Plural(l.Records, "record"), cli.Plural(l.Holes, "gap"))
 	}
 	if a.corrupt > 0 && a.o.countsOnly() && !a.o.quiet {
-		env.Warnf("%s with a wrong checksum left out; -K takes them as they are", plural(a.corrupt, "packet"))
+		env.Warnf("%s with a wrong checksum left out; -K takes them as they are", cli.Plural(a.corrupt, "packet"))
 	}
 }
 

@@ -3,11 +3,15 @@ package main
 import (
 	"context"
 	"io"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"sockwire/capture"
 	"sockwire/capture/decode"
+	"sockwire/capture/drop"
+	"sockwire/capture/owner"
+	"sockwire/capture/share"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -62,7 +66,8 @@ func newConverter(env *cli.Env, o *options) *converter {
 	return c
 }
 
-// chooses tells whether --flow takes a packet that matched: by what is known of the whole file, or else by what is known now.
+// chooses tells whether --flow takes a packet that matched: by what is known of the whole file, or else by what is
+// known now.
 func (c *converter) chooses(f *capture.Frame) (bool, error) {
 	switch {
 	case c.chosen != nil:
@@ -190,7 +195,7 @@ func (c *converter) copyFrames(ctx context.Context, readers []*capture.Reader) e
 				break
 			}
 		}
-		if err = w.Write(&f); err != nil {
+		if err = w.put(&f, c.matched); err != nil {
 			break
 		}
 	}
@@ -201,9 +206,9 @@ func (c *converter) summary(start time.Time) {
 	if c.o.json && c.o.write != "-" {
 		c.env.Stdout.JSON(fileSummary{"summary", c.taken, c.progress.Load(), c.bytes, c.drops, c.o.duplicates(), time.Since(start).Nanoseconds()})
 	} else if !c.o.quiet {
-		c.env.Warnf("%s written to %s", plural(c.taken, "packet"), cli.Escape(c.o.write))
+		c.env.Warnf("%s written to %s", cli.Plural(c.taken, "packet"), cli.Escape(c.o.write))
 		if n := c.o.duplicates(); n > 0 {
-			c.env.Warnf("%s left out", plural(n, "duplicate"))
+			c.env.Warnf("%s left out", cli.Plural(n, "duplicate"))
 		}
 	}
 }
@@ -212,6 +217,7 @@ func (c *converter) summary(start time.Time) {
 type sink struct {
 	frameWriter
 	described int
+	sharer    *share.Sharer // nil without --share
 }
 
 type frameWriter interface {
@@ -225,27 +231,70 @@ type frameWriter interface {
 var (
 	_ frameWriter = (*capture.Writer)(nil)
 	_ frameWriter = (*capture.Rotator)(nil)
+	_ frameWriter = (*tableSink)(nil)
 )
 
+// put writes a frame, which is a packet of that number.
+func (s *sink) put(f *capture.Frame, number uint64) error {
+	if s.sharer != nil {
+		shared := s.sharer.Frame(f)
+		f = &shared
+	}
+	if t, ok := s.frameWriter.(*tableSink); ok {
+		return t.WriteNumbered(f, number, -1)
+	}
+	return s.Write(f)
+}
+
+// own says whose the frame is that is put next, where what is written has columns for it, and is not to be shared.
+func (s *sink) own(owners []owner.Owner) {
+	if t, ok := s.frameWriter.(*tableSink); ok && s.sharer == nil {
+		t.Own(owners)
+	}
+}
+
+// putDrop writes a packet that the kernel dropped.
+func (s *sink) putDrop(f *capture.Frame, number uint64, d *drop.Drop) error {
+	if t, ok := s.frameWriter.(*tableSink); ok {
+		if a, ok := t.numberedWriter.(*allTables); ok {
+			return a.WriteDrop(f, number, d)
+		}
+	}
+	return s.put(f, number)
+}
+
 func newSink(env *cli.Env, o *options) (*sink, error) {
+	if o.isTable() {
+		w, err := newTableSink(env, o)
+		if err != nil {
+			return nil, fileError(err)
+		}
+		return &sink{frameWriter: w, sharer: o.sharer}, nil
+	}
 	if !o.rotates() {
 		w, err := o.output(env, capture.FormatPcapNano)
 		if err != nil {
 			return nil, err
 		}
-		return &sink{frameWriter: w}, nil
+		return &sink{frameWriter: w, sharer: o.sharer}, nil
 	}
 	config := capture.ConfigFor(o.write)
-	config.Section = section()
+	config.Section = o.section()
 	r, err := capture.NewRotator(o.write, &config, o.rotation)
 	if err != nil {
 		return nil, fileError(err)
 	}
-	return &sink{frameWriter: r}, nil
+	return &sink{frameWriter: r, sharer: o.sharer}, nil
 }
 
 // describe adds interfaces that are new, so that their frames can be written.
 func (s *sink) describe(ifs []capture.Interface) error {
 	s.described = len(ifs)
+	if s.sharer != nil {
+		ifs = slices.Clone(ifs)
+		for i := range ifs {
+			ifs[i] = share.Interface(ifs[i], i)
+		}
+	}
 	return s.Describe(ifs)
 }

@@ -94,7 +94,7 @@ func (x *extractor) tell(b []byte, f *message.File) []byte {
 		return append(append(b, record...), '\n')
 	}
 	b = cli.AppendEscaped(b, name)
-	b = append(append(b, ": "...), plural(uint64(f.Bytes), "byte")...)
+	b = append(append(b, ": "...), cli.Plural(uint64(f.Bytes), "byte")...)
 	if f.ContentType != "" {
 		b = cli.AppendEscaped(append(b, ", "...), f.ContentType)
 	}
@@ -118,7 +118,7 @@ func (x *extractor) tell(b []byte, f *message.File) []byte {
 func (x *extractor) end(env *cli.Env) {
 	n := x.files.Counts()
 	if !x.o.quiet && !x.o.json {
-		text := fmt.Sprintf("%s of %s written to %s", plural(uint64(n.Files), "file"), size(uint64(n.Bytes)), cli.Escape(x.o.extract))
+		text := fmt.Sprintf("%s of %s written to %s", cli.Plural(uint64(n.Files), "file"), size(uint64(n.Bytes)), cli.Escape(x.o.extract))
 		if n.Partial > 0 {
 			text += fmt.Sprintf(", %d of them not whole", n.Partial)
 		}

@@ -80,7 +80,8 @@ func columnNames() []string {
 	return names
 }
 
-// addField adds the value of a column in a format. Values stand between separators, which appendFields cuts off in front.
+// addField adds the value of a column in a format. Values stand between separators, which appendFields cuts off in
+// front.
 var addField = map[string]func(b []byte, c *decode.Column, value []byte) []byte{
 	"text": func(b []byte, _ *decode.Column, value []byte) []byte {
 		if b = append(b, ' '); len(value) == 0 {

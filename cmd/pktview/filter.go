@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -235,12 +234,4 @@ type interfaceRecord struct {
 	MTU       int      `json:"mtu"`
 	Flags     string   `json:"flags"`
 	Addresses []string `json:"addresses"`
-}
-
-// plural is for summaries.
-func plural(n uint64, what string) string {
-	if n == 1 {
-		return fmt.Sprintf("1 %s", what)
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -63,7 +63,7 @@ func TestLiveStreams(t *testing.T) {
 	}
 	for _, s := range []*session{follow, streams} {
 		if code := s.end(syscall.SIGINT); code != 0 {
-			t.Fatalf("exit %d: %s", code, s.stderr)
+			t.Fatalf("%v: %s", s.cmd.ProcessState, s.stderr)
 		}
 	}
 	said := follow.stdout.String()
@@ -87,7 +87,7 @@ func TestLiveFlowIsWritten(t *testing.T) {
 	asks(t, a, b, "first", "one")
 	asks(t, a, b, "second", "two")
 	if code := s.end(syscall.SIGINT); code != 0 || !strings.Contains(s.stderr.String(), " chosen by --flow, ") {
-		t.Fatalf("exit %d: %s", code, s.stderr)
+		t.Fatalf("%v: %s", s.cmd.ProcessState, s.stderr)
 	}
 	said := inDir(t, "", "-r", name, "--follow", "tcp")
 	if !strings.Contains(said, "> second") || !strings.Contains(said, "< two") || strings.Contains(said, "first") || strings.Contains(said, "stream 1") {

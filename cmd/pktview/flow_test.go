@@ -43,6 +43,7 @@ type speaker struct {
 	ack    uint32
 	other  *speaker
 	window uint16
+	sent   uint16
 }
 
 // connect shakes hands between two ports.
@@ -69,12 +70,13 @@ func (e *speaker) send(flags wire.TCPFlags, text string) {
 // segment sends a segment with any number.
 func (e *speaker) segment(seq uint32, flags wire.TCPFlags, text string) {
 	ip := e.ip
-	ip.ID = uint16(len(e.tape.frames) + 1)
+	e.sent++
+	ip.ID = e.sent // which counts up, as that of Linux does
 	e.tape.add(&ip, &packet.TCP{SrcPort: e.port, DstPort: e.peer, Seq: seq, Ack: e.ack, Flags: flags, Window: packet.U16(e.window)}, packet.Payload(text))
 }
 
-// streams is: #0 to a server of HTTP whose answer is lost behind the place of the capture and sent again, #1 whose bytes the
-// capture missed, both at the same time, and a conversation of datagrams.
+// streams is: #0 to a server of HTTP whose answer is lost behind the place of the capture and sent again, #1 whose
+// bytes the capture missed, both at the same time, and a conversation of datagrams.
 func streams(t testing.TB) []capture.Frame {
 	c := &tape{t: t, at: start}
 	a, b := c.connect(40000, 80)                                   // packets 1 to 3
@@ -108,8 +110,21 @@ func streams(t testing.TB) []capture.Frame {
 	return c.frames
 }
 
-// fragments are a question to a name server in three fragments, another packet among them, and one fragment of a datagram whose
-// others are not there.
+// pipelined are two questions to a name server in one segment, and the start of a third, which the next completes.
+func pipelined(t testing.TB) []capture.Frame {
+	c := &tape{t: t, at: start}
+	a, _ := c.connect(40000, 53)
+	question := func(id, name string) string {
+		return "\x00\x1d\x00" + id + "\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03" + name + "\x07example\x00\x00\x01\x00\x01"
+	}
+	third := question("\x03", "tri")
+	a.send(wire.ACK|wire.PSH, question("\x01", "one")+question("\x02", "two")+third[:5])
+	a.send(wire.ACK|wire.PSH, third[5:])
+	return c.frames
+}
+
+// fragments are a question to a name server in three fragments, another packet among them, and one fragment of a
+// datagram whose others are not there.
 func fragments(t testing.TB) []capture.Frame {
 	c := &tape{t: t, at: start}
 	whole := build(t, &packet.IPv4{Src: alice, Dst: bob}, &packet.UDP{SrcPort: 5000, DstPort: 9999}, packet.Payload(strings.Repeat("0123456789abcdef", 4)))[20:]
@@ -139,8 +154,8 @@ func TestReadmeHasTheWords(t *testing.T) {
 	}
 }
 
-// What is found of a packet later stands on its line, also where batches of others are between; what comes through a pipe is
-// shown at once, with what was known.
+// What is found of a packet later stands on its line, also where batches of others are between; what comes through a
+// pipe is shown at once, with what was known.
 func TestMarksOfLaterPackets(t *testing.T) {
 	dir := t.TempDir()
 	frames := streams(t)

@@ -119,7 +119,8 @@ func (o *options) checkModes() error {
 		name string
 		on   bool
 	}{
-		{"--stats", o.stats != ""}, {"--streams", o.streams}, {"--follow", o.followText != ""}, {"--extract", o.extract != ""}, {"--info", o.info},
+		{"--stats", o.stats != ""}, {"--streams", o.streams}, {"--report", o.report != ""}, {"--follow", o.followText != "" && o.report == ""},
+		{"--extract", o.extract != ""}, {"--info", o.info},
 	} {
 		if m.on {
 			modes = append(modes, m.name)
@@ -133,7 +134,7 @@ func (o *options) checkModes() error {
 		return cli.Usagef("%s and %s print different things: give one of them", mode, modes[1])
 	case o.choice != nil:
 		return cli.Usagef("--flow chooses packets that are printed or written, and %s prints none: give it without, or write the packets first with -w", mode)
-	case mode == "--stats" || mode == "--info":
+	case mode == "--stats" && o.report == "" || mode == "--info":
 		return nil // their own checks follow
 	case o.write != "":
 		return cli.Usagef("%s prints and -w writes packets: give one of them", mode)
@@ -173,6 +174,9 @@ func (o *options) checkFollow() error {
 			return cli.Usagef("--side and --follow-as are of --follow: give it too")
 		}
 		return nil
+	}
+	if o.report != "" {
+		return o.reportStream()
 	}
 	switch {
 	case !slices.Contains(followForms, o.followAs):

@@ -43,6 +43,11 @@ func (f *follower) chosen(by *follower) {
 	f.streams, f.datagrams, f.matcher = by.streams, by.datagrams, nil
 }
 
+// watches tells, when a stream begins, whether it may be followed: of others, only their numbers are needed.
+func (f *follower) watches(s *flow.Stream) bool {
+	return !f.looking && (f.matcher != nil || f.streams.has(s.Number()))
+}
+
 // choose learns from a packet, whose stream is s or nil, which streams are followed.
 func (f *follower) choose(p *decode.Packet, s *flow.Stream, spoken *flow.Spoken) error {
 	if f.matcher == nil || s == nil && spoken == nil {
@@ -142,10 +147,10 @@ func (f *follower) lacks(b []byte, k *talk, n int64, why string) []byte {
 func (f *follower) end(reading bool) error {
 	if f.o.followAs == "raw" {
 		if f.missing > 0 {
-			f.env.Warnf("%s missing in what is written", plural(uint64(f.missing), "byte"))
+			f.env.Warnf("%s missing in what is written", cli.Plural(uint64(f.missing), "byte"))
 		}
 		if f.others > 0 {
-			f.env.Warnf("more than one stream fits --follow: %s of others left out; --streams lists them", plural(f.others, "byte"))
+			f.env.Warnf("more than one stream fits --follow: %s of others left out; --streams lists them", cli.Plural(f.others, "byte"))
 		}
 	}
 	if !f.found && reading {

@@ -42,6 +42,6 @@ func printUnfinished(env *cli.Env, o *options, d *flow.Defragmenter) {
 	}
 	c := d.Counts()
 	if n += c.Untold; n > unfinishedShown && !o.json && !o.quiet {
-		env.Warnf("%s more without all their fragments", plural(n-unfinishedShown, "datagram"))
+		env.Warnf("%s more without all their fragments", cli.Plural(n-unfinishedShown, "datagram"))
 	}
 }

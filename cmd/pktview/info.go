@@ -80,7 +80,7 @@ func describeFiles(ctx context.Context, env *cli.Env, o *options) error {
 		}
 	}
 	config := &capture.ReaderConfig{Memory: o.memory}
-	readers, err := captures.OpenAll(ctx, env, func() error { return giveUp(env, false) }, o.read, config)
+	readers, err := captures.OpenAll(ctx, env, func() error { return giveUp(env, false, false) }, o.read, config)
 	if err != nil {
 		return fileError(err)
 	}
@@ -181,7 +181,7 @@ func printInfo(out *cli.Output, o *options, f *info.File, r *fileRecord) {
 		line("format", "%s", r.Format)
 	}
 	if r.SHA256 != "" {
-		line("size", "%s", plural(uint64(r.Size), "byte"))
+		line("size", "%s", cli.Plural(uint64(r.Size), "byte"))
 	}
 	text("SHA-256", r.SHA256)
 	text("SHA-1", r.SHA1)
@@ -224,7 +224,7 @@ func printInfo(out *cli.Output, o *options, f *info.File, r *fileRecord) {
 		if n.Name != "" {
 			name += " " + n.Name
 		}
-		line("interface", "%s, link type %s, %s", name, n.Link, plural(n.Packets, "packet"))
+		line("interface", "%s, link type %s, %s", name, n.Link, cli.Plural(n.Packets, "packet"))
 		text("  description", n.Description)
 		if n.Snaplen > 0 {
 			line("  snaplen", "%d", n.Snaplen)

@@ -11,6 +11,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/decode"
+	"sockwire/capture/owner"
 	"sockwire/capture/stats"
 	"sockwire/cmd/internal/cli"
 )
@@ -50,6 +51,8 @@ type capturer struct {
 	render   *renderer // nil when nothing is printed
 	stats    *stats.Collector
 	analysis *analysis // nil where nothing asks for it
+	owning   *owning   // nil where nobody asks for owners
+	looks    bool      // it looks at processes all the time
 	window   window
 	shown    *shown
 	packets  uint64
@@ -59,9 +62,11 @@ type capturer struct {
 
 // device is an open interface.
 type device struct {
-	name string
-	live *capture.Live
-	ids  []int // of its interfaces among all
+	name      string
+	live      *capture.Live
+	ids       []int  // of its interfaces among all
+	namespace string // it is in, where that is not ours
+	network   uint32 // and its number, where owners are asked for
 }
 
 var errEnough = errors.New("enough packets")
@@ -79,13 +84,13 @@ func captureLive(ctx context.Context, env *cli.Env, o *options) error {
 			return err
 		}
 	}
-	if err := giveUp(env, o.rotates() || o.extract != ""); err != nil {
+	if err := giveUp(env, o.rotates() || o.isTable() || o.extract != "" || o.report != "", c.looks); err != nil {
 		return err
 	}
 	if err := c.prepare(ctx); err != nil {
 		return err
 	}
-	err := c.run(ctx)
+	err := c.runLive(ctx)
 	if serr := c.summary(); err == nil {
 		err = serr
 	}
@@ -93,6 +98,21 @@ func captureLive(ctx context.Context, env *cli.Env, o *options) error {
 }
 
 func (c *capturer) open(ctx context.Context) error {
+	if len(c.o.namespaces) == 0 {
+		if err := c.openIn(ctx, ""); err != nil {
+			return err
+		}
+	}
+	for _, namespace := range c.o.namespaces {
+		if err := capture.Within(namespace, func() error { return c.openIn(ctx, namespace) }); err != nil {
+			return namespaceError(err)
+		}
+	}
+	return c.openOwners()
+}
+
+// openIn opens the interfaces in the network namespace of this thread.
+func (c *capturer) openIn(ctx context.Context, namespace string) error {
 	o := c.o
 	for _, name := range o.interfaces {
 		live, err := capture.Open(ctx, name, &capture.Config{
@@ -105,7 +125,13 @@ func (c *capturer) open(ctx context.Context) error {
 			}
 			return deviceError(err)
 		}
-		c.devices = append(c.devices, &device{name: name, live: live})
+		d := &device{name: name, live: live, namespace: namespace}
+		c.devices = append(c.devices, d)
+		if o.tracksOwners() {
+			if d.network, err = owner.Network(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -121,7 +147,12 @@ func (c *capturer) prepare(ctx context.Context) error {
 			return err
 		}
 		if r, ok := c.sink.frameWriter.(*capture.Rotator); ok {
-			r.OnFinish(func(w *capture.Writer) error { return c.writeStatistics(w) })
+			r.OnFinish(func(w *capture.Writer) error {
+				if c.owning != nil {
+					c.owning.comments, c.owning.brief = nil, false // the next file has all again
+				}
+				return c.writeStatistics(w)
+			})
 		}
 	}
 	c.decoder, c.shown = o.newDecoder(), new(shown)
@@ -154,7 +185,11 @@ func (c *capturer) prepare(ctx context.Context) error {
 func (c *capturer) announce() {
 	for _, d := range c.devices {
 		i := d.live.Interfaces()[0]
-		c.env.Warnf("capturing on %s, link type %v, buffer %s", cli.Escape(d.name), i.Link, size(uint64(d.live.Buffer())))
+		name := d.name
+		if d.namespace != "" {
+			name += " in " + d.namespace
+		}
+		c.env.Warnf("capturing on %s, link type %v, buffer %s", cli.Escape(name), i.Link, size(uint64(d.live.Buffer())))
 	}
 }
 
@@ -163,6 +198,9 @@ func (c *capturer) learn(d *device) {
 	list := d.live.Interfaces()
 	for i := len(d.ids); i < len(list); i++ {
 		d.ids = append(d.ids, len(c.ifs))
+		if d.namespace != "" {
+			list[i].Name += "@" + d.namespace
+		}
 		c.ifs = append(c.ifs, list[i])
 	}
 	if c.render != nil && (len(c.devices) > 1 || d.name == capture.Any) {
@@ -260,15 +298,19 @@ func (c *capturer) read(d *device) error {
 func (c *capturer) takeQueued(d *device, f *capture.Frame) (idle bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for range atOnce {
-		if err := c.take(d, f); err != nil {
+	for n := 0; ; n++ {
+		if c.owning != nil {
+			if err := c.settle(f); err != nil {
+				return false, err
+			}
+		}
+		if err := c.take(d, f); err != nil || n == atOnce {
 			return false, err
 		}
 		if ok, _ := d.live.TryNext(f); !ok { // an error is met again by Next
 			return true, nil
 		}
 	}
-	return false, c.take(d, f)
 }
 
 func ended(err error) error {
@@ -287,6 +329,11 @@ func (c *capturer) take(d *device, f *capture.Frame) error {
 		c.learn(d)
 	}
 	f.Interface = d.ids[f.Interface]
+	if c.owning != nil {
+		if ok, err := c.owning.takes(d, f); !ok || err != nil {
+			return err
+		}
+	}
 	c.packets++
 	c.bytes += uint64(f.Length)
 	if c.render != nil || c.stats != nil || c.analysis != nil {
@@ -319,12 +366,22 @@ func (c *capturer) deliver(f *capture.Frame) error {
 				return err
 			}
 		}
-		if err := c.sink.Write(f); err != nil {
+		if c.o.owner {
+			c.owning.note(f)
+			c.sink.own(c.owning.owners)
+		}
+		if err := c.sink.put(f, c.packets); err != nil {
 			return err
 		}
 	}
 	if c.stats != nil {
 		c.stats.Add(&c.packet)
+	}
+	if c.owning != nil {
+		c.owning.count(f)
+		if c.render != nil && c.o.owner {
+			c.render.owners = c.owning.owners
+		}
 	}
 	if c.render != nil {
 		c.shown.n = 1
@@ -383,7 +440,7 @@ func (c *capturer) status() string {
 	packets, bytes := c.packets, c.bytes
 	c.mu.Unlock()
 	_, dropped, _ := c.counts()
-	return fmt.Sprintf("%s, %s, %d dropped", plural(packets, "packet"), size(bytes), dropped)
+	return fmt.Sprintf("%s, %s, %d dropped", cli.Plural(packets, "packet"), size(bytes), dropped)
 }
 
 // report is what SIGQUIT shows: the streams so far, where they are what is asked for.
@@ -429,8 +486,13 @@ func (c *capturer) summary() error {
 			err = cli.Join(err, c.analysis.follower.end(false))
 		}
 	}
-	if c.stats != nil {
+	if c.o.report != "" {
+		err = cli.Join(err, writeReport(c.env, c.o, c.stats, c.analysis))
+	} else if c.stats != nil {
 		printStats(c.env, c.o, c.stats, c.analysis)
+	}
+	if c.owning != nil {
+		c.owning.end(c.env)
 	}
 	if c.analysis != nil {
 		c.analysis.warn(c.env)
@@ -452,7 +514,7 @@ func (c *capturer) summary() error {
 		if c.o.choice != nil {
 			chosen = fmt.Sprintf(", %d chosen by --flow", c.chosen)
 		}
-		c.env.Warnf("%s captured%s, %d dropped by the kernel", plural(c.packets, "packet"), chosen, dropped)
+		c.env.Warnf("%s captured%s, %d dropped by the kernel", cli.Plural(c.packets, "packet"), chosen, dropped)
 	}
 	return err
 }
@@ -460,6 +522,9 @@ func (c *capturer) summary() error {
 func (c *capturer) close() {
 	for _, d := range c.devices {
 		d.live.Close()
+	}
+	if c.owning != nil {
+		c.owning.tracker.Close()
 	}
 	if c.sink != nil {
 		c.sink.Close()

@@ -61,6 +61,8 @@ func capturing(t *testing.T, h *netlab.Host, args ...string) *session {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	s := &session{t: t, cmd: h.Command(ctx, "pktview", args...), stderr: &watched{more: make(chan struct{}, 1)}}
+	// It would be killed when the thread that started it ends, which another test may bring about. The context ends it.
+	s.cmd.SysProcAttr = nil
 	s.cmd.Stdout, s.cmd.Stderr = &s.stdout, s.stderr
 	must(t, s.cmd.Start())
 	for !strings.Contains(s.stderr.String(), "capturing on") {

@@ -14,8 +14,9 @@ func main() { cli.Main(run) }
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var o options
 	c := newCommand(&o)
-	return c.Execute(ctx, args, stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
+	return c.Execute(ctx, joinTop(args), stdin, stdout, stderr, func(ctx context.Context, env *cli.Env, args []string) error {
 		o.readFile = func(name string) ([]byte, error) { return env.ReadFile(ctx, name, maxFilterFile) }
+		o.topGiven = c.Flags.Changed("top")
 		var err error
 		cli.Unprivileged(func() {
 			args = o.takeFiles(env, args)
@@ -47,12 +48,16 @@ func perform(ctx context.Context, env *cli.Env, o *options) error {
 	case o.fields == "list":
 		return listFields(env)
 	case o.dump > 0 || o.explain:
-		if err := giveUp(env, false); err != nil {
+		if err := giveUp(env, false, false); err != nil {
 			return err
 		}
 		return listProgram(ctx, env, o)
 	case o.info:
 		return describeFiles(ctx, env, o)
+	case o.drops:
+		return showDrops(ctx, env, o)
+	case len(o.read) > 0 && o.stats == "drops":
+		return countDrops(ctx, env, o)
 	case len(o.read) > 0:
 		return readFiles(ctx, env, o)
 	}

@@ -173,6 +173,7 @@ func fixtures(t testing.TB, dir string) {
 	write(t, filepath.Join(dir, "rest.pcap"), frames[4:])
 	write(t, filepath.Join(dir, "streams.pcap"), streams(t))
 	write(t, filepath.Join(dir, "streams.pcap.zst"), streams(t))
+	write(t, filepath.Join(dir, "pipelined.pcap"), pipelined(t))
 	write(t, filepath.Join(dir, "fragments.pcap"), fragments(t))
 	corrupt := streams(t)[:7]
 	corrupt[6].Data[50] ^= 1 // the checksum of the request

@@ -4,8 +4,10 @@ import (
 	"strconv"
 
 	"sockwire/capture/decode"
+	"sockwire/capture/decode/app"
 	"sockwire/capture/flow"
 	"sockwire/capture/flow/message"
+	"sockwire/cmd/internal/cli"
 )
 
 // messages shows those that lie in several packets, at the one that completes them.
@@ -21,17 +23,19 @@ func newMessages(o *options, r *renderer) *messages {
 	return &messages{o: o, render: r}
 }
 
-// add takes what a packet, or the end of the capture, brought to its stream, and notes the messages that are complete with it.
+// add takes what a packet, or the end of the capture, brought to its stream, and notes the messages that are complete
+// with it.
 func (m *messages) add(p *decode.Packet, r *flow.Result, s *shown) {
 	for i := range r.Chunks {
 		c := &r.Chunks[i]
 		start := c.Offset
 		list := m.parser.Add(c)
-		// What the packet's own line shows are messages from the start of its payload on: of TLS all, of others the first.
+		// What the packet's own line shows are messages from the start of its payload on: of TLS all, of DNS so many,
+		// of HTTP the first.
 		shows := p != nil && len(list) > 0 && list[0].Offset == start && c.Packet == p.Number && p.FindInner(list[0].Protocol) >= 0
 		for k := range list {
 			v := &list[k]
-			own := shows && v.PacketCount == 1 && (k == 0 || v.Protocol == decode.TypeTLS)
+			own := shows && v.PacketCount == 1 && (k == 0 || v.Protocol == decode.TypeTLS || v.Protocol == decode.TypeDNS && k < app.DNSMessages)
 			number := v.Last
 			if p != nil {
 				number = p.Number
@@ -97,7 +101,7 @@ func (m *messages) ending(v *message.Message) []byte {
 	b := append([]byte(" ["), v.Protocol.Title()...)
 	b = strconv.AppendUint(append(b, " from #"...), v.First, 10)
 	b = append(b, " ends: "...)
-	b = append(b, plural(uint64(v.Length), "byte")...)
+	b = append(b, cli.Plural(uint64(v.Length), "byte")...)
 	if v.Missing > 0 {
 		b = strconv.AppendInt(append(b, ", "...), v.Missing, 10)
 		b = append(b, " of them missing"...)
@@ -129,22 +133,4 @@ func (m *messages) numbers(b []byte, v *message.Message) []byte {
 		b = strconv.AppendUint(b, n, 10)
 	}
 	return strconv.AppendInt(append(b, `],"packet_count":`...), int64(v.PacketCount), 10)
-}
-
-// shownNumbers is how many numbers of packets stand on a line.
-const shownNumbers = 8
-
-// appendNumbers adds the first numbers of many packets.
-func appendNumbers(b []byte, list []uint64, count int) []byte {
-	for i, n := range list {
-		if i > 0 {
-			b = append(b, ", "...)
-		}
-		if i == shownNumbers && count > shownNumbers+1 {
-			b = append(b, "and "...)
-			return append(b, plural(uint64(count-i), "other")...)
-		}
-		b = strconv.AppendUint(append(b, '#'), n, 10)
-	}
-	return b
 }

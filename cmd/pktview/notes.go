@@ -5,6 +5,7 @@ import (
 
 	"sockwire/capture/decode"
 	"sockwire/capture/flow"
+	"sockwire/cmd/internal/cli"
 )
 
 // note is something that was found about a packet.
@@ -70,29 +71,40 @@ func (r *renderer) appendNotes(b []byte, notes []note) []byte {
 		}
 		return b
 	}
-	open := false
+	verdicts := list{name: "verdicts"}
 	for i := range notes {
-		n := &notes[i]
-		switch {
-		case n.verdict.Kind == 0:
-			continue
-		case !open:
-			b = append(b, `,"verdicts":[`...)
-		default:
-			b = append(b, ',')
+		if n := &notes[i]; n.verdict.Kind != 0 {
+			b = n.verdict.AppendJSON(verdicts.next(b))
 		}
-		open = true
-		b = n.verdict.AppendJSON(b)
 	}
-	if open {
-		b = append(b, ']')
-	}
+	b = verdicts.end(b)
 	for i := range notes {
 		if notes[i].part == 0 {
 			b = notes[i].appendJSON(b)
 		}
 	}
 	return appendJSONMessages(b, notes)
+}
+
+// list is a member of a record that is a list: one without elements is not written.
+type list struct {
+	name string
+	open bool
+}
+
+func (l *list) next(b []byte) []byte {
+	if l.open {
+		return append(b, ',')
+	}
+	l.open = true
+	return append(append(append(b, `,"`...), l.name...), `":[`...)
+}
+
+func (l *list) end(b []byte) []byte {
+	if l.open {
+		b = append(b, ']')
+	}
+	return b
 }
 
 // appendPart adds the mark of a packet that has a part of a message.
@@ -103,41 +115,20 @@ func (n *note) appendPart(b []byte) []byte {
 
 // appendJSONMessages adds the messages that are complete in the packet, and those that it is a part of.
 func appendJSONMessages(b []byte, notes []note) []byte {
-	open := false
+	messages, parts := list{name: "messages"}, list{name: "part_of"}
 	for i := range notes {
-		if len(notes[i].text) == 0 {
-			continue
+		if len(notes[i].text) > 0 {
+			b = append(messages.next(b), notes[i].text...)
 		}
-		if !open {
-			b = append(b, `,"messages":[`...)
-		} else {
-			b = append(b, ',')
-		}
-		open = true
-		b = append(b, notes[i].text...)
 	}
-	if open {
-		b = append(b, ']')
-	}
-	open = false
+	b = messages.end(b)
 	for i := range notes {
-		n := &notes[i]
-		if n.part == 0 || n.in == 0 {
-			continue
+		if n := &notes[i]; n.part != 0 && n.in != 0 {
+			b = append(append(append(parts.next(b), `{"layer":"`...), n.part.String()...), `","packet":`...)
+			b = append(strconv.AppendUint(b, n.in, 10), '}')
 		}
-		if !open {
-			b = append(b, `,"part_of":[`...)
-		} else {
-			b = append(b, ',')
-		}
-		open = true
-		b = append(append(append(b, `{"layer":"`...), n.part.String()...), `","packet":`...)
-		b = append(strconv.AppendUint(b, n.in, 10), '}')
 	}
-	if open {
-		b = append(b, ']')
-	}
-	return b
+	return parts.end(b)
 }
 
 // appendTrees adds the trees of the messages that are complete in the packet.
@@ -165,17 +156,11 @@ func (n *note) appendJSON(b []byte) []byte {
 	if n.in != 0 {
 		return strconv.AppendUint(append(b, `,"whole_in":`...), n.in, 10)
 	}
-	for i, part := range n.of {
-		if i == 0 {
-			b = append(b, `,"whole_of":[`...)
-		} else {
-			b = append(b, ',')
-		}
-		b = strconv.AppendUint(b, part, 10)
+	whole := list{name: "whole_of"}
+	for _, part := range n.of {
+		b = strconv.AppendUint(whole.next(b), part, 10)
 	}
-	if len(n.of) > 0 {
-		b = append(b, ']')
-	}
+	b = whole.end(b)
 	if n.differ {
 		b = append(b, `,"fragments_differ":true`...)
 	}
@@ -203,3 +188,21 @@ func (r *renderer) appendVerdicts(b []byte, notes []note, first bool) []byte {
 
 // verdictColumn is the column flow.verdict, for what adds its value.
 var verdictColumn = decode.Column{Name: "flow.verdict"}
+
+// shownNumbers is how many numbers of packets stand on a line.
+const shownNumbers = 8
+
+// appendNumbers adds the first numbers of many packets.
+func appendNumbers(b []byte, list []uint64, count int) []byte {
+	for i, n := range list {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		if i == shownNumbers && count > shownNumbers+1 {
+			b = append(b, "and "...)
+			return append(b, cli.Plural(uint64(count-i), "other")...)
+		}
+		b = strconv.AppendUint(append(b, '#'), n, 10)
+	}
+	return b
+}

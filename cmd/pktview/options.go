@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"sockwire/capture/decode"
 	"sockwire/capture/edit"
 	"sockwire/capture/filter"
+	"sockwire/capture/share"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -20,6 +22,7 @@ type options struct {
 	interfaces []string
 	read       []string
 	list       bool
+	drops      bool
 
 	noPromiscuous bool
 	immediate     bool
@@ -50,6 +53,10 @@ type options struct {
 	link        capture.LinkType
 
 	write     string
+	tables    string
+	share     string
+	sharer    *share.Sharer // nil without --share
+	withData  bool
 	print     bool
 	sizeFlag  string
 	rotation  capture.Rotation
@@ -73,36 +80,53 @@ type options struct {
 	stats     string
 	info      bool
 	top       int
+	topGiven  bool
+	live      bool // the view of --top is what is asked for
 	quiet     bool
 	parts     map[string]bool // of the statistics
 
+	report     string
+	reportOnly *uint64 // the stream that it is to draw
+
 	flowOptions
+	ownerOptions
+}
+
+var examples = []cli.Example{
+	{Line: "pktview -i eth0 tcp port 80", Text: "Show what passes eth0 on TCP port 80, as it comes."},
+	{Line: "pktview -i any -w trace.pcapng.zst -C 100MB -W 20", Text: "Record everything in packed files of 100 MB, the newest 20 of them."},
+	{Line: "pktview -i eth0 --top", Text: "Who talks now: conversations, protocols and endpoints, in a view that changes."},
+	{Line: "pktview -r trace.pcap -w packets.parquet", Text: "A table of packets, for DuckDB and others."},
+	{Line: "pktview -r trace.pcap --tables lake", Text: "Packets, flows, streams and messages as tables, by date and hour."},
+	{Line: "pktview -r trace.pcap --share -w shared.pcapng", Text: "A capture to hand on: no addresses, names and payloads."},
+	{Line: "pktview --drops udp port 53", Text: "Datagrams of port 53 that this host drops, and why."},
+	{Line: "pktview --drops --stats drops --duration 10s", Text: "What this host drops in ten seconds, by reason."},
+	{Line: "pktview --owner --comm curl", Text: "What curl sends and gets, with process and user on each line; as root."},
+	{Line: "pktview -r trace.pcapng -v host 192.0.2.7", Text: "Every field of the packets of one host."},
+	{Line: "pktview -r a.pcap -r b.pcap -w both.pcapng", Text: "Merge two captures by time."},
+	{Line: "pktview -r trace.pcap --from 10:30:00 --to +5s -w part.pcap", Text: "Cut out a part: five seconds from half past ten."},
+	{Line: "pktview -r trace.pcap --packets 1-10,15 -w some.pcap", Text: "The packets with these numbers."},
+	{Line: "pktview -r trace.pcap --dedup --shift -1h -w clean.pcap", Text: "Without duplicates, an hour earlier."},
+	{Line: "pktview -r trace.pcap --stats", Text: "Protocols, conversations, endpoints and lengths."},
+	{Line: "pktview -r trace.pcap --streams --sort lost", Text: "TCP streams, those that lost most first."},
+	{Line: "pktview -r trace.pcap --report trace.html", Text: "A page of charts, each point leading to its packet."},
+	{Line: "pktview -r trace.pcap --flow 'flow.lost or flow.missed'", Text: "The packets that were lost, or that the capture does not have."},
+	{Line: "pktview -r trace.pcap --follow 'tcp port 80'", Text: "What the two sides of these streams said."},
+	{Line: "pktview -r trace.pcap --extract bodies", Text: "The bodies of HTTP messages as files."},
+	{Line: "pktview -r trace.pcap --fields frame.time,ip.src,tcp.dstport --format csv tcp", Text: "A table of chosen fields."},
+	{Line: "pktview -r trace.pcap --json udp port 53 | jq .layers", Text: "JSON Lines for other programs."},
 }
 
 func newCommand(o *options) *cli.Command {
 	c := cli.New("pktview", "capture live traffic or read capture files; filter, decode, count and write them")
-	c.Usage = []string{"[-i INTERFACE]... [flags] [EXPRESSION]", "-r FILE... [flags] [EXPRESSION]", "-D"}
+	c.Usage = []string{"[-i INTERFACE]... [flags] [EXPRESSION]", "--drops [flags] [EXPRESSION]", "-r FILE... [flags] [EXPRESSION]", "-D"}
 	c.Long = "EXPRESSION is a filter in the language of pcap-filter(7). Without -i and -r, every interface is captured.\n\n" +
 		"Files are pcap or pcapng, plain or packed with gzip or zstd, told by what they hold; what -w writes is told by its name: " +
-		".pcap or .pcapng, then perhaps .gz or .zst. Several -r are merged by time. Converting one pcapng file to another keeps all of it."
-	c.Examples = []cli.Example{
-		{Line: "pktview -i eth0 tcp port 80", Text: "Show what passes eth0 on TCP port 80, as it comes."},
-		{Line: "pktview -i any -w trace.pcapng.zst -C 100MB -W 20", Text: "Record everything in packed files of 100 MB, the newest 20 of them."},
-		{Line: "pktview -r trace.pcapng -v host 192.0.2.7", Text: "Every field of the packets of one host."},
-		{Line: "pktview -r a.pcap -r b.pcap -w both.pcapng", Text: "Merge two captures by time."},
-		{Line: "pktview -r trace.pcap --from 10:30:00 --to +5s -w part.pcap", Text: "Cut out a part: five seconds from half past ten."},
-		{Line: "pktview -r trace.pcap --packets 1-10,15 -w some.pcap", Text: "The packets with these numbers."},
-		{Line: "pktview -r trace.pcap --dedup --shift -1h -w clean.pcap", Text: "Without duplicates, an hour earlier."},
-		{Line: "pktview -r trace.pcap --stats", Text: "Protocols, conversations, endpoints and lengths."},
-		{Line: "pktview -r trace.pcap --streams --sort lost", Text: "TCP streams, those that lost most first."},
-		{Line: "pktview -r trace.pcap --flow 'flow.lost or flow.missed'", Text: "The packets that were lost, or that the capture does not have."},
-		{Line: "pktview -r trace.pcap --follow 'tcp port 80'", Text: "What the two sides of these streams said."},
-		{Line: "pktview -r trace.pcap --extract bodies", Text: "The bodies of HTTP messages as files."},
-		{Line: "pktview -r trace.pcap --fields frame.time,ip.src,tcp.dstport --format csv tcp", Text: "A table of chosen fields."},
-		{Line: "pktview -r trace.pcap --json udp port 53 | jq .layers", Text: "JSON Lines for other programs."},
-	}
+		".pcap or .pcapng, then perhaps .gz or .zst; or .parquet, a table with a row for each packet. Several -r are merged by time. Converting one pcapng file to another keeps all of it."
+	c.Examples = examples
 	c.Privilege = "Reading files needs none. Capturing needs cap_net_raw, which is given up as soon as the interfaces are open; files are written " +
-		"without it."
+		"without it. Owners need root, or cap_bpf, cap_perfmon and cap_net_admin too; another network namespace needs cap_sys_admin. " +
+		"--drops needs root, or cap_bpf, cap_perfmon and cap_syslog (for the names of functions), given up in the same way."
 	c.ExitStatus = "an expression was given, and no packet of the files matched it"
 	c.Color = true
 	c.Elsewhere = elsewhere
@@ -118,7 +142,12 @@ func newCommand(o *options) *cli.Command {
 	f.StringArrayVarP(&o.interfaces, "interface", "i", nil, "capture on `INTERFACE`, or on all with any; may be repeated")
 	f.StringArrayVarP(&o.read, "read", "r", nil, "read `FILE`, - for standard input; may be repeated")
 	f.BoolVarP(&o.list, "list-interfaces", "D", false, "list the interfaces and end")
+	f.BoolVar(&o.drops, "drops", false, "the packets that this host's kernel drops, each with its reason, instead of what passes interfaces")
 	f.StringVarP(&o.write, "write", "w", "", "write packets to `FILE`, - for standard output, and do not print them")
+	f.StringVar(&o.tables, "tables", "", "write packets, flows, streams, dns, http, tls, icmp and drops as tables below `DIR`, parted by date and hour")
+	f.StringVar(&o.share, "share", "", "with -w and --tables: what is safe to hand on: addresses mapped by the key in `KEYFILE`, or by a random one, payloads zero, names hashed")
+	f.Lookup("share").NoOptDefVal = randomKey
+	f.BoolVar(&o.withData, "with-data", false, "with -w FILE.parquet and --tables: the captured bytes too, as the column data")
 	f.BoolVar(&o.print, "print", false, "print them too when writing")
 	f.Int64VarP(&o.count, "count", "c", 0, "stop after `N` packets that match")
 	cli.DurationVar(f, &o.duration, "duration", "", 0, "stop capturing after `TIME`")
@@ -163,14 +192,17 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVar(&o.resolve, "resolve", false, "add the names of addresses, from the capture file and from the resolver")
 	f.BoolVar(&o.json, "json", false, "JSON Lines: packets, or statistics, and a summary")
 	f.StringVar(&o.fields, "fields", "", "print the `NAMES` of fields, with commas between, instead of lines, such as ip.src,tcp.dstport; list names all")
+	addOwnerFlags(f, o)
 	c.Values("format", "text", "tsv", "csv")
 	f.StringVar(&o.format, "format", "text", "`FORMAT` of --fields: text, tsv or csv, those with a line of names")
 	addFlowFlags(c, f, o)
-	f.StringVar(&o.stats, "stats", "", "count instead of printing; `PARTS` of protocols,conversations,endpoints,lengths (default all of these),tcp")
-	c.Values("stats", append([]string{"all", "tcp"}, statsParts...)...)
+	f.StringVar(&o.stats, "stats", "", "count instead of printing; `PARTS` of protocols,conversations,endpoints,lengths (default all of these),tcp,owners; with --drops, or a file that it wrote: drops")
+	c.Values("stats", append([]string{"all", "tcp", "owners", "drops"}, statsParts...)...)
 	f.Lookup("stats").NoOptDefVal = "all"
+	f.StringVar(&o.report, "report", "", "draw packets, bits, protocols, round trips and the worst TCP streams as the page `FILE`.html, or as drawings in a folder, DIR/")
 	f.BoolVar(&o.info, "info", false, "with -r: say what each file is: its format, times, rates, hashes, comments, interfaces")
-	f.IntVar(&o.top, "top", 20, "with --stats: the `N` largest conversations and endpoints; with --streams: the first N; 0 for all")
+	f.IntVar(&o.top, "top", 20, "a view of who talks now, which changes; `N` rows at most; with --stats: the N largest conversations and endpoints; with --streams: the first N; 0 for all")
+	f.Lookup("top").NoOptDefVal = "20"
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary on standard error")
 	return c
 }
@@ -192,6 +224,9 @@ func (c *counter) Set(string) error {
 }
 
 func (o *options) check(args []string) error {
+	if err := o.checkTables(); err != nil {
+		return err
+	}
 	switch {
 	case len(o.read) > 0 && len(o.interfaces) > 0:
 		return cli.Usagef("-i captures and -r reads: give one of them")
@@ -220,6 +255,15 @@ func (o *options) check(args []string) error {
 	case len(o.read) == 0 && (o.from.set || o.to.set):
 		return cli.Usagef("--from and --to are for reading; --duration ends a capture")
 	}
+	if o.owner && o.stats == "all" && len(args) > 0 && args[0] == "owners" { // --stats owners: it takes no word behind a space
+		o.stats, args = "owners", args[1:]
+	}
+	if err := o.checkOwner(); err != nil {
+		return err
+	}
+	if err := o.checkTop(); err != nil {
+		return err
+	}
 	if err := o.checkFlow(); err != nil {
 		return err
 	}
@@ -232,6 +276,9 @@ func (o *options) check(args []string) error {
 	if err := o.checkSizes(); err != nil {
 		return err
 	}
+	if err := o.checkShare(); err != nil {
+		return err
+	}
 	switch o.directionFlag {
 	case "in":
 		o.direction = capture.DirectionIn
@@ -241,7 +288,16 @@ func (o *options) check(args []string) error {
 	default:
 		return cli.Usagef("--direction is in, out or inout, not %q", o.directionFlag)
 	}
+	if (o.drops || len(o.read) > 0) && o.stats == "all" && len(args) > 0 && args[0] == "drops" { // --stats drops: it takes no word behind a space
+		o.stats, args = "drops", args[1:]
+	}
+	if err := o.checkDrops(); err != nil {
+		return err
+	}
 	if err := o.checkStats(); err != nil {
+		return err
+	}
+	if err := o.checkReport(); err != nil {
 		return err
 	}
 	if err := o.checkLink(); err != nil {
@@ -263,6 +319,59 @@ func (o *options) check(args []string) error {
 	}
 	if o.filter == nil && (o.explain || o.why) {
 		return cli.Usagef("--explain and --why are about an expression, and there is none")
+	}
+	return nil
+}
+
+// randomKey is what --share has without a key: one that nobody has afterwards.
+const randomKey = "random"
+
+// checkShare reads the key of --share.
+func (o *options) checkShare() error {
+	var key []byte
+	switch {
+	case o.share == "":
+		return nil
+	case o.write == "":
+		return cli.Usagef("--share is about what is written: give -w FILE or --tables DIR")
+	case o.drops:
+		return cli.Usagef("what --drops tells of sockets is not to be shared: give it without --share")
+	case o.share != randomKey:
+		var err error
+		if key, err = o.readFile(o.share); err != nil {
+			return cli.WithHint(err, "a key is made by: head -c 32 /dev/urandom > KEYFILE")
+		}
+		if key == nil {
+			key = []byte{}
+		}
+	}
+	var err error
+	if o.sharer, err = share.New(key); err != nil {
+		return cli.WithHint(err, "a key is made by: head -c 32 /dev/urandom > KEYFILE")
+	}
+	return nil
+}
+
+// checkDrops refuses what --drops cannot be with.
+func (o *options) checkDrops() error {
+	counts := o.stats == "drops"
+	switch {
+	case counts && !o.drops && len(o.read) == 0:
+		return cli.Usagef("--stats drops counts what --drops tells: give both, or -r with a file that --drops wrote")
+	case counts && !o.drops && (o.write != "" || o.analyses() || o.streams || o.followText != "" || o.extract != "" || o.flowText != "" || o.report != ""):
+		return cli.Usagef("--stats drops of a file only counts: give it without flags that write, follow or choose by stream")
+	case !o.drops:
+		return nil
+	case len(o.read) > 0:
+		return cli.Usagef("--drops is about what this host drops now: give it without -r; what -w wrote of it is read without --drops")
+	case o.stats != "" && !counts:
+		return cli.Usagef("with --drops, --stats counts drops: --stats drops")
+	case o.streams || o.followText != "" || o.extract != "" || o.flowText != "":
+		return cli.Usagef("--drops shows single packets: give it without --flow, --streams, --follow and --extract")
+	case o.deviceTime || o.directionFlag != "inout" || o.noPromiscuous:
+		return cli.Usagef("--drops is no capture of an interface: give it without --device-time, -Q and -p")
+	case o.snaplen > 65535:
+		return cli.Usagef("with --drops, --snaplen is at most 65535")
 	}
 	return nil
 }
@@ -299,11 +408,21 @@ func (o *options) analyses() bool {
 	case o.choice != nil, o.hasFlow, o.streams, o.parts["tcp"], o.followText != "", o.extract != "":
 		return true
 	}
-	return o.prints() && o.fields == "" && (o.marks || o.reassemble || o.defragment)
+	return !o.drops && o.prints() && o.fields == "" && (o.marks || o.reassemble || o.defragment)
 }
 
 // prints tells whether packets are shown as they come.
 func (o *options) prints() bool { return !o.countsOnly() && (o.write == "" || o.print) }
+
+// isTable tells whether what is written is a table.
+func (o *options) isTable() bool { return o.tables != "" || isTableName(o.write) }
+
+func isTableName(name string) bool { return strings.EqualFold(filepath.Ext(name), ".parquet") }
+
+// rotates tells whether -w names a row of files.
+func (o *options) rotates() bool {
+	return o.rotation.Size > 0 || o.rotation.Every > 0 || o.rotation.Count > 0
+}
 
 // prompt tells whether what comes of a packet is to be seen at once.
 func (o *options) prompt() bool {
@@ -359,12 +478,12 @@ func (o *options) checkSizes() error {
 var statsParts = []string{"protocols", "conversations", "endpoints", "lengths"}
 
 func (o *options) checkStats() error {
-	if o.stats == "" {
+	if o.stats == "" || o.stats == "drops" {
 		return nil
 	}
 	o.parts = make(map[string]bool)
 	for part := range strings.SplitSeq(o.stats, ",") {
-		if part == "tcp" { // it takes longer than all others, so it is not among all
+		if part == "tcp" || part == "owners" { // they take longer than all others, so they are not among all
 			o.parts[part] = true
 			continue
 		}
@@ -380,7 +499,7 @@ func (o *options) checkStats() error {
 		}
 		if !found {
 			hint := ""
-			if near := cli.Nearest(part, append(statsParts, "tcp")); near != "" {
+			if near := cli.Nearest(part, append(statsParts, "tcp", "owners")); near != "" {
 				hint = fmt.Sprintf(" (did you mean %s?)", near)
 			}
 			return cli.Usagef("--stats has no part %q%s", part, hint)

@@ -45,8 +45,8 @@ func piped(t *testing.T, ctx context.Context, cfg *capture.WriterConfig, args ..
 	}, bufio.NewReader(read), code
 }
 
-// Whatever is printed or written of a packet is out as soon as the packet is in the pipe: nothing is held back when nothing
-// waits. Each read here would wait for ever otherwise.
+// Whatever is printed or written of a packet is out as soon as the packet is in the pipe: nothing is held back when
+// nothing waits. Each read here would wait for ever otherwise.
 func TestPipeIsShownAtOnce(t *testing.T) {
 	for _, packing := range []capture.Compression{capture.Uncompressed, capture.Gzip, capture.Zstd} {
 		for _, args := range [][]string{
@@ -181,5 +181,18 @@ func TestCountEndsReadingOfPipe(t *testing.T) {
 		if c := <-code; c != 0 || len(got) == 0 {
 			t.Errorf("exit status %d, %q", c, got)
 		}
+	}
+}
+
+// The worker that has the turns must not leave while the last batch is being read: nobody else would take it.
+func TestNobodyLeavesWhileTheLastIsRead(t *testing.T) {
+	p := &pipeline{done: true} // as who reads sets it before its batch is counted
+	p.steps[reading].busy = true
+	if p.over() {
+		t.Error("all is done while a batch is being read")
+	}
+	p.steps[reading].busy = false
+	if !p.over() {
+		t.Error("nothing is left, and it is not over")
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/decode"
+	"sockwire/capture/flow"
 	"sockwire/capture/stats"
 	"sockwire/cmd/internal/cli"
 )
@@ -27,74 +28,126 @@ type frames interface {
 	Interfaces() []capture.Interface
 }
 
-// pipeline decodes and prints the frames of a file on all processors. Every worker takes the next batch of
-// frames, filters and decodes it, waits for its turn to let the History see it, renders it, and waits for
-// its turn to write. So reading, History and output see the packets in order, and the rest is parallel.
+// pipeline decodes and prints the frames of a file on all processors. A batch of frames is read, filtered and decoded,
+// seen by the History and the analysis, rendered, and written. Reading, History and analysis, and writing take the
+// batches one after another, in order; the rest is parallel. No goroutine is bound to a batch: who has done with one
+// step takes what is most urgent, so nobody waits as long as there is something to do. Only History and analysis are
+// always the first goroutine's, for what they know of all connections is then in the cache of one processor.
 type pipeline struct {
 	o       *options
 	env     *cli.Env
 	matcher *matcher
 	names   *names
 
-	mu       sync.Mutex // reading
-	readers  []*capture.Reader
-	named    []int // entries of each reader's Names that are known
-	src      frames
-	enough   context.CancelCauseFunc // ends a read that waits
-	stable   bool
-	choice   selection
-	done     bool
-	shown    bool // what was taken is flushed before more is waited for
-	err      error
-	last     *turn
-	read     atomic.Uint64
-	share    atomic.Int64   // percent of the file that is read, 0 where that is not known
-	history  decode.History // by turns
-	analysis *analysis      // by turns; nil where nothing asks for it
-	matched  uint64         // by turns
+	// By who reads.
+	readers []*capture.Reader
+	named   []int // entries of each reader's Names that are known
+	src     frames
+	enough  context.CancelCauseFunc // ends a read that waits
+	stable  bool
+	choice  selection
+	chunk   *chunk // that is read into; nil where none is lent
+	shown   bool   // what was taken is flushed before more is waited for
+	read    atomic.Uint64
+	share   atomic.Int64 // percent of the file that is read, 0 where that is not known
+
+	// By who has the turn.
+	history  decode.History
+	analysis *analysis // nil where nothing asks for it
+	bare     bool      // it needs no more of plain packets than their segments, and nothing else does
+	matched  uint64
 	bytes    uint64
 	drops    uint64
 	window   window // by turns of the output
+
+	mu      sync.Mutex
+	wake    sync.Cond
+	waiting int  // goroutines
+	waits   bool // and the first is one of them
+	steps   [numSteps]step
+	batches []*batch // in turn
+	chunks  []*chunk // that nothing uses
+	done    bool
+	err     error
 
 	statsMu sync.Mutex
 	stats   stats.Collector
 }
 
-// turn is the place of a batch in the order of all.
-type turn struct {
-	history, output chan struct{}
+// step is one that takes the batches in order.
+type step struct {
+	next uint64 // batch
+	busy bool
 }
 
-func newTurn() *turn { return &turn{history: make(chan struct{}), output: make(chan struct{})} }
+const (
+	reading = iota
+	inTurn
+	writing
+	numSteps
+)
+
+// stage is how far a batch has come.
+type stage uint8
+
+const (
+	isWritten stage = iota // and may be used again
+	isRead
+	isDecoded
+	isInOrder
+	isRendering
+	isRendered
+)
 
 // batchBytes bounds what a batch holds of its own: the data of frames that are not mapped, and comments. Its last frame
 // may go beyond.
 const batchBytes = 4 << 20
 
+// chunkBytes is how much of a file is read at once. What is read stays in the caches until it is decoded; to map the
+// file instead costs four times the time, for the pages and for the bytes that nobody expects to be read.
+const chunkBytes = 512 << 10
+
+// chunk is a piece of a file.
+type chunk struct {
+	bytes []byte
+	users int // batches, and the reader
+}
+
 // batch is what a worker works on.
 type batch struct {
+	stage   stage
+	err     error // what failed: the steps that follow pass it on
 	held    int
 	flush   bool // nothing more waits: what there is goes out
 	frames  []capture.Frame
 	packets []decode.Packet
+	read    []flow.Segment // of the packets; only with an analysis
 	n       int
+	bytes   uint64 // on the wire
+	drops   uint64
 	arena   []byte
+	chunk   *chunk
 	shown   *shown
-	prev    *turn
-	turn    *turn
 }
 
 // run reads everything and returns the error that ended it, nil for the end of the file.
 func (p *pipeline) run(ctx context.Context) error {
 	p.shown = true
 	p.o.printNames(p.env)
-	p.last = newTurn()
-	close(p.last.history)
-	close(p.last.output)
+	p.wake.L = &p.mu
+	if len(p.readers) == 1 && !p.stable && p.readers[0].Size() > 0 {
+		p.lend()
+	}
+	workers := max(runtime.GOMAXPROCS(0), 2)
+	if p.chunk == nil {
+		workers++ // one waits for what is read
+	}
+	for range 2*workers + 1 {
+		p.batches = append(p.batches, &batch{shown: new(shown)})
+	}
 	var wg sync.WaitGroup
-	// One more than the processors: somebody usually waits for a turn.
-	for range runtime.GOMAXPROCS(0) + 1 {
-		wg.Go(func() { p.work(ctx) })
+	for i := range workers {
+		wg.Go(func() { p.work(ctx, i == 0) })
 	}
 	wg.Wait()
 	last := p.window.take()
@@ -109,13 +162,13 @@ func (p *pipeline) run(ctx context.Context) error {
 	return p.err
 }
 
-func (p *pipeline) work(ctx context.Context) {
+func (p *pipeline) work(ctx context.Context, first bool) {
 	debug.SetPanicOnFault(true) // a mapped file that is shortened meanwhile: see capture.Guard
-	w := worker{p: p, render: newRenderer(p.o, p.env, p.names), decoder: p.o.newDecoder()}
-	b := &batch{frames: make([]capture.Frame, batchFrames), packets: make([]decode.Packet, batchFrames), shown: new(shown)}
-	for p.take(ctx, b) {
-		w.process(b)
+	w := worker{p: p, first: first, render: newRenderer(p.o, p.env, p.names), decoder: p.o.newDecoder()}
+	p.mu.Lock()
+	for w.next(ctx) {
 	}
+	p.mu.Unlock()
 	if p.o.stats != "" {
 		p.statsMu.Lock()
 		p.stats.Merge(&w.stats)
@@ -123,31 +176,191 @@ func (p *pipeline) work(ctx context.Context) {
 	}
 }
 
-// take fills b with the next frames of the source. It reports false when there are none left.
-func (p *pipeline) take(ctx context.Context, b *batch) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	b.n, b.held, b.flush, b.arena = 0, 0, false, b.arena[:0]
-	if p.done {
-		return false
+// at returns the batch that step k takes next.
+func (p *pipeline) at(k int) *batch { return p.batches[p.steps[k].next%uint64(len(p.batches))] }
+
+// ready tells whether step k can take a batch that has come to a stage.
+func (p *pipeline) ready(k int, s stage) bool { return !p.steps[k].busy && p.at(k).stage == s }
+
+// job is what a worker can do.
+type job uint8
+
+const (
+	none job = iota
+	toWrite
+	toTurn
+	toRender
+	toRead
+)
+
+// urgent returns the job that is nearest to the end of the work, of those that a worker can have. Who has the turns
+// does not read what may make it wait. The caller holds mu.
+func (p *pipeline) urgent(first bool) (job, *batch) {
+	if p.ready(writing, isRendered) {
+		return toWrite, nil
 	}
-	if ctx.Err() != nil {
-		p.done = true
-		return false
+	if first && p.ready(inTurn, isDecoded) {
+		return toTurn, nil
 	}
-	err := capture.Guard(func() error { return p.fill(b) })
-	p.note()
-	if err != nil {
-		p.finish(unlessStopped(ctx, err)) // what was read until then is shown
+	for n := p.steps[writing].next; n < p.steps[inTurn].next; n++ {
+		if b := p.batches[n%uint64(len(p.batches))]; b.stage == isInOrder {
+			return toRender, b
+		}
 	}
-	p.shown = b.flush
-	b.prev, b.turn = p.last, newTurn()
-	p.last = b.turn
+	if !p.done && p.ready(reading, isWritten) && (!first || p.chunk != nil) {
+		return toRead, nil
+	}
+	return none, nil
+}
+
+// next does what is most urgent. The caller holds mu, which is free while something is done. It reports false when all
+// is done.
+func (w *worker) next(ctx context.Context) bool {
+	p := w.p
+	switch what, b := p.urgent(w.first); what {
+	case toWrite:
+		p.step(writing, isWritten, w.write)
+	case toTurn:
+		p.step(inTurn, isInOrder, w.inOrder)
+	case toRender:
+		b.stage = isRendering
+		p.then(b, isRendered, w.show)
+		p.giveBack(b.chunk)
+		b.chunk = nil
+	case toRead:
+		b := p.step(reading, isRead, func(b *batch) error { return p.take(ctx, b) })
+		p.rouse()
+		p.then(b, isDecoded, w.decode)
+	default:
+		if p.over() {
+			p.wake.Broadcast()
+			return false
+		}
+		w.wait()
+		return true
+	}
+	p.rouse()
 	return true
 }
 
-// fill takes frames until b is full, or until the source would wait. Before it waits, an empty batch makes those before
-// it show what they have.
+// over tells whether all is done: what is being read is not, also when it is the last. The caller holds mu.
+func (p *pipeline) over() bool {
+	return p.done && !p.steps[reading].busy && p.steps[writing].next == p.steps[reading].next
+}
+
+// wait waits until there may be something to do.
+func (w *worker) wait() {
+	p := w.p
+	p.waiting++
+	p.waits = p.waits || w.first
+	p.wake.Wait()
+	if w.first {
+		p.waits = false
+	}
+	p.waiting--
+}
+
+// rouse wakes those that wait, if there is something to do for them. The caller holds mu.
+func (p *pipeline) rouse() {
+	if p.waiting == 0 {
+		return
+	}
+	if what, _ := p.urgent(p.waits); what != none || p.done {
+		p.wake.Broadcast()
+	}
+}
+
+// step does step k with the batch whose turn it is, which comes to a stage by it.
+func (p *pipeline) step(k int, to stage, do func(b *batch) error) *batch {
+	b := p.at(k)
+	p.steps[k].busy = true
+	p.then(b, to, do)
+	p.steps[k].busy = false
+	p.steps[k].next++
+	return b
+}
+
+// then does something with a batch, which comes to a stage by it.
+func (p *pipeline) then(b *batch, to stage, do func(b *batch) error) {
+	p.mu.Unlock()
+	if b.err == nil || to == isWritten {
+		b.err = capture.Guard(func() error { return do(b) })
+	}
+	if b.err != nil {
+		p.enough(b.err)
+	}
+	p.mu.Lock()
+	if b.err != nil {
+		p.finish(b.err)
+	}
+	b.stage = to
+}
+
+// lend gives the reader another chunk to read into. The caller holds mu, or is alone.
+func (p *pipeline) lend() {
+	p.giveBack(p.chunk)
+	if n := len(p.chunks); n > 0 {
+		p.chunk, p.chunks = p.chunks[n-1], p.chunks[:n-1]
+	} else {
+		p.chunk = &chunk{bytes: make([]byte, chunkBytes)}
+	}
+	p.chunk.users = 1
+	p.readers[0].Lend(p.chunk.bytes)
+}
+
+// giveBack ends one use of a chunk. The caller holds mu, or is alone.
+func (p *pipeline) giveBack(c *chunk) {
+	if c == nil {
+		return
+	}
+	if c.users--; c.users == 0 {
+		p.chunks = append(p.chunks, c)
+	}
+}
+
+// take fills b with the next frames of the source.
+func (p *pipeline) take(ctx context.Context, b *batch) error {
+	if b.frames == nil {
+		b.frames, b.packets = make([]capture.Frame, batchFrames), make([]decode.Packet, batchFrames)
+		if p.analysis != nil {
+			b.read = make([]flow.Segment, batchFrames)
+		}
+	}
+	b.n, b.held, b.flush, b.arena = 0, 0, false, b.arena[:0]
+	if ctx.Err() != nil {
+		p.stop(io.EOF)
+		return nil
+	}
+	p.useChunk(b)
+	err := capture.Guard(func() error { return p.fill(b) })
+	p.note()
+	if err != nil {
+		err = unlessStopped(ctx, err) // what was read until then is shown
+		p.mu.Lock()
+		p.finish(err)
+		p.mu.Unlock()
+	}
+	p.shown = b.flush
+	return nil
+}
+
+// useChunk makes the chunk that is read into one of b, after a new one is lent if it is full.
+func (p *pipeline) useChunk(b *batch) {
+	if p.chunk == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.readers[0].Full() {
+		p.lend()
+	}
+	p.giveBack(b.chunk)
+	b.chunk = p.chunk
+	b.chunk.users++
+}
+
+// fill takes frames until b or the chunk is full, or until the source would wait. Before it waits, an empty batch makes
+// those before it show what they have.
 func (p *pipeline) fill(b *batch) error {
 	for b.n < len(b.frames) && b.held < batchBytes {
 		if p.choice.over() {
@@ -156,7 +369,13 @@ func (p *pipeline) fill(b *batch) error {
 		f := &b.frames[b.n]
 		ok, err := p.src.TryNext(f)
 		if !ok && err == nil {
-			if b.n > 0 || !p.shown {
+			switch full := p.chunk != nil && p.readers[0].Full(); {
+			case full && b.n > 0:
+				return nil
+			case full:
+				p.useChunk(b)
+				continue
+			case b.n > 0 || !p.shown:
 				b.flush = true
 				return nil
 			}
@@ -172,7 +391,7 @@ func (p *pipeline) fill(b *batch) error {
 		for _, c := range f.Comments {
 			b.held += int(unsafe.Sizeof(c)) + len(c)
 		}
-		if !p.stable {
+		if !p.stable && p.chunk == nil {
 			b.keep(f)
 		}
 		if p.o.snaplen > 0 && len(f.Data) > p.o.snaplen {
@@ -183,7 +402,7 @@ func (p *pipeline) fill(b *batch) error {
 	return nil
 }
 
-// note remembers how far reading has come, and the names that the files hold. The caller holds mu.
+// note remembers how far reading has come, and the names that the files hold.
 func (p *pipeline) note() {
 	if len(p.readers) == 1 && p.readers[0].Size() > 0 {
 		p.share.Store(100 * p.readers[0].Offset() / p.readers[0].Size())
@@ -231,43 +450,33 @@ func (p *pipeline) stop(err error) {
 // worker is what one goroutine needs for itself.
 type worker struct {
 	p       *pipeline
+	first   bool // it has the turns
 	render  *renderer
 	decoder decode.Decoder
 	stats   stats.Collector
 }
 
-// process takes b through its turns. Whatever fails, the turns are passed on.
-func (w *worker) process(b *batch) {
+// write gives what is shown of b to the window.
+func (w *worker) write(b *batch) error {
+	if b.err != nil {
+		return b.err
+	}
 	p := w.p
-	err := capture.Guard(func() error { return w.decode(b) })
-	<-b.prev.history
-	if err == nil {
-		err = capture.Guard(func() error { return w.inOrder(b) })
+	enough, err := p.window.add(p.env, b.shown, b.flush)
+	if enough {
+		p.stop(io.EOF)
 	}
-	close(b.turn.history)
-	if err == nil {
-		err = capture.Guard(func() error { return w.show(b) })
-	}
-	<-b.prev.output
-	if err == nil {
-		var enough bool
-		if enough, err = p.window.add(p.env, b.shown, b.flush); enough {
-			p.stop(io.EOF)
-		}
-		b.shown = p.window.take()
-	}
+	b.shown = p.window.take()
 	if err == nil && b.flush {
 		err = p.env.Stdout.Flush()
 	}
-	if err != nil {
-		p.stop(err)
-	}
-	close(b.turn.output)
+	return err
 }
 
 // decode filters the frames of b and decodes those that match.
 func (w *worker) decode(b *batch) error {
 	n := 0
+	b.bytes, b.drops = 0, 0
 	for i := range b.frames[:b.n] {
 		f := &b.frames[i]
 		ok, err := w.p.matcher.match(f)
@@ -275,37 +484,62 @@ func (w *worker) decode(b *batch) error {
 			b.n = n
 			return err
 		}
-		if ok || w.p.o.why {
+		if !ok && !w.p.o.why {
+			continue
+		}
+		if w.p.bare && w.p.analysis.tracker.ReadFrame(f, &b.read[n]) {
+			b.packets[n].Bare(*f)
+		} else {
 			// The error is in the packet and will be shown.
 			_ = w.decoder.Decode(*f, &b.packets[n])
-			n++
+			if w.p.analysis != nil {
+				w.p.analysis.read(&b.packets[n], &b.read[n])
+			}
 		}
+		b.bytes += uint64(f.Length)
+		b.drops += f.Drops
+		n++
 	}
 	b.n = n
 	return nil
 }
 
-// inOrder does what needs to see the packets of all batches one after another.
+// cut leaves the first n packets of b.
+func (b *batch) cut(n int) {
+	for i := n; i < b.n; i++ {
+		f := &b.packets[i].Frame
+		b.bytes -= uint64(f.Length)
+		b.drops -= f.Drops
+	}
+	b.n = n
+}
+
+// inOrder does what needs to see the packets of all batches one after another. What it has to look at was read before.
 func (w *worker) inOrder(b *batch) error {
 	p := w.p
 	if limit := p.o.count; limit > 0 && p.o.choice == nil {
 		left := uint64(limit) - p.matched
 		if uint64(b.n) >= left {
-			b.n = int(left)
+			b.cut(int(left))
 			p.stop(io.EOF)
 		}
 	}
 	b.shown.first, b.shown.n = p.matched+1, b.n
+	number := p.matched
 	p.matched += uint64(b.n)
+	p.bytes += b.bytes
+	p.drops += b.drops
 	for i := range b.packets[:b.n] {
-		f := &b.packets[i].Frame
-		p.bytes += uint64(f.Length)
-		p.drops += f.Drops
-		if p.analysis != nil || p.o.stats == "" {
-			p.history.Add(&b.packets[i])
+		at := &b.packets[i]
+		number++
+		switch {
+		case !p.o.countsOnly():
+			p.history.Add(at)
+		case p.analysis != nil:
+			at.Number = number
 		}
 		if p.analysis != nil {
-			if err := p.analysis.add(&b.packets[i], b.shown); err != nil {
+			if err := p.analysis.add(at, &b.read[i], b.shown); err != nil {
 				return err
 			}
 		}

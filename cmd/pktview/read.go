@@ -68,10 +68,12 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 		p.names = newNames(ctx)
 	}
 	stop := env.Progress(func() string { return readProgress(p.read.Load(), p.share.Load(), start) })
-	env.OnStatus(func() string { return plural(p.read.Load(), "packet") + " read" })
+	env.OnStatus(func() string { return cli.Plural(p.read.Load(), "packet") + " read" })
 	err = p.run(reading)
 	stop()
-	if o.stats != "" {
+	if o.report != "" {
+		err = cli.Join(err, writeReport(env, o, &p.stats, p.analysis))
+	} else if o.stats != "" {
 		printStats(env, o, &p.stats, p.analysis)
 	}
 	if p.analysis != nil {
@@ -92,7 +94,7 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 	}
 	warnTimes(env, readers)
 	if n := o.duplicates(); n > 0 && !o.json && !o.quiet {
-		env.Warnf("%s left out", plural(n, "duplicate"))
+		env.Warnf("%s left out", cli.Plural(n, "duplicate"))
 	}
 	if o.json {
 		n := p.counts()
@@ -107,8 +109,8 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 	return nil
 }
 
-// twice tells whether files are read twice: once to find out what is chosen, with all that is found later, and once to write
-// it. A pipe cannot be.
+// twice tells whether files are read twice: once to find out what is chosen, with all that is found later, and once to
+// write it. A pipe cannot be.
 func (o *options) twice() bool {
 	if (o.choice == nil || o.write == "") && (o.follow == nil || o.follow.filter == nil) {
 		return false
@@ -152,6 +154,7 @@ func newPipeline(env *cli.Env, o *options, readers []*capture.Reader, choosing b
 	}
 	if o.analyses() {
 		p.analysis = newAnalysis(env, o, &p.history, choosing)
+		p.bare = (o.streams || o.follow != nil) && !o.noSums
 	}
 	p.window = newWindow(o, newRenderer(o, env, nil))
 	return p
@@ -162,7 +165,7 @@ func warnTimes(env *cli.Env, readers []*capture.Reader) {
 	for _, r := range readers {
 		if n, at := r.OddTimes(); n > 0 {
 			env.Warnf("%s: the time of %s cannot be as it stands, first at byte %d: a fraction beyond a second is read as nanoseconds",
-				r.Name(), plural(n, "packet"), at)
+				r.Name(), cli.Plural(n, "packet"), at)
 		}
 	}
 }
@@ -185,12 +188,13 @@ func (o *options) keepInputs() error {
 }
 
 func openAll(ctx context.Context, env *cli.Env, o *options) ([]*capture.Reader, error) {
-	config := &capture.ReaderConfig{Memory: o.memory, Mapped: true}
+	// One file is read into chunks, which is faster than to map it; what is merged, or copied, is borrowed for longer.
+	config := &capture.ReaderConfig{Memory: o.memory, Mapped: o.write != "" || len(o.read) > 1}
 	names := o.read
 	if o.twice() {
 		names = append(names[:len(names):len(names)], names...)
 	}
-	readers, err := captures.OpenAll(ctx, env, func() error { return giveUp(env, o.write != "" || o.extract != "") }, names, config)
+	readers, err := captures.OpenAll(ctx, env, func() error { return giveUp(env, o.write != "" || o.extract != "" || o.report != "", false) }, names, config)
 	return readers, fileError(err)
 }
 
@@ -200,7 +204,7 @@ func readProgress(n uint64, share int64, start time.Time) string {
 	if elapsed < time.Second {
 		return ""
 	}
-	text := fmt.Sprintf("%s read, %.0f a second", plural(n, "packet"), float64(n)/elapsed.Seconds())
+	text := fmt.Sprintf("%s read, %.0f a second", cli.Plural(n, "packet"), float64(n)/elapsed.Seconds())
 	if share > 0 {
 		text = fmt.Sprintf("%d%%, %s", share, text)
 	}
@@ -217,7 +221,7 @@ func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.R
 	stop := env.Progress(func() string { return readProgress(c.progress.Load(), 0, start) })
 	defer stop()
 	err := capture.Guard(func() error {
-		if len(readers) == 1 && !o.rotates() {
+		if len(readers) == 1 && !o.rotates() && !o.isTable() && o.sharer == nil {
 			return c.copyBlocks(ctx, readers[0])
 		}
 		return c.copyFrames(ctx, readers)
@@ -236,14 +240,10 @@ func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.R
 	return nil
 }
 
-func (o *options) rotates() bool {
-	return o.rotation.Size > 0 || o.rotation.Every > 0 || o.rotation.Count > 0
-}
-
 // output opens what -w names.
 func (o *options) output(env *cli.Env, format capture.Format) (*capture.Writer, error) {
 	config := capture.ConfigFor(o.write)
-	config.Section = section()
+	config.Section = o.section()
 	if config.Format == capture.FormatPcapNano && format != capture.FormatPcapNano {
 		config.Format = format
 	}
@@ -257,7 +257,10 @@ func (o *options) output(env *cli.Env, format capture.Format) (*capture.Writer, 
 	return capture.NewWriter(env.Stdout.Bytes(), &config)
 }
 
-// section says who wrote a file.
-func section() capture.Section {
+// section says who wrote a file; of one that is shared, not on what.
+func (o *options) section() capture.Section {
+	if o.sharer != nil {
+		return capture.Section{Application: "pktview " + cli.Version()}
+	}
 	return capture.Section{OS: system(), Application: "pktview " + cli.Version()}
 }

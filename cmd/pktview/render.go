@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"time"
@@ -8,7 +9,9 @@ import (
 	"sockwire/capture"
 	"sockwire/capture/decode"
 	"sockwire/capture/decode/app"
+	"sockwire/capture/drop"
 	"sockwire/capture/flow"
+	"sockwire/capture/owner"
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw/wire"
 )
@@ -18,10 +21,13 @@ type renderer struct {
 	o       *options
 	color   bool
 	printer decode.Printer
-	names   *names // nil without --resolve
+	names   *names        // nil without --resolve
+	owners  []owner.Owner // of the packet to come
 	add     func(b []byte, c *decode.Column, value []byte) []byte
-	into    *shown // what append adds to
-	value   []byte // of a column
+	into    *shown       // what append adds to
+	value   []byte       // of a column
+	drop    *drop.Drop   // that is shown, with --drops
+	owner   *owner.Owner // of its socket, nil where that is not known
 }
 
 func newRenderer(o *options, env *cli.Env, names *names) *renderer {
@@ -81,7 +87,13 @@ func (r *renderer) append(s *shown, i int, p *decode.Packet) {
 		if i < len(s.about) && s.about[i].stream >= 0 {
 			b = strconv.AppendInt(append(b, `,"stream":`...), int64(s.about[i].stream), 10)
 		}
+		if r.o.owner {
+			b = appendOwnersJSON(append(b, `,"owners":`...), r.owners)
+		}
 		s.place(b, i, markPlace)
+		if r.drop != nil {
+			b = appendDropJSON(b, r.drop, r.owner)
+		}
 		b = append(b, '}', '\n')
 	default:
 		b = r.appendLines(b, p, i)
@@ -102,10 +114,19 @@ func (r *renderer) appendLines(b []byte, p *decode.Packet, i int) []byte {
 	}
 	if p.Frame.Drops > 0 {
 		b = append(b, " ["...)
-		b = append(b, plural(p.Frame.Drops, "packet")...)
+		b = append(b, cli.Plural(p.Frame.Drops, "packet")...)
 		b = append(b, " lost before this one]"...)
 	}
+	if r.o.owner {
+		b = appendOwners(b, r.owners)
+	}
 	r.into.place(b, i, markPlace)
+	if r.drop != nil {
+		b = cli.AppendEscaped(append(b, "  "...), r.drop.String())
+		if r.owner != nil {
+			b = cli.AppendEscaped(append(b, "; "...), processOf(r.owner))
+		}
+	}
 	if color != "" {
 		b = append(b, colorEnd...)
 	}
@@ -115,6 +136,9 @@ func (r *renderer) appendLines(b []byte, p *decode.Packet, i int) []byte {
 		b = append(cli.AppendEscaped(b, c), '\n')
 	}
 	if r.o.verbose > 0 {
+		if r.o.owner {
+			b = appendOwnerLines(b, r.owners)
+		}
 		b = r.printer.AppendTree(b, p)
 		r.into.place(b, i, treePlace)
 	}
@@ -125,6 +149,64 @@ func (r *renderer) appendLines(b []byte, p *decode.Packet, i int) []byte {
 	}
 	return b
 }
+
+// appendDropJSON adds what is known of a drop, as a member of the object of its packet.
+func appendDropJSON(b []byte, d *drop.Drop, by *owner.Owner) []byte {
+	r := dropRecord{
+		Reason: d.Reason.Name, Number: d.Reason.Number, Why: d.Why(), Place: d.Place.String(), Offset: d.Place.Offset, Network: d.Network, Device: d.Device,
+	}
+	if s := &d.Socket; s.Role != drop.NoSocket {
+		r.Socket = &socketRecord{
+			Role: [...]string{drop.Related: "related", drop.Sender: "sender", drop.Receiver: "receiver"}[s.Role], Kind: s.Kind(),
+			Cookie: s.Cookie, Inode: s.Inode, UID: s.UID, Received: s.Received, ReceiveLimit: s.ReceiveLimit, Sent: s.Sent, SendLimit: s.SendLimit,
+		}
+		if s.Local.IsValid() {
+			r.Socket.Local, r.Socket.Remote = s.Local.String(), s.Remote.String()
+		}
+	}
+	if by != nil {
+		r.Owner = &dropOwner{by.PID, by.Name, by.UID, by.User, by.How.String()}
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return b // there is nothing in it that cannot be written
+	}
+	return append(append(b, `,"drop":`...), text...)
+}
+
+type (
+	dropRecord struct {
+		Reason  string        `json:"reason"`
+		Number  uint32        `json:"number"`
+		Why     string        `json:"why"`
+		Place   string        `json:"place"`
+		Offset  uint64        `json:"offset"`
+		Network uint32        `json:"netns"`
+		Device  string        `json:"device"`
+		Socket  *socketRecord `json:"socket,omitempty"`
+		Owner   *dropOwner    `json:"owner,omitempty"`
+	}
+	dropOwner struct {
+		PID  int    `json:"pid"`
+		Comm string `json:"comm"`
+		UID  uint32 `json:"uid"`
+		User string `json:"user"`
+		How  string `json:"known"`
+	}
+	socketRecord struct {
+		Role         string `json:"role"`
+		Kind         string `json:"kind"`
+		Cookie       uint64 `json:"cookie"`
+		Inode        uint64 `json:"inode"`
+		UID          uint32 `json:"uid"`
+		Local        string `json:"local,omitempty"`
+		Remote       string `json:"remote,omitempty"`
+		Received     uint32 `json:"receive_bytes"`
+		ReceiveLimit uint32 `json:"receive_limit"`
+		Sent         uint32 `json:"send_bytes"`
+		SendLimit    uint32 `json:"send_limit"`
+	}
+)
 
 // appendText adds what follows the link layer as text, with a dot for each byte that is none.
 func appendText(b []byte, p *decode.Packet) []byte {

@@ -63,11 +63,16 @@ func (s *shown) add(n *note) {
 		s.notes = append(s.notes, *n)
 		return
 	}
-	for i := len(s.notes) - 1; i >= 0; i-- {
-		if s.notes[i].packet == n.packet && s.notes[i].verdict.Kind == n.verdict.Kind {
-			s.notes = slices.Delete(s.notes, i, i+1)
-			return
+	gone := -1
+	for i := range s.notes {
+		if o := &s.notes[i]; o.packet == n.packet && o.verdict.Kind == n.verdict.Kind {
+			if gone = i; o.verdict.Offset == n.verdict.Offset {
+				break
+			}
 		}
+	}
+	if gone >= 0 {
+		s.notes = slices.Delete(s.notes, gone, gone+1)
 	}
 }
 

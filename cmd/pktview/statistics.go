@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -78,7 +76,7 @@ func printStats(env *cli.Env, o *options, c *stats.Collector, a *analysis) {
 	}
 	total, span := c.Total(), c.Span()
 	out := env.Stdout
-	out.Printf("%s, %s on the wire, %s captured\n", plural(total.Packets, "packet"), size(total.Bytes), size(c.Captured()))
+	out.Printf("%s, %s on the wire, %s captured\n", cli.Plural(total.Packets, "packet"), size(total.Bytes), size(c.Captured()))
 	if !span.First.IsZero() {
 		loc := time.Local
 		if o.utc {
@@ -91,11 +89,11 @@ func printStats(env *cli.Env, o *options, c *stats.Collector, a *analysis) {
 		}
 		out.Printf("\n")
 		if second, n := c.Busiest(); n.Packets > 0 && span.Duration() > time.Second {
-			out.Printf("at most %s in a second, at %s\n", plural(n.Packets, "packet"), second.In(loc).Format(time.TimeOnly))
+			out.Printf("at most %s in a second, at %s\n", cli.Plural(n.Packets, "packet"), second.In(loc).Format(time.TimeOnly))
 		}
 	}
 	if n := c.Drops(); n > 0 {
-		out.Printf("the capture lost %s, by its own account\n", plural(n, "packet"))
+		out.Printf("the capture lost %s, by its own account\n", cli.Plural(n, "packet"))
 	}
 	if o.parts["tcp"] {
 		printTCP(out, o, &a.census.totals, a.tracker.Lost())
@@ -110,7 +108,7 @@ func printStats(env *cli.Env, o *options, c *stats.Collector, a *analysis) {
 		printConversations(out, cut(list, o.top), span.First, o.verbose > 0)
 		more(out, len(list), o.top)
 		if n := c.Untracked(); n.Packets > 0 {
-			out.Printf("  %s of conversations beyond the first %d are not listed\n", plural(n.Packets, "packet"), stats.DefaultLimit)
+			out.Printf("  %s of conversations beyond the first %d are not listed\n", cli.Plural(n.Packets, "packet"), stats.DefaultLimit)
 		}
 	}
 	if o.parts["endpoints"] {
@@ -124,19 +122,6 @@ func printStats(env *cli.Env, o *options, c *stats.Collector, a *analysis) {
 	}
 	if o.parts["lengths"] {
 		printLengths(out, c, total)
-	}
-}
-
-func cut[T any](list []T, n int) []T {
-	if n > 0 && len(list) > n {
-		return list[:n]
-	}
-	return list
-}
-
-func more(out *cli.Output, have, shown int) {
-	if shown > 0 && have > shown {
-		out.Printf("  … and %d more; --top 0 lists all\n", have-shown)
 	}
 }
 
@@ -168,15 +153,6 @@ func printConversations(out *cli.Output, list []stats.Conversation, start time.T
 			out.Printf("        after %.6f s, for %.6f s, A→B %s, B→A %s\n", c.First.Sub(start).Seconds(), c.Duration().Seconds(), rate(ab), rate(ba))
 		}
 	}
-}
-
-// compact prints a number in a width of at least 5, as 1.23M where all its digits do not fit.
-func compact(n uint64, width int) string {
-	s := fmt.Sprint(n)
-	if len(s) <= width {
-		return s
-	}
-	return strings.ReplaceAll(short(float64(n)), " ", "")
 }
 
 func printLengths(out *cli.Output, c *stats.Collector, total stats.Count) {
@@ -241,22 +217,6 @@ func jsonStats(env *cli.Env, o *options, c *stats.Collector) {
 		packets, bits, busiest.Packets})
 }
 
-func when(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
-}
-
-// end prints an address, with its port where there is one.
-func end(a netip.AddrPort) string {
-	if a.Port() == 0 {
-		return a.Addr().String()
-	}
-	return net.JoinHostPort(a.Addr().String(), fmt.Sprint(a.Port()))
-}
-
 func protocolName(p uint8) string {
 	switch p {
 	case 1:
@@ -271,26 +231,4 @@ func protocolName(p uint8) string {
 		return "sctp"
 	}
 	return fmt.Sprintf("ip-%d", p)
-}
-
-func percent(n, of uint64) float64 {
-	if of == 0 {
-		return 0
-	}
-	return 100 * float64(n) / float64(of)
-}
-
-func size(n uint64) string { return short(float64(n)) + "B" }
-
-func rate(bits float64) string { return short(bits) + "bit/s" }
-
-// short prints a number with three digits and a unit prefix.
-func short(v float64) string {
-	for _, unit := range []string{"", "k", "M", "G"} {
-		if v < 999.5 {
-			return fmt.Sprintf("%.3g %s", v, unit)
-		}
-		v /= 1000
-	}
-	return fmt.Sprintf("%.3g T", v)
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"sockwire/capture/flow"
@@ -11,18 +13,48 @@ import (
 
 // census is what --streams and --stats tcp keep of the streams that have left the tracker.
 type census struct {
+	lists   bool // the ranking is asked for; else the totals
 	ranking flow.Ranking
 	totals  flow.Totals
 }
 
 func newCensus(o *options) *census {
 	by, _ := flow.OrderBy(o.sort)
-	return &census{ranking: flow.Ranking{By: by, Limit: o.top}}
+	return &census{lists: o.streams, ranking: flow.Ranking{By: by, Limit: o.top}}
 }
 
 func (c *census) add(s *flow.Stream) {
-	c.ranking.Add(s)
-	c.totals.Add(s)
+	if c.lists {
+		c.ranking.Add(s)
+	} else {
+		c.totals.Add(s)
+	}
+}
+
+// addAll takes all that there are at the end, on all processors if they are many.
+func (c *census) addAll(streams []*flow.Stream) {
+	n := runtime.GOMAXPROCS(0)
+	if !c.lists || len(streams) < 256*n {
+		for _, s := range streams {
+			c.add(s)
+		}
+		return
+	}
+	parts := make([]flow.Ranking, n)
+	var wg sync.WaitGroup
+	for i := range parts {
+		r := &parts[i]
+		*r = flow.Ranking{By: c.ranking.By, Limit: c.ranking.Limit}
+		wg.Go(func() {
+			for _, s := range streams[i*len(streams)/n : (i+1)*len(streams)/n] {
+				r.Add(s)
+			}
+		})
+	}
+	wg.Wait()
+	for i := range parts {
+		c.ranking.Merge(&parts[i])
+	}
 }
 
 // streamRecord is a record of --streams --json.
@@ -293,13 +325,13 @@ func printTCP(out *cli.Output, o *options, t *flow.Totals, lost flow.Lost) {
 		out.JSON(r)
 		return
 	}
-	out.Printf("\nTCP: %s, %d of them from their beginning", plural(t.Streams, "stream"), t.Complete)
+	out.Printf("\nTCP: %s, %d of them from their beginning", cli.Plural(t.Streams, "stream"), t.Complete)
 	for end, n := range t.Ends {
 		if n > 0 {
 			out.Printf(", %d %v", n, flow.End(end))
 		}
 	}
-	out.Printf("\n  %s with data, %s, %s sent again, %s missing\n", plural(t.Segments, "segment"), size(t.Bytes), size(t.Again), size(t.Missing))
+	out.Printf("\n  %s with data, %s, %s sent again, %s missing\n", cli.Plural(t.Segments, "segment"), size(t.Bytes), size(t.Again), size(t.Missing))
 	if t.Handshakes.Count+t.RoundTrips.Count > 0 {
 		out.Printf("  %-12s %9s %9s %9s %9s %9s %9s\n", "", "count", "min", "median", "90%", "99%", "max")
 	}

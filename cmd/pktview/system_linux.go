@@ -16,9 +16,13 @@ func system() string {
 }
 
 // giveUp lets go of all rights, but root's to write files if some are yet to be opened.
-func giveUp(env *cli.Env, opens bool) error {
-	if !opens {
-		return env.DropPrivilege()
+func giveUp(env *cli.Env, opens, looks bool) error {
+	var kept []int
+	if opens {
+		kept = append(kept, unix.CAP_DAC_OVERRIDE) // which the program that setcap(8) gave cap_net_raw has not
 	}
-	return env.KeepPrivilege(unix.CAP_DAC_OVERRIDE) // which the program that setcap(8) gave cap_net_raw has not
+	if looks {
+		kept = append(kept, unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH)
+	}
+	return env.KeepPrivilege(kept...)
 }

@@ -88,7 +88,7 @@ func (t *transcript) gap(b []byte, k *talk, n int64, why string) []byte {
 	b = t.endLine(t.turn(b, k))
 	b = t.mark(b, k.direction)
 	b = append(b, '[')
-	b = append(b, plural(uint64(n), "byte")...)
+	b = append(b, cli.Plural(uint64(n), "byte")...)
 	b = append(append(append(b, " missing: "...), why...), ']')
 	t.inLine = true
 	return t.endLine(b)
@@ -104,27 +104,25 @@ func (t *transcript) head(b []byte, k *talk) []byte {
 		t.talks = make(map[speech]struct{})
 	}
 	t.talks[stream] = struct{}{}
-	b = append(b, `{"type":"talk","protocol":"`...)
-	if k.datagrams {
-		b = append(b, "udp"...)
-	} else {
-		b = append(b, "tcp"...)
-	}
-	b = strconv.AppendUint(append(b, `","stream":`...), k.number, 10)
+	b = k.begin(b, "talk")
 	b = k.client.AppendTo(append(b, `,"client":"`...))
 	b = k.server.AppendTo(append(b, `","server":"`...))
 	return append(b, '"', '}', '\n')
 }
 
-// record begins a record of JSON about a talk.
-func (t *transcript) record(b []byte, kind string, k *talk) []byte {
-	b = append(append(append(b, `{"type":"`...), kind...), `","protocol":"`...)
+// begin begins any record of JSON about a talk.
+func (k *talk) begin(b []byte, kind string) []byte {
+	protocol := "tcp"
 	if k.datagrams {
-		b = append(b, "udp"...)
-	} else {
-		b = append(b, "tcp"...)
+		protocol = "udp"
 	}
-	b = strconv.AppendUint(append(b, `","stream":`...), k.number, 10)
+	b = append(append(append(b, `{"type":"`...), kind...), `","protocol":"`...)
+	return strconv.AppendUint(append(append(b, protocol...), `","stream":`...), k.number, 10)
+}
+
+// record begins one of what was said.
+func (t *transcript) record(b []byte, kind string, k *talk) []byte {
+	b = k.begin(b, kind)
 	b = append(append(append(b, `,"from":"`...), sideName(k.direction)...), '"')
 	if k.offset >= 0 {
 		b = strconv.AppendInt(append(b, `,"offset":`...), k.offset, 10)
@@ -179,7 +177,8 @@ func (t *transcript) endLine(b []byte) []byte {
 	return append(b, '\n')
 }
 
-// text adds data as text, each line behind a mark. What cannot be shown is escaped; a carriage return before the end of a line is not shown.
+// text adds data as text, each line behind a mark. What cannot be shown is escaped; a carriage return before the end of
+// a line is not shown.
 func (t *transcript) text(b []byte, d flow.Direction, data []byte) []byte {
 	if len(t.rest[d]) > 0 {
 		data = append(t.rest[d], data...)

@@ -8,15 +8,15 @@ import (
 	"sockwire/cmd/internal/cli"
 )
 
-// What is found about a packet of a file is often found at a later one. So what is printed of a packet is held for this many
-// packets, or this many bytes of it, whatever is less.
+// What is found about a packet of a file is often found at a later one. So what is printed of a packet is held for this
+// many packets, or this many bytes of it, whatever is less.
 const (
 	aheadPackets = 1 << 16
 	aheadBytes   = 32 << 20
 )
 
-// window holds what is printed, batch by batch, until no more is waited for about its packets, and puts in what was found.
-// It is used by one goroutine at a time: the one whose turn it is to write.
+// window holds what is printed, batch by batch, until no more is waited for about its packets, and puts in what was
+// found. It is used by one goroutine at a time: the one whose turn it is to write.
 type window struct {
 	o       *options
 	render  *renderer // for what is put in
@@ -56,8 +56,8 @@ func newWindow(o *options, r *renderer) window {
 	return w
 }
 
-// add takes over s, whose packets follow those of the batch before, and writes what is far enough behind; all of it if flush.
-// It reports whether all that -c asks for is shown.
+// add takes over s, whose packets follow those of the batch before, and writes what is far enough behind; all of it if
+// flush. It reports whether all that -c asks for is shown.
 func (w *window) add(env *cli.Env, s *shown, flush bool) (enough bool, err error) {
 	if w.done {
 		s.empty()
@@ -166,7 +166,7 @@ func (w *window) emit(env *cli.Env, s *shown) (enough bool, err error) {
 // warn says that what was found came too late to choose by.
 func (w *window) warn(env *cli.Env) {
 	if w.choice != nil && w.late > 0 && !w.o.quiet {
-		env.Warnf("what was found about %s came too late to choose it", plural(w.late, "packet"))
+		env.Warnf("what was found about %s came too late to choose it", cli.Plural(w.late, "packet"))
 	}
 }
 

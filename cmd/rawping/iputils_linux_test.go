@@ -21,7 +21,8 @@ import (
 	"sockwire/raw/netlab"
 )
 
-// lab is a host behind two routers. The first refuses three networks, each in its own way: prohibited, silent, unreachable.
+// lab is a host behind two routers. The first refuses three networks, each in its own way: prohibited, silent,
+// unreachable.
 type lab struct {
 	*netlab.Lab
 	a, r1, r2, b *netlab.Host
@@ -81,8 +82,8 @@ type outcome struct {
 	code           int
 }
 
-// on runs a command on a host of a lab. One that does not end by itself is ended; if it is ours, it says on standard error
-// what it was waiting for.
+// on runs a command on a host of a lab. One that does not end by itself is ended; if it is ours, it says on standard
+// error what it was waiting for.
 func on(h *netlab.Host, name string, args ...string) (outcome, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strconv"
 	"time"
 
 	"sockwire/cmd/internal/cli"
@@ -98,7 +97,7 @@ func (s *session) manySummary(report *raw.Report) {
 	if failed, _ := s.hosts.problems(); failed > 0 {
 		w.Printf(", %d without an address", failed)
 	}
-	w.Printf("\n%s sent, %d answered", echoes(t.Sent), t.Received())
+	w.Printf("\n%s sent, %d answered", cli.Plural(t.Sent, "echo"), t.Received())
 	if t.Duplicates > 0 {
 		w.Printf(", +%s", cli.Plural(t.Duplicates, "duplicate"))
 	}
@@ -117,16 +116,9 @@ func (s *session) manySummary(report *raw.Report) {
 	if text := lossText(&totals); text != "" {
 		w.Printf("%s\n", text)
 	}
+	s.printDropped()
 	s.printTimes(report)
 	s.printTrouble(report)
-}
-
-// echoes counts echoes in words.
-func echoes(n uint64) string {
-	if n == 1 {
-		return "1 echo"
-	}
-	return strconv.FormatUint(n, 10) + " echoes"
 }
 
 // printTable prints one line for each host, within 80 columns but for -v. A long name has a line of its own.

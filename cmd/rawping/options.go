@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"sockwire/capture/report/plot"
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw"
 )
@@ -46,14 +47,16 @@ type options struct {
 	generate                 []string
 	shard                    string
 	seed                     uint64
-	loop                     bool
+	loop, watch              bool
 	retries                  int
 	backoff                  float64
 	rate                     string
 	alive, unreachable, live bool
 
 	json, csv, histogram bool
+	drops                bool
 	metrics              string
+	report, compare      string
 }
 
 func (o *options) define(c *cli.Command) {
@@ -104,6 +107,7 @@ func (o *options) define(c *cli.Command) {
 	f.StringVar(&o.shard, "shard", "", "take part `I/N` of the generated addresses, so that N machines share a sweep")
 	f.Uint64Var(&o.seed, "seed", 0, "shuffle generated addresses by the number `N`; all shards of a sweep need the same")
 	f.BoolVar(&o.loop, "loop", false, "ping many hosts for ever, or until --deadline")
+	f.BoolVar(&o.watch, "watch", false, "ping many hosts for ever, or --count times, and show them in a table that changes; without a terminal, as with --loop")
 	f.IntVarP(&o.retries, "retries", "r", 3, "send up to `N` more echoes to a host that does not answer")
 	f.Float64VarP(&o.backoff, "backoff", "B", 1.5, "each retry waits `N` times as long as the one before")
 	f.StringVar(&o.rate, "rate", "1kpps", "send to many hosts at most at this `RATE`, such as 50kpps; max is no limit")
@@ -114,7 +118,10 @@ func (o *options) define(c *cli.Command) {
 	f.BoolVar(&o.json, "json", false, "print JSON Lines")
 	f.BoolVar(&o.csv, "csv", false, "print one line of comma-separated values per echo")
 	f.BoolVar(&o.histogram, "histogram", false, "print a histogram of round-trip times at the end")
+	f.BoolVar(&o.drops, "drops", false, "say too what this host's kernel dropped of the echoes after they left the socket, and why; needs root, or CAP_BPF and CAP_PERFMON")
 	f.StringVar(&o.metrics, "metrics", "", "serve Prometheus metrics at `ADDR`, such as 127.0.0.1:9100")
+	f.StringVar(&o.report, "report", "", "draw round trips, how they are spread, and losses by cause as the page `FILE`.html, or as drawings in a folder, DIR/")
+	f.StringVar(&o.compare, "compare", "", "with --report: draw the run that --json wrote to `FILE` beside, and say whether the difference is more than noise")
 }
 
 // plan is what the flags mean.
@@ -135,9 +142,13 @@ func (o *options) plan(args []string, changed func(string) bool) (*plan, error) 
 		return nil, err
 	}
 	p.args = args
-	p.many = o.many || o.loop || o.alive || o.unreachable || len(args) > 1 || len(o.files) > 0 || len(o.generate) > 0
+	o.loop = o.loop || o.watch && o.count == 0
+	p.many = o.many || o.loop || o.watch || o.alive || o.unreachable || len(args) > 1 || len(o.files) > 0 || len(o.generate) > 0
 	if len(args) == 0 && len(o.files) == 0 && len(o.generate) == 0 {
 		return nil, cli.Usagef("which host?")
+	}
+	if err := o.checkReport(); err != nil {
+		return nil, err
 	}
 	ping := &p.pinger
 	*ping = raw.Pinger{Count: o.count, Interval: o.interval, Timeout: o.timeout, Late: o.late, Preload: o.preload, Size: o.size,
@@ -238,6 +249,8 @@ func (o *options) check(p *plan) error {
 		return cli.Usagef("--ipv4 and --ipv6 exclude each other")
 	case o.json && o.csv:
 		return cli.Usagef("--json and --csv exclude each other")
+	case o.drops && (o.csv || o.alive || o.unreachable):
+		return cli.Usagef("--drops is told in the summary, which --csv, --alive and --unreachable leave out")
 	case o.alive && o.unreachable:
 		return cli.Usagef("--alive and --unreachable exclude each other")
 	case o.flood && o.adaptive:
@@ -463,6 +476,20 @@ func (o *options) planMany(p *plan) (err error) {
 			return err
 		}
 		p.ranges = append(p.ranges, r)
+	}
+	return nil
+}
+
+// checkReport refuses what --report and --compare cannot be.
+func (o *options) checkReport() error {
+	if o.report == "" {
+		if o.compare != "" {
+			return cli.Usagef("--compare is of --report: give both")
+		}
+		return nil
+	}
+	if err := plot.CheckName(o.report); err != nil {
+		return cli.Usagef("--report: %v", err)
 	}
 	return nil
 }

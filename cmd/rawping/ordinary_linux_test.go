@@ -35,8 +35,8 @@ func TestOrdinaryUser(t *testing.T) {
 		want string // parts of standard output, in order
 		hint string // the end of the hint on standard error, if there is to be one
 	}{
-		// Routers refuse few packets a second, and after an error of another kind none for a while (ip_error in the kernel's
-		// net/ipv4/route.c): these come first.
+		// Routers refuse few packets a second, and after an error of another kind none for a while (ip_error in the
+		// kernel's net/ipv4/route.c): these come first.
 		{args: "-c 1 198.51.100.1", code: 1, want: "From R4 icmp_seq=1 Packet filtered|1 packets transmitted, 0 received, +1 errors"},
 		{args: "-r 0 -W 100ms B4 198.51.100.1 203.0.113.1", code: 1, want: "198.51.100.1 is unreachable: Packet filtered from R4|1 host alive, 2 unreachable"},
 		{args: "-c 1 2001:db8:3::1", code: 1, want: "From R6 icmp_seq=1 Destination unreachable: No route"},

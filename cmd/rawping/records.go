@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sockwire/cmd/internal/cli"
+	"sockwire/cmd/internal/dropped"
 	"sockwire/raw"
 	"sockwire/raw/probe"
 )
@@ -181,6 +182,8 @@ type summaryRecord struct {
 	Interrupted bool       `json:"interrupted"`
 	Timed       int64      `json:"rtt_count"`
 	Device      string     `json:"clock_device,omitempty"`
+
+	Dropped *dropped.Report `json:"dropped,omitempty"` // by this host, with --drops
 }
 
 func (s *session) summary(report *raw.Report) summaryRecord {
@@ -200,7 +203,7 @@ func (s *session) summary(report *raw.Report) summaryRecord {
 		Receive: int64(s.receive.Mean()), Spoofed: report.Spoofed, Foreign: report.Foreign, BufferDrops: report.Drops, ReadBuffer: report.ReadBuffer,
 		Rate: report.Rate, GapP50: int64(report.Gaps.P50), GapP99: int64(report.Gaps.P99), GapMax: int64(report.Gaps.Max),
 		ClockSteps: report.ClockSteps, Slipped: int64(report.Slipped), Elapsed: int64(time.Since(s.start)),
-		Timed: s.trips(report).Count(), Device: report.Hardware}
+		Timed: s.trips(report).Count(), Device: report.Hardware, Dropped: s.dropped}
 }
 
 func (s *session) jsonSummary(report *raw.Report, ctx context.Context) {

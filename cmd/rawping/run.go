@@ -4,14 +4,18 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"net/netip"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
 	"sockwire/cmd/internal/cli"
+	"sockwire/cmd/internal/dropped"
 	"sockwire/cmd/internal/host"
+	"sockwire/cmd/internal/live"
 	"sockwire/raw"
 	"sockwire/raw/probe"
 )
@@ -28,7 +32,8 @@ unanswered, dropped in this host's queue, dropped in the receive buffer, unresol
 not sent at all. An answer that comes after an error or a loss takes its place. Duplicates are counted apart. Times are the kernel's, where it gives them, of the echo handed to the device and of the
 reply received; the time spent in the local queue and on the way to this process is told apart with -v.`
 	c.Privilege = `A raw socket needs cap_net_raw: sudo setcap cap_net_raw+ep rawping. Without it a ping socket is used, which the system
-control net.ipv4.ping_group_range allows to groups of users. All capabilities are dropped once the sockets are open.`
+control net.ipv4.ping_group_range allows to groups of users. All capabilities are dropped once the sockets are open.
+--drops needs root, or CAP_BPF and CAP_PERFMON.`
 	c.ExitStatus = "no answer from the host, or fewer than --count before --deadline; or, of many hosts, some did not answer"
 	c.Color = true
 	c.Elsewhere = elsewhere
@@ -36,6 +41,8 @@ control net.ipv4.ping_group_range allows to groups of users. All capabilities ar
 		{Line: "rawping -c 5 192.0.2.1", Text: "Five echoes to one host."},
 		{Line: "rawping --alive --generate 192.0.2.0/24", Text: "List the hosts of a network that answer."},
 		{Line: "rawping -c 100 -i 100ms --json 192.0.2.1 2001:db8::1", Text: "A hundred echoes to each of two hosts, as JSON Lines."},
+		{Line: "rawping --watch --file hosts.txt", Text: "A table of hosts that changes, until q; keys are named below it."},
+		{Line: "rawping -c 600 --report now.html --compare before.jsonl 192.0.2.1", Text: "Draw ten minutes beside an earlier run, and say whether they differ."},
 		{Line: "rawping --loop --metrics 127.0.0.1:9100 --file hosts.txt", Text: "Watch hosts for ever and serve what is seen to Prometheus."},
 	}
 	o.define(c)
@@ -71,6 +78,10 @@ func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string
 		args = []string{args[0]}
 		h.fixed = target
 	}
+	d, err := newDrawn(ctx, env, o)
+	if err != nil {
+		return err
+	}
 	if p.many {
 		// A host costs some hundred bytes; garbage is not to double that.
 		debug.SetMemoryLimit(manyMemory)
@@ -103,10 +114,19 @@ func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string
 	if err != nil {
 		return err
 	}
+	var drops *dropped.Watch
+	if o.drops {
+		if drops, err = dropped.Begin(); err != nil {
+			return err
+		}
+		defer drops.Close()
+	}
 	if err := env.DropPrivilege(); err != nil {
 		return err
 	}
 	s := newSession(o, p, env, h, r, start)
+	s.drops = drops
+	s.drawn = d
 	s.metrics = m
 	env.OnStatus(s.status)
 	if p.many {
@@ -114,8 +134,35 @@ func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string
 	}
 	defer env.Flushing(200 * time.Millisecond)()
 	s.begin(args)
+	work := func(context.Context) error { return s.take(h.all(args, o.files, p.ranges, p.shard, o.seed), enough) }
+	if s.watches() {
+		s.watch = &watch{start: start}
+		err = live.Run(ctx, env, live.Source{Look: s.watch.look, Reset: s.watch.reset}, func(ctx context.Context) error {
+			defer context.AfterFunc(ctx, enough)()
+			return work(ctx)
+		})
+	} else {
+		err = work(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.finish(pingCtx); err != nil {
+		return err
+	}
+	if d != nil {
+		if err := d.save(env, o, strings.Join(args, ", ")); err != nil {
+			return err
+		}
+	}
+	return s.verdict()
+}
+
+// take takes the echoes to targets as they end, and calls enough when no more are needed.
+func (s *session) take(targets iter.Seq[netip.Addr], enough func()) error {
 	var e raw.Echo // one for all: a variable of each turn would be an allocation per echo
-	for e, err = range r.Echoes(h.all(args, o.files, p.ranges, p.shard, o.seed)) {
+	var err error
+	for e, err = range s.run.Echoes(targets) {
 		if err != nil {
 			return err
 		}
@@ -130,8 +177,7 @@ func (o *options) ping(ctx context.Context, env *cli.Env, p *plan, args []string
 			enough()
 		}
 	}
-	s.finish(pingCtx)
-	return s.verdict()
+	return nil
 }
 
 // verdict is the exit status: that of ping for one host, that of fping for many.
@@ -169,12 +215,4 @@ func (s *session) wayless(e *raw.Echo) error {
 		return fmt.Errorf("%v: %s", e.Target, sendError(e))
 	}
 	return nil
-}
-
-// addressText returns an address as ping prints it.
-func addressText(a netip.Addr) string {
-	if !a.IsValid() {
-		return "?"
-	}
-	return a.String()
 }

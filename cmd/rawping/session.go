@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
 	"sockwire/cmd/internal/cli"
+	"sockwire/cmd/internal/dropped"
 	"sockwire/raw"
 	"sockwire/raw/probe"
 )
@@ -79,6 +79,10 @@ type session struct {
 	no                      uint64           // errors that prove to be about an echo
 	strip                   strip
 	metrics                 *metrics
+	drawn                   *drawn // nil without --report
+	watch                   *watch // nil without --watch on a terminal
+	drops                   *dropped.Watch
+	dropped                 *dropped.Report // nil without --drops
 	floor                   time.Duration
 	line                    []byte
 	writeErr                error
@@ -124,10 +128,19 @@ func (s *session) begin(args []string) {
 
 // echo takes in one end.
 func (s *session) echo(e *raw.Echo) {
+	if s.watch != nil {
+		s.watch.mu.Lock()
+		defer s.watch.mu.Unlock()
+	}
 	if !e.Overdue {
 		s.count(e)
 	}
+	if s.drawn != nil {
+		r := s.record(e)
+		addRecord(&s.drawn.run, &r)
+	}
 	switch {
+	case s.watch != nil:
 	case s.opt.json:
 		s.jsonEcho(e)
 	case s.opt.csv:
@@ -163,7 +176,11 @@ func (s *session) count(e *raw.Echo) {
 		s.strip.add(s.trip(e), received)
 	}
 	if s.plan.many && s.perHost() {
-		s.hostAccount(e).add(e, s.trip(e))
+		a := s.hostAccount(e)
+		a.add(e, s.trip(e))
+		if s.watch != nil {
+			s.watch.add(e, a, func() string { return s.hostName(e.Index, e.Target) }, s.trip(e))
+		}
 	}
 	switch {
 	case e.Alive || received:
@@ -217,7 +234,7 @@ func (s *session) errors() uint64 {
 }
 
 // perHost tells whether each host gets a line of statistics at the end.
-func (s *session) perHost() bool { return s.plan.pinger.Count != 1 }
+func (s *session) perHost() bool { return s.plan.pinger.Count != 1 || s.opt.watch }
 
 func (s *session) hostAccount(e *raw.Echo) *account {
 	for len(s.byHost) <= e.Index {
@@ -225,14 +242,17 @@ func (s *session) hostAccount(e *raw.Echo) *account {
 		s.targets = append(s.targets, netip.Addr{})
 	}
 	if s.byHost[e.Index] == nil {
-		s.byHost[e.Index] = &account{rtt: probe.Stats{Compact: true}}
+		s.byHost[e.Index] = newAccount()
 		s.targets[e.Index] = e.Target
 	}
 	return s.byHost[e.Index]
 }
 
 // finish prints what comes after the last echo.
-func (s *session) finish(ctx context.Context) {
+func (s *session) finish(ctx context.Context) (err error) {
+	if s.drops != nil {
+		s.dropped, err = s.drops.End()
+	}
 	report := s.run.Report()
 	s.all.tally.Duplicates += report.Duplicates
 	for _, w := range report.Warnings {
@@ -247,17 +267,24 @@ func (s *session) finish(ctx context.Context) {
 	default:
 		s.textSummary(&report)
 	}
+	return err
+}
+
+// printDropped says what the kernel dropped of the echoes. What it dropped counts as unanswered too, unless it told the
+// socket.
+func (s *session) printDropped() {
+	if s.dropped != nil {
+		s.dropped.Print(s.env.Stdout)
+	}
 }
 
 // lossText says what became of the echoes that brought no answer: "lost 3: 2 in the local queue, 1 unanswered".
 func lossText(a *account) string {
-	var parts []string
+	var parts cli.Parts
 	total := uint64(0)
 	add := func(n uint64, text string) {
-		if n > 0 {
-			total += n
-			parts = append(parts, fmt.Sprintf("%d %s", n, text))
-		}
+		total += n
+		parts.Count(n, text)
 	}
 	t := &a.tally
 	add(t.CausedBy(probe.LocalQueue), "in the local queue")
@@ -270,7 +297,7 @@ func lossText(a *account) string {
 	if total == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("lost %d: %s", total, strings.Join(parts, ", "))
+	text := fmt.Sprintf("lost %d: %s", total, parts)
 	if r := &a.runs; r.Longest > 1 {
 		text += fmt.Sprintf("; up to %d in a row", r.Longest)
 	}

@@ -127,7 +127,8 @@ func (r *running) end() (rest string, code int) {
 	return rest, r.cmd.ProcessState.ExitCode()
 }
 
-// TestSignals: SIGQUIT asks how far it is, SIGINT stops with the summary, and a sweep that is stopped prints what it has.
+// TestSignals: SIGQUIT asks how far it is, SIGINT stops with the summary, and a sweep that is stopped prints what it
+// has.
 func TestSignals(t *testing.T) {
 	l := mustLab(t)
 	b4 := l.b.Addr4().String()

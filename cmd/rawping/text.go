@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"sockwire/cmd/internal/cli"
+	"sockwire/cmd/internal/live"
 	"sockwire/raw"
 	"sockwire/raw/probe"
 )
@@ -175,8 +177,8 @@ func (s *session) replyText(e *raw.Echo) string {
 	return b.String()
 }
 
-// elsewhere says that an answer came from another address than the one asked, and which; it is empty if not, or if several
-// hosts were asked.
+// elsewhere says that an answer came from another address than the one asked, and which; it is empty if not, or if
+// several hosts were asked.
 func (s *session) elsewhere(e *raw.Echo) string {
 	if e.From == e.Target || !e.From.IsValid() || e.Target.IsMulticast() || s.opt.broadcast {
 		return ""
@@ -250,13 +252,12 @@ func (s *session) textSummary(report *raw.Report) {
 	}
 	w.Printf("\n--- %s ping statistics ---\n", cli.Escape(s.hosts.name(0, s.hosts.fixed)))
 	w.Printf("%d packets transmitted, %d received", t.Sent, t.Received())
-	for _, part := range []struct {
-		n    uint64
-		text string
-	}{{t.Duplicates, "duplicates"}, {t.Count(probe.Corrupt), "corrupted"}, {s.errors(), "errors"}} {
-		if part.n > 0 {
-			w.Printf(", +%d %s", part.n, part.text)
-		}
+	var parts cli.Parts
+	parts.Count(t.Duplicates, "duplicates")
+	parts.Count(t.Count(probe.Corrupt), "corrupted")
+	parts.Count(s.errors(), "errors")
+	for _, part := range parts {
+		w.Printf(", +%s", part)
 	}
 	if t.Sent > 0 {
 		// In ping's line what is on the way when it is stopped counts as lost.
@@ -269,6 +270,7 @@ func (s *session) textSummary(report *raw.Report) {
 	if text := lossText(&s.all); text != "" {
 		w.Printf("%s\n", text)
 	}
+	s.printDropped()
 	if n := t.Count(probe.Late); n > 0 && (!s.opt.overdue || s.plan.changed("timeout")) {
 		w.Printf("%d of those received were late, after more than %v\n", n, s.plan.pinger.Timeout)
 	}
@@ -311,8 +313,8 @@ func (s *session) printTimes(report *raw.Report) {
 	}
 }
 
-// trips are the round trips that the statistics are of. Those of echoes that were not stamped because there were too many
-// a second have the wait for the echoes before them in it: they are left out.
+// trips are the round trips that the statistics are of. Those of echoes that were not stamped because there were too
+// many a second have the wait for the echoes before them in it: they are left out.
 func (s *session) trips(report *raw.Report) *probe.Stats {
 	if report.Unstamped > 0 && s.stamped.Count() > 0 {
 		return &s.stamped
@@ -409,29 +411,15 @@ func (s *strip) add(rtt time.Duration, received bool) {
 	s.n = min(s.n+1, stripLength)
 }
 
-// text draws the strip, its height the logarithm of the time from the least to the most; x is no answer.
+// text draws the strip.
 func (s *strip) text() string {
-	bars := []rune("▁▂▃▄▅▆▇█")
-	if cli.ASCII() {
-		bars = []rune("_.-:=*#@")
+	return live.Bars(s.n, func(i int) float64 { return float64(s.rtt[(s.next-s.n+i+stripLength)%stripLength]) })
+}
+
+// addressText returns an address as ping prints it.
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return "?"
 	}
-	low, high := time.Duration(math.MaxInt64), time.Duration(1)
-	at := func(i int) time.Duration { return s.rtt[(s.next-s.n+i+stripLength)%stripLength] }
-	for i := range s.n {
-		if d := at(i); d >= 0 {
-			low, high = min(low, max(d, 1)), max(high, d)
-		}
-	}
-	span := math.Log(float64(high)/float64(low)) + 1e-9
-	var b strings.Builder
-	for i := range s.n {
-		d := at(i)
-		if d < 0 {
-			b.WriteByte('x')
-			continue
-		}
-		level := math.Log(float64(max(d, low))/float64(low)) / span
-		b.WriteRune(bars[min(int(level*float64(len(bars))), len(bars)-1)])
-	}
-	return b.String()
+	return a.String()
 }

@@ -348,8 +348,8 @@ func writeSpecs(t *testing.T, file string, specs []string) {
 	}
 }
 
-// TestStatelessAtSpeed: sending and listening share nothing that only one may use. Under the race detector this finds it; without,
-// the hash that they shared panicked in every run of this many packets.
+// TestStatelessAtSpeed: sending and listening share nothing that only one may use. Under the race detector this finds
+// it; without, the hash that they shared panicked in every run of this many packets.
 func TestStatelessAtSpeed(t *testing.T) {
 	t.Parallel()
 	_, a, b := netlab.Two(t)

@@ -17,8 +17,8 @@ import (
 	"sockwire/raw/wire"
 )
 
-// TestAlikeProbesAreAnsweredInOrder: an answer is that of a probe that has left, the first of those that nothing tells apart,
-// and that is said.
+// TestAlikeProbesAreAnsweredInOrder: an answer is that of a probe that has left, the first of those that nothing tells
+// apart, and that is said.
 func TestAlikeProbesAreAnsweredInOrder(t *testing.T) {
 	t.Parallel()
 	_, a, b := netlab.Two(t)
@@ -52,8 +52,8 @@ func TestAlikeProbesAreAnsweredInOrder(t *testing.T) {
 	}
 }
 
-// TestChecksumsLeftToTheDevice: what was captured before a device wrote the checksum is sent with it, which is said; what was
-// merely wrong stays wrong.
+// TestChecksumsLeftToTheDevice: what was captured before a device wrote the checksum is sent with it, which is said;
+// what was merely wrong stays wrong.
 func TestChecksumsLeftToTheDevice(t *testing.T) {
 	t.Parallel()
 	_, a, b := netlab.Two(t)
@@ -145,8 +145,8 @@ func TestWhatDoesNotFitIsNamed(t *testing.T) {
 	}
 }
 
-// TestFloodWithoutOffload: where a device does not cut trains or write checksums, another engine is chosen, and one that stops
-// working while packets are sent is given up with a word.
+// TestFloodWithoutOffload: where a device does not cut trains or write checksums, another engine is chosen, and one
+// that stops working while packets are sent is given up with a word.
 func TestFloodWithoutOffload(t *testing.T) {
 	t.Parallel()
 	needXDP(t)
@@ -197,8 +197,8 @@ func TestOffloadSwitchedOffDuringAFlood(t *testing.T) {
 	}
 }
 
-// TestWhatNothingAnswersIsNotWaitedFor: no second is lost, and the exit status is 0, where nothing can answer; told to wait, it
-// waits.
+// TestWhatNothingAnswersIsNotWaitedFor: no second is lost, and the exit status is 0, where nothing can answer; told to
+// wait, it waits.
 func TestWhatNothingAnswersIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	_, a, b := netlab.Two(t)
@@ -380,8 +380,8 @@ func TestAnswersToSourceRoutedProbes(t *testing.T) {
 	}
 }
 
-// TestRecordedPacketsChooseAsCraftedDo: one choice of the engine for both: recorded IP packets that a raw socket's kernel would
-// change go out through a packet socket, as they are, behind Ethernet headers that are looked up.
+// TestRecordedPacketsChooseAsCraftedDo: one choice of the engine for both: recorded IP packets that a raw socket's
+// kernel would change go out through a packet socket, as they are, behind Ethernet headers that are looked up.
 func TestRecordedPacketsChooseAsCraftedDo(t *testing.T) {
 	t.Parallel()
 	needXDP(t)

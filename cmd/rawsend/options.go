@@ -20,6 +20,7 @@ import (
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw/inject"
 	"sockwire/raw/packet"
+	"sockwire/raw/wire"
 )
 
 // options are the flags and arguments, checked before a socket is opened.
@@ -44,6 +45,7 @@ type options struct {
 	stateless bool
 
 	print, toGo, describe bool
+	drops                 bool
 	toPcap                string
 
 	read    string
@@ -85,7 +87,7 @@ func newCommand(o *options) *cli.Command {
 		{Line: "rawsend -I eth0 -r some.pcap --edit 'ip{ttl=1, dst=192.0.2.2}' 'tcp port 80'", Text: "Send recorded packets again, changed."},
 		{Line: "rawsend --describe -r capture.pcapng", Text: "Write packets as expressions that build the same bytes."},
 	}
-	c.Privilege = "cap_net_raw to send; it is given up once the sockets are open. --print, --to-pcap, --to-go and --describe need none."
+	c.Privilege = "cap_net_raw to send; it is given up once the sockets are open. --drops needs root, or CAP_BPF and CAP_PERFMON besides. None is needed for --print, --to-pcap, --to-go and --describe."
 	c.Elsewhere = elsewhere
 	c.ExitStatus = "answers were waited for and none came"
 	f := c.Flags
@@ -106,6 +108,7 @@ func newCommand(o *options) *cli.Command {
 	cli.DurationVar(f, &o.wait, "wait", "W", time.Second, "wait `TIME` for answers after the last packet; 0 looks for none, as --flood and -r do unasked")
 	f.IntVar(&o.retry, "retry", 0, "send what has no answer `N` times more")
 	f.BoolVar(&o.stateless, "stateless", false, "remember no packets: know answers by a keyed cookie in ports, numbers and ids")
+	f.BoolVar(&o.drops, "drops", false, "say too what this host's kernel dropped of what was sent, and why; needs root, or CAP_BPF and CAP_PERFMON")
 	f.BoolVar(&o.print, "print", false, "show packets as fields and bytes, and send nothing")
 	f.StringVarP(&o.toPcap, "to-pcap", "w", "", "write packets to a capture `FILE`, and send nothing")
 	f.BoolVar(&o.toGo, "to-go", false, "print the Go program that builds the packets, and send nothing")
@@ -207,14 +210,10 @@ func (o *options) check(c *cli.Command, args []string) error {
 }
 
 func (o *options) checkFlags(c *cli.Command) error {
-	modes := 0
-	for _, m := range []bool{o.print, o.toGo, o.describe, o.toPcap != ""} {
-		if m {
-			modes++
-		}
-	}
 	switch {
-	case modes > 1:
+	case o.drops && (o.print || o.toGo || o.describe || o.toPcap != ""):
+		return cli.Usagef("--drops is of packets that are sent: give it without --print, --to-pcap, --to-go and --describe")
+	case cli.Given(o.print, o.toGo, o.describe, o.toPcap != "") > 1:
 		return cli.Usagef("--print, --to-pcap, --to-go and --describe exclude each other")
 	case o.describe && o.read == "":
 		return cli.Usagef("--describe needs packets: -r FILE")
@@ -294,7 +293,13 @@ func readFile(ctx context.Context, name string) ([]byte, error) {
 }
 
 func lookup(ctx context.Context, host string, family int) (netip.Addr, error) {
+	if err := wire.CheckHostName(host); err != nil {
+		return netip.Addr{}, err
+	}
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		return netip.Addr{}, err
 	}
@@ -412,4 +417,13 @@ func explain(spec string, err error) error {
 	at := min(syntax.Column-1, len(runes))
 	before, behind := runes[max(0, at-30):at], runes[at:min(len(runes), at+20)]
 	return cli.WithHint(syntax, "the mistake is at the arrow: %s→%s", cli.Escape(string(before)), cli.Escape(string(behind)))
+}
+
+// linkOf returns the link type of packets that start with a layer.
+func linkOf(l packet.Layer) capture.LinkType {
+	switch l.(type) {
+	case *packet.IPv4, *packet.IPv6:
+		return capture.LinkRaw
+	}
+	return capture.LinkEthernet
 }

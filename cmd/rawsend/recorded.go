@@ -86,8 +86,8 @@ func openRecorded(ctx context.Context, env *cli.Env, o *options) (*recorded, err
 	return &recorded{o: o, file: file, expression: expression, programs: map[capture.LinkType]*filter.Program{}}, nil
 }
 
-// next reads the next packet into f, valid until the following one; io.EOF is the end of the file, or of ctx. Before it waits
-// for more to come it calls waiting, if that is not nil.
+// next reads the next packet into f, valid until the following one; io.EOF is the end of the file, or of ctx. Before it
+// waits for more to come it calls waiting, if that is not nil.
 func (r *recorded) next(ctx context.Context, f *capture.Frame, waiting func() error) error {
 	for {
 		if ctx.Err() != nil {
@@ -174,13 +174,13 @@ func (r *recorded) edit(f *capture.Frame) error {
 // end says what was left out, and that nothing is left where that is so.
 func (r *recorded) end(ctx context.Context, env *cli.Env) error {
 	if r.completed > 0 {
-		env.Warnf("%s captured without checksums, which were left to the device: they are completed", many(r.completed, "packet"))
+		env.Warnf("%s captured without checksums, which were left to the device: they are completed", cli.Plural(r.completed, "packet"))
 	}
 	if r.other > 0 {
-		env.Warnf("%s left out: their link type is neither Ethernet nor raw IP", many(r.other, "packet"))
+		env.Warnf("%s left out: their link type is neither Ethernet nor raw IP", cli.Plural(r.other, "packet"))
 	}
 	if r.cut > 0 {
-		env.Warnf("%s left out: the capture did not keep all of their bytes", many(r.cut, "packet"))
+		env.Warnf("%s left out: the capture did not keep all of their bytes", cli.Plural(r.cut, "packet"))
 	}
 	if r.unedited > 0 {
 		env.Warnf("%d of %d packets lack a layer that --edit names, and keep what it would have changed there", r.unedited, r.edited+r.unedited)

@@ -37,15 +37,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	})
 }
 
-// linkOf returns the link type of packets that start with a layer.
-func linkOf(l packet.Layer) capture.LinkType {
-	switch l.(type) {
-	case *packet.IPv4, *packet.IPv6:
-		return capture.LinkRaw
-	}
-	return capture.LinkEthernet
-}
-
 // maxShown bounds what --print and --to-pcap make of an expression without -c.
 const maxShown = 1000
 
@@ -77,7 +68,7 @@ func show(ctx context.Context, env *cli.Env, o *options) error {
 			err = closeErr
 		}
 		if err == nil {
-			env.Warnf("%s written to %s", many(out.n, "packet"), o.toPcap)
+			env.Warnf("%s written to %s", cli.Plural(out.n, "packet"), o.toPcap)
 		}
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 	"sockwire/capture/decode"
 	"sockwire/capture/decode/app"
 	"sockwire/cmd/internal/cli"
+	"sockwire/cmd/internal/dropped"
 	"sockwire/raw/inject"
 	"sockwire/raw/packet"
 )
@@ -42,6 +43,14 @@ func send(ctx context.Context, env *cli.Env, o *options) error {
 		defer received.Close()
 		x.Receiver = received
 	}
+	var drops *dropped.Watch
+	if o.drops {
+		var err error
+		if drops, err = dropped.Begin(); err != nil {
+			return err
+		}
+		defer drops.Close()
+	}
 	if err := env.DropPrivilege(); err != nil {
 		return err
 	}
@@ -60,6 +69,12 @@ func send(ctx context.Context, env *cli.Env, o *options) error {
 	if received != nil {
 		sum.Lost = received.lost()
 	}
+	if drops != nil {
+		var failed error
+		if sum.Dropped, failed = drops.End(); err == nil {
+			err = failed
+		}
+	}
 	if printErr := sum.print(env, o, x, received != nil); err == nil {
 		err = printErr
 	}
@@ -75,9 +90,9 @@ func showProgress(env *cli.Env, x *inject.Exchange) (stop func()) {
 		mu.Lock()
 		defer mu.Unlock()
 		if total != math.MaxUint64 {
-			return fmt.Sprintf("%d of %s, %s sent", sent, many(total, "packet"), many(size, "byte"))
+			return fmt.Sprintf("%d of %s, %s sent", sent, cli.Plural(total, "packet"), cli.Plural(size, "byte"))
 		}
-		return fmt.Sprintf("%s, %s sent", many(sent, "packet"), many(size, "byte"))
+		return fmt.Sprintf("%s, %s sent", cli.Plural(sent, "packet"), cli.Plural(size, "byte"))
 	}
 	env.OnStatus(text)
 	x.Progress = func(n, b uint64) { mu.Lock(); sent, size = n, b; mu.Unlock() }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sockwire/cmd/internal/cli"
+	"sockwire/cmd/internal/dropped"
 	"sockwire/raw/inject"
 )
 
@@ -36,6 +37,8 @@ type summary struct {
 	Alike      uint64 `json:"alike_answers"`
 	Unanswered int    `json:"unanswered"`
 	Lost       uint64 `json:"capture_drops"`
+
+	Dropped *dropped.Report `json:"dropped,omitempty"` // by this host, with --drops
 
 	Verdicts map[inject.Verdict]int `json:"verdicts,omitempty"` // ports by what is known of them
 }
@@ -85,6 +88,9 @@ func (s *summary) print(env *cli.Env, o *options, x *inject.Exchange, waited boo
 		env.Stdout.JSON(s)
 	} else {
 		s.text(env, o)
+		if s.Dropped != nil {
+			s.Dropped.Print(env.Stdout)
+		}
 	}
 	switch {
 	case s.Sent == 0 && s.Skipped > 0:
@@ -139,7 +145,7 @@ func (s *summary) listUnanswered(env *cli.Env, o *options, x *inject.Exchange) {
 
 func (s *summary) text(env *cli.Env, o *options) {
 	out := env.Stdout
-	out.Printf("%d sent, %s", s.Sent, many(s.Bytes, "byte"))
+	out.Printf("%d sent, %s", s.Sent, cli.Plural(s.Bytes, "byte"))
 	if s.Elapsed > 0 {
 		out.Printf(" in %v", round(s.Elapsed))
 	}
@@ -147,7 +153,7 @@ func (s *summary) text(env *cli.Env, o *options) {
 		out.Printf(", %s a second", plainNumber(s.Rate))
 	}
 	if s.Waited {
-		out.Printf("; %s, %s", many(s.Replies, "reply"), many(s.Errors, "ICMP error"))
+		out.Printf("; %s, %s", cli.Plural(s.Replies, "reply"), cli.Plural(s.Errors, "ICMP error"))
 		if !o.stateless {
 			out.Printf(", %d without an answer", s.Unanswered)
 		}
@@ -183,25 +189,11 @@ func (s *summary) text(env *cli.Env, o *options) {
 
 // ports says how many ports are what.
 func (s *summary) ports() string {
-	var list []string
+	var list cli.Parts
 	for _, v := range []inject.Verdict{inject.Open, inject.Closed, inject.Filtered, inject.Unfiltered, inject.OpenOrFiltered} {
-		if n := s.Verdicts[v]; n > 0 {
-			list = append(list, fmt.Sprintf("%d %s", n, v))
-		}
+		list.Count(uint64(s.Verdicts[v]), string(v))
 	}
-	return strings.Join(list, ", ")
-}
-
-// many returns a number of things: 1 packet, 2 packets, 2 replies.
-func many[N uint64 | int](n N, what string) string {
-	switch {
-	case n == 1:
-	case strings.HasSuffix(what, "y"):
-		what = strings.TrimSuffix(what, "y") + "ies"
-	default:
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
+	return list.String()
 }
 
 // plainNumber writes a rate as people read it: 13522200, 99.5, 0.25.

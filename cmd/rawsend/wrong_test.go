@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sockwire/capture"
+	"sockwire/cmd/internal/cli"
 	"sockwire/cmd/internal/cli/clitest"
 	"sockwire/raw/packet"
 )
@@ -123,7 +124,7 @@ func TestPlainNumbers(t *testing.T) {
 			t.Errorf("%v is written %s, want %s", v, got, want)
 		}
 	}
-	for text, want := range map[string]string{many(uint64(1), "packet"): "1 packet", many(0, "reply"): "0 replies", many(1, "reply"): "1 reply", many(2, "byte"): "2 bytes"} {
+	for text, want := range map[string]string{cli.Plural(uint64(1), "packet"): "1 packet", cli.Plural(0, "reply"): "0 replies", cli.Plural(1, "reply"): "1 reply", cli.Plural(2, "byte"): "2 bytes"} {
 		if text != want {
 			t.Errorf("%q, want %q", text, want)
 		}
@@ -225,8 +226,8 @@ func TestExamplesOfTheHelp(t *testing.T) {
 	}
 }
 
-// TestTargetsMustBeSaid: what reaches many is refused unless it is named, also when it hides behind chance or an Ethernet
-// address.
+// TestTargetsMustBeSaid: what reaches many is refused unless it is named, also when it hides behind chance or an
+// Ethernet address.
 func TestTargetsMustBeSaid(t *testing.T) {
 	for _, test := range []struct{ spec, want string }{
 		{"ip{dst=rand} / udp{dport=9}", "--allow subnet"},
@@ -285,8 +286,8 @@ func TestHostileFiles(t *testing.T) {
 	}
 }
 
-// TestDescribedPacketsAreSafeInAShell: whatever a stranger's payload holds, the expression of it can be pasted into a shell, in
-// quotes of either kind or in none, and runs nothing.
+// TestDescribedPacketsAreSafeInAShell: whatever a stranger's payload holds, the expression of it can be pasted into a
+// shell, in quotes of either kind or in none, and runs nothing.
 func TestDescribedPacketsAreSafeInAShell(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"sockwire/raw/probe"
 )
 
-// asker asks hops after an interface of theirs (RFC 8335), for --probe-interface. Its sockets are opened with the others.
+// asker asks hops after an interface of theirs (RFC 8335), for --probe-interface. Its sockets are opened with the
+// others.
 type asker struct{ run *raw.Run }
 
 // openAsker opens the sockets; nil if nobody is to be asked.

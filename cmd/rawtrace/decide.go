@@ -64,7 +64,7 @@ func (s *session) inquire(ctx context.Context, open *trace.Session, w *trail) er
 	_, verdicts, err := q.Run(ctx, open.Watched(w.addr, see))
 	if len(verdicts) > 0 {
 		s.mu.Lock()
-		w.verdicts, w.settled = verdicts, true
+		w.verdicts, w.final = verdicts, true
 		s.mu.Unlock()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -72,6 +72,3 @@ func (s *session) inquire(ctx context.Context, open *trace.Session, w *trail) er
 	}
 	return err
 }
-
-// mostRounds is how many probes --decide sends to each hop at most, if its time does not end it before.
-const mostRounds = 100_000

@@ -28,10 +28,10 @@ func (s *session) conclude(w *trail, c conclusion) {
 		for i := range w.verdicts {
 			out.JSON(s.verdictRecord(w, &w.verdicts[i]))
 		}
-		if w.far != nil {
-			out.JSON(s.farRecord(w))
+		if w.far != nil && s.rounds == nil { // --watch has told it when it was known
+			s.farRecords(w)
 		}
-		if w.mtu != nil {
+		if w.mtu != nil && s.rounds == nil {
 			out.JSON(s.mtuRecord(w))
 		}
 		out.JSON(s.hostRecord(w, c))
@@ -43,7 +43,11 @@ func (s *session) conclude(w *trail, c conclusion) {
 		if s.opt.verbose {
 			s.printEvidence(w)
 		}
-		out.Printf("%s\n", wrapped(cli.Escape(s.title(w.target))+": "+c.text))
+		if !s.opt.summary {
+			s.printBack(w)
+		}
+		s.text = appendWrapped(s.text[:0], cli.Escape(s.title(w.target))+": "+c.text)
+		out.Text(s.text)
 	}
 }
 
@@ -96,5 +100,37 @@ func (s *session) printEvidence(w *trail) {
 		if v.Why != "" {
 			s.env.Stdout.Printf("%s\n", wrapped(fmt.Sprintf("hop %d: %v: %s", v.TTL, v.Finding, v.Why)))
 		}
+	}
+}
+
+// printBack prints the way back, the hop next to the far end first.
+func (s *session) printBack(w *trail) {
+	back := w.far.known()
+	if back == nil {
+		return
+	}
+	s.env.Stdout.Printf("the way back, seen from %v, the hop next to it first\n", w.addr)
+	s.printTable(back)
+	if s.opt.verbose {
+		s.printEvidence(back)
+	}
+}
+
+// farRecords writes as JSON what the far end counted, and the way back.
+func (s *session) farRecords(w *trail) {
+	s.env.Stdout.JSON(s.farRecord(w))
+	back := w.far.known()
+	if back == nil {
+		return
+	}
+	for _, h := range back.shown() {
+		r := s.hopRecord(back, h)
+		r.Type, r.Target, r.Name = "backhop", w.addr.String(), s.shownName(w.target)
+		s.env.Stdout.JSON(backHopRecord(r))
+	}
+	for i := range back.verdicts {
+		r := s.verdictRecord(back, &back.verdicts[i])
+		r.Type, r.Target, r.Name = "backverdict", w.addr.String(), s.shownName(w.target)
+		s.env.Stdout.JSON(backVerdictRecord(r))
 	}
 }

@@ -19,7 +19,8 @@ import (
 	"sockwire/raw/trace"
 )
 
-// mostSeries bounds how many hosts, and hops of them, have time series of their own; the others share the label "other".
+// mostSeries bounds how many hosts, and hops of them, have time series of their own; the others share the label
+// "other".
 const mostSeries = 10000
 
 // metricsTarget is where --metrics puts what it tells.
@@ -55,6 +56,9 @@ type metrics struct {
 	hops     *prometheus.GaugeVec
 	mtu      *prometheus.GaugeVec
 	reached  *prometheus.GaugeVec
+	far      *prometheus.GaugeVec
+	backHops *prometheus.GaugeVec
+	backLoss *prometheus.GaugeVec
 	labels   map[[2]string]bool
 	server   *http.Server
 }
@@ -72,7 +76,10 @@ func newMetrics() *metrics {
 	m.hops = gauge("rawtrace_hops", "Hops to the host, 0 if it was not reached.")
 	m.mtu = gauge("rawtrace_mtu_bytes", "MTU of the path, where it was looked for.")
 	m.reached = gauge("rawtrace_reached", "Whether the host was reached: 1 or 0.")
-	m.registry.MustRegister(m.probes, m.rtt, m.loss, m.hops, m.mtu, m.reached)
+	m.far = gauge("rawtrace_far_loss_ratio", "Loss from end to end each way, as the far end counts it.", "way")
+	m.backHops = gauge("rawtrace_back_hops", "Hops of the way back from the far end, 0 if this host was not reached.")
+	m.backLoss = gauge("rawtrace_back_loss_ratio", "Loss at each hop of the way back, from the far end on, with its verdict.", "hop", "verdict")
+	m.registry.MustRegister(m.probes, m.rtt, m.loss, m.hops, m.mtu, m.reached, m.far, m.backHops, m.backLoss)
 	return m
 }
 
@@ -177,13 +184,28 @@ func (m *metrics) trail(w *trail) {
 	if w.mtu != nil {
 		m.mtu.WithLabelValues(target).Set(float64(w.mtu.Size))
 	}
-	m.loss.DeletePartialMatch(prometheus.Labels{"target": target})
+	m.losses(m.loss, w.label(), w)
+	if w.far == nil || w.far.err != nil {
+		return
+	}
+	m.far.WithLabelValues(target, "there").Set(counted(&w.far.there).Loss())
+	m.far.WithLabelValues(target, "back").Set(counted(&w.far.back).Loss())
+	if back := w.far.known(); back != nil {
+		m.backHops.WithLabelValues(target).Set(float64(back.distance))
+		m.losses(m.backLoss, w.label(), back)
+	}
+}
+
+// losses sets the loss of each hop of a way.
+func (m *metrics) losses(gauge *prometheus.GaugeVec, of string, w *trail) {
+	target, _ := m.bounded(of, 0)
+	gauge.DeletePartialMatch(prometheus.Labels{"target": target})
 	for _, h := range w.shown() {
-		label, hop := m.bounded(w.label(), h.ttl)
+		label, hop := m.bounded(of, h.ttl)
 		verdict := "clean"
 		if v := w.verdict(h.ttl); v != nil {
 			verdict = v.Finding.String()
 		}
-		m.loss.WithLabelValues(label, hop, verdict).Set(h.loss())
+		gauge.WithLabelValues(label, hop, verdict).Set(h.loss())
 	}
 }

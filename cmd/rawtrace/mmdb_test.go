@@ -167,6 +167,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+func second[T any](_ T, err error) error { return err }
+
 // TestPlacesNotRead: what is no database is refused, with what was wanted.
 func TestPlacesNotRead(t *testing.T) {
 	for _, b := range [][]byte{{}, []byte("text"), asnFile()[:40]} {
@@ -174,6 +176,12 @@ func TestPlacesNotRead(t *testing.T) {
 		hinted, ok := err.(cli.Hinted)
 		if !ok || !strings.Contains(err.Error(), "--asn: ") || !strings.Contains(hinted.Hint(), "GeoLite2-ASN.mmdb") {
 			t.Errorf("%.10q: %v", b, err)
+		}
+	}
+	// One for the other flag would be silent about every address.
+	for flag, err := range map[string]error{"--asn": second(readPlaces(t, cityFile(), nil)), "--city": second(readPlaces(t, nil, asnFile()))} {
+		if hinted, ok := err.(cli.Hinted); !ok || !strings.HasPrefix(err.Error(), flag+": ") || !strings.Contains(hinted.Hint(), "this one is for --") {
+			t.Errorf("%s: %v", flag, err)
 		}
 	}
 	if _, err := openPlaces(t.Context(), &cli.Env{}, "", filepath.Join(t.TempDir(), "none")); err == nil || !strings.Contains(err.Error(), "--city: ") {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"syscall"
 	"time"
 
@@ -17,7 +16,11 @@ const flushEvery = 50 * time.Millisecond
 
 // once traces each host once.
 func (s *session) once(ctx context.Context, open *trace.Session) error {
-	defer s.env.Flushing(flushEvery)()
+	every := flushEvery
+	if len(s.trails) > manyHosts {
+		every *= 5 // what comes writes out what came before; each wake-up of another thread costs as much as ten probes
+	}
+	defer s.env.Flushing(every)()
 	defer s.fold()
 	for r, err := range open.Trace(ctx, s.addrs) {
 		if err != nil {
@@ -38,6 +41,9 @@ func (s *session) fold() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, w := range s.trails {
+		if w.said != nil {
+			continue
+		}
 		folded := w.fold()
 		s.metrics.fold(w, folded)
 	}
@@ -55,81 +61,97 @@ func (s *session) take(r *trace.Reply) error {
 	if s.opt.json {
 		return s.env.Stdout.JSON(s.probeRecord(w, r))
 	}
+	if w.said != nil {
+		return nil
+	}
 	if h := w.hop(int(r.TTL)); h != nil && r.Size == 0 {
 		h.keep(r)
 		s.names.ask(r.From)
+		if s.begun && s.names == nil && w != s.trails[s.front] {
+			return nil // it comes in its turn
+		}
 		return s.printKnown(false)
 	}
 	return nil
 }
 
-// printKnown prints the hops that are known of the trail in front, and moves on to the next trail when that is done. all says
-// that nothing more will become known.
+// printKnown prints the hops that are known of the trail in front, and moves on to the next trail when that is done.
+// all says that nothing more will become known.
 func (s *session) printKnown(all bool) error {
 	if s.opt.summary || s.opt.dot || s.opt.paths || s.opt.json || s.plan.metrics.stdout {
 		return nil
 	}
-	w := s.env.Stdout
-	wrote := false
+	b := s.text[:0]
 	for s.front < len(s.trails) {
 		t := s.trails[s.front]
 		if !s.begun {
 			if s.front > 0 {
-				w.Printf("\n")
+				b = append(b, '\n')
 			}
-			w.Printf("%s\n", s.header(t))
-			s.begun, s.next, wrote = true, t.first, true
+			b = s.appendHeader(b, t)
+			s.begun, s.next = true, t.first
 		}
-		text, done := s.knownLines(t, all)
-		if text != "" {
-			w.Printf("%s", text)
-			wrote = true
-		}
-		if !done {
+		done := false
+		if b, done = s.appendKnown(b, t, all); !done {
 			break
 		}
+		s.settle(t)
 		s.front++
 		s.begun = false
 	}
-	if wrote && (all || time.Since(s.flushed) >= flushEvery) {
+	s.text = b
+	if len(b) == 0 {
+		return nil
+	}
+	if err := s.env.Stdout.Text(b); err != nil {
+		return err
+	}
+	if all || time.Since(s.flushed) >= flushEvery {
 		s.flushed = time.Now()
-		return w.Flush()
+		return s.env.Stdout.Flush()
 	}
 	return nil
 }
 
-// knownLines returns the lines of the hops of a trail that are known and not printed, and whether those were the last. Silent
-// hops are held back until one behind them answers: those at the end are told in one line.
-func (s *session) knownLines(t *trail, all bool) (text string, done bool) {
-	var b strings.Builder
+// settle forgets what is known of a host whose lines are printed, but for the sentence at the end, where nothing else
+// will be asked of it: every hop on the way has answered every probe.
+func (s *session) settle(w *trail) {
+	p := s.opt
+	if s.metrics == nil && !p.mtu && !p.watch && p.decide == 0 && p.far == "" && p.probeInterface == "" && w.reached() && w.plain() {
+		c := w.conclusion()
+		w.said = &c
+		s.pool.put(w)
+	}
+}
+
+// appendKnown appends the lines of the hops of a trail that are known and not printed, and tells whether those were the
+// last. Silent hops are held back until one behind them answers: those at the end are told in one line.
+func (s *session) appendKnown(b []byte, t *trail, all bool) (text []byte, done bool) {
 	ttl := s.next
 	held := ttl
 	for ; ttl <= t.end; ttl++ {
 		h := t.hop(ttl)
 		if !all && !s.known(t, h) {
-			break
+			return b, false
 		}
 		if h.silent() && ttl != t.distance {
 			continue
 		}
 		for ; held <= ttl; held++ {
-			b.WriteString(s.hopLines(t.hop(held), t.shots(t.hop(held))))
+			b = s.appendHop(b, t.hop(held), t.shots(t.hop(held)))
 		}
 		s.next = held
 	}
-	if done = ttl > t.end; !done {
-		return b.String(), false
-	}
 	if rest := t.end - held + 1; rest == 1 {
-		b.WriteString(s.hopLines(t.hop(held), t.shots(t.hop(held))))
+		b = s.appendHop(b, t.hop(held), t.shots(t.hop(held)))
 	} else if rest > 1 {
 		what := "*"
 		if errno := t.notSent(); errno != 0 {
 			what = "not sent: " + errno.Error()
 		}
-		fmt.Fprintf(&b, "%2d-%d  %s\n", held, t.end, what)
+		b = fmt.Appendf(b, "%2d-%d  %s\n", held, t.end, what)
 	}
-	return b.String(), true
+	return b, true
 }
 
 // known tells whether all probes to a hop have ended, and the names of who answered are known.

@@ -70,15 +70,15 @@ func (o *options) define(c *cli.Command) {
 	f.BoolVar(&o.unmeasured, "no-measure", false, "with --paths: leave out loss, times and MTU, which take some seconds")
 	f.BoolVar(&o.dot, "dot", false, "print the paths for Graphviz; it implies --paths")
 	f.IntVar(&o.sport, "sport", 0, "probe from port `N`, or of ICMP with this identifier: where a path splits, others take other branches")
-	f.StringVar(&o.far, "far", "", "count what is lost there and on the way back, with dgperf serve at `PORT` of the host, 7207 unless told")
+	f.StringVar(&o.far, "far", "", "count what is lost there and on the way back, and list the hops of the way back, with dgperf serve at `PORT` of the host, 7207 unless told")
 	f.Lookup("far").NoOptDefVal = defaultFar
 	f.StringVar(&o.probeInterface, "probe-interface", "", "ask each hop after an interface of it: its `NAME`, index or address (RFC 8335)")
-	f.BoolVar(&o.watch, "watch", false, "go on until interrupted: a live table on a terminal, else a line a round")
+	f.BoolVar(&o.watch, "watch", false, "go on until interrupted: a live table on a terminal, else a line a round; with --mtu, --far and --paths these again and again")
 	cli.DurationVar(f, &o.decide, "decide", "", 0, "ask on, often and seldom, until it is clear which loss is real, for `TIME` at most; 2m unless told")
 	f.Lookup("decide").NoOptDefVal = "2m"
 	f.Float64Var(&o.confidence, "confidence", 0, "be so sure, in `PERCENT`, 50 to 99.9999; without it 99.9 of verdicts, and 99 of --paths")
 	f.IntVarP(&o.count, "count", "c", 0, "watch for `N` rounds")
-	cli.DurationVar(f, &o.interval, "interval", "", time.Second, "a round each `TIME`, at least 100ms")
+	cli.DurationVar(f, &o.interval, "interval", "", time.Second, "a round each `TIME`, at least 100ms; with --paths 10s unless told")
 
 	f.BoolVar(&o.names, "names", false, "ask the name server for the names of the hops")
 	f.BoolVarP(&o.numeric, "numeric", "n", false, "print addresses only, not the names given; nothing is looked up without --names anyway")
@@ -131,7 +131,8 @@ func (o *options) plan(args []string, changed func(string) bool) (*plan, error) 
 	if o.count > 0 || changed("interval") {
 		o.watch = o.watch || changed("count")
 	}
-	for _, step := range []func(*plan) error{o.checkHosts, o.checkNumbers, o.checkTogether, o.planProtocol, o.planFamily, o.planMarks, o.planOutput} {
+	for _, step := range []func(*plan) error{o.checkHosts, o.checkWords, o.checkNumbers, o.checkTogether,
+		o.planProtocol, o.planFamily, o.planMarks, o.planOutput} {
 		if err := step(p); err != nil {
 			return nil, err
 		}
@@ -153,6 +154,17 @@ func (o *options) checkHosts(p *plan) error {
 			return cli.WithHint(fmt.Errorf("%s is a network, not a host", arg), "give the hosts, or a file of them with --file")
 		case arg == "":
 			return cli.Usagef("an empty word is no host")
+		}
+	}
+	return nil
+}
+
+// checkWords refuses flags that are given an empty word: a variable of a script that is not set must not turn them off.
+func (o *options) checkWords(p *plan) error {
+	for _, f := range []struct{ name, value string }{{"source", o.source}, {"dscp", o.dscp},
+		{"probe-interface", o.probeInterface}, {"metrics", o.metrics}} {
+		if f.value == "" && p.changed(f.name) {
+			return cli.Usagef("--%s has an empty value", f.name)
 		}
 	}
 	return nil
@@ -210,20 +222,22 @@ func (o *options) checkTogether(p *plan) error {
 	if o.unmeasured && !o.paths {
 		return cli.Usagef("--no-measure is for --paths")
 	}
-	if o.paths {
-		for name, set := range map[string]bool{"decide": o.decide > 0, "far": o.far != "", "probe-interface": o.probeInterface != "", "watch": o.watch} {
-			if set {
-				return cli.Usagef("--%s and --paths exclude each other", name)
-			}
-		}
+	if o.probeInterface != "" && o.watch {
+		return cli.WithHint(errors.New("--probe-interface asks each hop once, and --watch goes on"), "leave --watch out")
 	}
-	if o.watch {
-		for name, set := range map[string]bool{"mtu": o.mtu, "decide": o.decide > 0, "paths": o.paths, "far": o.far != "", "probe-interface": o.probeInterface != ""} {
-			if set {
-				return cli.Usagef("--%s and --watch exclude each other", name)
-			}
-		}
-	} else if p.changed("interval") {
+	if o.probeInterface != "" && o.paths {
+		return cli.WithHint(errors.New("--probe-interface asks the hops of one path, and --paths finds all"), "leave --paths out; --sport chooses another path")
+	}
+	if o.metrics != "" && o.paths {
+		return cli.WithHint(errors.New("--metrics counts the hops of one path, and --paths finds all"), "leave --paths out; --paths --json has loss, times and MTU of each edge")
+	}
+	if o.unmeasured && o.decide > 0 {
+		return cli.WithHint(errors.New("--decide is about loss, and --no-measure leaves it out"), "leave one of them out")
+	}
+	if o.dot && o.watch {
+		return cli.WithHint(errors.New("--dot is one drawing, and --watch goes on"), "watch with --paths, or draw with --dot once it has changed")
+	}
+	if !o.watch && p.changed("interval") {
 		return cli.WithHint(errors.New("--interval is of rounds"), "add --watch")
 	}
 	if p.changed("tos") && p.changed("dscp") {
@@ -310,7 +324,8 @@ func (o *options) planMarks(p *plan) error {
 	return nil
 }
 
-// parseDSCP reads a DSCP by number or by name (RFC 2474, RFC 2597, RFC 3246, RFC 5865, RFC 8622) and returns the traffic class.
+// parseDSCP reads a DSCP by number or by name (RFC 2474, RFC 2597, RFC 3246, RFC 5865, RFC 8622) and returns the
+// traffic class.
 func parseDSCP(s string) (uint8, error) {
 	names := map[string]uint8{"EF": 46, "VOICE-ADMIT": 44, "VA": 44, "LE": 1, "DF": 0, "BE": 0}
 	upper := strings.ToUpper(s)

@@ -7,8 +7,8 @@ import (
 	"sockwire/raw/path/pathlab"
 )
 
-// TestOrdinaryUser: the plain trace works for everybody over UDP, over ICMP where ping sockets are allowed, and what needs a right
-// says which, and how to get it.
+// TestOrdinaryUser: the plain trace works for everybody over UDP, over ICMP where ping sockets are allowed, and what
+// needs a right says which, and how to get it.
 func TestOrdinaryUser(t *testing.T) {
 	n := pathlab.New(t, pathlab.Config{Edges: pathlab.Chain(4), IPv6: true})
 	// On a host that nobody has changed there are no ping sockets.

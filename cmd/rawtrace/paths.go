@@ -4,12 +4,16 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"sockwire/cmd/internal/cli"
+	"sockwire/cmd/internal/live"
 	"sockwire/raw/path"
 	"sockwire/raw/trace"
 )
@@ -30,9 +34,35 @@ type explored struct {
 	done  chan struct{}
 }
 
-// explore finds every path to each host, and prints what it found in the order of the hosts. It returns what the exit status says.
-func (s *session) explore(ctx context.Context, open *trace.Session) error {
-	defer s.env.Progress(s.status)()
+// exploreRounds finds every path to each host once, or with --watch until its rounds are over or ctx ends, and has what
+// was found told in the order of the hosts.
+func (s *session) exploreRounds(ctx context.Context, open *trace.Session, tell func(*trail, *path.Graph) error) (bad bool, reached int, err error) {
+	every := exploreEvery
+	if s.plan.changed("interval") {
+		every = s.opt.interval
+	}
+	for round := 1; ; round++ {
+		again := time.NewTimer(every)
+		defer again.Stop()
+		if bad, reached, err = s.exploreOnce(ctx, open, tell); err != nil {
+			return bad, reached, err
+		}
+		if !s.opt.watch || round == s.opt.count {
+			return bad, reached, nil
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return bad, reached, nil
+		}
+	}
+}
+
+// exploreEvery is how often --watch looks for all paths, unless told.
+const exploreEvery = 10 * time.Second
+
+// exploreOnce does so once, and tells whether a host was not reached or loss is real, and how many hosts were reached.
+func (s *session) exploreOnce(ctx context.Context, open *trace.Session, tell func(*trail, *path.Graph) error) (bad bool, reached int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	found := make([]*explored, len(s.trails))
@@ -47,40 +77,80 @@ func (s *session) explore(ctx context.Context, open *trace.Session) error {
 			defer close(e.done)
 			room <- struct{}{}
 			defer func() { <-room }()
-			explorer := path.Explorer{Confidence: s.plan.confidence, Flows: flowsMost, LastTTL: s.opt.last}
-			prober := open.Prober(w.addr)
-			if e.graph, e.err = explorer.Explore(ctx, prober); e.err == nil && !s.opt.unmeasured {
-				measure := path.Measure{Inquiry: path.Inquiry{MaxRounds: edgeRounds, Judge: path.Judge{Confidence: s.plan.confidence}}}
-				e.err = measure.Run(ctx, prober, e.graph)
-			}
+			s.exploreHost(ctx, open, w, e)
 		})
 	}
-	bad := false
-	reached := 0
 	for i, w := range s.trails {
 		<-found[i].done
 		g := found[i].graph
-		if err := found[i].err; err != nil && (g == nil || ctx.Err() == nil) {
-			return err
+		if err := found[i].err; err != nil {
+			switch {
+			case s.opt.watch && ctx.Err() != nil && w.graph != nil:
+				g = w.graph // it was ended meanwhile: what was found before is told
+			case g == nil || ctx.Err() == nil:
+				return bad, reached, err
+			}
 		}
 		if g.Reached {
 			reached++
 		}
-		s.probes += uint64(g.Probes)
-		bad = bad || !g.Reached || realLoss(g)
-		if err := s.printGraph(w, g); err != nil {
-			return err
+		bad = bad || !g.Reached || realLoss(g) || w.far.bad()
+		if err := tell(w, g); err != nil {
+			return bad, reached, err
+		}
+		s.keepGraph(w, g)
+	}
+	s.mu.Lock()
+	s.told++
+	s.mu.Unlock()
+	return bad, reached, nil
+}
+
+// keepGraph takes in what was found of the paths to a host.
+func (s *session) keepGraph(w *trail, g *path.Graph) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.probes += uint64(g.Probes)
+	if w.graph != nil && w.graph != g {
+		if change := changeOfPaths(w.graph, g); change != "" {
+			w.graphChange = "the paths changed at " + time.Now().Format("15:04:05") + ": " + change
 		}
 	}
-	if s.opt.json {
-		r := s.summaryRecord(ctx)
-		r.Reached = reached
-		s.env.Stdout.JSON(r)
+	w.graph = g
+}
+
+// exploreHost finds the paths to one host, measures their edges, and asks its far end.
+func (s *session) exploreHost(ctx context.Context, open *trace.Session, w *trail, e *explored) {
+	explorer := path.Explorer{Confidence: s.plan.confidence, Flows: flowsMost, LastTTL: s.opt.last}
+	prober := open.Prober(w.addr)
+	if e.graph, e.err = explorer.Explore(ctx, prober); e.err != nil {
+		return
 	}
-	if bad {
-		return cli.ErrNo
+	if !s.opt.unmeasured {
+		inTime, rounds := ctx, edgeRounds
+		if s.opt.decide > 0 {
+			var cancel context.CancelFunc
+			inTime, cancel = context.WithTimeout(ctx, s.opt.decide)
+			defer cancel()
+			rounds = mostRounds
+		}
+		measure := path.Measure{Inquiry: path.Inquiry{MaxRounds: rounds, Judge: path.Judge{Confidence: s.plan.confidence}}}
+		if e.err = measure.Run(inTime, prober, e.graph); inTime.Err() != nil && ctx.Err() == nil {
+			e.err = nil // what was measured in its time stands in the graph
+		}
 	}
-	return nil
+	if s.opt.far != "" && e.err == nil {
+		there := []netip.Addr{}
+		if paths := e.graph.Paths(2); len(paths) == 1 && e.graph.Reached {
+			for _, n := range paths[0] {
+				there = append(there, e.graph.Nodes[n].Addr)
+			}
+		}
+		f := s.bothWays(ctx, w, there)
+		s.mu.Lock()
+		w.far = f
+		s.mu.Unlock()
+	}
 }
 
 func realLoss(g *path.Graph) bool {
@@ -92,28 +162,90 @@ func realLoss(g *path.Graph) bool {
 	return false
 }
 
-// printGraph prints the paths to a host in the form asked for.
+// printGraph prints the paths to a host in the form asked for: of --watch, the drawing where it is another than the one
+// before.
 func (s *session) printGraph(w *trail, g *path.Graph) error {
 	for i := range g.Nodes {
 		s.names.ask(g.Nodes[i].Addr)
 	}
 	s.names.wait()
 	out := s.env.Stdout
+	change := ""
+	if w.graph != nil {
+		change = changeOfPaths(w.graph, g)
+	}
+	sentence := w.sentenceOf(g)
 	switch {
 	case s.opt.json:
-		return out.JSON(s.pathsRecord(w, g))
+		if err := out.JSON(s.pathsRecord(w, g)); err != nil {
+			return err
+		}
+		if w.far != nil {
+			s.farRecords(w)
+		}
 	case s.opt.dot:
 		out.Printf("%s", g.DOT(s.nodeLabel))
+	case s.opt.summary:
+		out.Printf("%s\n", wrapped(cli.Escape(s.title(w.target))+": "+sentence))
+	case w.graph != nil && change == "":
+		out.Printf("%s\n", s.stamped(w, sentence))
 	default:
-		if !s.opt.summary {
-			out.Printf("paths to %s, %s\n", cli.Escape(s.title(w.target)), strings.ToUpper(s.plan.protocol.name))
-			for _, line := range drawing(g, s.nodeLabel) {
-				out.Printf("%s\n", line)
-			}
+		if change != "" {
+			out.Printf("%s\n", s.stamped(w, "the paths changed: "+change))
 		}
-		out.Printf("%s\n", wrapped(cli.Escape(s.title(w.target))+": "+graphSentence(g)))
+		out.Printf("paths to %s, %s\n", cli.Escape(s.title(w.target)), strings.ToUpper(s.plan.protocol.name))
+		for _, line := range drawing(g, s.nodeLabel) {
+			out.Printf("%s\n", line)
+		}
+		s.printBack(w)
+		out.Printf("%s\n", wrapped(cli.Escape(s.title(w.target))+": "+sentence))
 	}
 	return out.Flush()
+}
+
+// sentenceOf is the sentence of the paths that were found.
+func (w *trail) sentenceOf(g *path.Graph) string {
+	return strings.Join(append([]string{graphSentence(g)}, w.far.texts()...), "; ")
+}
+
+// changeOfPaths says which nodes and links of one graph are not in the other, "" if both have the same.
+func changeOfPaths(before, now *path.Graph) string {
+	type link struct{ ttl, from, to string }
+	of := func(g *path.Graph) (nodes, links map[link]bool) {
+		nodes, links = map[link]bool{}, map[link]bool{}
+		for _, n := range g.Nodes {
+			nodes[link{strconv.Itoa(n.TTL), n.Label(), ""}] = true
+		}
+		for _, e := range g.Edges {
+			if !e.Guess {
+				from, to := &g.Nodes[e.From], &g.Nodes[e.To]
+				links[link{strconv.Itoa(from.TTL), from.Label(), to.Label()}] = true
+			}
+		}
+		return nodes, links
+	}
+	less := func(a, b map[link]bool) (list []string) {
+		for k := range a {
+			if !b[k] {
+				list = append(list, fmt.Sprintf("%s at hop %s", k.from, k.ttl))
+			}
+		}
+		slices.Sort(list)
+		return list
+	}
+	nodesBefore, linksBefore := of(before)
+	nodes, links := of(now)
+	var parts []string
+	if gone := less(nodesBefore, nodes); len(gone) > 0 {
+		parts = append(parts, "gone is "+strings.Join(gone, ", "))
+	}
+	if came := less(nodes, nodesBefore); len(came) > 0 {
+		parts = append(parts, "new is "+strings.Join(came, ", "))
+	}
+	if len(parts) == 0 && !maps.Equal(links, linksBefore) {
+		parts = append(parts, "other links between the same routers")
+	}
+	return strings.Join(parts, "; ")
 }
 
 // nodeLabel names a node, with its name and place.
@@ -146,7 +278,11 @@ func graphSentence(g *path.Graph) string {
 	}
 	parts := []string{text}
 	if !g.Reached {
-		parts = append(parts, "not reached")
+		why := "not reached"
+		if i := slices.IndexFunc(g.Nodes, func(n path.Node) bool { return n.Loop }); i >= 0 {
+			why += fmt.Sprintf(": the way goes round, hop %d is %s again", g.Nodes[i].TTL, g.Nodes[i].Label())
+		}
+		parts = append(parts, why)
 	}
 	if g.Complete {
 		parts = append(parts, fmt.Sprintf("no other with a confidence of %s", lossPercent(g.Confidence)))
@@ -417,7 +553,7 @@ func edgeText(e *path.Edge) string {
 	return text
 }
 
-func shortTime(d time.Duration) string { return shortMilliseconds(d) + " ms" }
+func shortTime(d time.Duration) string { return live.Milliseconds(d) + " ms" }
 
 func nodeText(n *path.Node) string {
 	text := ""

@@ -1,6 +1,7 @@
 package main
 
-// elsewhere are flags of traceroute, mtr, tracepath, trippy, paris-traceroute, dublin-traceroute and scamper, and what they are here.
+// elsewhere are flags of traceroute, mtr, tracepath, trippy, paris-traceroute, dublin-traceroute and scamper, and what
+// they are here.
 var elsewhere = map[string]string{
 	// traceroute
 	"N": "all hops are probed at once; --rate bounds how fast", "sim-queries": "all hops are probed at once; --rate bounds how fast",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/oschwald/maxminddb-golang/v2"
@@ -11,8 +12,8 @@ import (
 	"sockwire/cmd/internal/cli"
 )
 
-// places says to whom an address belongs and where it is, by files in MaxMind's format that the user names. Nothing is asked
-// of the network. The zero value knows nothing.
+// places says to whom an address belongs and where it is, by files in MaxMind's format that the user names. Nothing is
+// asked of the network. The zero value knows nothing.
 type places struct {
 	asn, city *maxminddb.Reader
 	files     [2]*placeFile
@@ -56,6 +57,12 @@ func openPlaces(ctx context.Context, env *cli.Env, asn, city string) (*places, e
 	return p, nil
 }
 
+// placeKinds are words in the types of databases: what those for a flag have, and what those for the other flag do.
+var placeKinds = [2]struct {
+	flag, has string
+	not       []string
+}{{"asn", "ASN", []string{"City", "Country"}}, {"city", "City", []string{"ASN"}}}
+
 // read reads the files. They are read whole: one that is cut while it is mapped would end the process.
 func (p *places) read() error {
 	defer p.close()
@@ -70,7 +77,13 @@ func (p *places) read() error {
 		}
 		if *to, err = openDatabase(b); err != nil {
 			return cli.WithHint(fmt.Errorf("--%s: %s is no MaxMind database: %w", f.flag, f.in.Name(), err),
-				"it wants a file such as GeoLite2-%s.mmdb", map[string]string{"asn": "ASN", "city": "City"}[f.flag])
+				"it wants a file such as GeoLite2-%s.mmdb", placeKinds[i].has)
+		}
+		kind := (*to).Metadata.DatabaseType
+		says := func(word string) bool { return strings.Contains(kind, word) }
+		if !says(placeKinds[i].has) && slices.ContainsFunc(placeKinds[i].not, says) {
+			return cli.WithHint(fmt.Errorf("--%s: %s is a database of type %s", f.flag, f.in.Name(), cli.Escape(kind)),
+				"it wants a file such as GeoLite2-%s.mmdb; this one is for --%s", placeKinds[i].has, placeKinds[1-i].flag)
 		}
 	}
 	return nil

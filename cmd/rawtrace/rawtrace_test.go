@@ -21,7 +21,7 @@ func TestGenerated(t *testing.T) { clitest.Generated(t, "rawtrace", run) }
 
 // TestSchema freezes the names and the order of everything in the JSON records.
 func TestSchema(t *testing.T) {
-	clitest.Schema(t, "testdata/schema.jsonl", new(startRecord), new(probeRecord), new(hopRecord), new(verdictRecord), new(mtuRecord), new(farRecord), new(stateRecord), new(pathsRecord), new(hostRecord), new(summaryRecord))
+	clitest.Schema(t, "testdata/schema.jsonl", new(startRecord), new(probeRecord), new(hopRecord), new(verdictRecord), new(mtuRecord), new(farRecord), new(backHopRecord), new(backVerdictRecord), new(stateRecord), new(pathsRecord), new(hostRecord), new(summaryRecord))
 }
 
 var here = netip.MustParseAddr("192.0.2.9")
@@ -42,8 +42,8 @@ func testSession(o options, hosts ...target) (*session, *bytes.Buffer) {
 	return newSession(&o, p, &cli.Env{Stdout: cli.NewOutput(&b)}, hosts), &b
 }
 
-// way makes the replies of a trace to a host: what each word says is at each TTL. It is an address, * for a silent hop, or
-// nothing behind the host.
+// way makes the replies of a trace to a host: what each word says is at each TTL. It is an address, * for a silent hop,
+// or nothing behind the host.
 type way struct {
 	target netip.Addr
 	n      uint64
@@ -67,7 +67,8 @@ func (w *way) reply(ttl, round int, from string, change ...func(*trace.Reply)) *
 	return r
 }
 
-// told feeds a session with the replies of several hops, three each in the order that rounds come, and returns what it printed.
+// told feeds a session with the replies of several hops, three each in the order that rounds come, and returns what it
+// printed.
 func told(t *testing.T, s *session, b *bytes.Buffer, replies ...*trace.Reply) string {
 	t.Helper()
 	for _, r := range replies {
@@ -166,7 +167,7 @@ func TestHopLines(t *testing.T) {
 			h.take(r)
 			h.keep(r)
 		}
-		got := s.hopLines(h, h.shots)
+		got := string(s.appendHop(nil, h, h.shots))
 		if got != tc.want {
 			t.Errorf("got\n%s(%q)\nwant\n%s", got, got, tc.want)
 		}
@@ -188,7 +189,7 @@ func TestManyProbes(t *testing.T) {
 		h.take(r)
 		h.keep(r)
 	}
-	got := s.hopLines(h, h.shots)
+	got := string(s.appendHop(nil, h, h.shots))
 	if n := strings.Count(got, " ms"); n != 13 || !strings.Contains(got, "  * x7\n") {
 		t.Errorf("%d times in\n%s", n, got)
 	}
@@ -233,8 +234,8 @@ func TestNotReached(t *testing.T) {
 	}
 }
 
-// TestBeyondTheTarget: probes that were sent before the distance was known, and went on to the host, are answers of the host: it is
-// not asked for more.
+// TestBeyondTheTarget: probes that were sent before the distance was known, and went on to the host, are answers of the
+// host: it is not asked for more.
 func TestBeyondTheTarget(t *testing.T) {
 	s, b := testSession(options{}, target{addr: here}, target{addr: netip.MustParseAddr("192.0.2.8")})
 	w := &way{target: here}

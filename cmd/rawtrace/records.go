@@ -178,6 +178,9 @@ type nodeRecord struct {
 	Balance string `json:"balance"`
 	Flows   int    `json:"flows"`
 	Loop    bool   `json:"loop,omitempty"`
+	Branch  int    `json:"branch,omitempty"` // of silent ones, where a TTL has several
+	After   string `json:"after,omitempty"`  // who answers before a silent one
+	Before  string `json:"before,omitempty"` // and behind it
 }
 
 // edgeRecord is a way from one node to the next.
@@ -212,7 +215,8 @@ func (s *session) pathsRecord(w *trail, g *path.Graph) pathsRecord {
 		at := s.places.of(n.Addr)
 		name, _ := s.names.get(n.Addr)
 		r.Nodes = append(r.Nodes, nodeRecord{TTL: n.TTL, Address: addressText(n.Addr), Name: name, AS: at.AS, Org: at.Org, City: at.City, Country: at.Country,
-			Kind: n.Kind.String(), Balance: n.Balance.String(), Flows: n.Flows, Loop: n.Loop})
+			Kind: n.Kind.String(), Balance: n.Balance.String(), Flows: n.Flows, Loop: n.Loop,
+			Branch: n.Branch, After: addressText(n.After), Before: addressText(n.Before)})
 	}
 	for i := range g.Edges {
 		e := &g.Edges[i]

@@ -21,7 +21,7 @@ All probes of a host are one flow, so that a path which splits is not mixed up. 
 those of the hops with --names.`
 	c.Privilege = `A raw socket needs cap_net_raw: sudo setcap cap_net_raw+ep rawtrace. Without it probes are UDP datagrams, or ICMP echoes where the system
 control net.ipv4.ping_group_range allows them; TCP, DCCP and SCTP need the raw socket. All capabilities are dropped once the sockets are open.`
-	c.ExitStatus = "a host was not reached, or loss on the way to it is real"
+	c.ExitStatus = "a host was not reached, loss on the way to it is real, or with --far nobody answered there"
 	c.Color = true
 	c.Elsewhere = elsewhere
 	c.Examples = []cli.Example{
@@ -45,9 +45,12 @@ control net.ipv4.ping_group_range allows them; TCP, DCCP and SCTP need the raw s
 // tracer is the library's part of a plan.
 func (o *options) tracer(p *plan) *trace.Tracer {
 	t := &trace.Tracer{Port: uint16(p.protocol.port), First: o.first, Last: o.last, Probes: o.probes, Rate: o.rate.Packets, Wait: o.wait, Size: o.size,
-		TrafficClass: p.tos, FlowLabel: p.flowLabel, Source: p.source, Interface: o.device, MTU: o.mtu && !o.paths, SourcePort: uint16(o.sport), Unprivileged: o.unprivileged}
+		TrafficClass: p.tos, FlowLabel: p.flowLabel, Source: p.source, Interface: o.device, MTU: o.mtu && !o.paths && !o.watch, SourcePort: uint16(o.sport), Unprivileged: o.unprivileged}
 	if o.paths {
 		t.Flows = flowsMost
+	}
+	if o.watch && o.mtu {
+		t.Rate *= 1 - asideShare // the rest is openBeside's
 	}
 	for protocol := trace.UDP; protocol <= trace.SCTP; protocol++ {
 		if protocol.String() == p.protocol.name {
@@ -95,6 +98,13 @@ func (o *options) trace(ctx context.Context, env *cli.Env, p *plan) error {
 		return err
 	}
 	defer open.Close()
+	beside, err := o.openBeside(ctx, t)
+	if err != nil {
+		return err
+	}
+	if beside != nil {
+		defer beside.Close()
+	}
 	ask, err := o.openAsker(ctx, p)
 	if err != nil {
 		return err
@@ -123,32 +133,40 @@ func (o *options) trace(ctx context.Context, env *cli.Env, p *plan) error {
 	}
 	env.OnStatus(s.status)
 	for _, text := range open.Limits() {
-		env.Warnf("%s", text)
+		env.Warnf("not told without a raw socket: %s", text)
 	}
 	s.begin(open.Limits())
 	if o.paths {
 		return s.explore(ctx, open)
 	}
 	if o.watch {
-		err = s.watch(ctx, open)
-	} else {
-		err = s.once(ctx, open)
-	}
-	if err == nil && o.decide > 0 {
+		err = s.watch(ctx, open, beside)
+	} else if err = s.once(ctx, open); err == nil && o.decide > 0 {
 		err = s.decide(ctx, open)
 	}
 	if err != nil {
 		return err
 	}
 	s.names.wait()
-	if err := s.askFar(ctx); err != nil {
-		return err
+	if !o.watch {
+		s.askFar(ctx)
 	}
 	said, err := ask.ask(s.trails)
 	if err != nil {
 		return err
 	}
 	return s.finish(ctx, said)
+}
+
+// openBeside opens the sockets of what --watch finds beside its rounds; nil if they need none. Of the rate it takes its
+// share.
+func (o *options) openBeside(ctx context.Context, t *trace.Tracer) (*trace.Session, error) {
+	if !o.watch || !o.mtu || o.paths {
+		return nil, nil
+	}
+	beside := *t
+	beside.MTU, beside.Probes, beside.SourcePort, beside.Rate = true, 1, 0, asideShare*o.rate.Packets
+	return beside.Open(ctx)
 }
 
 // openMetrics makes what --metrics asks for, and serves it where it is an address.

@@ -27,22 +27,35 @@ type session struct {
 	next      int // TTL of it that is printed next
 	begun     bool
 	flushed   time.Time
+	text      []byte // what is printed, while it is made
 	probes    uint64
 	got       uint64
 	rounds    *trace.Rounds // of --watch
 	told      int           // rounds of it that were told
+	aside     *aside        // what it finds besides
 	order     ordered
 	asked     bool // --decide has asked on
-	lastBurst int  // round after which it ends
+	pool      hopPool
+	lastBurst int // round after which it ends
+}
+
+// aside is what --watch finds now and then beside its rounds: the MTU on sockets of its own, and both ways with --far.
+type aside struct {
+	session *session
+	open    *trace.Session // nil where no MTU is asked for
+	due     chan struct{}
+	next    int // round from which on it is due again
 }
 
 func newSession(o *options, p *plan, env *cli.Env, targets []target) *session {
-	s := &session{opt: o, plan: p, env: env, start: time.Now(), byAddr: make(map[netip.Addr]*trail)}
+	s := &session{opt: o, plan: p, env: env, start: time.Now(),
+		byAddr: make(map[netip.Addr]*trail, len(targets)), trails: make([]*trail, 0, len(targets))}
 	for _, t := range targets {
 		if s.byAddr[t.addr] == nil { // a host that is given twice is traced once
 			w := newTrail(t, o.first, o.last, o.probes)
 			w.explain = o.json || o.verbose || o.watch
 			w.once = !o.watch
+			w.pool = &s.pool
 			s.trails = append(s.trails, w)
 			s.byAddr[t.addr] = w
 		}
@@ -75,9 +88,11 @@ func (s *session) status() string {
 
 // count takes in a reply.
 func (s *session) count(w *trail, r *trace.Reply) {
-	w.take(r)
+	if w.said == nil {
+		w.take(r)
+	}
 	s.order.take(w, r)
-	if r.Size == 0 {
+	if r.Size == 0 && s.metrics != nil {
 		s.metrics.probe(w.target.label(), r)
 	}
 	if !r.Duplicate && !r.Revised {
@@ -89,15 +104,22 @@ func (s *session) count(w *trail, r *trace.Reply) {
 }
 
 // label prints an address with its name and place, where these are known.
-func (s *session) label(a netip.Addr) string {
-	text := a.String()
-	if name, _ := s.names.get(a); name != "" {
-		text = cli.Escape(name) + " (" + text + ")"
-	} else if w := s.byAddr[a]; w != nil && w.name != "" && !s.opt.numeric {
-		text = cli.Escape(w.name) + " (" + text + ")"
+func (s *session) label(a netip.Addr) string { return string(s.appendLabel(nil, a)) }
+
+func (s *session) appendLabel(b []byte, a netip.Addr) []byte {
+	name, _ := s.names.get(a)
+	if name == "" && !s.opt.numeric {
+		if w := s.byAddr[a]; w != nil {
+			name = w.name
+		}
+	}
+	if name == "" {
+		b = a.AppendTo(b)
+	} else {
+		b = append(a.AppendTo(append(cli.AppendEscaped(b, name), " ("...)), ')')
 	}
 	if at := s.places.of(a).String(); at != "" {
-		text += " [" + at + "]"
+		b = append(append(append(b, " ["...), at...), ']')
 	}
-	return text
+	return b
 }

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"sockwire/cmd/internal/cli"
 	"sockwire/raw"
@@ -11,20 +15,30 @@ import (
 )
 
 // milliseconds prints a time as traceroute does.
-func milliseconds(d time.Duration) string { return fmt.Sprintf("%.3f ms", float64(d)/1e6) }
+func milliseconds(d time.Duration) string { return string(appendMilliseconds(nil, d)) }
 
-// header is the first line of a trace.
-func (s *session) header(w *trail) string {
+// appendMilliseconds is milliseconds for what is printed of every answer.
+func appendMilliseconds(b []byte, d time.Duration) []byte {
+	if d < 0 {
+		return appendMilliseconds(append(b, '-'), -d)
+	}
+	micro := uint64(d+time.Microsecond/2) / 1000
+	b = append(strconv.AppendUint(b, micro/1000, 10), '.')
+	return append(b, byte('0'+micro/100%10), byte('0'+micro/10%10), byte('0'+micro%10), ' ', 'm', 's')
+}
+
+// appendHeader appends the first line of a trace.
+func (s *session) appendHeader(b []byte, w *trail) []byte {
 	p := s.plan
-	text := fmt.Sprintf("rawtrace to %s", cli.Escape(s.title(w.target)))
-	text += fmt.Sprintf(", %d hops max, %s", w.last, strings.ToUpper(p.protocol.name))
+	b = append(cli.AppendEscaped(append(b, "rawtrace to "...), s.title(w.target)), ", "...)
+	b = append(append(append(b, cli.Plural(w.last, "hop")...), " max, "...), strings.ToUpper(p.protocol.name)...)
 	if p.protocol.port > 0 {
-		text += fmt.Sprintf(" port %d", p.protocol.port)
+		b = strconv.AppendUint(append(b, " port "...), uint64(p.protocol.port), 10)
 	}
 	if s.opt.size > 0 {
-		text += fmt.Sprintf(", %d byte packets", s.opt.size)
+		b = append(strconv.AppendUint(append(b, ", "...), uint64(s.opt.size), 10), " byte packets"...)
 	}
-	return text
+	return append(b, '\n')
 }
 
 // title names a host: by its name and address, if a name was given.
@@ -35,13 +49,15 @@ func (s *session) title(t target) string {
 	return t.name + " (" + t.addr.String() + ")"
 }
 
-const lineWidth = 80
+const (
+	lineWidth = 80
+	hopIndent = "   " // of what is told of a hop, below its number
+	onIndent  = hopIndent + hopIndent
+)
 
-// hopLines prints a hop: each address that answers on a line, with the times of its answers, and below it what it tells.
-func (s *session) hopLines(h *hop, shots []shot) string {
-	var b strings.Builder
-	first := fmt.Sprintf("%2d ", h.ttl)
-	indent := strings.Repeat(" ", len(first))
+// appendHop appends a hop: each address that answers on a line, with the times of its answers, and below it what it
+// tells.
+func (s *session) appendHop(b []byte, h *hop, shots []shot) []byte {
 	silent, failed := 0, 0
 	for _, one := range shots {
 		switch one.fate {
@@ -51,28 +67,34 @@ func (s *session) hopLines(h *hop, shots []shot) string {
 			failed++
 		}
 	}
-	lead := first
-	for _, a := range h.who {
-		line := newFilled(&b, lead+" "+s.label(a.from), indent+"   ")
+	begin := len(b)
+	if h.ttl < 10 {
+		b = append(b, ' ')
+	}
+	b = append(strconv.AppendInt(b, int64(h.ttl), 10), ' ')
+	for i, a := range h.who {
+		if i > 0 {
+			begin = len(b)
+			b = append(b, hopIndent...)
+		}
+		line := filled{b: s.appendLabel(append(b, ' '), a.from), begin: begin, indent: onIndent}
 		for _, one := range shots {
 			if one.fate == heard && one.from == a.from {
-				line.add("  " + milliseconds(one.rtt) + one.mark)
+				line.b = append(appendMilliseconds(append(line.piece(), "  "...), one.rtt), one.mark...)
 			}
 		}
 		line.add(stars(silent))
 		silent = 0
-		line.end()
-		s.notes(&b, a, indent)
-		lead = indent
+		b = s.appendNotes(line.end(), a)
 	}
 	if len(h.who) == 0 {
-		text := lead + strings.TrimPrefix(stars(silent), " ")
+		text := strings.TrimPrefix(stars(silent), " ")
 		if failed > 0 {
-			text = lead + " not sent: " + h.errno.Error()
+			text = " not sent: " + h.errno.Error()
 		}
-		b.WriteString(strings.TrimRight(text, " ") + "\n")
+		b = append(bytes.TrimRight(append(b, text...), " "), '\n')
 	}
-	return b.String()
+	return b
 }
 
 // stars stand for probes without an answer; many are counted.
@@ -87,42 +109,47 @@ func stars(n int) string {
 	return " " + strings.Repeat(" *", n)
 }
 
-// filled is a line that goes on in another one where it would be too long.
+// filled is a line at the end of a text that goes on in another one where a piece would make it too long.
 type filled struct {
-	b      *strings.Builder
-	column int
+	b      []byte
+	begin  int // of the line
+	last   int // where its latest piece begins, 0 before the second
 	indent string
 }
 
-func newFilled(b *strings.Builder, text, indent string) *filled {
-	b.WriteString(text)
-	return &filled{b, len([]rune(text)), indent}
+// piece ends the latest piece, and returns the text for the next to be appended to it.
+func (f *filled) piece() []byte {
+	if f.last > f.begin+len(f.indent) && utf8.RuneCount(f.b[f.begin:]) > lineWidth {
+		f.b = slices.Insert(f.b, f.last, '\n')
+		f.begin = f.last + 1
+		f.b = slices.Insert(f.b, f.begin, []byte(f.indent)...)
+	}
+	f.last = len(f.b)
+	return f.b
 }
 
-func (f *filled) add(text string) {
-	if text == "" {
-		return
-	}
-	n := len([]rune(text))
-	if f.column+n > lineWidth && f.column > len(f.indent) {
-		f.b.WriteString("\n" + f.indent)
-		f.column = len(f.indent)
-	}
-	f.b.WriteString(text)
-	f.column += n
-}
+func (f *filled) add(text string) { f.b = append(f.piece(), text...) }
 
-func (f *filled) end() { f.b.WriteByte('\n') }
+// end ends the line, and returns the whole text.
+func (f *filled) end() []byte { return append(f.piece(), '\n') }
 
-// notes prints what an answer tells beside the time.
-func (s *session) notes(b *strings.Builder, a *answerer, indent string) {
+// appendNotes appends what an answer tells beside the time.
+func (s *session) appendNotes(b []byte, a *answerer) []byte {
 	for _, text := range s.noteTexts(a) {
-		line := newFilled(b, indent, indent+"   ")
-		for _, word := range strings.Fields(text) {
-			line.add(" " + word)
-		}
-		line.end()
+		b = appendFilled(append(b, hopIndent...), len(hopIndent), " ", text, onIndent)
 	}
+	return b
+}
+
+// appendFilled appends the words of a text to a line that has some bytes already, each behind a blank, the first behind
+// lead.
+func appendFilled(b []byte, has int, lead, text, indent string) []byte {
+	line := filled{b: b, begin: len(b) - has, indent: indent}
+	for word := range strings.FieldsSeq(text) {
+		line.b = append(append(line.piece(), lead...), word...)
+		lead = " "
+	}
+	return line.end()
 }
 
 func (s *session) noteTexts(a *answerer) (texts []string) {
@@ -132,6 +159,9 @@ func (s *session) noteTexts(a *answerer) (texts []string) {
 	}
 	if r.Kind == trace.Reached && r.From != r.Target.WithZone("") && r.From.WithZone("") != r.Target.WithZone("") {
 		texts = append(texts, "answers for "+r.Target.String())
+	}
+	if r.Kind == trace.Exceeded && r.From == r.Target.WithZone("") {
+		texts = append(texts, "a router under the host's address: a NAT translates the destination")
 	}
 	if n := len(a.changes); n > 0 {
 		var list []string
@@ -153,7 +183,7 @@ func (s *session) noteTexts(a *answerer) (texts []string) {
 		texts = append(texts, fmt.Sprintf("%s back, by a guess from the answer's TTL of %d", cli.Plural(back, "hop"), r.ReplyTTL))
 	}
 	if r.Loop > 0 {
-		texts = append(texts, "the way goes round from here: a loop of "+cli.Plural(r.Loop, "hop"))
+		texts = append(texts, "the way goes round: a loop of "+cli.Plural(r.Loop, "hop"))
 	}
 	if r.Unproven {
 		texts = append(texts, "this answer shows nothing of the probe: it may be another's")
@@ -196,15 +226,10 @@ func (s *session) verboseNotes(a *answerer) (texts []string) {
 	return texts
 }
 
-// wrapped breaks a text between words where it would be longer than a line.
+// appendWrapped appends a text as a line, broken between words where it would be longer than one.
+func appendWrapped(b []byte, text string) []byte { return appendFilled(b, 0, "", text, "  ") }
+
+// wrapped is appendWrapped for a text of its own, without the end of its last line.
 func wrapped(text string) string {
-	var b strings.Builder
-	line := newFilled(&b, "", "  ")
-	for i, word := range strings.Fields(text) {
-		if i > 0 {
-			word = " " + word
-		}
-		line.add(word)
-	}
-	return b.String()
+	return string(bytes.TrimSuffix(appendWrapped(nil, text), []byte("\n")))
 }

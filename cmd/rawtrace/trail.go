@@ -14,6 +14,54 @@ import (
 	"sockwire/raw/trace"
 )
 
+// hopPool keeps what is known of hops once nobody will ask for it, so that the next host's take its room: a new page of
+// memory costs more than all else that is done for a hop.
+type hopPool struct {
+	hops  []*hop
+	rooms []room
+}
+
+// room is the slices of a trail.
+type room struct {
+	hops    []*hop
+	samples []path.Sample
+	arrived []trace.Reply
+}
+
+// get returns an empty hop.
+func (p *hopPool) get(ttl int) *hop {
+	if p == nil || len(p.hops) == 0 {
+		return &hop{ttl: ttl, rtt: probe.Stats{Compact: true}}
+	}
+	last := len(p.hops) - 1
+	h := p.hops[last]
+	p.hops = p.hops[:last]
+	h.rtt.Reset()
+	*h = hop{ttl: ttl, rtt: h.rtt, who: h.who[:0], shots: h.shots[:0]}
+	return h
+}
+
+// put takes back what a trail has.
+func (p *hopPool) put(w *trail) {
+	for i, h := range w.hops {
+		if h != nil {
+			p.hops = append(p.hops, h)
+			w.hops[i] = nil
+		}
+	}
+	p.rooms = append(p.rooms, room{w.hops[:0], w.samples[:0], w.arrived[:0]})
+	w.room = room{}
+}
+
+// room returns empty slices for a trail.
+func (p *hopPool) room() (r room) {
+	if p != nil && len(p.rooms) > 0 {
+		last := len(p.rooms) - 1
+		r, p.rooms = p.rooms[last], p.rooms[:last]
+	}
+	return r
+}
+
 // target is a host that is traced.
 type target struct {
 	addr netip.Addr
@@ -33,24 +81,28 @@ type trail struct {
 	target
 	first, last int // TTLs probed
 	probes      int // of each TTL in a plain trace
-	hops        []*hop
-	// distance is the TTL at which the host answers, 0 if it has not. end is the last TTL that is of interest: distance, or that
-	// of the router that says it goes no further, or last.
+	room            // hops, samples for verdicts, and answers in a plain trace that said that the way ends, whatever their TTL
+	// distance is the TTL at which the host answers, 0 if it has not. end is the last TTL that is of interest:
+	// distance, or that of the router that says it goes no further, or last.
 	distance, end int
-	refused       *trace.Reply  // who says so
-	loop          int           // hops of the circle that the way ends in, 0 if it does not
-	once          bool          // a plain trace is under way
-	arrived       []trace.Reply // in it: answers that said that the way ends, whatever their TTL
+	refused       *trace.Reply // who says so
+	loop          int          // hops of the circle that the way ends in, 0 if it does not
+	once          bool         // a plain trace is under way
 
 	mtu *trace.MTU // nil where it is not known
 	far *far       // nil where it was not asked
+	// graph is what was found of all paths, with --paths; nil before.
+	graph       *path.Graph
+	graphChange string // how it last became another, with --watch
 
 	slowly   bool // it is asked at a rate that no router limits, but for short rounds
-	samples  []path.Sample
 	verdicts []path.Verdict
 	explain  bool // verdicts are wanted of hops without loss too
-	settled  bool // they are what an inquiry found
+	final    bool // they are what an inquiry found
 	judged   bool // they are of all samples
+
+	said *conclusion // what is known is printed, and forgotten but for this; nil otherwise
+	pool *hopPool    // where hops come from; nil is the heap
 }
 
 // hop is what is known of the routers at one TTL.
@@ -85,18 +137,21 @@ func answered(r *trace.Reply) bool {
 	return !r.Duplicate && (r.Outcome == probe.Answered || r.Outcome == probe.Late)
 }
 
-// hop returns the hop of a TTL, nil for one that is not probed. It is made when it is first asked for: of a thousand hosts few
-// have thirty.
+// hop returns the hop of a TTL, nil for one that is not probed. It is made when it is first asked for: of a thousand
+// hosts few have thirty.
 func (w *trail) hop(ttl int) *hop {
 	if ttl < w.first || ttl > w.last {
 		return nil
+	}
+	if w.hops == nil {
+		w.room = w.pool.room()
 	}
 	for len(w.hops) <= ttl-w.first {
 		w.hops = append(w.hops, nil)
 	}
 	at := &w.hops[ttl-w.first]
 	if *at == nil {
-		*at = &hop{ttl: ttl, rtt: probe.Stats{Compact: true}}
+		*at = w.pool.get(ttl)
 	}
 	return *at
 }
@@ -145,13 +200,14 @@ func (w *trail) take(r *trace.Reply) {
 // ends tells whether an answer says that the way goes no further.
 func ends(r *trace.Reply) bool { return r.Kind == trace.Reached || r.Kind == trace.Unreachable }
 
-// standIn tells whether an answer to a probe that was sent with a larger TTL before the end of the way was known is one of who is there.
+// standIn tells whether an answer to a probe that was sent with a larger TTL before the end of the way was known is one
+// of who is there.
 func (w *trail) standIn(ttl int, from netip.Addr, ends bool) bool {
 	return ends && ttl > w.end && (w.reached() || w.refused != nil && from == w.refused.From)
 }
 
-// fold counts answers to probes with a larger TTL at the hop where the way ends: as many as that hop was asked less for them. It is
-// called once, when the fate of all probes is known, and returns those that it counted.
+// fold counts answers to probes with a larger TTL at the hop where the way ends: as many as that hop was asked less for
+// them. It is called once, when the fate of all probes is known, and returns those that it counted.
 func (w *trail) fold() (folded []trace.Reply) {
 	h := w.hop(w.end)
 	for _, r := range w.arrived {
@@ -201,17 +257,32 @@ func (h *hop) take(r *trace.Reply) {
 			return
 		}
 		i = len(h.who)
-		h.who = append(h.who, &answerer{from: r.From, rtt: probe.Stats{Compact: true}})
+		h.answers(r.From)
 	}
 	a := h.who[i]
 	a.n++
 	a.rtt.Add(r.RTT)
+	loop := max(a.latest.Loop, r.Loop) // only the answer that showed it says so
 	a.latest, a.replyTTL = *r, r.ReplyTTL
+	a.latest.Loop = loop
 	for _, c := range r.Changes {
 		if !slices.Contains(a.changes, c) && len(a.changes) < mostChanges {
 			a.changes = append(a.changes, c)
 		}
 	}
+}
+
+// answers adds an address that answers. One that is left from another host is used again.
+func (h *hop) answers(from netip.Addr) {
+	n := len(h.who)
+	if n == cap(h.who) || h.who[:n+1][n] == nil {
+		h.who = append(h.who, &answerer{from: from, rtt: probe.Stats{Compact: true}})
+		return
+	}
+	h.who = h.who[:n+1]
+	a := h.who[n]
+	a.rtt.Reset()
+	*a = answerer{from: from, rtt: a.rtt}
 }
 
 const (
@@ -339,8 +410,8 @@ func (w *trail) waiting() bool {
 	return slices.ContainsFunc(w.hops, func(h *hop) bool { return h != nil && h.tally.Count(probe.Pending) > 0 })
 }
 
-// shots are those of a hop. Where the way ends, answers to probes that were sent farther before that was known stand in for those that
-// are missing.
+// shots are those of a hop. Where the way ends, answers to probes that were sent farther before that was known stand in
+// for those that are missing.
 func (w *trail) shots(h *hop) []shot {
 	if h.ttl != w.end || len(h.shots) >= w.probes {
 		return h.shots
@@ -358,3 +429,6 @@ func (w *trail) shots(h *hop) []shot {
 	}
 	return all
 }
+
+// mostRounds is how many probes --decide sends to each hop at most, if its time does not end it before.
+const mostRounds = 100_000

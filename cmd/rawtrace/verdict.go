@@ -15,13 +15,14 @@ import (
 
 // ordered puts replies, which come as they end, into the order in which the probes were sent: verdicts need that.
 type ordered struct {
-	next    uint64
-	waiting map[uint64]sampled
+	next    uint64    // number of the probe whose sample comes next
+	waiting []sampled // those from next on, by number; as many as a power of 2
 }
 
-// sampled is a sample and the host that it belongs to.
+// sampled is a sample and the host that it belongs to, nil where it says nothing of a path.
 type sampled struct {
 	trail  *trail
+	ended  bool
 	sample path.Sample
 }
 
@@ -30,10 +31,18 @@ const mostSamples = 60_000
 
 // take takes in a probe's first end.
 func (o *ordered) take(w *trail, r *trace.Reply) {
-	if r.Duplicate || r.Revised {
+	if r.Duplicate || r.Revised || r.N < o.next {
 		return
 	}
-	s := sampled{w, path.Sample{TTL: int(r.TTL), ReplyTTL: int(r.ReplyTTL), RTT: r.RTT, Sent: r.Sent}}
+	if o.next == 0 {
+		o.next = 1
+	}
+	for r.N-o.next >= uint64(len(o.waiting)) {
+		o.grow()
+	}
+	s := o.at(r.N)
+	s.trail, s.ended = w, true
+	s.sample = path.Sample{TTL: int(r.TTL), ReplyTTL: int(r.ReplyTTL), RTT: r.RTT, Sent: r.Sent}
 	_, short := trace.RoundOf(r.Tag)
 	s.sample.Slow = w.slowly && !short
 	switch {
@@ -44,28 +53,36 @@ func (o *ordered) take(w *trail, r *trace.Reply) {
 	case r.Cause != probe.Unanswered:
 		s.trail = nil // stopped on the way, or lost in this host: that says nothing of the path
 	}
-	if o.waiting == nil {
-		o.waiting, o.next = make(map[uint64]sampled), 1
-	}
-	o.waiting[r.N] = s
-	for {
-		s, ok := o.waiting[o.next]
-		if !ok {
-			return
-		}
-		delete(o.waiting, o.next)
-		o.next++
+	for s := o.at(o.next); s.ended; s = o.at(o.next) {
 		if s.trail != nil {
 			s.trail.add(s.sample)
+		}
+		*s = sampled{}
+		if o.next++; !trace.Numbered(o.next) {
+			o.next++
 		}
 	}
 }
 
-var kinds = map[trace.Kind]path.Kind{trace.Silent: path.Silent, trace.Exceeded: path.Exceeded, trace.Reached: path.Reached, trace.Unreachable: path.Unreachable,
-	trace.TooBig: path.TooBig, trace.Other: path.Unreachable}
+func (o *ordered) at(n uint64) *sampled { return &o.waiting[n&uint64(len(o.waiting)-1)] }
+
+// grow makes room for more probes that have not ended.
+func (o *ordered) grow() {
+	old := o.waiting
+	o.waiting = make([]sampled, max(2*len(old), 64))
+	for i := range uint64(len(old)) {
+		*o.at(o.next + i) = old[(o.next+i)&uint64(len(old)-1)]
+	}
+}
+
+var kinds = [...]path.Kind{trace.Silent: path.Silent, trace.Exceeded: path.Exceeded, trace.Reached: path.Reached,
+	trace.Unreachable: path.Unreachable, trace.TooBig: path.TooBig, trace.Other: path.Unreachable}
 
 // add adds a sample, and forgets old ones now and then.
 func (w *trail) add(s path.Sample) {
+	if w.said != nil {
+		return
+	}
 	if len(w.samples) >= 2*mostSamples {
 		w.samples = slices.Delete(w.samples, 0, len(w.samples)-mostSamples)
 	}
@@ -75,7 +92,7 @@ func (w *trail) add(s path.Sample) {
 
 // judge works the verdicts out anew, if something has come since.
 func (w *trail) judge(confidence float64) {
-	if w.judged || w.settled {
+	if w.judged || w.final || w.said != nil {
 		return
 	}
 	if w.plain() {
@@ -112,8 +129,8 @@ func (w *trail) verdict(ttl int) *path.Verdict {
 	return nil
 }
 
-// undecided tells whether more probes would decide a verdict, and how many to each hop. A hop that has never answered is not
-// asked on for its own sake.
+// undecided tells whether more probes would decide a verdict, and how many to each hop. A hop that has never answered
+// is not asked on for its own sake.
 func (w *trail) undecided() (more int, any bool) {
 	for _, v := range w.verdicts {
 		if v.Finding == path.Undecided && v.Loss.Answered > 0 {
@@ -131,11 +148,12 @@ type conclusion struct {
 
 // conclusion says what was found, by the verdicts as they were last worked out.
 func (w *trail) conclusion() conclusion {
+	if w.said != nil {
+		return *w.said
+	}
 	loss, real := w.lossTexts()
 	parts := append([]string{w.reach()}, loss...)
-	if w.far != nil {
-		parts = append(parts, w.far.text())
-	}
+	parts = append(parts, w.far.texts()...)
 	return conclusion{text: strings.Join(append(parts, w.mtuTexts()...), "; "), bad: real || !w.reached() || w.far.bad()}
 }
 
@@ -212,7 +230,7 @@ func (w *trail) lossTexts() (texts []string, real bool) {
 		text := "whether loss at " + hopList(open) + " is real is undecided"
 		if more > 0 {
 			text += fmt.Sprintf(": %d more probes to each would decide", more)
-			if !w.slowly && !w.settled {
+			if !w.slowly && !w.final {
 				text += " (--decide asks them)"
 			}
 		}

@@ -3,14 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
-
 	"sockwire/cmd/internal/cli"
-	"sockwire/raw/path"
+	"sockwire/cmd/internal/live"
 	"sockwire/raw/trace"
 )
 
@@ -28,12 +25,19 @@ func (s *session) watchProbes() int {
 	return 1
 }
 
-// watch goes on until its rounds are over or ctx ends: with a live table on a terminal, else with a line a round.
-func (s *session) watch(ctx context.Context, open *trace.Session) error {
+// watch goes on until its rounds are over or ctx ends: with a live table on a terminal, else with a line a round. What
+// is found beside the rounds, on the sockets of beside, goes on as long.
+func (s *session) watch(ctx context.Context, open, beside *trace.Session) error {
 	for _, w := range s.trails {
 		w.slowly = true
 	}
 	s.rounds = s.newRounds()
+	s.aside = &aside{session: s, open: beside, due: make(chan struct{}, 1)}
+	end := s.aside.begin(ctx)
+	defer end()
+	if s.opt.decide > 0 {
+		defer time.AfterFunc(s.opt.decide, func() { s.rounds.Ending.Store(true) }).Stop()
+	}
 	if s.liveTable() {
 		return s.watchLive(ctx, open)
 	}
@@ -42,7 +46,7 @@ func (s *session) watch(ctx context.Context, open *trace.Session) error {
 
 // liveTable tells whether what is found is shown as a table that changes.
 func (s *session) liveTable() bool {
-	return cli.IsTerminal(s.env.Stdout.Unwrapped()) && os.Getenv("TERM") != "dumb" && !s.opt.json && !s.opt.summary && !s.plan.metrics.stdout
+	return live.Possible(s.env) && !s.opt.json && !s.opt.summary && !s.plan.metrics.stdout
 }
 
 func (s *session) watchPlain(ctx context.Context, open *trace.Session) error {
@@ -80,21 +84,16 @@ func (s *session) takeRound(r *trace.Reply) error {
 	if s.rounds.Whole() == s.told && changed == "" {
 		return nil
 	}
-	plain := !s.opt.json && !s.opt.summary && !s.plan.metrics.stdout
+	plain := s.plain()
 	if changed != "" && plain {
 		out.Printf("%s\n", s.stamped(w, changed))
 	}
-	if _, short := trace.RoundOf(r.Tag); s.rounds.Whole() > s.told && !short {
-		s.told = s.rounds.Whole()
+	if s.roundWhole(r) {
 		for _, w := range s.trails {
-			w.judge(s.plan.confidence)
-			c := w.conclusion()
-			s.metrics.trail(w)
 			if plain {
-				out.Printf("%s\n", s.stamped(w, c.text))
+				out.Printf("%s\n", s.stamped(w, w.conclusion().text))
 			}
 		}
-		s.hurry()
 		if s.plan.metrics.file != "" {
 			if err := s.metrics.save(s.plan.metrics.file); err != nil {
 				return err
@@ -104,13 +103,44 @@ func (s *session) takeRound(r *trace.Reply) error {
 	return out.Flush()
 }
 
+// plain tells whether lines are printed for people.
+func (s *session) plain() bool { return !s.opt.json && !s.opt.summary && !s.plan.metrics.stdout }
+
+// roundWhole takes in that a reply was the last of a round, and tells whether it was: verdicts are worked out anew, and
+// what follows from them is set going.
+func (s *session) roundWhole(r *trace.Reply) bool {
+	if _, short := trace.RoundOf(r.Tag); s.rounds.Whole() == s.told || short {
+		return false
+	}
+	s.told = s.rounds.Whole()
+	open := false
+	for _, w := range s.trails {
+		w.judge(s.plan.confidence)
+		s.metrics.trail(w)
+		_, undecided := w.undecided()
+		open = open || undecided
+	}
+	s.hurry()
+	s.aside.round(s.told)
+	if s.opt.decide > 0 && !open && s.told >= decidedFrom {
+		s.rounds.Ending.Store(true)
+		for _, w := range s.trails {
+			w.final = true // what is still on its way is no reason to ask on
+		}
+	}
+	return true
+}
+
+// decidedFrom is after how many rounds --watch --decide may end: loss that is seldom shows late.
+const decidedFrom = 20
+
 const (
 	burst       = 50 // short rounds in a row, where a verdict needs them
 	beforeBurst = 10 // rounds at the usual rate before
 )
 
-// hurry asks more often for a while if that would decide a verdict: whether a router only limits its answers shows when it is
-// asked at two rates.
+// hurry asks more often for a while if that would decide a verdict: whether a router only limits its answers shows when
+// it is asked at two rates.
 func (s *session) hurry() {
 	if s.rounds.Hurrying() || s.told < s.lastBurst+beforeBurst {
 		return
@@ -146,39 +176,10 @@ func (s *session) changeOfPath(w *trail, r *trace.Reply) string {
 	return fmt.Sprintf("hop %d is now %s, it was %s", h.ttl, s.label(r.From), s.label(h.heard))
 }
 
-// watchLive runs the engine beside the table until one of them ends; the terminal is as before when it returns.
+// watchLive runs the engine beside the screen until one of them ends.
 func (s *session) watchLive(ctx context.Context, open *trace.Session) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	model := live{color: s.env.Color, ascii: cli.ASCII(), controls: controls{look: s.look, pause: s.pause, reset: s.reset}}
-	opts := []tea.ProgramOption{tea.WithOutput(s.env.Stdout.Unwrapped()), tea.WithoutSignalHandler(), tea.WithFPS(20)}
-	if in := s.env.Source(); cli.IsTerminal(in) {
-		opts = append(opts, tea.WithInput(in))
-	} else {
-		opts = append(opts, tea.WithInput(nil))
-	}
-	program := tea.NewProgram(model, opts...)
-	type ending struct {
-		err   error
-		fault any // that it panicked with
-	}
-	engine := make(chan ending, 1)
-	go func() {
-		var e ending
-		defer program.Quit()
-		defer func() {
-			e.fault = recover()
-			engine <- e
-		}()
-		e.err = s.watchQuiet(ctx, open)
-	}()
-	_, err := program.Run()
-	cancel()
-	e := <-engine
-	if e.fault != nil {
-		panic(e.fault) // now that the terminal shows it
-	}
-	return cli.Join(e.err, err)
+	source := live.Source{Look: s.look, Pause: s.pause, Reset: s.reset}
+	return live.Run(ctx, s.env, source, func(ctx context.Context) error { return s.watchQuiet(ctx, open) })
 }
 
 // watchQuiet runs the engine; what it finds is looked at by the table.
@@ -194,25 +195,14 @@ func (s *session) watchQuiet(ctx context.Context, open *trace.Session) error {
 		if w := s.byAddr[r.Target]; w != nil {
 			s.count(w, &r)
 			s.names.ask(r.From)
-			if _, short := trace.RoundOf(r.Tag); s.rounds.Whole() > s.told && !short {
-				s.told = s.rounds.Whole()
-				for _, w := range s.trails {
-					w.judge(s.plan.confidence)
-					s.metrics.trail(w)
-				}
-				s.hurry()
-			}
+			s.roundWhole(&r)
 		}
 		s.mu.Unlock()
 	}
 	return nil
 }
 
-func (s *session) pause() bool {
-	paused := !s.rounds.Paused.Load()
-	s.rounds.Paused.Store(paused)
-	return paused
-}
+func (s *session) pause() { s.rounds.Paused.Store(!s.rounds.Paused.Load()) }
 
 // reset forgets what was counted.
 func (s *session) reset() {
@@ -220,56 +210,8 @@ func (s *session) reset() {
 	defer s.mu.Unlock()
 	for i, w := range s.trails {
 		fresh := newTrail(w.target, w.first, w.last, w.probes)
-		fresh.slowly, fresh.explain = w.slowly, w.explain
+		fresh.slowly, fresh.explain, fresh.mtu, fresh.far = w.slowly, w.explain, w.mtu, w.far
 		s.trails[i], s.byAddr[w.addr] = fresh, fresh
 	}
 	s.probes, s.got = 0, 0
-}
-
-// look is what is known of a host now, for the table.
-func (s *session) look(host int) snapshot {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	w := s.trails[min(host, len(s.trails)-1)]
-	snap := snapshot{hosts: len(s.trails), title: cli.Escape(s.title(w.target)), sentence: w.conclusion().text, rounds: s.told, paused: s.rounds.Paused.Load()}
-	for _, h := range w.shown() {
-		snap.rows = append(snap.rows, s.row(w, h))
-	}
-	return snap
-}
-
-func (s *session) row(w *trail, h *hop) row {
-	r := row{ttl: h.ttl, address: "*", loss: h.loss(), sent: h.tally.Sent, answered: h.tally.Received(), last: h.rtt.Last(), mean: h.rtt.Mean(), best: h.rtt.Min(),
-		worst: h.rtt.Max(), stdev: h.rtt.StdDev(), others: max(len(h.who)-1, 0)}
-	if len(h.who) > 0 {
-		from := h.heard
-		r.address = from.String()
-		if name, _ := s.names.get(from); name != "" {
-			r.address = cli.Escape(name)
-		}
-	}
-	for _, a := range h.who {
-		r.detail = append(r.detail, fmt.Sprintf("%s: %s", s.label(a.from), cli.Plural(a.n, "answer")))
-		r.detail = append(r.detail, s.noteTexts(a)...)
-	}
-	if v := w.verdict(h.ttl); v != nil {
-		r.verdict, r.bad = shortVerdict(v), v.Finding == path.Real
-		r.detail = append([]string{v.Finding.String() + ": " + v.Why}, r.detail...)
-	}
-	if h.rtt.Count() > 1 {
-		r.detail = append(r.detail, fmt.Sprintf("p50 %s, p90 %s, p99 %s, jitter %s", milliseconds(h.rtt.Quantile(.5)), milliseconds(h.rtt.Quantile(.9)),
-			milliseconds(h.rtt.Quantile(.99)), milliseconds(h.rtt.Jitter())))
-	}
-	return r
-}
-
-// printTable prints what --watch has counted, at its end: as the live table has it, within the width of a line.
-func (s *session) printTable(w *trail) {
-	out := s.env.Stdout
-	columns := columnsOf(lineWidth)
-	out.Printf("%s\n", columns.head(lineWidth))
-	for _, h := range w.shown() {
-		r := s.row(w, h)
-		out.Printf(" %s\n", columns.row(&r, lineWidth))
-	}
 }

@@ -43,7 +43,7 @@ func TestSentence(t *testing.T) {
 	w := newTrail(target{addr: here}, 1, 9, 3)
 	w.distance, w.end = 9, 9
 	w.hop(7).who = []*answerer{{from: router}}
-	verdicts := func(list ...path.Verdict) { w.verdicts, w.settled = list, true }
+	verdicts := func(list ...path.Verdict) { w.verdicts, w.final = list, true }
 	for _, tc := range []struct {
 		verdicts []path.Verdict
 		mtu      *trace.MTU
@@ -152,7 +152,8 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestOrdered: samples come to the judge in the order of sending, whatever order replies come in; what this host lost is none.
+// TestOrdered: samples come to the judge in the order of sending, whatever order replies come in; what this host lost
+// is none.
 func TestOrdered(t *testing.T) {
 	w := newTrail(target{addr: here}, 1, 8, 3)
 	v := &way{target: here}
@@ -174,5 +175,81 @@ func TestOrdered(t *testing.T) {
 	}
 	if fmt.Sprint(ttls) != "[1 2 5]" {
 		t.Errorf("samples of TTLs %v", ttls)
+	}
+}
+
+// TestOrderedForLong: numbers that no probe has hold nothing up.
+func TestOrderedForLong(t *testing.T) {
+	w := newTrail(target{addr: here}, 1, 8, 3)
+	v := &way{target: here}
+	var o ordered
+	const probes = 1<<16 + 100
+	for range probes {
+		if v.n++; !trace.Numbered(v.n) {
+			v.n++
+		}
+		v.n--
+		o.take(w, v.reply(1, 0, "198.51.100.1"))
+	}
+	if len(w.samples) != probes || len(o.waiting) > 64 {
+		t.Errorf("%d samples of %d probes, room for %d", len(w.samples), probes, len(o.waiting))
+	}
+}
+
+// TestSettled: what is known of a host is forgotten once it is printed and nothing will be asked of it, and its memory
+// used for the next; what comes afterwards changes nothing, and a host with loss is not forgotten.
+func TestSettled(t *testing.T) {
+	far, lossy := netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("192.0.2.11")
+	s, b := testSession(options{probes: 1}, target{addr: here}, target{addr: lossy}, target{addr: far})
+	w := &way{target: here}
+	late := w.reply(2, 0, "192.0.2.9", func(r *trace.Reply) { r.N, r.Duplicate = 2, true })
+	w.n = 0
+	told(t, s, b, w.reply(1, 0, "198.51.100.1"), w.reply(2, 0, "192.0.2.9"))
+	if s.trails[0].said == nil || s.trails[0].hops != nil || len(s.pool.hops) != 1 { // the next has one
+		t.Fatalf("%+v is kept, %d hops are free", s.trails[0], len(s.pool.hops))
+	}
+	told(t, s, b, late)
+	w.target = lossy
+	told(t, s, b, w.reply(1, 0, "*"), w.reply(2, 0, "192.0.2.11"))
+	if s.trails[1].said != nil || len(s.pool.hops) != 0 {
+		t.Errorf("a host with loss is forgotten, or the hops of the one before were not used: %d free", len(s.pool.hops))
+	}
+	w.target = far
+	told(t, s, b, w.reply(1, 0, "198.51.100.1"), w.reply(2, 0, "192.0.2.10"))
+	if err := s.finish(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	s.env.Stdout.Flush()
+	const want = `rawtrace to 192.0.2.9, 8 hops max, UDP port 33434
+ 1  198.51.100.1  1.000 ms
+ 2  192.0.2.9  2.000 ms
+
+rawtrace to 192.0.2.11, 8 hops max, UDP port 33434
+ 1  *
+ 2  192.0.2.11  2.000 ms
+
+rawtrace to 192.0.2.10, 8 hops max, UDP port 33434
+ 1  198.51.100.1  1.000 ms
+ 2  192.0.2.10  2.000 ms
+192.0.2.9: reached in 2 hops, 2.000 ms
+192.0.2.11: reached in 2 hops, 2.000 ms; hop 1 is silent
+192.0.2.10: reached in 2 hops, 2.000 ms
+`
+	if got := b.String(); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+// TestTranslatedDestination: a router that answers with the host's own address, as behind a NAT of Linux, is said to be
+// one.
+func TestTranslatedDestination(t *testing.T) {
+	s, b := testSession(options{probes: 1})
+	w := &way{target: here}
+	told(t, s, b, w.reply(1, 0, "198.51.100.1"), w.reply(2, 0, here.String(), func(r *trace.Reply) { r.Kind, r.Type, r.Code = trace.Exceeded, 11, 0 }), w.reply(3, 0, here.String()))
+	s.finish(t.Context(), nil)
+	s.env.Stdout.Flush()
+	const want = " 2  192.0.2.9  2.000 ms\n    a router under the host's address: a NAT translates the destination\n 3  192.0.2.9  3.000 ms\n192.0.2.9: reached in 3 hops, 3.000 ms\n"
+	if !strings.HasSuffix(b.String(), want) {
+		t.Errorf("%s", b)
 	}
 }

@@ -19,8 +19,8 @@ import (
 	"sockwire/capture/trace"
 )
 
-// The arguments of a call as strace has them and as we do, in one style. Left out is what an address says of its own length, and what
-// is another at every run of a program: ports that the kernel chose, numbers of processes, times.
+// The arguments of a call as strace has them and as we do, in one style. Left out is what an address says of its own
+// length, and what is another at every run of a program: ports that the kernel chose, numbers of processes, times.
 
 // straceArguments are the arguments that strace shows of a call, which writes strings in hex (-xx).
 func straceArguments(name, text string, result int64, failed bool) []string {
@@ -159,7 +159,8 @@ func inside(s string) string {
 func first(s string) string { f, _, _ := strings.Cut(s, " => "); return f }
 func last(s string) string  { return s[strings.LastIndex(s, " ")+1:] }
 
-// structure are the fields of {a=1, b=2}. What has no name has that of the pointer it ends with: inet_pton(AF_INET6, "::1", &a).
+// structure are the fields of {a=1, b=2}. What has no name has that of the pointer it ends with: inet_pton(AF_INET6,
+// "::1", &a).
 func structure(s string) map[string]string {
 	all := map[string]string{}
 	for _, f := range splitTop(inside(s)) {
@@ -329,8 +330,8 @@ func plainStruct(s string) string {
 	return inetAddress.ReplaceAllStringFunc(interfaces.Replace(s), func(m string) string { return string(literal(inside(strings.TrimPrefix(m, "inet_addr")))) })
 }
 
-// straceControl are control messages in our style, with those of times and numbers of processes, and those whose values strace does
-// not show, by name alone.
+// straceControl are control messages in our style, with those of times and numbers of processes, and those whose values
+// strace does not show, by name alone.
 func straceControl(s string) string {
 	var all []string
 	for _, m := range splitTop(inside(s)) {

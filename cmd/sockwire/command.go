@@ -122,8 +122,8 @@ func list(env *cli.Env, json bool) error {
 	return nil
 }
 
-// programMeant is the error for arguments that begin with a program instead of a scene: somebody means it to be traced. It is nil for
-// others.
+// programMeant is the error for arguments that begin with a program instead of a scene: somebody means it to be traced.
+// It is nil for others.
 func programMeant(c *cli.Command, args []string) error {
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") || slices.ContainsFunc(c.Words, func(w cli.Word) bool { return w.Name == args[0] }) {
 		return nil

@@ -21,8 +21,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// exercises are programs of ours, or parts of one, that tests trace: each uses one thing that sockets can do, by system calls in an
-// order that is the same at every run. They check what they receive themselves.
+// exercises are programs of ours, or parts of one, that tests trace: each uses one thing that sockets can do, by system
+// calls in an order that is the same at every run. They check what they receive themselves.
 var exercises = map[string]func(){
 	"sendmmsg":   exerciseMessages,
 	"splice":     exerciseSplice,
@@ -427,8 +427,8 @@ func exerciseNagle() {
 	unix.Close(p)
 }
 
-// exerciseLose has a peer whose filter drops all until a segment must have been sent again. Nagle's algorithm holds back
-// what was written after it, which a tail-loss probe sends (RFC 8985 section 7).
+// exerciseLose has a peer whose filter drops all until a segment must have been sent again. Nagle's algorithm holds
+// back what was written after it, which a tail-loss probe sends (RFC 8985 section 7).
 func exerciseLose() {
 	c, p := connected(false)
 	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
@@ -550,8 +550,8 @@ func exerciseThreads() {
 	wg.Wait()
 }
 
-// exerciseAtOnce has two threads write to one connection at once while a third reads, looks at what is there, drops some of
-// it unseen (MSG_TRUNC, tcp(7)), and is sent urgent bytes.
+// exerciseAtOnce has two threads write to one connection at once while a third reads, looks at what is there, drops
+// some of it unseen (MSG_TRUNC, tcp(7)), and is sent urgent bytes.
 func exerciseAtOnce() {
 	c, p := connected(false)
 	const rounds, size = 100, 40
@@ -774,8 +774,8 @@ func exerciseUnix() {
 	}
 }
 
-// exerciseDissolve uses sockets again after connect with AF_UNSPEC: without a port, with one that they were bound to, and as
-// another connection.
+// exerciseDissolve uses sockets again after connect with AF_UNSPEC: without a port, with one that they were bound to,
+// and as another connection.
 func exerciseDissolve() {
 	dissolve := func(fd int) {
 		none := unix.RawSockaddr{Family: unix.AF_UNSPEC}
@@ -865,7 +865,8 @@ func exerciseLookup() {
 	exerciseDatagrams(false, 10)
 }
 
-// exerciseUntraced makes processes that no tracer is to follow, which use sockets, with their flags in a register and in memory.
+// exerciseUntraced makes processes that no tracer is to follow, which use sockets, with their flags in a register and
+// in memory.
 func exerciseUntraced() {
 	for _, number := range []uintptr{unix.SYS_CLONE, unix.SYS_CLONE3} {
 		arguments := [8]uint64{0: unix.CLONE_UNTRACED, 4: uint64(unix.SIGCHLD)} // struct clone_args
@@ -1002,7 +1003,8 @@ func exerciseInterrupts() {
 	fmt.Println("more:", len(came))
 }
 
-// exerciseIdle says its number, answers each line with a datagram sent, waited for and received, and ends with its input.
+// exerciseIdle says its number, answers each line with a datagram sent, waited for and received, and ends with its
+// input.
 func exerciseIdle() {
 	r, name := bound(false, unix.SOCK_DGRAM)
 	s := dial(name, false, unix.SOCK_DGRAM)

@@ -58,8 +58,7 @@ func each(t *testing.T) []string {
 	if err == nil {
 		return names
 	}
-	users, readErr := os.ReadFile("/proc/self/uid_map")
-	if f := strings.Fields(string(users)); readErr == nil && os.Geteuid() == 0 && len(f) == 3 && f[2] == "4294967295" && os.Getenv("REQUIRE_NETLAB") == "1" {
+	if netlab.FirstUsers() && os.Getenv("REQUIRE_NETLAB") == "1" {
 		t.Fatalf("REQUIRE_NETLAB=1, but %v", err)
 	}
 	t.Logf("with ptrace only: %v", err)
@@ -454,7 +453,8 @@ func spanned(spans []trace.Span) (n int) {
 }
 
 // against compares the packets, from their IP header on, with those of tcpdump's. The kernel writes into a super-packet
-// of UDP_SEGMENT when its receiver takes it apart, before or after it is read here: of those only the IP header is compared.
+// of UDP_SEGMENT when its receiver takes it apart, before or after it is read here: of those only the IP header is
+// compared.
 func (r *recording) against(t *testing.T, theirs []capture.Frame) {
 	t.Helper()
 	data := func(frames []capture.Frame) (all []string) {
@@ -657,9 +657,9 @@ func (r *recording) sameCalls(t *testing.T, threads map[int][]*call, by order, d
 	}
 }
 
-// ranges tell for each socket which bytes of each send left, in whatever segments, and from which sends what was received
-// came: the same at every run of a program with the same calls on each socket. A send is named by its place among those of
-// its socket; successive receives are one.
+// ranges tell for each socket which bytes of each send left, in whatever segments, and from which sends what was
+// received came: the same at every run of a program with the same calls on each socket. A send is named by its place
+// among those of its socket; successive receives are one.
 func (r *recording) ranges() []string {
 	carried := map[int][]trace.Span{}
 	for _, p := range r.packets {

@@ -7,15 +7,15 @@ import (
 	"sockwire/capture/trace"
 )
 
-// lookups leaves out of a timeline as text what the C library does before it asks for a name: it looks twice for a name service
-// cache (nscd), which hardly any machine has. Without this most timelines would begin with it.
+// lookups leaves out of a timeline as text what the C library does before it asks for a name: it looks twice for a name
+// service cache (nscd), which hardly any machine has. Without this most timelines would begin with it.
 type lookups struct {
 	decided map[string]bool // by the name of the socket: it is left out
 	out     int             // how many are
 }
 
-// leaveOut returns the timeline without them. What a socket is for is decided when the first of its calls is to be written, and
-// not otherwise afterwards; nothing is left out where the flags ask for something.
+// leaveOut returns the timeline without them. What a socket is for is decided when the first of its calls is to be
+// written, and not otherwise afterwards; nothing is left out where the flags ask for something.
 func (l *lookups) leaveOut(o *traceOptions, t *trace.Timeline, until time.Duration) *trace.Timeline {
 	if len(o.calls)+len(o.kinds)+len(o.sockets) > 0 {
 		return t

@@ -62,7 +62,7 @@ func (s *packetFile) append(t *trace.Timeline, until time.Duration) error {
 		if p.Time > until {
 			break
 		}
-		if s.place[p.Number] != 0 {
+		if s.place[p.Number] != 0 || p.Uncaptured {
 			continue
 		}
 		s.count++

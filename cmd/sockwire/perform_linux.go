@@ -36,6 +36,9 @@ func runAll(ctx context.Context, env *cli.Env, o options, chosen []scene, inside
 		return err
 	}
 	r := newReport(env, o, file, inside)
+	if err := r.open(); err != nil {
+		return cli.Join(err, r.end())
+	}
 	for _, s := range chosen {
 		for _, v6 := range o.families(&s) {
 			if err := runOne(ctx, r, s, v6); err != nil {
@@ -48,7 +51,7 @@ func runAll(ctx context.Context, env *cli.Env, o options, chosen []scene, inside
 
 // playOne plays one scene in a lab of its own, so that no connection of an earlier one is in its way, and
 // reports it, also when it ended early.
-func runOne(ctx context.Context, r *report, s scene, v6 bool) error {
+func runOne(ctx context.Context, r *playReport, s scene, v6 bool) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sockwire/capture"
+	"sockwire/capture/drop"
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/follow"
 	"sockwire/raw/cmsg"
@@ -28,6 +29,7 @@ type sceneRun struct {
 	client side
 	server side
 	lab    bool
+	heard  bool   // the kernel tells of each packet that it drops
 	dir    string // for names of Unix sockets and other files; removed at the end
 	pid    int
 	stop   chan struct{} // closed when the scene must end early
@@ -75,6 +77,15 @@ func wait[T any](p *proc, from <-chan T) T {
 	select {
 	case v := <-from:
 		return v
+	case <-p.st.stop:
+		panic(callError{errCut})
+	}
+}
+
+// tell sends to another program of the scene, which may have ended.
+func tell[T any](p *proc, to chan<- T, v T) {
+	select {
+	case to <- v:
 	case <-p.st.stop:
 		panic(callError{errCut})
 	}
@@ -276,7 +287,14 @@ func (t *place) run(ctx context.Context, sc scene, v6 bool) (*ranScene, error) {
 		defer cancel()
 		failed = bodies[sc.name](limited, s)
 	}
-	a := &ranScene{scene: sc, v6: v6, session: follow.New(s.recorder, t.live, clock, &follow.Config{Host: s.client.name, Frames: true, Whole: true})}
+	var drops *drop.Source
+	if sc.drops && t.lab != nil {
+		if drops, err = t.drops(); err == nil {
+			defer drops.Close()
+		}
+	}
+	s.heard = drops != nil
+	a := &ranScene{scene: sc, v6: v6, session: follow.New(s.recorder, t.live, clock, &follow.Config{Host: s.client.name, Frames: true, Whole: true, Drops: drops})}
 	for step, err := range a.session.Steps(context.WithoutCancel(ctx)) {
 		if err != nil {
 			return nil, err
@@ -287,6 +305,22 @@ func (t *place) run(ctx context.Context, sc scene, v6 bool) (*ranScene, error) {
 		a.timeline = a.timeline.Only(nil, func(p *trace.PacketRecord) bool { return p.From != nil || p.To != nil })
 	}
 	return a, failed
+}
+
+// drops hears of the drops of both hosts, where the kernel takes programs from us: as root it does.
+func (t *place) drops() (*drop.Source, error) {
+	var networks []uint64
+	for _, h := range []*netlab.Host{t.client, t.server} {
+		err := h.Do(func() error {
+			n, err := drop.NetworkOf("/proc/thread-self/ns/net")
+			networks = append(networks, n)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return drop.Open(&drop.Config{Networks: networks})
 }
 
 // tempDir makes a directory in which a Unix socket can have a name: that is 107 bytes at most, unix(7).

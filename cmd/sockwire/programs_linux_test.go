@@ -98,8 +98,9 @@ type comparison struct {
 	data    bool // what it sends and receives is the same too
 }
 
-// compare runs a program under strace, then under sockwire with each engine and tcpdump beside it. The calls, the packets,
-// and what it writes and returns must be the same, and the engines must agree on every byte range of every call.
+// compare runs a program under strace, then under sockwire with each engine and tcpdump beside it. The calls, the
+// packets, and what it writes and returns must be the same, and the engines must agree on every byte range of every
+// call.
 func (j *judge) compare(t *testing.T, c comparison, args ...string) {
 	t.Helper()
 	engines := each(t)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -102,6 +103,15 @@ func errnoName(err error) string {
 		}
 	}
 	return err.Error()
+}
+
+// opened notes descriptors that the scene has to close.
+func (r *recorder) opened(fds ...int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, fd := range fds {
+		r.open[fd] = true
+	}
 }
 
 // created notes that a descriptor is a new socket.
@@ -232,6 +242,15 @@ func protocolText(n int) string {
 	return fmt.Sprint(n)
 }
 
+// socketType is the type of a socket with its flag, as a program writes it.
+func socketType(typ int) string {
+	name := wire.SocketTypeName(typ &^ unix.SOCK_NONBLOCK)
+	if typ&unix.SOCK_NONBLOCK != 0 {
+		name += "|SOCK_NONBLOCK"
+	}
+	return name
+}
+
 func nameOr(m map[int]string, n int) string {
 	if s, ok := m[n]; ok {
 		return s
@@ -239,85 +258,76 @@ func nameOr(m map[int]string, n int) string {
 	return fmt.Sprint(n)
 }
 
-func (p *proc) socket(family, typ, protocol int) int {
-	c := p.call("socket", -1, word("domain", wire.AddressFamilyName(family)), word("type", wire.SocketTypeName(typ)), word("protocol", protocolText(protocol)))
+// timed makes the call between its two stamps.
+func (p *proc) timed(c *trace.Call, do func() (int, error)) (int, error) {
 	p.enter(c)
-	fd, err := unix.Socket(family, typ|unix.SOCK_CLOEXEC, protocol)
-	p.leave(c, fd, err)
-	if err == nil {
-		p.created(c, fd, trace.State{Change: trace.Created, Family: families[family], Kind: kinds[typ], Protocol: uint8(protocol)})
+	n, err := do()
+	p.leave(c, n, err)
+	return n, err
+}
+
+// act makes a call of which done, unless it is nil, notes what it did when it succeeded.
+func (p *proc) act(c *trace.Call, do func() (int, error), done func(result int)) int {
+	n, err := p.timed(c, do)
+	if err == nil && done != nil {
+		done(n)
 	}
 	p.check(c, err)
-	return fd
+	return n
+}
+
+func (p *proc) socket(family, typ, protocol int) int {
+	c := p.call("socket", -1, word("domain", wire.AddressFamilyName(family)), word("type", socketType(typ)), word("protocol", protocolText(protocol)))
+	return p.act(c, func() (int, error) { return unix.Socket(family, typ|unix.SOCK_CLOEXEC, protocol) }, func(fd int) {
+		p.created(c, fd, trace.State{Change: trace.Created, Family: families[family], Kind: kinds[typ&^unix.SOCK_NONBLOCK], Protocol: uint8(protocol)})
+	})
+}
+
+// attach is bind or connect, after which the socket has the local address that it returns.
+func (p *proc) attach(name string, fd int, to trace.Addr, do func(int, unix.Sockaddr) error, st trace.State) trace.Addr {
+	c := p.call(name, fd, addrArg(to))
+	c.Addr = to
+	p.act(c, func() (int, error) { return 0, do(fd, sockaddr(to)) }, func(int) {
+		st.Local = localAddr(fd)
+		p.changed(c, st)
+	})
+	return st.Local
 }
 
 // bind returns the address that the socket got: port 0 asks for any.
 func (p *proc) bind(fd int, addr netip.AddrPort) netip.AddrPort {
-	c := p.call("bind", fd, addrArg(ip(addr)))
-	c.Addr = ip(addr)
-	p.enter(c)
-	err := unix.Bind(fd, sockaddr(addr))
-	p.leave(c, 0, err)
-	local := localAddr(fd)
-	if err == nil {
-		p.changed(c, trace.State{Change: trace.Bound, Local: local})
-	}
-	p.check(c, err)
-	return local.IP
+	return p.attach("bind", fd, ip(addr), unix.Bind, trace.State{Change: trace.Bound}).IP
 }
 
 func (p *proc) bindUnix(fd int, name string) {
-	c := p.call("bind", fd, addrArg(trace.Addr{Unix: name}))
-	c.Addr = trace.Addr{Unix: name}
-	p.enter(c)
-	err := unix.Bind(fd, &unix.SockaddrUnix{Name: name})
-	p.leave(c, 0, err)
-	if err == nil {
-		p.changed(c, trace.State{Change: trace.Bound, Local: trace.Addr{Unix: name}})
-	}
-	p.check(c, err)
+	p.attach("bind", fd, trace.Addr{Unix: name}, unix.Bind, trace.State{Change: trace.Bound})
+}
+
+func (p *proc) connect(fd int, addr netip.AddrPort) { p.connectTo(fd, ip(addr)) }
+
+func (p *proc) connectUnix(fd int, name string) { p.connectTo(fd, trace.Addr{Unix: name}) }
+
+func (p *proc) connectTo(fd int, to trace.Addr) {
+	p.attach("connect", fd, to, unix.Connect, trace.State{Change: trace.Connected, Remote: to})
 }
 
 func (p *proc) listen(fd, backlog int) {
-	c := p.call("listen", fd, num("backlog", backlog))
-	p.enter(c)
-	err := unix.Listen(fd, backlog)
-	p.leave(c, 0, err)
-	p.check(c, err)
+	p.act(p.call("listen", fd, num("backlog", backlog)), func() (int, error) { return 0, unix.Listen(fd, backlog) }, nil)
 }
 
 func (p *proc) accept(fd int) int {
 	c := p.call("accept", fd)
-	p.enter(c)
-	child, from, err := unix.Accept4(fd, unix.SOCK_CLOEXEC)
-	p.leave(c, child, err)
-	if err == nil {
+	var from unix.Sockaddr
+	return p.act(c, func() (child int, err error) {
+		child, from, err = unix.Accept4(fd, unix.SOCK_CLOEXEC)
+		return child, err
+	}, func(child int) {
 		c.Addr = address(from)
 		family, _ := unix.GetsockoptInt(child, unix.SOL_SOCKET, unix.SO_DOMAIN)
 		typ, _ := unix.GetsockoptInt(child, unix.SOL_SOCKET, unix.SO_TYPE)
 		st := trace.State{Change: trace.Accepted, Family: families[family], Kind: kinds[typ], Parent: c.Socket, Local: localAddr(child), Remote: c.Addr}
 		p.created(c, child, st)
-	}
-	p.check(c, err)
-	return child
-}
-
-func (p *proc) connect(fd int, addr netip.AddrPort) { p.connectTo(fd, ip(addr), sockaddr(addr)) }
-
-func (p *proc) connectUnix(fd int, name string) {
-	p.connectTo(fd, trace.Addr{Unix: name}, &unix.SockaddrUnix{Name: name})
-}
-
-func (p *proc) connectTo(fd int, to trace.Addr, sa unix.Sockaddr) {
-	c := p.call("connect", fd, addrArg(to))
-	c.Addr = to
-	p.enter(c)
-	err := unix.Connect(fd, sa)
-	p.leave(c, 0, err)
-	if err == nil {
-		p.changed(c, trace.State{Change: trace.Connected, Local: localAddr(fd), Remote: to})
-	}
-	p.check(c, err)
+	})
 }
 
 func (p *proc) send(fd int, b []byte) int {
@@ -331,12 +341,12 @@ func (p *proc) sendto(fd int, b []byte, text string, to netip.AddrPort) int {
 	if to.Port() == 0 { // raw sockets have no ports
 		c.Args[len(c.Args)-1] = word("addr", to.Addr().String())
 	}
-	return p.finish(c, func() (int, error) { return len(b), unix.Sendto(fd, b, 0, sockaddr(to)) })
+	return p.finish(c, func() (int, error) { return len(b), unix.Sendto(fd, b, 0, sockaddr(c.Addr)) })
 }
 
 func (p *proc) sendtoUnix(fd int, b []byte, name string) int {
 	c := p.sending("sendto", fd, b, "", trace.Addr{Unix: name})
-	return p.finish(c, func() (int, error) { return len(b), unix.Sendto(fd, b, 0, &unix.SockaddrUnix{Name: name}) })
+	return p.finish(c, func() (int, error) { return len(b), unix.Sendto(fd, b, 0, sockaddr(c.Addr)) })
 }
 
 func (p *proc) write(fd int, b []byte) int {
@@ -363,9 +373,7 @@ func (p *proc) sending(name string, fd int, b []byte, text string, to trace.Addr
 }
 
 func (p *proc) finish(c *trace.Call, do func() (int, error)) int {
-	p.enter(c)
-	n, err := do()
-	p.leave(c, n, err)
+	n, err := p.timed(c, do)
 	p.named(c)
 	p.check(c, err)
 	return n
@@ -410,9 +418,7 @@ func (p *proc) read(fd, size int) []byte {
 	c := p.call("read", fd, num("size", size))
 	c.Size = size
 	b := make([]byte, size)
-	p.enter(c)
-	n, err := unix.Read(fd, b)
-	p.leave(c, n, err)
+	_, err := p.timed(c, func() (int, error) { return unix.Read(fd, b) })
 	return p.received(c, b, nil, err)
 }
 
@@ -428,17 +434,18 @@ func (p *proc) recvmsg(fd, size int) (b []byte, fds []int) {
 	c.Returned = flagList(flags)
 	if messages, err := unix.ParseSocketControlMessage(oob[:oobn]); err == nil {
 		for _, m := range messages {
+			if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SO_RXQ_OVFL && len(m.Data) >= 4 {
+				overflow := word("control", fmt.Sprintf("[SO_RXQ_OVFL %d]", binary.NativeEndian.Uint32(m.Data)))
+				overflow.Returned = true
+				c.Args = append(c.Args, overflow)
+			}
 			if got, err := unix.ParseUnixRights(&m); err == nil {
 				fds = append(fds, got...)
 			}
 		}
 	}
 	c.FDs = fds
-	p.mu.Lock()
-	for _, fd := range fds {
-		p.open[fd] = true
-	}
-	p.mu.Unlock()
+	p.opened(fds...)
 	return p.received(c, b, from, err), fds
 }
 
@@ -453,11 +460,7 @@ func (p *proc) received(c *trace.Call, b []byte, from unix.Sockaddr, err error) 
 }
 
 func (p *proc) shutdown(fd, how int) {
-	c := p.call("shutdown", fd, word("how", howNames[how]))
-	p.enter(c)
-	err := unix.Shutdown(fd, how)
-	p.leave(c, 0, err)
-	p.check(c, err)
+	p.act(p.call("shutdown", fd, word("how", howNames[how])), func() (int, error) { return 0, unix.Shutdown(fd, how) }, nil)
 }
 
 func (p *proc) close(fd int) {
@@ -465,9 +468,7 @@ func (p *proc) close(fd int) {
 	p.mu.Lock()
 	delete(p.open, fd)
 	p.mu.Unlock()
-	p.enter(c)
-	err := unix.Close(fd)
-	p.leave(c, 0, err)
+	_, err := p.timed(c, func() (int, error) { return 0, unix.Close(fd) })
 	if c.Socket != 0 {
 		p.changed(c, trace.State{Change: trace.Closed})
 	}
@@ -482,25 +483,13 @@ func (p *proc) close(fd int) {
 func (p *proc) setsockopt(fd, level, option int, name string, value int) {
 	levels := map[int]string{unix.SOL_SOCKET: "SOL_SOCKET", unix.IPPROTO_TCP: "IPPROTO_TCP", unix.IPPROTO_IP: "IPPROTO_IP", unix.IPPROTO_IPV6: "IPPROTO_IPV6"}
 	c := p.call("setsockopt", fd, word("level", nameOr(levels, level)), word("optname", name), num("optval", value), num("optlen", 4))
-	p.enter(c)
-	err := unix.SetsockoptInt(fd, level, option, value)
-	p.leave(c, 0, err)
-	p.check(c, err)
+	p.act(c, func() (int, error) { return 0, unix.SetsockoptInt(fd, level, option, value) }, nil)
 }
 
 // openFile opens a file to read, which is how a descriptor that is no socket comes about.
 func (p *proc) openFile(name string) int {
 	c := p.call("open", -1, word("pathname", fmt.Sprintf("%q", name)), word("flags", "O_RDONLY"))
-	p.enter(c)
-	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	p.leave(c, fd, err)
-	if err == nil {
-		p.mu.Lock()
-		p.open[fd] = true
-		p.mu.Unlock()
-	}
-	p.check(c, err)
-	return fd
+	return p.act(c, func() (int, error) { return unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0) }, func(fd int) { p.opened(fd) })
 }
 
 // readlink shows what a descriptor is.
@@ -508,9 +497,7 @@ func (p *proc) readlink(path string) string {
 	b := make([]byte, 128)
 	c := p.call("readlink", -1, word("path", fmt.Sprintf("%q", path)))
 	c.Size, c.Op = len(b), trace.OpReceive
-	p.enter(c)
-	n, err := unix.Readlink(path, b)
-	p.leave(c, n, err)
+	_, err := p.timed(c, func() (int, error) { return unix.Readlink(path, b) })
 	return string(p.received(c, b, nil, err))
 }
 
@@ -541,11 +528,14 @@ func address(sa unix.Sockaddr) trace.Addr {
 	return trace.Addr{}
 }
 
-func sockaddr(a netip.AddrPort) unix.Sockaddr {
-	if a.Addr().Is4() {
-		return &unix.SockaddrInet4{Addr: a.Addr().As4(), Port: int(a.Port())}
+func sockaddr(a trace.Addr) unix.Sockaddr {
+	switch {
+	case a.Unix != "":
+		return &unix.SockaddrUnix{Name: a.Unix}
+	case a.IP.Addr().Is4():
+		return &unix.SockaddrInet4{Addr: a.IP.Addr().As4(), Port: int(a.IP.Port())}
 	}
-	return &unix.SockaddrInet6{Addr: a.Addr().As16(), Port: int(a.Port())}
+	return &unix.SockaddrInet6{Addr: a.IP.Addr().As16(), Port: int(a.IP.Port())}
 }
 
 func localAddr(fd int) trace.Addr {
@@ -580,12 +570,11 @@ func effective(set uint64) (before, now uint64, err error) {
 // capset gives the program a capability that it had laid down at its start.
 func (p *proc) capset(capability uint, name string) {
 	c := p.call("capset", -1, word("effective", name))
-	p.enter(c)
-	_, now, err := effective(1 << capability)
-	if err == nil && now == 0 {
-		err = unix.EPERM
-	}
-	p.leave(c, 0, err)
-	p.caps = now
+	_, err := p.timed(c, func() (_ int, err error) {
+		if _, p.caps, err = effective(1 << capability); err == nil && p.caps == 0 {
+			err = unix.EPERM
+		}
+		return 0, err
+	})
 	p.check(c, err)
 }

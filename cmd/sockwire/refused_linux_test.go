@@ -85,7 +85,8 @@ func (j *judge) refused(t *testing.T) {
 	}
 }
 
-// foreign traces programs of 32 bits where the kernel runs them: one that runs, and one that the traced program executes.
+// foreign traces programs of 32 bits where the kernel runs them: one that runs, and one that the traced program
+// executes.
 func (j *judge) foreign(t *testing.T, h *netlab.Host, dir string) {
 	pauses, exits := filepath.Join(dir, "pauses"), filepath.Join(dir, "exits")
 	err := errors.Join(
@@ -112,8 +113,8 @@ func (j *judge) foreign(t *testing.T, h *netlab.Host, dir string) {
 	}
 }
 
-// TestForeignCalls traces a program of 64 bits that makes calls of 32 bits: about sockets, which is said, and about something
-// else, which need not be.
+// TestForeignCalls traces a program of 64 bits that makes calls of 32 bits: about sockets, which is said, and about
+// something else, which need not be.
 func TestForeignCalls(t *testing.T) { eachEngine(t, (*judge).foreignCalls) }
 
 func (j *judge) foreignCalls(t *testing.T) {

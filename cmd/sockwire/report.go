@@ -8,6 +8,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/decode"
+	"sockwire/capture/report"
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/follow"
 	"sockwire/capture/trace/show"
@@ -22,8 +23,16 @@ type ranScene struct {
 	timeline *trace.Timeline
 }
 
-// report writes what was played, as text or JSON Lines, and the packets to a file.
-type report struct {
+// title names the scene, and its family where it is played over both.
+func (a *ranScene) title() string {
+	if a.both && a.v6 {
+		return a.name + " over IPv6"
+	}
+	return a.name
+}
+
+// playReport writes what was played, as text, JSON Lines or a picture, and the packets to a file.
+type playReport struct {
 	env     *cli.Env
 	o       options
 	lab     bool
@@ -35,14 +44,28 @@ type report struct {
 	writer  *capture.Writer
 	written int // packets in the file
 	printer decode.Printer
+	output  *os.File // of -o, or nil
+	picture picture  // in it, or nil
 }
 
-func newReport(env *cli.Env, o options, file *os.File, lab bool) *report {
-	return &report{env: env, o: o, lab: lab, file: file}
+func newReport(env *cli.Env, o options, file *os.File, lab bool) *playReport {
+	return &playReport{env: env, o: o, lab: lab, file: file}
+}
+
+// open makes the file that -o names: of a picture, or of what standard output would have had.
+func (r *playReport) open() error {
+	f, err := r.o.trace.create()
+	if f == nil {
+		return err
+	}
+	r.output = f
+	r.env.Stdout, r.env.Color = cli.NewOutput(f), false
+	r.picture = newPicture(r.o.trace.output, r.env.Stdout, "What sockets put on the wire")
+	return nil
 }
 
 // source says where the packets of the next scene come from. Without any, blind is the reason.
-func (r *report) source(ifs []capture.Interface, blind error) error {
+func (r *playReport) source(ifs []capture.Interface, blind error) error {
 	first := !r.said
 	r.said, r.live = true, len(ifs) > 0
 	if !first {
@@ -63,24 +86,34 @@ func (r *report) source(ifs []capture.Interface, blind error) error {
 }
 
 // write writes one scene.
-func (r *report) write(a *ranScene) error {
+func (r *playReport) write(a *ranScene) error {
 	r.ran = append(r.ran, a)
 	r.lost += a.session.Lost()
 	if err := a.timeline.Check(); err != nil {
 		r.env.Warnf("%s does not add up: %s", a.name, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	if r.writer != nil {
+		n := r.written
 		for _, p := range a.timeline.Packets {
+			if p.Uncaptured {
+				continue
+			}
 			f := *a.session.Frame(p.Number)
 			f.Interface = 0
 			f.Comments = []string{a.name + ": " + show.Comment(a.timeline, p, r.written)}
 			if err := r.writer.Write(&f); err != nil {
 				return err
 			}
+			n++
 		}
-		r.written += len(a.timeline.Packets)
+		r.written = n
 	}
-	if r.o.json {
+	switch {
+	case r.picture != nil:
+		r.picture.Begin(report.Part{Name: a.title(), About: a.short, Start: a.session.Clock().Start(), Explain: true, Frame: a.session.Frame})
+		r.picture.Add(a.timeline)
+		return nil
+	case r.o.json:
 		return r.records(a)
 	}
 	if len(r.ran) == 1 {
@@ -99,10 +132,14 @@ func (r *report) write(a *ranScene) error {
 }
 
 // detail is the field tree of a packet and its bytes, layer by layer.
-func (r *report) detail(a *ranScene, p *trace.PacketRecord) []byte {
+func (r *playReport) detail(a *ranScene, p *trace.PacketRecord) []byte {
 	var d decode.Decoder
 	var q decode.Packet
-	_ = d.Decode(*a.session.Frame(p.Number), &q) // a fault is part of the tree
+	f := a.session.Frame(p.Number)
+	if f == nil { // it never came to an interface
+		f = &capture.Frame{Data: p.Network, Length: p.NetworkHeader + p.TransportHeader + p.PayloadLength, Link: capture.LinkRaw}
+	}
+	_ = d.Decode(*f, &q) // a fault is part of the tree
 	b := r.printer.AppendTree(nil, &q)
 	b = decode.AppendHex(b, &q, true)
 	const margin = "                "
@@ -139,7 +176,7 @@ type traceSummary struct {
 	*show.Summary
 }
 
-func (r *report) records(a *ranScene) error {
+func (r *playReport) records(a *ranScene) error {
 	s := sceneRecord{Type: "scene", Scene: a.name, Start: a.session.Clock().Start().UTC().Format(time.RFC3339Nano), Lab: r.lab, Packets: r.live}
 	if a.internet {
 		s.Family = "ipv4"
@@ -158,7 +195,7 @@ func (r *report) records(a *ranScene) error {
 }
 
 // end writes the comparison of the kinds and finishes the file.
-func (r *report) end() error {
+func (r *playReport) end() error {
 	var err error
 	if r.writer != nil {
 		err = r.writer.Close()
@@ -174,15 +211,20 @@ func (r *report) end() error {
 		s.Total += len(a.timeline.Packets)
 	}
 	s.Kinds = show.Compare(timelines...)
-	if r.o.json {
-		return cli.Join(err, r.env.Stdout.JSON(s))
+	if r.lost > 0 {
+		defer r.env.Warnf("the capture missed %d packets", r.lost)
 	}
-	if len(s.Kinds) > 0 {
+	switch {
+	case r.picture != nil:
+		err = cli.Join(err, r.picture.Close(s.Kinds))
+	case r.o.json:
+		err = cli.Join(err, r.env.Stdout.JSON(s))
+	case len(s.Kinds) > 0:
 		r.env.Stdout.Printf("\nCOMPARED  counted in this run: %d calls, %d packets\n", s.Calls, s.Total)
 		err = cli.Join(err, r.env.Stdout.Text(show.AppendComparison(nil, s.Kinds, cli.Width(r.env.Stdout.Unwrapped()))))
 	}
-	if r.lost > 0 {
-		r.env.Warnf("the capture missed %d packets", r.lost)
+	if r.output != nil {
+		err = cli.Join(err, r.env.Stdout.Flush(), r.output.Close())
 	}
 	return err
 }

@@ -18,8 +18,8 @@ type options struct {
 	trace    traceOptions
 }
 
-// scene describes a scene; it is the same on every system. To add one takes a row of scenes and a file with its programs, which
-// registers them.
+// scene describes a scene; it is the same on every system. To add one takes a row of scenes and a file with its
+// programs, which registers them.
 type scene struct {
 	name  string
 	short string
@@ -35,6 +35,8 @@ type scene struct {
 	limit func(v6 bool) (bytes int, why string)
 	// fixed tells whether it has messages of its own, and --message and --size mean nothing to it.
 	fixed bool
+	// drops tells whether it is about what the kernel says of the packets that it drops.
+	drops bool
 	// empty tells whether a message may be empty.
 	empty bool
 }
@@ -52,6 +54,8 @@ var scenes = []scene{
 		short: "a receive smaller than the message, a full backlog, calls that block and how long"},
 	{name: "errors", internet: true, fixed: true,
 		short: "address in use, privileged port, nobody listening, datagram too large, no route, unknown host"},
+	{name: "lost", internet: true, fixed: true, drops: true,
+		short: "ways in which a host loses packets: no socket, full buffer, filter, full queue, no neighbour, TTL, MTU, checksum"},
 	{name: "file", internet: true, limit: streamLimit,
 		short: "the socket as a file: its descriptor, read and write in place of recv and send"},
 }

@@ -26,7 +26,7 @@ func datagram(ctx context.Context, s *sceneRun) error {
 
 	server := func(p *proc) {
 		u := p.socket(s.family(), unix.SOCK_DGRAM, 0)
-		bound <- p.bind(u, s.at(s.server, 19000))
+		tell(p, bound, p.bind(u, s.at(s.server, 19000)))
 		for range s.messages {
 			b, from := p.recvfrom(u, maxUDP6)
 			p.sendto(u, bytes.ToUpper(b), "", from.IP)

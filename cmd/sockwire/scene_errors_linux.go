@@ -31,8 +31,8 @@ func failures(ctx context.Context, s *sceneRun) error {
 		u := p.socket(s.family(), unix.SOCK_DGRAM, 0)
 		unused := p.bind(u, s.at(s.server, 19999))
 		p.close(u)
-		free <- addr
-		free <- unused
+		tell(p, free, addr)
+		tell(p, free, unused)
 	}
 
 	client := func(p *proc) {

@@ -20,7 +20,7 @@ func asFile(ctx context.Context, s *sceneRun) error {
 		l := p.socket(s.family(), unix.SOCK_STREAM, 0)
 		addr := p.bind(l, s.at(s.server, 18082))
 		p.listen(l, 1)
-		listening <- addr
+		tell(p, listening, addr)
 		c := p.accept(l)
 		var got []byte
 		for len(got) < len(s.messages[0]) {

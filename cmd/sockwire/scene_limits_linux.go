@@ -23,7 +23,7 @@ func limits(ctx context.Context, s *sceneRun) error {
 		l := p.socket(s.family(), unix.SOCK_STREAM, 0)
 		addr := p.bind(l, s.at(s.server, 18082))
 		p.listen(l, 1)
-		listening <- addr
+		tell(p, listening, addr)
 		c := p.accept(l) // blocks: the client takes its time
 		p.recv(c, 5)     // blocks, then takes 5 bytes: the stream keeps the rest
 		p.recv(c, 100)
@@ -31,7 +31,7 @@ func limits(ctx context.Context, s *sceneRun) error {
 		p.close(l)
 
 		u := p.socket(s.family(), unix.SOCK_DGRAM, 0)
-		bound <- p.bind(u, s.at(s.server, 19000))
+		tell(p, bound, p.bind(u, s.at(s.server, 19000)))
 		p.say("The same with datagrams: what does not fit is lost, and only a flag tells.")
 		p.recv(u, 5)                      // the rest of the datagram is gone, silently
 		p.recvmsg(u, 5)                   // it is gone too, and a flag says so
@@ -41,7 +41,7 @@ func limits(ctx context.Context, s *sceneRun) error {
 		q := p.socket(s.family(), unix.SOCK_STREAM, 0)
 		addr = p.bind(q, s.at(s.server, 18083))
 		p.listen(q, 0) // room for one connection that nobody has accepted
-		full <- addr
+		tell(p, full, addr)
 		wait(p, stalled)
 		p.sleep(pause)
 		p.close(p.accept(q)) // makes room
@@ -70,7 +70,7 @@ func limits(ctx context.Context, s *sceneRun) error {
 		to = wait(p, full)
 		p.say("The server has room for one connection that it has not accepted. The second one must wait until there is room.")
 		p.connect(first, to) // fills the queue
-		stalled <- true
+		tell(p, stalled, true)
 		p.connect(second, to) // its SYN is dropped; the next one comes after a second
 		p.recv(first, 100)
 		p.recv(second, 100)

@@ -26,10 +26,10 @@ func rawSockets(ctx context.Context, s *sceneRun) error {
 
 	server := func(p *proc) {
 		u := p.socket(s.family(), unix.SOCK_DGRAM, 0)
-		bound <- p.bind(u, s.at(s.server, 19000))
+		tell(p, bound, p.bind(u, s.at(s.server, 19000)))
 		p.capset(capNetRaw, "CAP_NET_RAW")
 		r := p.socket(s.family(), unix.SOCK_RAW, experiment)
-		ready <- true
+		tell(p, ready, true)
 		p.recvfrom(u, maxUDP6) // a UDP socket cannot tell a crafted packet from another
 		p.recvfrom(r, maxUDP6) // IPv4: with the IP header; IPv6: without
 		p.close(u)

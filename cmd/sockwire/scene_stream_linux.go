@@ -24,7 +24,7 @@ func stream(ctx context.Context, s *sceneRun) error {
 		l := p.socket(s.family(), unix.SOCK_STREAM, 0) // 1
 		addr := p.bind(l, s.at(s.server, 18082))       // 2
 		p.listen(l, 1)                                 // 3
-		listening <- addr
+		tell(p, listening, addr)
 		c := p.accept(l) // 4: blocks until the client connects
 
 		total := wait(p, sent)
@@ -48,7 +48,7 @@ func stream(ctx context.Context, s *sceneRun) error {
 		for _, m := range s.messages {
 			total += len(m)
 		}
-		sent <- total
+		tell(p, sent, total)
 		p.say("The client sends its messages. A stream has no borders: one receive may take all of them.")
 		for _, m := range s.messages {
 			for len(m) > 0 { // a send may take a part

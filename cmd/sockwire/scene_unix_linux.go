@@ -29,7 +29,7 @@ func unixSockets(ctx context.Context, s *sceneRun) error {
 		l := p.socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 		p.bindUnix(l, path)
 		p.listen(l, 1)
-		listening <- true
+		tell(p, listening, true)
 		c := p.accept(l)
 		total := wait(p, sent)
 		p.queued(c, min(total, 8192))
@@ -46,7 +46,7 @@ func unixSockets(ctx context.Context, s *sceneRun) error {
 
 		u := p.socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
 		p.bindUnix(u, abstract) // a name that no file system has
-		bound <- true
+		tell(p, bound, true)
 		for range s.messages {
 			p.recvfrom(u, maxUnix())
 		}
@@ -61,7 +61,7 @@ func unixSockets(ctx context.Context, s *sceneRun) error {
 		for _, m := range s.messages {
 			total += len(m)
 		}
-		sent <- total
+		tell(p, sent, total)
 		for _, m := range s.messages {
 			for len(m) > 0 {
 				m = m[p.send(c, m):]

@@ -102,8 +102,8 @@ func queued(s int) int {
 	return int(info.Unacked) // of a listener, tcp_get_info says there
 }
 
-// TestShared: with the kernel's programs, packets are of the sockets that sent and got them, also where several have the same
-// address.
+// TestShared: with the kernel's programs, packets are of the sockets that sent and got them, also where several have
+// the same address.
 func TestShared(t *testing.T) {
 	if !slices.Contains(each(t), "ebpf") {
 		t.Skip("the kernel takes no programs here")

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestShortened: without a file to save packets in, of TCP only the headers are captured. All adds up the same, also with
-// segments that the network would carry as many.
+// TestShortened: without a file to save packets in, of TCP only the headers are captured. All adds up the same, also
+// with segments that the network would carry as many.
 func TestShortened(t *testing.T) {
 	j := newJudge(t)
 	for _, engine := range each(t) {

@@ -109,3 +109,19 @@ func TestFilters(t *testing.T) {
 		}
 	}
 }
+
+// TestCountersBesidePtrace: ptrace hears of no single drop, and the summary has the kernel's own counts.
+func TestCountersBesidePtrace(t *testing.T) {
+	j := newJudge(t)
+	dir := t.TempDir()
+	out := filepath.Join(dir, "summary")
+	j.do(t, j.host(t, "host", false), dir, "sockwire", "--engine", "ptrace", "--summary", "-o", out, "--", "exercise", "refused")
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, lost, found := strings.Cut(string(b), "Lost meanwhile, by the kernel's own counters for the whole network namespace:\n")
+	if !found || !strings.Contains(lost, "Udp NoPorts") || !strings.Contains(lost, "Tcp OutRsts") {
+		t.Errorf("%s", b)
+	}
+}

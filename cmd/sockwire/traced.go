@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +34,7 @@ func (o *options) traces(c *cli.Command) bool {
 // Flags that mean something to one of the two uses only.
 var (
 	sceneFlags  = []string{"message", "size", "count", "ipv4", "ipv6", "verbose"}
-	traceFlags  = []string{"engine", "isolate", "wait", "data", "no-data", "summary", "output", "calls", "only", "socket"}
+	traceFlags  = []string{"engine", "isolate", "wait", "data", "no-data", "summary", "calls", "only", "socket"}
 	kindsOfOnly = []string{"stream", "datagram", "raw", "unix", "other"}
 	engines     = []string{"auto", "ebpf", "ptrace"}
 )
@@ -48,7 +49,7 @@ func (o *options) defineTrace(c *cli.Command) {
 	f.IntVar(&t.data, "data", 32, "keep the first `N` bytes of what a call sends or receives")
 	f.BoolVar(&t.noData, "no-data", false, "keep nothing of what calls send or receive")
 	f.BoolVar(&t.summary, "summary", false, "show no timeline, but what each call and each socket did in total")
-	f.StringVarP(&t.output, "output", "o", "", "write the timeline to `FILE`, - is standard output; without, standard error for COMMAND, standard output for -p. FILE.pkt: a packetdrill script of one socket")
+	f.StringVarP(&t.output, "output", "o", "", "write the timeline to `FILE`, - is standard output; without, standard error for COMMAND, standard output for -p and for scenes. FILE.html: a page to look at; FILE.svg: a drawing; FILE.perfetto.json: for Perfetto; FILE.pkt: a packetdrill script of one socket")
 	f.StringSliceVar(&t.calls, "calls", nil, "show only these calls: `NAME,…`")
 	f.StringSliceVar(&t.kinds, "only", nil, "show only sockets of these kinds: `KIND,…` of "+strings.Join(kindsOfOnly, ", "))
 	c.Values("only", kindsOfOnly...)
@@ -71,10 +72,15 @@ func (o *options) checkUse(c *cli.Command, args []string) error {
 			return cli.Usagef("--%s %s", name, because)
 		}
 	}
-	if !traced {
+	t := &o.trace
+	switch what := pictured(t.output); {
+	case what != "" && (o.json || o.columns || t.summary || o.verbose):
+		return cli.Usagef("-o %s is %s, which is neither JSON Lines nor text", t.output, what)
+	case !traced && t.script():
+		return cli.Usagef("-o %s is a packetdrill script, which is for tracing a program: sockwire -o %[1]s -- COMMAND", t.output)
+	case !traced:
 		return nil
 	}
-	t := &o.trace
 	switch {
 	case dash > 0:
 		return cli.Usagef("%q stands before --: a scene and a program cannot be mixed", args[0])
@@ -110,6 +116,18 @@ func (o *options) checkUse(c *cli.Command, args []string) error {
 		}
 	}
 	return nil
+}
+
+// create makes the file that -o names; nil when it names none, or standard output.
+func (t *traceOptions) create() (*os.File, error) {
+	if t.output == "" || t.output == "-" {
+		return nil, nil
+	}
+	f, err := os.Create(t.output)
+	if err != nil {
+		return nil, cli.WithHint(err, "-o wants a file that can be created: the directory must exist and be writable")
+	}
+	return f, nil
 }
 
 // script tells whether a packetdrill script is to be written.

@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sockwire/capture/drop"
+	"sockwire/capture/report"
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/follow"
 	"sockwire/capture/trace/show"
@@ -37,11 +39,17 @@ func traceProgram(ctx context.Context, env *cli.Env, o options, args []string) (
 			return 0, err
 		}
 	}
-	r := &tracing{env: env, o: o, actors: map[string]bool{}}
+	r := &tracing{env: env, o: o, actors: map[string]bool{}, title: strings.Join(args, " ")}
+	if o.trace.pid != 0 {
+		r.title = fmt.Sprintf("process %d", o.trace.pid)
+	}
 	if r.session, err = r.begin(ctx, args); err != nil {
 		return 0, err
 	}
 	r.explain()
+	if r.session.Engine().Stops() && r.o.trace.pid == 0 {
+		r.before, _ = drop.Counters() // without them nothing is said
+	}
 	if err := r.open(); err != nil {
 		return 0, cli.Join(err, r.close())
 	}
@@ -62,8 +70,11 @@ type tracing struct {
 	written show.Live   // which records were
 	totals  show.Totals // of what is forgotten
 	script  show.Script // the same, for -o FILE.pkt
+	picture picture     // the same, for -o FILE.html; nil without
+	title   string      // of it: the program and its arguments
 	actors  map[string]bool
 	lookups lookups
+	before  []drop.Counter // with ptrace, which does not hear of single drops
 
 	file *os.File
 	out  *cli.Output
@@ -73,7 +84,7 @@ type tracing struct {
 // begin makes the session that the flags ask for.
 func (r *tracing) begin(ctx context.Context, args []string) (*follow.Session, error) {
 	t := &r.o.trace
-	c := &follow.Config{Engine: t.engine, Data: t.kept(), Wait: t.wait, Frames: r.o.file != "", Rare: !r.shown()}
+	c := &follow.Config{Engine: t.engine, Data: t.kept(), Wait: t.wait, Frames: r.o.file != "" || pictured(t.output) != "", Rare: !r.shown()}
 	if t.engine == "auto" {
 		c.Engine = follow.Auto
 	}
@@ -104,6 +115,9 @@ func (r *tracing) explain() {
 		}
 		r.env.Warnf("tracing with ptrace: %s", why)
 	}
+	if err := r.session.Deaf(); err != nil {
+		r.env.Warnf("what the kernel drops is not told: %v", err)
+	}
 	if err := r.session.Blind(); err != nil {
 		r.env.Warnf("only calls are shown, packets are not: %v", err)
 		hint := "capturing needs cap_net_raw; without it, --isolate runs the program in a network of its own"
@@ -124,11 +138,14 @@ func (r *tracing) open() error {
 		r.out = cli.NewOutput(r.env.Stderr).InLocale()
 		r.env.Color = r.env.Color && cli.IsTerminal(os.Stderr)
 	default:
-		f, err := os.Create(name)
+		f, err := r.o.trace.create()
 		if err != nil {
-			return cli.WithHint(err, "-o wants a file that can be created: the directory must exist and be writable")
+			return err
 		}
 		r.file, r.out, r.env.Color = f, cli.NewOutput(f), false
+	}
+	if r.picture = newPicture(name, r.out, r.title); r.picture != nil {
+		r.picture.Begin(report.Part{Name: r.title, Start: r.session.Clock().Start(), Frame: r.session.Frame})
 	}
 	return nil
 }
@@ -146,8 +163,8 @@ func (r *tracing) close() error {
 	return err
 }
 
-// run traces to the end and writes what was seen, as it comes and then the rest. What cannot be written is told at the end: the
-// program goes on.
+// run traces to the end and writes what was seen, as it comes and then the rest. What cannot be written is told at the
+// end: the program goes on.
 func (r *tracing) run(ctx context.Context) (err error) {
 	traced := ctx
 	if r.o.trace.pid == 0 {
@@ -186,12 +203,17 @@ func (r *tracing) pass(ctx context.Context) {
 }
 
 // shown tells whether records are written while the program runs.
-func (r *tracing) shown() bool { return !r.o.trace.summary && !r.o.trace.script() }
+func (r *tracing) shown() bool {
+	return !r.o.trace.summary && !r.o.trace.script() && pictured(r.o.trace.output) == ""
+}
 
 // count takes calls and packets into what is written at the end.
 func (r *tracing) count(t *trace.Timeline) {
 	r.totals.Add(t)
-	if r.o.trace.script() {
+	switch {
+	case r.picture != nil:
+		r.picture.Add(t)
+	case r.o.trace.script():
 		r.script.Add(t)
 	}
 }
@@ -263,20 +285,42 @@ func (r *tracing) finish(all *trace.Timeline) error {
 	r.count(t)
 	sum := r.totals.Summary()
 	switch {
+	case r.picture != nil:
+		err = cli.Join(err, r.picture.Close(nil))
 	case r.o.trace.script():
 		err = cli.Join(err, r.writeScript())
 	case r.o.json:
 		err = cli.Join(err, r.out.JSON(traceSummary{"summary", r.totals.Calls, r.totals.Packets, captured, lost, forced, s.Engine().Status().ExitCode(), sum}))
 	case r.o.trace.summary:
-		err = cli.Join(err, r.out.Text(sum.AppendText(nil)))
+		err = cli.Join(err, r.out.Text(r.appendCounters(sum.AppendText(nil))))
 	}
 	if lost > 0 {
 		r.env.Warnf("the capture missed %d packets: bytes of calls may be shown without their packets", lost)
+	}
+	if n := s.Unheard(); n > 0 {
+		r.env.Warnf("%d packets that the kernel dropped could not be recorded: some may be shown without that", n)
 	}
 	if forced > 0 {
 		r.env.Warnf("%d calls and packets were forgotten while later ones could still belong to them: what says unknown may be theirs", forced)
 	}
 	return cli.Join(err, r.save.write(t, math.MaxInt64))
+}
+
+// appendCounters adds the kernel's counts of what was lost meanwhile.
+func (r *tracing) appendCounters(b []byte) []byte {
+	if r.before == nil {
+		return b
+	}
+	now, err := drop.Counters()
+	rose := drop.Since(r.before, now)
+	if err != nil || len(rose) == 0 {
+		return b
+	}
+	b = append(b, "\nLost meanwhile, by the kernel's own counters for the whole network namespace:\n"...)
+	for _, c := range rose {
+		b = fmt.Appendf(b, "  %-28s %d\n", c.Name, c.Count)
+	}
+	return b
 }
 
 // prepareLoopback gives the loopback interface of this namespace an MTU, and takes segmentation offload off,

@@ -85,6 +85,7 @@ func verdicts(t *testing.T, timeline []byte) map[string]int {
 			Type     string
 			Payload  int `json:"payload_length"`
 			Again    bool
+			Says     struct{ Cause, State string } `json:"kernel_says"`
 			Verdicts []struct {
 				Kind, Cause string
 				Evidence    []int
@@ -93,7 +94,14 @@ func verdicts(t *testing.T, timeline []byte) map[string]int {
 		if err := json.Unmarshal(line, &r); err != nil {
 			t.Fatal(err)
 		}
+		if r.Says.Cause != "" {
+			all["kernel"]++
+			all["kernel "+r.Says.Cause]++
+		}
 		for _, v := range r.Verdicts {
+			if r.Says.Cause != "" && v.Kind == "retransmission" {
+				all["kernel of "+v.Cause+" "+r.Says.Cause]++
+			}
 			all[v.Kind]++
 			if v.Cause != "" {
 				all[v.Kind+" "+v.Cause]++
@@ -154,7 +162,8 @@ func drain(t *testing.T, h *netlab.Host, buffer int, wait func()) (addr string, 
 	return l.Addr().String(), done
 }
 
-// TestVerdictsAreTheKernels: what the timeline says of segments is what the kernel that sent them has counted, and what the link did.
+// TestVerdictsAreTheKernels: what the timeline says of segments is what the kernel that sent them has counted, and what
+// the link did.
 func TestVerdictsAreTheKernels(t *testing.T) {
 	eachEngine(t, func(j *judge, t *testing.T) {
 		exe, err := os.Executable()
@@ -196,6 +205,12 @@ func TestVerdictsAreTheKernels(t *testing.T) {
 				after["TCPLossProbes"]-before["TCPLossProbes"], after["TCPTimeouts"]-before["TCPTimeouts"], lost, said)
 			if said["retransmission"] != again || again == 0 {
 				t.Errorf("%d retransmissions are told, the kernel made %d", said["retransmission"], again)
+			}
+			if says := map[string]int{"ebpf": again}[j.engine]; said["kernel"] != says || said["kernel unknown"] > 0 {
+				t.Errorf("of %d retransmissions the kernel says why, not of %d", said["kernel"], says)
+			}
+			if n := said["kernel tail-loss-probe"]; j.engine == "ebpf" && n > after["TCPLossProbes"]-before["TCPLossProbes"] {
+				t.Errorf("%d tail loss probes", n)
 			}
 			if said["lost-behind"] != lost {
 				t.Errorf("%d segments are told to be lost behind here, the link lost %d", said["lost-behind"], lost)

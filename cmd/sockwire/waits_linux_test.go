@@ -27,8 +27,8 @@ func init() {
 	exercises["blocked"] = exerciseBlocked
 }
 
-// after runs a step on a thread of its own once the calling thread sleeps in a system call, and some time later. What it
-// returns waits until it is done.
+// after runs a step on a thread of its own once the calling thread sleeps in a system call, and some time later. What
+// it returns waits until it is done.
 func after(number int, step func()) (wait func()) {
 	tid, done := unix.Gettid(), make(chan bool)
 	go func() {
@@ -353,8 +353,8 @@ func (r *recording) ourWaits(t *testing.T) (threads [][]string, ended []string) 
 	return threads, ended
 }
 
-// TestWaits compares the calls that wait, with all their arguments and results, with strace's, and checks for which sockets
-// each of them waited and what ended it, with both engines.
+// TestWaits compares the calls that wait, with all their arguments and results, with strace's, and checks for which
+// sockets each of them waited and what ended it, with both engines.
 func TestWaits(t *testing.T) {
 	j := newJudge(t)
 	want := j.straceWaits(t, "exercise", "waits")
@@ -504,8 +504,8 @@ func exerciseBlocked() {
 	}
 }
 
-// TestBlocked: the time that a program spends in a call that blocks is that of its socket in the summary, under the name of
-// the call.
+// TestBlocked: the time that a program spends in a call that blocks is that of its socket in the summary, under the
+// name of the call.
 func TestBlocked(t *testing.T) {
 	j := newJudge(t)
 	for _, engine := range each(t) {

@@ -68,8 +68,8 @@ func (s *Sizes) add(n uint64) {
 	s.Log2[min(bits.Len64(n), len(s.Log2))-1]++
 }
 
-// Ledger accounts for one flow on its receiving side. The zero value is ready, with a window of DefaultWindow; New makes one with
-// another. It is not safe for concurrent use.
+// Ledger accounts for one flow on its receiving side. The zero value is ready, with a window of DefaultWindow; New
+// makes one with another. It is not safe for concurrent use.
 //
 // It keeps one bit for each of the last numbers, its window. A number that leaves the window without
 // having arrived is lost for good.
@@ -77,7 +77,7 @@ type Ledger struct {
 	words  []uint64 // ring of bits, indexed by number
 	base   uint64   // first number in the window, a multiple of 64
 	next   uint64   // one past the highest number seen
-	told   uint64   // how many the sender says it sent
+	said   uint64   // how many the sender says it sent
 	counts Counts   // Sent, Received, Lost and Tail are left to Counts
 	runs   lossRuns // over the numbers below base
 	highs  highs
@@ -97,8 +97,8 @@ func (l *Ledger) window() uint64 { return uint64(len(l.words)) * 64 }
 
 func (l *Ledger) word(seq uint64) *uint64 { return &l.words[seq/64&uint64(len(l.words)-1)] }
 
-// Receive records the arrival of an intact datagram and says what it was. It does not allocate, but for the first time on a zero
-// Ledger.
+// Receive records the arrival of an intact datagram and says what it was. It does not allocate, but for the first time
+// on a zero Ledger.
 func (l *Ledger) Receive(seq uint64) Verdict {
 	bit := uint64(1) << (seq % 64)
 	switch {
@@ -135,13 +135,13 @@ func (l *Ledger) Corrupt() { l.counts.Corrupt++ }
 
 // Tell records that the sender has sent n datagrams, the numbers 0 to n-1. It shows the loss of
 // the last ones, which no later arrival shows. A smaller n than before is ignored.
-func (l *Ledger) Tell(n uint64) { l.told = min(max(l.told, n), maxSequence) }
+func (l *Ledger) Tell(n uint64) { l.said = min(max(l.said, n), maxSequence) }
 
 // Counts returns the accounts as they stand. Numbers that have not arrived yet count as lost; later
 // arrivals take them back until they leave the window. It does not allocate.
 func (l *Ledger) Counts() Counts {
 	c := l.counts
-	c.Sent = max(l.next, l.told)
+	c.Sent = max(l.next, l.said)
 	c.Received = c.Unique + c.Duplicate + c.Late
 	c.Lost = c.Sent - c.Unique
 	c.Tail = c.Sent - l.next

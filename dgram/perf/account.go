@@ -19,10 +19,10 @@ type Report struct {
 	Reordered uint64 `json:"reordered"`
 	Late      uint64 `json:"late"`
 	Corrupt   uint64 `json:"corrupt"`
-	// Dropped is the kernel's count of losses at the socket, to the last one: for want of room in the receive buffer, and Wrong for
-	// a wrong checksum. Where datagrams arrive joined, it counts buffers of several; Overflow is how many datagrams of the
-	// stream had no room. Checksum is how many had a wrong checksum; of small ones only the receiver's network namespace
-	// has a count.
+	// Dropped is the kernel's count of losses at the socket, to the last one: for want of room in the receive buffer,
+	// and Wrong for a wrong checksum. Where datagrams arrive joined, it counts buffers of several; Overflow is how many
+	// datagrams of the stream had no room. Checksum is how many had a wrong checksum; of small ones only the receiver's
+	// network namespace has a count.
 	Dropped   uint64   `json:"dropped"`
 	Wrong     uint64   `json:"dropped_checksum,omitempty"`
 	Overflow  uint64   `json:"overflow"`
@@ -37,6 +37,7 @@ type Report struct {
 	First  int64         `json:"first_ns"` // when the first and the last datagram came, on the receiver's clock
 	Last   int64         `json:"last_ns"`
 	Jitter time.Duration `json:"jitter_ns"`         // RFC 3550
+	Delays *Delays       `json:"delays,omitempty"`  // as it runs; servers of before do not tell them
 	OneWay *Variation    `json:"one_way,omitempty"` // once the accounts are final
 	Waited *Variation    `json:"waited,omitempty"`  // in the receive buffer, the first datagram of each batch, once the accounts are final
 	Final  bool          `json:"final"`             // nothing has come for the settling time
@@ -55,6 +56,32 @@ type Variation struct {
 	Max  time.Duration `json:"max_ns"`
 }
 
+// Delays are one-way delays since a session began, each less that of the first datagram, which takes the offset between
+// the two clocks out. They are sums, so that a report that is lost or late takes nothing away.
+type Delays struct {
+	Sum   time.Duration `json:"sum_ns"`   // of all unique datagrams; it may wrap around, as its differences do not
+	Least time.Duration `json:"least_ns"` // of any, at most 0
+
+	first   time.Duration
+	started bool
+}
+
+// mostDelay bounds what is counted of a delay: what is further from the first is of a clock that was set.
+const mostDelay = time.Hour
+
+// add takes in a delay, receive stamp less send stamp.
+func (d *Delays) add(transit time.Duration) {
+	if !d.started {
+		d.first, d.started = transit, true
+	}
+	above := min(max(transit-d.first, -mostDelay), mostDelay)
+	d.Sum += above
+	d.Least = min(d.Least, above)
+}
+
+// possible tells whether d can have been counted; nil is of nothing.
+func (d *Delays) possible() bool { return d == nil || -mostDelay <= d.Least && d.Least <= 0 }
+
 // account is the receiving side of one flow.
 type account struct {
 	conn    *dgram.Conn
@@ -64,6 +91,7 @@ type account struct {
 
 	ledger  *ledger.Ledger
 	jitter  ledger.Jitter
+	delays  Delays
 	oneWay  ledger.OneWay
 	waited  *ledger.Histogram
 	bytes   uint64
@@ -158,6 +186,7 @@ func (a *account) data(h *header, d *dgram.Datagram) {
 	a.bytes += uint64(len(d.Payload))
 	transit := d.Time.UnixNano() - h.sent
 	a.jitter.Add(time.Duration(transit))
+	a.delays.add(time.Duration(transit))
 	if !a.baseSet {
 		a.base, a.baseSet = h.sent, true
 	}
@@ -179,8 +208,8 @@ func (a *account) corrupt(d *dgram.Datagram) {
 	}
 }
 
-// quiet tells whether nothing had come for the settling time when a datagram arrived at t. It is arrivals that are compared,
-// not when they were looked at: what lies in the receive buffer behind it is not forgotten.
+// quiet tells whether nothing had come for the settling time when a datagram arrived at t. It is arrivals that are
+// compared, not when they were looked at: what lies in the receive buffer behind it is not forgotten.
 func (a *account) quiet(t time.Time) bool { return t.Sub(a.last) >= a.settle }
 
 // report is the state of the accounts. Once final, it does not change any more.
@@ -197,6 +226,8 @@ func (a *account) report(final bool) *Report {
 	}
 	a.causes(r, c.Tail)
 	if a.bytes > 0 {
+		delays := a.delays
+		r.Delays = &delays
 		r.First, r.Last = a.first.UnixNano(), a.last.UnixNano()
 	}
 	if !final {
@@ -221,7 +252,7 @@ func (r *Report) fitting(h header) *Report {
 		return r
 	}
 	less := *r
-	less.RunSizes, less.Waited = nil, nil
+	less.RunSizes, less.Waited, less.Delays = nil, nil, nil
 	return &less
 }
 

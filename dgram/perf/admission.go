@@ -78,8 +78,8 @@ func (c *ServerConfig) refuses(p *Params) string {
 	return ""
 }
 
-// makeRoom says why there is no room for a session of an address, or "". Where there are too many, the one that has been
-// silent for longest goes, if it is silent at all.
+// makeRoom says why there is no room for a session of an address, or "". Where there are too many, the one that has
+// been silent for longest goes, if it is silent at all.
 func (s *Server) makeRoom(from netip.Addr) string {
 	own, around := site(from), network(from)
 	inSite := func(n *session) bool { return site(n.peer.IP.Addr()) == own }

@@ -8,8 +8,8 @@ import (
 	"sockwire/dgram"
 )
 
-// What the far end says of a run is its word. Here that is held against what this end knows: what it sent and when, what it
-// asked for, and how long it has lasted.
+// What the far end says of a run is its word. Here that is held against what this end knows: what it sent and when,
+// what it asked for, and how long it has lasted.
 
 // maxArrivals bounds how many datagrams a second a host can have seen.
 const maxArrivals = 1e8
@@ -52,6 +52,8 @@ func (r *Report) contradiction(k known) string {
 		return fmt.Sprintf("what lasted %v came in over %v", k.lasted.Round(time.Millisecond), span)
 	case r.Jitter < 0, r.Jitter > math.MaxInt64/4:
 		return fmt.Sprintf("its jitter is %v", r.Jitter)
+	case !r.Delays.possible():
+		return fmt.Sprintf("its least delay is %v above that of the first datagram", r.Delays.Least)
 	case !r.OneWay.ordered(), !r.Waited.ordered():
 		return "its quantiles of delays are not in order"
 	case r.OneWay != nil && k.sameClock && (r.OneWay.Min < -time.Second || r.OneWay.Min > latest):

@@ -1,11 +1,12 @@
 // Package perf measures the path between two ends with datagrams, each one numbered, stamped and digested, and accounts
 // for every one: received once, lost with a cause, duplicated, reordered, late or corrupt.
 //
-// There is no control connection: everything is a datagram, and any of them may be lost. A client runs a number of flows,
-// each with a socket of its own at both ends.
+// There is no control connection: everything is a datagram, and any of them may be lost. A client runs a number of
+// flows, each with a socket of its own at both ends.
 package perf
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,15 +57,15 @@ var ErrContradiction = errors.New("the server says what cannot be true")
 // gone is how long a server may be silent in the middle of a run, beyond the time of a round trip.
 const gone = 900 * time.Millisecond
 
-// Run measures until the loads are done or ctx ends, and returns what was found even if a flow failed. The error is that of
-// the first flow that failed.
+// Run measures until the loads are done or ctx ends, and returns what was found even if a flow failed. The error is
+// that of the first flow that failed.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	cfg.Flows = max(cfg.Flows, 1)
-	cfg.Network = defaulted(cfg.Network, "udp")
-	cfg.Settle = defaulted(cfg.Settle, 250*time.Millisecond)
+	cfg.Network = cmp.Or(cfg.Network, "udp")
+	cfg.Settle = cmp.Or(cfg.Settle, 250*time.Millisecond)
 	cfg.damaged, _ = dgram.OpenReceiveErrors() // where that fails, such losses count as those of the buffer
 	defer cfg.damaged.Close()
 	flows, err := newFlows(ctx, &cfg)
@@ -76,7 +77,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	for _, f := range flows {
 		wg.Go(func() { f.run(ctx) })
 	}
-	stop := watch(flows, cfg.Progress, defaulted(cfg.Interval, time.Second), start)
+	stop := watch(flows, cfg.Progress, cmp.Or(cfg.Interval, time.Second), start)
 	wg.Wait()
 	stop()
 	r := &Result{Elapsed: time.Since(start)}

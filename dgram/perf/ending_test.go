@@ -157,8 +157,8 @@ func TestOneLostReplyIsNotTheEnd(t *testing.T) {
 	}
 }
 
-// Told to stop, a run has its accounts, whatever it was doing: the server's stream ends too, and a request that is on its way is
-// not lost.
+// Told to stop, a run has its accounts, whatever it was doing: the server's stream ends too, and a request that is on
+// its way is not lost.
 func TestToldToStop(t *testing.T) {
 	t.Parallel()
 	s, _ := server(t, nil)

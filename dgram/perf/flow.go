@@ -11,6 +11,7 @@ import (
 
 	"sockwire/dgram"
 	"sockwire/dgram/ledger"
+	"sockwire/raw/cmsg"
 )
 
 // flow is one socket of a client and its session.
@@ -20,6 +21,7 @@ type flow struct {
 	session uint64
 	nonce   uint64 // of the handshake
 	clock   Relation
+	granted accept
 	// clockError is how far synchronised clocks may differ.
 	clockError time.Duration
 
@@ -29,6 +31,7 @@ type flow struct {
 	asked                *asked
 	pending              *dgram.Batch // for what has arrived by a deadline
 	rtt, network, server *ledger.Histogram
+	waited               time.Duration // for all replies
 	timeouts             uint64
 	roundTrip            time.Duration // of the handshake, tries that were lost included
 	patience             time.Duration // how long the server may be silent in the middle
@@ -42,8 +45,10 @@ type flow struct {
 	remote *Report   // the last from the server
 	local  Report    // of what comes down or back
 	looked time.Time // when local was made
-	ended  bool      // the server has sent all it will
-	failed error
+	// waitedThen is what waited was then.
+	waitedThen time.Duration
+	ended      bool // the server has sent all it will
+	failed     error
 
 	contradiction  string // the first word of the server that cannot be true
 	contradictions uint64
@@ -96,7 +101,7 @@ func (f *flow) markOnly(ctx context.Context) error {
 		f.up.start = time.Now()
 	}
 	defer func() { f.up.end = time.Now() }()
-	defer interrupts(ctx, f.conn.SetWriteDeadline)()
+	defer cmsg.Until(ctx, f.conn.SetWriteDeadline)()
 	lasts := f.cfg.Down.lasts()
 	pause := time.Duration(min(f.cfg.Down.interval()*float64(f.cfg.Down.group()), float64(time.Hour)))
 	t := time.NewTicker(markInterval / 2)
@@ -147,8 +152,8 @@ func (f *flow) lost() bool {
 	return errors.Is(f.failed, ErrServerGone)
 }
 
-// guard ends the sending when the server is not heard any more. A while in which this program did not run is not the server's, up to
-// as long again as it may be silent.
+// guard ends the sending when the server is not heard any more. A while in which this program did not run is not the
+// server's, up to as long again as it may be silent.
 func (f *flow) guard(ctx context.Context, cancel context.CancelFunc) {
 	const tick = 20 * time.Millisecond
 	t := time.NewTicker(tick)
@@ -221,7 +226,7 @@ func (f *flow) publish() {
 	f.looked = now
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.local = *f.down.report(false)
+	f.local, f.waitedThen = *f.down.report(false), f.waited
 }
 
 // take takes in one datagram, and returns its header if it is the server's.
@@ -306,8 +311,8 @@ func (f *flow) judge() {
 	}
 }
 
-// settle tells the server how many were sent, and to stop if the run was ended early, and waits for final accounts of both
-// directions.
+// settle tells the server how many were sent, and to stop if the run was ended early, and waits for final accounts of
+// both directions.
 func (f *flow) settle(early bool) {
 	h := header{kind: kindFinish, session: f.session, seq: f.up.sent.Load()}
 	if early {
@@ -322,7 +327,7 @@ func (f *flow) settle(early bool) {
 	end := start.Add(f.cfg.Settle + 2*f.roundTrip + 2*time.Second)
 	_ = f.conn.SetWriteDeadline(end)
 	for ; time.Now().Before(end); time.Sleep(interval) {
-		if f.settled() {
+		if f.finished() {
 			return
 		}
 		if f.contradicted() && time.Since(start) > f.cfg.Settle+2*f.roundTrip+100*time.Millisecond {
@@ -341,7 +346,7 @@ func (f *flow) settle(early bool) {
 	f.fail(fmt.Errorf("perf: %w before it told the final accounts", ErrServerGone))
 }
 
-func (f *flow) settled() bool {
+func (f *flow) finished() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.remote.Final || f.cfg.Down != nil && !f.ended {

@@ -25,8 +25,8 @@ type foreign struct {
 	since int             // bytes of answers since its send buffer was looked at
 }
 
-// room tells whether an answer of n bytes may leave. Strangers get half of the send buffer: whoever asks for addresses where
-// nobody takes the answers fills that and no more, and the other half is for those who have a session to begin.
+// room tells whether an answer of n bytes may leave. Strangers get half of the send buffer: whoever asks for addresses
+// where nobody takes the answers fills that and no more, and the other half is for those who have a session to begin.
 func (f *foreign) room(n, buffer int) bool {
 	const each = 1024 // what the kernel charges beside the payload
 	if f.rc == nil {

@@ -12,7 +12,8 @@ const (
 	maxIperfFlows = 256
 	maxIperfSite  = 64      // flows of one site
 	maxIperfFirst = 1 << 16 // a flow starts below this, or bytes at random would start one now and then
-	// maxIperfReports is how often a report is sent: a client asks ten times. Two servers cannot answer each other with more.
+	// maxIperfReports is how often a report is sent: a client asks ten times. Two servers cannot answer each other with
+	// more.
 	maxIperfReports = 16
 )
 
@@ -97,8 +98,8 @@ func (f *foreign) iperfAnswer(out []byte, d *dgram.Datagram, now time.Time) []by
 	return out
 }
 
-// iperfRoom makes room for a flow of a site, and tells whether there is any. The protocol has no proof of address, so flows of
-// few datagrams, which anybody can forge, make room for others; of the rest, those that have fallen silent.
+// iperfRoom makes room for a flow of a site, and tells whether there is any. The protocol has no proof of address, so
+// flows of few datagrams, which anybody can forge, make room for others; of the rest, those that have fallen silent.
 func (f *foreign) iperfRoom(from netip.Addr, now time.Time) bool {
 	own := site(from)
 	for _, limit := range []struct {

@@ -183,6 +183,12 @@ func (l *liar) say(h header, body any) {
 
 // newLiar starts one; lie is called for what comes after the handshake.
 func newLiar(t *testing.T, lie func(l *liar, h *header)) string {
+	return newLiarOf(t, accept{Clock: ownClock()}, lie)
+}
+
+// newLiarOf starts one that grants something.
+func newLiarOf(t *testing.T, granted accept, lie func(l *liar, h *header)) string {
+	t.Helper()
 	c, err := dgram.Listen(t.Context(), "udp4", "127.0.0.1:0", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -201,7 +207,7 @@ func newLiar(t *testing.T, lie func(l *liar, h *header)) string {
 				b, _ := control(header{kind: kindCookie, seq: h.seq}, cookie{"0"}, 0)
 				_ = c.Send(b, d.From)
 			case kindStart:
-				l.say(header{kind: kindAccept, seq: h.seq}, accept{Clock: ownClock()})
+				l.say(header{kind: kindAccept, seq: h.seq}, granted)
 			default:
 				lie(l, &h)
 			}
@@ -257,6 +263,7 @@ func TestWhatCannotBe(t *testing.T) {
 		"negative delays":     {up, reports(Report{Sent: 50, Lost: 50, OneWay: &Variation{P50: -5, Max: 3}}), "not in order"},
 		"a delay of a year":   {up, reports(Report{Sent: 50, Lost: 50, OneWay: &Variation{Min: 365 * 24 * time.Hour}}), "with one clock"},
 		"a span of a year":    {up, reports(Report{Sent: 50, Lost: 50, First: 1, Last: 1 << 60}), "came in over"},
+		"a delay below none":  {up, reports(Report{Sent: 50, Lost: 50, Delays: &Delays{Least: 1}}), "least delay"},
 		"jitter":              {up, reports(Report{Sent: 50, Lost: 50, Jitter: -1}), "jitter"},
 		"no JSON": {up, func(l *liar, h *header) {
 			b := make([]byte, 100)
@@ -317,6 +324,7 @@ func TestReportsThatAreTrue(t *testing.T) {
 		{}, {Sent: 100, Unique: 90, Lost: 10, Tail: 3, Received: 95, Duplicate: 4, Late: 1, Bytes: 9000, Runs: 2, RunMax: 3, Corrupt: 50, Final: true, RunSizes: []uint64{1, 1}},
 		{Sent: 100, Lost: 100, Tail: 100, Runs: 1, RunMax: 100, Dropped: 5000, Checksum: 300},
 		{Sent: 1, Unique: 1, Received: 1, Bytes: 64, First: 5, Last: 5, OneWay: &Variation{Min: -time.Microsecond}},
+		{Sent: 2, Unique: 2, Received: 2, Bytes: 128, First: 5, Last: 6, Delays: &Delays{Sum: -3, Least: -3}},
 	} {
 		if why := r.contradiction(k); why != "" {
 			t.Errorf("%+v: %s", r, why)
@@ -358,7 +366,7 @@ func TestReportsFit(t *testing.T) {
 	v := &Variation{Min: -big, Skew: -1.0 / 3e6, P50: big, P90: big, P99: big, P999: big, Max: big}
 	r := Report{Sent: big, Received: big, Unique: big, Bytes: big, Lost: big, Tail: big, Duplicate: big, Reordered: big, Late: big, Corrupt: big, Dropped: big, Wrong: big,
 		Overflow: big, Checksum: big, Joined: big, Split: true, ExtentMax: big, Runs: big, RunMax: big, First: big, Last: big, Jitter: big, OneWay: v,
-		Waited: v, Final: true, Buffer: big, Failed: big}
+		Waited: v, Final: true, Buffer: big, Failed: big, Delays: &Delays{Sum: -big, Least: -big}}
 	for range 16 {
 		r.RunSizes = append(r.RunSizes, big)
 	}
@@ -373,8 +381,8 @@ func TestReportsFit(t *testing.T) {
 	}
 }
 
-// A start that comes once more after the session has ended begins none, and a client that comes again from the same port, without
-// having said goodbye, gets a session of its own.
+// A start that comes once more after the session has ended begins none, and a client that comes again from the same
+// port, without having said goodbye, gets a session of its own.
 func TestSessionsBeginOnce(t *testing.T) {
 	s, _ := server(t, nil)
 	cfg := &Config{Network: "udp4", Target: s.Addr().String(), Up: &Load{Count: 1}}

@@ -1,6 +1,7 @@
 package perf
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"sockwire/dgram"
+	"sockwire/raw/cmsg"
 	"sockwire/raw/probe"
 )
 
@@ -31,7 +33,8 @@ const iperfMin = 64
 // iperfPause is how long the server gets after the first datagram.
 const iperfPause = 100 * time.Millisecond
 
-// RunIperf2 sends cfg.Up to a server of iperf2 in its protocol, and returns the report that the server sends at the end.
+// RunIperf2 sends cfg.Up to a server of iperf2 in its protocol, and returns the report that the server sends at the
+// end.
 func RunIperf2(ctx context.Context, cfg Config) (*Iperf2Result, error) {
 	load := *cfg.Up
 	if err := load.check(); err != nil {
@@ -42,16 +45,13 @@ func RunIperf2(ctx context.Context, cfg Config) (*Iperf2Result, error) {
 			return nil, fmt.Errorf("perf: iperf2 datagrams have at least %d bytes, not %d", iperfMin, n)
 		}
 	}
-	socket := dgram.Config{}
-	if cfg.Socket != nil {
-		socket = *cfg.Socket
-	}
-	c, err := dgram.Dial(ctx, defaulted(cfg.Network, "udp"), cfg.Target, &socket)
+	socket := configOf(cfg.Socket)
+	c, err := dgram.Dial(ctx, cmp.Or(cfg.Network, "udp"), cfg.Target, &socket)
 	if err != nil {
 		return nil, fmt.Errorf("perf: %w", err)
 	}
 	defer c.Close()
-	stop := interrupts(ctx, c.SetWriteDeadline)
+	stop := cmsg.Until(ctx, c.SetWriteDeadline)
 	if load.Duration > 0 {
 		_ = c.SetWriteDeadline(time.Now().Add(load.Duration + iperfPause + overtime))
 	}

@@ -134,8 +134,8 @@ func (l *Load) timing(seed uint64) probe.Timing {
 	return probe.Timing{Packets: l.Rate, Bits: l.Bits, Poisson: l.Pattern == PatternPoisson, Burst: int(l.group()), Seed: seed}
 }
 
-// before returns how many datagrams of the load are due before end, where the nth is due at a time. Where chance decides, it is
-// the mean.
+// before returns how many datagrams of the load are due before end, where the nth is due at a time. Where chance
+// decides, it is the mean.
 func (l *Load) before(end, due time.Duration, n uint64) uint64 {
 	if interval := l.interval(); interval > 0 && end > due {
 		n += uint64(float64(end-due) / interval)
@@ -145,3 +145,13 @@ func (l *Load) before(end, due time.Duration, n uint64) uint64 {
 	}
 	return n
 }
+
+// configOf returns a copy of what c says, the zero value for nil.
+func configOf[T any](c *T) (v T) {
+	if c != nil {
+		v = *c
+	}
+	return v
+}
+
+const defaultBuffer = 4 << 20 // bytes to receive into

@@ -1,6 +1,7 @@
 package perf
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"sockwire/dgram"
+	"sockwire/raw/cmsg"
 )
 
 // MTUResult is what SearchMTU found.
@@ -22,18 +24,16 @@ type MTUResult struct {
 	HopMTU  int
 }
 
-// SearchMTU finds the largest datagram that reaches the server of cfg.Target unfragmented, with DF set and the system's own
-// idea of the path ignored (RFC 8899 in spirit): the largest that the interface takes, what a router says, and halving. A size
-// counts as too large when the sending host says so, when a router says so of a probe of that size or a smaller one, which it
-// quotes, or when three probes of it are not answered, the last within cfg.Timeout; 0 means 200 ms, or two round trips where they
-// are longer. Where ctx ends it early, the result is what is known to pass, beside the error.
+// SearchMTU finds the largest datagram that reaches the server of cfg.Target unfragmented, with DF set and the system's
+// own idea of the path ignored (RFC 8899 in spirit): the largest that the interface takes, what a router says, and
+// halving. A size counts as too large when the sending host says so, when a router says so of a probe of that size or a
+// smaller one, which it quotes, or when three probes of it are not answered, the last within cfg.Timeout; 0 means 200
+// ms, or two round trips where they are longer. Where ctx ends it early, the result is what is known to pass, beside
+// the error.
 func SearchMTU(ctx context.Context, cfg Config) (*MTUResult, error) {
-	socket := dgram.Config{}
-	if cfg.Socket != nil {
-		socket = *cfg.Socket
-	}
+	socket := configOf(cfg.Socket)
 	socket.Fragmentation, socket.NoOffload = dgram.FragmentAllow, true // for the handshake
-	cfg.Socket, cfg.Network = &socket, defaulted(cfg.Network, "udp")
+	cfg.Socket, cfg.Network = &socket, cmp.Or(cfg.Network, "udp")
 	cfg.Settle, cfg.Requests = time.Millisecond, &Load{Count: 1}
 	cfg.narrow = true
 	f, err := newFlow(ctx, &cfg)
@@ -81,17 +81,14 @@ func newMTUSearch(f *flow) *mtuSearch {
 	if f.conn.RemoteAddr().IP.Addr().Is6() {
 		s.overhead = 40 + 8
 	}
-	if s.timeout == 0 {
-		s.timeout = 200 * time.Millisecond
-	}
-	s.timeout = max(s.timeout, 2*f.roundTrip, 4*time.Millisecond)
+	s.timeout = max(cmp.Or(s.timeout, 200*time.Millisecond), 2*f.roundTrip, 4*time.Millisecond)
 	s.top = f.conn.MaxPayload(dgram.Addr{})
 	s.high = s.top
 	return s
 }
 
 func (s *mtuSearch) run(ctx context.Context) error {
-	defer interrupts(ctx, s.f.conn.SetReadDeadline)()
+	defer cmsg.Until(ctx, s.f.conn.SetReadDeadline)()
 	size := s.high // most paths take what the interface takes
 	for s.low < s.high && ctx.Err() == nil {
 		if err := s.probe(ctx, size); err != nil {
@@ -139,13 +136,13 @@ func (s *mtuSearch) probe(ctx context.Context, size int) error {
 	return nil
 }
 
-// local lowers the limit by what this host said when it refused a size: the MTU of its interface. The error queue has that
-// of this very send last.
+// local lowers the limit by what this host said when it refused a size: the MTU of its interface. The error queue has
+// that of this very send last.
 func (s *mtuSearch) local(size int) {
 	limit := size - 1
 	told, _ := s.f.conn.Reports()
 	for _, e := range told {
-		s.told(e, size)
+		s.networkSaid(e, size)
 		if mtu := e.MTU - s.overhead; !e.From.IsValid() && e.MTU > 0 && mtu < size {
 			limit = mtu
 		}
@@ -172,7 +169,7 @@ func (s *mtuSearch) listen(ctx context.Context, size int, until time.Time) error
 			if told.Unreachable() {
 				return fmt.Errorf("%w: %w", ErrServerGone, told)
 			}
-			s.told(told, size)
+			s.networkSaid(told, size)
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return nil
 		default:
@@ -197,9 +194,9 @@ func (s *mtuSearch) answer(d *dgram.Datagram) {
 	}
 }
 
-// told takes in an error from the network. It is about the probe that it quotes, which need not be the last one sent; where it
-// quotes too little, what it says is a hint only, for anybody may have said it.
-func (s *mtuSearch) told(e *dgram.NetworkError, size int) {
+// networkSaid takes in an error from the network. It is about the probe that it quotes, which need not be the last one
+// sent; where it quotes too little, what it says is a hint only, for anybody may have said it.
+func (s *mtuSearch) networkSaid(e *dgram.NetworkError, size int) {
 	if !errors.Is(e, syscall.EMSGSIZE) || !e.From.IsValid() {
 		return // one of this host comes back from the send too
 	}

@@ -42,7 +42,7 @@ func TestErrorsBelongToTheProbeTheyQuote(t *testing.T) {
 		if tt.e.Err == nil {
 			tt.e.Err = syscall.EMSGSIZE
 		}
-		s.told(&tt.e, 760)
+		s.networkSaid(&tt.e, 760)
 		if s.low != tt.low || s.high != tt.high || s.top != tt.top || s.hint != tt.hint {
 			t.Errorf("%s: low %d, high %d, top %d, hint %d; want %d, %d, %d, %d", name, s.low, s.high, s.top, s.hint, tt.low, tt.high, tt.top, tt.hint)
 		}

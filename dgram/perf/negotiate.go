@@ -1,6 +1,7 @@
 package perf
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -50,12 +51,9 @@ func newFlows(ctx context.Context, cfg *Config) ([]*flow, error) {
 }
 
 func newFlow(ctx context.Context, cfg *Config) (*flow, error) {
-	socket := dgram.Config{}
-	if cfg.Socket != nil {
-		socket = *cfg.Socket
-	}
+	socket := configOf(cfg.Socket)
 	socket.Coalesce = cfg.Requests == nil || cfg.Requests.interval() > 0
-	socket.ReadBuffer = defaulted(socket.ReadBuffer, defaultBuffer)
+	socket.ReadBuffer = cmp.Or(socket.ReadBuffer, defaultBuffer)
 	socket.SendTimes = timesSends && (cfg.Up != nil || cfg.Requests != nil)
 	for _, l := range []*Load{cfg.Up, cfg.Requests} {
 		socket.NoOffload = socket.NoOffload || l != nil && l.NoOffload
@@ -107,6 +105,7 @@ func (f *flow) handshake(ctx context.Context) error {
 		return err
 	}
 	f.session, f.nonce, f.roundTrip = h.session, nonce, time.Since(asked)
+	f.granted = ac
 	f.patience = gone + f.roundTrip
 	own := ownClock()
 	if f.clock = own.relation(ac.Clock); f.clock == ClockSynced {

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// peers limits how many answers each site gets outside of sessions, see site. Its size is fixed, and nobody is locked out of
-// it: sites are spread over allowances by a hash that only this server knows, and those that fall together share one.
+// peers limits how many answers each site gets outside of sessions, see site. Its size is fixed, and nobody is locked
+// out of it: sites are spread over allowances by a hash that only this server knows, and those that fall together share
+// one.
 type peers struct {
 	rate  float64 // answers per second, and how many may be saved up
 	seed  maphash.Seed
@@ -25,10 +26,15 @@ func newPeers(rate float64) *peers { return &peers{rate: rate, seed: maphash.Mak
 func (p *peers) allow(a netip.Addr, now time.Time) bool {
 	who := site(a).Addr().As16()
 	w := &p.known[maphash.Bytes(p.seed, who[:])%uint64(len(p.known))]
+	return w.take(now, p.rate, p.rate)
+}
+
+// take takes one of an allowance that grows by rate a second, up to most; false if there is none left.
+func (w *allowance) take(now time.Time, rate, most float64) bool {
 	if w.at.IsZero() {
-		w.left = p.rate
+		w.left = most
 	} else {
-		w.left = min(w.left+max(now.Sub(w.at), 0).Seconds()*p.rate, p.rate)
+		w.left = min(w.left+max(now.Sub(w.at), 0).Seconds()*rate, most)
 	}
 	w.at = now
 	if w.left < 1 {
@@ -38,8 +44,8 @@ func (p *peers) allow(a netip.Addr, now time.Time) bool {
 	return true
 }
 
-// site is who one user of addresses is taken for: an IPv4 address, or the 64 bits of an IPv6 prefix, behind which each has as
-// many addresses as he likes.
+// site is who one user of addresses is taken for: an IPv4 address, or the 64 bits of an IPv6 prefix, behind which each
+// has as many addresses as he likes.
 func site(a netip.Addr) netip.Prefix { return prefix(a, 32, 64) }
 
 // network is the wider surroundings, in which one user may have many sites: 24 bits of IPv4, 48 of IPv6.

@@ -27,7 +27,13 @@ import (
 // server starts a server on loopback; stop ends it.
 func server(t testing.TB, cfg *ServerConfig) (s *Server, stop func()) {
 	t.Helper()
-	s, err := NewServer(context.Background(), "127.0.0.1:0", cfg)
+	return serverAt(t, "127.0.0.1:0", cfg)
+}
+
+// serverAt starts a server at an address.
+func serverAt(t testing.TB, address string, cfg *ServerConfig) (s *Server, stop func()) {
+	t.Helper()
+	s, err := NewServer(context.Background(), address, cfg)
 	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skip(err)
 	}
@@ -82,10 +88,10 @@ func TestCleanPathBothWays(t *testing.T) {
 	}
 }
 
-// truth works the accounts of a stream out of a relay's records. A damaged control datagram within the session is damage too,
-// for what it was cannot be told. The session begins with the first start that arrives, or a moment after it, and the accounts
-// end with one of the finishes: corrupt has what may have been counted by then. Without damaged control datagrams
-// that is one number.
+// truth works the accounts of a stream out of a relay's records. A damaged control datagram within the session is
+// damage too, for what it was cannot be told. The session begins with the first start that arrives, or a moment after
+// it, and the accounts end with one of the finishes: corrupt has what may have been counted by then. Without damaged
+// control datagrams that is one number.
 func truth(records []relay.Record) (c Counts, tail uint64, corrupt []uint64) {
 	type arrival struct {
 		order, seq uint64
@@ -206,8 +212,8 @@ func exact(s *Server, seed uint64) error {
 	return nil
 }
 
-// Where the receiver is the bottleneck, every loss is its receive buffer's, to the last one; also where the kernel counts lost
-// buffers of many datagrams.
+// Where the receiver is the bottleneck, every loss is its receive buffer's, to the last one; also where the kernel
+// counts lost buffers of many datagrams.
 func TestReceiveBufferIsBlamed(t *testing.T) {
 	for _, noOffload := range []bool{true, false} {
 		s, _ := server(t, &ServerConfig{Socket: &dgram.Config{ReadBuffer: 16 << 10}, ReceiveDelay: 20 * time.Millisecond, ReceiveBatches: 4})
@@ -273,8 +279,8 @@ func TestServerDies(t *testing.T) {
 	}
 }
 
-// Random bytes are answered by nothing and leave nothing behind: no goroutine, no memory, no state. DGPERF_RANDOM=1m goes on
-// for a minute.
+// Random bytes are answered by nothing and leave nothing behind: no goroutine, no memory, no state. DGPERF_RANDOM=1m
+// goes on for a minute.
 func TestRandomBytes(t *testing.T) {
 	var lasting time.Duration
 	if text := os.Getenv("DGPERF_RANDOM"); text != "" {
@@ -530,8 +536,8 @@ func toNobody(t *testing.T) *dgram.Conn {
 	return c
 }
 
-// In every mode, a run of many datagrams allocates no more than a run of few, at both ends together: what is allocated is for
-// the flow and for its reports, ten a second.
+// In every mode, a run of many datagrams allocates no more than a run of few, at both ends together: what is allocated
+// is for the flow and for its reports, ten a second.
 func TestNoModeAllocatesPerDatagram(t *testing.T) {
 	const few, many = 500, 10_500
 	s, _ := server(t, nil)

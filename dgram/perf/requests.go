@@ -10,6 +10,7 @@ import (
 
 	"sockwire/dgram"
 	"sockwire/dgram/ledger"
+	"sockwire/raw/cmsg"
 )
 
 // askedLast is how many of the last requests are remembered one by one.
@@ -60,13 +61,15 @@ func (f *flow) reply(h *header, d *dgram.Datagram) {
 	}
 	f.down.bytes += uint64(len(d.Payload))
 	rtt := d.Time.UnixNano() - h.sent
+	f.waited += time.Duration(rtt)
 	f.down.jitter.Add(time.Duration(rtt))
 	f.network.Record(max(time.Duration(rtt)-time.Duration(h.took), 0))
 	f.server.Record(time.Duration(h.took))
 	f.rtt.Record(time.Duration(d.Time.UnixNano() - h.due))
 }
 
-// silentRequests is how many requests in a row may go unanswered, and the marks between them, before the server is gone.
+// silentRequests is how many requests in a row may go unanswered, and the marks between them, before the server is
+// gone.
 const silentRequests = 8
 
 // pingPong sends one request at a time and waits for its reply.
@@ -84,7 +87,7 @@ func (f *flow) pingPong(ctx context.Context) {
 	if load.Duration > 0 {
 		end = s.start.Add(load.Duration)
 	}
-	unbind := interrupts(ctx, func(t time.Time) error {
+	unbind := cmsg.Until(ctx, func(t time.Time) error {
 		_ = f.conn.SetWriteDeadline(t)
 		return f.conn.SetReadDeadline(t)
 	})
@@ -134,8 +137,8 @@ func (f *flow) pingPong(ctx context.Context) {
 	}
 }
 
-// lateReplies waits for what is still on its way, and for what comes twice: until nothing has come for the settling time, and
-// for replies that are missing as long as any took before.
+// lateReplies waits for what is still on its way, and for what comes twice: until nothing has come for the settling
+// time, and for replies that are missing as long as any took before.
 func (f *flow) lateReplies(sent time.Time, buf []byte) {
 	for overdue := 0; overdue < 256; {
 		until := f.down.last.Add(f.cfg.Settle)
@@ -155,8 +158,9 @@ func (f *flow) lateReplies(sent time.Time, buf []byte) {
 	}
 }
 
-// next takes in the next datagram, and returns its header if it is the server's. What the network says is taken in besides, and
-// ends it where the server's port is closed. What has arrived by the read deadline counts, whenever this host gets round to it.
+// next takes in the next datagram, and returns its header if it is the server's. What the network says is taken in
+// besides, and ends it where the server's port is closed. What has arrived by the read deadline counts, whenever this
+// host gets round to it.
 func (f *flow) next(buf []byte) (h header, ours bool, err error) {
 	for {
 		d, err := f.conn.Receive(buf)

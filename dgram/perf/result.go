@@ -23,13 +23,14 @@ type FlowResult struct {
 	Contradictions uint64
 }
 
-// Direction is the account of one direction of one flow. Sent = Unique + Lost + Unheard, and Lost is the sum of its causes.
+// Direction is the account of one direction of one flow. Sent = Unique + Lost + Unheard, and Lost is the sum of its
+// causes.
 type Direction struct {
 	Report
 	SendErrors  uint64 // lost before they left: the sending host refused them
 	LostDropped uint64 // lost in the receive buffer
-	// LostChecksum were thrown away by the receiving kernel for a wrong checksum. The kernel counts them for the whole network
-	// namespace; of datagrams above dgram.SmallChecksum this is at most what the flow's socket lost.
+	// LostChecksum were thrown away by the receiving kernel for a wrong checksum. The kernel counts them for the whole
+	// network namespace; of datagrams above dgram.SmallChecksum this is at most what the flow's socket lost.
 	LostChecksum uint64
 	LostCorrupt  uint64 // arrived damaged
 	LostICMP     uint64 // an ICMP error told so
@@ -60,8 +61,8 @@ const (
 	eatenMin   = 256
 )
 
-// mangled says what a path does to trains, by what the receiver has found, or "" while there is no reason to think so. What
-// the report says was sent, was sent before the mark that the report answers.
+// mangled says what a path does to trains, by what the receiver has found, or "" while there is no reason to think so.
+// What the report says was sent, was sent before the mark that the report answers.
 func mangled(r *Report) string {
 	switch {
 	case r.Joined > 0:
@@ -104,9 +105,9 @@ func (f *flow) result() FlowResult {
 	return r
 }
 
-// direction divides the losses among their causes, each loss counted once: the sending host, wrong checksums, the receive
-// buffer, ICMP errors, damage. What nobody claims is the network's. Where datagrams arrive joined, a gap in the numbers that comes with a
-// loss told by the kernel is the receive buffer's as a whole.
+// direction divides the losses among their causes, each loss counted once: the sending host, wrong checksums, the
+// receive buffer, ICMP errors, damage. What nobody claims is the network's. Where datagrams arrive joined, a gap in the
+// numbers that comes with a loss told by the kernel is the receive buffer's as a whole.
 func direction(r Report, sent, failed, icmp uint64, known bool) *Direction {
 	d := &Direction{Report: r, Known: known}
 	switch {

@@ -11,6 +11,7 @@ import (
 
 	"sockwire/dgram"
 	"sockwire/dgram/ledger"
+	"sockwire/raw/cmsg"
 	"sockwire/raw/probe"
 )
 
@@ -29,7 +30,8 @@ type sender struct {
 	failed atomic.Uint64 // sends that this host refused
 	trains atomic.Bool   // several were handed to the kernel at once
 
-	// limit is how many datagrams a second leave at most, bucketDepth of them at once, whatever the load says; 0 is no limit.
+	// limit is how many datagrams a second leave at most, bucketDepth of them at once, whatever the load says; 0 is no
+	// limit.
 	limit   float64
 	tokens  float64
 	allowed int           // datagrams that may leave now
@@ -81,12 +83,12 @@ func newSender(c *dgram.Conn, session uint64, k kind, load Load, padMark bool) *
 	return s
 }
 
-// overtime is how long what was due before the end may still be sent, from when the sender finds that the end has come: it may not
-// have run for a moment.
+// overtime is how long what was due before the end may still be sent, from when the sender finds that the end has come:
+// it may not have run for a moment.
 const overtime = 50 * time.Millisecond
 
-// run sends until the load is done or ctx ends, which is no error. The end of the load's time is the end: what could not be
-// sent by then, at a rate that this host does not reach or for want of room, is not sent.
+// run sends until the load is done or ctx ends, which is no error. The end of the load's time is the end: what could
+// not be sent by then, at a rate that this host does not reach or for want of room, is not sent.
 func (s *sender) run(ctx context.Context) error {
 	w := probe.NewWaiter()
 	s.start = w.Start()
@@ -97,7 +99,7 @@ func (s *sender) run(ctx context.Context) error {
 		end = s.load.Duration
 		_ = s.conn.SetWriteDeadline(s.start.Add(end + overtime))
 	}
-	defer interrupts(ctx, s.conn.SetWriteDeadline)()
+	defer cmsg.Until(ctx, s.conn.SetWriteDeadline)()
 	sizes := s.load.sizes()
 	failures := 0
 	var found time.Duration // when the end was found to have come
@@ -147,22 +149,6 @@ func (s *sender) run(ctx context.Context) error {
 		s.unsent = due - min(due, s.sent.Load())
 	}
 	return nil
-}
-
-// interrupts has the end of ctx end what waits until a deadline. The function it returns undoes that, and takes the deadline
-// away.
-func interrupts(ctx context.Context, deadline func(time.Time) error) (stop func()) {
-	done := make(chan struct{})
-	off := context.AfterFunc(ctx, func() {
-		_ = deadline(time.Unix(1, 0))
-		close(done)
-	})
-	return func() {
-		if !off() {
-			<-done
-		}
-		_ = deadline(time.Time{})
-	}
 }
 
 // bucketDepth is how many datagrams may leave at once under a limit of so many a second.

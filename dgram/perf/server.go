@@ -1,6 +1,7 @@
 package perf
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -22,6 +23,9 @@ type ServerConfig struct {
 	Echo        bool          // send every datagram back that is not understood
 	PeerRate    float64       // answers per second to one address, or prefix as above, outside sessions; 0 means 100,000
 	NoForeign   bool          // do not answer other tools' protocols
+	// HopRate is how many datagrams per second whose time to live ends on the way are sent for all clients that list
+	// the hops of the way back, to one at most a quarter of them; 0 means 2,000, less than 0 that none are.
+	HopRate float64
 	// Refused, if set, is called in a goroutine of its own when a client is refused, at most once a second.
 	Refused        func(client dgram.Addr, reason string)
 	ReceiveDelay   time.Duration // wait after each batch: a slow receiver, for tests
@@ -35,6 +39,7 @@ type Server struct {
 	secret [32]byte
 	clock  clock
 	peers  *peers
+	hops   allowance // of all clients, guarded by mu
 
 	damaged *dgram.ReceiveErrors
 
@@ -55,27 +60,22 @@ type ServerStats struct {
 	Ignored  uint64 // datagrams that were not understood, that are not to be answered, or beyond a limit
 	NoRoom   uint64 // answers that found no room on their way out
 	Refused  uint64 // sessions refused
+	Hops     uint64 // datagrams sent for the hops of ways back
 	Evicted  uint64 // silent sessions that made room for others
 	Reason   string // why the last was refused
 }
 
 // NewServer opens the listening socket.
 func NewServer(ctx context.Context, address string, cfg *ServerConfig) (*Server, error) {
-	s := &Server{clock: ownClock(), sessions: map[dgram.Addr]*session{}}
-	if cfg != nil {
-		s.cfg = *cfg
-	}
-	s.cfg.Network = defaulted(s.cfg.Network, "udp")
-	s.cfg.MaxSessions = defaulted(s.cfg.MaxSessions, 256)
-	s.cfg.MaxPerPeer = defaulted(s.cfg.MaxPerPeer, 64)
-	s.cfg.MaxDuration = defaulted(s.cfg.MaxDuration, time.Hour)
-	s.cfg.PeerRate = defaulted(s.cfg.PeerRate, 100_000)
-	s.cfg.ReceiveBatches = defaulted(s.cfg.ReceiveBatches, 32)
-	socket := dgram.Config{}
-	if s.cfg.Socket != nil {
-		socket = *s.cfg.Socket
-	}
-	socket.ReadBuffer = defaulted(socket.ReadBuffer, defaultBuffer)
+	s := &Server{cfg: configOf(cfg), clock: ownClock(), sessions: map[dgram.Addr]*session{}}
+	s.cfg.Network = cmp.Or(s.cfg.Network, "udp")
+	s.cfg.MaxSessions = cmp.Or(s.cfg.MaxSessions, 256)
+	s.cfg.MaxPerPeer = cmp.Or(s.cfg.MaxPerPeer, 64)
+	s.cfg.MaxDuration = cmp.Or(s.cfg.MaxDuration, time.Hour)
+	s.cfg.PeerRate = cmp.Or(s.cfg.PeerRate, 100_000)
+	s.cfg.ReceiveBatches = cmp.Or(s.cfg.ReceiveBatches, 32)
+	socket := configOf(s.cfg.Socket)
+	socket.ReadBuffer = cmp.Or(socket.ReadBuffer, defaultBuffer)
 	socket.MarkReplies = true
 	s.cfg.Socket = &socket
 	s.peers = newPeers(s.cfg.PeerRate)
@@ -93,16 +93,6 @@ func NewServer(ctx context.Context, address string, cfg *ServerConfig) (*Server,
 	s.foreign.rc, _ = c.SyscallConn()
 	s.damaged, _ = dgram.OpenReceiveErrors() // where that fails, such losses count as those of the buffer
 	return s, nil
-}
-
-const defaultBuffer = 4 << 20
-
-func defaulted[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
 }
 
 // Addr is where clients find the server.
@@ -191,4 +181,28 @@ func (s *Server) ignored() {
 	s.mu.Lock()
 	s.stats.Ignored++
 	s.mu.Unlock()
+}
+
+// hopRate is what one session gets.
+func (c *ServerConfig) hopRate() float64 {
+	rate := cmp.Or(c.HopRate, hopsRate) / 4
+	if !hearsRouters || rate < 0 {
+		return 0
+	}
+	if c.MaxRate > 0 {
+		rate = min(rate, c.MaxRate)
+	}
+	return rate
+}
+
+// allowHop takes one datagram from the allowance of all clients.
+func (s *Server) allowHop(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rate := cmp.Or(s.cfg.HopRate, hopsRate)
+	if !s.hops.take(now, rate, max(rate/4, 1)) {
+		return false
+	}
+	s.stats.Hops++
+	return true
 }

@@ -11,8 +11,8 @@ import (
 	"sockwire/dgram"
 )
 
-// How long a client may be silent: before it is first heard, for it may be far away; then, for it sends ten times a second, or
-// says that it will not; and at most.
+// How long a client may be silent: before it is first heard, for it may be far away; then, for it sends ten times a
+// second, or says that it will not; and at most.
 const (
 	sessionStart   = 20 * time.Second
 	sessionIdle    = 5 * time.Second
@@ -41,6 +41,7 @@ type session struct {
 	replies []dgram.Message
 	pending []pendingReply
 	arena   []byte
+	hops    *hopsBack // nil until they are asked for
 
 	got      int // bytes received since the last report
 	reported time.Time
@@ -62,7 +63,8 @@ func (n *session) idle() time.Duration {
 }
 
 func (n *session) accepted(nonce uint64) ([]byte, error) {
-	return control(header{kind: kindAccept, session: n.id, seq: nonce}, accept{n.server.clock}, 0)
+	granted := accept{Clock: n.server.clock, Version: version, HopRate: n.server.cfg.hopRate()}
+	return control(header{kind: kindAccept, session: n.id, seq: nonce}, granted, 0)
 }
 
 func (n *session) run(ctx context.Context) {
@@ -87,6 +89,7 @@ func (n *session) run(ctx context.Context) {
 		if err != nil {
 			var told *dgram.NetworkError
 			if errors.As(err, &told) && !told.Unreachable() {
+				n.hops.routerSaid(told, n.id)
 				continue
 			}
 			if errors.Is(err, os.ErrDeadlineExceeded) && time.Since(n.heard) < n.idle() && ctx.Err() == nil {
@@ -124,6 +127,9 @@ func (n *session) handle(ctx context.Context, d *dgram.Datagram) bool {
 		return n.handshake(d, &h)
 	}
 	n.heard, n.begun = time.Now(), true
+	if h.kind >= kindHop { // each is answered with no more than it has, so nothing is saved up for a report
+		return n.hop(d, &h)
+	}
 	n.got += len(d.Payload)
 	switch h.kind {
 	case kindData:
@@ -154,8 +160,8 @@ func (n *session) handle(ctx context.Context, d *dgram.Datagram) bool {
 	return true
 }
 
-// handshake answers once more what began the session. A client that begins another from the same port, because the session before
-// was not said goodbye to, ends this one when it has shown that the address is its own; false then.
+// handshake answers once more what began the session. A client that begins another from the same port, because the
+// session before was not said goodbye to, ends this one when it has shown that the address is its own; false then.
 func (n *session) handshake(d *dgram.Datagram, h *header) bool {
 	var answer []byte
 	var err error
@@ -174,8 +180,8 @@ func (n *session) handshake(d *dgram.Datagram, h *header) bool {
 	return true
 }
 
-// reportUnasked reports to a client whose marks do not get through, as when the receive buffer is full. It has sent more than it
-// gets.
+// reportUnasked reports to a client whose marks do not get through, as when the receive buffer is full. It has sent
+// more than it gets.
 func (n *session) reportUnasked() {
 	if n.got < 2*controlSize || time.Since(n.reported) < 2*markInterval {
 		return
@@ -250,4 +256,55 @@ func (n *session) startReverse(ctx context.Context) {
 			}
 		}
 	})
+}
+
+// hop takes what a client asks of the way back. It is false where the session ends, which it does not.
+func (n *session) hop(d *dgram.Datagram, h *header) bool {
+	if n.server.cfg.hopRate() == 0 {
+		return true
+	}
+	if n.hops == nil {
+		n.hops = &hopsBack{}
+	}
+	told, _ := n.conn.Reports() // what comes in batches leaves the errors for later
+	for _, e := range told {
+		if e.Unreachable() {
+			return false
+		}
+		n.hops.routerSaid(e, n.id)
+	}
+	switch h.kind {
+	case kindHop:
+		n.sendHop(h, len(d.Payload), time.Now())
+	case kindCame:
+		n.hops.came(h, d.Time)
+	case kindHops:
+		var asked hopsQuestion
+		if body(d.Payload, &asked) == nil {
+			n.control(d, header{kind: kindHopsTold, session: n.id, seq: h.seq}, n.hops.answer(asked.Numbers))
+		}
+	}
+	return true
+}
+
+// sendHop sends what one datagram of the client is worth.
+func (n *session) sendHop(h *header, size int, now time.Time) {
+	k := n.hops
+	rate := n.server.cfg.hopRate()
+	known := h.seq+hopsKept < k.next || k.ring[h.seq%hopsKept].n == h.seq+1
+	if h.flags == 0 || h.seq >= hopsMost || known {
+		return
+	}
+	if !k.spare.take(now, rate, min(hopsAtOnce, max(rate/4, 1))) || !n.server.allowHop(now) {
+		return
+	}
+	if k.ready = k.ready[:0]; size > HeaderSize {
+		size = HeaderSize
+	}
+	k.ready = append(k.ready, make([]byte, size)...)
+	out := header{kind: kindHopped, flags: h.flags, session: n.id, seq: h.seq, sent: now.UnixNano()}
+	out.put(k.ready)
+	k.next = max(k.next, h.seq+1)
+	err := n.conn.TrySend(dgram.Message{Payload: k.ready, TTL: h.flags})
+	k.ring[h.seq%hopsKept] = sentHop{n: h.seq + 1, sent: now, ttl: h.flags, refused: err != nil}
 }

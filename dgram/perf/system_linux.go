@@ -25,8 +25,9 @@ func ownClock() clock {
 	return c
 }
 
-// shareAddress lets sessions have sockets of their own on the address of a socket that was opened without sharing, so that
-// two servers do not share an address unnoticed. Each session's socket then has a receive buffer and a drop count of its own.
+// shareAddress lets sessions have sockets of their own on the address of a socket that was opened without sharing, so
+// that two servers do not share an address unnoticed. Each session's socket then has a receive buffer and a drop count
+// of its own.
 func shareAddress(c *dgram.Conn) error {
 	rc, err := c.SyscallConn()
 	if err != nil {
@@ -39,6 +40,9 @@ func shareAddress(c *dgram.Conn) error {
 
 // timesSends: this system can tell when a datagram leaves.
 const timesSends = true
+
+// hearsRouters: this system tells a socket what routers say of each datagram that it has sent (IP_RECVERR).
+const hearsRouters = true
 
 // probePath has a connected socket set DF on all it sends, and ignore what the system knows of the path.
 func probePath(c *dgram.Conn) error {
@@ -55,7 +59,8 @@ func probePath(c *dgram.Conn) error {
 	})
 }
 
-// unsentBytes is how much of a socket's send buffer is taken by what has not left this host (SIOCOUTQ); 0 if that is not told.
+// unsentBytes is how much of a socket's send buffer is taken by what has not left this host (SIOCOUTQ); 0 if that is
+// not told.
 func unsentBytes(rc syscall.RawConn) (n int) {
 	_ = rc.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
 	return n

@@ -19,6 +19,9 @@ func shareAddress(*dgram.Conn) error {
 // timesSends: this system can tell when a datagram leaves.
 const timesSends = false
 
+// hearsRouters: this system tells a socket what routers say of each datagram that it has sent (IP_RECVERR).
+const hearsRouters = false
+
 func probePath(*dgram.Conn) error {
 	return fmt.Errorf("ignoring what the system knows of the path: %w", errors.ErrUnsupported)
 }

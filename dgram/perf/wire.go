@@ -17,8 +17,8 @@ const HeaderSize = 48
 // controlSize is what a client pads its control datagrams to, so that no answer to one is larger than it.
 const controlSize = 1200
 
-// handshakeSize is what a hello and a start have at least; their answers have less. A search for the path MTU has no more, for it is
-// to begin on narrow paths too.
+// handshakeSize is what a hello and a start have at least; their answers have less. A search for the path MTU has no
+// more, for it is to begin on narrow paths too.
 const handshakeSize = 256
 
 const magic = 0x64677031 // "dgp1"
@@ -28,20 +28,25 @@ type kind uint8
 
 // Kinds. Letters say who sends them: c the client, s the server.
 const (
-	kindHello   kind = 1 + iota // c: may I? Body: Params
-	kindCookie                  // s: prove that the address is yours. Body: cookie
-	kindStart                   // c: with the cookie. Body: start
-	kindAccept                  // s: the session is made. Body: accept
-	kindRefuse                  // s: no. Body: refusal
-	kindData                    // c, s: part of a stream
-	kindMark                    // c, s: so many were sent so far; a client's is answered with a report
-	kindReport                  // s: the accounts so far. Body: Report
-	kindFinish                  // c: so many were sent in all; answered with a report
-	kindRequest                 // c: answer this
-	kindReply                   // s: the request with the server's times
-	kindProbe                   // c: did one of this size arrive?
-	kindProbed                  // s: it did
-	kindBye                     // c: forget me
+	kindHello    kind = 1 + iota // c: may I? Body: Params
+	kindCookie                   // s: prove that the address is yours. Body: cookie
+	kindStart                    // c: with the cookie. Body: start
+	kindAccept                   // s: the session is made. Body: accept
+	kindRefuse                   // s: no. Body: refusal
+	kindData                     // c, s: part of a stream
+	kindMark                     // c, s: so many were sent so far; a client's is answered with a report
+	kindReport                   // s: the accounts so far. Body: Report
+	kindFinish                   // c: so many were sent in all; answered with a report
+	kindRequest                  // c: answer this
+	kindReply                    // s: the request with the server's times
+	kindProbe                    // c: did one of this size arrive?
+	kindProbed                   // s: it did
+	kindBye                      // c: forget me
+	kindHop                      // c: send me one like this, with a time to live of flags
+	kindHopped                   // s: that one
+	kindCame                     // c: it came
+	kindHops                     // c: what became of these? Body: hopsQuestion
+	kindHopsTold                 // s: this. Body: hopsAnswer
 	kinds
 )
 
@@ -77,10 +82,11 @@ type header struct {
 	took    uint32
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// castagnoli is made when it is first asked for: it costs each start of a command a quarter of a millisecond.
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 func digest(b []byte) uint32 {
-	return crc32.Update(crc32.Update(0, castagnoli, b[:44]), castagnoli, b[HeaderSize:])
+	return crc32.Update(crc32.Update(0, castagnoli(), b[:44]), castagnoli(), b[HeaderSize:])
 }
 
 // put writes the header of the datagram b and its digest. It does not allocate.
@@ -145,7 +151,14 @@ type start struct {
 
 type accept struct {
 	Clock clock `json:"clock"`
+	// Version is that of the server: 0 knows no hops.
+	Version int `json:"version,omitempty"`
+	// HopRate is how many datagrams a second the server sends for the hops of the way back; 0 is none.
+	HopRate float64 `json:"hop_rate,omitempty"`
 }
+
+// version is of the kinds that an end knows: 1 has those of hops.
+const version = 1
 
 type refusal struct {
 	Reason string `json:"reason"`
@@ -191,4 +204,47 @@ func checkCookie(secret []byte, address, got string, now time.Time) bool {
 	minute := now.Unix() / 60
 	return hmac.Equal([]byte(got), []byte(makeCookie(secret, address, minute))) ||
 		hmac.Equal([]byte(got), []byte(makeCookie(secret, address, minute-1)))
+}
+
+// Limits of the hops of a way back.
+const (
+	hopsKept    = 1024   // of the latest that were sent it is known what became of them
+	hopsMost    = 200000 // in a session
+	hopsTold    = 8      // in one answer: so many fit, whatever their addresses
+	hopsRate    = 2000.0 // of all clients, unless told
+	hopsAtOnce  = 64     // of a session
+	quotedLeast = 24     // bytes of our header that an error must quote to tell which datagram it is about
+)
+
+// hopsQuestion asks what became of datagrams.
+type hopsQuestion struct {
+	Numbers []uint64 `json:"n"`
+}
+
+// hopsAnswer tells it, in any order.
+type hopsAnswer struct {
+	Hops  []hopTold `json:"hops"`
+	Short uint64    `json:"short,omitempty"` // messages of routers so far that quote too little
+}
+
+// hopTold is what became of one.
+type hopTold struct {
+	N    uint64        `json:"n"`
+	TTL  uint8         `json:"ttl,omitempty"` // 0: none of that number was sent, or too long ago
+	From string        `json:"from,omitempty"`
+	Took time.Duration `json:"rtt_ns,omitempty"` // until the message, or until the client said that it came
+	Type uint8         `json:"type,omitempty"`
+	Code uint8         `json:"code,omitempty"`
+	Back uint8         `json:"back,omitempty"` // TTL that the message arrived with
+	Lost bool          `json:"refused,omitempty"`
+}
+
+// quotedHop is the number of the datagram that an error of a session quotes.
+func quotedHop(quote []byte, session uint64) (n uint64, ok bool) {
+	be := binary.BigEndian
+	if len(quote) < quotedLeast || be.Uint32(quote) != magic || kind(quote[4]) != kindHopped ||
+		be.Uint64(quote[8:]) != session {
+		return 0, false
+	}
+	return be.Uint64(quote[16:]), true
 }

@@ -104,7 +104,8 @@ func (r *Relay) remove(c *client) {
 // minSilence is how long a client must have been silent to make room for another.
 const minSilence = time.Second
 
-// makeRoom has a client make room for a new one where there are too many, and tells whether there is room. r.mu is held.
+// makeRoom has a client make room for a new one where there are too many, and tells whether there is room. r.mu is
+// held.
 func (r *Relay) makeRoom(addr dgram.Addr) bool {
 	if n, ok := network(addr); ok && r.perAddr[n] >= r.cfg.MaxPerAddress {
 		return r.replace(func(c *client) bool {
@@ -115,8 +116,9 @@ func (r *Relay) makeRoom(addr dgram.Addr) bool {
 	return len(r.clients) < r.cfg.MaxClients || r.replace(nil)
 }
 
-// replace ends the client that has been silent longest, of those that are among, all if that is nil. One from which a single
-// datagram has come, which anybody can have forged, goes before all that have sent more. r.mu is held, and released meanwhile.
+// replace ends the client that has been silent longest, of those that are among, all if that is nil. One from which a
+// single datagram has come, which anybody can have forged, goes before all that have sent more. r.mu is held, and
+// released meanwhile.
 func (r *Relay) replace(among func(*client) bool) bool {
 	var found *client
 	var foundHeard time.Time

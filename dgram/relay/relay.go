@@ -6,6 +6,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,10 +27,11 @@ type Config struct {
 	Forward  impair.Config // from clients to the target
 	Backward impair.Config // from the target to clients
 
-	// MaxClients is how many clients there are at a time; 0 means 1024. MaxPerAddress is how many of them have one IPv4 address
-	// or are in one IPv6 network of 64 bits; 0 means a quarter of MaxClients and at least 16, and this host's loopback addresses have no such limit.
-	// Beyond either, the client that has been silent longest makes room, one that has sent a single datagram first; where
-	// all have sent something within the last second, the new one is refused.
+	// MaxClients is how many clients there are at a time; 0 means 1024. MaxPerAddress is how many of them have one IPv4
+	// address or are in one IPv6 network of 64 bits; 0 means a quarter of MaxClients and at least 16, and this host's
+	// loopback addresses have no such limit. Beyond either, the client that has been silent longest makes room, one
+	// that has sent a single datagram first; where all have sent something within the last second, the new one is
+	// refused.
 	MaxClients, MaxPerAddress int
 	Idle                      time.Duration // a client that is silent for so long is forgotten; 0 means a minute
 	// AnswerServices allows clients on the ports of well-known services: see dgram.Conn.Unanswerable.
@@ -97,9 +99,7 @@ type Relay struct {
 
 // New opens the listening socket.
 func New(ctx context.Context, cfg Config) (*Relay, error) {
-	if cfg.Network == "" {
-		cfg.Network = "udp"
-	}
+	cfg.Network = cmp.Or(cfg.Network, "udp")
 	if cfg.MaxClients <= 0 {
 		cfg.MaxClients = 1024
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -15,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Header is struct mmsghdr: one message of sendmmsg(2) or recvmmsg(2), and how many bytes of it went or came. Go pads it as C
-// does.
+// Header is struct mmsghdr: one message of sendmmsg(2) or recvmmsg(2), and how many bytes of it went or came. Go pads
+// it as C does.
 type Header struct {
 	unix.Msghdr
 	N uint32
@@ -58,9 +59,9 @@ func (v *vector) name(i int) []byte {
 // [os.ErrDeadlineExceeded] and [net.ErrClosed]. A Receiver serves one goroutine; while it waits, another Receiver
 // of the same socket waits behind it.
 type Receiver struct {
-	// Brief has the system calls made without the runtime's knowledge. That keeps its monitor thread asleep, which costs a
-	// program that wakes often and does little more than its work; but while a call lasts, the collector waits. So it is
-	// for batches that the kernel is through with in some microseconds.
+	// Brief has the system calls made without the runtime's knowledge. That keeps its monitor thread asleep, which
+	// costs a program that wakes often and does little more than its work; but while a call lasts, the collector waits.
+	// So it is for batches that the kernel is through with in some microseconds.
 	Brief bool
 
 	// Began is when the receive that returned last looked at the socket for the last time: whatever had arrived by then
@@ -97,8 +98,8 @@ func (r *Receiver) Receive(ms []Message) (int, error) {
 	return n, err
 }
 
-// TryReceive is Receive without waiting, neither for datagrams nor for another Receiver of the socket that does: 0 and nil
-// if there is nothing. A deadline has no effect on it.
+// TryReceive is Receive without waiting, neither for datagrams nor for another Receiver of the socket that does: 0 and
+// nil if there is nothing. A deadline has no effect on it.
 func (r *Receiver) TryReceive(ms []Message) (int, error) {
 	n, _, err := r.run(ms, nil, false)
 	return n, err
@@ -190,15 +191,23 @@ func (r *Receiver) poll(fd uintptr) bool {
 }
 
 // notPollable tells the error with which the runtime's poller refuses to wait for a socket that reported EPOLLERR and
-// nothing else: one whose error queue is not empty and whose send buffer is full. That is no fault of the socket, and the
-// poller keeps refusing, even if the queue has been read, until data comes or the send buffer has room. The error's value
-// is internal to package os.
+// nothing else: one whose error queue is not empty and whose send buffer is full. That is no fault of the socket, and
+// the poller keeps refusing, even if the queue has been read, until data comes or the send buffer has room. The error's
+// value is internal to package os.
 func notPollable(err error) bool {
 	return err != nil && strings.HasSuffix(err.Error(), "not pollable")
 }
 
-// pollOnce does what step and the poller would: one attempt, and if that finds nothing a wait. It waits in the kernel, and
-// not for long, because a deadline or a Close is noticed only when the poller is asked again.
+// Earlier tells whether an error of a call is one that the kernel makes of ICMP errors, and so says nothing about this
+// call: it was left on the socket by an earlier send.
+func Earlier(err error) bool {
+	var errno syscall.Errno
+	return errors.As(err, &errno) && slices.Contains([]syscall.Errno{unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH,
+		unix.EHOSTDOWN, unix.ENONET, unix.ENOPROTOOPT, unix.EMSGSIZE, unix.EOPNOTSUPP, unix.EPROTO, unix.EACCES}, errno)
+}
+
+// pollOnce does what step and the poller would: one attempt, and if that finds nothing a wait. It waits in the kernel,
+// and not for long, because a deadline or a Close is noticed only when the poller is asked again.
 func (r *Receiver) pollOnce(fd uintptr) {
 	if r.done = r.poll(fd); r.done {
 		return
@@ -299,8 +308,8 @@ func NewSender(rc syscall.RawConn, n int) (*Sender, error) {
 // an error only for the first message of a system call, after another attempt at that message.
 func (s *Sender) Send(ms []Message) (n int, err error) { return s.run(ms, true) }
 
-// TrySend is Send without waiting, neither for room nor for another Sender of the socket that does: it returns early, and
-// without an error, when the send buffer is full. A deadline has no effect on it.
+// TrySend is Send without waiting, neither for room nor for another Sender of the socket that does: it returns early,
+// and without an error, when the send buffer is full. A deadline has no effect on it.
 func (s *Sender) TrySend(ms []Message) (n int, err error) { return s.run(ms, false) }
 
 func (s *Sender) run(ms []Message, wait bool) (int, error) {

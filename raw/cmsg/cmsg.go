@@ -6,8 +6,8 @@
 // the Append functions build control bytes for [Sender].
 //
 // The kernel's rules are in the manual pages ip(7), ipv6(7), udp(7), unix(7), socket(7), cmsg(3), and in the kernel
-// document networking/timestamping. The layout of control messages differs between systems, and all that has to do with it,
-// batches included, exists on Linux only; elsewhere the package has its types, [Socket] and [Control].
+// document networking/timestamping. The layout of control messages differs between systems, and all that has to do with
+// it, batches included, exists on Linux only; elsewhere the package has its types, [Socket], [Control] and [Until].
 package cmsg
 
 import (

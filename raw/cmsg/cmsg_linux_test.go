@@ -176,7 +176,8 @@ func TestErrorQueue(t *testing.T) {
 			if nd != 0 || ne != 1 || err != nil {
 				t.Fatalf("ReceiveBoth = %d, %d, %v", nd, ne, err)
 			}
-			// The next one goes by way of Receive, which reports the pending error as such, and is then found in the queue.
+			// The next one goes by way of Receive, which reports the pending error as such, and is then found in the
+			// queue.
 			if _, err := s.Send([]Message{{Buf: []byte("nobody"), Addr: closed}}); err != nil {
 				t.Fatal(err)
 			}

@@ -163,8 +163,9 @@ func memory(fd int) (info [9]uint32, err error) {
 }
 
 // SetReadBuffer asks for a receive buffer of size bytes, beyond the system's limit if the process may
-// (SO_RCVBUFFORCE, needs CAP_NET_ADMIN), and returns the size granted. The kernel doubles what is asked to pay for
-// its own bookkeeping, and charges each datagram more than its length: a small one about 768 bytes.
+// (SO_RCVBUFFORCE, needs CAP_NET_ADMIN), and returns the size granted; below 0 leaves it as it is. The kernel doubles
+// what is asked to pay for its own bookkeeping, and charges each datagram more than its length: a small one about 768
+// bytes.
 func SetReadBuffer(fd, size int) (granted int, err error) {
 	return setBuffer(fd, size, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF)
 }
@@ -175,7 +176,7 @@ func SetWriteBuffer(fd, size int) (granted int, err error) {
 }
 
 func setBuffer(fd, size, force, plain int) (int, error) {
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, size) != nil {
+	if size >= 0 && unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, size) != nil {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, plain, size); err != nil {
 			return 0, os.NewSyscallError("cmsg: set buffer size", err)
 		}

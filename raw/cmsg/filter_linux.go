@@ -26,8 +26,8 @@ func RejectAll(fd int) error {
 	return AttachFilter(fd, []bpf.RawInstruction{{Op: unix.BPF_RET | unix.BPF_K}})
 }
 
-// Silence keeps packets out of a socket until it has its filter: some receive from the moment they exist. First nothing more
-// is let in, then what came before is thrown away.
+// Silence keeps packets out of a socket until it has its filter: some receive from the moment they exist. First nothing
+// more is let in, then what came before is thrown away.
 func Silence(fd int) error {
 	if err := RejectAll(fd); err != nil {
 		return err
@@ -35,8 +35,8 @@ func Silence(fd int) error {
 	return Drain(fd)
 }
 
-// Drain throws away what is queued on a socket, waiting errors included. An error that comes back more than 100 times is the
-// socket's own, and returned.
+// Drain throws away what is queued on a socket, waiting errors included. An error that comes back more than 100 times
+// is the socket's own, and returned.
 func Drain(fd int) error {
 	var b [1]byte
 	for errs := 0; ; {

@@ -48,9 +48,9 @@ func (i *Info) Parse(oob []byte, flags int) {
 	}
 }
 
-// Split takes the first control message off b: whose it is and of which kind (cmsg_level and cmsg_type), its data, and what
-// follows with the padding left out. ok is false when b begins with no whole message. data and rest are views into b. One message
-// alone, b without rest, can be given to Parse.
+// Split takes the first control message off b: whose it is and of which kind (cmsg_level and cmsg_type), its data, and
+// what follows with the padding left out. ok is false when b begins with no whole message. data and rest are views into
+// b. One message alone, b without rest, can be given to Parse.
 func Split(b []byte) (level, kind int32, data, rest []byte, ok bool) {
 	if len(b) < headerSize {
 		return

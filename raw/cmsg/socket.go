@@ -1,6 +1,7 @@
 package cmsg
 
 import (
+	"context"
 	"os"
 	"syscall"
 	"time"
@@ -16,8 +17,8 @@ func Control(rc syscall.RawConn, f func(fd int) error) error {
 }
 
 // Socket is a descriptor that package net has no type for, such as a packet socket's or a timer's. It is a
-// [syscall.RawConn] for [NewReceiver], [NewSender] and [Control]. If the descriptor does not block, reads and writes wait by the
-// runtime's poller: deadlines end them with [os.ErrDeadlineExceeded], and Close with an error.
+// [syscall.RawConn] for [NewReceiver], [NewSender] and [Control]. If the descriptor does not block, reads and writes
+// wait by the runtime's poller: deadlines end them with [os.ErrDeadlineExceeded], and Close with an error.
 type Socket struct {
 	syscall.RawConn
 	file *os.File
@@ -41,3 +42,19 @@ func (s *Socket) SetWriteDeadline(t time.Time) error { return s.file.SetWriteDea
 
 // Close closes the descriptor and wakes whoever waits on it.
 func (s *Socket) Close() error { return s.file.Close() }
+
+// Until has ctx end what waits until a deadline that set sets. The function it returns undoes that, and takes the
+// deadline away.
+func Until(ctx context.Context, set func(time.Time) error) (stop func()) {
+	done := make(chan struct{})
+	off := context.AfterFunc(ctx, func() {
+		_ = set(time.Unix(1, 0))
+		close(done)
+	})
+	return func() {
+		if !off() {
+			<-done // or it would come after it is taken away
+		}
+		_ = set(time.Time{})
+	}
+}

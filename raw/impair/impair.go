@@ -1,8 +1,8 @@
 // Package impair decides, from a seed, what a bad network does to each packet: lose, duplicate, reorder,
 // delay, corrupt or truncate it, or hold it back by a rate limit. It opens no sockets and reads no clock: the
-// caller says when each packet arrived and how long it is, and carries the decision out, with a [Queue] for what is not due
-// yet. The same configuration and the same sequence of (time, size) give the same decisions, on every
-// machine but for the last nanosecond of a normal or Pareto delay.
+// caller says when each packet arrived and how long it is, and carries the decision out, with a [Queue] for what is not
+// due yet. The same configuration and the same sequence of (time, size) give the same decisions, on every machine but
+// for the last nanosecond of a normal or Pareto delay.
 //
 // The vocabulary is that of tc-netem(8) where it has a word. Each kind of impairment draws from a random
 // stream of its own, one draw for every packet whatever happens to it: so packet 17 is lost or not by the
@@ -10,6 +10,7 @@
 package impair
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -24,7 +25,8 @@ type Config struct {
 	Loss float64
 	// BurstEnter and BurstLeave make a Gilbert-Elliott model of two states: before each packet the good
 	// state turns bad with probability BurstEnter, the bad one good with BurstLeave. In the good state
-	// packets are lost with probability Loss, in the bad one with BurstLoss (0 means 1: all). The mean burst is 1/BurstLeave packets.
+	// packets are lost with probability Loss, in the bad one with BurstLoss (0 means 1: all). The mean burst is
+	// 1/BurstLeave packets.
 	BurstEnter, BurstLeave, BurstLoss float64
 
 	// Duplicate is the probability that a packet is delivered twice. The copy takes its own turn at
@@ -54,9 +56,9 @@ type Config struct {
 	Truncate   float64
 	TruncateTo int
 
-	// Rate limits packets to so many bits a second by a token bucket of Burst bytes (0 means none saved: each packet takes its
-	// time); 0 is no limit. What does not go at once waits, in order, in a queue of at most QueueBytes
-	// and QueuePackets, each 0 meaning no bound; what does not fit is dropped with the cause "rate".
+	// Rate limits packets to so many bits a second by a token bucket of Burst bytes (0 means none saved: each packet
+	// takes its time); 0 is no limit. What does not go at once waits, in order, in a queue of at most QueueBytes and
+	// QueuePackets, each 0 meaning no bound; what does not fit is dropped with the cause "rate".
 	Rate         float64
 	Burst        int
 	QueueBytes   int
@@ -74,11 +76,13 @@ const (
 
 var distributions = [...]string{"uniform", "normal", "pareto"}
 
-func (d Distribution) String() string {
-	if int(d) < len(distributions) {
-		return distributions[d]
+func (d Distribution) String() string { return nameOf(distributions[:], "distribution", uint8(d)) }
+
+func nameOf(names []string, kind string, i uint8) string {
+	if int(i) < len(names) {
+		return names[i]
 	}
-	return fmt.Sprintf("distribution %d", uint8(d))
+	return fmt.Sprint(kind, " ", i)
 }
 
 // MarshalText implements [encoding.TextMarshaler].
@@ -96,12 +100,7 @@ const (
 
 var causes = [...]string{"", "loss", "burst", "rate"}
 
-func (c Cause) String() string {
-	if int(c) < len(causes) {
-		return causes[c]
-	}
-	return fmt.Sprintf("cause %d", uint8(c))
-}
+func (c Cause) String() string { return nameOf(causes[:], "cause", uint8(c)) }
 
 // MarshalText implements [encoding.TextMarshaler].
 func (c Cause) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
@@ -239,15 +238,9 @@ func New(cfg Config) (*Impairer, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if cfg.BurstLoss == 0 {
-		cfg.BurstLoss = 1
-	}
-	if cfg.ReorderGap == 0 {
-		cfg.ReorderGap = 1
-	}
-	if cfg.ReorderHold == 0 {
-		cfg.ReorderHold = 100 * time.Millisecond
-	}
+	cfg.BurstLoss = cmp.Or(cfg.BurstLoss, 1)
+	cfg.ReorderGap = cmp.Or(cfg.ReorderGap, 1)
+	cfg.ReorderHold = cmp.Or(cfg.ReorderHold, 100*time.Millisecond)
 	m := &Impairer{cfg: cfg, rate: bucket{bitsPerSecond: cfg.Rate, depth: cfg.Burst, maxBytes: cfg.QueueBytes, maxPackets: cfg.QueuePackets}}
 	for kind := range m.streams {
 		m.streams[kind].Seed(cfg.Seed, uint64(kind+1)*0x9e3779b97f4a7c15) // far apart: an odd constant with mixed bits
@@ -309,7 +302,8 @@ const (
 func (m *Impairer) Totals() Totals { return m.totals }
 
 // Decide says what becomes of a packet of size bytes that arrived at now. now must not be before that of the
-// call before; if it is, that of the call before counts. It does not allocate, but for the queue of a rate limit as it first grows.
+// call before; if it is, that of the call before counts. It does not allocate, but for the queue of a rate limit as it
+// first grows.
 func (m *Impairer) Decide(now time.Time, size int) Decision {
 	if now.Before(m.now) {
 		now = m.now

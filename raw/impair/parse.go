@@ -3,6 +3,7 @@ package impair
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,16 +78,17 @@ func (c *Config) set(text string, at, end int, seen map[string]bool) error {
 	if !ok {
 		return &SyntaxError{at + 1, fmt.Sprintf("%q is not name=value", text[at:end])}
 	}
-	s, ok := settingNamed(name)
-	if !ok {
+	i := slices.IndexFunc(settings, func(s setting) bool { return s.name == name })
+	if i < 0 {
 		return &SyntaxError{at + 1, fmt.Sprintf("unknown setting %q, not one of %s", name, settingNames())}
 	}
 	if seen[name] {
 		return &SyntaxError{at + 1, fmt.Sprintf("%s is set twice", name)}
 	}
 	seen[name] = true
-	if err := s.parse(s.field(c), value); err != nil {
-		return &SyntaxError{at + len(name) + 2, fmt.Sprintf("%s: %v", name, err)}
+	s := settings[i]
+	if !s.kind.parse(s.field(c), value) {
+		return &SyntaxError{at + len(name) + 2, fmt.Sprintf("%s: %q is not %s", name, value, s.kind.what)}
 	}
 	return nil
 }
@@ -95,53 +97,78 @@ func (c *Config) set(text string, at, end int, seen map[string]bool) error {
 func (c Config) String() string {
 	var parts []string
 	for _, s := range settings {
-		if v := s.format(s.field(&c)); v != "" {
+		if v := s.kind.format(s.field(&c)); v != "" {
 			parts = append(parts, s.name+"="+v)
 		}
 	}
 	return strings.Join(parts, ",")
 }
 
-// setting ties a name to a field and to the way its kind of value is written; format returns "" for zero.
+// setting ties a name to a field and its kind of value.
 type setting struct {
-	name   string
-	field  func(*Config) any
-	parse  func(field any, text string) error
+	name  string
+	field func(*Config) any
+	kind  kind
+}
+
+// kind is how a kind of value is written; format returns "" for zero.
+type kind struct {
+	what   string // to be given
+	parse  func(field any, text string) bool
 	format func(field any) string
 }
 
-var settings = []setting{
-	{"seed", func(c *Config) any { return &c.Seed }, parseSeed, formatSeed},
-	{"loss", func(c *Config) any { return &c.Loss }, parseProbability, formatProbability},
-	{"enter", func(c *Config) any { return &c.BurstEnter }, parseProbability, formatProbability},
-	{"leave", func(c *Config) any { return &c.BurstLeave }, parseProbability, formatProbability},
-	{"badloss", func(c *Config) any { return &c.BurstLoss }, parseProbability, formatProbability},
-	{"dup", func(c *Config) any { return &c.Duplicate }, parseProbability, formatProbability},
-	{"reorder", func(c *Config) any { return &c.Reorder }, parseProbability, formatProbability},
-	{"gap", func(c *Config) any { return &c.ReorderGap }, parseCount, formatInt},
-	{"hold", func(c *Config) any { return &c.ReorderHold }, parseTime, formatTime},
-	{"delay", func(c *Config) any { return &c.Delay }, parseTime, formatTime},
-	{"jitter", func(c *Config) any { return &c.Jitter }, parseTime, formatTime},
-	{"dist", func(c *Config) any { return &c.Distribution }, parseDistribution, formatDistribution},
-	{"order", func(c *Config) any { return &c.JitterReorders }, parseOrder, formatOrder},
-	{"corrupt", func(c *Config) any { return &c.Corrupt }, parseProbability, formatProbability},
-	{"from", func(c *Config) any { return &c.CorruptFrom }, parseSize, formatInt},
-	{"to", func(c *Config) any { return &c.CorruptTo }, parseSize, formatInt},
-	{"truncate", func(c *Config) any { return &c.Truncate }, parseProbability, formatProbability},
-	{"cut", func(c *Config) any { return &c.TruncateTo }, parseSize, formatInt},
-	{"rate", func(c *Config) any { return &c.Rate }, parseRate, formatRate},
-	{"burst", func(c *Config) any { return &c.Burst }, parseSize, formatInt},
-	{"queue", func(c *Config) any { return &c.QueueBytes }, parseSize, formatInt},
-	{"packets", func(c *Config) any { return &c.QueuePackets }, parseCount, formatInt},
+// kindOf makes a kind of functions for its values.
+func kindOf[T comparable](what string, parse func(string) (T, bool), format func(T) string) kind {
+	var zero T
+	return kind{what, func(field any, text string) bool {
+		v, ok := parse(text)
+		if ok {
+			*field.(*T) = v
+		}
+		return ok
+	}, func(field any) string {
+		if v := *field.(*T); v != zero {
+			return format(v)
+		}
+		return ""
+	}}
 }
 
-func settingNamed(name string) (setting, bool) {
-	for _, s := range settings {
-		if s.name == name {
-			return s, true
-		}
-	}
-	return setting{}, false
+var (
+	seeds         = kindOf("a whole number from 0 to 2^64-1", parseSeed, formatSeed)
+	probabilities = kindOf("a probability from 0% to 100% (0 to 1)", parseProbability, formatFloat)
+	times         = kindOf(fmt.Sprintf("a time from 0s to %v, such as 10ms", maxDelay), parseTime, time.Duration.String)
+	shapes        = kindOf("one of "+strings.Join(distributions[:], ", "), parseDistribution, Distribution.String)
+	orders        = kindOf("keep or free", parseOrder, func(bool) string { return "free" })
+	counts        = kindOf(fmt.Sprintf("a whole number from 0 to %d", math.MaxInt32), parseCount, strconv.Itoa)
+	sizes         = kindOf("a size in bytes, such as 1500, 64KB or 1MiB", parseSize, strconv.Itoa)
+	rates         = kindOf("a rate from 1bps to 1000Gbps, such as 1Mbps", parseRate, formatRate)
+)
+
+var settings = []setting{
+	{"seed", func(c *Config) any { return &c.Seed }, seeds},
+	{"loss", func(c *Config) any { return &c.Loss }, probabilities},
+	{"enter", func(c *Config) any { return &c.BurstEnter }, probabilities},
+	{"leave", func(c *Config) any { return &c.BurstLeave }, probabilities},
+	{"badloss", func(c *Config) any { return &c.BurstLoss }, probabilities},
+	{"dup", func(c *Config) any { return &c.Duplicate }, probabilities},
+	{"reorder", func(c *Config) any { return &c.Reorder }, probabilities},
+	{"gap", func(c *Config) any { return &c.ReorderGap }, counts},
+	{"hold", func(c *Config) any { return &c.ReorderHold }, times},
+	{"delay", func(c *Config) any { return &c.Delay }, times},
+	{"jitter", func(c *Config) any { return &c.Jitter }, times},
+	{"dist", func(c *Config) any { return &c.Distribution }, shapes},
+	{"order", func(c *Config) any { return &c.JitterReorders }, orders},
+	{"corrupt", func(c *Config) any { return &c.Corrupt }, probabilities},
+	{"from", func(c *Config) any { return &c.CorruptFrom }, sizes},
+	{"to", func(c *Config) any { return &c.CorruptTo }, sizes},
+	{"truncate", func(c *Config) any { return &c.Truncate }, probabilities},
+	{"cut", func(c *Config) any { return &c.TruncateTo }, sizes},
+	{"rate", func(c *Config) any { return &c.Rate }, rates},
+	{"burst", func(c *Config) any { return &c.Burst }, sizes},
+	{"queue", func(c *Config) any { return &c.QueueBytes }, sizes},
+	{"packets", func(c *Config) any { return &c.QueuePackets }, counts},
 }
 
 func settingNames() string {
@@ -152,21 +179,12 @@ func settingNames() string {
 	return strings.Join(names, ", ")
 }
 
-func parseSeed(field any, text string) error {
+func parseSeed(text string) (uint64, bool) {
 	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		return fmt.Errorf("%q is not a whole number from 0 to 2^64-1", text)
-	}
-	*field.(*uint64) = n
-	return nil
+	return n, err == nil
 }
 
-func formatSeed(field any) string {
-	if n := *field.(*uint64); n != 0 {
-		return strconv.FormatUint(n, 10)
-	}
-	return ""
-}
+func formatSeed(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // number reads a plain decimal number; strconv alone would take "inf", "0x1p3" and "1_000".
 func number(text string) (float64, bool) {
@@ -177,91 +195,33 @@ func number(text string) (float64, bool) {
 	return f, err == nil
 }
 
-func parseProbability(field any, text string) error {
+func parseProbability(text string) (float64, bool) {
 	digits, percent := strings.CutSuffix(text, "%")
 	p, ok := number(digits)
 	if percent {
 		p /= 100
 	}
-	if !ok || p > 1 {
-		return fmt.Errorf("%q is not a probability from 0%% to 100%% (0 to 1)", text)
-	}
-	*field.(*float64) = p
-	return nil
+	return p, ok && p <= 1
 }
 
-// formatProbability writes a fraction, which reads back as the same number; a percentage might not.
-func formatProbability(field any) string { return formatFloat(*field.(*float64)) }
+// formatFloat writes a probability as a fraction, which reads back as the same number; a percentage might not.
+func formatFloat(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-func formatFloat(f float64) string {
-	if f == 0 {
-		return ""
-	}
-	return strconv.FormatFloat(f, 'f', -1, 64)
-}
-
-func parseTime(field any, text string) error {
+func parseTime(text string) (time.Duration, bool) {
 	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 || d > maxDelay {
-		return fmt.Errorf("%q is not a time from 0s to %v, such as 10ms", text, maxDelay)
-	}
-	*field.(*time.Duration) = d
-	return nil
+	return d, err == nil && d >= 0 && d <= maxDelay
 }
 
-func formatTime(field any) string {
-	if d := *field.(*time.Duration); d != 0 {
-		return d.String()
-	}
-	return ""
+func parseDistribution(text string) (Distribution, bool) {
+	i := slices.Index(distributions[:], text)
+	return Distribution(max(i, 0)), i >= 0
 }
 
-func parseDistribution(field any, text string) error {
-	for i, name := range distributions {
-		if name == text {
-			*field.(*Distribution) = Distribution(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("%q is not one of %s", text, strings.Join(distributions[:], ", "))
-}
+func parseOrder(text string) (free, ok bool) { return text == "free", text == "free" || text == "keep" }
 
-func formatDistribution(field any) string {
-	if d := *field.(*Distribution); d != Uniform {
-		return d.String()
-	}
-	return ""
-}
-
-func parseOrder(field any, text string) error {
-	if text != "keep" && text != "free" {
-		return fmt.Errorf("%q is not keep or free", text)
-	}
-	*field.(*bool) = text == "free"
-	return nil
-}
-
-func formatOrder(field any) string {
-	if *field.(*bool) {
-		return "free"
-	}
-	return ""
-}
-
-func parseCount(field any, text string) error {
+func parseCount(text string) (int, bool) {
 	n, err := strconv.ParseUint(text, 10, 31)
-	if err != nil {
-		return fmt.Errorf("%q is not a whole number from 0 to %d", text, math.MaxInt32)
-	}
-	*field.(*int) = int(n)
-	return nil
-}
-
-func formatInt(field any) string {
-	if n := *field.(*int); n != 0 {
-		return strconv.Itoa(n)
-	}
-	return ""
+	return int(n), err == nil
 }
 
 // unit is a suffix and what it multiplies by; of the suffixes that fit, the first in a list counts.
@@ -286,27 +246,14 @@ func quantity(text string, units []unit) (float64, bool) {
 	return 0, false
 }
 
-func parseSize(field any, text string) error {
+func parseSize(text string) (int, bool) {
 	n, ok := quantity(text, sizeUnits)
-	if !ok || n != math.Trunc(n) || n > math.MaxInt32 {
-		return fmt.Errorf("%q is not a size in bytes, such as 1500, 64KB or 1MiB", text)
-	}
-	*field.(*int) = int(n)
-	return nil
+	return int(n), ok && n == math.Trunc(n) && n <= math.MaxInt32
 }
 
-func parseRate(field any, text string) error {
+func parseRate(text string) (float64, bool) {
 	r, ok := quantity(text, rateUnits)
-	if !ok || r != 0 && r < 1 || r > maxRate {
-		return fmt.Errorf("%q is not a rate from 1bps to 1000Gbps, such as 1Mbps", text)
-	}
-	*field.(*float64) = r
-	return nil
+	return r, ok && (r == 0 || r >= 1) && r <= maxRate
 }
 
-func formatRate(field any) string {
-	if r := formatFloat(*field.(*float64)); r != "" {
-		return r + "bps"
-	}
-	return ""
-}
+func formatRate(r float64) string { return formatFloat(r) + "bps" }

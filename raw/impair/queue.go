@@ -1,6 +1,9 @@
 package impair
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Queue holds what is not due yet and gives it back by due time, and among equals in the order in which
 // it came. The zero value is empty and ready. Values belong to the caller: one that holds a buffer owns it until Pop
@@ -49,7 +52,8 @@ func (q *Queue[T]) Push(due time.Time, v T) {
 	q.held = kept
 }
 
-// Hold adds a value that is due as soon as behind values pushed after it have gone ahead, and at the latest at the time given.
+// Hold adds a value that is due as soon as behind values pushed after it have gone ahead, and at the latest at the time
+// given.
 func (q *Queue[T]) Hold(latest time.Time, behind int, v T) {
 	if behind <= 0 {
 		q.Push(latest, v)
@@ -79,9 +83,7 @@ func (q *Queue[T]) Pop(now time.Time) (v T, due time.Time, ok bool) {
 	}
 	for i := range q.held {
 		if e == &q.held[i] {
-			n := copy(q.held[i:], q.held[i+1:])
-			clear(q.held[i+n:])
-			q.held = q.held[:i+n]
+			q.held = slices.Delete(q.held, i, i+1)
 			break
 		}
 	}

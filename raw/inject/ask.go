@@ -13,9 +13,9 @@ import (
 var ErrNoAnswer = errors.New("no answer")
 
 // Ask sends one packet and returns the first answer to it, which may be an ICMP error, or an error that wraps
-// [ErrNoAnswer] after [DefaultWait]. The expression is one of [packet.Parse], such as "ip{dst=192.0.2.1} / icmp"; Ethernet and
-// source addresses that it leaves out are filled in. It needs CAP_NET_RAW. For several packets, or anything else than the
-// defaults, use an [Exchange].
+// [ErrNoAnswer] after [DefaultWait]. The expression is one of [packet.Parse], such as "ip{dst=192.0.2.1} / icmp";
+// Ethernet and source addresses that it leaves out are filled in. It needs CAP_NET_RAW. For several packets, or
+// anything else than the defaults, use an [Exchange].
 func Ask(ctx context.Context, expression string) (Answer, error) {
 	t, err := packet.Parse(expression)
 	if err != nil {

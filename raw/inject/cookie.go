@@ -12,8 +12,8 @@ import (
 )
 
 // Cookie marks packets so that their answers are known without remembering them: ports, sequence numbers and ids that
-// are a keyed hash of the destination, which direct answers and quotes bring back. It is for one goroutine; one that sends and
-// one that receives have one each, of the same key.
+// are a keyed hash of the destination, which direct answers and quotes bring back. It is for one goroutine; one that
+// sends and one that receives have one each, of the same key.
 type Cookie struct {
 	mac hash.Hash
 	sum []byte
@@ -109,13 +109,17 @@ func (k *kind) port(l packet.Layer) uint16 {
 // destination of that one. ARP replies and neighbour advertisements carry no cookie and are believed.
 func (c *Cookie) Check(p []byte) (probed netip.AddrPort, r Role, ok bool) {
 	var room [levels]Header
-	list := parseLevels(p, &room)
-	for i := len(list) - 1; i >= 0; i-- {
-		if probed, r, ok = c.check(&list[i]); ok {
-			break
-		}
-	}
+	_, probed, r, ok = c.checkLevels(parseLevels(p, &room))
 	return probed, r, ok
+}
+
+// checkLevels is Check of a packet's headers, and says which of them answers.
+func (c *Cookie) checkLevels(headers []Header) (h *Header, probed netip.AddrPort, r Role, ok bool) {
+	for i := len(headers) - 1; i >= 0 && !ok; i-- {
+		h = &headers[i]
+		probed, r, ok = c.check(h)
+	}
+	return h, probed, r, ok
 }
 
 func (c *Cookie) check(h *Header) (probed netip.AddrPort, r Role, ok bool) {

@@ -2,6 +2,7 @@ package inject
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -161,30 +162,37 @@ type Planned struct {
 }
 
 // Packets yields the packets of the plan as they would be sent on the schedule, and sends none. It needs no Open and no
-// privilege; Ethernet destinations stay as the template has them, and source addresses that the system cannot tell are left
-// out, of which the first error is given to missing, if that is not nil.
+// privilege; Ethernet destinations stay as the template has them, and source addresses that the system cannot tell are
+// left out, of which the first error is given to missing, if that is not nil.
 func (p *Plan) Packets(ctx context.Context, s Schedule, missing func(error)) iter.Seq2[Planned, error] {
 	return func(yield func(Planned, error) bool) {
-		source := p.planned(missing)
-		defer source.close()
+		source := &shown{p: p, missing: missing}
+		if p.Template != nil {
+			if source.resolver, _ = OpenResolver(p.Interface); source.resolver != nil { // what is shown can do without
+				defer source.resolver.Close()
+			}
+		}
 		table := probe.NewTimetable(s)
+		var b Batch
 		for ctx.Err() == nil {
-			n, ok, err := source.next()
+			b.Reset()
+			err := source.Fill(&b, 1)
+			if errors.Is(err, io.EOF) {
+				return
+			}
 			if err != nil {
 				yield(Planned{}, err)
 				return
 			}
-			if !ok {
-				return
+			n := Planned{Number: b.Numbers[0], Packets: b.Packets, Layers: source.layers, Due: table.Due()}
+			if len(b.Due) > 0 && s.Unlimited() {
+				n.Due = b.Due[0]
 			}
-			if source.due == nil || !s.Unlimited() {
-				n.Due = table.Due()
-			}
-			for i, b := range n.Packets { // fragments leave together
+			for i, p := range b.Packets { // fragments leave together
 				if i == 0 {
-					table.Take(len(b))
+					table.Take(len(p))
 				} else {
-					table.Follow(len(b))
+					table.Follow(len(p))
 				}
 			}
 			if !yield(n, nil) {
@@ -195,59 +203,31 @@ func (p *Plan) Packets(ctx context.Context, s Schedule, missing func(error)) ite
 	}
 }
 
-// planned walks through what a plan would send.
-type planned struct {
+// shown is the source of a plan's packets as they can be made without asking the network.
+type shown struct {
 	p        *Plan
-	resolver *Resolver
+	resolver *Resolver // nil where there is none
 	missing  func(error)
-	batch    Batch
 	at       uint64
-	due      []time.Duration
+	layers   []packet.Layer // of the last packet
 }
 
-func (p *Plan) planned(missing func(error)) *planned {
-	s := &planned{p: p, missing: missing}
-	if p.Recorded != nil {
-		s.due = p.Recorded.Due
-		return s
-	}
-	s.resolver, _ = OpenResolver(p.Interface) // what is shown can do without
-	return s
-}
-
-func (s *planned) close() {
-	if s.resolver != nil {
-		s.resolver.Close()
-	}
-}
-
-func (s *planned) next() (n Planned, ok bool, err error) {
-	s.batch.Reset()
+// Fill adds the next packet.
+func (s *shown) Fill(b *Batch, n int) error {
 	if s.p.Recorded != nil {
-		if err := s.p.Recorded.Fill(&s.batch, 1); err != nil {
-			return n, false, nil
-		}
-		n = Planned{Number: s.batch.Numbers[0], Packets: s.batch.Packets}
-		if len(s.batch.Due) > 0 {
-			n.Due = s.batch.Due[0]
-		}
-		return n, true, nil
+		return s.p.Recorded.Fill(b, n)
 	}
 	if s.at == s.p.Total() {
-		return n, false, nil
+		return io.EOF
 	}
-	t := s.p.Template
-	layers := t.Layers(s.at)
-	if s.resolver != nil && Destination(layers).IsValid() {
-		if _, err := s.resolver.FillSource(t, layers); err != nil && s.missing != nil {
+	t, number := s.p.Template, s.at
+	s.at++
+	s.layers = t.Layers(number)
+	if s.resolver != nil && Destination(s.layers).IsValid() {
+		if _, err := s.resolver.FillSource(t, s.layers); err != nil && s.missing != nil {
 			s.missing(err)
 			s.missing = nil
 		}
 	}
-	if err := s.batch.BuildLayers(t, layers, s.at); err != nil {
-		return n, false, err
-	}
-	n = Planned{Number: s.at, Packets: s.batch.Packets, Layers: layers}
-	s.at++
-	return n, true, nil
+	return b.BuildLayers(t, s.layers, number)
 }

@@ -2,6 +2,7 @@ package inject
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,13 +24,35 @@ type pollable interface {
 	Close() error
 }
 
-// socket sends batches of messages on one socket.
-type socket struct {
-	conn     pollable
-	hdrs     []cmsg.Header
-	step     func(fd uintptr) bool // s.attempt, bound once: a method value made per call would be an allocation
+// patience counts how often there was no room, and says for how long to try again.
+type patience struct {
 	refusals uint64
-	patience time.Duration // without room, before a send fails; 0 for refusalLimit
+	most     time.Duration // without room, before a send fails; 0 for refusalLimit
+}
+
+func (p *patience) Refusals() uint64 { return p.refusals }
+
+func (p *patience) limit() time.Duration { return cmp.Or(p.most, refusalLimit) }
+
+// pause counts a refusal and waits a little. It reports whether to go on: until end, which the first refusal in a row
+// sets.
+func (p *patience) pause(end *time.Time) bool {
+	p.refusals++
+	now := time.Now()
+	if end.IsZero() {
+		*end = now.Add(p.limit())
+	}
+	time.Sleep(refusalPause)
+	return now.Before(*end)
+}
+
+// socket sends batches of messages on one socket. It is what engines have in common.
+type socket struct {
+	patience
+	name string // what the engine says of itself
+	conn pollable
+	hdrs []cmsg.Header
+	step func(fd uintptr) bool // s.attempt, bound once: a method value made per call would be an allocation
 
 	// Arguments and results of step.
 	pending []cmsg.Header
@@ -43,29 +66,25 @@ const (
 )
 
 func newSocket(domain, typ, proto, batch int, cfg *Config) (*socket, error) {
-	// The socket stays blocking so that the runtime does not watch it: a watched socket wakes its watcher for every packet
-	// that leaves its send buffer, which costs a tenth of the rate. Sends say MSG_DONTWAIT.
+	// The socket stays blocking so that the runtime does not watch it: a watched socket wakes its watcher for every
+	// packet that leaves its send buffer, which costs a tenth of the rate. Sends say MSG_DONTWAIT.
 	fd, err := unix.Socket(domain, typ|unix.SOCK_CLOEXEC, proto)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
 	setSendBuffer(fd, cfg)
-	s := &socket{conn: cmsg.NewSocket(fd, "inject"), hdrs: make([]cmsg.Header, batch), patience: cfg.patience}
+	s := &socket{conn: cmsg.NewSocket(fd, "inject"), hdrs: make([]cmsg.Header, batch)}
+	s.most = cfg.patience
 	s.step = s.attempt
 	return s, nil
 }
 
+func (s *socket) String() string { return s.name }
+func (s *socket) Close() error   { return s.conn.Close() }
+
 // setSendBuffer asks for a send buffer; the kernel grants what it may.
 func setSendBuffer(fd int, cfg *Config) {
-	size := cfg.SendBuffer
-	if size == 0 {
-		size = 1 << 20
-	}
-	cmsg.SetWriteBuffer(fd, size)
-}
-
-func (s *socket) control(f func(fd int) error) error {
-	return cmsg.Control(s.conn, f)
+	cmsg.SetWriteBuffer(fd, cmp.Or(cfg.SendBuffer, 1<<20))
 }
 
 // send sends the first n of s.hdrs and returns how many the kernel took.
@@ -92,29 +111,11 @@ func (s *socket) send(n int) (int, error) {
 	}
 }
 
-func (s *socket) limit() time.Duration {
-	if s.patience == 0 {
-		return refusalLimit
-	}
-	return s.patience
-}
-
-// pause counts a refusal and waits a little. It reports whether to go on: until end, which the first refusal in a row sets.
-func (s *socket) pause(end *time.Time) bool {
-	s.refusals++
-	now := time.Now()
-	if end.IsZero() {
-		*end = now.Add(s.limit())
-	}
-	time.Sleep(refusalPause)
-	return now.Before(*end)
-}
-
 // attempt sends until all is sent or the kernel says no. It always returns true: there is nothing to come back for.
 func (s *socket) attempt(fd uintptr) bool {
 	for len(s.pending) > 0 {
-		// A raw call, for it does not block: the runtime's monitor would take the processor away from one of this length, which costs a
-		// fifth of the rate where there is only one.
+		// A raw call, for it does not block: the runtime's monitor would take the processor away from one of this
+		// length, which costs a fifth of the rate where there is only one.
 		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&s.pending[0])), uintptr(len(s.pending)), unix.MSG_DONTWAIT, 0, 0)
 		switch errno {
 		case 0:
@@ -156,26 +157,23 @@ func interfaceByName(name string) (*net.Interface, error) {
 // frameEngine sends frames through a packet socket.
 type frameEngine struct {
 	*socket
-	iovs   []unix.Iovec
-	device string
-	bypass bool
+	iovs []unix.Iovec
 }
 
 const frameBatch = 256
 
 // OpenFrames returns an engine for whole frames, link header included, on one device. Nothing in them is changed.
 func OpenFrames(cfg *Config) (Engine, error) {
-	s, err := openPacket(cfg, frameBatch, false)
+	s, err := openPacket(cfg, fmt.Sprintf("packet socket on %%s, batches of %d", frameBatch), frameBatch, false)
 	if err != nil {
 		return nil, fmt.Errorf("inject: packet socket: %w", err)
 	}
-	return &frameEngine{socket: s, iovs: make([]unix.Iovec, frameBatch), device: cfg.Interface, bypass: cfg.QueueBypass}, nil
+	return &frameEngine{s, make([]unix.Iovec, frameBatch)}, nil
 }
 
-func openPacket(cfg *Config, batch int, vnet bool) (*socket, error) {
-	if cfg == nil {
-		cfg = &Config{}
-	}
+// openPacket opens a packet socket. The name is what the engine says of itself, with the device's to come.
+func openPacket(cfg *Config, name string, batch int, vnet bool) (*socket, error) {
+	cfg = cmp.Or(cfg, &Config{})
 	device, err := interfaceByName(cfg.Interface)
 	if err != nil {
 		return nil, err
@@ -184,7 +182,10 @@ func openPacket(cfg *Config, batch int, vnet bool) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = s.control(func(fd int) error {
+	if s.name = fmt.Sprintf(name, device.Name); cfg.QueueBypass {
+		s.name += ", past its queue"
+	}
+	err = cmsg.Control(s.conn, func(fd int) error {
 		if vnet {
 			if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1); err != nil {
 				return os.NewSyscallError("PACKET_VNET_HDR", err)
@@ -198,7 +199,7 @@ func openPacket(cfg *Config, batch int, vnet bool) (*socket, error) {
 		return os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: device.Index}))
 	})
 	if err != nil {
-		s.conn.Close()
+		s.Close()
 		return nil, err
 	}
 	return s, nil
@@ -223,27 +224,13 @@ func (e *frameEngine) Send(packets [][]byte) (int, error) {
 	return total, nil
 }
 
-func (e *frameEngine) Batch() int       { return frameBatch }
-func (e *frameEngine) Refusals() uint64 { return e.refusals }
-func (e *frameEngine) Close() error     { return e.conn.Close() }
-func (e *frameEngine) String() string {
-	return fmt.Sprintf("packet socket on %s, batches of %d%s", e.device, frameBatch, bypassText(e.bypass))
-}
-
-func bypassText(bypass bool) string {
-	if bypass {
-		return ", past its queue"
-	}
-	return ""
-}
+func (e *frameEngine) Batch() int { return frameBatch }
 
 // trainEngine sends runs of equal UDP frames as one large datagram that is cut by the device or the kernel.
 type trainEngine struct {
 	*socket
 	iovs   []unix.Iovec // two for each message
 	trains []train
-	device string
-	bypass bool
 }
 
 // train is the header that tells the kernel how to cut, and the frame; and what it was made of, so that one train
@@ -270,13 +257,11 @@ const (
 // ones in a row are a run. [TrainRefuses] says which frames can go as one; runs of others are refused with
 // EINVAL, and single frames go as they are. IPv4 ids count up within a train.
 func OpenTrains(cfg *Config) (Engine, error) {
-	s, err := openPacket(cfg, trainBatch, true)
+	s, err := openPacket(cfg, fmt.Sprintf("segment-offload trains of %d on %%s", trainLength), trainBatch, true)
 	if err != nil {
 		return nil, fmt.Errorf("inject: trains: %w", err)
 	}
-	e := &trainEngine{
-		socket: s, iovs: make([]unix.Iovec, 2*trainBatch), trains: make([]train, trainBatch), device: cfg.Interface, bypass: cfg.QueueBypass,
-	}
+	e := &trainEngine{s, make([]unix.Iovec, 2*trainBatch), make([]train, trainBatch)}
 	for i := range e.hdrs {
 		e.hdrs[i].Iov = &e.iovs[2*i]
 		e.hdrs[i].SetIovlen(2)
@@ -344,12 +329,10 @@ func (e *trainEngine) build(i int, frame []byte, count int) error {
 	if t.count == count && bytes.Equal(t.source, frame) {
 		return nil
 	}
-	t.count = 0
+	t.header, t.frame, t.count = [10]byte{}, append(t.frame[:0], frame...), 0
+	t.source = append(t.source[:0], frame...)
 	if count == 1 { // no train: the frame goes as it is
-		t.header = [10]byte{}
-		t.frame = append(t.frame[:0], frame...)
-		e.point(i)
-		t.source, t.count = append(t.source[:0], frame...), count
+		e.point(i, count)
 		return nil
 	}
 	l, reason := parseTrain(frame)
@@ -357,46 +340,37 @@ func (e *trainEngine) build(i int, frame []byte, count int) error {
 		return os.NewSyscallError("sendmmsg: "+reason, unix.EINVAL)
 	}
 	payload := frame[l.payload:]
-	t.frame = append(t.frame[:0], frame...)
 	for range count - 1 {
 		t.frame = append(t.frame, payload...)
 	}
 	h := t.frame
-	var pseudo uint16
 	size := uint16(len(h) - l.udp)
 	if l.udp == 34 {
-		binary.BigEndian.PutUint16(h[16:], uint16(len(h)-14))
-		h[24], h[25] = 0, 0
-		binary.BigEndian.PutUint16(h[24:], wire.Checksum(h[14:34]))
-		pseudo = wire.Sum(0).Add16(wire.ProtoUDP).Add(h[26:34]).Add16(size).Fold()
+		ip := wire.IPv4(h[14:34])
+		ip.SetTotalLength(uint16(len(h) - 14))
+		ip.UpdateChecksum()
 	} else {
 		binary.BigEndian.PutUint16(h[18:], size)
-		pseudo = wire.Sum(0).Add16(wire.ProtoUDP).Add(h[22:54]).Add16(size).Fold()
 	}
 	binary.BigEndian.PutUint16(h[l.udp+4:], size)
-	binary.BigEndian.PutUint16(h[l.udp+6:], pseudo) // whoever cuts completes it
+	binary.BigEndian.PutUint16(h[l.udp+6:], l.pseudoHeader(h).Fold()) // whoever cuts completes it
 	t.header = [10]byte{vnetNeedsChecksum, vnetUDP}
 	binary.NativeEndian.PutUint16(t.header[2:], uint16(l.payload))
 	binary.NativeEndian.PutUint16(t.header[4:], uint16(len(payload)))
 	binary.NativeEndian.PutUint16(t.header[6:], uint16(l.udp))
 	binary.NativeEndian.PutUint16(t.header[8:], 6)
-	e.point(i)
-	t.source, t.count = append(t.source[:0], frame...), count
+	e.point(i, count)
 	return nil
 }
 
-// point makes message i that of train i.
-func (e *trainEngine) point(i int) {
+// point makes message i that of train i, which is ready.
+func (e *trainEngine) point(i, count int) {
 	t, iov := &e.trains[i], e.iovs[2*i:]
+	t.count = count
 	iov[0].Base = &t.header[0]
 	iov[0].SetLen(len(t.header))
 	iov[1].Base = unsafe.SliceData(t.frame)
 	iov[1].SetLen(len(t.frame))
 }
 
-func (e *trainEngine) Batch() int       { return trainLength * trainBatch }
-func (e *trainEngine) Refusals() uint64 { return e.refusals }
-func (e *trainEngine) Close() error     { return e.conn.Close() }
-func (e *trainEngine) String() string {
-	return fmt.Sprintf("segment-offload trains of %d on %s%s", trainLength, e.device, bypassText(e.bypass))
-}
+func (e *trainEngine) Batch() int { return trainLength * trainBatch }

@@ -1,6 +1,7 @@
 package inject
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,12 +16,12 @@ import (
 	"sockwire/raw/wire"
 )
 
-// Receiver gives what passes on the way out of a plan: what arrives, and packets as they leave. A live capture is one, and
-// [OpenReceiver] opens one that will do for a few packets a second. One goroutine calls Next; the others may be called from
-// any.
+// Receiver gives what passes on the way out of a plan: what arrives, and packets as they leave. A live capture is one,
+// and [OpenReceiver] opens one that will do for a few packets a second. One goroutine calls Next; the others may be
+// called from any.
 type Receiver interface {
-	// Next waits for the next packet and fills r, whose bytes are valid until the following call. It returns io.EOF after
-	// Stop when nothing is left, and an error wrapping os.ErrDeadlineExceeded at the read deadline.
+	// Next waits for the next packet and fills r, whose bytes are valid until the following call. It returns io.EOF
+	// after Stop when nothing is left, and an error wrapping os.ErrDeadlineExceeded at the read deadline.
 	Next(r *Received) error
 	// SetReadDeadline makes a waiting and every later Next fail at t; the zero time removes the deadline.
 	SetReadDeadline(t time.Time) error
@@ -53,7 +54,8 @@ type Answer struct {
 	Extra bool // the packet had an answer
 	// Changes is what an ICMP error shows changed on the way.
 	Changes []Change
-	// Sent is the header of the packet that it answers, nil with a Key; of a packet in a tunnel that of the one answered.
+	// Sent is the header of the packet that it answers, nil with a Key; of a packet in a tunnel that of the one
+	// answered.
 	Sent *Header
 	// Frame is the answer with its link header, valid until the next step; the network packet starts at Network.
 	Frame   []byte
@@ -63,8 +65,8 @@ type Answer struct {
 // DefaultWait is how long answers are waited for after the last packet.
 const DefaultWait = time.Second
 
-// Exchange sends the packets of a plan and tells what answers them: at a rate, again where nothing answered, until it gives
-// up. The zero value of everything but Plan is a default. It is for one run.
+// Exchange sends the packets of a plan and tells what answers them: at a rate, again where nothing answered, until it
+// gives up. The zero value of everything but Plan is a default. It is for one run.
 //
 //	exchange := inject.Exchange{Plan: &inject.Plan{Template: template}}
 //	for answer, err := range exchange.Answers(ctx) { … }
@@ -111,39 +113,38 @@ type Result struct {
 	Alike    uint64 // answers of all kinds of which nothing but the order tells what they answer
 }
 
-// Result returns what became of the exchange when it is over, and what has so far while it lasts. The report is there once
-// everything has been sent.
+// Result returns what became of the exchange when it is over, and what has so far while it lasts. The report is there
+// once everything has been sent.
 func (x *Exchange) Result() Result {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.result
 }
 
-// MaxTracked bounds how many packets are remembered for their answers; a plan of more, or of no end, needs a Key to listen.
+// MaxTracked bounds how many packets are remembered for their answers; a plan of more, or of no end, needs a Key to
+// listen.
 const MaxTracked = 1 << 20
 
 // Send sends the packets and looks for no answers.
 func (x *Exchange) Send(ctx context.Context) error {
-	if x.Plan.engine == nil {
-		x.Plan.Listen = ListenNever
-	}
-	if closing, err := x.open(ctx); err != nil {
+	done, err := x.open(ctx, ListenNever)
+	if err != nil {
 		return err
-	} else if closing {
-		defer x.Plan.Close()
 	}
+	defer done()
 	report, err := x.transmit(ctx, nil, 0)
 	x.result.Report = report
 	return err
 }
 
-// open opens the plan if the caller has not.
-func (x *Exchange) open(ctx context.Context) (closing bool, err error) {
+// open opens the plan if the caller has not, and returns what closes it then.
+func (x *Exchange) open(ctx context.Context, listen Listening) (done func() error, err error) {
 	if x.Plan.engine != nil {
-		return false, nil
+		return func() error { return nil }, nil
 	}
+	x.Plan.Listen = listen
 	x.Plan.Fast = x.Plan.Fast || IsFast(x.Schedule)
-	return true, x.Plan.Open(ctx)
+	return x.Plan.Close, x.Plan.Open(ctx)
 }
 
 // transmit sends the packets of the plan, or those with the numbers.
@@ -185,9 +186,9 @@ func (x *Exchange) forget() {
 	x.handed.Broadcast()
 }
 
-// Answers sends the packets and yields their answers as they come, until everything has one, nothing is left to wait for, or
-// ctx is done, which is no error. It opens and closes the plan unless that is open. Breaking off the loop stops the
-// sending. An error is the last thing yielded.
+// Answers sends the packets and yields their answers as they come, until everything has one, nothing is left to wait
+// for, or ctx is done, which is no error. It opens and closes the plan unless that is open. Breaking off the loop stops
+// the sending. An error is the last thing yielded.
 func (x *Exchange) Answers(ctx context.Context) iter.Seq2[Answer, error] {
 	return func(yield func(Answer, error) bool) {
 		if err := x.answers(ctx, yield); err != nil {
@@ -201,14 +202,11 @@ var errBroken = errors.New("the loop was broken off")
 func (x *Exchange) answers(ctx context.Context, yield func(Answer, error) bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if x.Plan.engine == nil {
-		x.Plan.Listen = ListenAlways
-	}
-	if closing, err := x.open(ctx); err != nil {
+	done, err := x.open(ctx, ListenAlways)
+	if err != nil {
 		return err
-	} else if closing {
-		defer x.Plan.Close()
 	}
+	defer done()
 	if err := x.prepare(); err != nil {
 		return err
 	}
@@ -226,8 +224,7 @@ func (x *Exchange) answers(ctx context.Context, yield func(Answer, error) bool) 
 	defer cancel()
 	stop := context.AfterFunc(ctx, x.wake)
 	defer stop()
-	err := x.receive(ctx, yield)
-	if err == errBroken {
+	if err = x.receive(ctx, yield); err == errBroken {
 		return nil
 	}
 	cancel()
@@ -240,9 +237,7 @@ func (x *Exchange) answers(ctx context.Context, yield func(Answer, error) bool) 
 
 func (x *Exchange) prepare() error {
 	x.handed.L = &x.mu
-	if x.Wait == 0 {
-		x.Wait = DefaultWait
-	}
+	x.Wait = cmp.Or(x.Wait, DefaultWait)
 	p := x.Plan
 	if p.Key != nil {
 		x.cookie = NewCookie(p.Key)
@@ -281,8 +276,8 @@ func (x *Exchange) send(ctx context.Context) {
 	x.wake()
 }
 
-// await waits until everything has an answer or nothing has come for the time. It reports whether something is left to be
-// sent again.
+// await waits until everything has an answer or nothing has come for the time. It reports whether something is left to
+// be sent again.
 func (x *Exchange) await(ctx context.Context) bool {
 	timer := time.NewTimer(x.Wait)
 	defer timer.Stop()
@@ -392,8 +387,8 @@ func (x *Exchange) look(r *Received) (a Answer, ok bool) {
 	return a, true
 }
 
-// match asks the matcher, when the system call has returned that may have handed over what the packet answers. The caller
-// holds the lock.
+// match asks the matcher, when the system call has returned that may have handed over what the packet answers. The
+// caller holds the lock.
 func (x *Exchange) match(headers []Header, at time.Time, leaving bool) (match, bool) {
 	for {
 		found, ok := x.matcher.match(headers, at, leaving)
@@ -408,19 +403,10 @@ func (x *Exchange) match(headers []Header, at time.Time, leaving bool) (match, b
 }
 
 func (x *Exchange) lookByCookie(a Answer, p []byte) (Answer, bool) {
-	headers := parseLevels(p, &x.room)
-	if len(headers) == 0 {
-		return a, false
-	}
-	i := len(headers) - 1
-	probed, role, ok := x.cookie.check(&headers[i])
-	for ; !ok && i > 0; i-- {
-		probed, role, ok = x.cookie.check(&headers[i-1])
-	}
+	h, probed, role, ok := x.cookie.checkLevels(parseLevels(p, &x.room))
 	if !ok {
 		return a, false
 	}
-	h := &headers[i]
 	a.Probed, a.Port, a.Role = probed.Addr(), probed.Port(), role
 	x.explain(&a, h, role)
 	x.mu.Lock()
@@ -451,20 +437,18 @@ func (x *Exchange) tally(a *Answer) {
 	}
 }
 
-// Verdicts counts the ports that were asked by what is known of them when the run is over, silence included; the first million
-// of them.
+// Verdicts counts the ports that were asked by what is known of them when the run is over, silence included; the first
+// million of them.
 func (x *Exchange) Verdicts() map[Verdict]int {
-	ports := maps.Clone(x.ports)
+	ports := map[netip.AddrPort]Verdict{}
+	maps.Copy(ports, x.ports)
 	for _, h := range x.Unanswered() {
 		if v := h.Silent(); v != "" {
-			if ports == nil {
-				ports = map[netip.AddrPort]Verdict{}
-			}
 			port := netip.AddrPortFrom(h.Dst, h.DstPort)
 			ports[port] = better(ports[port], v)
 		}
 	}
-	if ports == nil {
+	if len(ports) == 0 {
 		return nil
 	}
 	counts := map[Verdict]int{}

@@ -130,8 +130,8 @@ func reply(t *testing.T) []byte {
 	return mustBuild(t, &packet.IPv4{Src: netip.MustParseAddr("198.51.100.2"), Dst: netip.MustParseAddr("192.0.2.1"), ID: 5}, &packet.TCP{SrcPort: 2, DstPort: 1, Ack: 10, Flags: wire.TCPFlags(0x12)})
 }
 
-// TestAnswersDuringTheCall: answers that come before the system call returns that sends their packets are theirs, in order,
-// whether or not the packets are seen leaving.
+// TestAnswersDuringTheCall: answers that come before the system call returns that sends their packets are theirs, in
+// order, whether or not the packets are seen leaving.
 func TestAnswersDuringTheCall(t *testing.T) {
 	for _, seen := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -155,7 +155,8 @@ func TestAnswersDuringTheCall(t *testing.T) {
 	}
 }
 
-// TestRefusedProbeWaitsForNothing: what the kernel would not take is no probe, neither for an answer nor among the silent.
+// TestRefusedProbeWaitsForNothing: what the kernel would not take is no probe, neither for an answer nor among the
+// silent.
 func TestRefusedProbeWaitsForNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &farEnd{tap: newWireTap(), err: os.ErrInvalid}
@@ -178,7 +179,8 @@ func TestRefusedProbeWaitsForNothing(t *testing.T) {
 	})
 }
 
-// TestExchangeGivesUp: silence is waited for, asked again, and named; the end of the context and breaking off end all at once.
+// TestExchangeGivesUp: silence is waited for, asked again, and named; the end of the context and breaking off end all
+// at once.
 func TestExchangeGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &farEnd{tap: newWireTap(), answer: func(int, []byte) [][]byte { return nil }}

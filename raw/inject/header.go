@@ -192,7 +192,8 @@ func (h *Header) carries() bool {
 	return true
 }
 
-// NetworkPart returns where the network packet starts in an Ethernet frame: behind its header and tags; len(b) if nowhere.
+// NetworkPart returns where the network packet starts in an Ethernet frame: behind its header and tags; len(b) if
+// nowhere.
 func NetworkPart(b []byte) int {
 	for at := 12; len(b) >= at+2; at += 4 {
 		switch binary.BigEndian.Uint16(b[at:]) {

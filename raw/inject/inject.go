@@ -1,19 +1,19 @@
 // Package inject sends crafted packets and tells what answers them. It does not build packets, see package packet.
 //
-// [Ask] sends one packet and returns its answer. An [Exchange] sends many, on a [Schedule], matches what comes back, asks
-// again where nothing does, and gives up. Its [Plan] says what is sent, refuses what must not be, fills in source and
-// Ethernet addresses, and chooses the [Engine]: raw sockets, packet sockets, memory that is shared with the kernel (AF_XDP), or
-// trains that the kernel or the device cuts into packets. What an exchange is made of is there for programs that want only
-// a part: a [Transmission] takes packets from a [Source] to an engine, a [Matcher] or a [Cookie] knows answers, a [Resolver]
-// finds the way out. Refusals of a full queue are retried and counted, and what the kernel will not take is named: nothing
-// is lost silently.
+// [Ask] sends one packet and returns its answer. An [Exchange] sends many, on a [Schedule], matches what comes back,
+// asks again where nothing does, and gives up. Its [Plan] says what is sent, refuses what must not be, fills in source
+// and Ethernet addresses, and chooses the [Engine]: raw sockets, packet sockets, memory that is shared with the kernel
+// (AF_XDP), or trains that the kernel or the device cuts into packets. What an exchange is made of is there for
+// programs that want only a part: a [Transmission] takes packets from a [Source] to an engine, a [Matcher] or a
+// [Cookie] knows answers, a [Resolver] finds the way out. Refusals of a full queue are retried and counted, and what
+// the kernel will not take is named: nothing is lost silently.
 //
-// Which path is whose: the raw engine sends through ipv4.RawConn and ipv6.PacketConn of golang.org/x/net, by WriteBatch, which
-// leaves the bytes of a packet as they are, as WriteTo does not. Floods and rates above 10,000 a second, and the engines for
-// whole frames, which x/net does not have, make sendmmsg calls of this package's own. On one core, with packets of 46 bytes in
-// batches of 256, these took 599,000 packets a second and WriteBatch 533,000; and at 100,000 a second the runtime, which
-// watches x/net's sockets, is woken for so many packets that they cost nearly twice as much: 0.6 s of the kernel's time
-// against 0.35.
+// Which path is whose: the raw engine sends through ipv4.RawConn and ipv6.PacketConn of golang.org/x/net, by
+// WriteBatch, which leaves the bytes of a packet as they are, as WriteTo does not. Floods and rates above 10,000 a
+// second, and the engines for whole frames, which x/net does not have, make sendmmsg calls of this package's own. On
+// one core, with packets of 46 bytes in batches of 256, these took 599,000 packets a second and WriteBatch 533,000; and
+// at 100,000 a second the runtime, which watches x/net's sockets, is woken for so many packets that they cost nearly
+// twice as much: 0.6 s of the kernel's time against 0.35.
 //
 // Engines are Linux only and need CAP_NET_RAW when they are opened, not later; elsewhere opening one fails with
 // errors.ErrUnsupported. See packet(7), raw(7) and linux/virtio_net.h.
@@ -54,8 +54,8 @@ type Config struct {
 	Broadcast bool
 	// SendBuffer is the socket's send buffer in bytes, 0 for 1 MiB; the kernel may grant less.
 	SendBuffer int
-	// Flood says that a raw socket is to send as fast as it can, or at a high rate, which it does by system calls of this
-	// package's own.
+	// Flood says that a raw socket is to send as fast as it can, or at a high rate, which it does by system calls of
+	// this package's own.
 	Flood bool
 
 	patience time.Duration // without room; 0 for refusalLimit
@@ -87,20 +87,16 @@ func RawAlters(p []byte, mtu int) string {
 		return "a raw socket's kernel replaces an id of 0"
 	case binary.BigEndian.Uint32(p[12:]) == 0:
 		return "a raw socket's kernel replaces the source address 0.0.0.0"
-	case !goodHeaderChecksum(p[:size]):
+	case !wire.IPv4(p[:size]).GoodChecksum():
 		return "a raw socket's kernel writes the header checksum"
 	}
 	return ""
 }
 
-func goodHeaderChecksum(h []byte) bool {
-	return wire.Sum(0).Add(h).Good()
-}
-
 // TrainRefuses says why packets equal to the frame cannot go as a train; "" if they can. A train is one UDP datagram
-// that is cut into equal ones: the kernel writes lengths and checksums, and counts up the IPv4 id. TCP does not go: what is
-// cut from a segment has rising sequence numbers, and flags such as PSH and FIN on its last piece alone, so the pieces are
-// never equal packets.
+// that is cut into equal ones: the kernel writes lengths and checksums, and counts up the IPv4 id. TCP does not go:
+// what is cut from a segment has rising sequence numbers, and flags such as PSH and FIN on its last piece alone, so the
+// pieces are never equal packets.
 func TrainRefuses(frame []byte) string {
 	_, reason := parseTrain(frame)
 	return reason
@@ -128,7 +124,7 @@ func parseTrain(f []byte) (l trainLayout, reason string) {
 			return l, "a fragment does not go as a train"
 		case int(binary.BigEndian.Uint16(f[16:])) != len(f)-14:
 			return l, "a train's kernel writes the total length"
-		case !goodHeaderChecksum(f[14:34]):
+		case !wire.IPv4(f[14:34]).GoodChecksum():
 			return l, "a train's kernel writes the header checksum"
 		}
 		l.udp = 34
@@ -149,20 +145,17 @@ func parseTrain(f []byte) (l trainLayout, reason string) {
 		return l, "a train is cut by payload: an empty datagram has none"
 	case int(binary.BigEndian.Uint16(f[l.udp+4:])) != len(f)-l.udp:
 		return l, "a train's kernel writes the UDP length"
-	case binary.BigEndian.Uint16(f[l.udp+6:]) == 0:
-		return l, "a train's kernel writes the UDP checksum"
-	case !goodUDPChecksum(f, l):
+	case binary.BigEndian.Uint16(f[l.udp+6:]) == 0 || !l.pseudoHeader(f).Add(f[l.udp:]).Good():
 		return l, "a train's kernel writes the UDP checksum"
 	}
 	return l, ""
 }
 
-// goodUDPChecksum reports whether the checksum of the UDP frame is right.
-func goodUDPChecksum(f []byte, l trainLayout) bool {
+// pseudoHeader returns the sum of the pseudo header of the UDP frame.
+func (l trainLayout) pseudoHeader(f []byte) wire.Sum {
 	addresses := f[26:34]
 	if l.udp == 54 {
 		addresses = f[22:54]
 	}
-	size := len(f) - l.udp
-	return wire.Sum(0).Add16(wire.ProtoUDP).Add(addresses).Add16(uint16(size)).Add(f[l.udp:]).Good()
+	return wire.Sum(0).Add16(wire.ProtoUDP).Add(addresses).Add16(uint16(len(f) - l.udp))
 }

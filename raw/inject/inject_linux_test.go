@@ -143,7 +143,8 @@ func rawPacketsArriveAsBuilt(t *testing.T, flood bool) {
 	}
 }
 
-// TestSourceByDefault: a template that names no source gets the one that the kernel would send from, and checksums over it.
+// TestSourceByDefault: a template that names no source gets the one that the kernel would send from, and checksums over
+// it.
 func TestSourceByDefault(t *testing.T) {
 	_, a, b := netlab.Two(t)
 	live := listen(t, b)
@@ -232,8 +233,8 @@ func (r *repeat) Fill(b *inject.Batch, n int) error {
 	return nil
 }
 
-// TestRawRefusesAsSystemCallsDo: both ways of the raw engine fail with the system call's error, broadcast without leave too, and
-// mixed families go out in their order.
+// TestRawRefusesAsSystemCallsDo: both ways of the raw engine fail with the system call's error, broadcast without leave
+// too, and mixed families go out in their order.
 func TestRawRefusesAsSystemCallsDo(t *testing.T) {
 	_, a, b := netlab.Two(t)
 	live := listen(t, b)

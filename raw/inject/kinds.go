@@ -9,8 +9,9 @@ import (
 	"sockwire/raw/wire"
 )
 
-// kind is one kind of probe: how its packets are read, what a direct answer is known by, how a packet is marked so that its
-// answer is known without memory, and what an answer means. What differs between protocols is here and nowhere else.
+// kind is one kind of probe: how its packets are read, what a direct answer is known by, how a packet is marked so that
+// its answer is known without memory, and what an answer means. What differs between protocols is here and nowhere
+// else.
 type kind struct {
 	name     string
 	protocol uint8
@@ -29,8 +30,8 @@ type kind struct {
 	// quoted is what a quote of h brings back besides addresses.
 	quoted func(h *Header) (x, y uint32)
 
-	// stamp writes a mark into a layer; proves and provesQuote report whether an answer, or the packet that an ICMP error
-	// quotes, has it. nil: none is written.
+	// stamp writes a mark into a layer; proves and provesQuote report whether an answer, or the packet that an ICMP
+	// error quotes, has it. nil: none is written.
 	stamp       func(l packet.Layer, m mark)
 	proves      func(h *Header, m mark) bool
 	provesQuote func(h *Header, m mark) bool
@@ -83,7 +84,7 @@ var (
 	}
 	icmp6Kind = &kind{
 		name: "icmp6", protocol: wire.ProtoICMPv6, mute: muteICMPv6,
-		read: readICMPv6, asks: asksICMPv6, answers: answersICMPv6, quoted: quotedICMP,
+		read: readICMPv6, asks: asksICMP, answers: answersICMP, quoted: quotedICMP,
 		stamp: func(l packet.Layer, m mark) {
 			if i := l.(*packet.ICMPv6); i.Type == wire.ICMPv6Echo {
 				i.ID, i.Seq = m.port, uint16(m.seq)
@@ -183,8 +184,8 @@ func portTerm(t *packet.Template, port *uint16) string {
 	return " port " + strconv.Itoa(int(*port))
 }
 
-// readUDP also reads the number by which DNS and DHCP tell an answer from another, and which of the two a message is: in Word
-// DNS's id, with QR in Type; or DHCP's xid, with its op in Type.
+// readUDP also reads the number by which DNS and DHCP tell an answer from another, and which of the two a message is:
+// in Word DNS's id, with QR in Type; or DHCP's xid, with its op in Type.
 func readUDP(h *Header, t []byte) bool {
 	if !readPorts(h, t) {
 		return false
@@ -211,27 +212,31 @@ func isNameServer(port uint16) bool {
 	return port == wire.PortDNS || port == wire.PortMDNS || port == wire.PortLLMNR
 }
 
-// sameMessage reports whether a datagram may answer another: a DNS answer has the question's id (RFC 5452, section 9.1).
+// sameMessage reports whether a datagram may answer another: a DNS answer has the question's id (RFC 5452, section
+// 9.1).
 func sameMessage(sent, h *Header) bool {
 	return sent.Type != question || h.Type != answer || sent.Word == h.Word
 }
 
-// asksUDP: a DHCP server answers a client that has no address yet, and by broadcast or to the one that it offers; the xid is
-// what tells (RFC 2131, section 4.1).
+// asksUDP: a DHCP server answers a client that has no address yet, and by broadcast or to the one that it offers; the
+// xid is what tells (RFC 2131, section 4.1).
 func asksUDP(h *Header, k *key) bool {
 	if h.DstPort == wire.PortDHCPServer && h.Type == question {
-		*k = key{use: useReply, protocol: h.Protocol, x: wire.PortDHCPServer, y: h.Word}
-		return true
+		return k.dhcp(h)
 	}
 	return asksPorts(h, k)
 }
 
 func answersUDP(h *Header, k *key) bool {
 	if h.SrcPort == wire.PortDHCPServer && h.Type == answer {
-		*k = key{use: useReply, protocol: h.Protocol, x: wire.PortDHCPServer, y: h.Word}
-		return true
+		return k.dhcp(h)
 	}
 	return answersPorts(h, k)
+}
+
+func (k *key) dhcp(h *Header) bool {
+	k.a, k.b, k.x, k.y = keyAddr{}, keyAddr{}, wire.PortDHCPServer, h.Word
+	return true
 }
 
 func readTCP(h *Header, t []byte) bool {
@@ -280,26 +285,27 @@ func readICMP(h *Header, t []byte) bool {
 }
 
 func asksICMP(h *Header, k *key) bool {
-	answer, known := wire.ICMPReplyType(false, h.Type)
-	k.x, k.y = uint32(answer), h.Word
-	switch h.Type {
-	case 42:
-		k.y &^= 0xff // the reply has its state where the request has a flag
-	case 10:
-		k.a, k.b, k.y = keyAddr{}, keyAddr{}, 0
-	}
+	answer, known := wire.ICMPReplyType(h.Protocol == wire.ProtoICMPv6, h.Type)
+	k.icmp(h, answer)
 	return known
 }
 
 func answersICMP(h *Header, k *key) bool {
-	k.x, k.y = uint32(h.Type), h.Word
-	switch h.Type {
-	case 43:
-		k.y &^= 0xff
-	case 9:
-		k.a, k.b, k.y = keyAddr{}, keyAddr{}, 0
-	}
+	k.icmp(h, h.Type)
 	return true
+}
+
+// icmp completes the key of an answer of a type.
+func (k *key) icmp(h *Header, answer uint8) {
+	k.x, k.y = uint32(answer), h.Word
+	switch six := h.Protocol == wire.ProtoICMPv6; {
+	case !six && answer == wire.ICMPv4ExtendedReply:
+		k.y &^= 0xff // it has its state where the request has a flag
+	case !six && answer == wire.ICMPv4RouterAdvert, six && answer == wire.ICMPv6RouterAdvert:
+		k.a, k.b, k.y = keyAddr{}, keyAddr{}, 0
+	case six && answer == wire.ICMPv6NeighborAdvert:
+		k.a, k.b, k.y = addrKey(h.Target), keyAddr{}, 0
+	}
 }
 
 func readICMPv6(h *Header, t []byte) bool {
@@ -308,29 +314,6 @@ func readICMPv6(h *Header, t []byte) bool {
 	}
 	if (h.Type == wire.ICMPv6NeighborSolicit || h.Type == wire.ICMPv6NeighborAdvert) && len(t) >= 24 {
 		h.Target = netip.AddrFrom16([16]byte(t[8:]))
-	}
-	return true
-}
-
-func asksICMPv6(h *Header, k *key) bool {
-	answer, known := wire.ICMPReplyType(true, h.Type)
-	k.x, k.y = uint32(answer), h.Word
-	switch h.Type {
-	case wire.ICMPv6NeighborSolicit:
-		*k = key{use: useReply, protocol: h.Protocol, a: addrKey(h.Target), x: uint32(answer)}
-	case wire.ICMPv6RouterSolicit:
-		*k = key{use: useReply, protocol: h.Protocol, x: uint32(answer)}
-	}
-	return known
-}
-
-func answersICMPv6(h *Header, k *key) bool {
-	k.x, k.y = uint32(h.Type), h.Word
-	switch h.Type {
-	case wire.ICMPv6NeighborAdvert:
-		*k = key{use: useReply, protocol: h.Protocol, a: addrKey(h.Target), x: uint32(h.Type)}
-	case wire.ICMPv6RouterAdvert:
-		*k = key{use: useReply, protocol: h.Protocol, x: uint32(h.Type)}
 	}
 	return true
 }

@@ -8,8 +8,8 @@ import (
 	"sockwire/raw/packet"
 )
 
-// key is what an exchange is known by. It has no pointers, nor has what it leads to: a million probes are nothing to the
-// garbage collector.
+// key is what an exchange is known by. It has no pointers, nor has what it leads to: a million probes are nothing to
+// the garbage collector.
 type key struct {
 	use      uint8 // of the key: what the fields mean
 	protocol uint8
@@ -103,8 +103,8 @@ func (r Role) String() string {
 // Matcher remembers probes and tells which one a packet answers. It is for one goroutine.
 type Matcher struct {
 	Probes []Probe
-	// Patience is how long a probe is waited for while others like it are: an answer that several could have is that of the
-	// first of them that left no longer ago than this. 0 is no limit.
+	// Patience is how long a probe is waited for while others like it are: an answer that several could have is that of
+	// the first of them that left no longer ago than this. 0 is no limit.
 	Patience time.Duration
 
 	index map[key]int32 // into lists
@@ -217,10 +217,10 @@ func (m *Matcher) listOf(k key) *list {
 	return nil
 }
 
-// Match says which probe a packet, given without its link header, has to do with and how; ok is false for none. An answer
-// that several could have is that of the first of them that has none: of packets that nothing tells apart the answers are
-// taken to come in the order sent, and [Matcher.Alike] says so. If all have one, it is the last sent before it. Nothing
-// answers a probe before it has left. A departure sets the probe's time of sending.
+// Match says which probe a packet, given without its link header, has to do with and how; ok is false for none. An
+// answer that several could have is that of the first of them that has none: of packets that nothing tells apart the
+// answers are taken to come in the order sent, and [Matcher.Alike] says so. If all have one, it is the last sent before
+// it. Nothing answers a probe before it has left. A departure sets the probe's time of sending.
 func (m *Matcher) Match(p []byte, at time.Time, leaving bool) (i int, r Role, ok bool) {
 	found, ok := m.match(parseLevels(p, &m.room), at, leaving)
 	if ok && found.early {
@@ -286,7 +286,8 @@ func (m *Matcher) answered(h *Header, at time.Time) (match, bool) {
 	return match{}, false
 }
 
-// quotedIn returns the probe that an ICMP error quotes, by the innermost packet of those that tunnels carry, which tells most.
+// quotedIn returns the probe that an ICMP error quotes, by the innermost packet of those that tunnels carry, which
+// tells most.
 func (m *Matcher) quotedIn(quoted *Header, at time.Time, deep int) (match, bool) {
 	if inner, ok := quoted.Carried(); ok && deep > 1 {
 		if found, ok := m.quotedIn(&inner, at, deep-1); ok {
@@ -333,8 +334,8 @@ func (m *Matcher) departure(h *Header, at time.Time) (match, bool) {
 // looked is how many probes on either side of the one chosen are looked at for another that may have been meant.
 const looked = 1024
 
-// choose returns the first probe of a list that left before at, fits, has no answer and is still waited for; if there is
-// none, the first that is about to leave; or else the last that fits.
+// choose returns the first probe of a list that left before at, fits, has no answer and is still waited for; if there
+// is none, the first that is about to leave; or else the last that fits.
 func (m *Matcher) choose(l *list, at time.Time, fits func(*Header) bool) (match, bool) {
 	if l == nil {
 		return match{}, false

@@ -100,8 +100,8 @@ func TestMatchOfGroups(t *testing.T) {
 	}
 }
 
-// TestMatchOfEqualPackets: packets that nothing tells apart are answered in the order sent, which is said, and departures
-// are noted in order.
+// TestMatchOfEqualPackets: packets that nothing tells apart are answered in the order sent, which is said, and
+// departures are noted in order.
 func TestMatchOfEqualPackets(t *testing.T) {
 	var m inject.Matcher
 	now := time.Unix(1000, 0)
@@ -125,7 +125,8 @@ func TestMatchOfEqualPackets(t *testing.T) {
 	}
 }
 
-// TestMatchOfEqualPacketsOfWhichOneIsLost: an answer is not that of a probe that was given up when another like it left later.
+// TestMatchOfEqualPacketsOfWhichOneIsLost: an answer is not that of a probe that was given up when another like it left
+// later.
 func TestMatchOfEqualPacketsOfWhichOneIsLost(t *testing.T) {
 	m := inject.Matcher{Patience: time.Second}
 	now := time.Unix(1000, 0)
@@ -148,8 +149,8 @@ func TestMatchOfEqualPacketsOfWhichOneIsLost(t *testing.T) {
 	}
 }
 
-// TestMatchOfWhatIsInTunnels: an answer comes from where the inner packet went, in the tunnel or outside of it, and errors quote
-// either packet; of a source route the end answers.
+// TestMatchOfWhatIsInTunnels: an answer comes from where the inner packet went, in the tunnel or outside of it, and
+// errors quote either packet; of a source route the end answers.
 func TestMatchOfWhatIsInTunnels(t *testing.T) {
 	const (
 		inner     = "ip{src=192.0.2.1, dst=203.0.113.9, id=5} / "
@@ -298,7 +299,8 @@ func FuzzMatch(f *testing.F) {
 	})
 }
 
-// TestCookieOfTunnelledAndRoutedPackets: a cookie is of whoever answers, which is the inner destination, or the end of a route.
+// TestCookieOfTunnelledAndRoutedPackets: a cookie is of whoever answers, which is the inner destination, or the end of
+// a route.
 func TestCookieOfTunnelledAndRoutedPackets(t *testing.T) {
 	cookie := inject.NewCookie([]byte("key"))
 	const end = "203.0.113.9"

@@ -6,11 +6,12 @@ import (
 	"sockwire/raw/wire"
 )
 
-// CompleteChecksums writes the checksums that an IP packet, given without its link header, was captured without because the
-// sender left them to its device, and reports whether it wrote any. They are known by what stands in their place: the sum of
-// the pseudo header, which is what Linux and others leave there, or, of an IPv4 header, zero. left says that the capture
-// itself says so: then the checksum of the transport is written whatever stands in its place. A packet whose checksums are
-// merely wrong stays as it is, and so do fragments, of which nobody can tell. It changes p and does not allocate.
+// CompleteChecksums writes the checksums that an IP packet, given without its link header, was captured without because
+// the sender left them to its device, and reports whether it wrote any. They are known by what stands in their place:
+// the sum of the pseudo header, which is what Linux and others leave there, or, of an IPv4 header, zero. left says that
+// the capture itself says so: then the checksum of the transport is written whatever stands in its place. A packet
+// whose checksums are merely wrong stays as it is, and so do fragments, of which nobody can tell. It changes p and does
+// not allocate.
 func CompleteChecksums(p []byte, left bool) bool {
 	l, ok := wire.Parse(p)
 	if !ok {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"sockwire/raw/packet"
@@ -33,25 +34,25 @@ const (
 	ListenNever
 )
 
-// Plan is what will be sent, and by which engine: Open finds out what suits the packets and refuses what must not be sent.
-// Set Template or Recorded; everything else has a default. Then send with an [Exchange].
+// Plan is what will be sent, and by which engine: Open finds out what suits the packets and refuses what must not be
+// sent. Set Template or Recorded; everything else has a default. Then send with an [Exchange].
 type Plan struct {
-	// Template makes the packets. What it leaves out of them, source and Ethernet addresses, is filled in by the routing and
-	// neighbour tables. Open may put an Ethernet header before it.
+	// Template makes the packets. What it leaves out of them, source and Ethernet addresses, is filled in by the
+	// routing and neighbour tables. Open may put an Ethernet header before it.
 	Template *packet.Template
 	// Count is how many packets of the template are sent; 0 is each combination once, math.MaxUint64 has no end.
 	Count uint64
 	// Recorded is packets that are there already, instead of a template. Open may change where they start.
 	Recorded *Recorded
-	// Interface is the device that everything leaves through, "" for that of the route to the first destination. Recorded
-	// Ethernet frames need one.
+	// Interface is the device that everything leaves through, "" for that of the route to the first destination.
+	// Recorded Ethernet frames need one.
 	Interface string
 	// Engine asks for an engine, which Open refuses where the packets would not leave as they are.
 	Engine EngineKind
 	// Flood says that packets leave as fast as they can: then the fastest engine is taken.
 	Flood bool
-	// Fast says that packets leave at a high rate, though not as fast as they can: the raw engine then sends as in a flood. An
-	// exchange that opens the plan knows from its schedule: see [IsFast].
+	// Fast says that packets leave at a high rate, though not as fast as they can: the raw engine then sends as in a
+	// flood. An exchange that opens the plan knows from its schedule: see [IsFast].
 	Fast bool
 	// Allow says which packets to many may be sent.
 	Allow Allow
@@ -261,8 +262,8 @@ func (p *Plan) unanswerable(h *Header) string {
 	return ""
 }
 
-// surveyTemplate finds the way out and looks at packets of the template, of which those beyond are looked at again when they
-// are sent.
+// surveyTemplate finds the way out and looks at packets of the template, of which those beyond are looked at again when
+// they are sent.
 func (p *Plan) surveyTemplate(ctx context.Context) (s survey, err error) {
 	t := p.Template
 	if p.Route, err = p.way(); err != nil {
@@ -477,8 +478,8 @@ func (p *Plan) refusesTrains(ctx context.Context) (string, error) {
 // xdpMTU is the largest MTU whose frames an AF_XDP socket takes.
 const xdpMTU = 4096 - 18
 
-// open opens the engine chosen. Where the choice was left to the plan and an engine does not work here, the next does the
-// same job, and another stands by in case it stops working while packets are sent.
+// open opens the engine chosen. Where the choice was left to the plan and an engine does not work here, the next does
+// the same job, and another stands by in case it stops working while packets are sent.
 func (p *Plan) open() (err error) {
 	bypass := p.Flood && !p.Listens()
 	cfg := &Config{Interface: p.Route.Interface, Broadcast: p.Allow.Broadcast, QueueBypass: bypass, Flood: p.Flood || p.Fast}
@@ -487,16 +488,12 @@ func (p *Plan) open() (err error) {
 			return err
 		}
 	}
-	switch p.Chosen {
-	case RawEngine:
+	if p.Chosen == RawEngine {
 		cfg.Interface = p.Interface
 		p.engine, err = OpenRaw(cfg)
 		return err
-	case PacketEngine:
-		p.engine, err = OpenFrames(cfg)
-		return err
 	}
-	if p.Engine != AutoEngine {
+	if p.Chosen == PacketEngine || p.Engine != AutoEngine {
 		p.engine, err = openFramesBy(p.Chosen, cfg, false)
 		return err
 	}
@@ -571,12 +568,7 @@ func (p *Plan) toMany(h *Header) bool {
 	if dst.IsMulticast() || dst == limitedBroadcast {
 		return true
 	}
-	for _, n := range p.networks {
-		if n.broadcast() == dst {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.networks, func(n network) bool { return n.broadcast() == dst })
 }
 
 // endless reports whether the plan has no end of its own.

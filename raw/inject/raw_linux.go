@@ -1,6 +1,7 @@
 package inject
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,10 +14,13 @@ import (
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
+
+	"sockwire/raw/cmsg"
 )
 
 // rawEngine floods IP packets through raw sockets, one for each family.
 type rawEngine struct {
+	rawKind
 	v4, v6 *socket
 	iovs   []unix.Iovec
 	name4  []unix.RawSockaddrInet4
@@ -26,13 +30,19 @@ type rawEngine struct {
 
 const rawBatch = 256
 
+// rawKind is what the engines for IP packets with their headers say of themselves.
+type rawKind struct{}
+
+func (rawKind) Batch() int { return rawBatch }
+func (rawKind) String() string {
+	return fmt.Sprint("raw socket, header included, batches of ", rawBatch)
+}
+
 // OpenRaw returns an engine for IPv4 and IPv6 packets with their headers (IP_HDRINCL, IPV6_HDRINCL). The kernel routes
 // each by its destination. It overwrites some fields of IPv4: see [RawAlters]. Packets go through ipv4.RawConn and
 // ipv6.PacketConn of golang.org/x/net; with Config.Flood by system calls of this package's own.
 func OpenRaw(cfg *Config) (Engine, error) {
-	if cfg == nil {
-		cfg = &Config{}
-	}
+	cfg = cmp.Or(cfg, &Config{})
 	var e interface {
 		Engine
 		open(cfg *Config) error
@@ -83,7 +93,8 @@ func scopeOf(device string) (uint32, error) {
 	return uint32(i.Index), nil
 }
 
-// needsScope reports whether the destination of an IPv6 packet needs its link said: link-local and multicast addresses do.
+// needsScope reports whether the destination of an IPv6 packet needs its link said: link-local and multicast addresses
+// do.
 func needsScope(p []byte) bool { return p[24] == 0xfe || p[24] == 0xff }
 
 // packetVersion returns 4 or 6, and 0 for what a raw socket cannot send. A wrong version goes as IPv4.
@@ -104,7 +115,7 @@ func (e *rawEngine) open(cfg *Config) (err error) {
 	if e.v4, err = newSocket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW, rawBatch, cfg); err != nil {
 		return err
 	}
-	if err := e.v4.control(func(fd int) error { return setRaw(fd, true, cfg) }); err != nil {
+	if err := cmsg.Control(e.v4.conn, func(fd int) error { return setRaw(fd, true, cfg) }); err != nil {
 		return err
 	}
 	if e.v6, err = newSocket(unix.AF_INET6, unix.SOCK_RAW, unix.IPPROTO_RAW, rawBatch, cfg); errors.Is(err, unix.EAFNOSUPPORT) {
@@ -112,7 +123,7 @@ func (e *rawEngine) open(cfg *Config) (err error) {
 	} else if err != nil {
 		return err
 	}
-	return e.v6.control(func(fd int) error { return setRaw(fd, false, cfg) })
+	return cmsg.Control(e.v6.conn, func(fd int) error { return setRaw(fd, false, cfg) })
 }
 
 func (e *rawEngine) Send(packets [][]byte) (int, error) {
@@ -168,8 +179,6 @@ func (e *rawEngine) fill(packets [][]byte) (int, *socket) {
 	return len(packets), s
 }
 
-func (e *rawEngine) Batch() int { return rawBatch }
-
 func (e *rawEngine) Refusals() uint64 {
 	n := e.v4.refusals
 	if e.v6 != nil {
@@ -178,15 +187,11 @@ func (e *rawEngine) Refusals() uint64 {
 	return n
 }
 
-func (e *rawEngine) String() string {
-	return "raw socket, header included, batches of " + fmt.Sprint(rawBatch)
-}
-
 func (e *rawEngine) Close() error {
 	var err error
 	for _, s := range []*socket{e.v4, e.v6} {
 		if s != nil {
-			err = errors.Join(err, s.conn.Close())
+			err = errors.Join(err, s.Close())
 		}
 	}
 	return err
@@ -194,14 +199,15 @@ func (e *rawEngine) Close() error {
 
 // connEngine sends IP packets through golang.org/x/net's connections, one for each family.
 type connEngine struct {
-	v4       *ipv4.RawConn
-	v6       *ipv6.PacketConn
-	under    []net.PacketConn // what they are made of
-	device   string
-	room     []connMessage
-	ms4      []ipv4.Message
-	ms6      []ipv6.Message
-	refusals uint64
+	rawKind
+	patience
+	v4     *ipv4.RawConn
+	v6     *ipv6.PacketConn
+	under  []net.PacketConn // what they are made of
+	device string
+	room   []connMessage
+	ms4    []ipv4.Message
+	ms6    []ipv6.Message
 }
 
 // connMessage is the memory of one message.
@@ -235,15 +241,10 @@ func (e *connEngine) open(cfg *Config) (err error) {
 
 func (e *connEngine) listen(network, address string, v4 bool, cfg *Config) (net.PacketConn, error) {
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		var inner error
-		if err := c.Control(func(fd uintptr) {
-			if inner = setRaw(int(fd), v4, cfg); inner == nil {
-				setSendBuffer(int(fd), cfg)
-			}
-		}); err != nil {
-			return err
-		}
-		return inner
+		return cmsg.Control(c, func(fd int) error {
+			setSendBuffer(fd, cfg)
+			return setRaw(fd, v4, cfg)
+		})
 	}}
 	c, err := config.ListenPacket(context.Background(), network, address)
 	if err != nil {
@@ -263,25 +264,12 @@ func (e *connEngine) Send(packets [][]byte) (int, error) {
 		if err == nil {
 			continue
 		}
-		if !e.again(err, &end) {
+		full := errors.Is(err, unix.ENOBUFS) || errors.Is(err, os.ErrDeadlineExceeded)
+		if !full || !e.pause(&end) {
 			return total, err
 		}
 	}
 	return total, nil
-}
-
-// again reports whether what was refused for want of room is to be tried again, and waits a little.
-func (e *connEngine) again(err error, end *time.Time) bool {
-	if !errors.Is(err, unix.ENOBUFS) && !errors.Is(err, os.ErrDeadlineExceeded) {
-		return false
-	}
-	e.refusals++
-	now := time.Now()
-	if end.IsZero() {
-		*end = now.Add(refusalLimit)
-	}
-	time.Sleep(refusalPause)
-	return now.Before(*end)
 }
 
 // write writes the first packets, which are of one family, and returns how many the kernel took.
@@ -332,12 +320,6 @@ func (e *connEngine) message(i int, p, dst []byte) ipv4.Message {
 	m.addr.IP = m.ip[:copy(m.ip[:], dst)]
 	m.addr.Zone = ""
 	return ipv4.Message{Buffers: m.buffers[:], Addr: &m.addr}
-}
-
-func (e *connEngine) Batch() int       { return rawBatch }
-func (e *connEngine) Refusals() uint64 { return e.refusals }
-func (e *connEngine) String() string {
-	return "raw socket, header included, batches of " + fmt.Sprint(rawBatch)
 }
 
 func (e *connEngine) Close() error {

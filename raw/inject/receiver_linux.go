@@ -32,8 +32,8 @@ type packetReceiver struct {
 // receiveBuffer is the receive buffer asked for, in bytes: some thousands of small packets.
 const receiveBuffer = 4 << 20
 
-// OpenReceiver returns a receiver of all that passes on a device, for exchanges of a few packets: it has no filter and makes
-// a system call for each. A live capture with a filter does it for many. It needs CAP_NET_RAW while it is opened.
+// OpenReceiver returns a receiver of all that passes on a device, for exchanges of a few packets: it has no filter and
+// makes a system call for each. A live capture with a filter does it for many. It needs CAP_NET_RAW while it is opened.
 func OpenReceiver(device string) (Receiver, error) {
 	r, err := openReceiver(device)
 	if err != nil {

@@ -1,6 +1,8 @@
 package inject
 
 import (
+	"context"
+	"errors"
 	"net/netip"
 
 	"sockwire/raw/packet"
@@ -19,27 +21,38 @@ type Route struct {
 	Broadcast bool       // the destination is a broadcast address of the network
 }
 
-// outermost returns the first IP or ARP layer's destination, where it can be set, and its source.
-func outermost(layers []packet.Layer) (dst netip.Addr, src *netip.Addr) {
-	for _, l := range layers {
+// outermost returns the place of the first IP or ARP layer, and where its source and its destination are set; -1 for
+// none. With behind it may stand behind a payload, which no route is looked for by.
+func outermost(layers []packet.Layer, behind bool) (at int, src, dst *netip.Addr) {
+	for i, l := range layers {
 		switch l := l.(type) {
 		case *packet.IPv4:
-			return l.Dst, &l.Src
+			return i, &l.Src, &l.Dst
 		case *packet.IPv6:
-			return l.Dst, &l.Src
+			return i, &l.Src, &l.Dst
 		case *packet.ARP:
-			return l.TargetIP, &l.SenderIP
+			return i, &l.SenderIP, &l.TargetIP
 		case *packet.Payload, packet.Payload:
-			return netip.Addr{}, nil
+			if !behind {
+				return -1, nil, nil
+			}
 		}
 	}
-	return netip.Addr{}, nil
+	return -1, nil, nil
+}
+
+// destinationField returns where the outermost IP or ARP layer has its destination, nil if there is none.
+func destinationField(layers []packet.Layer) *netip.Addr {
+	_, _, dst := outermost(layers, true)
+	return dst
 }
 
 // Destination returns where the outermost IP or ARP layer goes; invalid if there is none or it does not say.
 func Destination(layers []packet.Layer) netip.Addr {
-	dst, _ := outermost(layers)
-	return dst
+	if _, _, dst := outermost(layers, false); dst != nil {
+		return *dst
+	}
+	return netip.Addr{}
 }
 
 // GroupMAC returns the Ethernet address of an IP multicast group (RFC 1112, RFC 2464).
@@ -52,15 +65,73 @@ func GroupMAC(a netip.Addr) packet.MAC {
 	return packet.MAC{0x33, 0x33, b[12], b[13], b[14], b[15]}
 }
 
-// sameField reports whether src is the source field of l.
-func sameField(l packet.Layer, src *netip.Addr) bool {
-	switch l := l.(type) {
-	case *packet.IPv4:
-		return &l.Src == src
-	case *packet.IPv6:
-		return &l.Src == src
-	case *packet.ARP:
-		return &l.SenderIP == src
+// ErrNoNeighbour means that nobody answered for an address on the link.
+var ErrNoNeighbour = errors.New("nobody answers for it on this link")
+
+// Device returns the way out through the interface given to OpenResolver, to no destination in particular.
+func (r *Resolver) Device() (*Route, error) { return r.Route(netip.Addr{}) }
+
+// Fill sets what the expression of t leaves out of the layers of a packet: the source address of the outermost IP
+// layer, the addresses of the Ethernet header, and what an ARP request says of the sender. It returns the route.
+func (r *Resolver) Fill(ctx context.Context, t *packet.Template, layers []packet.Layer) (*Route, error) {
+	route, err := r.FillSource(t, layers)
+	if err != nil {
+		return nil, err
 	}
-	return false
+	ethernet, ok := layers[0].(*packet.Ethernet)
+	if !ok {
+		return route, nil
+	}
+	if !t.Given(0, "dst") {
+		if ethernet.Dst, err = r.destinationMAC(ctx, layers, Destination(layers), route); err != nil {
+			return nil, err
+		}
+	}
+	return route, nil
+}
+
+// FillSource is Fill without the Ethernet destination, which the network may have to be asked for.
+func (r *Resolver) FillSource(t *packet.Template, layers []packet.Layer) (*Route, error) {
+	at, src, _ := outermost(layers, false)
+	route, err := r.Route(Destination(layers))
+	if err != nil {
+		return nil, err
+	}
+	for i, l := range layers {
+		switch l := l.(type) {
+		case *packet.Ethernet:
+			if i == 0 && !t.Given(i, "src") {
+				l.Src = route.MAC
+			}
+		case *packet.IPv4, *packet.IPv6:
+			if !t.Given(i, "src") && i == at {
+				*src = route.Src
+			}
+		case *packet.ARP:
+			if !t.Given(i, "spa") {
+				l.SenderIP = route.Src
+			}
+			if !t.Given(i, "sha") {
+				l.SenderMAC = route.MAC
+			}
+		}
+	}
+	return route, nil
+}
+
+func (r *Resolver) destinationMAC(ctx context.Context, layers []packet.Layer, dst netip.Addr, route *Route) (packet.MAC, error) {
+	for _, l := range layers {
+		if _, ok := l.(*packet.ARP); ok {
+			return packet.BroadcastMAC, nil
+		}
+	}
+	switch {
+	case route.Loopback || !dst.IsValid():
+		return packet.MAC{}, nil
+	case dst.IsMulticast():
+		return GroupMAC(dst), nil
+	case route.Broadcast || dst == limitedBroadcast:
+		return packet.BroadcastMAC, nil
+	}
+	return r.Neighbour(ctx, route)
 }

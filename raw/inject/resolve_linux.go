@@ -34,6 +34,13 @@ type Resolver struct {
 // maxCached bounds what a Resolver remembers.
 const maxCached = 1 << 16
 
+func remember[V any](known map[netip.Addr]V, a netip.Addr, v V) {
+	if len(known) >= maxCached {
+		clear(known)
+	}
+	known[a] = v
+}
+
 // OpenResolver returns a resolver for the network namespace of the calling thread. device, if not "", is the interface
 // that everything leaves through.
 func OpenResolver(device string) (*Resolver, error) {
@@ -107,10 +114,7 @@ func (r *Resolver) Route(dst netip.Addr) (*Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(r.routes) >= maxCached {
-		clear(r.routes)
-	}
-	r.routes[dst] = route
+	remember(r.routes, dst, route)
 	return route, nil
 }
 
@@ -142,8 +146,8 @@ func (r *Resolver) lookUp(dst netip.Addr) (*Route, error) {
 	return route, nil
 }
 
-// Local reports whether an address is one of this host's own, so that what is sent to it arrives here. Where the system does
-// not say, it may be.
+// Local reports whether an address is one of this host's own, so that what is sent to it arrives here. Where the system
+// does not say, it may be.
 func (r *Resolver) Local(a netip.Addr) bool {
 	local, known := r.local[a]
 	if known {
@@ -151,15 +155,9 @@ func (r *Resolver) Local(a netip.Addr) bool {
 	}
 	found, err := r.handle.RouteGetWithOptions(a.AsSlice(), &netlink.RouteGetOptions{})
 	local = err != nil && err != unix.ENETUNREACH && err != unix.EHOSTUNREACH || len(found) > 0 && found[0].Type == unix.RTN_LOCAL
-	if len(r.local) >= maxCached {
-		clear(r.local)
-	}
-	r.local[a] = local
+	remember(r.local, a, local)
 	return local
 }
-
-// Device returns the way out through the interface given to OpenResolver, to no destination in particular.
-func (r *Resolver) Device() (*Route, error) { return r.Route(netip.Addr{}) }
 
 // deviceRoute is the way to what no route knows: the interface, and its first address of the family.
 func (r *Resolver) deviceRoute(dst netip.Addr) (*Route, error) {
@@ -205,71 +203,6 @@ func (r *Resolver) describe(route *Route, index int) error {
 	return nil
 }
 
-// Fill sets what the expression of t leaves out of the layers of a packet: the source address of the outermost IP
-// layer, the addresses of the Ethernet header, and what an ARP request says of the sender. It returns the route.
-func (r *Resolver) Fill(ctx context.Context, t *packet.Template, layers []packet.Layer) (*Route, error) {
-	route, err := r.FillSource(t, layers)
-	if err != nil {
-		return nil, err
-	}
-	ethernet, ok := layers[0].(*packet.Ethernet)
-	if !ok {
-		return route, nil
-	}
-	if !t.Given(0, "dst") {
-		if ethernet.Dst, err = r.destinationMAC(ctx, layers, Destination(layers), route); err != nil {
-			return nil, err
-		}
-	}
-	return route, nil
-}
-
-// FillSource is Fill without the Ethernet destination, which the network may have to be asked for.
-func (r *Resolver) FillSource(t *packet.Template, layers []packet.Layer) (*Route, error) {
-	dst, src := outermost(layers)
-	route, err := r.Route(dst)
-	if err != nil {
-		return nil, err
-	}
-	for i, l := range layers {
-		switch l := l.(type) {
-		case *packet.Ethernet:
-			if i == 0 && !t.Given(i, "src") {
-				l.Src = route.MAC
-			}
-		case *packet.IPv4, *packet.IPv6:
-			if !t.Given(i, "src") && src != nil && sameField(l, src) {
-				*src = route.Src
-			}
-		case *packet.ARP:
-			if !t.Given(i, "spa") {
-				l.SenderIP = route.Src
-			}
-			if !t.Given(i, "sha") {
-				l.SenderMAC = route.MAC
-			}
-		}
-	}
-	return route, nil
-}
-
-func (r *Resolver) destinationMAC(ctx context.Context, layers []packet.Layer, dst netip.Addr, route *Route) (packet.MAC, error) {
-	for _, l := range layers {
-		if _, ok := l.(*packet.ARP); ok {
-			return packet.BroadcastMAC, nil
-		}
-	}
-	switch {
-	case route.Loopback || !dst.IsValid():
-		return packet.MAC{}, nil
-	case dst.IsMulticast():
-		return GroupMAC(dst), nil
-	case route.Broadcast || dst == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		return packet.BroadcastMAC, nil
-	}
-	return r.Neighbour(ctx, route)
-}
-
 // Neighbour returns the Ethernet address of a route's next hop: from the system's neighbour table, or else by asking
 // for it by ARP or neighbour discovery, three times a second apart at most.
 func (r *Resolver) Neighbour(ctx context.Context, route *Route) (packet.MAC, error) {
@@ -292,10 +225,7 @@ func (r *Resolver) Neighbour(ctx context.Context, route *Route) (packet.MAC, err
 	if err != nil {
 		return mac, fmt.Errorf("inject: the Ethernet address of %s on %s: %w", route.NextHop, route.Interface, err)
 	}
-	if len(r.macs) >= maxCached {
-		clear(r.macs)
-	}
-	r.macs[route.NextHop] = mac
+	remember(r.macs, route.NextHop, mac)
 	return mac, nil
 }
 
@@ -312,9 +242,6 @@ func (r *Resolver) readNeighbours(ifindex int) error {
 	}
 	return nil
 }
-
-// ErrNoNeighbour means that nobody answered for an address on the link.
-var ErrNoNeighbour = errors.New("nobody answers for it on this link")
 
 // ask sends ARP requests or neighbour solicitations and returns the address in the answer.
 func ask(ctx context.Context, file *os.File, route *Route) (packet.MAC, error) {

@@ -2,7 +2,6 @@ package inject
 
 import (
 	"io"
-	"net/netip"
 	"time"
 
 	"sockwire/raw/packet"
@@ -12,8 +11,8 @@ import (
 type Batch struct {
 	// Packets are borrowed until the batch has been sent.
 	Packets [][]byte
-	// Numbers are those of the packets in their source, one for each; fragments of a packet have its number. A source may
-	// leave them all out: then packets count from 0 on.
+	// Numbers are those of the packets in their source, one for each; fragments of a packet have its number. A source
+	// may leave them all out: then packets count from 0 on.
 	Numbers []uint64
 	// Due are when the packets are to leave, from the start, one for each; empty when the schedule says.
 	Due []time.Duration
@@ -82,8 +81,8 @@ func (b *Batch) put(p []byte, n uint64, follows bool) {
 }
 
 // TemplateSource gives Count packets of a template from number First on, which must not be changed meanwhile. Fragments
-// of a packet count as one. A source address that the expression leaves out is that of the way to the destination, as the
-// routing table of the network namespace has it in which Fill is called first.
+// of a packet count as one. A source address that the expression leaves out is that of the way to the destination, as
+// the routing table of the network namespace has it in which Fill is called first.
 type TemplateSource struct {
 	Template *packet.Template
 	First    uint64
@@ -177,35 +176,14 @@ func (s *TemplateSource) start() error {
 
 // missingSource reports whether the outermost IP layer has no source address, and none was given.
 func missingSource(t *packet.Template, layers []packet.Layer) bool {
-	dst, src := outermost(layers)
-	if src == nil || src.IsValid() || !dst.IsValid() {
+	at, src, dst := outermost(layers, false)
+	if at < 0 || src.IsValid() || !dst.IsValid() {
 		return false
 	}
-	for i, l := range layers {
-		if sameField(l, src) {
-			field := "src"
-			if _, ok := l.(*packet.ARP); ok {
-				field = "spa"
-			}
-			return !t.Given(i, field)
-		}
+	if _, ok := layers[at].(*packet.ARP); ok {
+		return !t.Given(at, "spa")
 	}
-	return false
-}
-
-// destinationField returns where the outermost IP or ARP layer has its destination, nil if there is none.
-func destinationField(layers []packet.Layer) *netip.Addr {
-	for _, l := range layers {
-		switch l := l.(type) {
-		case *packet.IPv4:
-			return &l.Dst
-		case *packet.IPv6:
-			return &l.Dst
-		case *packet.ARP:
-			return &l.TargetIP
-		}
-	}
-	return nil
+	return !t.Given(at, "src")
 }
 
 // Recorded is a source of packets that are there already, such as those of a capture file.

@@ -99,8 +99,8 @@ type departures interface {
 }
 
 // Transmit sends until the source ends, the duration is over, or ctx is done, none of which is an error. A packet that
-// the kernel will not take is left out, counted and named. If it is the first and not merely too large, its error ends the
-// run; if nothing was sent at all, the first error is that of the run.
+// the kernel will not take is left out, counted and named. If it is the first and not merely too large, its error ends
+// the run; if nothing was sent at all, the first error is that of the run.
 func (t *Transmission) Transmit(ctx context.Context) (Report, error) {
 	if t.sleep == nil {
 		t.sleep = preciseSleep
@@ -160,8 +160,8 @@ func (t *Transmission) run(ctx context.Context, r *Report) error {
 	return nil
 }
 
-// number numbers the packets of a batch that the source has not numbered: where they are followed each gets its number, where
-// they are only sent the first is enough, for one that is refused to be named.
+// number numbers the packets of a batch that the source has not numbered: where they are followed each gets its number,
+// where they are only sent the first is enough, for one that is refused to be named.
 func (t *Transmission) number(b *Batch) {
 	if len(b.Numbers) > 0 {
 		return

@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// inTurn is an engine and those that stand by for it: an engine that stops working while packets are sent, as trains do on a
-// device whose segment offload is switched off, is given up for the next, and that is said.
+// inTurn is an engine and those that stand by for it: an engine that stops working while packets are sent, as trains do
+// on a device whose segment offload is switched off, is given up for the next, and that is said.
 type inTurn struct {
 	engines  []Engine // the first is in use
 	refusals uint64   // of those given up
@@ -16,12 +16,8 @@ type inTurn struct {
 
 // givesUp reports whether an error of an engine is about the engine and not about a packet.
 func givesUp(err error) bool {
-	for _, e := range []error{syscall.ENOBUFS, syscall.EIO, syscall.EOPNOTSUPP, syscall.ENOMEM} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+	full := errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
+	return full || errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EOPNOTSUPP)
 }
 
 // Send hands packets to the engine in use, and to the next if that gives up.

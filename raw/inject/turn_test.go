@@ -32,8 +32,8 @@ func (e *limitedEngine) Refusals() uint64 { return 3 }
 func (e *limitedEngine) String() string   { return e.name }
 func (e *limitedEngine) Close() error     { e.closed = true; return nil }
 
-// TestEngineGivenUp: what an engine that stops working has not taken goes by the next, once and in order; an error of a packet
-// gives up no engine.
+// TestEngineGivenUp: what an engine that stops working has not taken goes by the next, once and in order; an error of a
+// packet gives up no engine.
 func TestEngineGivenUp(t *testing.T) {
 	packets := [][]byte{{0}, {1}, {2}, {3}, {4}}
 	for _, test := range []struct {

@@ -1,6 +1,7 @@
 package inject
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -11,17 +12,17 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sockwire/raw/cmsg"
 	"sockwire/raw/wire"
 )
 
-// xdpEngine sends frames through an AF_XDP socket in copy mode (kernel: Documentation/networking/af_xdp.rst). Frames lie
-// in memory that is shared with the kernel, in chunks; a ring of descriptors says which are to leave, and another which
-// have left. One system call sends what is in the ring, without a message header to copy and check for each frame, which
-// is what makes it faster than a packet socket.
+// xdpEngine sends frames through an AF_XDP socket in copy mode (kernel: Documentation/networking/af_xdp.rst). Frames
+// lie in memory that is shared with the kernel, in chunks; a ring of descriptors says which are to leave, and another
+// which have left. One system call sends what is in the ring, without a message header to copy and check for each
+// frame, which is what makes it faster than a packet socket.
 type xdpEngine struct {
 	*socket
-	device string
-	mtu    int
+	mtu int
 
 	chunk int // bytes in each
 	umem  []byte
@@ -53,9 +54,7 @@ type xdpRing struct {
 // queue no other AF_XDP socket has, and 1 to 2 MiB of locked memory; where one of these is missing OpenXDP fails and
 // [OpenFrames] does the same job. It sends only: nothing that the device receives is touched.
 func OpenXDP(cfg *Config) (Engine, error) {
-	if cfg == nil {
-		cfg = &Config{}
-	}
+	cfg = cmp.Or(cfg, &Config{})
 	device, err := interfaceByName(cfg.Interface)
 	if err != nil {
 		return nil, fmt.Errorf("inject: AF_XDP: %w", err)
@@ -64,11 +63,12 @@ func OpenXDP(cfg *Config) (Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inject: AF_XDP: %w", err)
 	}
-	e := &xdpEngine{socket: s, device: device.Name, mtu: device.MTU, chunk: 2048}
+	s.name = fmt.Sprintf("AF_XDP on %s, batches of %d, past its queue", device.Name, xdpBatch)
+	e := &xdpEngine{socket: s, mtu: device.MTU, chunk: 2048}
 	if device.MTU+frameExtra > e.chunk {
 		e.chunk = 4096 // the largest that every kernel takes
 	}
-	if err := s.control(func(fd int) error { return e.open(fd, device.Index) }); err != nil {
+	if err := cmsg.Control(s.conn, func(fd int) error { return e.open(fd, device.Index) }); err != nil {
 		e.Close()
 		return nil, fmt.Errorf("inject: AF_XDP on %s: %w", device.Name, err)
 	}
@@ -281,8 +281,8 @@ func (e *xdpEngine) push(n int) (sent int, errno syscall.Errno, err error) {
 	return sent, errno, nil
 }
 
-// takeBack empties the ring of the frames that the kernel has not taken, of those that were placed from start to end. It
-// knows already that descriptors are there, so they stay, as some that it skips until others are put in their place.
+// takeBack empties the ring of the frames that the kernel has not taken, of those that were placed from start to end.
+// It knows already that descriptors are there, so they stay, as some that it skips until others are put in their place.
 func (e *xdpEngine) takeBack(start, end uint32) {
 	for at := end; at != e.next; {
 		at--
@@ -297,11 +297,7 @@ func (e *xdpEngine) kick(fd uintptr) bool {
 	return true
 }
 
-func (e *xdpEngine) Batch() int       { return xdpBatch }
-func (e *xdpEngine) Refusals() uint64 { return e.refusals }
-func (e *xdpEngine) String() string {
-	return fmt.Sprintf("AF_XDP on %s, batches of %d, past its queue", e.device, xdpBatch)
-}
+func (e *xdpEngine) Batch() int { return xdpBatch }
 
 // Close gives back the socket and the memory. No Send may be running.
 func (e *xdpEngine) Close() error {

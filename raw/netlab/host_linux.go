@@ -126,9 +126,9 @@ func onThread(enter, fn func() error) error {
 	return fn()
 }
 
-// Do runs fn on this host, on the calling goroutine, and returns its error: sockets that fn opens belong to the host and stay there
-// after Do has returned. The goroutine keeps its thread meanwhile and leaves the host when fn returns, panics
-// or ends the goroutine (as t.Fatal does). Do may be nested.
+// Do runs fn on this host, on the calling goroutine, and returns its error: sockets that fn opens belong to the host
+// and stay there after Do has returned. The goroutine keeps its thread meanwhile and leaves the host when fn returns,
+// panics or ends the goroutine (as t.Fatal does). Do may be nested.
 //
 // Goroutines that fn starts are not on the host: use [Host.Go] for them. Neither is what the net package does on
 // goroutines of its own: dial and listen on IP addresses, not on names. The directory /proc/net shows the main
@@ -188,7 +188,8 @@ func (h *Host) Command(ctx context.Context, name string, args ...string) *exec.C
 	return cmd
 }
 
-// execInHost is what a copy started by Command does: args are the namespace, the path and the arguments from argv[0] on.
+// execInHost is what a copy started by Command does: args are the namespace, the path and the arguments from argv[0]
+// on.
 func execInHost(args []string) {
 	runtime.LockOSThread()
 	fail := func(what string, err error) {

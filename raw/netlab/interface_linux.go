@@ -1,6 +1,7 @@
 package netlab
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net"
@@ -51,8 +52,8 @@ func (h *Host) SetMTU(ifname string, bytes int) error {
 	return h.change(fmt.Sprintf("MTU %d", bytes), ifname, func(k netlink.Link) error { return h.nl.LinkSetMTU(k, bytes) })
 }
 
-// SetUp sets an interface up or down; the other end of its link sees the carrier come or go (on an impaired link it sees
-// nothing). Going down, it loses its IPv6 addresses and its routes and neighbours.
+// SetUp sets an interface up or down; the other end of its link sees the carrier come or go (on an impaired link it
+// sees nothing). Going down, it loses its IPv6 addresses and its routes and neighbours.
 func (h *Host) SetUp(ifname string, up bool) error {
 	what, set := "set up", h.nl.LinkSetUp
 	if !up {
@@ -146,9 +147,7 @@ func (h *Host) AddRoute(r Route) error {
 	ifname := r.Ifname
 	if r.Kind == Local {
 		nr.Table, nr.Scope = unix.RT_TABLE_LOCAL, unix.RT_SCOPE_HOST
-		if ifname == "" {
-			ifname = "lo"
-		}
+		ifname = cmp.Or(ifname, "lo")
 	} else if r.Kind == Unicast && !r.Via.IsValid() {
 		nr.Scope = unix.RT_SCOPE_LINK
 	}
@@ -165,9 +164,9 @@ func (h *Host) AddRoute(r Route) error {
 	return nil
 }
 
-// LimitRate puts a token bucket filter (tc-tbf(8)) on what an interface sends: bitsPerSecond, bursts of burst bytes, and
-// a queue of queue bytes before packets are dropped. A packet larger than the burst (with its Ethernet header) never leaves;
-// the burst may be at most what the rate carries in 4.29 s. bitsPerSecond 0 takes the filter away.
+// LimitRate puts a token bucket filter (tc-tbf(8)) on what an interface sends: bitsPerSecond, bursts of burst bytes,
+// and a queue of queue bytes before packets are dropped. A packet larger than the burst (with its Ethernet header)
+// never leaves; the burst may be at most what the rate carries in 4.29 s. bitsPerSecond 0 takes the filter away.
 func (h *Host) LimitRate(ifname string, bitsPerSecond, burst, queue int) error {
 	what := fmt.Sprintf("limit to %d bit/s", bitsPerSecond)
 	return h.change(what, ifname, func(k netlink.Link) error {

@@ -1,10 +1,12 @@
 package netlab
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/vishvananda/netlink"
@@ -69,10 +71,8 @@ func (l *Lab) addHost(name string, router bool) (*Host, error) {
 	if l.done {
 		return nil, fmt.Errorf("netlab: host %s: %w", name, net.ErrClosed)
 	}
-	for _, h := range l.hosts {
-		if h.name == name {
-			return nil, fmt.Errorf("netlab: host %s: there is one already", name)
-		}
+	if slices.ContainsFunc(l.hosts, func(h *Host) bool { return h.name == name }) {
+		return nil, fmt.Errorf("netlab: host %s: there is one already", name)
 	}
 	h, err := newHost(l, name, router)
 	if err != nil {
@@ -93,7 +93,8 @@ type Link struct {
 // Link joins two hosts by virtual Ethernet. Link number n of a lab (from 1) has the addresses 10.x.y.1 and
 // .2, x and y being the bytes of n, and fd00:0:0:n::1 and ::2, all usable at once: addresses are not
 // probed for duplicates and the link is up on return. From then on nothing but what programs cause appears on it: no
-// router solicitations, no multicast reports, and between the two, without LinkConfig.Resolve, no ARP and no neighbour discovery.
+// router solicitations, no multicast reports, and between the two, without LinkConfig.Resolve, no ARP and no neighbour
+// discovery.
 func (l *Lab) Link(a, b *Host, cfg LinkConfig) (*Link, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -194,14 +195,13 @@ func (l *Lab) configure(k *Link, cfg LinkConfig) error {
 		}
 	}
 	for _, e := range ends {
-		if err := e.Host.addAddr(e.Ifindex, netip.PrefixFrom(e.Addr4, k.net4.Bits())); err != nil {
-			return err
-		}
-		if !e.Addr6.IsValid() {
-			continue
-		}
-		if err := e.Host.addAddr(e.Ifindex, netip.PrefixFrom(e.Addr6, k.net6.Bits())); err != nil {
-			return err
+		for _, addr := range []netip.Prefix{netip.PrefixFrom(e.Addr4, k.net4.Bits()), netip.PrefixFrom(e.Addr6, k.net6.Bits())} {
+			if !addr.IsValid() {
+				continue
+			}
+			if err := e.Host.addAddr(e.Ifindex, addr); err != nil {
+				return err
+			}
 		}
 	}
 	for i, e := range ends {
@@ -273,7 +273,8 @@ func (l *Lab) route() error {
 	return nil
 }
 
-// firstHops finds, breadth first, the neighbouring end through which each link is reached; nil for the host's own links.
+// firstHops finds, breadth first, the neighbouring end through which each link is reached; nil for the host's own
+// links.
 func (h *Host) firstHops() map[*Link]*End {
 	hop := map[*Link]*End{}
 	type step struct {
@@ -302,11 +303,7 @@ func (h *Host) firstHops() map[*Link]*End {
 				continue
 			}
 			seen[far.Host] = true
-			via := s.via
-			if via == nil {
-				via = far
-			}
-			queue = append(queue, step{far.Host, via})
+			queue = append(queue, step{far.Host, cmp.Or(s.via, far)})
 		}
 	}
 	return hop

@@ -646,6 +646,31 @@ func TestLimitRate(t *testing.T) {
 	}
 }
 
+func TestDropUDP(t *testing.T) {
+	_, a, b := netlab.Two(t)
+	dropped, taken, client := listenUDP(t, b, netip.Addr{}), listenUDP(t, b, netip.Addr{}), listenUDP(t, a, netip.Addr{})
+	err := b.DropUDP(port(dropped))
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.ENOENT) {
+		t.Skipf("%v", err)
+	}
+	try(t, err)
+	for _, to := range []uint16{port(dropped), port(taken)} {
+		for _, addr := range []netip.Addr{b.Addr4(), b.Addr6()} {
+			_, err := client.WriteToUDPAddrPort([]byte("x"), netip.AddrPortFrom(addr, to))
+			try(t, err)
+		}
+	}
+	buf := make([]byte, 10)
+	for range 2 { // behind those that are dropped
+		_, _, err := taken.ReadFromUDPAddrPort(buf)
+		try(t, err)
+	}
+	try(t, dropped.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
+	if _, _, err := dropped.ReadFromUDPAddrPort(buf); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a datagram passed the filter: %v", err)
+	}
+}
+
 // sum adds up 16-bit words as RFC 1071 says; over a packet with a right checksum it is 0xffff.
 func sum(parts ...[]byte) uint16 {
 	var s uint32

@@ -32,6 +32,9 @@ func Enter() (inside bool, status int, err error) { return false, 0, unsupported
 // Available returns an error that wraps [errors.ErrUnsupported].
 func Available() error { return unsupported() }
 
+// LoopbackUp returns an error that wraps [errors.ErrUnsupported].
+func LoopbackUp(int) error { return unsupported() }
+
 // Lab is a private network. There is none here.
 type Lab struct{}
 
@@ -75,6 +78,7 @@ func (h *Host) Command(ctx context.Context, name string, args ...string) *exec.C
 func (h *Host) SetMTU(string, int) error                                { return unsupported() }
 func (h *Host) SetUp(string, bool) error                                { return unsupported() }
 func (h *Host) SetOffload(string, string, bool) error                   { return unsupported() }
+func (h *Host) DropUDP(uint16) error                                    { return unsupported() }
 func (h *Host) LimitRate(string, int, int, int) error                   { return unsupported() }
 func (h *Host) AddAddr(string, netip.Prefix) error                      { return unsupported() }
 func (h *Host) AddNeighbour(string, netip.Addr, net.HardwareAddr) error { return unsupported() }

@@ -38,8 +38,8 @@ var offloadAliases = map[string][]string{
 	"gro":         {"rx-gro"},
 }
 
-// SetOffload switches something that an interface does for the network stack on or off: "tx-checksum", "rx-checksum", "tso",
-// "gso", "gro", or a name that ethtool -k prints, as "tx-udp-segmentation". Virtual Ethernet leaves checksums
+// SetOffload switches something that an interface does for the network stack on or off: "tx-checksum", "rx-checksum",
+// "tso", "gso", "gro", or a name that ethtool -k prints, as "tx-udp-segmentation". Virtual Ethernet leaves checksums
 // and segmentation undone by default, as nobody will ever see the wire.
 func (h *Host) SetOffload(ifname, name string, on bool) error {
 	var features []string

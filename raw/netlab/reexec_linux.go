@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -157,17 +158,8 @@ func unlockSysctls() error {
 }
 
 func setLoopbackUp() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("socket: %w", err)
-	}
-	defer unix.Close(fd)
-	ifr, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	ifr.SetUint16(unix.IFF_UP)
-	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr); err != nil {
+	const loopback = 1 // index in every namespace
+	if err := netlink.LinkSetUp(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: loopback}}); err != nil {
 		return fmt.Errorf("set up the loopback interface: %w", err)
 	}
 	return nil
@@ -259,8 +251,8 @@ type deniedError struct{ text string }
 func (e *deniedError) Error() string { return strings.TrimSpace(e.text) }
 func (e *deniedError) Unwrap() error { return os.ErrPermission }
 
-// forwarded are the signals that the copy gets too. A SIGHUP that is ignored, as under nohup, is so by the copy as well:
-// catching it would take that away from it.
+// forwarded are the signals that the copy gets too. A SIGHUP that is ignored, as under nohup, is so by the copy as
+// well: catching it would take that away from it.
 func forwarded() []os.Signal {
 	all := []os.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGABRT}
 	if !signal.Ignored(syscall.SIGHUP) {

@@ -1,6 +1,7 @@
 package netlab
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -28,7 +29,7 @@ type wire struct {
 	mu      sync.Mutex
 	dirs    [2]direction // 0 is A to B: read from port 0, sent on port 1
 	stop    bool
-	settled []chan struct{} // closed when the wire is empty
+	awaited []chan struct{} // closed when the wire is empty
 	err     error           // what ended the goroutine early
 }
 
@@ -69,13 +70,7 @@ func (k *Link) joinWire(cfg LinkConfig) (err error) {
 		if d.impairer, err = impair.New(c); err != nil {
 			return err
 		}
-		d.keep, d.max = cfg.Impair.Keep, cfg.Impair.MaxRecords
-		if d.keep == 0 {
-			d.keep = wireKeep
-		}
-		if d.max == 0 {
-			d.max = wireRecords
-		}
+		d.keep, d.max = cmp.Or(cfg.Impair.Keep, wireKeep), cmp.Or(cfg.Impair.MaxRecords, wireRecords)
 	}
 	if w.ns, err = newHost(k.A.Host.lab, "wire", false); err != nil {
 		return err
@@ -232,10 +227,10 @@ func (w *wire) turn() (wait time.Duration, stop bool) {
 
 // release tells those who wait that nothing is on its way.
 func (w *wire) release() {
-	for _, c := range w.settled {
+	for _, c := range w.awaited {
 		close(c)
 	}
-	w.settled = nil
+	w.awaited = nil
 }
 
 // take decides what becomes of a frame that host i sent. frame is only valid until it is given back.
@@ -311,8 +306,8 @@ func (k *Link) direction(from *Host) (*direction, int, error) {
 	return nil, 0, fmt.Errorf("netlab: host %s is not on the link %s to %s", from.name, k.A.Host.name, k.B.Host.name)
 }
 
-// Records returns what an impaired link did to each packet that from sent, in the order in which they were sent. The slice is
-// the caller's; the Packet bytes are shared and must not be written to.
+// Records returns what an impaired link did to each packet that from sent, in the order in which they were sent. The
+// slice is the caller's; the Packet bytes are shared and must not be written to.
 func (k *Link) Records(from *Host) ([]Record, error) {
 	d, _, err := k.direction(from)
 	if err != nil {
@@ -340,15 +335,15 @@ func (k *Link) Totals(from *Host) (Totals, error) {
 }
 
 // Settle waits until everything that has come to an impaired link has been dropped or delivered. A packet just
-// sent can still be on its way there in a busy kernel: whoever knows how many were sent calls [Link.Crossed]. On another
-// link Settle returns at once.
+// sent can still be on its way there in a busy kernel: whoever knows how many were sent calls [Link.Crossed]. On
+// another link Settle returns at once.
 func (k *Link) Settle(ctx context.Context) error {
 	if k.wire == nil {
 		return nil
 	}
 	c := make(chan struct{})
 	k.wire.mu.Lock()
-	k.wire.settled = append(k.wire.settled, c)
+	k.wire.awaited = append(k.wire.awaited, c)
 	stopped := k.wire.stop
 	k.wire.mu.Unlock()
 	if stopped {
@@ -363,8 +358,8 @@ func (k *Link) Settle(ctx context.Context) error {
 	}
 }
 
-// Crossed waits until at least n packets that from sent have come to an impaired link and everything has been dropped or
-// delivered, and returns the totals of that direction. n counts from the link's beginning.
+// Crossed waits until at least n packets that from sent have come to an impaired link and everything has been dropped
+// or delivered, and returns the totals of that direction. n counts from the link's beginning.
 func (k *Link) Crossed(ctx context.Context, from *Host, n int) (Totals, error) {
 	for {
 		if err := k.Settle(ctx); err != nil {

@@ -100,16 +100,8 @@ func formatField(kind *layerKind, f field, ptr any) string {
 		if *p&^0x1ff == 0 {
 			return p.Letters()
 		}
-	case *Opt[uint8]:
-		if !p.given {
-			return "auto"
-		}
-	case *Opt[uint16]:
-		if !p.given {
-			return "auto"
-		}
-	case *Opt[uint32]:
-		if !p.given {
+	case interface{ isGiven() bool }:
+		if !p.isGiven() {
 			return "auto"
 		}
 	}
@@ -138,23 +130,29 @@ func formatList[T any](list []T, format func(*T) string) string {
 func formatAddr(a *netip.Addr) string { return a.String() }
 
 func formatRecord(r *GroupRecord) string {
-	text := fmt.Sprintf("rec{type=%d", r.Type)
-	if r.AuxLength.given {
-		text += fmt.Sprintf(", auxlen=%d", r.AuxLength.value)
-	}
-	if r.NumSources.given {
-		text += fmt.Sprintf(", nsrc=%d", r.NumSources.value)
-	}
+	text := fmt.Sprintf("rec{type=%d", r.Type) + formatOpt("auxlen", r.AuxLength) + formatOpt("nsrc", r.NumSources)
 	if r.Group.IsValid() {
 		text += ", group=" + r.Group.String()
 	}
 	if len(r.Sources) > 0 {
 		text += ", sources=" + formatList(r.Sources, formatAddr)
 	}
-	if len(r.Aux) > 0 {
-		text += ", aux=" + hex.EncodeToString(r.Aux)
+	return text + formatBytes("aux", r.Aux) + "}"
+}
+
+// formatOpt and formatBytes write a further part of an element, if there is something to write.
+func formatOpt[T integer](name string, o Opt[T]) string {
+	if !o.given {
+		return ""
 	}
-	return text + "}"
+	return fmt.Sprintf(", %s=%d", name, o.value)
+}
+
+func formatBytes(name string, b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	return ", " + name + "=" + hex.EncodeToString(b)
 }
 
 func bracketed(list []string) string {
@@ -170,14 +168,7 @@ func formatOption(kinds map[string]optionKind, o *Option) string {
 			return text
 		}
 	}
-	text := fmt.Sprintf("opt{type=%d", o.Type)
-	if o.Length.given {
-		text += fmt.Sprintf(", len=%d", o.Length.value)
-	}
-	if len(o.Data) > 0 {
-		text += ", data=" + hex.EncodeToString(o.Data)
-	}
-	return text + "}"
+	return fmt.Sprintf("opt{type=%d", o.Type) + formatOpt("len", o.Length) + formatBytes("data", o.Data) + "}"
 }
 
 func formatObject(o *ICMPExtension) string {
@@ -193,14 +184,7 @@ func formatObject(o *ICMPExtension) string {
 			return text
 		}
 	}
-	text := fmt.Sprintf("obj{class=%d, ctype=%d", o.Class, o.CType)
-	if o.Length.given {
-		text += fmt.Sprintf(", len=%d", o.Length.value)
-	}
-	if len(o.Data) > 0 {
-		text += ", data=" + hex.EncodeToString(o.Data)
-	}
-	return text + "}"
+	return fmt.Sprintf("obj{class=%d, ctype=%d", o.Class, o.CType) + formatOpt("len", o.Length) + formatBytes("data", o.Data) + "}"
 }
 
 func optionByType(kinds map[string]optionKind, typ, ctype uint8) (string, optionKind, bool) {

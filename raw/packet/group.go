@@ -16,8 +16,8 @@ type GroupRecord struct {
 	Aux        []byte // padded with zeros to a multiple of four
 }
 
-// SourceQuery is what IGMPv3 (RFC 3376, section 4.1) and MLDv2 (RFC 3810, section 5.1) add to a query. It is written when
-// any of it is set.
+// SourceQuery is what IGMPv3 (RFC 3376, section 4.1) and MLDv2 (RFC 3810, section 5.1) add to a query. It is written
+// when any of it is set.
 type SourceQuery struct {
 	Flags      Opt[uint8] // reserved bits, S flag and robustness variable
 	Interval   Opt[uint8] // of the querier, as a code

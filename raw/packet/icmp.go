@@ -54,8 +54,8 @@ type ICMPv4 struct {
 //
 // Target is written for types 135 to 137, Destination for 137, Group for 130 to 132, ReachableTime and RetransTimer
 // (milliseconds) for 134, and Options, in units of 8 bytes, after these. A query with any of Interval, NumSources and
-// Sources is one of MLDv2 (RFC 3810), in which Flags has the S flag and the robustness variable. In its report, type 143,
-// Records follow; their number is the last two bytes of the second word when Rest, ID and Seq are zero.
+// Sources is one of MLDv2 (RFC 3810), in which Flags has the S flag and the robustness variable. In its report, type
+// 143, Records follow; their number is the last two bytes of the second word when Rest, ID and Seq are zero.
 //
 // Without an IPv6 layer before it, the checksum is left 0: a raw socket's kernel writes it (RFC 3542, section 3.1).
 type ICMPv6 struct {
@@ -194,8 +194,9 @@ func (h *ICMPv6) finish(b []byte, start int, outer []Layer) ([]byte, error) {
 	return b, nil
 }
 
-// appendICMPExtensions pads the quote of the message at start with zeros and writes an extension structure behind it, if there is
-// one (RFC 4884, section 7). The length of the quote is in the message's byte lengthAt, counted in unit bytes.
+// appendICMPExtensions pads the quote of the message at start with zeros and writes an extension structure behind it,
+// if there is one (RFC 4884, section 7). The length of the quote is in the message's byte lengthAt, counted in unit
+// bytes.
 func appendICMPExtensions(b []byte, start int, objects []ICMPExtension, length Opt[uint8], lengthAt, unit int) ([]byte, error) {
 	if len(objects) == 0 {
 		return b, nil

@@ -52,8 +52,7 @@ func (h *IPv4) append(b []byte, next following, ttl uint8) ([]byte, error) {
 		return b, fmt.Errorf("version %d, header length %d do not fit in 4 bits each", h.Version.value, h.IHL.value)
 	}
 	b = append(b, h.Version.Or(4)<<4, h.TOS, 0, 0)
-	b = binary.BigEndian.AppendUint16(b, h.ID)
-	b = binary.BigEndian.AppendUint16(b, uint16(h.Flags)<<13|h.FragmentOffset)
+	b = append16(b, h.ID, uint16(h.Flags)<<13|h.FragmentOffset)
 	b = append(b, h.TTL.Or(ttl), proto, 0, 0)
 	if b, err = appendAddrs(b, 32, h.Src, h.Dst); err != nil {
 		return b, err

@@ -9,9 +9,9 @@ import (
 )
 
 // IPv6 is an IPv6 header (RFC 8200). A missing address is written as ::, a missing hop limit as 64, or what the
-// ICMPv6 message that follows must have: neighbour discovery 255 (RFC 4861), listener discovery 1 (RFC 3810). NextHeader
-// follows from the next layer, 59 (none) when there is none; before a payload it must be given. PayloadLength is 0
-// when a hop-by-hop header with the jumbo payload option follows (RFC 2675).
+// ICMPv6 message that follows must have: neighbour discovery 255 (RFC 4861), listener discovery 1 (RFC 3810).
+// NextHeader follows from the next layer, 59 (none) when there is none; before a payload it must be given.
+// PayloadLength is 0 when a hop-by-hop header with the jumbo payload option follows (RFC 2675).
 type IPv6 struct {
 	Version       Opt[uint8]  `field:"version" bits:"4"`
 	TrafficClass  uint8       `field:"tc"`
@@ -234,8 +234,7 @@ func (h *IPv6Extension) append(b []byte, next following) ([]byte, error) {
 		return b, err
 	}
 	start := len(b)
-	b = append(b, proto, 0)
-	b = appendPadded(b, h.Data, start, 8)
+	b = appendPadded(append(b, proto, 0), h.Data, start, 8)
 	return b, putLength8(b, start, h.Length)
 }
 

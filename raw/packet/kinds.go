@@ -9,9 +9,9 @@ import (
 	"sockwire/raw/wire"
 )
 
-// Whatever must know all layers is here: a layer is a row of the table, a case in each of the three functions below it, and a
-// file of its own. The functions tell layers apart by type and do not call through the interface: so layers stay on the
-// caller's stack.
+// Whatever must know all layers is here: a layer is a row of the table, a case in each of the three functions below it,
+// and a file of its own. The functions tell layers apart by type and do not call through the interface: so layers stay
+// on the caller's stack.
 
 var protocolNames = map[string]uint64{"hopopts": 0, "icmp": 1, "igmp": 2, "ip": 4, "tcp": 6, "udp": 17, "ip6": 41, "rh": 43,
 	"frag": 44, "gre": 47, "esp": 50, "ah": 51, "icmp6": 58, "none": 59, "dstopts": 60, "sctp": 132, "mobility": 135, "udplite": 136, "mpls": 137,
@@ -480,7 +480,8 @@ func Layers() []string {
 	return names
 }
 
-// Options returns what the option lists of each layer may hold, the parts of an option in braces: "ts{val ecr}". Sorted.
+// Options returns what the option lists of each layer may hold, the parts of an option in braces: "ts{val ecr}".
+// Sorted.
 func Options() map[string][]string {
 	all := map[string][]string{}
 	for _, k := range layerKinds {

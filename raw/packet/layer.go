@@ -17,14 +17,14 @@ type Payload []byte
 
 func (Payload) layer() {}
 
-// layerKind is what is known of one kind of layer: to the expression language, and to the layers before it. Its fields come
-// from the struct's tags.
+// layerKind is what is known of one kind of layer: to the expression language, and to the layers before it. Its fields
+// come from the struct's tags.
 type layerKind struct {
 	name  string // of the language
 	title string // in errors
 	make  func() Layer
-	// protocol and etherType are the numbers that announce it after an IP header and after an Ethernet header or tag, 0 where
-	// there is none. (Protocol 0, hop-by-hop options, is told by hop.)
+	// protocol and etherType are the numbers that announce it after an IP header and after an Ethernet header or tag, 0
+	// where there is none. (Protocol 0, hop-by-hop options, is told by hop.)
 	protocol  uint8
 	hop       bool
 	etherType uint16

@@ -3,6 +3,8 @@ package packet
 import (
 	"slices"
 	"strings"
+
+	"github.com/hbollon/go-edlib"
 )
 
 // Every layer and field has one short name, which is what [Format] writes. The parser also takes the names that RFCs,
@@ -76,9 +78,9 @@ func (k *layerKind) fieldName(name string) string {
 func didYouMean(name string, candidates []string) string {
 	var near []string
 	low := plain(name)
-	for limit := 1; limit <= min(2, len(low)-2) && near == nil; limit++ {
+	for limit := 1; limit <= min(2, len(low)-2) && len(low) <= 32 && near == nil; limit++ {
 		for _, c := range candidates {
-			if distance(low, c) <= limit {
+			if edlib.OSADamerauLevenshteinDistance(low, c) <= limit {
 				near = append(near, c)
 			}
 		}
@@ -95,31 +97,4 @@ func didYouMean(name string, candidates []string) string {
 	}
 	slices.Sort(near)
 	return ": there is " + strings.Join(slices.Compact(near), ", ")
-}
-
-// distance is how many letters must be put in, left out, replaced or swapped with the next to make b of a.
-func distance(a, b string) int {
-	if len(a) > 32 || len(b) > 32 {
-		return len(a) + len(b)
-	}
-	var rows [3][33]int
-	for j := range len(b) + 1 {
-		rows[1][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		rows[2][0] = i
-		for j := 1; j <= len(b); j++ {
-			replaced := rows[1][j-1]
-			if a[i-1] != b[j-1] {
-				replaced++
-			}
-			d := min(replaced, rows[1][j]+1, rows[2][j-1]+1)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				d = min(d, rows[0][j-2]+1)
-			}
-			rows[2][j] = d
-		}
-		rows[0], rows[1] = rows[1], rows[2]
-	}
-	return rows[1][len(b)]
 }

@@ -30,7 +30,8 @@ func TestOtherNames(t *testing.T) {
 	}
 }
 
-// TestNamesOfScapy: every field of scapy's layers can be written by scapy's name, but for those that have no field here.
+// TestNamesOfScapy: every field of scapy's layers can be written by scapy's name, but for those that have no field
+// here.
 func TestNamesOfScapy(t *testing.T) {
 	none := map[string]string{
 		"icmp6.data": "a payload behind it", "esp.data": "a payload behind it", "tcp.reserved": "bits of flags", "ah.padding": "is computed",

@@ -1,10 +1,14 @@
 package packet
 
 // Opt is a header field that may be left out. The zero Opt means "compute it"; see [U8], [U16], [U32].
-type Opt[T uint8 | uint16 | uint32] struct {
+type Opt[T integer] struct {
 	value T
 	given bool
 }
+
+type integer interface{ uint8 | uint16 | uint32 }
+
+func (o Opt[T]) isGiven() bool { return o.given }
 
 // U8 returns a given 8-bit field, also one that is narrower on the wire.
 func U8(v uint8) Opt[uint8] { return Opt[uint8]{v, true} }

@@ -45,7 +45,8 @@ func appendOptions4(b []byte, options []Option) (_ []byte, err error) {
 	return appendPadded(b, nil, start, 4), nil
 }
 
-// appendOption writes an option whose length counts more than its data. A single one is its type alone unless told otherwise.
+// appendOption writes an option whose length counts more than its data. A single one is its type alone unless told
+// otherwise.
 func appendOption(b []byte, o *Option, single bool, more int) ([]byte, error) {
 	b = append(b, o.Type)
 	if single && !o.Length.given && len(o.Data) == 0 {
@@ -120,7 +121,8 @@ func readOptions4(r *reader, b []byte) []Option {
 	return list
 }
 
-// optionOf returns an option of b as it is built. One that is cut has what is there as data, and its length as it stands.
+// optionOf returns an option of b as it is built. One that is cut has what is there as data, and its length as it
+// stands.
 func optionOf(w wire.Option, b []byte) Option {
 	o := Option{Type: w.Kind, Data: w.Data}
 	if w.Cut {

@@ -37,7 +37,8 @@ func pseudoHeader(outer []Layer, protocol uint8, length int) (wire.Sum, bool) {
 	return 0, false
 }
 
-// transportChecksum returns the checksum that is given, or that of the bytes of data that are covered, with the pseudo-header.
+// transportChecksum returns the checksum that is given, or that of the bytes of data that are covered, with the
+// pseudo-header.
 func transportChecksum(given Opt[uint16], outer []Layer, protocol uint8, data, covered []byte) (uint16, error) {
 	if given.given {
 		return given.value, nil

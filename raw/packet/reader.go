@@ -31,8 +31,8 @@ type reader struct {
 	bad bool
 	// whole: what b ends with is the end of the packet.
 	whole bool
-	// end is where the layers below end, counted from the start of b, as a length in the header says; 0 where none does. cut
-	// is how many bytes at the end of b belong to the header itself.
+	// end is where the layers below end, counted from the start of b, as a length in the header says; 0 where none
+	// does. cut is how many bytes at the end of b belong to the header itself.
 	end, cut int
 }
 

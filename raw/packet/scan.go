@@ -94,6 +94,17 @@ func (p *parsing) expect(c byte, where string) {
 	}
 }
 
+// each calls read for each of what commas separate, up to the end, which is there.
+func (p *parsing) each(end byte, where string, read func()) {
+	for p.peek() != end { // which goes past the space
+		read()
+		if !p.accept(',') {
+			break
+		}
+	}
+	p.expect(end, where)
+}
+
 // rune returns the character at pos, for an error.
 func (p *parsing) rune() string {
 	for _, r := range p.spec[p.pos:] {

@@ -1,6 +1,7 @@
 package packet
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 )
@@ -24,18 +25,16 @@ func (p *parsing) bind(t target, v values, start int) {
 func hasKey(m map[string]optionKind, name string) bool { _, ok := m[name]; return ok }
 
 func optionNames(kinds map[string]optionKind, names ...string) []string {
-	for n := range kinds {
-		names = append(names, n)
-	}
-	return names
+	return slices.AppendSeq(names, maps.Keys(kinds))
 }
 
 // elements reads a bracketed list, one call of read for each element's name.
 func (p *parsing) elements(read func(name string, start int)) {
 	p.expect('[', "a list")
-	for i := 0; p.peek() != ']'; i++ { // peek goes past the space
+	n := 0
+	p.each(']', "the end of the list", func() {
 		start := p.pos
-		if i == maxElements {
+		if n++; n > maxElements {
 			p.fail(start, "more than %d elements", maxElements)
 		}
 		name := p.name()
@@ -43,11 +42,7 @@ func (p *parsing) elements(read func(name string, start int)) {
 			p.fail(start, "%q where the name of an element is needed", p.rune())
 		}
 		read(name, start)
-		if !p.accept(',') {
-			break
-		}
-	}
-	p.expect(']', "the end of the list")
+	})
 }
 
 type genericField struct {
@@ -64,7 +59,7 @@ func (p *parsing) generic(name string, fields []genericField, data *[]byte) {
 // braced reads {field=value, …}: fields that are scalars, and others, each with what reads it.
 func (p *parsing) braced(name string, fields []genericField, others map[string]func()) {
 	p.expect('{', name)
-	for p.peek() != '}' {
+	p.each('}', "the end of "+name, func() {
 		at := p.pos
 		f := p.name()
 		i := slices.IndexFunc(fields, func(g genericField) bool { return g.name == f })
@@ -74,10 +69,7 @@ func (p *parsing) braced(name string, fields []genericField, others map[string]f
 			for _, g := range fields {
 				names = append(names, g.name)
 			}
-			for o := range others {
-				names = append(names, o)
-			}
-			p.fail(at, "%s has no field %q%s", name, f, didYouMean(f, names))
+			p.fail(at, "%s has no field %q%s", name, f, didYouMean(f, slices.AppendSeq(names, maps.Keys(others))))
 		}
 		p.expect('=', name)
 		if other != nil {
@@ -86,11 +78,7 @@ func (p *parsing) braced(name string, fields []genericField, others map[string]f
 			_, addr := fields[i].target.ptr.(*netip.Addr)
 			p.bind(fields[i].target, p.values(value{name: f, bits: fields[i].target.bits, addr: addr, names: fields[i].names}), at)
 		}
-		if !p.accept(',') {
-			break
-		}
-	}
-	p.expect('}', "the end of "+name)
+	})
 }
 
 // element reads the data of a known option: {value} where it has one field, else {field=value, …}.
@@ -105,7 +93,7 @@ func (p *parsing) element(name string, k optionKind, length target) []byte {
 	var tail []byte
 	tailAt := -1
 	if p.accept('{') {
-		for p.peek() != '}' {
+		p.each('}', "the end of "+name, func() {
 			start := p.pos
 			if f := p.fieldAhead(); f == "len" && !hasField(k, "len") {
 				p.name()
@@ -141,11 +129,7 @@ func (p *parsing) element(name string, k optionKind, length target) []byte {
 					size = max(size, field.offset+field.bytes)
 				}
 			}
-			if !p.accept(',') {
-				break
-			}
-		}
-		p.expect('}', "the end of "+name)
+		})
 	}
 	data := make([]byte, size, size+len(tail))
 	if tailAt >= 0 {
@@ -172,16 +156,12 @@ func exampleOf(name string, k optionKind) string {
 func (p *parsing) addresses(family int) []netip.Addr {
 	p.expect('[', "a list of addresses")
 	var list []netip.Addr
-	for p.peek() != ']' {
+	p.each(']', "the end of the list", func() {
 		start := p.pos
 		list = append(list, addrOf(p.scalar(value{name: "address", bits: family, addr: true}, p.word(), start), family))
 		if len(list) > maxElements {
 			p.fail(start, "more than %d addresses", maxElements)
 		}
-		if !p.accept(',') {
-			break
-		}
-	}
-	p.expect(']', "the end of the list")
+	})
 	return list
 }

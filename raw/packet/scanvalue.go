@@ -2,7 +2,9 @@ package packet
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,28 +33,40 @@ func (p *parsing) values(f value) values {
 		if p.special(f, &v, start) {
 			break
 		}
-		p.span(f, &v)
-		comma := p.pos
-		if !p.accept(',') {
-			break
-		}
-		if c := p.peek(); c == '}' || c == ']' || p.fieldAhead() != "" {
-			p.pos = comma
+		if p.span(f, &v); !p.another() {
 			break
 		}
 	}
 	if f.addr && !v.subnet {
 		v.subnet = v.progress == sequence || v.cover(subnetBits)
 	}
-	if p.accept('@') {
-		if v.group = p.name(); v.group == "" {
-			p.fail(p.pos, "a name is needed after @")
-		}
-		if v.progress != finite {
-			p.fail(p.pos, "only lists, ranges and files can go in step")
-		}
+	if v.group = p.group(); v.group != "" && v.progress != finite {
+		p.fail(p.pos, "only lists, ranges and files can go in step")
 	}
 	return v
+}
+
+// another reads the comma before a further value, and leaves one before the next field.
+func (p *parsing) another() bool {
+	comma := p.pos
+	if !p.accept(',') {
+		return false
+	}
+	if c := p.peek(); c == '}' || c == ']' || p.fieldAhead() != "" {
+		p.pos = comma
+		return false
+	}
+	return true
+}
+
+// group reads @NAME, if that is there: what goes in step.
+func (p *parsing) group() (name string) {
+	if p.accept('@') {
+		if name = p.name(); name == "" {
+			p.fail(p.pos, "a name is needed after @")
+		}
+	}
+	return name
 }
 
 // special reads rand, seq, from and auto, which stand alone.
@@ -180,20 +194,25 @@ func (p *parsing) span(f value, v *values) {
 func (p *parsing) file(f value, v *values) {
 	p.space()
 	start := p.pos
-	lines := p.lines(p.text(), start)
-	for i, line := range lines {
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
+	p.entries(start, func(line string) (problem string) {
 		s, problem := p.convert(f, line)
-		if problem != "" {
-			p.fail(start, "line %d of the file: %s", i+1, problem)
-		}
 		v.addSpan(span{first: s, step: 1, count: 1})
-	}
+		return problem
+	})
 	if len(v.spans) == 0 {
 		p.fail(start, "the file has no values")
+	}
+}
+
+// entries reads the name of a file and hands each of its lines to take, which says what is wrong with it.
+func (p *parsing) entries(start int, take func(line string) (problem string)) {
+	for i, line := range p.lines(p.text(), start) {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		if problem := take(line); problem != "" {
+			p.fail(start, "line %d of the file: %s", i+1, problem)
+		}
 	}
 }
 
@@ -260,11 +279,7 @@ func (p *parsing) convert(f value, word string) (s scalar, problem string) {
 	v, err := parseNumber(word)
 	switch {
 	case err != nil && len(f.names) > 0:
-		var names []string
-		for n := range f.names {
-			names = append(names, n)
-		}
-		return s, fmt.Sprintf("%q is not a number, nor a name for %s%s", word, f.name, didYouMean(word, names))
+		return s, fmt.Sprintf("%q is not a number, nor a name for %s%s", word, f.name, didYouMean(word, slices.Collect(maps.Keys(f.names))))
 	case err != nil && f.flags:
 		return s, fmt.Sprintf("%q is neither a number nor letters of FSRPAUECN", word)
 	case err != nil:

@@ -8,8 +8,8 @@ import (
 )
 
 // Series builds the packets of a template as [Template.Append] does, in a third of the time where only plain fields
-// differ: ports, addresses, TTLs, ids and sequence numbers. It builds one packet whole and then changes the bytes of the
-// fields and the checksums over them. The template and its layers must not be changed meanwhile.
+// differ: ports, addresses, TTLs, ids and sequence numbers. It builds one packet whole and then changes the bytes of
+// the fields and the checksums over them. The template and its layers must not be changed meanwhile.
 type Series struct {
 	t      *Template
 	fields []seriesField

@@ -1,6 +1,7 @@
 package packet
 
 import (
+	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -48,13 +49,7 @@ func (p *parsing) layer() {
 		if name == "frag" && p.fragmentation(start) {
 			return
 		}
-		for p.peek() != '}' {
-			p.field(&n)
-			if !p.accept(',') {
-				break
-			}
-		}
-		p.expect('}', "the end of "+name)
+		p.each('}', "the end of "+name, func() { p.field(&n) })
 	}
 	p.t.nodes = append(p.t.nodes, n)
 	p.t.layers = append(p.t.layers, n.layer)
@@ -110,10 +105,7 @@ func (k *layerKind) fieldNames() []string {
 	for _, f := range k.fields() {
 		names = append(names, f.name)
 	}
-	for a := range k.aliases {
-		names = append(names, a)
-	}
-	return names
+	return slices.AppendSeq(names, maps.Keys(k.aliases))
 }
 
 // compound reads a field that is a list or bytes.
@@ -200,8 +192,8 @@ func (p *parsing) objects() []ICMPExtension {
 	return slices.Clip(list)
 }
 
-// fragmentation reads the fields of frag, whose name stands at layer, if they ask for cutting: mtu, with id, overlap and
-// order.
+// fragmentation reads the fields of frag, whose name stands at layer, if they ask for cutting: mtu, with id, overlap
+// and order.
 func (p *parsing) fragmentation(layer int) bool {
 	start := p.pos
 	f := fragmentation{at: len(p.t.layers), column: layer, order: "forward"}
@@ -354,18 +346,13 @@ func (p *parsing) defaults(i int) {
 	given := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(name string) bool { return slices.Contains(n.given, name) })
 	}
-	once := func(field string, spans ...span) {
+	fill := func(field string, how progress, spans ...span) {
 		if f, _ := n.kind.field(field); !given(field) {
-			v := values{progress: perRun, width: f.bits, spans: spans}
+			v := values{progress: how, width: f.bits, spans: spans}
 			p.bind(target{ptr: fieldPtr(n.layer, f.index), bits: f.bits}, v, n.column)
 		}
 	}
-	count := func(field string) {
-		if f, _ := n.kind.field(field); !given(field) {
-			v := values{progress: sequence, width: f.bits, spans: []span{{step: 1}}}
-			p.bind(target{ptr: fieldPtr(n.layer, f.index), bits: f.bits}, v, n.column)
-		}
-	}
+	once := func(field string, spans ...span) { fill(field, perRun, spans...) }
 	ephemeral := span{first: number(49152), step: 1, count: 16384}
 	switch l := n.layer.(type) {
 	case *IPv4:
@@ -384,9 +371,7 @@ func (p *parsing) defaults(i int) {
 		if !given("dport") {
 			l.DstPort = dport
 		}
-	case *UDPLite:
-		once("sport", ephemeral)
-	case *SCTP:
+	case *UDPLite, *SCTP:
 		once("sport", ephemeral)
 	case *TCP:
 		once("sport", ephemeral)
@@ -400,7 +385,7 @@ func (p *parsing) defaults(i int) {
 		}
 		if l.Type == wire.ICMPv4Echo && !given("rest") {
 			once("id")
-			count("seq")
+			fill("seq", sequence, span{step: 1})
 		}
 	case *ICMPv6:
 		if !given("type") {
@@ -408,12 +393,10 @@ func (p *parsing) defaults(i int) {
 		}
 		if l.Type == wire.ICMPv6Echo && !given("rest") {
 			once("id")
-			count("seq")
+			fill("seq", sequence, span{step: 1})
 		}
 	case *DNS:
-		if f, _ := n.kind.field("id"); !given("id") { // each its own, by which its answer is known
-			p.bind(target{ptr: &l.ID, bits: f.bits}, values{progress: random, width: f.bits}, n.column)
-		}
+		fill("id", random) // each its own, by which its answer is known
 		if !given("flags", "qr", "rd") {
 			l.Flags |= dnsRecurse
 		}
@@ -425,8 +408,8 @@ func (p *parsing) defaults(i int) {
 	}
 }
 
-// wellKnownPorts returns the ports between which the layer behind a UDP header goes, 0 for one of the sender's choice. (A port
-// that is not known and not written is 0.)
+// wellKnownPorts returns the ports between which the layer behind a UDP header goes, 0 for one of the sender's choice.
+// (A port that is not known and not written is 0.)
 func wellKnownPorts(l Layer) (sport, dport uint16) {
 	switch l := l.(type) {
 	case *VXLAN:

@@ -12,40 +12,26 @@ import (
 func (p *parsing) domainNames(f *DomainName) {
 	start := p.pos
 	var list []DomainName
-	group := ""
 	if at := p.pos; p.name() == "from" && p.peek() != ',' && p.peek() != '}' {
 		p.space()
 		at := p.pos
-		for i, line := range p.lines(p.text(), at) {
-			line = strings.TrimSpace(line)
-			if line == "" || line[0] == '#' {
-				continue
-			}
+		p.entries(at, func(line string) string {
 			if _, err := appendName(nil, DomainName(line)); err != nil {
-				p.fail(at, "line %d of the file: %v", i+1, err)
+				return err.Error()
 			}
 			list = append(list, DomainName(line))
-		}
+			return ""
+		})
 		if len(list) == 0 {
 			p.fail(at, "the file has no names")
 		}
 	} else {
 		p.pos = at
-		list = append(list, p.domainName())
-		for comma := p.pos; p.accept(','); comma = p.pos {
-			if c := p.peek(); c == '}' || p.fieldAhead() != "" {
-				p.pos = comma
-				break
-			}
+		for more := true; more; more = p.another() {
 			list = append(list, p.domainName())
 		}
 	}
-	if p.accept('@') {
-		if group = p.name(); group == "" {
-			p.fail(p.pos, "a name is needed after @")
-		}
-	}
-	v := values{width: 32, group: group}
+	v := values{width: 32, group: p.group()}
 	v.addSpan(span{step: 1, count: uint64(len(list))})
 	p.bind(target{ptr: f, bits: 32, texts: list}, v, start)
 }
@@ -64,7 +50,8 @@ func (p *parsing) domainName() DomainName {
 	return name
 }
 
-// dnsRecords reads [rr{name=www.example.com, type=a, ttl=60, addr=192.0.2.1}], or of questions [q{name=, type=, class=}].
+// dnsRecords reads [rr{name=www.example.com, type=a, ttl=60, addr=192.0.2.1}], or of questions [q{name=, type=,
+// class=}].
 func (p *parsing) dnsRecords(questions bool) []DNSRecord {
 	element := "rr"
 	if questions {

@@ -29,14 +29,9 @@ func (h *TCP) append(b []byte) ([]byte, error) {
 	if h.Flags > 0xfff || h.DataOffset.value > 15 {
 		return b, fmt.Errorf("flags %#x, data offset %d do not fit in 12 and 4 bits", uint16(h.Flags), h.DataOffset.value)
 	}
-	b = binary.BigEndian.AppendUint16(b, h.SrcPort)
-	b = binary.BigEndian.AppendUint16(b, h.DstPort)
-	b = binary.BigEndian.AppendUint32(b, h.Seq)
-	b = binary.BigEndian.AppendUint32(b, h.Ack)
-	b = binary.BigEndian.AppendUint16(b, uint16(h.Flags))
-	b = binary.BigEndian.AppendUint16(b, h.Window.Or(0xffff))
-	b = append(b, 0, 0)
-	b = binary.BigEndian.AppendUint16(b, h.Urgent)
+	b = append16(b, h.SrcPort, h.DstPort)
+	b = append32(b, h.Seq, h.Ack)
+	b = append16(b, uint16(h.Flags), h.Window.Or(0xffff), 0, h.Urgent)
 	b, err := appendOptions4(b, h.Options)
 	if err != nil {
 		return b, err

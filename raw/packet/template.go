@@ -134,8 +134,8 @@ func (t *Template) Layers(n uint64) []Layer {
 	return t.layers
 }
 
-// AddEthernet puts an Ethernet header before a template that starts with IP or ARP, as if the expression began with "eth /"; the
-// values of all other fields stay what they are.
+// AddEthernet puts an Ethernet header before a template that starts with IP or ARP, as if the expression began with
+// "eth /"; the values of all other fields stay what they are.
 func (t *Template) AddEthernet() {
 	l := new(Ethernet)
 	t.layers = slices.Insert(t.layers, 0, Layer(l))
@@ -154,7 +154,8 @@ func (t *Template) VariesAt(ptr any) bool {
 }
 
 // Subnet reports whether the field at the pointer takes on the addresses of a whole prefix: one that is written, or
-// one of /24 (IPv6: /120) or shorter whose hosts are all in a range or list; or any there are, at random or in sequence.
+// one of /24 (IPv6: /120) or shorter whose hosts are all in a range or list; or any there are, at random or in
+// sequence.
 func (t *Template) Subnet(ptr any) bool {
 	return slices.ContainsFunc(t.variables, func(v variable) bool {
 		any := v.values.progress == random && len(v.values.spans) == 0
@@ -175,8 +176,8 @@ func (t *Template) Covers(ptr any, prefix netip.Prefix) bool {
 	})
 }
 
-// Locate returns an error of [Template.Append] or [Template.Build] as a [*SyntaxError] with the column of the layer that
-// cannot be built, and any other error as it is.
+// Locate returns an error of [Template.Append] or [Template.Build] as a [*SyntaxError] with the column of the layer
+// that cannot be built, and any other error as it is.
 func (t *Template) Locate(err error) error {
 	var layer *layerError
 	var cut *fragmentError

@@ -7,8 +7,8 @@ import (
 	"sockwire/raw/wire"
 )
 
-// GRE is a GRE header (RFC 2784, RFC 2890). Key, Sequence and the checksum are written when they are given; WithChecksum
-// asks for a computed one. Flags are the first two bytes, computed from that when left out.
+// GRE is a GRE header (RFC 2784, RFC 2890). Key, Sequence and the checksum are written when they are given;
+// WithChecksum asks for a computed one. Flags are the first two bytes, computed from that when left out.
 type GRE struct {
 	Flags        Opt[uint16] `field:"flags"`
 	Protocol     Opt[uint16] `field:"proto"` // an EtherType

@@ -19,9 +19,7 @@ func (*UDP) layer()     {}
 func (*UDPLite) layer() {}
 
 func (h *UDP) append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint16(b, h.SrcPort)
-	b = binary.BigEndian.AppendUint16(b, h.DstPort)
-	return append(b, 0, 0, 0, 0)
+	return append16(b, h.SrcPort, h.DstPort, 0, 0)
 }
 
 func (h *UDP) finish(b []byte, start int, outer []Layer) error {
@@ -36,8 +34,12 @@ func (h *UDP) finish(b []byte, start int, outer []Layer) error {
 		}
 	}
 	binary.BigEndian.PutUint16(data[4:], length)
-	check, err := transportChecksum(h.Checksum, outer, wire.ProtoUDP, data, data)
-	if !h.Checksum.given && check == 0 {
+	return putUDPChecksum(h.Checksum, outer, wire.ProtoUDP, data, data)
+}
+
+func putUDPChecksum(given Opt[uint16], outer []Layer, protocol uint8, data, covered []byte) error {
+	check, err := transportChecksum(given, outer, protocol, data, covered)
+	if !given.given && check == 0 {
 		check = 0xffff // 0 would say that there is no checksum
 	}
 	binary.BigEndian.PutUint16(data[6:], check)
@@ -63,12 +65,7 @@ func (h *UDPLite) finish(b []byte, start int, outer []Layer) error {
 	if n := int(h.Coverage); n != 0 {
 		covered = data[:min(max(n, 8), len(data))]
 	}
-	check, err := transportChecksum(h.Checksum, outer, wire.ProtoUDPLite, data, covered)
-	if !h.Checksum.given && check == 0 {
-		check = 0xffff
-	}
-	binary.BigEndian.PutUint16(data[6:], check)
-	return err
+	return putUDPChecksum(h.Checksum, outer, wire.ProtoUDPLite, data, covered)
 }
 
 func (h *UDP) read(r *reader) content {

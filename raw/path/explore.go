@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// Explorer finds every path to a target by the multipath detection algorithm: at each node it sends as many flows to the
-// next hop as it takes to say that all of them were seen. The zero value is ready.
+// Explorer finds every path to a target by the multipath detection algorithm: at each node it sends as many flows to
+// the next hop as it takes to say that all of them were seen. The zero value is ready.
 type Explorer struct {
 	Confidence float64 // that no branch was missed, of the whole graph; 0 is 0.99
 	Flows      int     // the engine has flows 0 to Flows-1; 0 is 4096
 	LastTTL    int     // 0 is 30
 	MaxProbes  int     // 0 is 20,000
 	Tries      int     // how often a flow that gets no answer is asked again, where others are answered; 0 is 16
-	// Pace is how long a hop is left alone once it did not answer most of what it was asked: routers limit their answers, many
-	// to one a second, and what they do not answer then says nothing of the path. 0 is 1 s.
+	// Pace is how long a hop is left alone once it did not answer most of what it was asked: routers limit their
+	// answers, many to one a second, and what they do not answer then says nothing of the path. 0 is 1 s.
 	Pace time.Duration
 }
 
@@ -49,8 +49,8 @@ type asking struct {
 	answers  bool      // it did answer once
 }
 
-// settled says that asking slower is of no use: who does not answer here answers nobody.
-func (a *asking) settled() bool {
+// hopeless says that asking slower is of no use: who does not answer here answers nobody.
+func (a *asking) hopeless() bool {
 	if a.answers {
 		return a.failures >= 5
 	}
@@ -71,7 +71,8 @@ type search struct {
 	ended   string      // why the search ended early
 }
 
-// Explore finds the paths. An error is the Prober's; the graph is then what was found before.
+// Explore finds the paths. An error is the Prober's, or the cause of ctx; the graph is then what was found before, and
+// not Complete.
 func (e Explorer) Explore(ctx context.Context, prober Prober) (*Graph, error) {
 	s := &search{cfg: e, prober: prober}
 	s.cfg.Confidence = or(e.Confidence, 0.99)
@@ -95,6 +96,9 @@ func (e Explorer) Explore(ctx context.Context, prober Prober) (*Graph, error) {
 			}
 			s.ended = "the path keeps changing"
 		}
+		if err != nil {
+			s.ended = err.Error()
+		}
 		g := s.graph()
 		g.Changes = changes
 		return g, err
@@ -115,8 +119,8 @@ func (s *search) wrong() float64 {
 	return (1 - s.cfg.Confidence) / float64(max(s.nodes, 32))
 }
 
-// explore asks in rounds until every node has been asked enough. At first it goes along one flow, some hops at a time, to see
-// how long the path is.
+// explore asks in rounds until every node has been asked enough. At first it goes along one flow, some hops at a time,
+// to see how long the path is.
 func (s *search) explore(ctx context.Context) error {
 	const step = 6
 	for from := 1; from <= s.cfg.LastTTL; from += step {
@@ -148,8 +152,8 @@ func (s *search) explore(ctx context.Context) error {
 	}
 }
 
-// ask sends of the probes those that hops may be asked now, once it may ask any, learns from the answers, and hands them on. It
-// returns the probes that it did not send.
+// ask sends of the probes those that hops may be asked now, once it may ask any, learns from the answers, and hands
+// them on. It returns the probes that it did not send.
 func (s *search) ask(ctx context.Context, probes []Probe, hear func(Answer)) (left []Probe, err error) {
 	round, wait := s.allowed(probes, &left)
 	if wait > 0 {
@@ -194,7 +198,7 @@ func (s *search) allowed(probes []Probe, left *[]Probe) (round []Probe, wait tim
 		hop := &s.hops[p.TTL]
 		until := hop.after.Sub(now)
 		switch {
-		case hop.settled(), until <= 0 && (hop.window == 0 || sent[p.TTL] < hop.window):
+		case hop.hopeless(), until <= 0 && (hop.window == 0 || sent[p.TTL] < hop.window):
 			sent[p.TTL]++
 			round = append(round, p)
 			continue
@@ -209,8 +213,8 @@ func (s *search) allowed(probes []Probe, left *[]Probe) (round []Probe, wait tim
 	return round, wait
 }
 
-// adapt takes from what was answered how each hop may be asked further on, and tells at which hops not to be answered counts: not
-// where most was lost of much that was asked at once, as a router does that limits its answers.
+// adapt takes from what was answered how each hop may be asked further on, and tells at which hops not to be answered
+// counts: not where most was lost of much that was asked at once, as a router does that limits its answers.
 func (s *search) adapt(answers []Answer, now time.Time) (fair map[int]bool) {
 	fair = map[int]bool{}
 	sent, answered, late := map[int]int{}, map[int]int{}, map[int]bool{}
@@ -227,7 +231,7 @@ func (s *search) adapt(answers []Answer, now time.Time) (fair map[int]bool) {
 		rested := now.Sub(hop.last) >= s.cfg.Pace
 		hop.last = now
 		switch {
-		case hop.settled() && !late[ttl]:
+		case hop.hopeless() && !late[ttl]:
 			fair[ttl] = true
 			continue
 		case heard > 0:
@@ -282,8 +286,8 @@ func (s *search) cut() {
 	s.firsts = last + 4
 }
 
-// known returns what is known for good of a flow at a TTL: that it was answered, or that asking again is useless. A flow
-// whose path has ended before has no place there.
+// known returns what is known for good of a flow at a TTL: that it was answered, or that asking again is useless. A
+// flow whose path has ended before has no place there.
 func (s *search) known(ttl, flow int) (at *sight, ok bool) {
 	at = s.seen[ttl][flow]
 	if at == nil {
@@ -320,7 +324,7 @@ func (s *search) count(ttl int) int {
 		here = here || p.ttl == ttl
 	}
 	switch enough := 3; {
-	case !here && s.hops[ttl].settled():
+	case !here && s.hops[ttl].hopeless():
 		return 0
 	case !here:
 		return math.MaxInt // until it is settled
@@ -377,7 +381,7 @@ func (s *search) next() []Probe {
 	silent := false
 	plan := func(ttl, flow int) {
 		p := Probe{Flow: flow, TTL: ttl}
-		if hop := &s.hops[ttl]; !hop.answers && hop.settled() {
+		if hop := &s.hops[ttl]; !hop.answers && hop.hopeless() {
 			if s.seen[ttl][flow] == nil {
 				s.seen[ttl][flow] = &sight{} // nobody is answered here: that needs no probe
 				silent = true
@@ -413,6 +417,9 @@ func (s *search) next() []Probe {
 			}
 			if flows = slices.DeleteFunc(flows, func(flow int) bool { return ttl > 0 && s.ends(ttl, flow) }); len(flows) == 0 {
 				continue
+			}
+			if !p.addr.IsValid() && ttl > 0 {
+				s.neighbours(ttl, flows, plan)
 			}
 			asked, behind := 0, map[netip.Addr]bool{}
 			var fresh []int
@@ -460,6 +467,34 @@ func (s *search) next() []Probe {
 	return round
 }
 
+// neighbours has flows at a silent place asked before and behind it, where it is not known otherwise which lead where:
+// one for each who answers on the other side.
+func (s *search) neighbours(ttl int, flows []int, plan func(ttl, flow int)) {
+	for _, step := range []int{-1, +1} {
+		other := ttl - step
+		if ttl+step < 1 || ttl+step >= min(s.firsts, len(s.seen)) || other < 1 || other >= len(s.seen) {
+			continue
+		}
+		led, ask := map[netip.Addr]bool{}, map[netip.Addr]int{}
+		for _, flow := range flows {
+			at, ok := s.known(other, flow)
+			if !ok || !at.addr.IsValid() {
+				continue
+			}
+			if s.seen[ttl+step][flow] != nil {
+				led[at.addr] = true
+			} else if _, chosen := ask[at.addr]; !chosen {
+				ask[at.addr] = flow
+			}
+		}
+		for _, addr := range slices.SortedFunc(maps.Keys(ask), netip.Addr.Compare) {
+			if !led[addr] {
+				plan(ttl+step, ask[addr])
+			}
+		}
+	}
+}
+
 // endsBefore says that a flow is known not to come to a TTL.
 func (s *search) endsBefore(ttl, flow int) bool {
 	for before := ttl - 1; before > 0; before-- {
@@ -491,8 +526,8 @@ func (w witness) compare(v witness) int {
 	return cmp.Or(cmp.Compare(w.ttl, v.ttl), cmp.Compare(w.flow, v.flow))
 }
 
-// verify asks again, for each edge, one flow that went that way. Where a flow goes both ways in turns, packets are shared
-// out and not flows; where it goes another way now, and only that, the path has changed.
+// verify asks again, for each edge, one flow that went that way. Where a flow goes both ways in turns, packets are
+// shared out and not flows; where it goes another way now, and only that, the path has changed.
 func (s *search) verify(ctx context.Context) (*Change, error) {
 	again := map[witness][]netip.Addr{}
 	var round []Probe
@@ -575,24 +610,89 @@ func (s *search) verify(ctx context.Context) (*Change, error) {
 	return change, nil
 }
 
-// graph puts together what was seen.
-func (s *search) graph() *Graph {
-	g := &Graph{Probes: s.probes, Complete: s.ended == "", Why: s.ended}
-	number := map[place]int{}
-	node := func(p place, kind Kind) int {
-		n, ok := number[p]
+// branch is where a flow is at a TTL. A silent router is known by who answers next before and next behind it on the
+// flow's way.
+type branch struct {
+	place
+	after, before           netip.Addr
+	knownAfter, knownBefore bool
+}
+
+func (s *search) branch(ttl, flow int) branch {
+	b := branch{place: place{ttl, s.seen[ttl][flow].addr}}
+	if !b.addr.IsValid() {
+		b.after, b.knownAfter = s.neighbour(ttl, flow, -1)
+		b.before, b.knownBefore = s.neighbour(ttl, flow, +1)
+	}
+	return b
+}
+
+// neighbour is who answers next on the way of a flow, in a direction; ok is false where the flow was not asked.
+func (s *search) neighbour(ttl, flow, step int) (addr netip.Addr, ok bool) {
+	for at := ttl + step; at > 0; at += step {
+		if at >= min(s.firsts, len(s.seen)) {
+			return addr, true
+		}
+		if sight, ok := s.known(at, flow); !ok {
+			return addr, false
+		} else if sight.addr.IsValid() {
+			return sight.addr, true
+		}
+	}
+	return addr, true
+}
+
+// fits tells whether a branch may be another, of which all is known.
+func (b *branch) fits(n *Node) bool {
+	return n.TTL == b.ttl && !n.Addr.IsValid() && (!b.knownAfter || b.after == n.After) && (!b.knownBefore || b.before == n.Before)
+}
+
+// nodesAt makes the nodes of a TTL, and returns which of them each flow is at.
+func (s *search) nodesAt(g *Graph, ttl int, places map[place][]int) map[int]int {
+	number, at, first := map[branch]int{}, map[int]int{}, len(g.Nodes)
+	add := func(b branch, flow int) {
+		n, ok := number[b]
 		if !ok {
 			n = len(g.Nodes)
-			number[p] = n
-			g.Nodes = append(g.Nodes, Node{TTL: p.ttl, Addr: p.addr, Kind: kind})
+			number[b] = n
+			g.Nodes = append(g.Nodes, Node{TTL: ttl, Addr: b.addr, Kind: s.seen[ttl][flow].kind, After: b.after, Before: b.before})
 		}
-		return n
+		at[flow] = n
 	}
-	node(place{}, Exceeded)
+	var partly []int // flows at a silent place of which not both neighbours are known
+	for _, p := range slices.SortedFunc(maps.Keys(places), place.compare) {
+		for _, flow := range places[p] {
+			if b := s.branch(ttl, flow); b.addr.IsValid() || b.knownAfter && b.knownBefore {
+				add(b, flow)
+			} else {
+				partly = append(partly, flow)
+			}
+		}
+	}
+	for _, flow := range partly {
+		b := s.branch(ttl, flow)
+		if i := slices.IndexFunc(g.Nodes[first:], func(n Node) bool { return b.fits(&n) }); i >= 0 {
+			at[flow] = first + i
+		} else {
+			add(b, flow)
+		}
+	}
+	for flow, n := range at {
+		node := &g.Nodes[n]
+		node.Flows++
+		node.Loop = node.Loop || s.seen[ttl][flow].kind == Exceeded && s.loops(ttl, flow)
+	}
+	return at
+}
+
+// graph puts together what was seen.
+func (s *search) graph() *Graph {
+	g := &Graph{Probes: s.probes, Complete: s.ended == "", Why: s.ended, Nodes: []Node{{Kind: Exceeded}}}
 	edges := map[[2]int]int{}
 	end := min(s.firsts, len(s.seen))
 	loose := false // packets, not flows, were shared out, and the ways have not met again
 	before := 1
+	var above map[int]int // nodes of flows at the TTL before
 	for ttl := 1; ttl < end; ttl++ {
 		for p := range s.turns {
 			loose = loose || p.ttl == ttl-1
@@ -600,31 +700,27 @@ func (s *search) graph() *Graph {
 		loose = loose && before > 1
 		places := s.members(ttl)
 		before = len(places)
-		for p, flows := range places {
-			for _, flow := range flows {
-				at := s.seen[ttl][flow]
-				n := node(p, at.kind)
-				g.Nodes[n].Flows++
-				g.Nodes[n].Loop = g.Nodes[n].Loop || at.kind == Exceeded && s.loops(ttl, flow)
-				g.Reached = g.Reached || at.kind == Reached
-				from := 0
-				if ttl > 1 {
-					before, ok := s.known(ttl-1, flow)
-					if !ok {
-						continue // this flow was not asked there
-					}
-					from = node(place{ttl - 1, before.addr}, before.kind)
-				}
-				if at.kind == Unreachable && g.Nodes[from].Addr == at.addr {
-					continue // the router before refuses it, whatever the TTL
-				}
-				key := [2]int{from, n}
-				if _, ok := edges[key]; !ok {
-					edges[key] = len(g.Edges)
-					g.Edges = append(g.Edges, Edge{From: from, To: n, Flow: flow, Guess: loose && len(places) > 1})
+		here := s.nodesAt(g, ttl, places)
+		for _, flow := range slices.Sorted(maps.Keys(here)) {
+			at, n := s.seen[ttl][flow], here[flow]
+			g.Reached = g.Reached || at.kind == Reached
+			from := 0
+			if ttl > 1 {
+				var ok bool
+				if from, ok = above[flow]; !ok {
+					continue // this flow was not asked there
 				}
 			}
+			if at.kind == Unreachable && g.Nodes[from].Addr == at.addr {
+				continue // the router before refuses it, whatever the TTL
+			}
+			key := [2]int{from, n}
+			if _, ok := edges[key]; !ok {
+				edges[key] = len(g.Edges)
+				g.Edges = append(g.Edges, Edge{From: from, To: n, Flow: flow, Guess: loose && len(places) > 1})
+			}
 		}
+		above = here
 	}
 	s.balance(g)
 	g.trim()

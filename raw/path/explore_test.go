@@ -1,6 +1,9 @@
 package path
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -141,5 +144,62 @@ func TestExploreBounds(t *testing.T) {
 	g, err = Explorer{Flows: 64}.Explore(t.Context(), n)
 	if err != nil || g.Complete || !strings.Contains(g.Why, "64 flows") {
 		t.Errorf("complete %v: %q, %v", g.Complete, g.Why, err)
+	}
+	// What was found before the end of ctx is no proof that there is nothing else.
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("interrupted"))
+	if g, err = (Explorer{}).Explore(ctx, n); err == nil || g == nil || g.Complete || g.Why != "interrupted" {
+		t.Errorf("%+v, %v", g, err)
+	}
+}
+
+// TestSilentBranches: silent routers at one TTL are told apart by who answers before and behind them, and no way is
+// drawn that leads from one branch into the other.
+func TestSilentBranches(t *testing.T) {
+	for _, tt := range []struct {
+		edges, silent string
+		want          []string // the silent nodes, by who is before and behind
+	}{
+		{"s-a a-b1 a-b2 b1-x1 b2-x2 x1-c1 x2-c2 c1-t c2-t", "x1 x2", []string{"b1 c1", "b2 c2"}},
+		{"s-a a-x1 a-x2 x1-c1 x2-c2 c1-t c2-t", "x1 x2", []string{"a c1", "a c2"}},
+		{"s-x1 s-x2 x1-y1 x2-y2 y1-c1 y2-c2 c1-t c2-t", "x1 x2 y1 y2", []string{"* c1", "* c2", "* c1", "* c2"}},
+		{"s-a a-x1 a-x2 x1-c x2-c c-t", "x1 x2", []string{"a c"}}, // nothing tells these apart
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			for seed := range uint64(20) {
+				n := draw(tt.edges, seed)
+				n.silent = set(tt.silent)
+				g, err := Explorer{Confidence: 0.999}.Explore(t.Context(), n)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := (Measure{NoLoss: true}).Run(t.Context(), n, g); err != nil {
+					t.Fatal(err)
+				}
+				var got []string
+				dot := g.DOT(nil)
+				for i := range g.Nodes {
+					node := &g.Nodes[i]
+					if node.TTL == 0 || node.Addr.IsValid() {
+						continue
+					}
+					got = append(got, n.name(node.After)+" "+n.name(node.Before))
+					if several := len(tt.want) > 1; several != (node.Branch > 0) || !strings.Contains(dot, quote(node.Label())) ||
+						several && !strings.Contains(node.Label(), " before "+node.Before.String()) {
+						t.Errorf("seed %d: branch %d is labelled %q in\n%s", seed, node.Branch, node.Label(), dot)
+					}
+				}
+				slices.Sort(got)
+				want := slices.Sorted(slices.Values(tt.want))
+				if paths := g.Paths(100); !slices.Equal(got, want) || len(paths) != len(slices.Compact(want)) || !g.Complete {
+					t.Errorf("seed %d: %q silent, want %q; %d paths, complete %v", seed, got, want, len(paths), g.Complete)
+				}
+				for _, e := range g.Edges {
+					if e.MTU == 0 {
+						t.Errorf("seed %d: edge %+v is not measured", seed, e)
+					}
+				}
+			}
+		})
 	}
 }

@@ -48,11 +48,18 @@ func (b Balance) MarshalText() ([]byte, error) { return []byte(b.String()), nil 
 // Node is who answers at a TTL. A router that is so many hops away by one way, and more by another, is two nodes.
 type Node struct {
 	TTL     int        `json:"ttl"`
-	Addr    netip.Addr `json:"addr,omitzero"` // not valid: nobody answers here; several silent routers of one TTL are one node
+	Addr    netip.Addr `json:"addr,omitzero"` // not valid: nobody answers here
 	Kind    Kind       `json:"kind"`
 	Balance Balance    `json:"balance"`
 	Flows   int        `json:"flows"`          // how many flows were seen to come through
 	Loop    bool       `json:"loop,omitempty"` // it answered at a lower TTL as well: packets go round
+
+	// Branch numbers the silent nodes of a TTL from 1 where there are several. They are told apart by who answers next
+	// before and next behind them on a flow's way; silent routers with the same on both sides are one node. Not valid
+	// is the source, or nobody.
+	Branch int        `json:"branch,omitempty"`
+	After  netip.Addr `json:"after,omitzero"`
+	Before netip.Addr `json:"before,omitzero"`
 }
 
 // Edge is a way from one node to the next.
@@ -98,11 +105,21 @@ func (g *Graph) Paths(limit int) [][]int {
 	return paths
 }
 
-// Label names a node: its address, "*" where nobody answers, or "source".
+// Label names a node: its address, "*" where nobody answers, or "source". Of several silent nodes at one TTL it says
+// which it is: "*2 after 192.0.2.1 before 192.0.2.9".
 func (n *Node) Label() string {
 	switch {
 	case n.TTL == 0:
 		return "source"
+	case n.Branch > 0:
+		text := fmt.Sprintf("*%d", n.Branch)
+		if n.After.IsValid() {
+			text += " after " + n.After.String()
+		}
+		if n.Before.IsValid() {
+			text += " before " + n.Before.String()
+		}
+		return text
 	case !n.Addr.IsValid():
 		return "*"
 	}
@@ -116,21 +133,39 @@ func (g *Graph) sort() {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(g.Nodes[a].TTL, g.Nodes[b].TTL), g.Nodes[a].Addr.Compare(g.Nodes[b].Addr))
+		x, y := &g.Nodes[a], &g.Nodes[b]
+		return cmp.Or(cmp.Compare(x.TTL, y.TTL), x.Addr.Compare(y.Addr), x.After.Compare(y.After), x.Before.Compare(y.Before))
 	})
 	nodes, at := make([]Node, len(order)), make([]int, len(order))
 	for i, old := range order {
 		nodes[i], at[old] = g.Nodes[old], i
 	}
 	g.Nodes = nodes
+	g.number()
 	for i := range g.Edges {
 		g.Edges[i].From, g.Edges[i].To = at[g.Edges[i].From], at[g.Edges[i].To]
 	}
 	slices.SortFunc(g.Edges, func(a, b Edge) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
 }
 
-// DOT returns the graph in the language of Graphviz. label gives what stands in a node and beside an edge; nil is addresses, and
-// loss, round trip and MTU.
+// number numbers the silent nodes of TTLs that have several.
+func (g *Graph) number() {
+	silent := map[int]int{}
+	for i := range g.Nodes {
+		if n := &g.Nodes[i]; n.TTL > 0 && !n.Addr.IsValid() {
+			silent[n.TTL]++
+			n.Branch = silent[n.TTL]
+		}
+	}
+	for i := range g.Nodes {
+		if n := &g.Nodes[i]; silent[n.TTL] == 1 {
+			n.Branch = 0
+		}
+	}
+}
+
+// DOT returns the graph in the language of Graphviz. label gives what stands in a node and beside an edge; nil is
+// addresses, and loss, round trip and MTU.
 func (g *Graph) DOT(label func(n *Node) string) string {
 	if label == nil {
 		label = (*Node).Label
@@ -177,7 +212,8 @@ func (e *Edge) words() (words []string) {
 	return words
 }
 
-// quote writes text as a string of DOT: quotes and backslashes escaped, new lines as \n, what cannot be printed left out.
+// quote writes text as a string of DOT: quotes and backslashes escaped, new lines as \n, what cannot be printed left
+// out.
 func quote(text string) string {
 	var b strings.Builder
 	b.WriteByte('"')

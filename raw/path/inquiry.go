@@ -18,8 +18,8 @@ type Inquiry struct {
 	Judge     Judge         // its Ratio is how many times longer the gap is when hops are asked more seldom
 }
 
-// Run asks, and returns what was heard and the verdicts. An error is the Prober's, or of ctx: the verdicts are then of what
-// was heard before.
+// Run asks, and returns what was heard and the verdicts. An error is the Prober's, or of ctx: the verdicts are then of
+// what was heard before.
 func (q Inquiry) Run(ctx context.Context, prober Prober) (*Series, []Verdict, error) {
 	s := new(Series)
 	last := q.LastTTL
@@ -92,7 +92,8 @@ func (q Inquiry) length(ctx context.Context, prober Prober) (int, error) {
 	return answered + 1, nil
 }
 
-// ask asks all hops so many times, a gap apart, and adds what became of the probes in the order in which they were sent.
+// ask asks all hops so many times, a gap apart, and adds what became of the probes in the order in which they were
+// sent.
 func (q Inquiry) ask(ctx context.Context, prober Prober, s *Series, last, rounds int, gap time.Duration, slow bool) error {
 	heard := make([][]Answer, rounds)
 	errs := make(chan error, rounds)

@@ -69,6 +69,7 @@ func TestExploreLabs(t *testing.T) {
 		{name: "several in a row", cfg: pathlab.Config{Edges: pathlab.Diamonds(2, 4, 3)}, seeds: 20},
 		{name: "unequal", cfg: pathlab.Config{Edges: "s-a a-b a-c b-d c-e e-d d-f f-t"}, seeds: 20},
 		{name: "silent branch", cfg: pathlab.Config{Edges: "s-a a-b1 a-b2 b1-c b2-c c-t"}, silent: "b2", seeds: 1},
+		{name: "silent branches", cfg: pathlab.Config{Edges: "s-a a-b1 a-b2 b1-x1 b2-x2 x1-c1 x2-c2 c1-d c2-d d-t"}, silent: "x1 x2", seeds: 3},
 		{name: "by packet", cfg: pathlab.Config{Edges: "s-a a-x x-b1 x-b2 b1-c b2-c c-t",
 			Boxes: map[string]pathlab.Box{"x": alternate("a", "b1", "b2")}}, seeds: 3},
 		{name: "flow labels", cfg: pathlab.Config{Edges: pathlab.Diamonds(3), IPv6: true}, six: true, seeds: 5, tracer: trace.Tracer{}},
@@ -94,9 +95,9 @@ func TestExploreLabs(t *testing.T) {
 				dst = n.Dst6
 			}
 			want := tt.cfg.Paths()
-			for i, p := range want {
+			for i := range want {
 				for _, name := range strings.Fields(tt.silent) {
-					want[i] = strings.ReplaceAll(p, name, "*")
+					want[i] = strings.ReplaceAll(want[i], name, "*")
 				}
 			}
 			slices.Sort(want)
@@ -129,8 +130,8 @@ func TestExploreLabs(t *testing.T) {
 	}
 }
 
-// Routers that limit their answers as the kernel does by default, six at once and one a second, are one node each, right after
-// another run as well: an answer that does not come is no branch.
+// Routers that limit their answers as the kernel does by default, six at once and one a second, are one node each,
+// right after another run as well: an answer that does not come is no branch.
 func TestExploreLimited(t *testing.T) {
 	t.Parallel()
 	type run struct {
@@ -196,4 +197,41 @@ func TestExploreLimited(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// Edges behind routers that limit their answers, by the kernel's own token bucket, are measured all the same: no way
+// ends at a router that has just answered enough, and no packet is too large for one that says nothing then.
+func TestMeasureLimited(t *testing.T) {
+	t.Parallel()
+	const pace = 250 * time.Millisecond
+	cfg := pathlab.Config{Edges: pathlab.Diamonds(10), Links: map[string]pathlab.Link{"a0-b1.2": {MTU: 1400}}}
+	n := pathlab.New(t, cfg)
+	prober := open(t, n, trace.Tracer{Flows: 1024, Wait: 100 * time.Millisecond}).Prober(n.Dst4)
+	g, err := path.Explorer{Flows: 1024, Confidence: 0.999}.Explore(t.Context(), prober)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a0", "b1.1", "b1.2", "b1.3", "a1", "t"} {
+		if err := n.LimitPerHost(name, pace); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := time.Now()
+	if err := (path.Measure{NoLoss: true, Pace: pace + 20*time.Millisecond}).Run(t.Context(), prober, g); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d edges, %v", len(g.Edges), time.Since(start).Round(time.Millisecond))
+	for _, e := range g.Edges {
+		from, to := n.Name(g.Nodes[e.From].Addr), n.Name(g.Nodes[e.To].Addr)
+		want := 1500
+		if from == "b1.2" || to == "b1.2" {
+			want = 1400
+		}
+		if e.MTU != want || e.Hole {
+			t.Errorf("%s-%s: MTU %d, hole %v, want %d", from, to, e.MTU, e.Hole, want)
+		}
+	}
+	if len(g.Edges) != 22 {
+		t.Errorf("%d edges", len(g.Edges))
+	}
 }

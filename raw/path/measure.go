@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Measure fills in what is known of each edge of a graph: loss with its verdict, round trips and MTU. It asks along as
@@ -17,6 +19,9 @@ type Measure struct {
 	NoMTU   bool    // leave the MTU out
 	Size    int     // the largest probe for the MTU, bytes of IP packet; 0 is 1500
 	Flows   int     // at most so many flows are asked along; 0 is 64
+	// Pace is how long a hop is left alone that did not answer most of what it was asked, as an [Explorer] does; 0 is 1
+	// s. Behind such hops ways are measured one after the other.
+	Pace time.Duration
 }
 
 // flowMeasure is what was measured along one flow.
@@ -28,19 +33,39 @@ type flowMeasure struct {
 	verdicts []Verdict
 	mtu      []int
 	hole     []bool
+	pace     time.Duration // between attempts, where hops limit their answers; 0 is none
 }
 
 // Run measures. What was measured when an error comes stands in the graph.
 func (m Measure) Run(ctx context.Context, prober Prober, g *Graph) error {
-	ways, err := g.ways(ctx, prober)
+	pace := or(m.Pace, time.Second)
+	ways, hops, err := g.ways(ctx, prober, pace)
 	if err != nil {
 		return err
 	}
 	flows := g.cover(ways, or(m.Flows, 64))
 	errs := make([]error, len(flows))
+	slow := slices.ContainsFunc(hops, func(h hopPace) bool { return h.answers && h.window > 0 })
+	limited := slices.ContainsFunc(hops, func(h hopPace) bool { return h.limits })
 	var wg sync.WaitGroup
 	for i, f := range flows {
-		wg.Go(func() { errs[i] = m.along(ctx, prober, g, f) })
+		if slow {
+			f.pace = pace
+		}
+		wg.Go(func() { errs[i] = m.lossAlong(ctx, prober, f) })
+		if limited {
+			wg.Wait() // ways that share a router would take each other's answers
+		}
+	}
+	wg.Wait()
+	for i, f := range flows {
+		if errs[i] != nil || m.NoMTU {
+			continue
+		}
+		wg.Go(func() { errs[i] = m.mtuAlong(ctx, prober, g, f) })
+		if limited {
+			wg.Wait()
+		}
 	}
 	wg.Wait()
 	for _, f := range flows {
@@ -49,63 +74,161 @@ func (m Measure) Run(ctx context.Context, prober Prober, g *Graph) error {
 	return errors.Join(errs...)
 }
 
+// walk asks along flows where they go, each hop at its pace: a router that limits its answers, many to one a second, is
+// not silent for that.
+type walk struct {
+	flows []int
+	hops  []hopPace              // by TTL
+	heard map[int]map[int]Answer // by flow, by TTL
+	tries map[Probe]int
+}
+
+// hopPace is how a hop may be asked: all at once, until most of that is not answered.
+type hopPace struct {
+	window  int // at most so many probes at once; 0 is as many as there are
+	after   time.Time
+	answers bool // it did, to a probe of some flow
+	silent  bool // a router there answers nobody
+	limits  bool // of several at once most were not answered
+}
+
+// tries is how often a flow is asked at a hop before it counts as silent there.
+func (h *hopPace) tries() int {
+	if h.silent || !h.answers {
+		return 4
+	}
+	return 20
+}
+
+// due returns what may be asked now; next is when more may be, the zero time if nothing is left.
+func (w *walk) due(now time.Time) (round []Probe, next time.Time) {
+	planned := make([]int, len(w.hops))
+	for _, flow := range w.flows {
+		for ttl := 1; ttl < len(w.hops) && w.heard[flow][ttl].Kind != Reached; ttl++ {
+			p, hop := Probe{Flow: flow, TTL: ttl}, &w.hops[ttl]
+			switch {
+			case w.heard[flow][ttl].Kind != Silent || w.tries[p] >= hop.tries():
+			case hop.after.After(now) || hop.window > 0 && planned[ttl] >= hop.window:
+				if next.IsZero() || hop.after.Before(next) {
+					next = hop.after
+				}
+			default:
+				planned[ttl]++
+				round = append(round, p)
+			}
+		}
+	}
+	return round, next
+}
+
+// ask sends a round and learns from it.
+func (w *walk) ask(ctx context.Context, prober Prober, round []Probe, pace time.Duration) error {
+	now := time.Now()
+	sent, answered := make([]int, len(w.hops)), make([]int, len(w.hops))
+	for a, err := range prober.Probe(ctx, round) {
+		if err != nil {
+			return err
+		}
+		sent[a.TTL]++
+		w.tries[Probe{Flow: a.Flow, TTL: a.TTL}]++
+		if a.Kind != Silent {
+			w.heard[a.Flow][a.TTL] = a
+			answered[a.TTL]++
+		}
+	}
+	for ttl := range w.hops {
+		hop := &w.hops[ttl]
+		hop.answers = hop.answers || answered[ttl] > 0
+		switch {
+		case answered[ttl]*2 < sent[ttl] && !(hop.silent && !hop.answers):
+			hop.window, hop.after = max(answered[ttl], 1), now.Add(pace)
+			hop.limits = hop.limits || hop.answers && sent[ttl] > 2
+		case answered[ttl] == sent[ttl] && hop.window > 0:
+			hop.window *= 2
+		}
+	}
+	return context.Cause(ctx)
+}
+
 // ways asks along each flow that the graph names for an edge, and returns where they go. Exploring has asked most
-// flows at a few hops only.
-func (g *Graph) ways(ctx context.Context, prober Prober) ([]*flowMeasure, error) {
-	number, last := map[place]int{}, 0
-	for i, n := range g.Nodes {
-		number[place{n.TTL, n.Addr}] = i
+// flows at a few hops only. How hops may be asked is what was learnt meanwhile.
+func (g *Graph) ways(ctx context.Context, prober Prober, pace time.Duration) (ways []*flowMeasure, hops []hopPace, err error) {
+	last := 0
+	for _, n := range g.Nodes {
 		last = max(last, n.TTL)
 	}
-	between := map[[2]int]int{}
-	heard := map[int]map[int]Answer{} // by flow, by TTL
-	for i, e := range g.Edges {
-		between[[2]int{e.From, e.To}] = i
-		if heard[e.Flow] == nil {
-			heard[e.Flow] = map[int]Answer{}
+	w := walk{hops: make([]hopPace, last+1), heard: map[int]map[int]Answer{}, tries: map[Probe]int{}}
+	for _, n := range g.Nodes[1:] {
+		w.hops[n.TTL].silent = w.hops[n.TTL].silent || !n.Addr.IsValid()
+		w.hops[n.TTL].answers = w.hops[n.TTL].answers || n.Addr.IsValid()
+	}
+	for _, e := range g.Edges {
+		w.heard[e.Flow] = map[int]Answer{}
+	}
+	w.flows = slices.Sorted(maps.Keys(w.heard))
+	for {
+		round, next := w.due(time.Now())
+		if len(round) == 0 && next.IsZero() {
+			return g.follow(w.flows, w.heard), w.hops, nil
+		}
+		if len(round) == 0 {
+			if err := rest(ctx, time.Until(next)); err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		if err := w.ask(ctx, prober, round, pace); err != nil {
+			return nil, nil, err
 		}
 	}
-	flows := slices.Sorted(maps.Keys(heard))
-	for range 4 {
-		var round []Probe
-		for _, flow := range flows {
-			for ttl := 1; ttl <= last; ttl++ {
-				switch heard[flow][ttl].Kind {
-				case Reached:
-					ttl = last
-				case Silent:
-					round = append(round, Probe{Flow: flow, TTL: ttl})
-				}
-			}
-		}
-		for a, err := range prober.Probe(ctx, round) {
-			if err != nil {
-				return nil, err
-			}
-			if a.Kind != Silent {
-				heard[a.Flow][a.TTL] = a
-			}
-		}
-		if err := context.Cause(ctx); err != nil {
-			return nil, err
-		}
+}
+
+// rest waits, or until ctx ends, which it returns the cause of.
+func rest(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return context.Cause(ctx)
 	}
-	var ways []*flowMeasure
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// follow finds the nodes and edges that flows go along by what was heard of them.
+func (g *Graph) follow(flows []int, heard map[int]map[int]Answer) (ways []*flowMeasure) {
 	for _, flow := range flows {
 		f := &flowMeasure{flow: flow}
 		at := 0
-		for ttl := 1; ttl <= last; ttl++ {
-			next, ok := number[place{ttl, heard[flow][ttl].From}]
-			edge, joined := between[[2]int{at, next}]
-			if !ok || !joined {
-				break
-			}
-			f.way, f.edges = append(f.way, next), append(f.edges, edge)
-			at = next
+		for edge := g.step(at, heard[flow]); edge >= 0; edge = g.step(at, heard[flow]) {
+			at = g.Edges[edge].To
+			f.way, f.edges = append(f.way, at), append(f.edges, edge)
 		}
 		ways = append(ways, f)
 	}
-	return ways, nil
+	return ways
+}
+
+// step returns the edge that a flow takes from a node, by what was heard of it; -1 if it is none that is known.
+func (g *Graph) step(at int, heard map[int]Answer) int {
+	ttl := g.Nodes[at].TTL + 1
+	var before netip.Addr // who answers next, of a silent node
+	for behind := ttl + 1; behind < 256 && !before.IsValid(); behind++ {
+		before = heard[behind].From
+	}
+	perhaps := -1
+	for i, e := range g.Edges {
+		n := &g.Nodes[e.To]
+		switch {
+		case e.From != at || n.Addr != heard[ttl].From:
+		case n.Addr.IsValid() || n.Before == before:
+			return i
+		default:
+			perhaps = i
+		}
+	}
+	return perhaps
 }
 
 // cover chooses few of the ways, that lead over every edge together: each time the one that adds most.
@@ -136,23 +259,25 @@ func (g *Graph) cover(ways []*flowMeasure, most int) (chosen []*flowMeasure) {
 	return chosen
 }
 
-// along measures along one flow.
-func (m Measure) along(ctx context.Context, prober Prober, g *Graph, f *flowMeasure) (err error) {
-	if !m.NoLoss {
-		q := m.Inquiry
-		q.Flow, q.LastTTL = f.flow, len(f.way)
-		if f.series, f.verdicts, err = q.Run(ctx, prober); err != nil {
-			return err
-		}
-	}
-	if m.NoMTU {
+// lossAlong measures loss and round trips along one flow.
+func (m Measure) lossAlong(ctx context.Context, prober Prober, f *flowMeasure) (err error) {
+	if m.NoLoss {
 		return nil
 	}
+	q := m.Inquiry
+	q.Flow, q.LastTTL = f.flow, len(f.way)
+	f.series, f.verdicts, err = q.Run(ctx, prober)
+	return err
+}
+
+// mtuAlong measures the MTU along one flow.
+func (m Measure) mtuAlong(ctx context.Context, prober Prober, g *Graph, f *flowMeasure) (err error) {
 	hops := make([]netip.Addr, len(f.way))
 	for i, n := range f.way {
 		hops[i] = g.Nodes[n].Addr
 	}
-	f.mtu, f.hole, err = pathMTU(ctx, prober, f.flow, hops, or(m.Size, 1500))
+	search := mtuSearch{ctx: ctx, prober: prober, flow: f.flow, pace: f.pace}
+	f.mtu, f.hole, err = search.path(hops, or(m.Size, 1500))
 	return err
 }
 
@@ -176,7 +301,8 @@ func (f *flowMeasure) fill(g *Graph) {
 	}
 }
 
-// more says that a verdict of a hop says more than another one, by another flow: that loss begins at it, or that it is decided.
+// more says that a verdict of a hop says more than another one, by another flow: that loss begins at it, or that it is
+// decided.
 func more(a, b Verdict) bool {
 	rank := func(v Verdict) int {
 		switch {
@@ -195,10 +321,9 @@ func more(a, b Verdict) bool {
 // Sizes for which routers that do not say their MTU are asked (RFC 1191 section 7.1, those of today).
 var plateaus = []int{9000, 4352, 2002, 1500, 1492, 1480, 1400, 1280, 1006, 576, 508, 296, 68}
 
-// pathMTU finds, along a flow, how large packets pass the link to each hop; hole says that no router tells so.
-func pathMTU(ctx context.Context, prober Prober, flow int, hops []netip.Addr, size int) (mtu []int, hole []bool, err error) {
+// path finds, along a flow, how large packets pass the link to each hop; hole says that no router tells so.
+func (m *mtuSearch) path(hops []netip.Addr, size int) (mtu []int, hole []bool, err error) {
 	mtu, hole = make([]int, len(hops)), make([]bool, len(hops))
-	m := mtuSearch{ctx: ctx, prober: prober, flow: flow}
 	at := 0 // up to this hop it is known
 	for range len(hops) + 2 {
 		a, err := m.pass(0, size)
@@ -218,9 +343,12 @@ func pathMTU(ctx context.Context, prober Prober, flow int, hops []netip.Addr, si
 			size = next
 			continue
 		case Silent:
-			first, err := m.firstLost(at, len(hops), size)
+			first, err := m.firstLost(at, len(hops), size, hops[len(hops)-1].IsValid())
 			if err != nil || first > len(hops) {
 				return mtu, hole, err // nobody answers: nothing is known behind here
+			}
+			if first == 0 {
+				continue
 			}
 			for ; at < first-1; at++ {
 				mtu[at] = size
@@ -253,73 +381,133 @@ type mtuSearch struct {
 	ctx    context.Context
 	prober Prober
 	flow   int
+	pace   time.Duration // as in flowMeasure
+	tries  int           // how often a size is asked for that nobody answers; 0 is 3
 }
 
-// pass asks up to three times whether a size comes to a TTL.
+const (
+	mtuTries  = 3
+	mtuRounds = 10   // of as many probes, until a hole is told from loss
+	falseHole = 1e-4 // chance that sizes which vanish were only lost
+	falseSize = 1e-3 // and that of one of them
+)
+
+// pass asks several times whether a size comes to a TTL.
 func (m *mtuSearch) pass(ttl, size int) (Answer, error) {
-	for range 3 {
+	for range or(m.tries, mtuTries) {
 		for a, err := range m.prober.Probe(m.ctx, []Probe{{Flow: m.flow, TTL: ttl, Size: size}}) {
 			if err != nil || a.Kind != Silent {
 				return a, err
 			}
 		}
-		if err := context.Cause(m.ctx); err != nil {
+		if err := rest(m.ctx, m.pace); err != nil {
 			return Answer{}, err
 		}
 	}
 	return Answer{}, nil
 }
 
-// firstLost returns the first hop behind known that packets of a size do not come to, while small ones do; last+1 when there is none.
-func (m *mtuSearch) firstLost(known, last, size int) (int, error) {
-	var round []Probe
-	for ttl := known + 1; ttl <= last; ttl++ {
-		for range 3 {
-			round = append(round, Probe{Flow: m.flow, TTL: ttl, Size: size}, Probe{Flow: m.flow, TTL: ttl})
-		}
-	}
-	large, small := make([]bool, last+2), make([]bool, last+2)
-	for a, err := range m.prober.Probe(m.ctx, round) {
-		if err != nil {
+// firstLost returns the first hop behind known that packets of a size do not come to, while small ones do; last+1 when
+// nobody answers small ones either, and 0 when they come to the last. Where small ones are lost too it asks until it is
+// clear that large ones are not lost by the same chance. answers says that somebody answered at the last hop before.
+func (m *mtuSearch) firstLost(known, last, size int, answers bool) (first int, err error) {
+	large, small := make([]bool, last+2), make([]int, last+2) // what came of each TTL
+	sent := 0                                                 // of each size to each TTL
+	for range mtuRounds {
+		if err := m.bothSizes(known, last, size, large, small); err != nil {
 			return 0, err
 		}
-		if a.Kind != Silent && a.Kind != TooBig {
-			if a.Size == 0 {
-				small[a.TTL] = true
-			} else {
-				large[a.TTL] = true
+		if sent += mtuTries; large[last] {
+			return 0, nil
+		}
+		first = last + 1
+		for ttl := last; ttl > known && !large[ttl]; ttl-- {
+			if small[ttl] > 0 {
+				first = ttl
 			}
 		}
-	}
-	if err := context.Cause(m.ctx); err != nil {
-		return 0, err
-	}
-	first := last + 1
-	for ttl := last; ttl > known && !large[ttl]; ttl-- {
-		if small[ttl] {
-			first = ttl
+		if first > last {
+			if !answers {
+				break
+			}
+			continue
+		}
+		lost := 1 - float64(small[first]+1)/float64(sent+2)
+		if small[first] < sent {
+			m.tries = int(math.Ceil(math.Log(falseSize) / math.Log(lost)))
+		}
+		if math.Pow(lost, float64(sent+mtuTries)) < falseHole { // with those of pass
+			break
 		}
 	}
 	return first, nil
 }
 
-// largest finds the largest size below one that comes to a TTL, by halving; 0 when none of 68 bytes and more does.
+// bothSizes asks each hop behind known several times with both sizes, and says what came.
+func (m *mtuSearch) bothSizes(known, last, size int, large []bool, small []int) error {
+	rounds := make([][]Probe, 1)
+	for range mtuTries {
+		for _, size := range []int{size, 0} {
+			for ttl := known + 1; ttl <= last; ttl++ {
+				rounds[len(rounds)-1] = append(rounds[len(rounds)-1], Probe{Flow: m.flow, TTL: ttl, Size: size})
+			}
+			if m.pace > 0 {
+				rounds = append(rounds, nil) // one probe a hop at its pace, and not all at once
+			}
+		}
+	}
+	for _, round := range rounds {
+		for a, err := range m.prober.Probe(m.ctx, round) {
+			if err != nil {
+				return err
+			}
+			if a.Kind != Silent && a.Kind != TooBig {
+				if a.Size == 0 {
+					small[a.TTL]++
+				} else {
+					large[a.TTL] = true
+				}
+			}
+		}
+		if err := rest(m.ctx, m.pace); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// largest finds the largest size below one that comes to a TTL, by halving; 0 when none of 68 bytes and more does. What
+// seemed to vanish is asked once more in the end: where packets are lost, it may have been that.
 func (m *mtuSearch) largest(ttl, below int) (int, error) {
 	low, high := 67, below
 	for high-low > 1 {
 		size := (low + high) / 2
-		a, err := m.pass(ttl, size)
-		if err != nil {
+		passes, err := m.passes(ttl, size)
+		switch {
+		case err != nil:
 			return 0, err
-		}
-		if a.Kind == Silent || a.Kind == TooBig {
-			high = size
-		} else {
+		case passes:
 			low = size
+		default:
+			high = size
+		}
+		if high-low > 1 || high == below {
+			continue
+		}
+		if passes, err = m.passes(ttl, high); err != nil {
+			return 0, err
+		} else if passes {
+			low, high = high, below
 		}
 	}
 	if low == 67 {
 		return 0, nil
 	}
 	return low, nil
+}
+
+// passes tells whether a size comes to a TTL.
+func (m *mtuSearch) passes(ttl, size int) (bool, error) {
+	a, err := m.pass(ttl, size)
+	return a.Kind != Silent && a.Kind != TooBig, err
 }

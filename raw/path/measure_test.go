@@ -1,6 +1,7 @@
 package path
 
 import (
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,6 +68,36 @@ func TestMeasure(t *testing.T) {
 		}
 		if undecided*10 > judged {
 			t.Errorf("%d of %d edges are undecided", undecided, judged)
+		}
+	})
+}
+
+// TestMTUThroughLoss: where packets of all sizes are lost now and then, none of them makes a black hole, and the size
+// that passes one is found.
+func TestMTUThroughLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wrong := 0
+		const seeds = 1000
+		for seed := range uint64(seeds) {
+			n := draw("s-a a-b b-t", seed)
+			n.loss = map[string]float64{"a-b": 0.4}
+			want := 1500
+			if seed%4 == 0 {
+				n.mtu, n.hole = map[string]int{"b-t": 1300}, map[string]bool{"b": true}
+				want = 1300
+			}
+			search := mtuSearch{ctx: t.Context(), prober: n}
+			mtu, hole, err := search.path([]netip.Addr{n.addr("a"), n.addr("b"), n.addr("t")}, 1500)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if mtu[0] != 1500 || mtu[1] != 1500 || mtu[2] != want || hole[2] != (want == 1300) || hole[0] || hole[1] {
+				wrong++
+				t.Logf("seed %d: %v %v, expected %d", seed, mtu, hole, want)
+			}
+		}
+		if t.Logf("%d of %d wrong", wrong, seeds); wrong > seeds/100 {
+			t.Errorf("%d of %d searches are wrong", wrong, seeds)
 		}
 	})
 }

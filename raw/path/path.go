@@ -1,6 +1,6 @@
-// Package path decides, from answers of routers, what the way to a host looks like: which paths there are, where packets
-// are lost, and whether a hop's loss is real or only its own. It opens no sockets: it asks a [Prober], which is an
-// engine of this module, or a simulation, and its judgments are pure functions of what was counted.
+// Package path decides, from answers of routers, what the way to a host looks like: which paths there are, where
+// packets are lost, and whether a hop's loss is real or only its own. It opens no sockets: it asks a [Prober], which is
+// an engine of this module, or a simulation, and its judgments are pure functions of what was counted.
 package path
 
 import (

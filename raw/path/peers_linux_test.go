@@ -33,9 +33,9 @@ var peers = []struct {
 
 var address = regexp.MustCompile(`\b10\.\d+\.\d+\.\d+\b`)
 
-// TestPeers compares with what other tools find on the same labs: where there is one path, theirs is ours. With PEER_TABLE=1 it
-// takes all labs and prints the table of what each finds, which takes a minute and more, for some wait long; -v shows it.
-// dublin-traceroute is not among them: 0.4.2 does not come to an end in a lab.
+// TestPeers compares with what other tools find on the same labs: where there is one path, theirs is ours. With
+// PEER_TABLE=1 it takes all labs and prints the table of what each finds, which takes a minute and more, for some wait
+// long; -v shows it. dublin-traceroute is not among them: 0.4.2 does not come to an end in a lab.
 func TestPeers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("other tools take their time")
@@ -142,4 +142,106 @@ func TestPeers(t *testing.T) {
 	if table {
 		t.Log(b.String())
 	}
+}
+
+// measures are how the peers are asked for the MTU and for loss, and what says it in what they print; nil where they
+// have no word for it.
+var measures = []struct {
+	name       string
+	mtu, loss  []string
+	size, lost *regexp.Regexp // the last match counts; of loss the line of hop 3
+}{
+	{"traceroute", []string{"traceroute", "-n", "-q", "1", "-w", "1", "-m", "8", "--mtu"}, []string{"traceroute", "-n", "-q", "10", "-w", "1", "-m", "8"},
+		regexp.MustCompile(`F=(\d+)`), regexp.MustCompile(`(?m)^ 3 .*$`)},
+	{"mtr", nil, []string{"mtr", "-n", "-r", "-c", "100", "-i", "0.1", "-m", "8"}, nil, regexp.MustCompile(`(?m)^ *3\..* ([0-9.]+%)`)},
+	{"tracepath", []string{"tracepath", "-n", "-m", "8"}, nil, regexp.MustCompile(`pmtu (\d+)`), nil},
+	{"scamper", []string{"scamper", "-p", "100", "-c", "trace -P udp-paris -M -w 1 -m 8", "-i"}, nil, regexp.MustCompile(`mtu: (\d+)`), nil},
+}
+
+// TestPeersMeasure compares what is found of the MTU of a path and of loss on it: a step to 1400 bytes, and 30 % lost
+// on the link to hop 3. With PEER_TABLE=1 it asks for loss too, which takes most of a minute, and prints the table; -v
+// shows it.
+func TestPeersMeasure(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tools take their time")
+	}
+	t.Parallel()
+	table := os.Getenv("PEER_TABLE") == "1"
+	step := pathlab.New(t, pathlab.Config{Edges: pathlab.Chain(5), Links: map[string]pathlab.Link{"r2-r3": {MTU: 1400}}})
+	lossy := pathlab.New(t, pathlab.Config{Edges: pathlab.Chain(5), Links: map[string]pathlab.Link{"r2-r3": {There: 0.3}}})
+	head, mtu, loss := []string{"rawtrace"}, []string{ourMTU(t, step)}, []string{"-"}
+	if mtu[0] != "1400" {
+		t.Errorf("we find an MTU of %s", mtu[0])
+	}
+	if table {
+		loss[0] = ourLoss(t, lossy)
+	}
+	for _, p := range measures {
+		if _, err := exec.LookPath(p.name); err != nil {
+			if os.Getenv("REQUIRE_PEERS") == "1" {
+				t.Fatal(err)
+			}
+			t.Skip(err)
+		}
+		head = append(head, p.name)
+		size := ask(t, step, p.mtu, p.size)
+		if mtu = append(mtu, size); p.mtu != nil && size != "1400" {
+			t.Errorf("%s finds an MTU of %s", p.name, size)
+		}
+		if table {
+			loss = append(loss, ask(t, lossy, p.loss, p.lost))
+		}
+	}
+	if table {
+		t.Logf("\n| lab | %s |\n|---|%s\n| an MTU of 1400 behind hop 2 | %s |\n| 30 %% lost on the way to hop 3 | %s |", strings.Join(head, " | "),
+			strings.Repeat("---|", len(head)), strings.Join(mtu, " | "), strings.Join(loss, " | "))
+	}
+}
+
+// ask runs a peer and returns what it says in the last match: stars are counted.
+func ask(t *testing.T, n *pathlab.Net, args []string, says *regexp.Regexp) string {
+	t.Helper()
+	if args == nil {
+		return "-"
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	cmd := n.Source.Command(ctx, args[0], append(slices.Clone(args[1:]), n.Dst4.String())...)
+	cmd.Dir = t.TempDir()
+	out, err := cmd.CombinedOutput()
+	all := says.FindAllStringSubmatch(string(out), -1)
+	if len(all) == 0 {
+		t.Logf("%v: %v\n%s", args, err, out)
+		return "-"
+	}
+	last := all[len(all)-1]
+	if len(last) == 1 {
+		return fmt.Sprintf("%d of 10 starred", strings.Count(last[0], "*"))
+	}
+	return last[1]
+}
+
+// ourMTU is the MTU that we find.
+func ourMTU(t *testing.T, n *pathlab.Net) string {
+	session := open(t, n, trace.Tracer{MTU: true, Wait: 500 * time.Millisecond})
+	for r, err := range session.Trace(t.Context(), slices.Values([]netip.Addr{n.Dst4})) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Found != nil {
+			return fmt.Sprint(r.Found.Size)
+		}
+	}
+	return "-"
+}
+
+// ourLoss is the loss that we find, and the verdict on it.
+func ourLoss(t *testing.T, n *pathlab.Net) string {
+	prober := open(t, n, trace.Tracer{Wait: 300 * time.Millisecond}).Prober(n.Dst4)
+	_, verdicts, err := path.Inquiry{LastTTL: 5, Gap: 10 * time.Millisecond, Rounds: 40, MaxRounds: 300, Judge: path.Judge{Ratio: 4}}.Run(t.Context(), prober)
+	if err != nil || len(verdicts) < 3 {
+		t.Fatal(len(verdicts), err)
+	}
+	v := verdicts[2]
+	return fmt.Sprintf("%.0f %%, %v from hop %d on", 100*v.Loss.Loss(), v.Finding, v.From)
 }

@@ -29,7 +29,8 @@ type hop struct {
 	at      []int // the number of each among all samples
 }
 
-// Add adds a sample; samples come in the order in which the probes were sent. Samples with a TTL outside 1 to 255 are left out.
+// Add adds a sample; samples come in the order in which the probes were sent. Samples with a TTL outside 1 to 255 are
+// left out.
 func (s *Series) Add(sample Sample) {
 	if sample.TTL < 1 || sample.TTL > 255 {
 		return

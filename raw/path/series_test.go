@@ -8,7 +8,8 @@ import (
 
 func addr(last byte) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, last}) }
 
-// serve is a series of so many rounds over a path: router says who answers at a hop in a round, not valid when nobody does.
+// serve is a series of so many rounds over a path: router says who answers at a hop in a round, not valid when nobody
+// does.
 func serve(rounds, hops int, router func(round, ttl int) netip.Addr) *Series {
 	s := new(Series)
 	for round := range rounds {

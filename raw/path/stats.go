@@ -21,8 +21,8 @@ func (c Count) Loss() float64 {
 
 func (c Count) plus(d Count) Count { return Count{c.Sent + d.Sent, c.Answered + d.Answered} }
 
-// HopCount is what was counted of one hop. A hop is asked often, then more seldom, then both again: what differs between
-// the first two alone may have been the time of day.
+// HopCount is what was counted of one hop. A hop is asked often, then more seldom, then both again: what differs
+// between the first two alone may have been the time of day.
 type HopCount struct {
 	Fast  Count // asked often, at first
 	Slow  Count // asked more seldom
@@ -62,7 +62,8 @@ func worse(a, b Count) float64 {
 	return tail(k, least, float64(lost)*float64(a.Sent)/float64(all), at, up)
 }
 
-// atLeast is the exact binomial test: the probability that so many or more of c are lost, if each is with probability loss.
+// atLeast is the exact binomial test: the probability that so many or more of c are lost, if each is with probability
+// loss.
 func atLeast(c Count, loss float64) float64 {
 	switch {
 	case c.Lost() == 0 || loss >= 1:
@@ -77,8 +78,9 @@ func atLeast(c Count, loss float64) float64 {
 	return tail(c.Lost(), 0, float64(c.Sent)*loss, at, up)
 }
 
-// tail is the probability of k and more, of a distribution with one peak: at(k) is the probability of k, and of k+1 it is
-// up(k) times that. Below the mean it is one less that of what is below k: sums go away from the peak, where terms fall.
+// tail is the probability of k and more, of a distribution with one peak: at(k) is the probability of k, and of k+1 it
+// is up(k) times that. Below the mean it is one less that of what is below k: sums go away from the peak, where terms
+// fall.
 func tail(k, least int, mean float64, at, up func(int) float64) float64 {
 	p := 0.0
 	if float64(k) > mean {

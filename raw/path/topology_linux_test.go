@@ -231,12 +231,12 @@ func TestMeasureLab(t *testing.T) {
 		if err := n.Reseed(uint64(seed)); err != nil {
 			t.Fatal(err)
 		}
-		prober := open(t, n, trace.Tracer{Flows: 1024, SourcePort: 20000, Wait: 300 * time.Millisecond, Rate: 20000}).Prober(n.Dst4)
+		prober := open(t, n, trace.Tracer{Flows: 1024, SourcePort: 20000, Wait: time.Second, Rate: 20000}).Prober(n.Dst4)
 		g, err := path.Explorer{Confidence: 0.999, Flows: 1024, Pace: 100 * time.Millisecond}.Explore(t.Context(), prober)
 		if err != nil {
 			t.Fatal(err)
 		}
-		inquiry := path.Inquiry{Gap: 10 * time.Millisecond, Rounds: 40, MaxRounds: 300, Judge: path.Judge{Ratio: 4}}
+		inquiry := path.Inquiry{Gap: 10 * time.Millisecond, Rounds: 40, MaxRounds: 300, Judge: path.Judge{Ratio: 4, Confidence: sure}}
 		measure := path.Measure{Inquiry: inquiry}
 		if testing.Short() { // round trips and the MTU; loss takes time
 			measure.Inquiry.Rounds, measure.Inquiry.MaxRounds = 5, 5

@@ -103,7 +103,8 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// Counts judges hops by their counts, the first being that of TTL 1. It is [Judge.Verdicts] without changes of the path.
+// Counts judges hops by their counts, the first being that of TTL 1. It is [Judge.Verdicts] without changes of the
+// path.
 func (j Judge) Counts(hops []HopCount) []Verdict {
 	verdicts := j.once(hops)
 	// How many more would decide: the first of some sizes at which the same shares are enough.
@@ -197,6 +198,8 @@ func (j Judge) own(hops []HopCount, i int, v *Verdict) bool {
 	case c.all().Answered == 0:
 		v.Finding = Undecided
 		v.Why = fmt.Sprintf("it answered none of %d, and too few of the hops behind were asked", c.all().Sent)
+	case limited < wrong && chance >= wrong && j.steady(c, 1):
+		return false // what is asked seldom is lost too, and behind it as much: the way is busy
 	case limited < wrong && chance >= wrong && !j.again(c):
 		if c.Again.Sent > c.Fast.Sent/2 && worse(c.Again, c.Slow) > 0.05 {
 			return false // it lost more for a while, but not because it was asked often
@@ -228,7 +231,8 @@ func share(c Count) string { return fmt.Sprintf("%d of %d", c.Answered, c.Sent) 
 // saved is how many answers a router that limits them may have saved up, and give at once; Linux saves six.
 const saved = 10
 
-// steady says that loss does not go away when it is asked more seldom, as that of routers that limit their answers does.
+// steady says that loss does not go away when it is asked more seldom, as that of routers that limit their answers
+// does.
 func (j Judge) steady(c HopCount, routers int) bool {
 	fast := c.often()
 	if c.Again.Sent > c.Fast.Sent/2 {
@@ -254,6 +258,14 @@ type step struct {
 // steps finds where real loss begins among the hops that carry it, and says so of each.
 func (j Judge) steps(hops []HopCount, carriers []int, verdicts []Verdict) {
 	found := j.split(hops, carriers, base, 0)
+	for k := range found {
+		end := len(carriers)
+		if k+1 < len(found) {
+			end = found[k+1].best
+		}
+		s := &found[k]
+		s.last = max(s.last, s.best+contradicted(hops, carriers[s.best:end]))
+	}
 	at := -1 // the step that holds
 	for n, i := range carriers {
 		v := &verdicts[i]
@@ -277,6 +289,23 @@ func (j Judge) steps(hops []HopCount, carriers []int, verdicts []Verdict) {
 			j.real(hops, carriers, found[at], end, v)
 		}
 	}
+}
+
+// contradicts is how unlikely it is that a hop loses so little by chance, if it shares the loss of those around it.
+const contradicts = 1e-3
+
+// contradicted returns how many hops from the first on cannot share the loss of them all: those up to the last that
+// loses less than the others. What is lost on the way to one hop is lost on the way to all behind it, so a loss before
+// it is another's own, even where that alone is not yet sure.
+func contradicted(hops []HopCount, carriers []int) (count int) {
+	all := pool(hops, carriers)
+	for n, i := range carriers {
+		one := hops[i].all()
+		if others := (Count{all.Sent - one.Sent, all.Answered - one.Answered}); n > 0 && worse(others, one) < contradicts {
+			count = n + 1
+		}
+	}
+	return count
 }
 
 // before judges a hop before any step.
@@ -303,11 +332,15 @@ func (j Judge) real(hops []HopCount, carriers []int, s step, end int, v *Verdict
 	if s.best > 0 {
 		v.Why += fmt.Sprintf(", before it %s", share(pool(hops, carriers[:s.best])))
 	}
+	seldom, steady := worse(behind.often(), behind.Slow) < j.wrong() && j.again(behind), j.steady(behind, len(carriers)-s.best)
+	if seldom {
+		v.Why += fmt.Sprintf("; asked more seldom %s", share(behind.Slow))
+	}
 	switch {
-	case worse(behind.often(), behind.Slow) < j.wrong() && j.again(behind):
+	case seldom && !steady:
 		v.Finding = Seldom
-		v.Why += fmt.Sprintf("; asked more seldom %s: they limit their answers", share(behind.Slow))
-	case !j.steady(behind, len(carriers)-s.best):
+		v.Why += ": they limit their answers"
+	case !steady:
 		v.Finding = Undecided
 		v.Why += "; whether the routers only limit their answers is not sure: ask more seldom"
 	case j.turnsBack(hops, carriers, s.best):

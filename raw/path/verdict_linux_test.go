@@ -40,8 +40,8 @@ func letters(verdicts []path.Verdict) string {
 	return b.String()
 }
 
-// sure is the confidence of the verdicts in labs: at that of a user, one path in a thousand may be judged wrongly by chance, and
-// here hundreds are judged in each run.
+// sure is the confidence of the verdicts in labs: at that of a user, one path in a thousand may be judged wrongly by
+// chance, and here hundreds are judged in each run.
 const sure = 0.999999
 
 // The verdicts are what was done to the network: none is wrong, and at most a tenth undecided.

@@ -209,3 +209,38 @@ func TestExactTests(t *testing.T) {
 		}
 	}
 }
+
+// TestBusyLink: a link that loses more when more comes loses for real, as long as what is asked seldom is lost too and
+// the hops behind lose as much. Routers that only limit their answers lose nothing of what is asked seldom enough.
+func TestBusyLink(t *testing.T) {
+	clean := HopCount{Fast: Count{200, 200}, Slow: Count{200, 200}, Again: Count{200, 200}}
+	busy := HopCount{Fast: Count{200, 80}, Slow: Count{200, 140}, Again: Count{200, 80}}
+	limited := HopCount{Fast: Count{200, 80}, Slow: Count{200, 200}, Again: Count{200, 80}}
+	for _, tt := range []struct {
+		hop  HopCount
+		want Finding
+	}{{busy, Real}, {limited, Seldom}} {
+		for i, v := range (Judge{}).Counts([]HopCount{clean, clean, tt.hop, tt.hop, tt.hop}) {
+			want := Clean
+			if i >= 2 {
+				want = tt.want
+			}
+			if v.Finding != want {
+				t.Errorf("%+v: hop %d: %v, expected %v: %s", tt.hop, i+1, v.Finding, want, v.Why)
+			}
+		}
+	}
+}
+
+// TestNoLossOfAnother: a hop whose own loss is not yet sure takes no hop behind it along that loses nothing.
+func TestNoLossOfAnother(t *testing.T) {
+	of := func(fast, again, slow int) HopCount {
+		return HopCount{Fast: Count{25, fast}, Again: Count{25, again}, Slow: Count{34, slow}}
+	}
+	hops := []HopCount{of(25, 25, 34), of(4, 25, 34), of(25, 25, 34), of(19, 18, 26), of(18, 19, 26), of(18, 18, 26)}
+	for i, v := range (Judge{Ratio: 4, Confidence: 0.999999}).Counts(hops) {
+		if v.Finding == Real && i < 3 || v.Finding != Real && v.Finding != Undecided && i > 2 {
+			t.Errorf("hop %d: %v: %s", i+1, v.Finding, v.Why)
+		}
+	}
+}

@@ -27,11 +27,13 @@ const (
 var outcomeNames = [outcomes]string{"pending", "answered", "late", "corrupt", "refused", "lost"}
 
 // String returns the outcome's name, the one used in JSON.
-func (o Outcome) String() string {
-	if o < outcomes {
-		return outcomeNames[o]
+func (o Outcome) String() string { return nameOf(outcomeNames[:], int(o)) }
+
+func nameOf(names []string, i int) string {
+	if i < len(names) {
+		return names[i]
 	}
-	return strconv.Itoa(int(o))
+	return strconv.Itoa(i)
 }
 
 // Cause is why a probe ended as it did.
@@ -54,12 +56,7 @@ const (
 var causeNames = [causes]string{"none", "unanswered", "local queue", "unresolved", "receive buffer", "send failed", "network error", "bad checksum", "bad payload"}
 
 // String returns the cause's name, the one used in JSON.
-func (c Cause) String() string {
-	if c < causes {
-		return causeNames[c]
-	}
-	return strconv.Itoa(int(c))
-}
+func (c Cause) String() string { return nameOf(causeNames[:], int(c)) }
 
 // Tally counts how probes ended. The zero value is ready.
 type Tally struct {
@@ -115,10 +112,7 @@ func (t *Tally) Ended() uint64 {
 // Loss returns the part of the ended probes that brought no good answer, 0 to 1; 0 if none has ended.
 func (t *Tally) Loss() float64 {
 	ended := t.Ended()
-	if ended == 0 {
-		return 0
-	}
-	return float64(ended-t.Received()) / float64(ended)
+	return float64(ended-t.Received()) / float64(max(ended, 1))
 }
 
 // Runs tells losses in a row from losses spread out. Ends may be added in any order; they are looked at in the order
@@ -186,7 +180,8 @@ func (r *Runs) step(lost bool) {
 	r.Longest = max(r.Longest, r.kept[len(r.kept)-1].length())
 }
 
-// TakeBack says that a probe added as lost was not. Losses long ago, more than some thousand runs, are not found any more.
+// TakeBack says that a probe added as lost was not. Losses long ago, more than some thousand runs, are not found any
+// more.
 func (r *Runs) TakeBack(seq int) {
 	if _, early := r.early[seq]; early {
 		r.early[seq] = false

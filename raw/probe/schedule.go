@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Schedule is a timetable of equal turns, for a sender that also waits for answers and must not flood when it falls behind; what
-// is sent at a rate, whatever its pattern, has a [Timetable]. It is absolute: turn n is due at the start plus n intervals, however late the turns before it
-// were, so that small delays do not add up. A sender that falls behind catches up by at most Burst turns at once;
-// beyond that the rest of the timetable moves, and Slipped says by how much. Times are durations on any steady
-// clock. The zero Interval makes every turn due at once.
+// Schedule is a timetable of equal turns, for a sender that also waits for answers and must not flood when it falls
+// behind; what is sent at a rate, whatever its pattern, has a [Timetable]. It is absolute: turn n is due at the start
+// plus n intervals, however late the turns before it were, so that small delays do not add up. A sender that falls
+// behind catches up by at most Burst turns at once; beyond that the rest of the timetable moves, and Slipped says by
+// how much. Times are durations on any steady clock. The zero Interval makes every turn due at once.
 type Schedule struct {
 	Interval time.Duration
 	Burst    int // turns that may be made up for at once; 0 is 1

@@ -88,6 +88,14 @@ func (o *octave) middle(sub int) time.Duration {
 	return time.Duration(low + 1<<o.exponent/2)
 }
 
+// Reset forgets all values and keeps the memory for new ones.
+func (s *Stats) Reset() {
+	if s.exact != nil {
+		s.exact.Reset()
+	}
+	*s = Stats{Compact: s.Compact, exact: s.exact, octaves: s.octaves[:0]}
+}
+
 // Count returns how many values were added.
 func (s *Stats) Count() int64 { return s.n }
 

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Timing says how what is sent spreads over time: the one timetable of everything here that sends at a rate. The zero Timing
-// spreads nothing: all is due at once.
+// Timing says how what is sent spreads over time: the one timetable of everything here that sends at a rate. The zero
+// Timing spreads nothing: all is due at once.
 type Timing struct {
 	Packets float64 // a second, 0 to 10⁹
 	Bits    float64 // a second, 0 to 10¹², of what each is said to be long; instead of Packets
@@ -37,8 +37,8 @@ func (t Timing) Validate() error {
 // Unlimited reports whether there is no rate: everything is due at once.
 func (t Timing) Unlimited() bool { return t.Packets == 0 && t.Bits == 0 }
 
-// Timetable walks through a timing. The times are absolute, counted from the start: what is late does not move what comes
-// after it. It does not allocate and is for one goroutine.
+// Timetable walks through a timing. The times are absolute, counted from the start: what is late does not move what
+// comes after it. It does not allocate and is for one goroutine.
 type Timetable struct {
 	timing Timing
 	rng    *rand.Rand

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// asker is the strategy of [Session.Ask]: it sends what several goroutines ask for, in turn. The first that asks drives it for all.
+// asker is the strategy of [Session.Ask]: it sends what several goroutines ask for, in turn. The first that asks drives
+// it for all.
 type asker struct {
 	mu      sync.Mutex
 	asks    []*question

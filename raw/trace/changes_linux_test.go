@@ -121,6 +121,37 @@ func TestExtensions(t *testing.T) {
 	}
 }
 
+// TestShortQuotes: routers that quote no more than RFC 792 wants, 8 bytes behind the IP header, are known by probes of
+// every protocol.
+func TestShortQuotes(t *testing.T) {
+	n := pathlab.New(t, pathlab.Config{Edges: "s-x x-a a-b b-c c-t", Boxes: map[string]pathlab.Box{"x": func(in string, p []byte) (string, []byte) {
+		if in != "a" {
+			return "a", p
+		}
+		const short = wire.IPv4Len + wire.ICMPQuoteAt + wire.IPv4Len + 8
+		if ip, body, ok := wire.ParseIPv4(p); ok && ip.Protocol() == wire.ProtoICMP && body[0] == wire.ICMPv4TimeExceeded {
+			p = p[:short]
+			wire.IPv4(p).SetTotalLength(short)
+			wire.IPv4(p)[:wire.IPv4Len].UpdateChecksum()
+			icmp := p[wire.IPv4Len:]
+			icmp[2], icmp[3] = 0, 0
+			binary.BigEndian.PutUint16(icmp[2:], wire.Checksum(icmp))
+		}
+		return "s", p
+	}}})
+	for p := UDP; p < protocols; p++ {
+		answers := map[uint8]int{}
+		for _, r := range labTrace(t, n, Tracer{Protocol: p, Last: 3}, false) {
+			if answers[r.TTL]++; r.Outcome != probe.Answered || r.Kind != Exceeded || n.Name(r.From) != string(rune('a'+r.TTL-1)) {
+				t.Errorf("%v: %+v", p, r)
+			}
+		}
+		if len(answers) != 3 || answers[1] != 3 || answers[2] != 3 || answers[3] != 3 {
+			t.Errorf("%v: answers %v", p, answers)
+		}
+	}
+}
+
 // TestOtherAddress: a target that answers from another address is reached all the same, and the reply says from where.
 func TestOtherAddress(t *testing.T) {
 	n := pathlab.New(t, pathlab.Config{Edges: "s-a a-x x-t", Boxes: map[string]pathlab.Box{"x": func(in string, p []byte) (string, []byte) {
@@ -146,8 +177,8 @@ func TestOtherAddress(t *testing.T) {
 	}
 }
 
-// TestOpenPortFar: three SYN probes to an open port that is some time away are all answered: the target is not asked again before
-// the kernel's reset has come to it.
+// TestOpenPortFar: three SYN probes to an open port that is some time away are all answered: the target is not asked
+// again before the kernel's reset has come to it.
 func TestOpenPortFar(t *testing.T) {
 	delay := impair.Config{Delay: 10 * time.Millisecond}
 	c := newChain(t, 3, func(i int) (cfg netlab.LinkConfig) {

@@ -11,8 +11,8 @@ import (
 
 // codec turns probes into packets, and knows them again in what answers them.
 //
-// A router quotes the IP header and as little as 8 bytes behind it (RFC 792), a translator of addresses changes addresses, ports
-// and the checksums that cover them. So a probe says who it is in more than one place:
+// A router quotes the IP header and as little as 8 bytes behind it (RFC 792), a translator of addresses changes
+// addresses, ports and the checksums that cover them. So a probe says who it is in more than one place:
 //
 //	IPv4 id      a permutation of its number by the key
 //	UDP, DCCP    the checksum is a hash of it; two bytes of the payload, or of the service code, make it so
@@ -20,7 +20,9 @@ import (
 //	TCP, SCTP    the sequence number, the initiate tag: half a permutation, half a hash
 //	payload      its number and 64 bits of hash
 //
-// An answer is taken if it has at least proofEnough bits that only this process knows.
+// An answer is taken if it has at least proofEnough bits that only this process knows. Of SCTP over IPv4 8 bytes bring
+// back the 16 of the id: such answers are taken once [agreeing] of a flow have come, each to a probe of its own, with
+// its ports.
 type codec struct {
 	key      siphash.Key
 	rounds   [4]uint32 // of the permutation
@@ -88,7 +90,8 @@ func mix(v uint8, k uint32) uint8 {
 	return uint8(x>>24) ^ uint8(x>>13)
 }
 
-// id is the IPv4 id of a probe. Only a number whose low half is 0 would have 0, for which the kernel writes another: it is not used.
+// id is the IPv4 id of a probe. Only a number whose low half is 0 would have 0, for which the kernel writes another: it
+// is not used.
 func (c *codec) id(n uint64) uint16 { return c.permute(uint16(n)) ^ c.permute(0) }
 
 func (c *codec) unid(v uint16) uint16 { return c.unpermute(v ^ c.permute(0)) }
@@ -253,7 +256,8 @@ func (c *codec) buildICMP(t []byte, n uint64, p *Probe, proof uint64, pseudo wir
 	h.SetChecksum(want)
 }
 
-// sequence is the ICMP sequence number of a probe, and the first half of other numbers: a permutation that the IPv4 id is not.
+// sequence is the ICMP sequence number of a probe, and the first half of other numbers: a permutation that the IPv4 id
+// is not.
 func (c *codec) sequence(n uint64) uint16 { return c.permute(uint16(n) ^ 0xa5c3) }
 
 func (c *codec) unsequence(v uint16) uint16 { return c.unpermute(v) ^ 0xa5c3 }
@@ -316,7 +320,8 @@ func (c *codec) buildSCTP(t []byte, n uint64, p *Probe, proof uint64) {
 	binary.LittleEndian.PutUint32(t[8:], crc32c(t))
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// castagnoli is made when it is first asked for: it costs each start of a command a quarter of a millisecond.
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // crc32c is the checksum of SCTP (RFC 9260, section 6.8), over t whose checksum field is zero.
-func crc32c(t []byte) uint32 { return crc32.Checksum(t, castagnoli) }
+func crc32c(t []byte) uint32 { return crc32.Checksum(t, castagnoli()) }

@@ -9,8 +9,9 @@ import (
 	"sockwire/raw/wire"
 )
 
-// icmpFilter lets through the ICMP messages that may be for the tracer: errors about packets of its protocol, and replies to its
-// echoes. Which probe they are about, if any, is for the matcher: a translator may have changed what the filter could look at.
+// icmpFilter lets through the ICMP messages that may be for the tracer: errors about packets of its protocol, and
+// replies to its echoes. Which probe they are about, if any, is for the matcher: a translator may have changed what the
+// filter could look at.
 func icmpFilter(six bool, p Protocol, base uint16, flows int) []bpf.RawInstruction {
 	c := codec{protocol: p}
 	proto := uint32(c.protocolNumber(six))

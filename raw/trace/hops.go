@@ -10,14 +10,15 @@ import (
 	"sockwire/raw/probe"
 )
 
-// hops is the strategy of a plain trace: each TTL of each flow is asked so many times, until the target's distance is known.
-// Of all targets those come first whose next probe is least far ahead of what is known: with many, next to no probe goes
-// beyond its target; with one there is nothing else to send, and all TTLs are asked at once.
+// hops is the strategy of a plain trace: each TTL of each flow is asked so many times, until the target's distance is
+// known. Of all targets those come first whose next probe is least far ahead of what is known: with many, next to no
+// probe goes beyond its target; with one there is nothing else to send, and all TTLs are asked at once.
 type hops struct {
 	t       *Tracer
 	next    func() (netip.Addr, bool)
 	stop    func()
 	fed     bool // there are no more targets
+	several bool // there were several
 	targets map[netip.Addr]*target
 	free    []*target              // to be used again
 	least   func(netip.Addr) int   // the size of small probes to a target
@@ -34,22 +35,23 @@ type rest struct {
 	until time.Duration
 }
 
-// resetTime is how much later than an answer the next SYN leaves: the kernel resets a connection that it knows nothing of after
-// this process has been given the answer.
+// resetTime is how much later than an answer the next SYN leaves: the kernel resets a connection that it knows nothing
+// of after this process has been given the answer.
 const resetTime = 10 * time.Millisecond
 
-// queue is targets in order, each linked to the next.
+// queue is targets in order, each linked to its neighbours.
 type queue struct{ head, tail *target }
 
 // target is what is known of the path to one.
 type target struct {
-	addr   netip.Addr
-	link   *target
-	queued bool
-	flows  []flow
-	left   int           // flows that are not done
-	trip   time.Duration // the longest seen
-	mtu    *mtuSearch    // once all else is known, if it is asked for
+	addr         netip.Addr
+	before, next *target
+	place        int           // queue that it is in, -1 for none
+	asked        time.Duration // when its latest probe was handed out
+	flows        []flow
+	left         int           // flows that are not done
+	trip         time.Duration // the longest seen
+	mtu          *mtuSearch    // once all else is known, if it is asked for
 }
 
 // flow is one flow to a target.
@@ -93,7 +95,9 @@ func (h *hops) Next(now time.Duration) (p Probe, wake time.Duration, ok bool) {
 	for len(h.resting) > 0 && h.resting[0].until <= now {
 		t := h.resting[0].t
 		h.resting = h.resting[1:]
-		h.queue(t)
+		if h.targets[t.addr] == t {
+			h.queue(t)
+		}
 	}
 	for {
 		for h.lowest < len(h.ready) && h.ready[h.lowest].head == nil {
@@ -109,15 +113,24 @@ func (h *hops) Next(now time.Duration) (p Probe, wake time.Duration, ok bool) {
 			}
 			return p, wake, false
 		}
-		t := h.ready[h.lowest].pop()
-		t.queued = false
+		t := h.ready[h.lowest].head
+		if due := t.asked + aheadWait; h.lowest > 0 && h.several && t.trip > 0 && t.trip <= quantum && now < due {
+			return p, due, false
+		}
+		h.unqueue(t)
 		p, ok = h.take(t)
 		h.queue(t)
 		if ok {
+			t.asked = now
 			return p, 0, true
 		}
 	}
 }
+
+// aheadWait is how long a target that answers within a quantum is waited for before it is asked ahead of what is known.
+// At the end of a list, when no other has anything to be asked, probes would else go beyond their targets, and the rate
+// is spent on them.
+const aheadWait = 2 * quantum
 
 // begin takes the next target in. One that is being asked already is not asked twice.
 func (h *hops) begin() {
@@ -134,34 +147,46 @@ func (h *hops) begin() {
 	if n := len(h.free); n > 0 {
 		t, h.free = h.free[n-1], h.free[:n-1]
 	} else {
-		t = &target{flows: make([]flow, h.t.Flows)}
+		t = &target{flows: make([]flow, h.t.Flows), place: -1}
 		for i := range t.flows {
 			t.flows[i].hops = make([]hop, h.t.Last+1)
 		}
 	}
-	t.addr, t.left, t.trip, t.mtu = addr, len(t.flows), 0, nil
+	t.addr, t.left, t.trip, t.mtu, t.asked = addr, len(t.flows), 0, nil, 0
 	for i := range t.flows {
 		hops := t.flows[i].hops
 		clear(hops)
 		t.flows[i] = flow{hops: hops, known: h.t.First - 1, last: h.t.Last}
 	}
+	h.several = h.several || len(h.targets) > 0
 	h.targets[addr] = t
 	h.queue(t)
 }
 
-// queue puts a target among those with something to send.
+// queue puts a target among those with something to send, or where it belongs now: an answer brings it forward.
 func (h *hops) queue(t *target) {
-	if t.queued {
+	_, _, ahead := h.pick(t)
+	if ahead == t.place {
 		return
 	}
-	if _, _, ahead := h.pick(t); ahead < len(h.ready) {
-		t.queued = true
+	h.unqueue(t)
+	if ahead < len(h.ready) {
+		t.place = ahead
 		h.ready[ahead].push(t)
 		h.lowest = min(h.lowest, ahead)
 	}
 }
 
-// pick returns the probe to a target that is next, and how far ahead of what is known it is; beyond all if there is none.
+// unqueue takes a target out of its queue.
+func (h *hops) unqueue(t *target) {
+	if t.place >= 0 {
+		h.ready[t.place].remove(t)
+		t.place = -1
+	}
+}
+
+// pick returns the probe to a target that is next, and how far ahead of what is known it is; beyond all if there is
+// none.
 func (h *hops) pick(t *target) (flow, ttl, ahead int) {
 	ahead = len(h.ready)
 	if t.mtu != nil {
@@ -181,8 +206,8 @@ func (h *hops) pick(t *target) (flow, ttl, ahead int) {
 	return flow, ttl, ahead
 }
 
-// pickOf is pick for one flow: all probes of a hop, then those of the next. A target that answers seldom, as most do, so spends its
-// answers on the probes that just reach it, and not on those that would have gone farther.
+// pickOf is pick for one flow: all probes of a hop, then those of the next. A target that answers seldom, as most do,
+// so spends its answers on the probes that just reach it, and not on those that would have gone farther.
 func (h *hops) pickOf(f *flow) (ttl, ahead int) {
 	if f.done {
 		return 0, len(h.ready)
@@ -226,8 +251,8 @@ func (f *flow) complete(t *Tracer) bool {
 	return true
 }
 
-// blocked tells whether a hop must not be asked now: a target that has just opened a connection takes no other from there until
-// that is reset, so of TCP what may be the target is asked once at a time.
+// blocked tells whether a hop must not be asked now: a target that has just opened a connection takes no other from
+// there until that is reset, so of TCP what may be the target is asked once at a time.
 func (h *hops) blocked(f *flow, ttl int) bool {
 	if h.t.Protocol != TCP {
 		return false
@@ -337,9 +362,8 @@ func (h *hops) finish(t *target, r *Reply) {
 		r.Found = &t.mtu.found
 	}
 	delete(h.targets, t.addr)
-	if !t.queued {
-		h.free = append(h.free, t)
-	}
+	h.unqueue(t)
+	h.free = append(h.free, t)
 }
 
 // hears tells which hops answer small probes, by TTL.
@@ -352,8 +376,9 @@ func (f *flow) hears() []bool {
 	return hears
 }
 
-// loop tells whether the answer at a TTL shows that the way goes round: the same router has answered three times at even distances,
-// and another between. It returns the last of the three TTLs and how many hops it is round; 0 if it does not.
+// loop tells whether the answer at a TTL shows that the way goes round: the same router has answered three times at
+// even distances, and another between. It returns the last of the three TTLs and how many hops it is round; 0 if it
+// does not.
 func (f *flow) loop(ttl int) (end, round int) {
 	same := func(at int) bool { return at > 0 && at < len(f.hops) && f.hops[at].from == f.hops[ttl].from }
 	for d := 2; d < len(f.hops)/2; d++ {
@@ -380,7 +405,8 @@ func (h *hops) gap(f *flow) {
 	f.end(f.known + h.t.Gap)
 }
 
-// end notes that the way ends at a TTL: probes that went farther are not waited for, and what they brought came from there.
+// end notes that the way ends at a TTL: probes that went farther are not waited for, and what they brought came from
+// there.
 func (f *flow) end(ttl int) {
 	f.last, f.ended, f.beyond = ttl, true, 0
 	f.open = 0
@@ -394,19 +420,25 @@ func (f *flow) end(ttl int) {
 }
 
 func (q *queue) push(t *target) {
-	t.link = nil
+	t.before, t.next = q.tail, nil
 	if q.tail == nil {
 		q.head = t
 	} else {
-		q.tail.link = t
+		q.tail.next = t
 	}
 	q.tail = t
 }
 
-func (q *queue) pop() *target {
-	t := q.head
-	if q.head = t.link; q.head == nil {
-		q.tail = nil
+func (q *queue) remove(t *target) {
+	if t.before == nil {
+		q.head = t.next
+	} else {
+		t.before.next = t.next
 	}
-	return t
+	if t.next == nil {
+		q.tail = t.before
+	} else {
+		t.next.before = t.before
+	}
+	t.before, t.next = nil, nil
 }

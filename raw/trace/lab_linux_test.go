@@ -40,7 +40,8 @@ func (c *chain) target(six bool) netip.Addr {
 	return c.far().Addr4()
 }
 
-// address is that of the hop at a TTL, as it answers: that of the interface which the probe came in at, or of the target.
+// address is that of the hop at a TTL, as it answers: that of the interface which the probe came in at, or of the
+// target.
 func (c *chain) address(six bool, ttl int) netip.Addr {
 	end := c.links[ttl-1].B
 	if six {
@@ -140,7 +141,8 @@ var families = []struct {
 	six  bool
 }{{"IPv4", false}, {"IPv6", true}}
 
-// TestProtocols traces a chain with each kind of probe: every hop answers from the address that it must, and the target last.
+// TestProtocols traces a chain with each kind of probe: every hop answers from the address that it must, and the target
+// last.
 func TestProtocols(t *testing.T) {
 	const hops = 4
 	c := newChain(t, hops, nil)
@@ -256,8 +258,8 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// TestSideBySide runs 20 tracers at once on one host, which all receive each other's answers, with somebody who sends what he can
-// make of the answers that he saw: none takes one that is not its own.
+// TestSideBySide runs 20 tracers at once on one host, which all receive each other's answers, with somebody who sends
+// what he can make of the answers that he saw: none takes one that is not its own.
 func TestSideBySide(t *testing.T) {
 	const hops, tracers = 4, 20
 	c := newChain(t, hops, nil)
@@ -270,7 +272,8 @@ func TestSideBySide(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer thief.Close()
-	// What comes to the far host it also claims to have ended, of the probes that have a neighbouring number or checksum.
+	// What comes to the far host it also claims to have ended, of the probes that have a neighbouring number or
+	// checksum.
 	var stolen atomic.Int64
 	stop := c.far().Go(func() error {
 		seen, err := openProbes(unix.IPPROTO_UDP)
@@ -354,8 +357,8 @@ func openProbes(protocol int) (int, error) {
 	return unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 }
 
-// TestOpenPort: SYN probes to a port that is open are answered as often as they are asked, say so, and leave no connection half
-// open behind.
+// TestOpenPort: SYN probes to a port that is open are answered as often as they are asked, say so, and leave no
+// connection half open behind.
 func TestOpenPort(t *testing.T) {
 	const hops = 3
 	c := newChain(t, hops, nil)
@@ -388,7 +391,8 @@ func TestOpenPort(t *testing.T) {
 			if reached < 3 {
 				t.Errorf("%d answers of the target", reached)
 			}
-			// The reset is on its way when the last answer is read: it has arrived when an echo behind it has its answer.
+			// The reset is on its way when the last answer is read: it has arrived when an echo behind it has its
+			// answer.
 			traceTo(t, c.near(), Tracer{Protocol: ICMP, First: hops, Last: hops, Probes: 1}, c.target(f.six))
 			err := c.far().Do(func() error {
 				for _, name := range []string{"tcp", "tcp6"} {
@@ -411,7 +415,8 @@ func TestOpenPort(t *testing.T) {
 	}
 }
 
-// TestService: a UDP service that answers is reached, by datagrams that say that they prove nothing, or by the probe itself.
+// TestService: a UDP service that answers is reached, by datagrams that say that they prove nothing, or by the probe
+// itself.
 func TestService(t *testing.T) {
 	c := newChain(t, 2, nil)
 	for _, echo := range []bool{false, true} {

@@ -44,8 +44,10 @@ type matcher struct {
 	foreign uint64 // messages for somebody else
 }
 
-// doubt is answers that prove to be ours by the IPv4 id alone, since somebody on the way has changed the transport's checksum or
-// sequence number by a constant: a translator that did not repair the quote. Once enough probes of a flow show the same, that is a proof.
+// doubt is answers that prove to be ours by the IPv4 id alone: somebody on the way has changed the transport's checksum
+// or sequence number by a constant, a translator that did not repair the quote; or 8 bytes of SCTP were quoted, in
+// which an INIT has nothing but its ports, for its tag must be 0 (RFC 9260, section 8.5.1). Once enough probes of a
+// flow show the same, that is a proof.
 type doubt struct {
 	target netip.Addr
 	flow   uint16
@@ -62,15 +64,24 @@ func newMatcher(c codec) *matcher {
 }
 
 const (
-	ringLeast = 1 << 10
-	ringMost  = 1 << 16 // numbers on the wire have no more
-	ringKept  = 2 * time.Second
+	ringLeast    = 1 << 10
+	ringMost     = 1 << 16                // numbers on the wire have no more
+	ringKept     = 2 * time.Second        // how long a probe without an answer is remembered
+	answeredKept = 150 * time.Millisecond // and one with an answer, for a second one to be known as that
 )
+
+// needed tells whether a probe is still to be remembered.
+func (s *sentProbe) needed(now time.Duration) bool {
+	if s.answered {
+		return now-s.call.steady < answeredKept
+	}
+	return s.n != 0 && now-s.call.steady < ringKept
+}
 
 // sent remembers a probe.
 func (m *matcher) sent(n uint64, p *Probe, src netip.Addr, call moment) *sentProbe {
 	s := &m.ring[m.place(n)]
-	for s.n != 0 && len(m.ring) < ringMost && call.steady-s.call.steady < ringKept {
+	for len(m.ring) < ringMost && s.needed(call.steady) {
 		old := m.ring
 		m.ring = make([]sentProbe, 2*len(old))
 		for i := range old {
@@ -188,6 +199,7 @@ func (m *matcher) matchError(six bool, b []byte, a *arrival) (s *sentProbe, ok b
 	}
 	s, bits, delta := m.identify(six, quote, quote[l.Transport:])
 	if s == nil {
+		m.stranger(quote[l.Transport:])
 		return nil, false
 	}
 	if six {
@@ -200,8 +212,9 @@ func (m *matcher) matchError(six bool, b []byte, a *arrival) (s *sentProbe, ok b
 	m.compare(s, quote, r)
 	readExtensions(extensions, r)
 	if bits < proofEnough {
-		// Of IPv6 all is quoted (RFC 4443, section 2.4), and of SCTP 8 bytes show nothing that could agree.
-		if six || bits < 16 || m.codec.protocol == SCTP {
+		// Of IPv6 all is quoted (RFC 4443, section 2.4). Ports of SCTP that are not the probe's are another's: what
+		// answers several probes of another process would agree too.
+		if six || bits < 16 || m.codec.protocol == SCTP && delta != 0 {
 			return nil, false
 		}
 		m.doubt = doubt{s.probe.Target, s.probe.Flow, delta}
@@ -249,8 +262,8 @@ func errorKind(six bool, typ, code uint8) Kind {
 	return Other
 }
 
-// identify finds the probe that is quoted, and how many bits of what only this process knows the quote brings back. delta is
-// by how much the transport's checksum is not what was sent.
+// identify finds the probe that is quoted, and how many bits of what only this process knows the quote brings back.
+// delta is by how much the transport's checksum is not what was sent.
 func (m *matcher) identify(six bool, ip, t []byte) (best *sentProbe, bits int, delta uint32) {
 	c := &m.codec
 	try := func(n uint16) {
@@ -337,7 +350,9 @@ func (m *matcher) evidence(s *sentProbe, six bool, ip, t []byte) (bits int, delt
 		}
 		payload = t[min(headerDCCP, len(t)):]
 	case SCTP:
-		if len(t) >= 20 && binary.BigEndian.Uint32(t[16:]) == c.number32(s.n, proof) {
+		if len(t) < 20 {
+			delta = binary.BigEndian.Uint32(t) - (uint32(c.sourcePort(s.probe.Flow))<<16 | uint32(c.port))
+		} else if delta = binary.BigEndian.Uint32(t[16:]) - c.number32(s.n, proof); delta == 0 {
 			bits += 32
 		}
 		payload = nil
@@ -348,7 +363,19 @@ func (m *matcher) evidence(s *sentProbe, six bool, ip, t []byte) (bits int, delt
 	return bits, delta
 }
 
-// settleDoubt keeps an answer that one number alone shows to be ours until others of its kind agree: then it gives all of them.
+// stranger looks at a quote of no probe of ours. If it is of 8 bytes of SCTP with our ports, somebody makes them up, or
+// another process has the ports: of his answers some have an id of ours by chance. So those that agree must come with
+// none of his between.
+func (m *matcher) stranger(t []byte) {
+	c := &m.codec
+	if c.protocol == SCTP && len(t) < 20 && binary.BigEndian.Uint16(t)-c.base < flowsMost && binary.BigEndian.Uint16(t[2:]) == c.port {
+		clear(m.doubts)
+		clear(m.trusted)
+	}
+}
+
+// settleDoubt keeps an answer that one number alone shows to be ours until others of its kind agree: then it gives all
+// of them.
 func (m *matcher) settleDoubt(s *sentProbe, a *arrival, given *[]arrival) {
 	d := m.doubt
 	for i := range m.doubts[d] {
@@ -452,8 +479,8 @@ func (m *matcher) matchDCCP(t []byte, r *Reply) *sentProbe {
 	return s
 }
 
-// answerUDP: a datagram that a service answers with says nothing of which probe it answers, unless it sends the probe back. It is
-// taken for the answer to the first of the flow that has none, and said to be unproven.
+// answerUDP: a datagram that a service answers with says nothing of which probe it answers, unless it sends the probe
+// back. It is taken for the answer to the first of the flow that has none, and said to be unproven.
 func (m *matcher) answerUDP(payload []byte, flow uint16, r *Reply) *sentProbe {
 	if s := m.proven64(payload); s != nil {
 		return s
@@ -509,8 +536,9 @@ func (m *matcher) proven64(payload []byte) *sentProbe {
 	return nil
 }
 
-// matchPlain finds the probe that an entry of a socket's error queue is about. The kernel has seen that the quoted addresses and
-// ports, or the identifier, are the socket's; the quote is what follows the UDP header, or the ICMP message.
+// matchPlain finds the probe that an entry of a socket's error queue is about. The kernel has seen that the quoted
+// addresses and ports, or the identifier, are the socket's; the quote is what follows the UDP header, or the ICMP
+// message.
 func (m *matcher) matchPlain(six bool, flow uint16, target netip.Addr, quote []byte) *sentProbe {
 	payload := quote
 	if m.codec.protocol == ICMP {

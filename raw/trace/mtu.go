@@ -22,11 +22,11 @@ type MTU struct {
 	To   int // TTL that it holds to: the target's distance, or that of the farthest hop that answers
 	// Reached says that To is the target.
 	Reached bool
-	// Steps are the links that a router said are too small, in the order of the path. The last is the one that sets the MTU,
-	// unless there is a hole.
+	// Steps are the links that a router said are too small, in the order of the path. The last is the one that sets the
+	// MTU, unless there is a hole.
 	Steps []MTUStep
-	// Hole is where large packets vanish without a word; nil if they do not. Size was then found by trying sizes (RFC 8899), as
-	// it is where a router tells no MTU.
+	// Hole is where large packets vanish without a word; nil if they do not. Size was then found by trying sizes (RFC
+	// 8899), as it is where a router tells no MTU.
 	Hole *Hole
 }
 
@@ -48,16 +48,17 @@ const (
 	mtuTries  = 3  // of a size at a hop, until it is said to vanish
 	mtuWidth  = 15 // sizes tried at once
 	mtuRounds = 32 // at most: a network whose answers contradict each other ends
-	// Hosts and routers send only so many errors: Linux six at once, then one a second. Where nothing comes, a large probe and a
-	// small one behind it tell what is silent from what is too large, each pair that much later than the one before.
+	// Hosts and routers send only so many errors: Linux six at once, then one a second. Where nothing comes, a large
+	// probe and a small one behind it tell what is silent from what is too large, each pair that much later than the
+	// one before.
 	mtuPause = 1200 * time.Millisecond
 
 	smallTag = 1 << 15 // of the small one of a pair
 	mtuTag   = 1 << 31 // in Probe.Tag: of a large probe
 )
 
-// mtuSearch finds the path MTU of a target: probes of one size go to all hops at once; where a router says that they are too
-// large, they go on with what it tells; where they vanish, many sizes go to the last hop.
+// mtuSearch finds the path MTU of a target: probes of one size go to all hops at once; where a router says that they
+// are too large, they go on with what it tells; where they vanish, many sizes go to the last hop.
 type mtuSearch struct {
 	found  MTU
 	hears  []bool // by TTL: the hop answers small probes
@@ -78,11 +79,11 @@ type mtuSearch struct {
 
 // try is one size at one hop.
 type try struct {
-	ttl, size    int
-	sent, open   int
-	passed, told bool // an answer came; a router said that it is too large
-	mtu          int
-	from         netip.Addr
+	ttl, size        int
+	sent, open       int
+	passed, reported bool // an answer came; a router said that it is too large
+	mtu              int
+	from             netip.Addr
 
 	// Of a pair.
 	small, smallOpen int           // small probes sent, and on their way
@@ -90,21 +91,22 @@ type try struct {
 	due              time.Duration // of the next pair
 }
 
-// wanted tells whether it is to be sent now: one after the other, but where sizes are searched, when each wait costs, at once.
+// wanted tells whether it is to be sent now: one after the other, but where sizes are searched, when each wait costs,
+// at once.
 func (t *try) wanted(atOnce bool) bool {
-	return !t.passed && !t.told && t.sent < mtuTries && (atOnce || t.open == 0)
+	return !t.passed && !t.reported && t.sent < mtuTries && (atOnce || t.open == 0)
 }
 
-// settled tells whether all is known of it that will be.
-func (t *try) settled(paired bool) bool {
+// decided tells whether all is known of it that will be.
+func (t *try) decided(paired bool) bool {
 	if paired {
-		return t.passed || t.told || t.open == 0 && t.smallOpen == 0 && t.small == t.sent && (t.heard >= 2 || t.sent >= mtuTries)
+		return t.passed || t.reported || t.open == 0 && t.smallOpen == 0 && t.small == t.sent && (t.heard >= 2 || t.sent >= mtuTries)
 	}
-	return t.passed || t.told || t.sent >= mtuTries && t.open == 0
+	return t.passed || t.reported || t.sent >= mtuTries && t.open == 0
 }
 
 // vanished tells whether large probes vanish there, and small ones do not.
-func (t *try) vanished() bool { return !t.passed && !t.told && t.heard > 0 }
+func (t *try) vanished() bool { return !t.passed && !t.reported && t.heard > 0 }
 
 // newMTUSearch begins a search to the farthest hop that hears; least is the size of small probes.
 func newMTUSearch(local Local, hears []bool, reached bool, least int) *mtuSearch {
@@ -137,8 +139,8 @@ func (s *mtuSearch) walk() {
 	}
 }
 
-// search begins a round of sizes between one that passes and one that does not. The last probe of it is a small one: only if that is
-// answered does the silence of the others say something.
+// search begins a round of sizes between one that passes and one that does not. The last probe of it is a small one:
+// only if that is answered does the silence of the others say something.
 func (s *mtuSearch) search() {
 	s.begin(true)
 	s.top = max(s.top, s.size)
@@ -190,7 +192,7 @@ func (s *mtuSearch) next(now time.Duration) (ttl, size int, tag uint32, ok bool)
 				t.open++
 				return t.ttl, t.size, tag, true
 			}
-		case t.settled(true):
+		case t.decided(true):
 		case t.small < t.sent:
 			t.small++
 			t.smallOpen++
@@ -216,7 +218,7 @@ func (s *mtuSearch) wants(now time.Duration) (ready bool, wake time.Duration) {
 		switch {
 		case !s.paired:
 			ready = ready || t.wanted(s.narrow)
-		case t.settled(true):
+		case t.decided(true):
 		case t.small < t.sent:
 			ready = true
 		case t.open > 0 || t.smallOpen > 0:
@@ -252,16 +254,16 @@ func (s *mtuSearch) take(r *Reply) {
 		}
 		switch {
 		case r.Outcome == probe.Lost && r.Cause == probe.SendFailed:
-			t.told, t.mtu, t.sent, t.small = true, r.MTU, mtuTries, mtuTries
+			t.reported, t.mtu, t.sent, t.small = true, r.MTU, mtuTries, mtuTries
 		case !answered:
 		case r.Kind == TooBig:
-			t.told, t.mtu, t.from = true, r.MTU, r.From
+			t.reported, t.mtu, t.from = true, r.MTU, r.From
 		default:
 			t.passed = true
 		}
 	}
 	for i := range s.tries {
-		if !s.tries[i].settled(s.paired) {
+		if !s.tries[i].decided(s.paired) {
 			return
 		}
 	}
@@ -284,7 +286,7 @@ func (s *mtuSearch) walked() {
 		}
 	}
 	for i := range s.tries {
-		if t := &s.tries[i]; t.told && t.ttl > passed {
+		if t := &s.tries[i]; t.reported && t.ttl > passed {
 			s.step(t)
 			return
 		}
@@ -298,7 +300,7 @@ func (s *mtuSearch) walked() {
 
 // compared looks at what became of pairs: a hop that answers neither is not judged by.
 func (s *mtuSearch) compared() {
-	passed, before, told := s.tries[0].ttl-1, 0, (*try)(nil)
+	passed, before, step := s.tries[0].ttl-1, 0, (*try)(nil)
 	for passed > 0 && !s.hears[passed] {
 		passed--
 	}
@@ -306,10 +308,10 @@ func (s *mtuSearch) compared() {
 		t := &s.tries[i]
 		switch {
 		case t.passed:
-			passed, before, told = t.ttl, 0, nil
-		case t.told:
-			if told == nil {
-				told = t
+			passed, before, step = t.ttl, 0, nil
+		case t.reported:
+			if step == nil {
+				step = t
 			}
 		case t.vanished():
 			if before == 0 {
@@ -328,8 +330,8 @@ func (s *mtuSearch) compared() {
 	}
 	s.found.To = s.last
 	switch {
-	case told != nil:
-		s.step(told)
+	case step != nil:
+		s.step(step)
 	case before > 0:
 		s.found.Hole = &Hole{Before: before, After: passed, Size: s.size}
 		s.search()
@@ -383,10 +385,10 @@ func (s *mtuSearch) narrowed() {
 		t := &s.tries[i]
 		switch {
 		case t.passed || t.size <= s.least:
-		case s.slow && !t.told && t.heard == 0:
+		case s.slow && !t.reported && t.heard == 0:
 			unknown = true
-		case t.told || reliable:
-			if s.size = min(s.size, t.size); !t.told && s.found.Hole != nil {
+		case t.reported || reliable:
+			if s.size = min(s.size, t.size); !t.reported && s.found.Hole != nil {
 				s.found.Hole.Size = min(s.found.Hole.Size, t.size)
 			}
 		}

@@ -26,8 +26,8 @@ func labTrace(t testing.TB, n *pathlab.Net, tracer Tracer, six bool) []Reply {
 	return traceTo(t, n.Source, tracer, destination(n, six))
 }
 
-// TestMTU finds the path MTU in networks: none smaller, steps that routers tell, and a box that swallows what is large, with
-// every kind of socket. What the kernel believed is told beside it.
+// TestMTU finds the path MTU in networks: none smaller, steps that routers tell, and a box that swallows what is large,
+// with every kind of socket. What the kernel believed is told beside it.
 func TestMTU(t *testing.T) {
 	swallow := func(in string, p []byte) (string, []byte) {
 		if in == "c" {

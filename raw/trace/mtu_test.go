@@ -109,8 +109,8 @@ func TestMTUSilentEnd(t *testing.T) {
 	}
 }
 
-// TestMTULossy: where each packet is lost with some probability, no size that passes is taken for one that does not more often than
-// three losses in a row explain.
+// TestMTULossy: where each packet is lost with some probability, no size that passes is taken for one that does not
+// more often than three losses in a row explain.
 func TestMTULossy(t *testing.T) {
 	wrong := 0
 	for seed := range uint64(50) {
@@ -157,8 +157,8 @@ func seldom(s *simulation, burst float64, answer func(uint64, *Probe) (Reply, ti
 	}
 }
 
-// TestMTUSeldom: a host that has no answers left is not taken for one that large packets do not come to, and where they do not, the
-// size is found all the same.
+// TestMTUSeldom: a host that has no answers left is not taken for one that large packets do not come to, and where they
+// do not, the size is found all the same.
 func TestMTUSeldom(t *testing.T) {
 	for _, burst := range []float64{6, 4, 3} {
 		s := &simulation{}

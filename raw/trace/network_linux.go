@@ -25,8 +25,8 @@ const (
 	readBuffer   = 4 << 20
 )
 
-// link is the sockets of one family: one that sends everything and receives ICMP, and one that receives what targets answer in
-// the probes' own protocol.
+// link is the sockets of one family: one that sends everything and receives ICMP, and one that receives what targets
+// answer in the probes' own protocol.
 type link struct {
 	six      bool
 	icmp     *descriptor
@@ -93,6 +93,9 @@ func (n *rawNetwork) open() (err error) {
 	if n.routes, err = openRoutes(n.tracer.Interface); err != nil {
 		return err
 	}
+	if err := n.checkSource(); err != nil {
+		return err
+	}
 	base := n.tracer.SourcePort
 	if base == 0 {
 		if base, err = n.reserve(); err != nil {
@@ -112,6 +115,28 @@ func (n *rawNetwork) open() (err error) {
 	}
 	_ = cmsg.AwaitStamps()
 	n.in, n.queue = messages(receiveBatch, quoteRoom), messages(receiveBatch, 64)
+	return nil
+}
+
+// checkSource refuses a source address that this host does not have: a raw socket would send from it, and all answers
+// would go elsewhere.
+func (n *rawNetwork) checkSource() error {
+	a := n.tracer.Source.Unmap()
+	if !a.IsValid() {
+		return nil
+	}
+	family, name := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{Addr: as4(a)})
+	if a.Is6() {
+		family, name = unix.AF_INET6, &unix.SockaddrInet6{Addr: a.As16(), ZoneId: n.scope(a.Zone())}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil // whatever is wrong is found when the sockets are opened
+	}
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, name); errors.Is(err, unix.EADDRNOTAVAIL) {
+		return fmt.Errorf("source %v: %w", a, err)
+	}
 	return nil
 }
 
@@ -218,8 +243,9 @@ func (n *rawNetwork) socket(family, proto int) (int, error) {
 	return fd, nil
 }
 
-// reserve finds source ports that no other program has, and keeps them: of TCP a socket that is bound and does not listen, so that
-// the kernel resets what a target opens. Of other protocols and ICMP, whose identifiers are nobody's, it is a number at random.
+// reserve finds source ports that no other program has, and keeps them: of TCP a socket that is bound and does not
+// listen, so that the kernel resets what a target opens. Of other protocols and ICMP, whose identifiers are nobody's,
+// it is a number at random.
 func (n *rawNetwork) reserve() (uint16, error) {
 	kind := 0
 	switch n.tracer.Protocol {
@@ -523,26 +549,13 @@ func (n *rawNetwork) findSource(target netip.Addr) (s source) {
 	if n.tracer.Source.IsValid() {
 		return source{addr: n.tracer.Source.Unmap()}
 	}
-	errno := func(err error) source {
-		e := syscall.EINVAL
-		errors.As(err, &e)
-		return source{err: e}
+	a, err := n.routes.source(target, n.scope(target.Zone()))
+	if err == nil {
+		return source{addr: a}
 	}
-	fd, err := n.routes.connect(target, n.scope(target.Zone()))
-	if err != nil {
-		return errno(err)
-	}
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		return errno(err)
-	}
-	switch name := name.(type) {
-	case *unix.SockaddrInet4:
-		return source{addr: netip.AddrFrom4(name.Addr)}
-	case *unix.SockaddrInet6:
-		return source{addr: netip.AddrFrom16(name.Addr)}
-	}
-	return source{err: syscall.EAFNOSUPPORT}
+	s.err = syscall.EINVAL
+	errors.As(err, &s.err)
+	return s
 }
 
 // scope returns the index of a zone, 0 for none.

@@ -18,9 +18,9 @@ import (
 	"sockwire/raw/wire"
 )
 
-// plainNetwork sends through sockets that every user may open: UDP sockets, or ping sockets, one for each flow, whose error queues
-// tell what routers say (ip(7), IP_RECVERR). The kernel writes the headers; which probe an answer is about is told by the payload,
-// of which a router must have quoted the beginning, or of ICMP by the sequence number.
+// plainNetwork sends through sockets that every user may open: UDP sockets, or ping sockets, one for each flow, whose
+// error queues tell what routers say (ip(7), IP_RECVERR). The kernel writes the headers; which probe an answer is about
+// is told by the payload, of which a router must have quoted the beginning, or of ICMP by the sequence number.
 type plainNetwork struct {
 	*waiter
 	routes *routes

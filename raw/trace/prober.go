@@ -8,12 +8,12 @@ import (
 	"sockwire/raw/path"
 )
 
-// Prober asks one target through the session, by [Session.Ask], for the strategies of package path: an [path.Explorer] there
-// needs the tracer's Flows to be as many as its own.
+// Prober asks one target through the session, by [Session.Ask], for the strategies of package path: an [path.Explorer]
+// there needs the tracer's Flows to be as many as its own.
 func (s *Session) Prober(target netip.Addr) path.Prober { return s.Watched(target, nil) }
 
-// Watched is Prober for a caller who wants to see each reply too: see is called with it from the goroutine that asks, of which a
-// strategy may have several. nil is not called.
+// Watched is Prober for a caller who wants to see each reply too: see is called with it from the goroutine that asks,
+// of which a strategy may have several. nil is not called.
 func (s *Session) Watched(target netip.Addr, see func(*Reply)) path.Prober {
 	return prober{s, target, see}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -99,8 +100,8 @@ func TestPermutation(t *testing.T) {
 	}
 }
 
-// TestFlowsAreConstant: what a router's hash of a flow looks at is the same in all probes of one, whatever their size, and the
-// checksums are right, as our own reader of packets judges.
+// TestFlowsAreConstant: what a router's hash of a flow looks at is the same in all probes of one, whatever their size,
+// and the checksums are right, as our own reader of packets judges.
 func TestFlowsAreConstant(t *testing.T) {
 	eachKind(t, func(t *testing.T, p Protocol, six bool) {
 		for _, size := range []int{0, 100, 101, 1400} {
@@ -139,7 +140,8 @@ func TestFlowsAreConstant(t *testing.T) {
 	})
 }
 
-// TestQuotes: an error is known by what it quotes: all of the probe, 8 bytes behind the IP header, and anything between.
+// TestQuotes: an error is known by what it quotes: all of the probe, 8 bytes behind the IP header, and anything
+// between.
 func TestQuotes(t *testing.T) {
 	eachKind(t, func(t *testing.T, p Protocol, six bool) {
 		m, packets := testMatcher(p, six, 64, 0)
@@ -174,8 +176,8 @@ func TestQuotes(t *testing.T) {
 	})
 }
 
-// TestForged: nobody who does not know the key makes an answer up, however much of a probe he guesses: addresses, ports, lengths
-// and one of the secret numbers.
+// TestForged: nobody who does not know the key makes an answer up, however much of a probe he guesses: addresses,
+// ports, lengths and one of the secret numbers.
 func TestForged(t *testing.T) {
 	eachKind(t, func(t *testing.T, p Protocol, six bool) {
 		m, packets := testMatcher(p, six, 90, 0)
@@ -193,8 +195,8 @@ func TestForged(t *testing.T) {
 	})
 }
 
-// TestMillionMessages: a million ICMP messages made of random bytes, and of probes with random bytes in them: none is taken for
-// an answer unless what it proves was left in it, and nothing panics.
+// TestMillionMessages: a million ICMP messages made of random bytes, and of probes with random bytes in them: none is
+// taken for an answer unless what it proves was left in it, and nothing panics.
 func TestMillionMessages(t *testing.T) {
 	count := 1_000_000 / (2 * int(protocols))
 	if testing.Short() {
@@ -239,8 +241,68 @@ func TestMillionMessages(t *testing.T) {
 	})
 }
 
-// TestTranslated: a translator that did not repair the checksum of the quote changes it by the same in all probes of a flow: that
-// proves the answers of which no more was quoted, but not a single one.
+// TestShortSCTP: of SCTP 8 bytes show no secret but the id of IPv4: three answers of a flow prove each other, unless
+// one with the same ports that is nobody's comes between.
+func TestShortSCTP(t *testing.T) {
+	m, packets := testMatcher(SCTP, false, 80, 0)
+	given := []arrival{}
+	feed := func(b []byte) {
+		var a arrival
+		s, ok := m.feed(false, quoted(false, wire.ICMPv4TimeExceeded, 0, b[:28]), &a)
+		if s == nil {
+			return
+		}
+		if a.n = s.n; ok {
+			given = append(given, a)
+		} else {
+			m.settleDoubt(s, &a, &given)
+		}
+	}
+	forged := func(i int) []byte {
+		b := slices.Clone(packets[i])
+		wire.IPv4(b).SetID(wire.IPv4(b).ID() + 0x4321)
+		return b
+	}
+	for i := range 4 { // two of each flow at most, and a stranger
+		feed(packets[i])
+		feed(packets[i+4])
+		feed(packets[i+4])
+	}
+	feed(forged(0))
+	for i := 8; i < 40; i += 2 {
+		feed(packets[i])
+		feed(forged(i + 1))
+	}
+	for i := range packets {
+		b := slices.Clone(packets[i])
+		wire.TCP(b[wire.IPv4Len:]).SetSourcePort(41000)
+		feed(b)
+	}
+	if len(given) > 0 {
+		t.Fatalf("%d answers are taken", len(given))
+	}
+	for i := 40; i < 80; i++ {
+		feed(packets[i])
+	}
+	taken := map[uint64]bool{}
+	for _, a := range given {
+		taken[a.n] = true
+		if a.reply.Kind != Exceeded || len(a.reply.Changes) > 0 {
+			t.Errorf("%+v", a.reply)
+		}
+	}
+	for n := uint64(41); n <= 80; n++ {
+		if !taken[n] {
+			t.Errorf("the answer to %d is not taken", n)
+		}
+	}
+	if len(taken) != 40 {
+		t.Errorf("%d answers are taken", len(taken))
+	}
+}
+
+// TestTranslated: a translator that did not repair the checksum of the quote changes it by the same in all probes of a
+// flow: that proves the answers of which no more was quoted, but not a single one.
 func TestTranslated(t *testing.T) {
 	for _, p := range []Protocol{UDP, DCCP} {
 		m, packets := testMatcher(p, false, 40, 0)

@@ -11,8 +11,9 @@ import (
 	"sockwire/raw/wire"
 )
 
-// splitQuote takes an ICMP error apart: the packet that it quotes, and the extension structure behind that, nil if there is none.
-// Where the message does not say how long the quote is, old routers put extensions behind 128 bytes (RFC 4884, section 5.5).
+// splitQuote takes an ICMP error apart: the packet that it quotes, and the extension structure behind that, nil if
+// there is none. Where the message does not say how long the quote is, old routers put extensions behind 128 bytes (RFC
+// 4884, section 5.5).
 func splitQuote(six bool, b []byte) (quote, extensions []byte) {
 	rest := b[wire.ICMPQuoteAt:]
 	n, may := wire.ICMPQuoteLen(six, wire.ICMP(b))
@@ -70,7 +71,8 @@ func readExtensions(b []byte, r *Reply) {
 	}
 }
 
-// readInterface reads an interface information object (RFC 5837, section 4): the bits of its type say which parts it has.
+// readInterface reads an interface information object (RFC 5837, section 4): the bits of its type say which parts it
+// has.
 func readInterface(ctype uint8, b []byte) (i Interface, ok bool) {
 	i.Role = Role(ctype >> 6)
 	if ctype&8 != 0 {
@@ -117,8 +119,8 @@ func alike(a, b []byte) bool {
 	return bytes.Equal(a[:8], b[:8]) && a[9] == b[9] && bytes.Equal(a[12:], b[12:])
 }
 
-// moreChanges finds what the quote shows changed beyond addresses, ports and numbers: lengths, flags, the flow label, checksums
-// and TCP options.
+// moreChanges finds what the quote shows changed beyond addresses, ports and numbers: lengths, flags, the flow label,
+// checksums and TCP options.
 func moreChanges(sent, quote []byte) (list []inject.Change) {
 	add := func(field string, a, b any) {
 		list = append(list, inject.Change{Field: field, Sent: fmt.Sprint(a), Quoted: fmt.Sprint(b)})

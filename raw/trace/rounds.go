@@ -8,12 +8,12 @@ import (
 	"sockwire/raw/probe"
 )
 
-// Rounds is a strategy that asks every hop of its targets once a round, round after round. The probes of a round are spread over
-// it. Hops behind a target that answers are not asked again, nor those far behind the last that answers, until the path is seen
-// to have become longer. Replies carry their round as Tag: see [RoundOf].
+// Rounds is a strategy that asks every hop of its targets once a round, round after round. The probes of a round are
+// spread over it. Hops behind a target that answers are not asked again, nor those far behind the last that answers,
+// until the path is seen to have become longer. Replies carry their round as Tag: see [RoundOf].
 //
-// A router that answers seldom is told from one behind a link that loses packets by asking at two rates: [Rounds.Hurry] makes rounds
-// shorter for a while.
+// A router that answers seldom is told from one behind a link that loses packets by asking at two rates: [Rounds.Hurry]
+// makes rounds shorter for a while.
 type Rounds struct {
 	Targets     []netip.Addr
 	Flow        uint16
@@ -21,8 +21,9 @@ type Rounds struct {
 	Probes      int           // to each hop in each round; 0 is 1
 	Interval    time.Duration // of a round; 0 is one second
 	Count       int           // rounds, short ones not counted; 0 is until the context ends
-	// Paused keeps a new round from beginning. It may be set from any goroutine.
-	Paused atomic.Bool
+	// Paused keeps a new round from beginning, and Ending every other one: when those under way have ended, all has.
+	// They may be set from any goroutine.
+	Paused, Ending atomic.Bool
 
 	hurry atomic.Int32 // rounds still to be made short
 	short bool         // this round is
@@ -73,7 +74,8 @@ func (r *Rounds) Done() bool { return r.over() && r.whole > r.round }
 
 // over tells whether no other round is to begin.
 func (r *Rounds) over() bool {
-	return r.Count > 0 && r.begun && r.sent == len(r.todo) && r.long >= r.Count && r.hurry.Load() == 0
+	counted := r.Count > 0 && r.long >= r.Count && r.hurry.Load() == 0
+	return r.begun && r.sent == len(r.todo) && (counted || r.Ending.Load())
 }
 
 // Next returns the next probe of the round once it is due.

@@ -9,7 +9,8 @@ import (
 	"sockwire/raw/probe"
 )
 
-// walk runs a strategy over a path that it has no network for: answer says what becomes of each probe. Time is a number.
+// walk runs a strategy over a path that it has no network for: answer says what becomes of each probe. Time is a
+// number.
 func walk(r *Rounds, until time.Duration, answer func(p Probe) Reply) (sent []Probe) {
 	for now := time.Duration(0); now <= until && !r.Done(); {
 		p, wake, ok := r.Next(now)
@@ -54,6 +55,21 @@ func inRound(sent []Probe, round int) (ttls []int) {
 
 var roundTarget = []netip.Addr{netip.MustParseAddr("192.0.2.9")}
 
+// TestRoundsEnding: when it is told to end, the round under way is the last, short ones to come or not.
+func TestRoundsEnding(t *testing.T) {
+	r := &Rounds{Targets: roundTarget, Last: 4}
+	sent := walk(r, time.Minute, func(p Probe) Reply {
+		if int(p.Tag) == 2 && p.TTL == 2 {
+			r.Hurry(10)
+			r.Ending.Store(true)
+		}
+		return length(4)(p)
+	})
+	if got := inRound(sent, 2); len(got) != 4 || len(sent) != 12 || !r.Done() || r.Whole() != 3 {
+		t.Errorf("%d probes, of round 2 %v; done %v, %d whole", len(sent), got, r.Done(), r.Whole())
+	}
+}
+
 // TestRounds: every hop once a round, and none behind the target, from the moment that its distance is known.
 func TestRounds(t *testing.T) {
 	r := &Rounds{Targets: roundTarget, Count: 3}
@@ -85,8 +101,8 @@ func TestRoundsFollowThePath(t *testing.T) {
 	}
 }
 
-// TestRoundsOfASilentTarget: behind the last hop that answers only a few are asked; the target that falls silent is asked on, and
-// after a while what may be behind it.
+// TestRoundsOfASilentTarget: behind the last hop that answers only a few are asked; the target that falls silent is
+// asked on, and after a while what may be behind it.
 func TestRoundsOfASilentTarget(t *testing.T) {
 	silentFrom := 4
 	answer := func(p Probe) Reply {

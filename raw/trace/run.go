@@ -20,7 +20,8 @@ type network interface {
 	cause(n uint64) probe.Cause
 	// receive waits until a time at most, or until something came or ctx ended; it need not look before idle.
 	receive(ctx context.Context, idle, until time.Duration) error
-	// next returns what came, piece by piece; false when that was all. What it points to is valid until the next receive.
+	// next returns what came, piece by piece; false when that was all. What it points to is valid until the next
+	// receive.
 	next(a *arrival) bool
 	// wake ends a receive, or the next; it may be called from any goroutine.
 	wake()
@@ -44,7 +45,7 @@ const (
 	sendMost   = 64                     // probes sent before what came is looked at
 	expiryTick = 5 * time.Millisecond   // how often overdue probes are looked for
 	quantum    = 2 * time.Millisecond   // at high rates probes leave together that often
-	catchUp    = 6 * time.Millisecond   // how far sending may lag behind the rate and still catch up
+	catchUp    = 25 * time.Millisecond  // how far sending may lag behind the rate and still catch up
 	leastWait  = 200 * time.Millisecond // for an answer
 	fewTrips   = 3                      // round trips of a hop behind that are enough to wait for one before it
 )
@@ -61,7 +62,8 @@ type slot struct {
 	answer bool // it has one
 }
 
-// pace is what is known of how fast the path to a target answers: how far the farthest that did is, and the longest round trip.
+// pace is what is known of how fast the path to a target answers: how far the farthest that did is, and the longest
+// round trip.
 type pace struct {
 	far  uint8
 	trip time.Duration
@@ -111,7 +113,7 @@ func (r *runner) run(ctx context.Context, strategy Strategy, yield func(Reply, e
 		timing.Packets = r.tracer.Rate
 	}
 	table := probe.NewTimetable(timing)
-	table.Skip(r.net.now())
+	table.Skip(r.net.now() - catchUp) // the rate counts from when the sockets were opened
 	defer clear(r.paces)
 	for {
 		if now := r.net.now(); now-r.ticked >= expiryTick {
@@ -135,7 +137,8 @@ func (r *runner) run(ctx context.Context, strategy Strategy, yield func(Reply, e
 	}
 }
 
-// sendDue sends what is due. more tells whether the strategy had another probe, or may have; otherwise it is asked again at wake.
+// sendDue sends what is due. more tells whether the strategy had another probe, or may have; otherwise it is asked
+// again at wake.
 func (r *runner) sendDue(strategy Strategy, table *probe.Timetable, yield func(Reply, error) bool) (wake time.Duration, more, going bool) {
 	defer r.net.flush()
 	for range sendMost {
@@ -165,8 +168,8 @@ func (r *runner) launch(p *Probe, now time.Duration, strategy Strategy, yield fu
 		hop = new(pace)
 		r.paces[p.Target] = hop
 	}
-	if r.last++; uint16(r.last) == 0 {
-		*r.slot(r.last) = slot{n: r.last, ended: true} // see codec.id
+	if r.last++; !Numbered(r.last) {
+		*r.slot(r.last) = slot{n: r.last, ended: true}
 		r.last++
 	}
 	s := r.slot(r.last)
@@ -201,7 +204,8 @@ func (r *runner) await(ctx context.Context, wake time.Duration, more bool, table
 	if more && !r.full() {
 		until = min(until, table.Due())
 		if r.tracer.Rate > 1/quantum.Seconds() && table.Due() > now {
-			// What is due by then leaves in one call, and what came is read in one: neither the rate nor the stamps suffer.
+			// What is due by then leaves in one call, and what came is read in one: neither the rate nor the stamps
+			// suffer.
 			idle = now + quantum
 			until = max(until, idle)
 		}
@@ -253,8 +257,8 @@ func (r *runner) take(a *arrival, strategy Strategy, yield func(Reply, error) bo
 	return r.end(s, reply, a.at, strategy, yield)
 }
 
-// patience is how long to wait for an answer. Where a hop farther away has answered, that tells how long it takes at most; where
-// none has, nothing does.
+// patience is how long to wait for an answer. Where a hop farther away has answered, that tells how long it takes at
+// most; where none has, nothing does.
 func (s *slot) patience() time.Duration {
 	if s.hop.far > s.probe.TTL {
 		return min(s.probe.Wait, max(leastWait, fewTrips*s.hop.trip))

@@ -7,10 +7,10 @@ import (
 	"net/netip"
 )
 
-// Trace opens the sockets, traces the path to each target, and yields the replies as they come. All TTLs are probed at once,
-// within the rate; of several targets those probes come first that are nearest to what is known of the path. Probes that went
-// beyond the target, sent before its distance was known, are yielded too. When ctx ends, so does the trace, and what is on its
-// way is yielded as Pending. An error is the last thing yielded; loss is none.
+// Trace opens the sockets, traces the path to each target, and yields the replies as they come. All TTLs are probed at
+// once, within the rate; of several targets those probes come first that are nearest to what is known of the path.
+// Probes that went beyond the target, sent before its distance was known, are yielded too. When ctx ends, so does the
+// trace, and what is on its way is yielded as Pending. An error is the last thing yielded; loss is none.
 func (t *Tracer) Trace(ctx context.Context, targets iter.Seq[netip.Addr]) iter.Seq2[Reply, error] {
 	return func(yield func(Reply, error) bool) {
 		s, err := t.Open(ctx)
@@ -58,13 +58,15 @@ func (s *Session) Run(ctx context.Context, strategy Strategy) iter.Seq2[Reply, e
 	return func(yield func(Reply, error) bool) { s.runner.run(ctx, strategy, yield) }
 }
 
-// Ask sends probes and yields what becomes of each, as it comes. Several goroutines may ask at once; they share the rate. It must
-// not be used while [Session.Trace] or [Session.Run] is. Answers that come after a probe ended as lost are not yielded.
+// Ask sends probes and yields what becomes of each, as it comes. Several goroutines may ask at once; they share the
+// rate. It must not be used while [Session.Trace] or [Session.Run] is. Answers that come after a probe ended as lost
+// are not yielded.
 func (s *Session) Ask(ctx context.Context, probes []Probe) iter.Seq2[Reply, error] {
 	return func(yield func(Reply, error) bool) { s.asker.ask(ctx, s.runner, probes, yield) }
 }
 
-// Local returns what this host knows of the way to a target. It must not be called while another goroutine uses the session.
+// Local returns what this host knows of the way to a target. It must not be called while another goroutine uses the
+// session.
 func (s *Session) Local(target netip.Addr) Local { return s.network.local(target.Unmap()) }
 
 // Limits says in plain words what the session's sockets cannot tell; empty when they are raw ones.

@@ -167,6 +167,51 @@ func TestManyTargets(t *testing.T) {
 	}
 }
 
+// TestFewAtOnce: a target is begun when none of those before it has a hop to be asked that is known to be there: so few
+// are open at once, however many there are, and what is known of them needs little memory.
+func TestFewAtOnce(t *testing.T) {
+	var targets []netip.Addr
+	for i := range 500 {
+		targets = append(targets, netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)}))
+	}
+	open, most := map[netip.Addr]int{}, 0
+	plain := line(10, 5*time.Millisecond, nil)
+	s := &simulation{answer: func(n uint64, p *Probe) (Reply, time.Duration, bool) {
+		if open[p.Target]++; open[p.Target] == 10 {
+			delete(open, p.Target)
+		}
+		most = max(most, len(open))
+		return plain(n, p)
+	}}
+	simulate(t, Tracer{Rate: 10000, Probes: 1}, s, targets...)
+	if len(s.sent) > 10*len(targets)+200 || most > 100 { // 5 ms of probes are 50; those at the end look ahead
+		t.Errorf("%d probes, %d targets open at once", len(s.sent), most)
+	}
+}
+
+// TestNoneBeyond: of many targets that answer at once none is asked beyond itself, not at the end of the list either;
+// and a hop that stays silent holds them up for milliseconds only.
+func TestNoneBeyond(t *testing.T) {
+	var targets []netip.Addr
+	for i := range 300 {
+		targets = append(targets, netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)}))
+	}
+	for name, silent := range map[string]func(int) bool{"all answer": nil, "one is silent": func(ttl int) bool { return ttl == 4 }} {
+		s := &simulation{answer: line(10, 500*time.Microsecond, silent)}
+		_, took := simulate(t, Tracer{Rate: 10000, Probes: 1}, s, targets...)
+		beyond := 0
+		for _, p := range s.sent {
+			if p.TTL > 10 {
+				beyond++
+			}
+		}
+		last := s.sentAt[len(s.sentAt)-1]
+		if beyond > 0 || last > 350*time.Millisecond || took > last+leastWait+50*time.Millisecond {
+			t.Errorf("%s: %d probes, %d beyond their targets, the last after %v, over after %v", name, len(s.sent), beyond, last, took)
+		}
+	}
+}
+
 // TestSilent: silent hops cost one wait, and not a full one where a hop behind them answers.
 func TestSilent(t *testing.T) {
 	const trip = 50 * time.Millisecond
@@ -218,8 +263,8 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// TestLoop: a way that goes round ends the trace, and the reply that shows it says so. A router that answers twice in a row, as one
-// that does not count a hop does, is no loop.
+// TestLoop: a way that goes round ends the trace, and the reply that shows it says so. A router that answers twice in a
+// row, as one that does not count a hop does, is no loop.
 func TestLoop(t *testing.T) {
 	for round := 2; round <= 4; round++ {
 		s := &simulation{answer: func(_ uint64, p *Probe) (Reply, time.Duration, bool) {
@@ -257,7 +302,8 @@ func TestLoop(t *testing.T) {
 	}
 }
 
-// TestSeldom: a target that sends six errors at once and then one a second, as Linux does, still answers all probes that just reach it.
+// TestSeldom: a target that sends six errors at once and then one a second, as Linux does, still answers all probes
+// that just reach it.
 func TestSeldom(t *testing.T) {
 	tokens := 6
 	plain := line(10, 30*time.Millisecond, nil)

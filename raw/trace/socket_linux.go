@@ -89,7 +89,8 @@ func (w *waiter) wake() {
 	unix.Write(w.waker, one[:])
 }
 
-// wait waits until a time at most, or until there is something to look at, or ctx ends; what comes before idle does not end it.
+// wait waits until a time at most, or until there is something to look at, or ctx ends; what comes before idle does not
+// end it.
 func (w *waiter) wait(ctx context.Context, idle, until time.Duration) error {
 	if ctx.Done() != nil {
 		if ctx.Err() != nil {
@@ -117,15 +118,29 @@ func (w *waiter) wait(ctx context.Context, idle, until time.Duration) error {
 // soon is how long a wait may go on after the end of its context without being woken.
 const soon = 10 * time.Millisecond
 
+// poll waits. Short waits, of which a trace has hundreds a second, are made without the runtime's knowledge: its
+// monitor thread stays asleep then, which otherwise looks in every 20 µs to see whether the call has ended. While one
+// lasts the collector waits.
 func (w *waiter) poll(fds []unix.PollFd, d time.Duration) error {
 	timeout := unix.NsecToTimespec(int64(max(d, 0)))
-	if _, err := unix.Ppoll(fds, &timeout, nil); err != nil && err != unix.EINTR {
-		return fmt.Errorf("trace: wait: %w", os.NewSyscallError("ppoll", err))
+	first, many := unsafe.Pointer(unsafe.SliceData(fds)), uintptr(len(fds))
+	var errno syscall.Errno
+	if d <= briefWait {
+		_, _, errno = unix.RawSyscall6(unix.SYS_PPOLL, uintptr(first), many, uintptr(unsafe.Pointer(&timeout)), 0, 0, 0)
+	} else {
+		_, _, errno = unix.Syscall6(unix.SYS_PPOLL, uintptr(first), many, uintptr(unsafe.Pointer(&timeout)), 0, 0, 0)
+	}
+	if errno != 0 && errno != unix.EINTR {
+		return fmt.Errorf("trace: wait: %w", os.NewSyscallError("ppoll", errno))
 	}
 	return nil
 }
 
-// ready tells what the last wait found on a descriptor that is watched: something to read, and entries in the error queue.
+// briefWait is the longest wait that other goroutines of the process may have to sit out.
+const briefWait = quantum
+
+// ready tells what the last wait found on a descriptor that is watched: something to read, and entries in the error
+// queue.
 func (w *waiter) ready(place int) (data, errors bool) {
 	e := w.fds[place].Revents
 	return e&unix.POLLIN != 0, e&unix.POLLERR != 0
@@ -174,7 +189,8 @@ func (e *permissionError) Hint() string { return e.hint }
 // routes knows the ways out of the network namespace in which it was opened.
 type routes struct {
 	resolver *inject.Resolver
-	asker    [2]int // sockets that are connected, and send nothing: the kernel then says what it would send from, and its MTU
+	asker    [2]int                // sockets that are connected, and send nothing: the kernel then says what it would send from, and its MTU
+	name     unix.RawSockaddrInet6 // room for the address of either family
 }
 
 func openRoutes(device string) (*routes, error) {
@@ -210,13 +226,16 @@ func (r *routes) close() {
 	}
 }
 
-// connect connects the asking socket to a target, and returns it.
+// connect connects the asking socket to a target, and returns it. Of many targets each is asked for: without a wait,
+// and so without the runtime's knowledge.
 func (r *routes) connect(target netip.Addr, scope uint32) (fd int, err error) {
-	side := 0
-	var to unix.Sockaddr = &unix.SockaddrInet4{Port: 33434, Addr: as4(target)}
+	const port = 33434
+	side, size := 0, uintptr(unix.SizeofSockaddrInet4)
 	if target.Is6() {
-		side = 1
-		to = &unix.SockaddrInet6{Port: 33434, Addr: target.As16(), ZoneId: scope}
+		side, size = 1, unix.SizeofSockaddrInet6
+		r.name = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: networkOrder(port), Addr: target.As16(), Scope_id: scope}
+	} else {
+		*r.name4() = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: networkOrder(port), Addr: as4(target)}
 	}
 	if fd = r.asker[side]; fd < 0 {
 		return fd, unix.EAFNOSUPPORT
@@ -225,7 +244,38 @@ func (r *routes) connect(target netip.Addr, scope uint32) (fd int, err error) {
 	if err := dissolve(fd); err != nil {
 		return fd, err
 	}
-	return fd, unix.Connect(fd, to)
+	if _, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&r.name)), size); errno != 0 {
+		return fd, errno
+	}
+	return fd, nil
+}
+
+// name4 is the room for a name as one of IPv4.
+func (r *routes) name4() *unix.RawSockaddrInet4 {
+	return (*unix.RawSockaddrInet4)(unsafe.Pointer(&r.name))
+}
+
+// networkOrder returns the number whose bytes in memory are those of v in network order.
+func networkOrder(v uint16) uint16 {
+	var b [2]byte
+	binary.BigEndian.PutUint16(b[:], v)
+	return binary.NativeEndian.Uint16(b[:])
+}
+
+// source is the address that packets to a target leave with.
+func (r *routes) source(target netip.Addr, scope uint32) (netip.Addr, error) {
+	fd, err := r.connect(target, scope)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	size := uint32(unsafe.Sizeof(r.name))
+	if _, _, errno := unix.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&r.name)), uintptr(unsafe.Pointer(&size))); errno != 0 {
+		return netip.Addr{}, errno
+	}
+	if r.name.Family == unix.AF_INET {
+		return netip.AddrFrom4(r.name4().Addr), nil
+	}
+	return netip.AddrFrom16(r.name.Addr), nil
 }
 
 // local is what this host knows of the way to a target.
@@ -251,7 +301,7 @@ func (r *routes) local(target netip.Addr, scope uint32) (l Local) {
 // dissolve takes a connected UDP socket back to one that is not (connect(2), AF_UNSPEC).
 func dissolve(fd int) error {
 	var none [16]byte // sockaddr with AF_UNSPEC, which is 0
-	if _, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&none)), uintptr(len(none))); errno != 0 {
+	if _, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&none)), uintptr(len(none))); errno != 0 {
 		return errno
 	}
 	return nil

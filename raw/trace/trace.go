@@ -1,20 +1,21 @@
-// Package trace finds the way that packets take to a host: the routers on it, how long each takes to answer, the MTU, and
-// what was changed on the way.
+// Package trace finds the way that packets take to a host: the routers on it, how long each takes to answer, the MTU,
+// and what was changed on the way.
 //
 //	tracer := trace.Tracer{}
 //	for reply, err := range tracer.Trace(ctx, slices.Values(targets)) { … }
 //
-// A [Tracer] sends probes whose TTL ends on the way and yields a [Reply] for each as soon as its fate is known. A [Path]
-// gathers replies into hops; it is a pure function of them.
+// A [Tracer] sends probes whose TTL ends on the way and yields a [Reply] for each as soon as its fate is known. A
+// [Path] gathers replies into hops; it is a pure function of them.
 //
-// Probes of one flow differ in nothing that a router's hash of a flow looks at: addresses, ports, protocol, flow label, DSCP, and
-// the first four bytes of ICMP (Paris traceroute). Which probe an answer belongs to is told by what else a router quotes, and
-// proven by a hash of it with a key that nobody else has: what other programs asked for, or strangers make up, is not taken.
+// Probes of one flow differ in nothing that a router's hash of a flow looks at: addresses, ports, protocol, flow label,
+// DSCP, and the first four bytes of ICMP (Paris traceroute). Which probe an answer belongs to is told by what else a
+// router quotes, and proven by a hash of it with a key that nobody else has: what other programs asked for, or
+// strangers make up, is not taken.
 //
 // What is probed next is decided by a [Strategy]. [Tracer.Trace] has one of its own; [Session.Run] takes any.
 //
-// It is a package of its own, and not a part of raw, so that a program that pings links none of it. Sending is for Linux;
-// elsewhere opening a Tracer fails with an error that wraps [errors.ErrUnsupported].
+// It is a package of its own, and not a part of raw, so that a program that pings links none of it. Sending is for
+// Linux; elsewhere opening a Tracer fails with an error that wraps [errors.ErrUnsupported].
 package trace
 
 import (
@@ -61,13 +62,13 @@ const (
 	DefaultWait   = 1500 * time.Millisecond
 )
 
-// Tracer says how paths are probed. The zero value is ready. A Tracer may be used by several goroutines at once; do not change
-// it meanwhile.
+// Tracer says how paths are probed. The zero value is ready. A Tracer may be used by several goroutines at once; do not
+// change it meanwhile.
 type Tracer struct {
 	Protocol Protocol
 	Port     uint16 // destination port; 0 is 33434, of TCP and SCTP 80. ICMP has none
-	// SourcePort is the source port of flow 0, or of ICMP the identifier; flow n has n more. 0 is chosen so that no other
-	// program on this host has them.
+	// SourcePort is the source port of flow 0, or of ICMP the identifier; flow n has n more. 0 is chosen so that no
+	// other program on this host has them.
 	SourcePort uint16
 
 	First, Last int // TTLs probed, 1 to 255; 0 is 1 and 30
@@ -89,9 +90,9 @@ type Tracer struct {
 
 	// MTU has each target asked with large probes too, once its hops are known: see [MTU] and Reply.Found.
 	MTU bool
-	// Unprivileged uses sockets that every user may open, even where raw ones are allowed: UDP with IP_RECVERR, and ping
-	// sockets. Where raw ones are not, UDP and ICMP probes use them without being told to. See [Session.Limits] for what they
-	// cannot tell.
+	// Unprivileged uses sockets that every user may open, even where raw ones are allowed: UDP with IP_RECVERR, and
+	// ping sockets. Where raw ones are not, UDP and ICMP probes use them without being told to. See [Session.Limits]
+	// for what they cannot tell.
 	Unprivileged bool
 
 	// Key proves answers. nil is one made at random, which is right but where a run is repeated.
@@ -137,7 +138,7 @@ func (k Kind) String() string {
 // Reply is a probe and its fate.
 type Reply struct {
 	Probe
-	N    uint64    // of the probe among all of the session, from 1
+	N    uint64    // of the probe among all of the session, from 1: see [Numbered]
 	Sent time.Time // when it was handed to the kernel
 
 	Outcome probe.Outcome // Answered for an answer of any Kind in time
@@ -149,8 +150,8 @@ type Reply struct {
 	// Duplicate: a further answer to a probe that has one; it belongs in no count.
 	Duplicate bool
 
-	// Unproven: a datagram from the target's port that shows nothing of what it answers. It is taken for the answer to the first
-	// probe of the flow that had none; everything else that is taken carries a proof.
+	// Unproven: a datagram from the target's port that shows nothing of what it answers. It is taken for the answer to
+	// the first probe of the flow that had none; everything else that is taken carries a proof.
 	Unproven bool
 
 	From   netip.Addr // who answers
@@ -168,24 +169,28 @@ type Reply struct {
 
 	// QuotedTTL is the TTL of the probe as the router that answers got it: usually 1, or 0; -1 where it is not known.
 	QuotedTTL int
-	// Changes is what the quote shows to have been changed on the way, field by field, but for the TTL and the IPv4 header's
-	// checksum, which every router changes.
+	// Changes is what the quote shows to have been changed on the way, field by field, but for the TTL and the IPv4
+	// header's checksum, which every router changes.
 	Changes []inject.Change
 	// Labels and Interfaces are extensions of the ICMP message (RFC 4884).
 	Labels     []Label
 	Interfaces []Interface
 
-	// Loop says that the way goes round in so many hops, and the trace ends: this router answered at three TTLs that far from each
-	// other. It is 0 otherwise.
+	// Loop says that the way goes round in so many hops, and the trace ends: this router answered at three TTLs that
+	// far from each other. It is 0 otherwise.
 	Loop int
 
 	// Found is what the large probes found, with the last reply of a target whose MTU was asked for.
 	Found *MTU
 }
 
-// Back guesses how many hops the answer came back through, from the TTL that it arrived with: senders begin with 32, 64, 128 or
-// 255, and the guess is that it was the least that fits. 0 where there is no TTL. Where it differs from Probe.TTL, the way back is
-// probably another.
+// Numbered tells whether a probe may have the number: those whose lower 16 bits are 0 are left out, because the
+// identification of IPv4 that belongs to them would be 0, in whose place the kernel writes another.
+func Numbered(n uint64) bool { return uint16(n) != 0 }
+
+// Back guesses how many hops the answer came back through, from the TTL that it arrived with: senders begin with 32,
+// 64, 128 or 255, and the guess is that it was the least that fits. 0 where there is no TTL. Where it differs from
+// Probe.TTL, the way back is probably another.
 func (r *Reply) Back() int {
 	for _, begin := range []uint8{32, 64, 128, 255} {
 		if r.ReplyTTL > 0 && r.ReplyTTL <= begin {
@@ -231,13 +236,13 @@ type Interface struct {
 
 // Strategy decides what is probed. One goroutine calls it.
 type Strategy interface {
-	// Next returns a probe that is to be sent now, the time being now from the start. When there is none ok is false, and it is asked
-	// again after the next Take and, if wake is later than now, at wake.
+	// Next returns a probe that is to be sent now, the time being now from the start. When there is none ok is false,
+	// and it is asked again after the next Take and, if wake is later than now, at wake.
 	Next(now time.Duration) (p Probe, wake time.Duration, ok bool)
 	// Take learns of a fate. The reply is the caller's afterwards.
 	Take(now time.Duration, r *Reply)
-	// Done reports that nothing more is to be sent or waited for. Without it a run ends when Next has nothing and every probe has
-	// ended.
+	// Done reports that nothing more is to be sent or waited for. Without it a run ends when Next has nothing and every
+	// probe has ended.
 	Done() bool
 }
 
@@ -272,7 +277,7 @@ func (t *Tracer) withDefaults() (Tracer, error) {
 		return c, fmt.Errorf("TTLs %d to %d: they are 1 to 255, the first not behind the last", c.First, c.Last)
 	case c.Probes < 1 || c.Probes > 1000:
 		return c, fmt.Errorf("%d probes for each hop: 1 to 1000", c.Probes)
-	case c.Flows < 1 || c.Flows > 4096:
+	case c.Flows < 1 || c.Flows > flowsMost:
 		return c, fmt.Errorf("%d flows: 1 to 4096", c.Flows)
 	case c.Gap < 0 || c.Gap > 255:
 		return c, fmt.Errorf("a gap of %d hops: 0 to 255", c.Gap)
@@ -291,6 +296,8 @@ func (t *Tracer) withDefaults() (Tracer, error) {
 	}
 	return c, nil
 }
+
+const flowsMost = 4096
 
 func orDefault(v *int, d int) {
 	if *v == 0 {

@@ -10,9 +10,9 @@ import (
 // zero Sum is empty. What it holds is not the sum as a number: [Sum.Fold] gives that.
 type Sum uint64
 
-// A ones' complement sum is the same in either byte order, but for the order of its two bytes (RFC 1071, section 2B). So
-// words are added as most machines load them, and swapped once, at the end. 2^64-1 is a multiple of 2^16-1: adding 64 bits
-// at a time, the carry put back, gives the same sum as adding 16.
+// A ones' complement sum is the same in either byte order, but for the order of its two bytes (RFC 1071, section 2B).
+// So words are added as most machines load them, and swapped once, at the end. 2^64-1 is a multiple of 2^16-1: adding
+// 64 bits at a time, the carry put back, gives the same sum as adding 16.
 
 // Add returns s with the bytes of b added. Every piece of the data but the last must have an even length. It does not
 // allocate.

@@ -1,6 +1,7 @@
 package wire
 
-// MaxExtensions is how many extension headers are walked over. RFC 8200 knows no bound; more than a handful are not met.
+// MaxExtensions is how many extension headers are walked over. RFC 8200 knows no bound; more than a handful are not
+// met.
 const MaxExtensions = 64
 
 // Stop says why a walk over extension headers ended.
@@ -67,7 +68,8 @@ func (h Extension) NextHeader() uint8 { return h[0] }
 // Length is what a header other than a fragment header or AH says that it takes, in bytes.
 func (h Extension) Length() int { return ExtensionLength(ProtoDstOpts, h) }
 
-// Options are the bytes of the options of a hop-by-hop or destination options header, padding included. See [IPv6Options].
+// Options are the bytes of the options of a hop-by-hop or destination options header, padding included. See
+// [IPv6Options].
 func (h Extension) Options() []byte { return h[2:] }
 
 // RoutingType and SegmentsLeft are fields of a routing header.
@@ -75,9 +77,9 @@ func (h Extension) RoutingType() uint8  { return h[2] }
 func (h Extension) SegmentsLeft() uint8 { return h[3] }
 
 // FinalDestination returns where in a routing header the address of the final destination stands, which checksums of
-// transports cover, as long as segments are left: the last of type 0 (RFC 2460, section 4.4) and type 2 (RFC 6275, section
-// 6.4), the first of a segment routing header (RFC 8754, section 2). ok is false where the destination of the IPv6 header
-// is the final one, or where the type does not tell.
+// transports cover, as long as segments are left: the last of type 0 (RFC 2460, section 4.4) and type 2 (RFC 6275,
+// section 6.4), the first of a segment routing header (RFC 8754, section 2). ok is false where the destination of the
+// IPv6 header is the final one, or where the type does not tell.
 func (h Extension) FinalDestination() (at int, ok bool) {
 	if len(h) < 24 || h.SegmentsLeft() == 0 {
 		return 0, false
@@ -91,8 +93,8 @@ func (h Extension) FinalDestination() (at int, ok bool) {
 	return 0, false
 }
 
-// HomeAddress returns where in a destination options header the home address stands, which checksums of transports cover
-// as the source (RFC 6275, section 6.3).
+// HomeAddress returns where in a destination options header the home address stands, which checksums of transports
+// cover as the source (RFC 6275, section 6.3).
 func (h Extension) HomeAddress() (at int, ok bool) {
 	for o := range IPv6Options(h.Options()) {
 		if o.Kind == IPv6OptionHomeAddress && len(o.Data) == 16 {
@@ -112,7 +114,8 @@ func (h Fragment) FragmentOffset() int { return int(be16(h[2:]) &^ 7) }
 func (h Fragment) MoreFragments() bool { return h[3]&1 != 0 }
 func (h Fragment) ID() uint32          { return be32(h[4:]) }
 
-// Fragmented reports whether there are other fragments. A header that says there are none makes an atomic fragment (RFC 6946).
+// Fragmented reports whether there are other fragments. A header that says there are none makes an atomic fragment (RFC
+// 6946).
 func (h Fragment) Fragmented() bool { return be16(h[2:])&^6 != 0 }
 
 // AH is the view of an authentication header (RFC 4302).
@@ -131,8 +134,8 @@ func (h AH) ICV() []byte       { return h[12:] }
 //	}
 //	switch w.Stop { case wire.StopTransport: … w.Protocol, payload[w.Offset:] … }
 type ExtensionWalk struct {
-	// Protocol and Offset are what the walk has come to and where in the bytes given it starts: after the last Next what
-	// follows the extension headers, or the header that could not be passed.
+	// Protocol and Offset are what the walk has come to and where in the bytes given it starts: after the last Next
+	// what follows the extension headers, or the header that could not be passed.
 	Protocol uint8
 	Offset   int
 	// Stop says why Next returned false.
@@ -145,8 +148,8 @@ type ExtensionWalk struct {
 	later   bool
 }
 
-// WalkExtensions starts a walk: next is the protocol of what b starts with. Give it what [ParseIPv6] returns, or, for the AH
-// of an IPv4 packet, what [ParseIPv4] does, if the protocol of that is [ProtoAH].
+// WalkExtensions starts a walk: next is the protocol of what b starts with. Give it what [ParseIPv6] returns, or, for
+// the AH of an IPv4 packet, what [ParseIPv4] does, if the protocol of that is [ProtoAH].
 func WalkExtensions(next uint8, b []byte) ExtensionWalk { return ExtensionWalk{Protocol: next, b: b} }
 
 // Next passes one extension header and reports whether there was one, whole.
@@ -208,8 +211,8 @@ type Layout struct {
 	Stop      Stop  // why it stands there; StopFragment is for IPv4 too
 	Transport int   // behind the IP header, its options, and extension headers
 	End       int   // of the packet: the total or payload length says it, bytes that are missing cut it
-	// Source and Destination are where the addresses are that checksums of transports cover: those of the IP header, but
-	// for the final destination of a source route that is not used up, and a home address.
+	// Source and Destination are where the addresses are that checksums of transports cover: those of the IP header,
+	// but for the final destination of a source route that is not used up, and a home address.
 	Source, Destination int
 	// FragmentHeader is where the fragment header of an IPv6 packet is, 0 where there is none.
 	FragmentHeader int
@@ -218,9 +221,9 @@ type Layout struct {
 	FragmentOffset int
 }
 
-// Parse finds the parts of the IPv4 or IPv6 packet that b starts with. ok is false when b is cut in the IP header, or is no
-// such packet. Bytes behind the end of the packet, such as the padding of a frame, do not matter. AH is passed in either
-// version.
+// Parse finds the parts of the IPv4 or IPv6 packet that b starts with. ok is false when b is cut in the IP header, or
+// is no such packet. Bytes behind the end of the packet, such as the padding of a frame, do not matter. AH is passed in
+// either version.
 func Parse(b []byte) (l Layout, ok bool) {
 	if len(b) == 0 {
 		return l, false
@@ -289,8 +292,8 @@ func parse6(b []byte) (l Layout, ok bool) {
 	return l, true
 }
 
-// PseudoHeader returns the sum of the pseudo header of the packet b for a transport of the protocol, length bytes long with
-// its data. See the function of this name.
+// PseudoHeader returns the sum of the pseudo header of the packet b for a transport of the protocol, length bytes long
+// with its data. See the function of this name.
 func (l *Layout) PseudoHeader(b []byte, protocol uint8, length int) Sum {
 	n := 16
 	if l.Version == 4 {

@@ -57,8 +57,8 @@ func (h Ethernet) SetType(t uint16) { put16(h[EthernetTypeAt:], t) }
 func (h Ethernet) SetDestination(a [6]byte) { copy(h[EthernetDestinationAt:], a[:]) }
 func (h Ethernet) SetSource(a [6]byte)      { copy(h[EthernetSourceAt:], a[:]) }
 
-// VLAN is the view of an 802.1Q or 802.1ad tag, from its control information on: 4 bytes. The type that announced the tag
-// is the last field of the header before.
+// VLAN is the view of an 802.1Q or 802.1ad tag, from its control information on: 4 bytes. The type that announced the
+// tag is the last field of the header before.
 type VLAN []byte
 
 func (h VLAN) Priority() uint8    { return h[0] >> 5 }
@@ -137,9 +137,9 @@ const (
 // IPv4 is the view of an IPv4 header with its options (RFC 791).
 type IPv4 []byte
 
-// ParseIPv4 returns the header of the IPv4 packet that b starts with, and what follows it: to the end that the total length
-// gives, or to that of b when the packet is longer, as one that was cut or quoted is, or when the total length is 0, as
-// the kernel leaves that of a packet to be segmented. ok is false when b is cut in the header, or is not IPv4.
+// ParseIPv4 returns the header of the IPv4 packet that b starts with, and what follows it: to the end that the total
+// length gives, or to that of b when the packet is longer, as one that was cut or quoted is, or when the total length
+// is 0, as the kernel leaves that of a packet to be segmented. ok is false when b is cut in the header, or is not IPv4.
 func ParseIPv4(b []byte) (h IPv4, payload []byte, ok bool) {
 	if len(b) < IPv4Len || b[0]>>4 != 4 {
 		return nil, nil, false
@@ -214,9 +214,9 @@ const (
 type IPv6 []byte
 
 // ParseIPv6 returns the header of the IPv6 packet that b starts with, and what follows it: to the end that the payload
-// length gives, or to that of b when the packet is longer, as one that was cut or quoted is. A payload length of 0 gives
-// none where a hop-by-hop header follows, which may say it (RFC 2675), and where more than 65,535 bytes do, as in a packet
-// to be segmented. ok is false when b is cut in the header, or is not IPv6.
+// length gives, or to that of b when the packet is longer, as one that was cut or quoted is. A payload length of 0
+// gives none where a hop-by-hop header follows, which may say it (RFC 2675), and where more than 65,535 bytes do, as in
+// a packet to be segmented. ok is false when b is cut in the header, or is not IPv6.
 func ParseIPv6(b []byte) (h IPv6, payload []byte, ok bool) {
 	if len(b) < IPv6Len || b[0]>>4 != 6 {
 		return nil, nil, false
@@ -289,8 +289,8 @@ const (
 	ICMPQuoteAt    = 8 // of an error: where the packet that it is about starts
 )
 
-// ICMP is the view of an ICMPv4 or ICMPv6 message (RFC 792, RFC 4443): its first 4 bytes or more. Fields that a shorter one
-// does not have read as 0.
+// ICMP is the view of an ICMPv4 or ICMPv6 message (RFC 792, RFC 4443): its first 4 bytes or more. Fields that a shorter
+// one does not have read as 0.
 type ICMP []byte
 
 func (h ICMP) Type() uint8          { return h[ICMPTypeAt] }
@@ -304,8 +304,8 @@ func (h ICMP) SetID(v uint16)       { put16(h[ICMPIDAt:], v) }
 func (h ICMP) Sequence() uint16     { return h.half(ICMPSequenceAt) }
 func (h ICMP) SetSequence(v uint16) { put16(h[ICMPSequenceAt:], v) }
 
-// MTU is the second word of the message: of packet-too-big it is the MTU of the next hop, of fragmentation-needed its low
-// half is.
+// MTU is the second word of the message: of packet-too-big it is the MTU of the next hop, of fragmentation-needed its
+// low half is.
 func (h ICMP) MTU() uint32 {
 	if len(h) < ICMPLen {
 		return 0

@@ -66,8 +66,8 @@ const (
 	ICMPv6PortUnreachable    = 4
 )
 
-// Flags of a neighbour advertisement, in byte 4 of the message (RFC 4861, section 4.4), and of a router advertisement, in byte 5
-// (section 4.2).
+// Flags of a neighbour advertisement, in byte 4 of the message (RFC 4861, section 4.4), and of a router advertisement,
+// in byte 5 (section 4.2).
 const (
 	NDRouter    = 0x80
 	NDSolicited = 0x40
@@ -141,12 +141,12 @@ func ICMPTypeName(six bool, typ uint8) string { return icmpTable(six)[typ].name 
 // ICMPTypeSymbol names a type as Linux's headers do, ICMP_ECHO; "" for one that they have no name for.
 func ICMPTypeSymbol(six bool, typ uint8) string { return icmpTable(six)[typ].symbol }
 
-// ICMPCodeName says what a code of a type means, whole, without the name of the type: "port unreachable". It is "" where the
-// code says no more than the type does, or is not known.
+// ICMPCodeName says what a code of a type means, whole, without the name of the type: "port unreachable". It is ""
+// where the code says no more than the type does, or is not known.
 func ICMPCodeName(six bool, typ, code uint8) string { return at(icmpTable(six)[typ].codes, int(code)) }
 
-// ICMPName says what a message means: what its code says, else its type; "port unreachable", "echo request". What has no
-// name is "destination unreachable, code 99" or "type 99, code 1".
+// ICMPName says what a message means: what its code says, else its type; "port unreachable", "echo request". What has
+// no name is "destination unreachable, code 99" or "type 99, code 1".
 func ICMPName(six bool, typ, code uint8) string {
 	t := &icmpTable(six)[typ]
 	if s := at(t.codes, int(code)); s != "" {
@@ -199,8 +199,9 @@ func ICMPReplyType(six bool, typ uint8) (reply uint8, ok bool) {
 	return 0, false
 }
 
-// ICMPHeaderLen returns how many bytes of a message of the type come before its payload, such as the data of an echo or the
-// packet that an error quotes. It is 0 for a message that has none and is all header, as those of neighbour discovery are.
+// ICMPHeaderLen returns how many bytes of a message of the type come before its payload, such as the data of an echo or
+// the packet that an error quotes. It is 0 for a message that has none and is all header, as those of neighbour
+// discovery are.
 func ICMPHeaderLen(six bool, typ uint8) int {
 	if six {
 		switch typ {
@@ -221,8 +222,8 @@ func ICMPHeaderLen(six bool, typ uint8) int {
 	return 8
 }
 
-// ICMPMTU returns the MTU of the next hop that a message tells, in bytes, of fragmentation needed (RFC 1191) and packet too
-// big (RFC 4443, section 3.2); 0 where it tells none.
+// ICMPMTU returns the MTU of the next hop that a message tells, in bytes, of fragmentation needed (RFC 1191) and packet
+// too big (RFC 4443, section 3.2); 0 where it tells none.
 func ICMPMTU(six bool, h ICMP) int {
 	if len(h) < ICMPLen {
 		return 0
@@ -237,7 +238,8 @@ func ICMPMTU(six bool, h ICMP) int {
 }
 
 // ICMPQuoteLen returns how many bytes of what follows the first 8 of an error are the packet quoted. ok is false for a
-// message behind whose quote no extensions can stand; n is 0 where the message does not tell (RFC 4884, sections 4 and 5).
+// message behind whose quote no extensions can stand; n is 0 where the message does not tell (RFC 4884, sections 4 and
+// 5).
 func ICMPQuoteLen(six bool, h ICMP) (n int, ok bool) {
 	if len(h) < ICMPLen {
 		return 0, false

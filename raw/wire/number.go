@@ -153,7 +153,8 @@ func ProtocolName(number uint8) string {
 	return ""
 }
 
-// ProtocolKey names an IP protocol as /etc/protocols has it, in lower case: "tcp", "ipv6-icmp"; "" for one without a name here.
+// ProtocolKey names an IP protocol as /etc/protocols has it, in lower case: "tcp", "ipv6-icmp"; "" for one without a
+// name here.
 func ProtocolKey(number uint8) string {
 	for i := range protocols {
 		if protocols[i].number == number {
@@ -163,7 +164,8 @@ func ProtocolKey(number uint8) string {
 	return ""
 }
 
-// ProtocolNumber returns the IP protocol of a name as /etc/protocols has it, in lower case: "tcp", "ipv6-icmp". "ip" is 0.
+// ProtocolNumber returns the IP protocol of a name as /etc/protocols has it, in lower case: "tcp", "ipv6-icmp". "ip" is
+// 0.
 func ProtocolNumber(name string) (uint8, bool) {
 	for i := range protocols {
 		if protocols[i].key == name {

@@ -68,9 +68,9 @@ type Option struct {
 	Cut    bool   // its length cannot be, or it ends behind the options; nothing can follow
 }
 
-// OptionAt reads the option of an IPv4 or TCP header that starts at off, which is inside b (RFC 791, section 3.1; RFC 9293,
-// section 3.1). Kinds 0 and 1 are single bytes. Behind the end-of-options kind there may be bytes, which mean nothing:
-// [IPv4Options] and [TCPOptions] stop there.
+// OptionAt reads the option of an IPv4 or TCP header that starts at off, which is inside b (RFC 791, section 3.1; RFC
+// 9293, section 3.1). Kinds 0 and 1 are single bytes. Behind the end-of-options kind there may be bytes, which mean
+// nothing: [IPv4Options] and [TCPOptions] stop there.
 func OptionAt(b []byte, off int) Option {
 	o := Option{Kind: b[off], Offset: off, Length: 1}
 	if o.Kind <= TCPOptionNop {
@@ -119,12 +119,14 @@ func IPv6OptionAt(b []byte, off int) Option {
 	return o
 }
 
-// IPv6Options gives the options of a hop-by-hop or destination options header, padding among them. b is what follows the
-// first two bytes of the header: [Extension.Options].
-func IPv6Options(b []byte) iter.Seq[Option] {
+// IPv6Options gives the options of a hop-by-hop or destination options header, padding among them. b is what follows
+// the first two bytes of the header: [Extension.Options].
+func IPv6Options(b []byte) iter.Seq[Option] { return options(b, IPv6OptionAt) }
+
+func options(b []byte, at func([]byte, int) Option) iter.Seq[Option] {
 	return func(yield func(Option) bool) {
 		for off := 0; off < len(b); {
-			o := IPv6OptionAt(b, off)
+			o := at(b, off)
 			if !yield(o) || o.Cut {
 				return
 			}
@@ -148,21 +150,11 @@ func NDOptionAt(b []byte, off int) Option {
 }
 
 // NDOptions gives the options of a neighbour discovery message.
-func NDOptions(b []byte) iter.Seq[Option] {
-	return func(yield func(Option) bool) {
-		for off := 0; off < len(b); {
-			o := NDOptionAt(b, off)
-			if !yield(o) || o.Cut {
-				return
-			}
-			off += o.Length
-		}
-	}
-}
+func NDOptions(b []byte) iter.Seq[Option] { return options(b, NDOptionAt) }
 
-// SourceRoute returns where among the options of an IPv4 header the last address of its loose or strict source route stands
-// (RFC 791, section 3.1). It is the final destination, which checksums cover. ok is false where there is no route, or it is
-// used up and the destination of the header is the final one.
+// SourceRoute returns where among the options of an IPv4 header the last address of its loose or strict source route
+// stands (RFC 791, section 3.1). It is the final destination, which checksums cover. ok is false where there is no
+// route, or it is used up and the destination of the header is the final one.
 func SourceRoute(options []byte) (at int, ok bool) {
 	for o := range IPv4Options(options) {
 		if o.Cut || o.Kind != IPv4OptionLSRR && o.Kind != IPv4OptionSSRR {

@@ -55,9 +55,9 @@ const (
 	TunnelESP           // ESP without its own IP header, RFC 3948
 )
 
-// TunnelOverUDP tells which tunnel a UDP payload is. The port of a tunnel is that of the destination: the source port is a
-// hash. Only ESP has it on either side. A payload whose first bytes say that they are no such header is no tunnel; one that
-// is cut in the header may be one.
+// TunnelOverUDP tells which tunnel a UDP payload is. The port of a tunnel is that of the destination: the source port
+// is a hash. Only ESP has it on either side. A payload whose first bytes say that they are no such header is no tunnel;
+// one that is cut in the header may be one.
 func TunnelOverUDP(src, dst uint16, payload []byte) Tunnel {
 	switch dst {
 	case PortVXLAN, PortVXLANLinux:
@@ -109,8 +109,8 @@ var services = [...]service{
 	{"ipsec-nat-t", 0, PortNATT}, {"postgresql", 5432, 0}, {"sip", 5060, 5060}, {"mdns", 0, PortMDNS}, {"x11", 6000, 0}, {"http-alt", 8080, 8080},
 }
 
-// ServicePort returns the port of a well-known service over the IP protocol [ProtoTCP] or [ProtoUDP]. Names are in lower
-// case, as /etc/services has them.
+// ServicePort returns the port of a well-known service over the IP protocol [ProtoTCP] or [ProtoUDP]. Names are in
+// lower case, as /etc/services has them.
 func ServicePort(name string, protocol uint8) (uint16, bool) {
 	for i := range services {
 		if s := &services[i]; s.name == name {

@@ -1,7 +1,7 @@
 package wire
 
-// AddressFamilyName names an address family by its number in Linux (include/linux/socket.h): AF_INET is 2. It is "" for a
-// number without a name here.
+// AddressFamilyName names an address family by its number in Linux (include/linux/socket.h): AF_INET is 2. It is "" for
+// a number without a name here.
 func AddressFamilyName(n int) string { return at(families[:], n) }
 
 var families = [...]string{
@@ -13,8 +13,8 @@ var families = [...]string{
 	"AF_MCTP",
 }
 
-// SocketTypeName names a type of socket by its number in Linux, without the flags that may be or-ed to it: SOCK_STREAM is 1.
-// It is "" for a number without a name. (On MIPS the first two are the other way round.)
+// SocketTypeName names a type of socket by its number in Linux, without the flags that may be or-ed to it: SOCK_STREAM
+// is 1. It is "" for a number without a name. (On MIPS the first two are the other way round.)
 func SocketTypeName(n int) string { return at(socketTypes[:], n) }
 
 var socketTypes = [...]string{

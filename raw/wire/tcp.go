@@ -65,8 +65,8 @@ const (
 // flagLetters has a letter for each named flag, from the lowest bit on, as scapy writes them.
 const flagLetters = "FSRPAUECN"
 
-// Append adds the flags to b as tcpdump and packetdrill write them, such as "S." or "FP.": the dot is ACK. No flag at all
-// is "none"; reserved bits are not shown. It allocates only where b has no room.
+// Append adds the flags to b as tcpdump and packetdrill write them, such as "S." or "FP.": the dot is ACK. No flag at
+// all is "none"; reserved bits are not shown. It allocates only where b has no room.
 func (f TCPFlags) Append(b []byte) []byte {
 	if f&TCPFlagsNamed == 0 {
 		return append(b, "none"...)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"sockwire/raw/wire"
@@ -466,5 +467,18 @@ func BenchmarkParse(b *testing.B) {
 	packet := ip6(0, cat(ext(60), ext(43), ext(6), make([]byte, 20))...)
 	for b.Loop() {
 		wire.Parse(packet)
+	}
+}
+
+func TestCheckHostName(t *testing.T) {
+	for _, name := range []string{"10.77.9.9.9", "300.1.1.1", "1.2.3.4.", "192.0.2.256", "host.1", "0x7f.0.0.0x1g.0x1", "a.0X", "7"} {
+		if err := wire.CheckHostName(name); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"", "127.0.0.1", "::1", "fe80::1%eth0", "localhost", "host1", "1.example", "3com.example.", "0xyz", "a.0xg", "_srv.example"} {
+		if err := wire.CheckHostName(name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

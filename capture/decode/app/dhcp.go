@@ -90,8 +90,8 @@ func dhcpOptions(data []byte, f func(code byte, off, n int)) {
 	}
 }
 
-// dhcpKnown are the options of which more than the bytes is shown: as a field of so many bytes, or as many of them as there
-// are, or, where size is 0, as one field.
+// dhcpKnown are the options of which more than the bytes is shown: as a field of so many bytes, or as many of them as
+// there are, or, where size is 0, as one field.
 var dhcpKnown = map[byte]struct {
 	field *decode.Definition
 	size  int

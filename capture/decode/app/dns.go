@@ -98,11 +98,11 @@ func nextRecord(msg []byte, off int) (record, bool) {
 	return r, r.end <= len(msg)
 }
 
-// maxMessages is how many messages of a segment are shown.
-const maxMessages = 16
+// DNSMessages is how many messages of a segment are shown as its fields; a line shows fewer.
+const DNSMessages = 16
 
-// nextMessage returns the message in a segment whose length field is at off, and where the next one's is (RFC 1035, section
-// 4.2.2). A message may be cut.
+// nextMessage returns the message in a segment whose length field is at off, and where the next one's is (RFC 1035,
+// section 4.2.2). A message may be cut.
 func nextMessage(data []byte, off int) (msg []byte, next int) {
 	if off+2 > len(data) {
 		return nil, len(data)
@@ -117,7 +117,7 @@ func dnsFields(w *decode.FieldWriter, tcp, multicast bool) {
 		messageFields(w, data, 0, multicast)
 		return
 	}
-	for off, n := 0, 0; off < len(data) && n < maxMessages; n++ {
+	for off, n := 0, 0; off < len(data) && n < DNSMessages; n++ {
 		msg, next := nextMessage(data, off)
 		if n > 0 {
 			w.Group(fDNSMessage, off, next-off)

@@ -18,7 +18,8 @@ const (
 
 func quicKindName(kind int) string { return quicTypeName(uint64(kind)) }
 
-// longHeader is where the parts of a packet with a long header are. Nothing is read behind the connection ids of a Retry.
+// longHeader is where the parts of a packet with a long header are. Nothing is read behind the connection ids of a
+// Retry.
 type longHeader struct {
 	kind          int
 	token, tokenN int // of an Initial
@@ -73,9 +74,9 @@ func varint(b []byte, off int) (v, end int, ok bool) {
 	return int(min(x, 1<<31-1)), off + n, true
 }
 
-// initialServerName returns the server name that the ClientHello in a client's first Initial packet asks for, nil where there
-// is none to be seen. Initial packets are encrypted with keys made of what they carry in the open, so that who is on
-// the path can read them (RFC 9001 section 5.2).
+// initialServerName returns the server name that the ClientHello in a client's first Initial packet asks for, nil where
+// there is none to be seen. Initial packets are encrypted with keys made of what they carry in the open, so that who is
+// on the path can read them (RFC 9001 section 5.2).
 func initialServerName(data []byte, h longHeader) []byte {
 	if h.kind != quicInitial || h.end == 0 || h.end-h.number < 4+16 {
 		return nil
@@ -158,8 +159,8 @@ func expandLabel(secret []byte, label string, n int) []byte {
 // maxCrypto bounds the handshake bytes that are put together.
 const maxCrypto = 16 << 10
 
-// cryptoStream puts the CRYPTO frames among frames in order (RFC 9000 section 19.6) and returns what they hold from the start
-// without a gap.
+// cryptoStream puts the CRYPTO frames among frames in order (RFC 9000 section 19.6) and returns what they hold from the
+// start without a gap.
 func cryptoStream(frames []byte) ([]byte, bool) {
 	var stream []byte
 	var have []bool

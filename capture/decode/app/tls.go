@@ -177,8 +177,8 @@ func handshakeLength(data []byte, at int) int {
 	return int(data[at+1])<<16 | int(data[at+2])<<8 | int(data[at+3])
 }
 
-// nextHandshake returns where the message behind the one at a place starts, in the record at off; 0 where there is none, or
-// what follows is encrypted.
+// nextHandshake returns where the message behind the one at a place starts, in the record at off; 0 where there is
+// none, or what follows is encrypted.
 func nextHandshake(data []byte, off, size, at int) int {
 	next, end := at+4+handshakeLength(data, at), min(off+5+size, len(data))
 	if next+4 > end || tlsHandshakeName(uint64(data[next])) == "" || next+4+handshakeLength(data, next) > off+5+size {

@@ -27,8 +27,8 @@ const (
 	maxCertificateNames = 64 // of a certificate that are shown
 )
 
-// certificateAt reads a certificate of the list of a Certificate message of TLS 1.2 and earlier (RFC 5246 section 7.4.2), which
-// starts at a place with its length. The certificate is nil where it cannot be read.
+// certificateAt reads a certificate of the list of a Certificate message of TLS 1.2 and earlier (RFC 5246 section
+// 7.4.2), which starts at a place with its length. The certificate is nil where it cannot be read.
 func certificateAt(data []byte, at, end int) (c *x509.Certificate, next int) {
 	if at+3 > end {
 		return nil, end

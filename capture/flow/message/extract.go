@@ -39,11 +39,12 @@ type ExtractConfig struct {
 	Encoded    bool  // leaves the Content-Encoding as it is
 }
 
-// Extractor writes the bodies of HTTP messages to files in a directory: new files only, with harmless names made of what
-// Content-Disposition or the target of the request says (see package save). It is not for use by several goroutines at once.
+// Extractor writes the bodies of HTTP messages to files in a directory: new files only, with harmless names made of
+// what Content-Disposition or the target of the request says (see package save). It is not for use by several
+// goroutines at once.
 //
-// Bodies with the encodings gzip, deflate and zstd are decoded; others, such as br, are kept as they are, and the name tells. A gap
-// is zeros in the file. Bodies of no bytes give no file.
+// Bodies with the encodings gzip, deflate and zstd are decoded; others, such as br, are kept as they are, and the name
+// tells. A gap is zeros in the file. Bodies of no bytes give no file.
 type Extractor struct {
 	cfg    ExtractConfig
 	dir    *save.Dir
@@ -121,8 +122,8 @@ func NewExtractor(dir string, cfg *ExtractConfig) (*Extractor, error) {
 // Counts returns what was done so far.
 func (x *Extractor) Counts() ExtractCounts { return x.counts }
 
-// Add takes each message of a Parser that hands out Bodies, and returns the file that is complete with it, or nil. An error is one
-// of the directory: there is no room, for instance.
+// Add takes each message of a Parser that hands out Bodies, and returns the file that is complete with it, or nil. An
+// error is one of the directory: there is no room, for instance.
 func (x *Extractor) Add(m *Message) (*File, error) {
 	if m.Protocol != decode.TypeHTTP || m.HTTP == nil || m.Part == Whole {
 		return nil, nil

@@ -341,10 +341,12 @@ func contents(t testing.TB, dir string) []string {
 	return all
 }
 
-// TestExtractAsTshark compares the bytes with those that tshark exports, of captures of other projects and of one made here.
+// TestExtractAsTshark compares the bytes with those that tshark exports, of captures of other projects and of one made
+// here.
 func TestExtractAsTshark(t *testing.T) {
 	needTshark(t)
-	// In segments of full size: tshark takes a chunked response for a continuation when its first segment is a few bytes long.
+	// In segments of full size: tshark takes a chunked response for a continuation when its first segment is a few
+	// bytes long.
 	var turns []turn
 	for i := range 30 {
 		text := content(100+i*300, uint64(i))

@@ -33,8 +33,8 @@ func stream(t testing.TB, port uint16, complete bool) *flow.Stream {
 	return tracker.Add(&p).Stream
 }
 
-// FuzzMessages takes a script of chunks of two directions, with gaps, and holds: nothing panics, memory keeps its bound, what is
-// told lies in the stream and can be shown, offsets grow, and bodies are pieces of the stream in order.
+// FuzzMessages takes a script of chunks of two directions, with gaps, and holds: nothing panics, memory keeps its
+// bound, what is told lies in the stream and can be shown, offsets grow, and bodies are pieces of the stream in order.
 func FuzzMessages(f *testing.F) {
 	script := func(turns []turn, n int) []byte {
 		var b []byte
@@ -61,8 +61,8 @@ func unhex(s string) []byte {
 	return b
 }
 
-// play gives a script to a Parser: a byte with the direction in bit 0, a gap in bit 1 and an end in bit 2, two with the length, and
-// the bytes, where it is no gap.
+// play gives a script to a Parser: a byte with the direction in bit 0, a gap in bit 1 and an end in bit 2, two with the
+// length, and the bytes, where it is no gap.
 func play(t testing.TB, b []byte, port uint16, complete bool) {
 	s := stream(t, port, complete)
 	p := &Parser{Bodies: true, Bytes: 4096, MaxMessage: 1500}

@@ -227,8 +227,8 @@ func is(name []byte, want string) bool {
 	return len(name) == len(want) && bytes.EqualFold(name, []byte(want))
 }
 
-// answer finds the request that a response answers, and what follows from it for the body. It tells whether what comes behind
-// it is a tunnel.
+// answer finds the request that a response answers, and what follows from it for the body. It tells whether what comes
+// behind it is a tunnel.
 func (k *conn) answer(h *HTTP) (tunnel bool) {
 	var m method
 	known := len(k.requests) > 0

@@ -10,8 +10,8 @@ type HTTP struct {
 	// BodyLength is how long the body is: -1 where only its end tells. Chunked says that it comes in chunks.
 	BodyLength int64
 	Chunked    bool
-	// ContentType, Encoding and Disposition are the fields Content-Type, Content-Encoding and Content-Disposition. Range:
-	// the body is a part of what the target is (status 206).
+	// ContentType, Encoding and Disposition are the fields Content-Type, Content-Encoding and Content-Disposition.
+	// Range: the body is a part of what the target is (status 206).
 	ContentType, Encoding, Disposition []byte
 	// Complete: the body is all here. Only of a message that has ended.
 	Complete bool

@@ -1,5 +1,5 @@
-// Package message finds the messages in streams: HTTP/1 requests and responses, TLS records and handshake messages, and DNS over
-// TCP, however they were cut into segments, several in one and one over many.
+// Package message finds the messages in streams: HTTP/1 requests and responses, TLS records and handshake messages, and
+// DNS over TCP, however they were cut into segments, several in one and one over many.
 //
 //	tracker := flow.NewTracker(&flow.Config{Reassemble: true})
 //	var parser message.Parser
@@ -14,9 +14,9 @@
 //		parser.End(s)
 //	}
 //
-// What is spoken is told as in a single packet, by the ports and the first bytes. A stream that is seen from its middle, or has a
-// gap, is taken up again where a segment starts with what can be nothing else; until then nothing is said of it. A gap inside of
-// what has a length, such as a body or a record, does no more than make that incomplete.
+// What is spoken is told as in a single packet, by the ports and the first bytes. A stream that is seen from its
+// middle, or has a gap, is taken up again where a segment starts with what can be nothing else; until then nothing is
+// said of it. A gap inside of what has a length, such as a body or a record, does no more than make that incomplete.
 //
 // Extractor writes the bodies of HTTP messages to files.
 package message
@@ -66,26 +66,27 @@ type Message struct {
 	Part      Part
 	// Number counts the messages of this direction of the stream from 0; the parts of one have the same.
 	Number uint64
-	// Offset is where it starts in the bytes of its direction, Length how long it is up to here, gaps and all. For a Body they are
-	// of the piece, in what the body is, without the framing of chunks.
+	// Offset is where it starts in the bytes of its direction, Length how long it is up to here, gaps and all. For a
+	// Body they are of the piece, in what the body is, without the framing of chunks.
 	Offset, Length int64
 	// Missing is how many of these bytes were not captured.
 	Missing int64
-	// Packets are those that it came in up to here, in order, at most the first 64 of PacketCount; First and Last are the ends.
+	// Packets are those that it came in up to here, in order, at most the first 64 of PacketCount; First and Last are
+	// the ends.
 	Packets     []uint64
 	PacketCount int
 	First, Last uint64
-	// Data is the message: of HTTP the head, or the piece of a body; of TLS a record with its handshake messages, which may have come
-	// in several records, or the five bytes of its header where the rest is encrypted; of DNS the message with its length field.
-	// Cut: it goes on, but is larger than is kept, or parts of it are missing.
+	// Data is the message: of HTTP the head, or the piece of a body; of TLS a record with its handshake messages, which
+	// may have come in several records, or the five bytes of its header where the rest is encrypted; of DNS the message
+	// with its length field. Cut: it goes on, but is larger than is kept, or parts of it are missing.
 	Data []byte
 	Cut  bool
 	// HTTP says more about HTTP, else nil.
 	HTTP *HTTP
 }
 
-// Packet makes p hold the message as its only layer, so that decode.Printer with app.Renderer shows it as it shows that of a
-// packet. It borrows Data. The number and the time are the caller's to set.
+// Packet makes p hold the message as its only layer, so that decode.Printer with app.Renderer shows it as it shows that
+// of a packet. It borrows Data. The number and the time are the caller's to set.
 func (m *Message) Packet(p *decode.Packet) {
 	length := len(m.Data)
 	if m.Cut && m.Protocol != decode.TypeHTTP {

@@ -65,7 +65,8 @@ func undecided(b []byte) bool {
 	return len(b) < 4096 && bytes.IndexByte(b, '\n') < 0 && httpLine(b)
 }
 
-// httpLine tells bytes that are, or may yet become, a line that starts as one of HTTP does: with a method, or "HTTP/1.".
+// httpLine tells bytes that are, or may yet become, a line that starts as one of HTTP does: with a method, or
+// "HTTP/1.".
 func httpLine(b []byte) bool {
 	const response = "HTTP/1."
 	if n := min(len(b), len(response)); string(b[:n]) == response[:n] {

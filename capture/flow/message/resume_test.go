@@ -19,7 +19,8 @@ import (
 	"sockwire/capture/flow"
 )
 
-// TestStreamsSeenFromTheMiddle: messages are found where a segment starts with one, and nothing is said of what cannot be one.
+// TestStreamsSeenFromTheMiddle: messages are found where a segment starts with one, and nothing is said of what cannot
+// be one.
 func TestStreamsSeenFromTheMiddle(t *testing.T) {
 	one := dnsMessage(t, "dns{id=1,qname=a.example}")
 	tlsTurns := handshakes(t, tls.VersionTLS12, 0, nil)
@@ -64,7 +65,8 @@ func TestStreamsSeenFromTheMiddle(t *testing.T) {
 	}
 }
 
-// TestGaps takes segments out of the capture: the messages before and behind are found, those inside are said to be incomplete.
+// TestGaps takes segments out of the capture: the messages before and behind are found, those inside are said to be
+// incomplete.
 func TestGaps(t *testing.T) {
 	text := content(9000, 5)
 	record := func(n int) []byte {
@@ -179,7 +181,8 @@ func tsharkMessages(t *testing.T, file string, fields ...string) []string {
 	return all
 }
 
-// TestMessagesAsTshark compares what is found with what tshark finds, in talks cut at random and in captures of other projects.
+// TestMessagesAsTshark compares what is found with what tshark finds, in talks cut at random and in captures of other
+// projects.
 func TestMessagesAsTshark(t *testing.T) {
 	needTshark(t)
 	var made []capture.Frame
@@ -246,7 +249,8 @@ func tally(all []string) map[string]int {
 	return n
 }
 
-// messagesOf returns what messagesOf a file are: of HTTP the target or the status, of TLS the handshake types, of DNS the id.
+// messagesOf returns what messagesOf a file are: of HTTP the target or the status, of TLS the handshake types, of DNS
+// the id.
 func messagesOf(t *testing.T, file string) map[string][]string {
 	r, err := capture.OpenFile(file)
 	if err != nil {

@@ -5,14 +5,17 @@ import (
 	"sockwire/capture/flow"
 )
 
-// Parser finds messages in the chunks of a flow.Tracker. The zero value is ready. It is not for use by several goroutines at once.
+// Parser finds messages in the chunks of a flow.Tracker. The zero value is ready. It is not for use by several
+// goroutines at once.
 type Parser struct {
-	// Streams is how many streams are followed at once; 0 means DefaultStreams. The one not used for longest is forgotten.
+	// Streams is how many streams are followed at once; 0 means DefaultStreams. The one not used for longest is
+	// forgotten.
 	Streams int
-	// Bytes bounds what is kept of messages that are not complete, in all; 0 means DefaultBytes. The stream not used for longest
-	// gives up first.
+	// Bytes bounds what is kept of messages that are not complete, in all; 0 means DefaultBytes. The stream not used
+	// for longest gives up first.
 	Bytes int
-	// MaxMessage is the longest head or handshake message that is kept, in bytes; 0 means DefaultMessage. A longer one is cut.
+	// MaxMessage is the longest head or handshake message that is kept, in bytes; 0 means DefaultMessage. A longer one
+	// is cut.
 	MaxMessage int
 	// Bodies hands out the bodies of HTTP.
 	Bodies bool

@@ -89,7 +89,8 @@ func handshakes(t testing.TB, version uint16, names int, clientNames []string) [
 	return turns
 }
 
-// refragment puts the handshake messages that come before the first ChangeCipherSpec of each side into records of at most n bytes.
+// refragment puts the handshake messages that come before the first ChangeCipherSpec of each side into records of at
+// most n bytes.
 func refragment(turns []turn, n int) []turn {
 	var out []turn
 	var ccs [2]bool

@@ -4,6 +4,7 @@ package ebpf
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"sockwire/capture/trace"
@@ -22,14 +23,19 @@ func (t *Tracer) decoder(r *record, id trace.SocketID) abi.Decoder {
 
 // enter begins the record of a call.
 func (t *Tracer) enter(p *process, r *record, at time.Duration) {
-	s, ok := abi.Lookup(r.number)
-	if !ok {
-		return
-	}
 	th := t.threads[r.tid]
 	if th == nil {
 		th = &thread{}
 		t.threads[r.tid] = th
+	}
+	t.begun(p, r, th, at)
+}
+
+// begun is the beginning of a call, in a thread or submitted by one.
+func (t *Tracer) begun(p *process, r *record, th *thread, at time.Duration) {
+	s, ok := abi.Lookup(r.number)
+	if !ok {
+		return
 	}
 	t.thread = th
 	th.number, th.args, th.sockets, th.epolls = r.number, r.args, append(th.sockets[:0], r.sockets...), append(th.epolls[:0], r.epolls...)
@@ -44,6 +50,7 @@ func (t *Tracer) enter(p *process, r *record, at time.Duration) {
 	t.sockets.Discover(&p.Process, fd, id, at)
 	c := &trace.Call{
 		Process: p.PID, Thread: r.tid, Actor: p.Name, Host: t.cfg.Host, Name: s.Name, FD: fd, Socket: id, Op: op, Pending: true, Entered: at,
+		Ring: r.kind == recordSubmit,
 	}
 	if r.tid != t.pid {
 		if th.of != p.Name {
@@ -82,6 +89,11 @@ func (t *Tracer) leave(p *process, r *record, at time.Duration) {
 	if th == nil || th.call == nil || th.number != r.number {
 		return // its entry was lost
 	}
+	t.ended(p, r, th, at)
+}
+
+// ended is the end of the call of a thread, or of one that was submitted.
+func (t *Tracer) ended(p *process, r *record, th *thread, at time.Duration) {
 	c := *th.call
 	th.call = nil
 	t.thread = th
@@ -104,6 +116,66 @@ func (t *Tracer) leave(p *process, r *record, at time.Duration) {
 	t.sockets.Apply(&p.Process, &c)
 	t.cookies(r, at)
 	t.emit(&c)
+}
+
+// submitted begins the record of a call that was submitted. Others of the same thread may be on their way.
+func (t *Tracer) submitted(p *process, r *record, at time.Duration) {
+	if len(t.requests) >= 2*ringsLimit {
+		t.forgetRequests()
+	}
+	th := &thread{}
+	t.requests[r.sequence] = th
+	t.begun(p, r, th, at)
+}
+
+// forgetRequests forgets all but the last of which the kernel's programs still know: what becomes of the others they do
+// not tell.
+func (t *Tracer) forgetRequests() {
+	if !t.forgetful {
+		t.forgetful = true
+		t.note("more than %d requests of io_uring are on their way: when the oldest of them return is not told", ringsLimit)
+	}
+	var ids []uint64
+	for id := range t.requests {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids[:len(ids)-ringsLimit] {
+		delete(t.requests, id)
+	}
+}
+
+// completed ends the record of such a call. There may be more completions of it: each is a call of its own, that
+// follows.
+func (t *Tracer) completed(p *process, r *record, at time.Duration) {
+	id, flags := r.args[0], r.args[1]
+	th := t.requests[id]
+	if th == nil || th.call == nil {
+		return // its submission was lost
+	}
+	next := *th.call
+	r.args = th.args
+	t.ended(p, r, th, at)
+	if flags&cqeMore == 0 {
+		delete(t.requests, id)
+		return
+	}
+	t.calls++
+	next.Number, next.Entered = t.calls, at
+	th.call, th.sockets = &next, append(th.sockets[:0], r.sockets...)
+	t.emit(&next)
+}
+
+// abandon ends the calls of a process that has ended while they were on their way.
+func (t *Tracer) abandon(pid int, at time.Duration) {
+	for id, th := range t.requests {
+		if th.call != nil && th.call.Process == pid {
+			c := *th.call
+			c.Ended, c.Left = true, at
+			t.emit(&c)
+			delete(t.requests, id)
+		}
+	}
 }
 
 // cookies tells the cookies of a call's sockets: one that was accepted had packets before any process had it.

@@ -20,20 +20,20 @@
 // tcp_sock.write_seq and copied_seq before and after each call say exactly which bytes of its stream it wrote or took
 // (trace.Call.Offset), unless two calls were at work on the socket at once.
 //
-// Packets come from the capture of the network namespace (package capture), as with the other engine: that alone sees the
-// ICMP error that explains a refusal, and fragments as they are on the wire. Which socket each of them left and which ones
-// got it is told by two more programs (Config.Packets), at the sockets of the control group that has all others
-// (BPF_CGROUP_INET_EGRESS and BPF_CGROUP_INET_INGRESS): they record the socket's cookie, its inode and the packet's
-// headers, and trace.Matcher finds the packet. So sockets that share an address are told apart: members of a
-// SO_REUSEPORT or multicast group, raw sockets that each get a copy, senders of one port. Of a flow only what changes is
-// recorded, which costs a look into a table for most packets. They need CAP_NET_ADMIN and a mounted hierarchy of
+// Packets come from the capture of the network namespace (package capture), as with the other engine: that alone sees
+// the ICMP error that explains a refusal, and fragments as they are on the wire. Which socket each of them left and
+// which ones got it is told by two more programs (Config.Packets), at the sockets of the control group that has all
+// others (BPF_CGROUP_INET_EGRESS and BPF_CGROUP_INET_INGRESS): they record the socket's cookie, its inode and the
+// packet's headers, and trace.Matcher finds the packet. So sockets that share an address are told apart: members of a
+// SO_REUSEPORT or multicast group, raw sockets that each get a copy, senders of one port. Of a flow only what changes
+// is recorded, which costs a look into a table for most packets. They need CAP_NET_ADMIN and a mounted hierarchy of
 // control groups, version 2.
 //
 // It needs Linux 6.2 or later with its type information, on amd64 or arm64, and CAP_BPF and CAP_PERFMON, or root. The
 // tests run where they are started, which has been Linux 6.18 on amd64; those of short mode have passed once in an
 // emulated machine with Debian's Linux 6.12 for arm64, with pages of 4 KiB, before there were programs at sockets. On
-// Debian's 6.1 for amd64, which lacks bpf_rdonly_cast, Open refuses and says so. A started program is killed with its tracer, its descendants
-// are not. Programs of 32 bits are not understood; that they make calls is said.
+// Debian's 6.1 for amd64, which lacks bpf_rdonly_cast, Open refuses and says so. A started program is killed with its
+// tracer, its descendants are not. Programs of 32 bits are not understood; that they make calls is said.
 package ebpf
 
 import "sockwire/capture/trace"

@@ -29,6 +29,7 @@ import (
 	"sockwire/capture/trace/internal/tracetest"
 	"sockwire/capture/trace/ptrace"
 	"sockwire/raw/cmsg"
+	"sockwire/raw/netlab"
 )
 
 var background = context.Background()
@@ -71,10 +72,8 @@ func run(t *testing.T, e trace.Engine) ([]trace.Event, []*trace.Note) {
 
 // network makes the loopback interface of this namespace ready, once.
 var network = sync.OnceValue(func() error {
-	for _, args := range [][]string{{"link", "set", "lo", "mtu", "1500", "up"}} {
-		if b, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-			return fmt.Errorf("ip %v: %w %s", args, err, b)
-		}
+	if err := netlab.LoopbackUp(1500); err != nil {
+		return err
 	}
 	return os.WriteFile("/proc/sys/net/ipv4/tcp_fastopen", []byte("3"), 0)
 })
@@ -656,7 +655,8 @@ func TestPrograms(t *testing.T) {
 	}
 }
 
-// TestBegin checks that times count from the moment at which the program begins, not from that at which the trace was asked for.
+// TestBegin checks that times count from the moment at which the program begins, not from that at which the trace was
+// asked for.
 func TestBegin(t *testing.T) {
 	clock := trace.NewClock()
 	tr := open(t, &Config{Clock: clock})

@@ -8,6 +8,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"golang.org/x/sys/unix"
 
+	"sockwire/capture/internal/bpfprog"
 	"sockwire/capture/trace/internal/abi"
 )
 
@@ -73,7 +74,8 @@ const (
 
 	kindMoves = 1 // it moves data, and changes nothing of a socket that has a port
 	kindFirst = 2 // it is of interest when its first argument is a socket, and else not
-	// In the table of 32 bits the number is that of a call about sockets, or of one that is when its first argument is one.
+	// In the table of 32 bits the number is that of a call about sockets, or of one that is when its first argument is
+	// one.
 	kindForeign      = 4
 	kindForeignFirst = 8
 
@@ -133,45 +135,34 @@ func moves(name string) bool {
 
 // scratchOf makes dst point to this processor's scratch memory.
 func (c *code) scratchOf(m *maps, dst asm.Register) {
-	c.add(asm.FnGetSmpProcessorId.Call(), asm.StoreMem(asm.RFP, -4, asm.R0, asm.Word))
-	c.pointer(asm.R1, m.scratch)
-	c.add(
-		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, -4),
-		asm.FnMapLookupElem.Call(),
-		asm.JNE.Imm(asm.R0, 0, c.to("scratch")),
-		asm.Mov.Imm(asm.R0, 1), asm.Return(),
-	)
-	c.at("scratch")
-	c.add(asm.Mov.Reg(dst, asm.R0))
+	c.Mine(m.scratch, -4)
+	c.Add(asm.JNE.Imm(asm.R0, 0, c.To("scratch")), asm.Mov.Imm(asm.R0, 1), asm.Return())
+	c.At("scratch")
+	c.Add(asm.Mov.Reg(dst, asm.R0))
 }
 
 // state gets the state of the task in R2, or leaves. A task of which there is none yet is followed when the
 // reader has said so of its process, or of its thread if that is to count too.
 func (c *code) state(m *maps, out string, thread bool) {
 	const task = -24
-	c.add(asm.StoreMem(asm.RFP, task, asm.R2, asm.DWord))
-	c.pointer(asm.R1, m.threads)
-	c.add(asm.Mov.Imm(asm.R3, 0), asm.Mov.Imm(asm.R4, 0), asm.FnTaskStorageGet.Call(), asm.JNE.Imm(asm.R0, 0, c.to("state")))
-	c.value(asm.R1, m.follow)
-	c.add(asm.LoadMem(asm.R2, asm.RFP, task, asm.DWord))
-	c.load(asm.R3, asm.R2, "task_struct", "tgid", asm.Word)
-	c.add(asm.LoadMem(asm.R4, asm.R1, 0, asm.Word))
+	c.Add(asm.StoreMem(asm.RFP, task, asm.R2, asm.DWord))
+	c.Pointer(asm.R1, m.threads)
+	c.Add(asm.Mov.Imm(asm.R3, 0), asm.Mov.Imm(asm.R4, 0), asm.FnTaskStorageGet.Call(), asm.JNE.Imm(asm.R0, 0, c.To("state")))
+	c.Value(asm.R1, m.follow)
+	c.Add(asm.LoadMem(asm.R2, asm.RFP, task, asm.DWord))
+	c.Load(asm.R3, asm.R2, "task_struct", "tgid", asm.Word)
+	c.Add(asm.LoadMem(asm.R4, asm.R1, 0, asm.Word))
 	if thread {
-		c.add(asm.JEq.Reg(asm.R3, asm.R4, c.to("follow")))
-		c.load(asm.R3, asm.R2, "task_struct", "pid", asm.Word)
-		c.add(asm.LoadMem(asm.R4, asm.R1, 4, asm.Word))
+		c.Add(asm.JEq.Reg(asm.R3, asm.R4, c.To("follow")))
+		c.Load(asm.R3, asm.R2, "task_struct", "pid", asm.Word)
+		c.Add(asm.LoadMem(asm.R4, asm.R1, 4, asm.Word))
 	}
-	c.add(asm.JNE.Reg(asm.R3, asm.R4, c.to(out)))
-	c.at("follow")
-	c.pointer(asm.R1, m.threads)
-	c.add(asm.Mov.Imm(asm.R3, 0), asm.Mov.Imm(asm.R4, storageCreate), asm.FnTaskStorageGet.Call(), asm.JEq.Imm(asm.R0, 0, c.to(out)))
-	c.at("state")
+	c.Add(asm.JNE.Reg(asm.R3, asm.R4, c.To(out)))
+	c.At("follow")
+	c.Pointer(asm.R1, m.threads)
+	c.Add(asm.Mov.Imm(asm.R3, 0), asm.Mov.Imm(asm.R4, bpfprog.StorageCreate), asm.FnTaskStorageGet.Call(), asm.JEq.Imm(asm.R0, 0, c.To(out)))
+	c.At("state")
 }
-
-const (
-	storageCreate = 1 // BPF_LOCAL_STORAGE_GET_F_CREATE
-	noWakeup      = 1 // BPF_RB_NO_WAKEUP
-)
 
 // arg loads an argument of the call from the record.
 func arg(dst, scratch asm.Register, i int) asm.Instruction {
@@ -180,57 +171,48 @@ func arg(dst, scratch asm.Register, i int) asm.Instruction {
 
 // begin starts a record of a call: R6 has its registers, R8 the scratch memory.
 func (c *code) begin(kind recordKind) {
-	for i, field := range registers[1:] {
-		c.register(asm.R1, asm.R6, field, asm.DWord)
-		c.add(asm.StoreMem(asm.R8, int16(wRecord+hArgs+8*i), asm.R1, asm.DWord))
+	for i, field := range bpfprog.Registers[1:] {
+		c.Register(asm.R1, asm.R6, field, asm.DWord)
+		c.Add(asm.StoreMem(asm.R8, int16(wRecord+hArgs+8*i), asm.R1, asm.DWord))
 	}
 	c.header(kind)
-	c.add(
+	c.Add(
 		asm.StoreMem(asm.R8, wRecord+hNumber, asm.R7, asm.DWord),
-		storeImm(asm.R8, wRecord+hResult, 0, asm.DWord),
-		storeImm(asm.R8, wRemain, 0, asm.DWord),
-		storeImm(asm.R8, wBound, 0, asm.DWord),
+		bpfprog.StoreImm(asm.R8, wRecord+hResult, 0, asm.DWord),
+		bpfprog.StoreImm(asm.R8, wRemain, 0, asm.DWord),
+		bpfprog.StoreImm(asm.R8, wBound, 0, asm.DWord),
 	)
 }
 
 // header starts any record in the scratch memory of R8.
 func (c *code) header(kind recordKind) {
-	c.add(
-		storeImm(asm.R8, wRecord+hKind, int64(kind), asm.Word), // no flags
-		storeImm(asm.R8, wOff, headerSize, asm.DWord),
+	c.Add(
+		bpfprog.StoreImm(asm.R8, wRecord+hKind, int64(kind), asm.Word), // no flags
+		bpfprog.StoreImm(asm.R8, wOff, headerSize, asm.DWord),
 	)
-}
-
-func (c *code) register(dst, src asm.Register, field string, size asm.Size) {
-	index := int16(0)
-	if n := len(field) - 2; n > 0 && field[n] == '@' {
-		index = int16(field[n+1] - '0')
-		field = field[:n]
-	}
-	c.add(asm.LoadMem(dst, src, c.offset("pt_regs", field)+8*index, size))
 }
 
 // stamp puts the time into the record of R8.
 func (c *code) stamp() {
-	c.add(asm.FnKtimeGetNs.Call(), asm.StoreMem(asm.R8, wRecord+hTime, asm.R0, asm.DWord))
+	c.Add(asm.FnKtimeGetNs.Call(), asm.StoreMem(asm.R8, wRecord+hTime, asm.R0, asm.DWord))
 }
 
 // submit gives the record of R8 to the reader.
-func (c *code) submit() { c.call("submit", asm.R8) }
+func (c *code) submit() { c.Call("submit", asm.R8) }
 
 // done is the end of a program: it submits the record, and is where leaving goes.
 func (c *code) done() {
 	c.submit()
-	c.at("out")
-	c.ret(0)
+	c.At("out")
+	c.Ret(0)
 }
 
 // descriptor loads the descriptor that a column of the table says, or jumps when there is none. R9 is the
 // row of the table.
 func (c *code) descriptor(dst asm.Register, column int16, none string) {
-	c.add(
+	c.Add(
 		asm.LoadMem(dst, asm.R9, column, asm.Byte),
-		asm.JGT.Imm(dst, 5, c.to(none)),
+		asm.JGT.Imm(dst, 5, c.To(none)),
 		asm.LSh.Imm(dst, 3),
 		asm.Mov.Reg(asm.R1, asm.R8),
 		asm.Add.Reg(asm.R1, dst),
@@ -240,14 +222,14 @@ func (c *code) descriptor(dst asm.Register, column int16, none string) {
 
 // look finds the row of a call in R7 of the table, for R9, or leaves.
 func (c *code) look(m *maps) {
-	c.add(asm.JGT.Imm(asm.R7, tableCalls-1, c.to("out")))
-	c.value(asm.R9, m.table)
-	c.add(
+	c.Add(asm.JGT.Imm(asm.R7, tableCalls-1, c.To("out")))
+	c.Value(asm.R9, m.table)
+	c.Add(
 		asm.Mov.Reg(asm.R1, asm.R7),
 		asm.LSh.Imm(asm.R1, 3),
 		asm.Add.Reg(asm.R9, asm.R1),
 		asm.LoadMem(asm.R1, asm.R9, tClass, asm.Byte),
-		asm.JEq.Imm(asm.R1, 0, c.to("out")),
+		asm.JEq.Imm(asm.R1, 0, c.To("out")),
 	)
 }
 
@@ -255,193 +237,193 @@ func (c *code) look(m *maps) {
 // registers, number.
 func (c *code) enter(m *maps, data int) {
 	const state, task = -16, -24 // on the stack
-	c.function("enter")
-	c.add(asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), asm.LoadMem(asm.R7, asm.R1, 8, asm.DWord))
+	c.Function("enter")
+	c.Add(asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), asm.LoadMem(asm.R7, asm.R1, 8, asm.DWord))
 	c.look(m)
 	c.foreign("out")
 	c.ordinary("out")
-	c.add(asm.FnGetCurrentTaskBtf.Call(), asm.Mov.Reg(asm.R2, asm.R0))
+	c.Add(asm.FnGetCurrentTaskBtf.Call(), asm.Mov.Reg(asm.R2, asm.R0))
 	c.state(m, "out", false)
-	c.add(asm.StoreMem(asm.RFP, state, asm.R0, asm.DWord), storeImm(asm.R0, sActive, 0, asm.DWord))
+	c.Add(asm.StoreMem(asm.RFP, state, asm.R0, asm.DWord), bpfprog.StoreImm(asm.R0, sActive, 0, asm.DWord))
 	c.scratchOf(m, asm.R8)
 	c.begin(recordEnter)
-	c.add(storeImm(asm.R8, wLimit, int64(data), asm.DWord))
-	c.add(asm.LoadMem(asm.R1, asm.RFP, task, asm.DWord))
-	c.load(asm.R1, asm.R1, "task_struct", compatField, asm.Word)
-	c.unset(compatBit, "own")
-	c.add(
+	c.Add(bpfprog.StoreImm(asm.R8, wLimit, int64(data), asm.DWord))
+	c.Add(asm.LoadMem(asm.R1, asm.RFP, task, asm.DWord))
+	c.Load(asm.R1, asm.R1, "task_struct", bpfprog.CompatField, asm.Word)
+	c.Unset(bpfprog.CompatBit, "own")
+	c.Add(
 		asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte),
-		asm.JSet.Imm(asm.R1, kindForeign, c.to("foreign")),
-		asm.Ja.Label(c.to("out")),
+		asm.JSet.Imm(asm.R1, kindForeign, c.To("foreign")),
+		asm.Ja.Label(c.To("out")),
 	)
-	c.at("own")
-	c.add(
+	c.At("own")
+	c.Add(
 		asm.LoadMem(asm.R1, asm.R9, tClass, asm.Byte),
-		asm.JEq.Imm(asm.R1, int32(abi.Table), c.to("table")),
-		asm.JEq.Imm(asm.R1, int32(abi.Ring), c.to("ring")),
+		asm.JEq.Imm(asm.R1, int32(abi.Table), c.To("table")),
+		asm.JEq.Imm(asm.R1, int32(abi.Ring), c.To("ring")),
 	)
 	c.descriptor(asm.R2, tFD, "nothing")
-	c.call("socket", asm.R8)
-	c.add(asm.JNE.Imm(asm.R0, 0, c.to("record")))
-	c.at("nothing")
-	c.add(
+	c.Call("socket", asm.R8)
+	c.Add(asm.JNE.Imm(asm.R0, 0, c.To("record")))
+	c.At("nothing")
+	c.Add(
 		asm.LoadMem(asm.R1, asm.R9, tClass, asm.Byte),
-		asm.JNE.Imm(asm.R1, int32(abi.Descriptor), c.to("record")),
+		asm.JNE.Imm(asm.R1, int32(abi.Descriptor), c.To("record")),
 	)
 	c.descriptor(asm.R2, tOther, "out")
-	c.call("socket", asm.R8)
-	c.add(
-		asm.JEq.Imm(asm.R0, 0, c.to("out")),
+	c.Call("socket", asm.R8)
+	c.Add(
+		asm.JEq.Imm(asm.R0, 0, c.To("out")),
 		asm.LoadMem(asm.R1, asm.R9, tDup, asm.Byte),
-		asm.JNE.Imm(asm.R1, 0, c.to("table")),
+		asm.JNE.Imm(asm.R1, 0, c.To("table")),
 	)
-	c.at("record")
-	c.add(asm.Mov.Reg(asm.R1, asm.R8), asm.LoadMem(asm.R2, asm.R9, tEnter, asm.Byte))
-	c.call("shape")
-	c.add(
+	c.At("record")
+	c.Add(asm.Mov.Reg(asm.R1, asm.R8), asm.LoadMem(asm.R2, asm.R9, tEnter, asm.Byte))
+	c.Call("shape")
+	c.Add(
 		asm.LoadMem(asm.R1, asm.RFP, state, asm.DWord),
-		storeImm(asm.R1, sActive, activeCall, asm.Word),
+		bpfprog.StoreImm(asm.R1, sActive, activeCall, asm.Word),
 		asm.LoadMem(asm.R2, asm.R8, wRecord+hFlags, asm.Byte),
 		asm.StoreMem(asm.R1, sFlags, asm.R2, asm.Word),
 		asm.LoadMem(asm.R2, asm.R9, tKind, asm.Byte),
 		asm.LoadMem(asm.R3, asm.R8, wBound, asm.DWord), // 1, kindMoves, or 0
 		asm.And.Reg(asm.R2, asm.R3),
-		asm.JEq.Imm(asm.R2, 0, c.to("stamp")),
-		storeImm(asm.R1, sActive, activeSame, asm.Word),
+		asm.JEq.Imm(asm.R2, 0, c.To("stamp")),
+		bpfprog.StoreImm(asm.R1, sActive, activeSame, asm.Word),
 	)
-	c.at("stamp")
+	c.At("stamp")
 	c.stamp()
 	c.submit()
-	c.ret(0)
-	c.at("table")
-	c.add(asm.LoadMem(asm.R1, asm.RFP, state, asm.DWord), storeImm(asm.R1, sActive, activeTable, asm.Word))
-	c.ret(0)
+	c.Ret(0)
+	c.At("table")
+	c.Add(asm.LoadMem(asm.R1, asm.RFP, state, asm.DWord), bpfprog.StoreImm(asm.R1, sActive, activeTable, asm.Word))
+	c.Ret(0)
 	for _, once := range []struct {
 		label string
-		told  int16
+		said  int16
 		kind  recordKind
 	}{{"ring", sRinged, recordRing}, {"foreign", sForeign, recordForeign}} {
-		c.at(once.label)
-		c.add(
+		c.At(once.label)
+		c.Add(
 			asm.LoadMem(asm.R1, asm.RFP, state, asm.DWord),
-			asm.LoadMem(asm.R2, asm.R1, once.told, asm.Word),
-			asm.JNE.Imm(asm.R2, 0, c.to("out")),
-			storeImm(asm.R1, once.told, 1, asm.Word),
+			asm.LoadMem(asm.R2, asm.R1, once.said, asm.Word),
+			asm.JNE.Imm(asm.R2, 0, c.To("out")),
+			bpfprog.StoreImm(asm.R1, once.said, 1, asm.Word),
 		)
 		c.header(once.kind)
 		c.stamp()
 		c.submit()
-		c.ret(0)
+		c.Ret(0)
 	}
-	c.at("out")
-	c.ret(0)
+	c.At("out")
+	c.Ret(0)
 }
 
-// foreign leaves when the number in row R9 is of interest in the table of 32 bits only and the call is not one of that table,
-// or is and not about a socket.
+// foreign leaves when the number in row R9 is of interest in the table of 32 bits only and the call is not one of that
+// table, or is and not about a socket.
 func (c *code) foreign(out string) {
-	c.add(asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte))
-	c.unset(kindForeign, "native")
-	c.add(asm.FnGetCurrentTaskBtf.Call())
-	c.load(asm.R1, asm.R0, "task_struct", compatField, asm.Word)
-	c.add(
-		asm.JSet.Imm(asm.R1, compatBit, c.to("compat")),
+	c.Add(asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte))
+	c.Unset(kindForeign, "native")
+	c.Add(asm.FnGetCurrentTaskBtf.Call())
+	c.Load(asm.R1, asm.R0, "task_struct", bpfprog.CompatField, asm.Word)
+	c.Add(
+		asm.JSet.Imm(asm.R1, bpfprog.CompatBit, c.To("compat")),
 		asm.LoadMem(asm.R1, asm.R9, tClass, asm.Byte),
-		asm.JEq.Imm(asm.R1, classForeign, c.to(out)),
-		asm.Ja.Label(c.to("native")),
+		asm.JEq.Imm(asm.R1, classForeign, c.To(out)),
+		asm.Ja.Label(c.To("native")),
 	)
-	c.at("compat")
-	c.add(asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte))
-	c.unset(kindForeignFirst, "any")
-	c.register(asm.R8, asm.R6, foreignFirst, asm.DWord)
-	c.file(asm.R8, out)
-	c.socketInode(out)
-	c.add(asm.Ja.Label(c.to("any")))
-	c.at("native")
+	c.At("compat")
+	c.Add(asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte))
+	c.Unset(kindForeignFirst, "any")
+	c.Register(asm.R8, asm.R6, bpfprog.ForeignFirst, asm.DWord)
+	c.File(asm.R8, out)
+	c.SocketInode(out)
+	c.Add(asm.Ja.Label(c.To("any")))
+	c.At("native")
 }
 
-// ordinary leaves when the call in row R9, with the registers in R6, is about a file that is no socket: programs read and
-// close files all the time, and for that nothing else needs to be looked at.
+// ordinary leaves when the call in row R9, with the registers in R6, is about a file that is no socket: programs read
+// and close files all the time, and for that nothing else needs to be looked at.
 func (c *code) ordinary(out string) {
-	c.add(asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte))
-	c.unset(kindFirst, "any")
-	c.add(asm.FnGetCurrentTaskBtf.Call())
-	c.load(asm.R1, asm.R0, "task_struct", compatField, asm.Word)
-	c.add(asm.JSet.Imm(asm.R1, compatBit, c.to("any"))) // its registers are others
-	c.register(asm.R8, asm.R6, registers[1], asm.DWord)
-	c.file(asm.R8, out)
-	c.socketInode(out)
-	c.at("any")
+	c.Add(asm.LoadMem(asm.R1, asm.R9, tKind, asm.Byte))
+	c.Unset(kindFirst, "any")
+	c.Add(asm.FnGetCurrentTaskBtf.Call())
+	c.Load(asm.R1, asm.R0, "task_struct", bpfprog.CompatField, asm.Word)
+	c.Add(asm.JSet.Imm(asm.R1, bpfprog.CompatBit, c.To("any"))) // its registers are others
+	c.Register(asm.R8, asm.R6, bpfprog.Registers[1], asm.DWord)
+	c.File(asm.R8, out)
+	c.SocketInode(out)
+	c.At("any")
 }
 
 // leave is the program at the end of every system call (sys_exit): registers, result.
 func (c *code) leave(m *maps, data int) {
 	const result, flags = -16, -24
-	c.function("leave")
-	c.add(asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), asm.LoadMem(asm.R2, asm.R1, 8, asm.DWord), asm.StoreMem(asm.RFP, result, asm.R2, asm.DWord))
+	c.Function("leave")
+	c.Add(asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), asm.LoadMem(asm.R2, asm.R1, 8, asm.DWord), asm.StoreMem(asm.RFP, result, asm.R2, asm.DWord))
 	size := asm.DWord
-	if numberSize == 4 {
+	if bpfprog.NumberSize == 4 {
 		size = asm.Word
 	}
-	c.register(asm.R7, asm.R6, registers[0], size)
+	c.Register(asm.R7, asm.R6, bpfprog.Registers[0], size)
 	c.look(m)
-	c.add(asm.FnGetCurrentTaskBtf.Call(), asm.Mov.Reg(asm.R2, asm.R0))
+	c.Add(asm.FnGetCurrentTaskBtf.Call(), asm.Mov.Reg(asm.R2, asm.R0))
 	c.state(m, "out", false)
-	c.add(
+	c.Add(
 		asm.LoadMem(asm.R1, asm.R0, sActive, asm.Word),
-		asm.JEq.Imm(asm.R1, 0, c.to("out")),
+		asm.JEq.Imm(asm.R1, 0, c.To("out")),
 		asm.LoadMem(asm.R8, asm.R0, sFlags, asm.Word),
-		storeImm(asm.R0, sActive, 0, asm.DWord),
+		bpfprog.StoreImm(asm.R0, sActive, 0, asm.DWord),
 		asm.StoreMem(asm.RFP, -32, asm.R1, asm.DWord),
 	)
 	c.dying("out")
-	c.add(asm.StoreMem(asm.RFP, flags, asm.R8, asm.DWord))
+	c.Add(asm.StoreMem(asm.RFP, flags, asm.R8, asm.DWord))
 	c.scratchOf(m, asm.R8)
 	c.begin(recordLeave)
 	c.stamp()
-	c.add(
-		storeImm(asm.R8, wLimit, int64(data), asm.DWord),
+	c.Add(
+		bpfprog.StoreImm(asm.R8, wLimit, int64(data), asm.DWord),
 		asm.LoadMem(asm.R1, asm.RFP, result, asm.DWord),
 		asm.StoreMem(asm.R8, wRecord+hResult, asm.R1, asm.DWord),
 		asm.LoadMem(asm.R1, asm.RFP, -32, asm.DWord),
-		asm.JEq.Imm(asm.R1, activeTable, c.to("table")),
-		asm.JEq.Imm(asm.R1, activeSame, c.to("other")),
+		asm.JEq.Imm(asm.R1, activeTable, c.To("table")),
+		asm.JEq.Imm(asm.R1, activeSame, c.To("other")),
 	)
 	c.descriptor(asm.R2, tFD, "other")
-	c.call("socket", asm.R8)
-	c.at("other")
-	c.add(asm.LoadMem(asm.R1, asm.R9, tDup, asm.Byte), asm.JNE.Imm(asm.R1, 0, c.to("again")))
+	c.Call("socket", asm.R8)
+	c.At("other")
+	c.Add(asm.LoadMem(asm.R1, asm.R9, tDup, asm.Byte), asm.JNE.Imm(asm.R1, 0, c.To("again")))
 	c.descriptor(asm.R2, tOther, "again")
-	c.call("socket", asm.R8)
-	c.at("again")
+	c.Call("socket", asm.R8)
+	c.At("again")
 	// Memory that had not been there when the call was entered is there now: the kernel has used it.
-	c.add(
+	c.Add(
 		asm.LoadMem(asm.R1, asm.RFP, flags, asm.DWord),
-		asm.JEq.Imm(asm.R1, 0, c.to("shape")),
-		storeImm(asm.R8, wRecord+hFlags, flagAgain, asm.Byte),
+		asm.JEq.Imm(asm.R1, 0, c.To("shape")),
+		bpfprog.StoreImm(asm.R8, wRecord+hFlags, flagAgain, asm.Byte),
 		asm.Mov.Reg(asm.R1, asm.R8), asm.LoadMem(asm.R2, asm.R9, tEnter, asm.Byte),
 	)
-	c.call("shape")
-	c.at("shape")
-	c.add(
+	c.Call("shape")
+	c.At("shape")
+	c.Add(
 		asm.LoadMem(asm.R1, asm.R8, wRecord+hResult, asm.DWord),
-		asm.JSLT.Imm(asm.R1, 0, c.to("submit")),
+		asm.JSLT.Imm(asm.R1, 0, c.To("submit")),
 		asm.Mov.Reg(asm.R1, asm.R8), asm.LoadMem(asm.R2, asm.R9, tLeave, asm.Byte),
 	)
-	c.call("shape")
-	c.add(
+	c.Call("shape")
+	c.Add(
 		asm.LoadMem(asm.R1, asm.R9, tMaker, asm.Byte),
-		asm.JEq.Imm(asm.R1, 0, c.to("submit")),
+		asm.JEq.Imm(asm.R1, 0, c.To("submit")),
 		asm.Mov.Reg(asm.R1, asm.R8),
 		asm.LoadMem(asm.R2, asm.R8, wRecord+hResult, asm.DWord),
 	)
-	c.call("socket")
-	c.at("submit")
+	c.Call("socket")
+	c.At("submit")
 	c.submit()
-	c.ret(0)
-	c.at("table")
-	c.add(storeImm(asm.R8, wRecord+hKind, int64(recordTable), asm.Byte))
-	c.call("table", asm.R8)
+	c.Ret(0)
+	c.At("table")
+	c.Add(bpfprog.StoreImm(asm.R8, wRecord+hKind, int64(recordTable), asm.Byte))
+	c.Call("table", asm.R8)
 	c.done()
 }
 
@@ -459,60 +441,59 @@ func (c *code) dying(to string) {
 	for _, s := range dumps {
 		mask |= bit(s)
 	}
-	c.add(
+	c.Add(
 		asm.LoadMem(asm.R1, asm.RFP, result, asm.DWord),
-		asm.JEq.Imm(asm.R1, -int32(unix.EINTR), c.to("interrupted")),
+		asm.JEq.Imm(asm.R1, -int32(unix.EINTR), c.To("interrupted")),
 		asm.Add.Imm(asm.R1, 516), // ERESTART_RESTARTBLOCK is the last of those that are for the kernel, linux/errno.h
-		asm.JGT.Imm(asm.R1, 4, c.to("alive")),
+		asm.JGT.Imm(asm.R1, 4, c.To("alive")),
 	)
-	c.at("interrupted")
-	c.add(asm.LoadMem(asm.R1, asm.RFP, task, asm.DWord))
-	c.load(asm.R2, asm.R1, "task_struct", "pending.signal", asm.DWord)
-	c.add(asm.JSet.Imm(asm.R2, bit(unix.SIGKILL), c.to(to)))
-	c.load(asm.R3, asm.R1, "task_struct", "signal", asm.DWord)
-	c.load(asm.R3, asm.R3, "signal_struct", "shared_pending.signal", asm.DWord)
-	c.add(asm.Or.Reg(asm.R2, asm.R3))
-	c.load(asm.R3, asm.R1, "task_struct", "blocked", asm.DWord)
-	c.add(
+	c.At("interrupted")
+	c.Add(asm.LoadMem(asm.R1, asm.RFP, task, asm.DWord))
+	c.Load(asm.R2, asm.R1, "task_struct", "pending.signal", asm.DWord)
+	c.Add(asm.JSet.Imm(asm.R2, bit(unix.SIGKILL), c.To(to)))
+	c.Follow(asm.R3, asm.R1, asm.DWord, "task_struct.signal", "signal_struct.shared_pending.signal")
+	c.Add(asm.Or.Reg(asm.R2, asm.R3))
+	c.Load(asm.R3, asm.R1, "task_struct", "blocked", asm.DWord)
+	c.Add(
 		asm.Xor.Imm(asm.R3, -1),
 		asm.And.Reg(asm.R2, asm.R3),
 		asm.And.Imm(asm.R2, mask),
-		asm.JEq.Imm(asm.R2, 0, c.to("alive")),
+		asm.JEq.Imm(asm.R2, 0, c.To("alive")),
 	)
-	c.load(asm.R1, asm.R1, "task_struct", "sighand", asm.DWord)
+	c.Load(asm.R1, asm.R1, "task_struct", "sighand", asm.DWord)
 	for _, s := range dumps {
 		next := "after " + strconv.Itoa(int(s))
-		c.add(asm.Mov.Reg(asm.R3, asm.R2), asm.And.Imm(asm.R3, bit(s)), asm.JEq.Imm(asm.R3, 0, c.to(next)))
-		c.add(asm.LoadMem(asm.R3, asm.R1, c.element("sighand_struct", "action", int(s)-1)+c.offset("k_sigaction", "sa.sa_handler"), asm.DWord))
-		c.add(asm.JEq.Imm(asm.R3, 0, c.to(to))) // SIG_DFL
-		c.at(next)
+		c.Add(asm.Mov.Reg(asm.R3, asm.R2), asm.And.Imm(asm.R3, bit(s)), asm.JEq.Imm(asm.R3, 0, c.To(next)))
+		c.Add(asm.LoadMem(asm.R3, asm.R1, c.Element("sighand_struct", "action", int(s)-1)+c.Offset("k_sigaction", "sa.sa_handler"), asm.DWord))
+		c.Add(asm.JEq.Imm(asm.R3, 0, c.To(to))) // SIG_DFL
+		c.At(next)
 	}
-	c.at("alive")
+	c.At("alive")
 }
 
 // fork is the program where a task has made another (sched_process_fork): parent, child.
 func (c *code) fork(m *maps) {
-	c.function("fork")
-	c.add(asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), asm.LoadMem(asm.R7, asm.R1, 8, asm.DWord), asm.Mov.Reg(asm.R2, asm.R6))
+	c.Function("fork")
+	c.Add(asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), asm.LoadMem(asm.R7, asm.R1, 8, asm.DWord), asm.Mov.Reg(asm.R2, asm.R6))
 	c.state(m, "out", true)
-	c.pointer(asm.R1, m.threads)
-	c.add(
-		asm.Mov.Reg(asm.R2, asm.R7), asm.Mov.Imm(asm.R3, 0), asm.Mov.Imm(asm.R4, storageCreate),
+	c.Pointer(asm.R1, m.threads)
+	c.Add(
+		asm.Mov.Reg(asm.R2, asm.R7), asm.Mov.Imm(asm.R3, 0), asm.Mov.Imm(asm.R4, bpfprog.StorageCreate),
 		asm.FnTaskStorageGet.Call(),
 		asm.Mov.Reg(asm.R9, asm.R0),
 	)
 	c.scratchOf(m, asm.R8)
 	c.header(recordFork)
-	c.load(asm.R1, asm.R7, "task_struct", "pid", asm.Word)
-	c.load(asm.R2, asm.R7, "task_struct", "tgid", asm.Word)
-	c.add(
+	c.Load(asm.R1, asm.R7, "task_struct", "pid", asm.Word)
+	c.Load(asm.R2, asm.R7, "task_struct", "tgid", asm.Word)
+	c.Add(
 		asm.StoreMem(asm.R8, wRecord+hArgs, asm.R1, asm.DWord),
 		asm.StoreMem(asm.R8, wRecord+hArgs+8, asm.R2, asm.DWord),
-		storeImm(asm.R8, wRecord+hArgs+16, 1, asm.DWord),
-		asm.JNE.Imm(asm.R9, 0, c.to("followed")),
-		storeImm(asm.R8, wRecord+hArgs+16, 0, asm.DWord), // there is no memory to follow it
+		bpfprog.StoreImm(asm.R8, wRecord+hArgs+16, 1, asm.DWord),
+		asm.JNE.Imm(asm.R9, 0, c.To("followed")),
+		bpfprog.StoreImm(asm.R8, wRecord+hArgs+16, 0, asm.DWord), // there is no memory to follow it
 	)
-	c.at("followed")
+	c.At("followed")
 	c.stamp()
 	c.done()
 }
@@ -520,33 +501,32 @@ func (c *code) fork(m *maps) {
 // exec is the program where a process has become another program (sched_process_exec): task, its former
 // number, and what it was loaded from (struct linux_binprm). Descriptors that were to be closed are closed.
 func (c *code) exec(m *maps) {
-	c.function("exec")
-	c.add(asm.LoadMem(asm.R6, asm.R1, 16, asm.DWord), asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord))
+	c.Function("exec")
+	c.Add(asm.LoadMem(asm.R6, asm.R1, 16, asm.DWord), asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord))
 	c.state(m, "out", false)
-	c.add(storeImm(asm.R0, sActive, 0, asm.DWord))
+	c.Add(bpfprog.StoreImm(asm.R0, sActive, 0, asm.DWord))
 	c.scratchOf(m, asm.R8)
 	c.header(recordExec)
-	c.add(asm.Mov.Reg(asm.R1, asm.R8), asm.Add.Imm(asm.R1, wRecord+hArgs), asm.Mov.Imm(asm.R2, 16), asm.FnGetCurrentComm.Call())
+	c.Add(asm.Mov.Reg(asm.R1, asm.R8), asm.Add.Imm(asm.R1, wRecord+hArgs), asm.Mov.Imm(asm.R2, 16), asm.FnGetCurrentComm.Call())
 	// The file's class, elf(5), is told here: a short program has ended before it can be looked at.
-	c.add(
-		asm.LoadMem(asm.R1, asm.R6, c.offset("linux_binprm", "buf")+4, asm.Byte),
+	c.Add(
+		asm.LoadMem(asm.R1, asm.R6, c.Offset("linux_binprm", "buf")+4, asm.Byte),
 		asm.StoreMem(asm.R8, wRecord+hArgs+16, asm.R1, asm.DWord),
 	)
 	c.stamp()
-	c.call("table", asm.R8)
+	c.Call("table", asm.R8)
 	c.done()
 }
 
 // exit is the program where a task ends (sched_process_exit): task. Its descriptors are closed next.
 func (c *code) exit(m *maps) {
-	c.function("exit")
-	c.add(asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), asm.Mov.Reg(asm.R2, asm.R6))
+	c.Function("exit")
+	c.Add(asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), asm.Mov.Reg(asm.R2, asm.R6))
 	c.state(m, "out", false)
 	c.scratchOf(m, asm.R8)
 	c.header(recordExit)
-	c.load(asm.R1, asm.R6, "task_struct", "signal", asm.DWord)
-	c.load(asm.R1, asm.R1, "signal_struct", "live.counter", asm.Word)
-	c.add(asm.StoreMem(asm.R8, wRecord+hArgs, asm.R1, asm.DWord))
+	c.Follow(asm.R1, asm.R6, asm.Word, "task_struct.signal", "signal_struct.live.counter")
+	c.Add(asm.StoreMem(asm.R8, wRecord+hArgs, asm.R1, asm.DWord))
 	c.stamp()
 	c.done()
 }
@@ -567,131 +547,99 @@ func (c *code) functions(m *maps, data int) {
 		{"epoll", c.epollFunction},
 		{"submit", func() { c.submitFunction(m) }},
 	} {
-		if c.called[f.name] {
+		if c.Called(f.name) {
 			f.write()
 		}
 	}
 }
 
-// submitFunction: submit(scratch) numbers the record and puts it into the ring. Nobody is woken: the reader looks often.
+// submitFunction: submit(scratch) numbers the record and puts it into the ring. Nobody is woken: the reader looks
+// often.
 func (c *code) submitFunction(m *maps) {
-	c.function("submit", asm.R6)
-	c.value(asm.R1, m.sequence)
-	c.add(
+	c.Once("submit", scratch, asm.R6)
+	c.Value(asm.R1, m.sequence)
+	c.Add(
 		asm.Mov.Imm(asm.R2, 1),
-		fetchAdd(asm.R1, asm.R2),
+		bpfprog.FetchAdd(asm.R1, asm.R2),
 		asm.StoreMem(asm.R6, wRecord+hSequence, asm.R2, asm.DWord),
 		asm.FnGetCurrentPidTgid.Call(),
 		asm.StoreMem(asm.R6, wRecord+hThread, asm.R0, asm.DWord),
 		asm.LoadMem(asm.R3, asm.R6, wOff, asm.DWord),
-		asm.JLE.Imm(asm.R3, maxSize, c.to("output")),
+		asm.JLE.Imm(asm.R3, maxSize, c.To("output")),
 		asm.Mov.Imm(asm.R3, maxSize),
 	)
-	c.at("output")
-	c.pointer(asm.R1, m.ring)
-	c.add(
+	c.At("output")
+	c.Pointer(asm.R1, m.ring)
+	c.Add(
 		asm.Mov.Reg(asm.R2, asm.R6), asm.Add.Imm(asm.R2, wRecord),
-		asm.Mov.Imm(asm.R4, noWakeup),
+		asm.Mov.Imm(asm.R4, bpfprog.NoWakeup),
 		asm.FnRingbufOutput.Call(),
-		asm.JEq.Imm(asm.R0, 0, c.to("out")),
-		storeImm(asm.RFP, -8, 0, asm.Word),
+		asm.JEq.Imm(asm.R0, 0, c.To("out")),
 	)
-	c.pointer(asm.R1, m.lost)
-	c.add(
-		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, -8),
-		asm.FnMapLookupElem.Call(),
-		asm.JEq.Imm(asm.R0, 0, c.to("out")),
-		asm.LoadMem(asm.R1, asm.R0, 0, asm.DWord), asm.Add.Imm(asm.R1, 1), asm.StoreMem(asm.R0, 0, asm.R1, asm.DWord),
-	)
-	c.at("out")
-	c.ret(0)
+	c.CountMine(m.lost, -8)
+	c.At("out")
+	c.Ret(0)
 }
 
 // part makes dst point to where the record of scratch goes on, or jumps when it is full.
 func (c *code) part(dst, scratch asm.Register, full string) {
-	c.add(
+	c.Add(
 		asm.LoadMem(dst, scratch, wOff, asm.DWord),
-		asm.JGT.Imm(dst, maxOff, c.to(full)),
+		asm.JGT.Imm(dst, maxOff, c.To(full)),
 		asm.Add.Reg(dst, scratch),
 	)
 }
 
 // partFunction: part(scratch, address, length) copies memory of the program into the record.
 func (c *code) partFunction() {
-	c.function("part", asm.R6, asm.R7, asm.R8)
-	c.add(
-		asm.JEq.Imm(asm.R8, 0, c.to("out")),
-		asm.JEq.Imm(asm.R7, 0, c.to("out")),
-		asm.JLE.Imm(asm.R8, maxPart, c.to("fits")),
+	c.Once("part", scratch, asm.R6, asm.R7, asm.R8)
+	c.Add(
+		asm.JEq.Imm(asm.R8, 0, c.To("out")),
+		asm.JEq.Imm(asm.R7, 0, c.To("out")),
+		asm.JLE.Imm(asm.R8, maxPart, c.To("fits")),
 		asm.Mov.Imm(asm.R8, maxPart),
 	)
-	c.at("fits")
+	c.At("fits")
 	c.part(asm.R9, asm.R6, "full")
-	c.add(
+	c.Add(
 		asm.StoreMem(asm.R9, wRecord+pKey, asm.R7, asm.DWord),
 		asm.StoreMem(asm.R9, wRecord+pLength, asm.R8, asm.Word),
-		storeImm(asm.R9, wRecord+pKind, partMemory, asm.Word),
+		bpfprog.StoreImm(asm.R9, wRecord+pKind, partMemory, asm.Word),
 		asm.Mov.Reg(asm.R1, asm.R9), asm.Add.Imm(asm.R1, wRecord+partHeader),
 		asm.Mov.Reg(asm.R2, asm.R8),
 		asm.Mov.Reg(asm.R3, asm.R7),
 		asm.FnProbeReadUser.Call(),
-		asm.JEq.Imm(asm.R0, 0, c.to("read")),
-		storeImm(asm.R9, wRecord+pLength, 0, asm.Word),
+		asm.JEq.Imm(asm.R0, 0, c.To("read")),
+		bpfprog.StoreImm(asm.R9, wRecord+pLength, 0, asm.Word),
 		asm.Mov.Imm(asm.R8, 0),
-		storeImm(asm.R6, wRecord+hFlags, flagMissing, asm.Byte),
+		bpfprog.StoreImm(asm.R6, wRecord+hFlags, flagMissing, asm.Byte),
 	)
-	c.at("read")
-	c.add(
+	c.At("read")
+	c.Add(
 		asm.Add.Imm(asm.R8, partHeader+7), asm.And.Imm(asm.R8, ^7),
 		asm.LoadMem(asm.R1, asm.R6, wOff, asm.DWord), asm.Add.Reg(asm.R1, asm.R8), asm.StoreMem(asm.R6, wOff, asm.R1, asm.DWord),
 	)
-	c.at("out")
-	c.ret(0)
-	c.at("full")
-	c.add(storeImm(asm.R6, wRecord+hFull, 1, asm.Byte))
-	c.ret(0)
+	c.At("out")
+	c.Ret(0)
+	c.At("full")
+	c.Add(bpfprog.StoreImm(asm.R6, wRecord+hFull, 1, asm.Byte))
+	c.Ret(0)
 }
 
 // piece copies memory of the program into the record of R6: R2 its address, R3 its length.
-func (c *code) piece() { c.call("part", asm.R6) }
-
-// atMost bounds a register.
-func (c *code) atMost(r asm.Register, n int32) {
-	label := c.fresh()
-	c.add(asm.JLE.Imm(r, n, c.to(label)), asm.Mov.Imm(r, n))
-	c.at(label)
-}
-
-// lesser makes a the lesser of two registers.
-func (c *code) lesser(a, b asm.Register) {
-	label := c.fresh()
-	c.add(asm.JLE.Reg(a, b, c.to(label)), asm.Mov.Reg(a, b))
-	c.at(label)
-}
-
-// unset jumps when none of these bits of R1 is set.
-func (c *code) unset(bits int32, label string) {
-	set := c.fresh()
-	c.add(asm.JSet.Imm(asm.R1, bits, c.to(set)), asm.Ja.Label(c.to(label)))
-	c.at(set)
-}
-
-// low makes r its lower half: a C int, without its sign.
-func (c *code) low(r asm.Register) { c.add(asm.LSh.Imm(r, 32), asm.RSh.Imm(r, 32)) }
+func (c *code) piece() { c.Call("part", asm.R6) }
 
 // tableFunction: table(scratch) records all descriptors of the process that are sockets.
 func (c *code) tableFunction(m *maps) {
-	c.function("table")
-	c.add(asm.FnGetCurrentTaskBtf.Call())
-	c.load(asm.R1, asm.R0, "task_struct", "files", asm.DWord)
-	c.load(asm.R1, asm.R1, "files_struct", "fdt", asm.DWord)
-	c.load(asm.R1, asm.R1, "fdtable", "max_fds", asm.Word)
-	c.atMost(asm.R1, maxTable)
-	c.loop("eachDescriptor")
-	c.ret(0)
+	c.Function("table")
+	c.Add(asm.FnGetCurrentTaskBtf.Call())
+	c.Follow(asm.R1, asm.R0, asm.Word, "task_struct.files", "files_struct.fdt", "fdtable.max_fds")
+	c.AtMost(asm.R1, maxTable)
+	c.Loop("eachDescriptor")
+	c.Ret(0)
 
-	c.function("eachDescriptor", asm.R7)
+	c.Function("eachDescriptor", asm.R7)
 	c.scratchOf(m, asm.R6)
-	c.call("socket", asm.R6, asm.R7)
-	c.ret(0)
+	c.Call("socket", asm.R6, asm.R7)
+	c.Ret(0)
 }

@@ -50,6 +50,12 @@ func TestMain(m *testing.M) {
 	if os.Geteuid() == 0 && os.Getenv(inside) == "" {
 		os.Exit(enclose())
 	}
+	if os.Getenv(inside) != "" {
+		if err := network(); err != nil { // the programs of every test use it
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 	os.Exit(m.Run())
 }
 

@@ -18,14 +18,16 @@ import (
 type recordKind uint8
 
 const (
-	recordEnter   recordKind = iota + 1 // a call is entered
-	recordLeave                         // and left
-	recordTable                         // all descriptors of a process that are sockets
-	recordFork                          // a task was made: its numbers as arguments, and whether it is followed
-	recordExec                          // a program is executed: its name in the arguments, and all descriptors
-	recordExit                          // a task ends: how many are left in its process
-	recordRing                          // io_uring is used
-	recordForeign                       // a call of 32 bits was made that is about sockets
+	recordEnter    recordKind = iota + 1 // a call is entered
+	recordLeave                          // and left
+	recordTable                          // all descriptors of a process that are sockets
+	recordFork                           // a task was made: its numbers as arguments, and whether it is followed
+	recordExec                           // a program is executed: its name in the arguments, and all descriptors
+	recordExit                           // a task ends: how many are left in its process
+	recordRing                           // io_uring is used
+	recordForeign                        // a call of 32 bits was made that is about sockets
+	recordSubmit                         // a call is submitted through io_uring: its arguments as those of the system call
+	recordComplete                       // and completed: the sequence number of its submission, and flags, as arguments
 )
 
 // A record is a header and parts, each a header and its bytes, padded to eight. All is in native order.

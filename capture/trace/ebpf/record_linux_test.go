@@ -64,10 +64,39 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// tracerOf returns a tracer without programs that knows the process of a record.
+func tracerOf(r *record) *Tracer {
+	t := &Tracer{
+		clock: trace.NewClock(), threads: map[int]*thread{}, processes: map[int]*process{}, requests: map[uint64]*thread{},
+		streams: map[trace.SocketID]*stream{}, record: r, kernel: new(kernel),
+	}
+	t.sockets = abi.NewSockets("", moment{t}, t.emit)
+	t.processes[r.pid] = &process{Process: abi.Process{PID: r.pid}}
+	return t
+}
+
+// TestRequestsAreBounded: a program may submit without end what never completes.
+func TestRequestsAreBounded(t *testing.T) {
+	var r record
+	if err := r.parse(aRecord()); err != nil {
+		t.Fatal(err)
+	}
+	r.kind = recordSubmit
+	tr := tracerOf(&r)
+	for r.sequence = 1; r.sequence <= 5*ringsLimit; r.sequence++ {
+		tr.take(&r)
+		tr.events = slices.DeleteFunc(tr.events, func(e trace.Event) bool { _, told := e.(*trace.Note); return !told })
+	}
+	_, newest := tr.requests[5*ringsLimit]
+	if _, oldest := tr.requests[1]; len(tr.requests) > 2*ringsLimit || !newest || oldest || len(tr.events) != 1 {
+		t.Errorf("%d requests, the newest %v, the oldest %v, %d notes", len(tr.requests), newest, oldest, len(tr.events))
+	}
+}
+
 // FuzzRecord: whatever the ring holds, reading it gives a record or an error, and the tracer a call that is sane.
 func FuzzRecord(f *testing.F) {
 	f.Add(aRecord())
-	for kind := range uint8(10) {
+	for kind := range uint8(recordComplete + 1) {
 		b := aRecord()
 		b[hKind] = kind
 		f.Add(b)
@@ -84,11 +113,7 @@ func FuzzRecord(f *testing.F) {
 		if size+len(r.sockets)*socketSize > len(b) {
 			t.Fatalf("%d bytes of memory and %d sockets in %d bytes", size, len(r.sockets), len(b))
 		}
-		tr := &Tracer{
-			clock: trace.NewClock(), threads: map[int]*thread{}, processes: map[int]*process{}, streams: map[trace.SocketID]*stream{}, record: &r,
-		}
-		tr.sockets = abi.NewSockets("", moment{tr}, tr.emit)
-		tr.processes[r.pid] = &process{Process: abi.Process{PID: r.pid}}
+		tr := tracerOf(&r)
 		for _, kind := range []recordKind{recordEnter, r.kind, recordLeave} {
 			r.kind = kind
 			tr.take(&r)

@@ -19,6 +19,7 @@ import (
 	bpf "github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
+	"sockwire/capture/internal/bpfprog"
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/internal/abi"
 )
@@ -30,11 +31,14 @@ type Tracer struct {
 	zero    time.Duration // CLOCK_MONOTONIC at the clock's start
 	kernel  *kernel
 	hooks   *hooks
+	reasons *reasons
 	command trace.Command // of a program to start
 	attach  int           // or the process to attach to
 
 	events    []trace.Event // to be yielded
 	threads   map[int]*thread
+	requests  map[uint64]*thread // of io_uring, by the number of their record
+	forgetful bool               // some of them were forgotten
 	processes map[int]*process
 	sockets   *abi.Sockets
 	streams   map[trace.SocketID]*stream
@@ -48,10 +52,11 @@ type Tracer struct {
 
 	sighted []trace.Sighting // that were read
 	looked  int              // so many of them were looked at: the others are later than the calls that were
-	told    []trace.Sighting // to be yielded
+	toYield []trace.Sighting // to be yielded
 
 	lost, cut int // as far as it was said
 	missed    uint64
+	unsaid    uint64
 	seen      uint64
 	heard     atomic.Int64 // until when, as a time.Duration
 
@@ -85,7 +90,7 @@ type thread struct {
 // Attach follows, then Events.
 func Open(cfg *Config) (*Tracer, error) {
 	t := &Tracer{
-		threads: map[int]*thread{}, processes: map[int]*process{}, streams: map[trace.SocketID]*stream{}, record: &record{}, hooks: &hooks{},
+		threads: map[int]*thread{}, requests: map[uint64]*thread{}, processes: map[int]*process{}, streams: map[trace.SocketID]*stream{}, record: &record{}, hooks: &hooks{}, reasons: &reasons{},
 		launched: make(chan struct{}), began: make(chan struct{}),
 	}
 	if cfg != nil {
@@ -102,7 +107,8 @@ func Open(cfg *Config) (*Tracer, error) {
 	if t.kernel, err = load(&t.cfg); err != nil {
 		return nil, explain(err)
 	}
-	t.zero = t.monotonic()
+	t.kernel.unringed = t.kernel.openRings(t.cfg.data())
+	t.zero = bpfprog.Offset(bpfprog.Clock(unix.CLOCK_MONOTONIC), t.clock.Now)
 	return t, nil
 }
 
@@ -124,31 +130,12 @@ func explain(err error) error {
 	case errors.Is(err, os.ErrPermission):
 		e.Err = unix.EPERM // the library's text is about older kernels
 		e.Remedy = "it needs root, or CAP_BPF and CAP_PERFMON"
-	case errors.Is(err, errTypes):
+	case errors.Is(err, bpfprog.ErrTypes):
 		e.Remedy = "it needs a kernel with its own type information (CONFIG_DEBUG_INFO_BTF)"
 	default:
 		e.Remedy = "it needs Linux 6.2 or later with BPF"
 	}
 	return e
-}
-
-// monotonic is CLOCK_MONOTONIC, which the programs stamp with, at the start of the clock. Of several readings
-// the one that took least is the best.
-func (t *Tracer) monotonic() time.Duration {
-	var best time.Duration
-	shortest := time.Duration(-1)
-	for range 8 {
-		before := t.clock.Now()
-		var ts unix.Timespec
-		if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {
-			continue
-		}
-		after := t.clock.Now()
-		if shortest < 0 || after-before < shortest {
-			shortest, best = after-before, time.Duration(ts.Nano())-(before+after)/2
-		}
-	}
-	return best
 }
 
 func (t *Tracer) at(ns uint64) time.Duration { return time.Duration(ns) - t.zero }
@@ -176,12 +163,18 @@ func (t *Tracer) hook(process string) {
 	if !t.cfg.Packets {
 		return
 	}
-	network, err := namespaceOf(process)
+	network, err := bpfprog.NetworkOf("/proc/" + process + "/ns/net")
 	if err == nil {
 		t.hooks, err = openHooks(network)
 	}
 	if err != nil {
 		t.note("whose each packet is, is told from its addresses: %v", err)
+	}
+	if network == 0 {
+		return
+	}
+	if t.reasons, err = openReasons(network); err != nil {
+		t.note("what the kernel says of why it sends segments again and resets is not told: %v", err)
 	}
 }
 
@@ -235,8 +228,9 @@ func (t *Tracer) Heard() time.Duration { return time.Duration(t.heard.Load()) }
 
 // Close takes the programs out of the kernel. Events does so at its end.
 func (t *Tracer) Close() {
-	t.kernel.close()
-	t.hooks.close()
+	t.kernel.Close()
+	t.hooks.Close()
+	t.reasons.Close()
 }
 
 // readStep is how long a record may wait until it is read.
@@ -278,8 +272,9 @@ func (t *Tracer) Events(ctx context.Context) iter.Seq2[trace.Event, error] {
 			t.account(false)
 			over := !left && !running && len(t.processes) == 0 || done == nil && t.attach != 0 || err != nil
 			if over {
-				t.kernel.detach()
-				t.hooks.detach()
+				t.kernel.Detach()
+				t.hooks.Detach()
+				t.reasons.Detach()
 				for left, err = t.read(); left; left, err = t.read() {
 				}
 				failed = errors.Join(failed, err)
@@ -384,8 +379,8 @@ func (t *Tracer) stop() {
 // faster than they are read, the ring never is empty.
 const readLimit = 1 << 13
 
-// read takes the records that are in the rings, up to a limit, and tells whether there may be more. Those of packets are
-// taken first, and looked at in the order of all: each socket is known when its packets come, and not closed yet.
+// read takes the records that are in the rings, up to a limit, and tells whether there may be more. Those of packets
+// are taken first, and looked at in the order of all: each socket is known when its packets come, and not closed yet.
 func (t *Tracer) read() (more bool, err error) {
 	packets := false
 	if len(t.sighted) < readLimit {
@@ -393,13 +388,21 @@ func (t *Tracer) read() (more bool, err error) {
 			return false, err
 		}
 	}
+	var reasons []*trace.Reason
+	if err = t.reasons.read(func(r *trace.Reason) { reasons = append(reasons, r) }); err != nil {
+		return false, err
+	}
 	more, err = t.readCalls()
+	for _, r := range reasons { // now, for the clock begins at the first call
+		r.Time = t.at(uint64(r.Time))
+		t.emit(r)
+	}
 	if !more {
 		t.sight(math.MaxUint64)
 	}
-	if len(t.told) > 0 {
-		t.emit(&trace.Sightings{Host: t.cfg.Host, All: t.told})
-		t.told = nil
+	if len(t.toYield) > 0 {
+		t.emit(&trace.Sightings{Host: t.cfg.Host, All: t.toYield})
+		t.toYield = nil
 	}
 	return more || packets, err
 }
@@ -412,7 +415,7 @@ func (t *Tracer) sight(until uint64) {
 		if !t.sockets.Sight(s.Socket, s.Cookie, s.Time) {
 			s.Socket = 0
 		}
-		t.told = append(t.told, s)
+		t.toYield = append(t.toYield, s)
 	}
 	if t.looked == len(t.sighted) {
 		t.sighted, t.looked = t.sighted[:0], 0
@@ -420,7 +423,7 @@ func (t *Tracer) sight(until uint64) {
 }
 
 func (t *Tracer) readCalls() (more bool, err error) {
-	more, err = t.kernel.read(func(b []byte) error {
+	more, err = t.kernel.Read(readLimit, func(b []byte) error {
 		if err := t.record.parse(b); err != nil {
 			return err
 		}
@@ -448,6 +451,10 @@ func (t *Tracer) account(last bool) {
 	if n := t.hooks.missed(); n > t.missed && (last || t.missed == 0) {
 		t.note("%d packets at sockets did not fit into the ring: whose they are is told from their addresses", n-t.missed)
 		t.missed = n
+	}
+	if n := t.reasons.missed(); n > t.unsaid && (last || t.unsaid == 0) {
+		t.note("of %d segments that were sent again, or resets, what the kernel says of why did not fit into the ring", n-t.unsaid)
+		t.unsaid = n
 	}
 	if n := int(lost); n > t.lost && (last || t.lost == 0) {
 		t.note("%d events did not fit into the ring: calls are missing, or have no result", n-t.lost)
@@ -512,17 +519,21 @@ func (t *Tracer) take(r *record) {
 			t.forget(p, at)
 		}
 	case recordRing:
-		if !p.ringed {
+		if !p.ringed && t.kernel.unringed != nil {
 			p.ringed = true
-			t.note("%s (process %d) uses io_uring: what it does there is not seen", p.Name, p.PID)
+			t.note("%s (process %d) uses io_uring: what it does there is not seen: %v", p.Name, p.PID, t.kernel.unringed)
 		}
+	case recordSubmit:
+		t.submitted(p, r, at)
+	case recordComplete:
+		t.completed(p, r, at)
 	case recordForeign:
 		t.foreign(p, false)
 	}
 }
 
-// foreign says of a process, once, that its calls are not understood: its program is of 32 bits, or calls are that are about
-// sockets.
+// foreign says of a process, once, that its calls are not understood: its program is of 32 bits, or calls are that are
+// about sockets.
 func (t *Tracer) foreign(p *process, program bool) {
 	switch {
 	case p.foreign:
@@ -536,6 +547,7 @@ func (t *Tracer) foreign(p *process, program bool) {
 }
 
 func (t *Tracer) forget(p *process, at time.Duration) {
+	t.abandon(p.PID, at)
 	t.sockets.Forget(&p.Process, at)
 	p.borrower.Close()
 	delete(t.processes, p.PID)

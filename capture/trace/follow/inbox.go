@@ -8,8 +8,8 @@ import (
 	"sockwire/capture/trace"
 )
 
-// inboxLimit is how many packets that have come may wait to be joined, and how many other events. A reader may have to wait then:
-// the packets of the capture in the kernel's buffer, and the program at its next call.
+// inboxLimit is how many packets that have come may wait to be joined, and how many other events. A reader may have to
+// wait then: the packets of the capture in the kernel's buffer, and the program at its next call.
 const inboxLimit = 1 << 15
 
 // inbox holds what the engine and the capture have told and the follower has not taken. Who adds waits when

@@ -1,6 +1,6 @@
-// Package follow traces a program while it runs: an engine that records its calls, a capture of the packets in its network,
-// and the window in which both are joined, together. What is joined comes in steps, each a timeline that goes further than the
-// one before.
+// Package follow traces a program while it runs: an engine that records its calls, a capture of the packets in its
+// network, and the window in which both are joined, together. What is joined comes in steps, each a timeline that goes
+// further than the one before.
 package follow
 
 import (
@@ -14,11 +14,12 @@ import (
 	"unsafe"
 
 	"sockwire/capture"
+	"sockwire/capture/drop"
 	"sockwire/capture/trace"
 )
 
-// A step is some time behind: what it shows is at most liveDelay + slowStep and the time of one joining old, or as old as what
-// the engine or the capture has yet to read.
+// A step is some time behind: what it shows is at most liveDelay + slowStep and the time of one joining old, or as old
+// as what the engine or the capture has yet to read.
 const (
 	liveDelay   = 150 * time.Millisecond // until a packet or a return has been heard of, at least
 	liveStep    = 100 * time.Millisecond // between steps
@@ -38,9 +39,9 @@ const (
 	windowBusy  = 20 * time.Millisecond
 )
 
-// How much a timeline needs of the data of a datagram, to tell it from others, and of a frame with a TCP segment, of which
-// the place is known: headers (of the link, of IPv4 or of IPv6 with some extensions, of TCP), and data to see that it is what
-// was passed.
+// How much a timeline needs of the data of a datagram, to tell it from others, and of a frame with a TCP segment, of
+// which the place is known: headers (of the link, of IPv4 or of IPv6 with some extensions, of TCP), and data to see
+// that it is what was passed.
 const (
 	keptDatagram = 512
 	keptSegment  = 20 + 60 + 60 + 128
@@ -65,6 +66,8 @@ type Config struct {
 	Frames bool
 	// Rare makes steps only when they are needed to keep within bounds: for those who show nothing meanwhile.
 	Rare bool
+	// Drops are the kernel's drops of a session that New makes; it closes them. Start and Attach open their own.
+	Drops *drop.Source
 	// Whole forgets nothing, and makes one step, at the end: for short traces.
 	Whole bool
 }
@@ -84,6 +87,10 @@ type Session struct {
 	packets  counted
 	lost     atomic.Uint64
 
+	drops    *drop.Source // nil where the kernel's drops are not told: then Deaf says why
+	deaf     error
+	dropping dropping
+
 	matcher trace.Matcher
 	window  trace.Window
 	frames  map[int]*capture.Frame
@@ -94,15 +101,15 @@ type Session struct {
 
 // Step is how far a trace has come.
 type Step struct {
-	// Timeline is what is joined so far, without what is forgotten. What happened up to Until is known; a call that has not
-	// returned by then may still.
+	// Timeline is what is joined so far, without what is forgotten. What happened up to Until is known; a call that has
+	// not returned by then may still.
 	Timeline *trace.Timeline
 	Until    time.Duration
-	// Final is up to when calls and packets may be forgotten after this step: nothing that is known later changes what is
-	// said of most of them.
+	// Final is up to when calls and packets may be forgotten after this step: nothing that is known later changes what
+	// is said of most of them.
 	Final time.Duration
-	// Gone is what was forgotten since the step before, joined for the last time; Timeline is nil then. Each call and packet is
-	// there once, or in the Timeline of the last step.
+	// Gone is what was forgotten since the step before, joined for the last time; Timeline is nil then. Each call and
+	// packet is there once, or in the Timeline of the last step.
 	Gone *trace.Timeline
 	// Note is something that the reader of a timeline has to know; Timeline is nil then.
 	Note *trace.Note
@@ -110,13 +117,22 @@ type Step struct {
 	Last bool
 }
 
-// New returns a session of an engine and of a capture, which may be nil, that both have the clock. Steps closes neither.
+// New returns a session of an engine and of a capture, which may be nil, that both have the clock. Steps closes
+// neither.
 func New(engine trace.Engine, live *capture.Live, clock *trace.Clock, cfg *Config) *Session {
 	s := &Session{engine: engine, live: live, clock: clock, frames: map[int]*capture.Frame{}}
 	if cfg != nil {
 		s.cfg = *cfg
+		s.hears(s.cfg.Drops)
 	}
 	return s
+}
+
+// hears makes a source of drops the session's.
+func (s *Session) hears(drops *drop.Source) {
+	if s.drops = drops; drops != nil {
+		s.dropping.by = map[dropKey][]*trace.Packet{}
+	}
 }
 
 // Engine is what records the calls: its status and its signals.
@@ -131,11 +147,23 @@ func (s *Session) Live() *capture.Live { return s.live }
 // Blind says why no packets are captured.
 func (s *Session) Blind() error { return s.blind }
 
+// Deaf says why the kernel's drops are not told. They are with the kernel's own programs only.
+func (s *Session) Deaf() error { return s.deaf }
+
 // Fallback says why the engine is ptrace although the kernel's programs were to be tried.
 func (s *Session) Fallback() error { return s.fallback }
 
 // Lost is how many packets the capture missed so far.
 func (s *Session) Lost() uint64 { return s.lost.Load() }
+
+// Unheard is how many drops, of any packets in this network, found no room where they are recorded: what they were is
+// not told.
+func (s *Session) Unheard() uint64 {
+	if s.drops == nil {
+		return 0
+	}
+	return s.drops.Stats().Lost
+}
 
 // Forced is how many calls and packets were forgotten while later ones could still belong to them.
 func (s *Session) Forced() int { return s.forced }
@@ -148,15 +176,18 @@ func (s *Session) Frame(number int) *capture.Frame { return s.frames[number] }
 
 // Close closes the capture.
 func (s *Session) Close() error {
+	if s.drops != nil {
+		s.drops.Close()
+	}
 	if s.live == nil {
 		return nil
 	}
 	return s.live.Close()
 }
 
-// Steps runs the trace and yields how far it has come, at last a step with Last. A program that was started is killed when ctx is
-// done or the loop is left; a process that was attached to goes on. An error that comes with the zero Step is of tracing itself;
-// the trace goes on to its last step. It can be called once.
+// Steps runs the trace and yields how far it has come, at last a step with Last. A program that was started is killed
+// when ctx is done or the loop is left; a process that was attached to goes on. An error that comes with the zero Step
+// is of tracing itself; the trace goes on to its last step. It can be called once.
 func (s *Session) Steps(ctx context.Context) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -194,16 +225,23 @@ func (s *run) run(ctx context.Context) {
 	if s.live != nil {
 		reading.Go(s.read)
 	}
+	if s.drops != nil {
+		reading.Go(s.hear)
+	}
 	if err := s.follow(done); err != nil {
 		s.yield(Step{}, err)
 	}
 	if s.live != nil {
 		s.awaitRest()
 		s.live.Stop()
-		s.in.end()
-		reading.Wait()
 	}
+	if s.drops != nil {
+		s.drops.Stop()
+	}
+	s.in.end()
+	reading.Wait()
 	s.take(math.MaxInt64)
+	s.settle(math.MaxInt64)
 	s.yield(Step{Timeline: s.window.Timeline(), Until: math.MaxInt64, Final: math.MaxInt64, Last: true}, nil)
 }
 
@@ -245,6 +283,63 @@ func (s *run) read() {
 		}
 		s.in.add(p, kept)
 	}
+}
+
+// echoReply tells whether a packet is an answer to ping. The kernel frees it for want of a ping socket when raw sockets
+// have been given their copies: nothing is lost.
+func echoReply(p *trace.Packet) bool {
+	return p.ICMP != nil && p.ICMP.EchoReply(p.Protocol == trace.ProtoICMPv6)
+}
+
+// hear takes drops until their source is stopped.
+func (s *run) hear() {
+	number := firstDropped
+	for {
+		f := s.drops.Drop().Frame
+		if err := s.drops.Next(&f); err != nil {
+			return
+		}
+		d := s.drops.Drop()
+		why := d.Why()
+		if d.Reason.Unspecified() && why == d.Reason.Words() {
+			continue // the kernel frees much so that nobody misses
+		}
+		at := s.clock.At(f.Time)
+		if at < 0 && s.pid == 0 {
+			continue
+		}
+		f.Comments = nil
+		p := trace.FromFrame(f, number, at, s.cfg.Host, d.Device)
+		if len(p.Network) == 0 || d.Reason.Name == "NO_SOCKET" && echoReply(p) {
+			continue
+		}
+		number++
+		p.Uncaptured, p.Drops = true, []trace.Drop{{Time: at, Reason: d.Reason.Name, Why: why, Place: d.Place.String()}}
+		if n := needed(p); len(p.Payload) > n {
+			p.Network = p.Network[:len(p.Network)-len(p.Payload)+n]
+			p.Payload = p.Payload[:n]
+		}
+		s.in.add(p, nil)
+	}
+}
+
+// settle puts the drops up to a time where they belong: all packets before it have been read. What no capture showed is
+// a packet of its own.
+func (s *run) settle(until time.Duration) {
+	var later []*trace.Packet
+	for _, p := range s.dropping.waiting {
+		if p.Time > until {
+			later = append(later, p)
+		} else if q := s.dropping.find(p, packetSlack); q != nil {
+			q.Drops = append(q.Drops, p.Drops...)
+		} else {
+			s.matcher.Match(p)
+			s.held += len(p.Network) + len(p.Payload)
+			s.window.Add(p)
+		}
+	}
+	s.dropping.waiting = later
+	s.dropping.said(until, packetSlack)
 }
 
 // needed is how much of a packet's data is kept: of raw ones all.
@@ -324,6 +419,11 @@ func (s *run) take(until time.Duration) {
 		switch e := a.event.(type) {
 		case *trace.Sightings:
 			continue
+		case *trace.Reason:
+			if s.dropping.by != nil {
+				s.dropping.reasons = append(s.dropping.reasons, e)
+			}
+			continue
 		case *trace.Note:
 			s.yield(Step{Note: e}, nil)
 		case *trace.Call:
@@ -331,6 +431,11 @@ func (s *run) take(until time.Duration) {
 				s.held += weight(e)
 			}
 		case *trace.Packet:
+			if e.Uncaptured {
+				s.dropping.waiting = append(s.dropping.waiting, e)
+				continue
+			}
+			s.dropping.add(e)
 			s.matcher.Match(e)
 			s.held += len(e.Network) + len(e.Payload)
 			if a.frame != nil {
@@ -342,8 +447,8 @@ func (s *run) take(until time.Duration) {
 	}
 }
 
-// weight is how many bytes of data, and of what it waits for, a call holds. The list of an epoll instance is held by all
-// its calls together.
+// weight is how many bytes of data, and of what it waits for, a call holds. The list of an epoll instance is held by
+// all its calls together.
 func weight(c *trace.Call) int {
 	n := len(c.Data) + len(c.Ready)*int(unsafe.Sizeof(trace.Wait{}))
 	if c.FD < 0 {
@@ -358,6 +463,7 @@ func weight(c *trace.Call) int {
 // step joins what is known, yields what happened up to a time, and forgets what is over.
 func (s *run) step(until time.Duration) {
 	s.take(s.called())
+	s.settle(until)
 	s.matcher.Forget(until - recordDelay)
 	if s.window.Len() == 0 {
 		return

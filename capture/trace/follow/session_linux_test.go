@@ -14,6 +14,7 @@ import (
 
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/follow"
+	"sockwire/raw/netlab"
 )
 
 // The program that is traced is this test binary under another name.
@@ -31,7 +32,15 @@ func TestMain(m *testing.M) {
 		unix.Close(s)
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	switch filepath.Base(os.Args[0]) {
+	case "loser":
+		loser()
+		os.Exit(0)
+	case "resetter":
+		resetter()
+		os.Exit(0)
+	}
+	netlab.Run(m)
 }
 
 // TestLeft leaves the loop over the steps of a program that would go on for ever: it is ended.

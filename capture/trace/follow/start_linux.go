@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sockwire/capture"
+	"sockwire/capture/drop"
 	"sockwire/capture/filter"
 	"sockwire/capture/trace"
 	"sockwire/capture/trace/ebpf"
@@ -21,8 +22,8 @@ import (
 	"sockwire/raw/cmsg"
 )
 
-// Start prepares to trace a program, which Steps then runs. Where packets cannot be captured, for want of CAP_NET_RAW, it is
-// traced without: see Session.Blind.
+// Start prepares to trace a program, which Steps then runs. Where packets cannot be captured, for want of CAP_NET_RAW,
+// it is traced without: see Session.Blind.
 func Start(ctx context.Context, c trace.Command, cfg *Config) (*Session, error) {
 	return begin(ctx, c, 0, cfg)
 }
@@ -92,6 +93,9 @@ func (s *Session) capture(ctx context.Context) error {
 		if s.live, err = capture.Open(context.WithoutCancel(ctx), s.cfg.Interface, c); err != nil {
 			return err
 		}
+		if !s.engine.Stops() {
+			s.listen()
+		}
 		s.in.add(&trace.Host{Name: s.cfg.Host, Addrs: addresses(), Captured: true}, nil)
 		if err := cmsg.AwaitStamps(); err != nil {
 			return err
@@ -108,8 +112,16 @@ func (s *Session) capture(ctx context.Context) error {
 	return err
 }
 
-// shortTCP is a filter that takes all packets whole, but of those of TCP only what a timeline needs: super-packets of 64
-// KiB would fill the kernel's buffer before they are read.
+// listen begins to hear of drops in this network namespace.
+func (s *Session) listen() {
+	var drops *drop.Source
+	if drops, s.deaf = drop.Open(nil); s.deaf == nil {
+		s.hears(drops)
+	}
+}
+
+// shortTCP is a filter that takes all packets whole, but of those of TCP only what a timeline needs: super-packets of
+// 64 KiB would fill the kernel's buffer before they are read.
 func shortTCP(ifname string) ([]bpf.RawInstruction, error) {
 	link, err := capture.LinkOf(ifname)
 	if err != nil {

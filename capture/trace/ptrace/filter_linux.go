@@ -64,8 +64,8 @@ func argument(i int) bpf.Instruction {
 // filter is a seccomp filter that lets run what no case stops.
 type filter []bpf.Instruction
 
-// newFilter begins a filter for the calls of this architecture. Those of 32 bits that a process can make too are stopped for
-// what is said of them.
+// newFilter begins a filter for the calls of this architecture. Those of 32 bits that a process can make too are
+// stopped for what is said of them.
 func newFilter(foreign filter) filter {
 	f := filter{
 		bpf.LoadAbsolute{Off: dataArch, Size: 4},

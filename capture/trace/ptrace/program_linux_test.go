@@ -21,6 +21,7 @@ import (
 // The programs that tests trace are this test binary under other names.
 var programs = map[string]func(){
 	"chat": chat, "exit7": func() { os.Exit(7) }, "killed": killed, "stopped": stopped, "echo": echo, "plain": plain, "tracer": tracerProgram, "sleeper": sleeper,
+	"asks": asks,
 }
 
 func TestMain(m *testing.M) {
@@ -37,6 +38,13 @@ func must[T any](v T, err error) T {
 		os.Exit(99)
 	}
 	return v
+}
+
+// asks connects to a name that nobody has.
+func asks() {
+	fd := must(unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0))
+	_ = unix.Connect(fd, &unix.SockaddrUnix{Name: "/nowhere"}) // its error is what the example shows
+	unix.Close(fd)
 }
 
 // chat is a static Go program with several threads: a server with a goroutine for each of three clients.

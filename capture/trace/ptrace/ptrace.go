@@ -5,11 +5,11 @@
 // A filter sees the number of a descriptor and not what it is. So the filter that a program begins with stops what
 // only sockets are used with, such as socket(2) and recvmsg(2). When a descriptor becomes a socket, the process is
 // made to install another one, for all its threads, that stops read(2), write(2), close(2) and their like on that
-// number (from 16 on, on all numbers of as many bits). Reading and writing files runs at full speed, unless their numbers have
-// been those of sockets. Before a program installs a filter of its own or gives up privileges, it gets the filter
-// for all numbers; one that can be given none, for want of memory or privilege, stops at every call. Of sockets that are made by
-// none of the calls known here (SIOCKCMCLONE, SCTP_SOCKOPT_PEELOFF) reads and writes are seen from the first call on that only
-// sockets have.
+// number (from 16 on, on all numbers of as many bits). Reading and writing files runs at full speed, unless their
+// numbers have been those of sockets. Before a program installs a filter of its own or gives up privileges, it gets the
+// filter for all numbers; one that can be given none, for want of memory or privilege, stops at every call. Of sockets
+// that are made by none of the calls known here (SIOCKCMCLONE, SCTP_SOCKOPT_PEELOFF) reads and writes are seen from the
+// first call on that only sockets have.
 //
 // It needs Linux 5.6 or later on amd64 or arm64 and no privilege for programs of the same user, unless the
 // system forbids it (kernel.yama.ptrace_scope). A started program ends with its tracer; a program that was

@@ -386,7 +386,8 @@ func TestStrace(t *testing.T) {
 	}
 }
 
-// TestBegin checks that times count from the moment at which the program begins, not from that at which the trace was asked for.
+// TestBegin checks that times count from the moment at which the program begins, not from that at which the trace was
+// asked for.
 func TestBegin(t *testing.T) {
 	cfg := &Config{Clock: trace.NewClock()}
 	tr, err := Start(Command{Path: "/proc/self/exe", Args: []string{"plain"}}, cfg)

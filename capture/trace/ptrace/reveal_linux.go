@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What is made with CLONE_UNTRACED (clone(2)) is traced by nobody, but has the filters of its maker: each call that they stop
-// would fail with ENOSYS. So the flag is taken away for the time of the call.
+// What is made with CLONE_UNTRACED (clone(2)) is traced by nobody, but has the filters of its maker: each call that
+// they stop would fail with ENOSYS. So the flag is taken away for the time of the call.
 
 // revealed is where the flag was.
 type revealed struct {
@@ -28,7 +28,8 @@ func (t *Tracer) reveal(th *thread, word uint64, inMemory bool) {
 	th.revealed = r
 }
 
-// undo brings the flag back, in the thread that has made the call or in what it has made. One that has ended is not there.
+// undo brings the flag back, in the thread that has made the call or in what it has made. One that has ended is not
+// there.
 func (r *revealed) undo(tid int) {
 	if r.inMemory || resultElsewhere {
 		_ = r.set(tid, true)

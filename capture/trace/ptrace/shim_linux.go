@@ -75,8 +75,8 @@ func parseSpans(b []byte) (spans []span) {
 	return spans
 }
 
-// install gives the calling thread the filters that a program begins with. Without CAP_SYS_ADMIN it may only have them when it
-// gives up gaining rights by executing files, which a traced program of an ordinary user has given up anyway.
+// install gives the calling thread the filters that a program begins with. Without CAP_SYS_ADMIN it may only have them
+// when it gives up gaining rights by executing files, which a traced program of an ordinary user has given up anyway.
 func install(wait bool, spans []span) error {
 	var filters []filter
 	for _, s := range spans {

@@ -22,6 +22,9 @@ func Comment(t *trace.Timeline, p *trace.PacketRecord, before int) string {
 		parts = append(parts, "retransmission")
 	}
 	parts = append(parts, verdictNotes(p)...)
+	if said := saidNote(p); said != "" {
+		parts = append(parts, said)
+	}
 	switch p.Cause.Kind {
 	case trace.CauseCall:
 		if len(p.Carries) != 1 || p.Carries[0].Call != p.Cause.Call {

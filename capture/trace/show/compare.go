@@ -309,30 +309,47 @@ func (k *Comparison) KernelWrote() string {
 	return s
 }
 
-// AppendComparison appends the table: a row for each question, a column for each kind. Cells are broken so that its lines
-// have at most so many characters, if that can be; 0 is no limit.
-func AppendComparison(b []byte, kinds []*Comparison, width int) []byte {
-	rows := []struct {
-		name  string
-		value func(k *Comparison) string
-	}{
-		{"", func(k *Comparison) string { return k.Kind }},
-		{"sends", func(k *Comparison) string { return fmt.Sprint(k.Sends) }},
-		{"receives", func(k *Comparison) string { return fmt.Sprint(k.Receives) }},
-		{"packets", func(k *Comparison) string { return k.captured(k.Packets) }},
-		{"payload bytes", func(k *Comparison) string { return fmt.Sprint(k.Payload) }},
-		{"bytes on the wire", func(k *Comparison) string { return k.captured(k.Wire) }},
-		{"overhead", (*Comparison).overhead},
-		{"one receive is one send", (*Comparison).Boundaries},
-		{"delivery confirmed by", (*Comparison).Confirmed},
-		{"order kept", (*Comparison).Order},
-		{"privilege needed", (*Comparison).Privilege},
-		{"kernel put before, bytes", (*Comparison).KernelWrote},
+// comparisonRows are the questions of the table.
+var comparisonRows = []struct {
+	name  string
+	value func(k *Comparison) string
+}{
+	{"", func(k *Comparison) string { return k.Kind }},
+	{"sends", func(k *Comparison) string { return fmt.Sprint(k.Sends) }},
+	{"receives", func(k *Comparison) string { return fmt.Sprint(k.Receives) }},
+	{"packets", func(k *Comparison) string { return k.captured(k.Packets) }},
+	{"payload bytes", func(k *Comparison) string { return fmt.Sprint(k.Payload) }},
+	{"bytes on the wire", func(k *Comparison) string { return k.captured(k.Wire) }},
+	{"overhead", (*Comparison).overhead},
+	{"one receive is one send", (*Comparison).Boundaries},
+	{"delivery confirmed by", (*Comparison).Confirmed},
+	{"order kept", (*Comparison).Order},
+	{"privilege needed", (*Comparison).Privilege},
+	{"kernel put before, bytes", (*Comparison).KernelWrote},
+}
+
+// ComparisonRows returns the table as AppendComparison has it: the first row is the kinds, the first cell of each the
+// question.
+func ComparisonRows(kinds []*Comparison) [][]string {
+	var rows [][]string
+	for _, r := range comparisonRows {
+		row := []string{r.name}
+		for _, k := range kinds {
+			row = append(row, r.value(k))
+		}
+		rows = append(rows, row)
 	}
+	return rows
+}
+
+// AppendComparison appends the table: a row for each question, a column for each kind. Cells are broken so that its
+// lines have at most so many characters, if that can be; 0 is no limit.
+func AppendComparison(b []byte, kinds []*Comparison, width int) []byte {
+	rows := ComparisonRows(kinds)
 	const narrow, wide, between = 10, 27, 2
 	names := 0
 	for _, r := range rows {
-		names = max(names, len(r.name))
+		names = max(names, len(r[0]))
 	}
 	cell := wide
 	if width > 0 && len(kinds) > 0 {
@@ -340,10 +357,10 @@ func AppendComparison(b []byte, kinds []*Comparison, width int) []byte {
 	}
 	var table [][]string
 	for _, r := range rows {
-		cells := [][]string{{r.name}}
+		cells := [][]string{{r[0]}}
 		height := 1
-		for _, k := range kinds {
-			lines := wrapCell(r.value(k), cell)
+		for _, value := range r[1:] {
+			lines := wrapCell(value, cell)
 			cells, height = append(cells, lines), max(height, len(lines))
 		}
 		for n := range height {

@@ -10,26 +10,6 @@ import (
 	"time"
 )
 
-// Records returns the timeline as values for encoding/json, one per line of JSON Lines: a record of type
-// "socket" per socket, then "call" and "packet" in the order of the text. start is the wall clock time of the
-// timeline's start; scene is put into every record, unless empty.
-func Records(t *trace.Timeline, scene string, start time.Time) []any {
-	var all []any
-	for _, s := range t.Sockets {
-		all = append(all, socketRecord(s, scene))
-	}
-	for _, e := range entries(t) {
-		switch {
-		case e.caption != nil: // it is for people
-		case e.packet != nil:
-			all = append(all, packetRecord(e.packet, scene, start))
-		case !e.leave:
-			all = append(all, callRecord(t, e.call, scene, start))
-		}
-	}
-	return all
-}
-
 type socketJSON struct {
 	Type      string `json:"type"`
 	Scene     string `json:"scene,omitempty"`
@@ -58,6 +38,7 @@ type callJSON struct {
 	Thread     int                 `json:"thread"`
 	Host       string              `json:"host,omitempty"`
 	Name       string              `json:"name"`
+	Ring       bool                `json:"io_uring,omitempty"`
 	Socket     string              `json:"socket,omitempty"`
 	FD         *int                `json:"fd"`
 	Args       []argJSON           `json:"args"`
@@ -150,11 +131,16 @@ type packetJSON struct {
 	Carries      []trace.Span `json:"carries"`
 	Unattributed int          `json:"unattributed"`
 	Retransmit   bool         `json:"retransmit,omitempty"`
-	// Verdicts are what became of the segment, see flow.Verdict.AppendJSON; the numbers in them are those of packet records.
+	// Verdicts are what became of the segment, see flow.Verdict.AppendJSON; the numbers in them are those of packet
+	// records.
 	Verdicts []json.RawMessage `json:"verdicts,omitempty"`
-	Cause    causeJSON         `json:"cause"`
-	Raw      *rawJSON          `json:"raw,omitempty"`
-	Segments int               `json:"segments"`
+	Said     *saidJSON         `json:"kernel_says,omitempty"`
+	// Drops are what the kernel said where it dropped the packet; of one that is uncaptured nothing else tells.
+	Drops      []dropJSON `json:"drops,omitempty"`
+	Uncaptured bool       `json:"uncaptured,omitempty"`
+	Cause      causeJSON  `json:"cause"`
+	Raw        *rawJSON   `json:"raw,omitempty"`
+	Segments   int        `json:"segments"`
 }
 
 type tcpJSON struct {
@@ -246,7 +232,7 @@ func nanoseconds(d time.Duration) *int64 {
 
 func callRecord(t *trace.Timeline, c *trace.CallRecord, scene string, start time.Time) callJSON {
 	r := callJSON{
-		Type: "call", Scene: scene, Number: c.Number, Actor: c.Actor, Process: c.Process, Thread: c.Thread, Host: c.Host, Name: c.Name,
+		Type: "call", Scene: scene, Number: c.Number, Actor: c.Actor, Process: c.Process, Thread: c.Thread, Host: c.Host, Name: c.Name, Ring: c.Ring,
 		Args: []argJSON{}, Time: start.Add(c.Entered).UTC().Format(time.RFC3339Nano), EnteredNS: int64(c.Entered),
 		FDs: c.FDs, Packets: c.Packets, Received: c.Received, Message: c.Message, Lost: c.Lost, End: c.End, Error: c.Error,
 		Silent: c.Silent, Because: c.Because, Flags: c.Returned, Errno: c.Errno, Meaning: c.Meaning, Queued: c.Queued,
@@ -303,8 +289,8 @@ func waitRecords(t *trace.Timeline, c *trace.CallRecord, all []trace.Wait) []wai
 	return out
 }
 
-// value is the argument for JSON: a number, a name, an address, or data in hex with its length, and its meaning where that is
-// known.
+// value is the argument for JSON: a number, a name, an address, or data in hex with its length, and its meaning where
+// that is known.
 func argumentValue(a trace.Arg) any {
 	switch a.Kind {
 	case trace.ArgName:
@@ -325,7 +311,7 @@ func packetRecord(p *trace.PacketRecord, scene string, start time.Time) packetJS
 		Type: "packet", Scene: scene, Number: p.Number, Time: start.Add(p.Time).UTC().Format(time.RFC3339Nano), AtNS: int64(p.Time),
 		Host: p.Host, Interface: p.Interface, Direction: [...]string{"unknown", "in", "out"}[min(p.Direction, trace.Out)],
 		Source: endText(p.Src), Destination: endText(p.Dst), Protocol: p.Protocol, TTL: p.TTL, Length: p.Length, Payload: p.PayloadLength,
-		Carries: append([]trace.Span{}, p.Carries...), Unattributed: p.Unattributed, Retransmit: p.Retransmit, Verdicts: verdictRecords(p),
+		Carries: append([]trace.Span{}, p.Carries...), Unattributed: p.Unattributed, Retransmit: p.Retransmit, Verdicts: verdictRecords(p), Said: saidRecord(p), Drops: dropRecords(p), Uncaptured: p.Uncaptured,
 		Cause: causeJSON{p.Cause.Kind.String(), p.Cause.Call, p.Cause.Packet}, Segments: max(p.Segments, 1),
 	}
 	if p.From == nil && p.To == nil {

@@ -29,15 +29,15 @@ type SocketSummary struct {
 	Received    int64  `json:"received_bytes"`
 	Packets     int    `json:"packets_sent"`
 	Retransmits int    `json:"retransmissions"`
-	// Blocked is the time in calls on it, of several threads added up, and BlockedOn the name of those in which most of it
-	// went: connect(2) waits for the answer of the peer, accept(2) for a connection, a receive for data, a send for room in
-	// the buffer, close(2) for what SO_LINGER asks.
+	// Blocked is the time in calls on it, of several threads added up, and BlockedOn the name of those in which most of
+	// it went: connect(2) waits for the answer of the peer, accept(2) for a connection, a receive for data, a send for
+	// room in the buffer, close(2) for what SO_LINGER asks.
 	Blocked   time.Duration `json:"blocked_ns"`
 	BlockedOn string        `json:"blocked_on,omitempty"`
-	// Waited is the time in calls that wait for it, perhaps among others: a wait for several sockets is counted at each of
-	// them, so the sum over all sockets can be more than has passed. Waits are those calls, WaitedIn is the name of those
-	// in which most of the time went, WaitsEndedBy counts what ended them: the name of a WakeKind, or "another" where only
-	// others were ready. Calls that wait are seen where the source records them.
+	// Waited is the time in calls that wait for it, perhaps among others: a wait for several sockets is counted at each
+	// of them, so the sum over all sockets can be more than has passed. Waits are those calls, WaitedIn is the name of
+	// those in which most of the time went, WaitsEndedBy counts what ended them: the name of a WakeKind, or "another"
+	// where only others were ready. Calls that wait are seen where the source records them.
 	Waited       time.Duration  `json:"waited_ns,omitempty"`
 	Waits        int            `json:"waits,omitempty"`
 	WaitedIn     string         `json:"waited_in,omitempty"`
@@ -48,7 +48,8 @@ type SocketSummary struct {
 type Summary struct {
 	Calls   []CallSummary   `json:"calls_by_name"` // the longest together first
 	Sockets []SocketSummary `json:"sockets"`       // in the order of creation
-	// Unlisted counts calls that waited for more descriptors than they list: at the sockets beyond they are not counted.
+	// Unlisted counts calls that waited for more descriptors than they list: at the sockets beyond they are not
+	// counted.
 	Unlisted int `json:"waits_unlisted,omitempty"`
 }
 

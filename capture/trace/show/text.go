@@ -143,7 +143,8 @@ func (w *text) line(format string, args ...any) {
 
 const continuation = 16 // by which the rest of a broken line is indented
 
-// appendBroken appends a line, or several of a width, broken at spaces where there are any. Colours do not count, and go on.
+// appendBroken appends a line, or several of a width, broken at spaces where there are any. Colours do not count, and
+// go on.
 func appendBroken(b []byte, line string, width int) []byte {
 	type place struct {
 		at    int // in b
@@ -275,12 +276,20 @@ func took(c *trace.CallRecord) string {
 
 // signature is the call with its arguments: those passed, and after an arrow those that the kernel filled in.
 func signature(c *trace.CallRecord, shown int) string {
-	return escape(c.Name) + "(" + arguments(c, false, shown) + filledIn(c, shown) + ")"
+	return called(c) + "(" + arguments(c, false, shown) + filledIn(c, shown) + ")"
+}
+
+// called is the call's name, and how it was made where that was not by calling it.
+func called(c *trace.CallRecord) string {
+	if c.Ring {
+		return "io_uring " + escape(c.Name)
+	}
+	return escape(c.Name)
 }
 
 // opening is the call as it was entered.
 func opening(c *trace.CallRecord, shown int) string {
-	return escape(c.Name) + "(" + arguments(c, false, shown) + ")"
+	return called(c) + "(" + arguments(c, false, shown) + ")"
 }
 
 // filledIn is what the kernel filled in.
@@ -680,6 +689,10 @@ func (w *text) packetNotes(p *trace.PacketRecord) []string {
 		n = append(n, cause)
 	}
 	n = append(n, verdictNotes(p)...)
+	if said := saidNote(p); said != "" {
+		n = append(n, said)
+	}
+	n = append(n, dropNotes(p)...)
 	switch {
 	case p.From != nil || p.To != nil:
 	case p.ICMP != nil && p.ICMP.FromKernel(p.Protocol == trace.ProtoICMPv6):
@@ -721,44 +734,51 @@ func (w *text) causeNote(p *trace.PacketRecord) string {
 }
 
 // raw writes what the kernel did to what a raw socket passed.
-func (w *text) raw(p *trace.PacketRecord) {
+func (w *text) raw(p *trace.PacketRecord) { w.below(rawNote(p)) }
+
+// below writes what there is to say of the line above.
+func (w *text) below(s string) {
+	switch {
+	case s == "":
+	case w.columns != nil:
+		w.across(-1, s, dim)
+	default:
+		w.line("%16s%s", "", w.paint(dim, s))
+	}
+}
+
+// rawNote says what the kernel did to what a raw socket passed, "" for other packets.
+func rawNote(p *trace.PacketRecord) string {
 	r := p.Raw
 	if r == nil || p.Fragment.Is && p.Fragment.Offset > 0 {
-		return
+		return ""
 	}
-	var s string
 	if r.HeaderIncluded {
-		s = "the kernel changed: "
+		s := "the kernel changed: "
 		if len(r.Changes) == 0 {
 			s = "the kernel changed nothing"
 		}
-		s += changeList(r.Changes) + fmt.Sprintf("; %d payload bytes as passed", r.AsPassed)
-	} else {
-		family := "IPv4"
-		if p.Network[0]>>4 == 6 {
-			family = "IPv6"
-		}
-		s = fmt.Sprintf("the kernel prepended: %d bytes of %s", r.Prepended, family)
-		for _, c := range r.Filled {
-			switch c.Field {
-			case "total length", "id", "ttl", "checksum", "payload length", "hop limit", "flow label":
-				s += fmt.Sprintf(", %s %s", c.Field, c.Left)
-			case "flags":
-				if c.Left != "none" {
-					s += ", " + c.Left
-				}
+		return s + changeList(r.Changes) + fmt.Sprintf("; %d payload bytes as passed", r.AsPassed)
+	}
+	family := "IPv4"
+	if p.Network[0]>>4 == 6 {
+		family = "IPv6"
+	}
+	s := fmt.Sprintf("the kernel prepended: %d bytes of %s", r.Prepended, family)
+	for _, c := range r.Filled {
+		switch c.Field {
+		case "total length", "id", "ttl", "checksum", "payload length", "hop limit", "flow label":
+			s += fmt.Sprintf(", %s %s", c.Field, c.Left)
+		case "flags":
+			if c.Left != "none" {
+				s += ", " + c.Left
 			}
 		}
-		if len(r.Changes) > 0 {
-			s += "; it changed: " + changeList(r.Changes)
-		}
-		s += fmt.Sprintf("; %d bytes as passed", r.AsPassed)
 	}
-	if w.columns != nil {
-		w.across(-1, s, dim)
-		return
+	if len(r.Changes) > 0 {
+		s += "; it changed: " + changeList(r.Changes)
 	}
-	w.line("%16s%s", "", w.paint(dim, s))
+	return s + fmt.Sprintf("; %d bytes as passed", r.AsPassed)
 }
 
 func changeList(all []trace.Change) string {

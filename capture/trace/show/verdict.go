@@ -10,8 +10,8 @@ import (
 	"sockwire/capture/trace"
 )
 
-// verdictNotes say what became of a segment. Packets have no numbers in this text: what was the first and what shows it is in the
-// JSON.
+// verdictNotes say what became of a segment. Packets have no numbers in this text: what was the first and what shows it
+// is in the JSON.
 func verdictNotes(p *trace.PacketRecord) []string {
 	var notes []string
 	for i := range p.Verdicts {

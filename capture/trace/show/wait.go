@@ -40,16 +40,7 @@ func waitText(w *trace.Wait, call string) string {
 }
 
 // waited writes what a call has waited for and what ended that, where it is worth saying.
-func (w *text) waited(c *trace.CallRecord) {
-	s := w.waitNote(c)
-	switch {
-	case s == "":
-	case w.columns != nil:
-		w.across(-1, s, dim)
-	default:
-		w.line("%16s%s", "", w.paint(dim, s))
-	}
-}
+func (w *text) waited(c *trace.CallRecord) { w.below(w.waitNote(c)) }
 
 func (w *text) waitNote(c *trace.CallRecord) string {
 	var names []string

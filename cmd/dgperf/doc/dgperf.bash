@@ -46,6 +46,14 @@ _dgperf() {
 		COMPREPLY=()
 		return
 		;;
+	--report)
+		COMPREPLY=($(compgen -f -- "$current"))
+		return
+		;;
+	--compare)
+		COMPREPLY=($(compgen -f -- "$current"))
+		return
+		;;
 	--max-sessions)
 		COMPREPLY=()
 		return
@@ -55,6 +63,10 @@ _dgperf() {
 		return
 		;;
 	--max-rate)
+		COMPREPLY=()
+		return
+		;;
+	--hop-rate)
 		COMPREPLY=()
 		return
 		;;
@@ -92,7 +104,7 @@ _dgperf() {
 		;;
 	esac
 	case $current in
-	-*) COMPREPLY=($(compgen -W '--rate -r --time -T --count -c --size -s --pattern --flows -P --down -R --both --requests --timeout -W --mtu --protocol --no-offload --settle --window --histogram --json --interval -i --quiet -q --verbose -v --max-sessions --max-per-peer --max-rate --echo --no-foreign --ipv4 -4 --ipv6 -6 --interface -I --ttl --tos --ecn --df --broadcast --no-loop --rcvbuf --sndbuf --help -h --version --man --completion' -- "$current")) ;;
+	-*) COMPREPLY=($(compgen -W '--rate -r --time -T --count -c --size -s --pattern --flows -P --down -R --both --requests --timeout -W --mtu --protocol --drops --no-offload --settle --window --histogram --json --interval -i --watch --report --compare --quiet -q --verbose -v --max-sessions --max-per-peer --max-rate --hop-rate --echo --no-foreign --ipv4 -4 --ipv6 -6 --interface -I --ttl --tos --ecn --df --broadcast --no-loop --rcvbuf --sndbuf --help -h --version --man --completion' -- "$current")) ;;
 	*) COMPREPLY=($(compgen -W 'serve' -- "$current")) ;;
 	esac
 }

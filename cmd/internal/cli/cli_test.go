@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
@@ -84,6 +85,7 @@ func TestExecute(t *testing.T) {
 		{"misspelt word", "lits", nil, 2, "", "demo: unknown scene \"lits\"\ndemo: hint: did you mean list? scenes are: list\n"},
 		{"hint", "", cli.WithHint(errors.New("a\x1b[31m"), "do %s", "b"), 2, "", "demo: a\\x1b[31m\ndemo: hint: do b\n"},
 		{"long hint", "", cli.WithHint(errors.New("column 3"), "a bc\n  ^~"), 2, "", "demo: column 3\ndemo: hint: a bc\ndemo:         ^~\n"},
+		{"file", "", &fs.PathError{Op: "open", Path: "x", Err: os.ErrPermission}, 2, "", "demo: open x: permission denied\n"},
 		{"permission", "", &os.SyscallError{Syscall: "socket", Err: os.ErrPermission}, 2, "", "sudo setcap cap_net_raw+ep "},
 		{"usage", "", cli.Usagef("no host"), 2, "", "demo: no host\ndemo: hint: see demo --help\n"},
 		{"color", "--color=blue", nil, 2, "", `--color is auto, always or never, not "blue"`},
@@ -439,6 +441,30 @@ func TestPercent(t *testing.T) {
 	for part, want := range map[float64]string{0: "0%", 1: "100%", 0.5: "50%", 1.0 / 3: "33.3%", 1e-6: "<0.1%", 1 - 1e-6: ">99.9%"} {
 		if got := cli.Percent(part); got != want {
 			t.Errorf("%v: %s, want %s", part, got, want)
+		}
+	}
+}
+
+// TestEmptyNames: a file or an interface without a name is refused; other words may be empty.
+func TestEmptyNames(t *testing.T) {
+	c := func(args ...string) (string, int) {
+		c := cli.New("demo", "show flags")
+		c.Flags.StringP("write", "w", "", "write to `FILE`")
+		c.Flags.StringArray("read", nil, "read `FILE`")
+		c.Flags.StringSlice("interface", nil, "the `INTERFACE`")
+		c.Flags.String("text", "", "send `TEXT`")
+		var out, diagnostics strings.Builder
+		code := c.Execute(t.Context(), args, strings.NewReader(""), &out, &diagnostics, func(context.Context, *cli.Env, []string) error { return nil })
+		return diagnostics.String(), code
+	}
+	for _, args := range [][]string{{"--write="}, {"-w", ""}, {"--read", "x", "--read", ""}, {"--interface", ""}} {
+		if text, code := c(args...); code != cli.ExitError || !strings.Contains(text, "has an empty value") {
+			t.Errorf("%q: exit %d: %s", args, code, text)
+		}
+	}
+	for _, args := range [][]string{{}, {"--text="}, {"--write", "x", "--read", "y", "--interface", "lo,eth0"}} {
+		if text, code := c(args...); code != 0 {
+			t.Errorf("%q: exit %d: %s", args, code, text)
 		}
 	}
 }

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
+	"github.com/hbollon/go-edlib"
 	"github.com/spf13/pflag"
 )
 
@@ -30,9 +32,9 @@ type Command struct {
 	ExitStatus string
 	// PassThrough ends flag parsing at the first argument, as a command that runs another one needs.
 	PassThrough bool
-	// Elsewhere has flags of the tools that this one takes the place of, by name without dashes, and what to say instead, such
-	// as "nping's --tcp is a layer of the expression: ip / tcp". That of a flag that there is, is the hint where its value is
-	// missing or wrong.
+	// Elsewhere has flags of the tools that this one takes the place of, by name without dashes, and what to say
+	// instead, such as "nping's --tcp is a layer of the expression: ip / tcp". That of a flag that there is, is the
+	// hint where its value is missing or wrong.
 	Elsewhere map[string]string
 	values    map[string][]string // see Values
 	// Color adds --color. Env.Color then says whether to use it.
@@ -57,8 +59,8 @@ func New(name, short string) *Command {
 	return &Command{Name: name, Short: short, Flags: f, Usage: []string{"[flags]"}}
 }
 
-// Values says what a flag takes that takes one of few words, for completions. Flags whose word in the help is FILE, PATH,
-// DIR, INTERFACE or DEVICE are completed without it.
+// Values says what a flag takes that takes one of few words, for completions. Flags whose word in the help is FILE,
+// PATH, DIR, INTERFACE or DEVICE are completed without it.
 func (c *Command) Values(flag string, values ...string) {
 	if c.values == nil {
 		c.values = map[string][]string{}
@@ -84,6 +86,9 @@ func (c *Command) execute(ctx context.Context, args []string, stdin io.Reader, s
 			return c.WriteHelp(inLocale(stdout))
 		}
 		return c.flagError(err)
+	}
+	if err := c.checkNames(); err != nil {
+		return err
 	}
 	switch {
 	case std.help:
@@ -112,6 +117,26 @@ func (c *Command) execute(ctx context.Context, args []string, stdin io.Reader, s
 		return fmt.Errorf("standard output: %w", flushErr)
 	}
 	return err
+}
+
+// checkNames refuses files and interfaces without a name: a variable of a script that is not set must not turn a flag
+// off.
+func (c *Command) checkNames() (err error) {
+	c.Flags.Visit(func(f *pflag.Flag) {
+		if err == nil && (isFile(f) || isInterface(f)) && slices.Contains(namesOf(f), "") {
+			err = Usagef("--%s has an empty value", f.Name)
+		}
+	})
+	return err
+}
+
+func namesOf(f *pflag.Flag) []string {
+	if list, ok := f.Value.(pflag.SliceValue); ok && len(list.GetSlice()) > 0 { // an empty word may be no element
+		return list.GetSlice()
+	} else if ok {
+		return []string{""}
+	}
+	return []string{f.Value.String()}
 }
 
 type standardFlags struct {
@@ -173,8 +198,8 @@ func (c *Command) flagError(err error) error {
 	return &usageError{text}
 }
 
-// meantElsewhere says what to write instead where a flag has no value, or one that it does not take, as another tool's of the
-// same name.
+// meantElsewhere says what to write instead where a flag has no value, or one that it does not take, as another tool's
+// of the same name.
 func (c *Command) meantElsewhere(err error) string {
 	var invalid *pflag.InvalidValueError
 	var none *pflag.ValueRequiredError
@@ -204,40 +229,26 @@ func (c *Command) UnknownWord(what, got string) error {
 // neighbours, or "" if none is near enough to be what was meant.
 func Nearest(s string, candidates []string) string {
 	best, bestDistance := "", len(s)/3+2
+	if len(s) > 64 {
+		return ""
+	}
 	for _, c := range candidates {
 		if strings.HasPrefix(c, s) && len(s) >= 2 {
 			return c
 		}
-		if d := distance(s, c); d < bestDistance {
+		if d := edlib.OSADamerauLevenshteinDistance(s, c); d < bestDistance {
 			best, bestDistance = c, d
 		}
 	}
 	return best
 }
 
-// distance is the optimal string alignment distance of two short strings.
-func distance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return 64
-	}
-	var d [65][65]int
-	for i := range len(a) + 1 {
-		d[i][0] = i
-	}
-	for j := range len(b) + 1 {
-		d[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			d[i][j] = min(d[i-1][j]+1, d[i][j-1]+1, d[i-1][j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
-			}
+// Given is how many of some flags are given, of which perhaps not more than one may be.
+func Given(flags ...bool) (n int) {
+	for _, given := range flags {
+		if given {
+			n++
 		}
 	}
-	return d[len(a)][len(b)]
+	return n
 }

@@ -75,18 +75,30 @@ func (e *Env) Progress(text func() string) (stop func()) {
 	return e.progress.stop
 }
 
-// IsTerminal tells whether w is a terminal.
-func IsTerminal(w any) bool {
-	f, ok := w.(interface{ Fd() uintptr })
-	return ok && term.IsTerminal(int(f.Fd()))
+// HoldWarnings keeps what is written to standard error until release is called, where that is a terminal: a screen is
+// on it.
+func (e *Env) HoldWarnings() (release func()) {
+	if e.progress.terminal {
+		e.progress.hold()
+	}
+	return e.progress.release
 }
+
+// descriptor is that of a file, or none that there is.
+func descriptor(w any) uintptr {
+	if f, ok := w.(interface{ Fd() uintptr }); ok {
+		return f.Fd()
+	}
+	return ^uintptr(0)
+}
+
+// IsTerminal tells whether w is a terminal.
+func IsTerminal(w any) bool { return term.IsTerminal(int(descriptor(w))) }
 
 // Width returns the width in columns of the terminal that w is, or 80.
 func Width(w any) int {
-	if f, ok := w.(interface{ Fd() uintptr }); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-			return width
-		}
+	if width, _, err := term.GetSize(int(descriptor(w))); err == nil && width > 0 {
+		return width
 	}
 	return 80
 }
@@ -146,8 +158,8 @@ func (o *Output) write(p []byte) (int, error) {
 	return n, err
 }
 
-// InLocale makes Write, Printf, Text and JSON write ASCII where the locale has no more. It is for what people read, not for
-// files.
+// InLocale makes Write, Printf, Text and JSON write ASCII where the locale has no more. It is for what people read, not
+// for files.
 func (o *Output) InLocale() *Output {
 	o.ascii = ASCII()
 	return o
@@ -195,9 +207,15 @@ func (o *Output) Flush() error {
 // Flushing writes out what was printed every so often, so that a reader of a pipe does not wait, until stop is called.
 func (e *Env) Flushing(every time.Duration) (stop func()) {
 	done := make(chan struct{})
-	gone := make(chan struct{})
+	gone := repeat(every, done, func() { e.Stdout.Flush() })
+	return func() { close(done); <-gone }
+}
+
+// repeat calls f every so often on a goroutine of its own until done is closed; then it closes what it returns.
+func repeat(every time.Duration, done <-chan struct{}, f func()) (gone <-chan struct{}) {
+	ended := make(chan struct{})
 	go func() {
-		defer close(gone)
+		defer close(ended)
 		t := time.NewTicker(every)
 		defer t.Stop()
 		for {
@@ -205,11 +223,11 @@ func (e *Env) Flushing(every time.Duration) (stop func()) {
 			case <-done:
 				return
 			case <-t.C:
-				e.Stdout.Flush()
+				f()
 			}
 		}
 	}()
-	return func() { close(done); <-gone }
+	return ended
 }
 
 // progress is standard error with a line at its end that is rewritten.
@@ -219,21 +237,47 @@ type progress struct {
 	terminal bool
 	shown    bool
 	done     chan struct{}
+	holding  bool
+	held     []byte
 }
 
 // Fd lets a progress pass for the terminal it writes to.
-func (p *progress) Fd() uintptr {
-	if f, ok := p.w.(interface{ Fd() uintptr }); ok {
-		return f.Fd()
-	}
-	return ^uintptr(0)
-}
+func (p *progress) Fd() uintptr { return descriptor(p.w) }
 
 func (p *progress) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.holding {
+		if len(p.held) < maxHeld {
+			p.held = append(p.held, b...)
+		}
+		return len(b), nil
+	}
 	p.clear()
 	return p.w.Write(b)
+}
+
+// maxHeld bounds what is kept of warnings while a screen is shown.
+const maxHeld = 64 << 10
+
+func (p *progress) hold() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	p.holding = true
+}
+
+// release writes what was held.
+func (p *progress) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.held) >= maxHeld {
+		p.held = append(p.held, "(more was said that there was no room for)\n"...)
+	}
+	if len(p.held) > 0 {
+		p.w.Write(p.held)
+	}
+	p.holding, p.held = false, nil
 }
 
 func (p *progress) clear() {
@@ -253,24 +297,13 @@ func (p *progress) start(text func() string) {
 	}
 	done := make(chan struct{})
 	p.done = done
-	go func() {
-		t := time.NewTicker(progressInterval)
-		defer t.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-t.C:
-				p.show(text(), done)
-			}
-		}
-	}()
+	repeat(progressInterval, done, func() { p.show(text(), done) })
 }
 
 func (p *progress) show(line string, done chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.done != done || line == "" {
+	if p.done != done || line == "" || p.holding {
 		return
 	}
 	line = Escape(line)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -45,8 +47,8 @@ type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }
 
-// Join is errors.Join without repetition: an output that has failed fails each time it is used, and is to be told of once.
-// Its text is one line.
+// Join is errors.Join without repetition: an output that has failed fails each time it is used, and is to be told of
+// once. Its text is one line.
 func Join(errs ...error) error {
 	var list joinedErrors
 	for _, err := range errs {
@@ -83,7 +85,8 @@ func (list joinedErrors) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-// oneLine is the text of an error, that of joined ones on one line: errors.Join gives a line to each, the same included.
+// oneLine is the text of an error, that of joined ones on one line: errors.Join gives a line to each, the same
+// included.
 func oneLine(err error) string {
 	var joined interface{ Unwrap() []error }
 	if !errors.As(err, &joined) {
@@ -119,7 +122,7 @@ func report(w io.Writer, name string, err error) int {
 		hint = "the reader ended first; what was not written is lost"
 	case errors.Is(err, syscall.EMFILE):
 		hint = FilesHint
-	case errors.Is(err, os.ErrPermission):
+	case errors.Is(err, os.ErrPermission) && !ofFileOrPort(err):
 		hint = privilegeHint()
 	}
 	text := oneLine(err)
@@ -147,6 +150,14 @@ func printHint(w io.Writer, name, hint string) {
 		fmt.Fprintf(w, "%s: %s%s\n", name, label, Escape(line))
 		label = "      "
 	}
+}
+
+// ofFileOrPort tells whether an error is that of a file, or of listening at an address, which no right of raw sockets
+// helps.
+func ofFileOrPort(err error) bool {
+	var file *fs.PathError
+	var port *net.OpError
+	return errors.As(err, &file) || errors.As(err, &port) && port.Op == "listen" && strings.HasPrefix(port.Net, "tcp")
 }
 
 // privilegeHint says how this very program gets the right to open raw sockets.

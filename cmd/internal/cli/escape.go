@@ -8,13 +8,33 @@ import (
 	"unicode/utf8"
 )
 
-// Plural is a count of things for a summary: "1 datagram", "2 datagrams". what is the word for one of them.
+// Plural is a count of things for a summary: "1 datagram", "2 datagrams", "2 replies". what is the word for one of
+// them.
 func Plural[N int | uint64](n N, what string) string {
-	if n == 1 {
-		return "1 " + what
+	switch {
+	case n == 1:
+	case strings.HasSuffix(what, "y"):
+		what = strings.TrimSuffix(what, "y") + "ies"
+	case strings.HasSuffix(what, "o"):
+		what += "es"
+	default:
+		what += "s"
 	}
-	return strconv.FormatUint(uint64(n), 10) + " " + what + "s"
+	return strconv.FormatUint(uint64(n), 10) + " " + what
 }
+
+// Parts are those of a sentence.
+type Parts []string
+
+// Count adds how many there are of something, "3 lost", if there are any.
+func (p *Parts) Count(n uint64, what string) {
+	if n > 0 {
+		*p = append(*p, strconv.FormatUint(n, 10)+" "+what)
+	}
+}
+
+// String has the parts with commas between them.
+func (p Parts) String() string { return strings.Join(p, ", ") }
 
 // Escape makes text from outside safe to print on one line of a terminal: see AppendEscaped.
 func Escape(s string) string {
@@ -33,9 +53,9 @@ func plain(s string) bool {
 	return true
 }
 
-// Shown tells whether a character shows itself and nothing else. Not so: control characters (C0, DEL, C1), those that turn
-// the direction of writing, separators of lines and paragraphs, characters without width or ink, blanks other than the
-// space, and what Unicode has not given out.
+// Shown tells whether a character shows itself and nothing else. Not so: control characters (C0, DEL, C1), those that
+// turn the direction of writing, separators of lines and paragraphs, characters without width or ink, blanks other than
+// the space, and what Unicode has not given out.
 func Shown(r rune) bool {
 	return unicode.IsPrint(r) && r != brailleBlank &&
 		(r < 0x300 || !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) && !unicode.Is(unicode.Variation_Selector, r))
@@ -43,8 +63,8 @@ func Shown(r rune) bool {
 
 const brailleBlank = 0x2800 // looks like a space and is a symbol
 
-// escapeJSON rewrites JSON so that its strings have every character that is not Shown as \uXXXX, which every reader turns
-// back, or in ASCII all that is not. Only strings can hold such characters.
+// escapeJSON rewrites JSON so that its strings have every character that is not Shown as \uXXXX, which every reader
+// turns back, or in ASCII all that is not. Only strings can hold such characters.
 func escapeJSON(b []byte, ascii bool) []byte {
 	at := 0
 	const high, one = 0x8080808080808080, 0x0101010101010101 // of each byte; adding 1 sets high for DEL

@@ -161,3 +161,12 @@ func wrap(text string, width int) string {
 func indent(text, by string) string {
 	return by + strings.ReplaceAll(text, "\n", "\n"+by)
 }
+
+// hasDefault tells whether a flag has a default worth saying.
+func hasDefault(f *pflag.Flag) bool {
+	switch f.DefValue {
+	case "", "0", "false", "0s", "[]":
+		return false
+	}
+	return true
+}

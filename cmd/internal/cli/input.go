@@ -42,8 +42,8 @@ func NewInput(ctx context.Context, name string, r io.Reader) *Input {
 	return in
 }
 
-// Open opens a file for reading, or standard input for "-". A FIFO is waited for until somebody writes to it. The end of
-// ctx ends this, and each read.
+// Open opens a file for reading, or standard input for "-". A FIFO is waited for until somebody writes to it. The end
+// of ctx ends this, and each read.
 func (e *Env) Open(ctx context.Context, name string) (*Input, error) {
 	if name == "-" {
 		return NewInput(ctx, stdinName, e.Source()), nil
@@ -81,9 +81,9 @@ func OpenFile(ctx context.Context, name string) (*os.File, error) {
 	}
 }
 
-// AwaitReader waits until a FIFO that is to be written has a reader, for as long as ctx lasts: then creating it does not wait.
-// Close what it returns when the writing is done. Of what is no FIFO nothing is waited for, and nil returned, which can
-// be closed too.
+// AwaitReader waits until a FIFO that is to be written has a reader, for as long as ctx lasts: then creating it does
+// not wait. Close what it returns when the writing is done. Of what is no FIFO nothing is waited for, and nil returned,
+// which can be closed too.
 func AwaitReader(ctx context.Context, name string) (*os.File, error) {
 	info, err := os.Stat(name)
 	if err != nil || info.Mode()&os.ModeNamedPipe == 0 {
@@ -108,7 +108,8 @@ func AwaitReader(ctx context.Context, name string) (*os.File, error) {
 
 const stdinName = "standard input"
 
-// ReadFile reads a whole file, or standard input for "-", as Open and Read do. One of more than limit bytes is an error.
+// ReadFile reads a whole file, or standard input for "-", as Open and Read do. One of more than limit bytes is an
+// error.
 func (e *Env) ReadFile(ctx context.Context, name string, limit int64) ([]byte, error) {
 	in, err := e.Open(ctx, name)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// ASCII tells whether the locale is not one of UTF-8, so that no more than ASCII is sure to be shown: the first that is set
-// of LC_ALL, LC_CTYPE and LANG decides, locale(7). Where none is set, UTF-8 is what terminals have.
+// ASCII tells whether the locale is not one of UTF-8, so that no more than ASCII is sure to be shown: the first that is
+// set of LC_ALL, LC_CTYPE and LANG decides, locale(7). Where none is set, UTF-8 is what terminals have.
 func ASCII() bool {
 	name := strings.ToLower(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG")))
 	return name != "" && !strings.Contains(name, "utf-8") && !strings.Contains(name, "utf8")
@@ -33,12 +33,7 @@ func (a asciiWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (a asciiWriter) Fd() uintptr {
-	if f, ok := a.w.(interface{ Fd() uintptr }); ok {
-		return f.Fd()
-	}
-	return ^uintptr(0)
-}
+func (a asciiWriter) Fd() uintptr { return descriptor(a.w) }
 
 // typed has what our own texts use beyond ASCII. What is not here is written out as Escape does.
 var typed = map[rune]string{

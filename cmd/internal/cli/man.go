@@ -112,15 +112,6 @@ func writeManFlag(b *bytes.Buffer, f *pflag.Flag) {
 	b.WriteString("\n")
 }
 
-// hasDefault tells whether a flag has a default worth saying.
-func hasDefault(f *pflag.Flag) bool {
-	switch f.DefValue {
-	case "", "0", "false", "0s", "[]":
-		return false
-	}
-	return true
-}
-
 // roff escapes text for man(7).
 func roff(s string) string {
 	s = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(s)

@@ -2,7 +2,8 @@ package cli
 
 import "strconv"
 
-// Number parses the value of a flag that is an unsigned number of at most max, decimal or with 0x; without a value it is 0.
+// Number parses the value of a flag that is an unsigned number of at most max, decimal or with 0x; without a value it
+// is 0.
 func Number(flag, s string, max uint64) (uint64, error) {
 	if s == "" {
 		return 0, nil

@@ -51,9 +51,9 @@ func KeepPrivilege(kept ...int) error {
 	return nil
 }
 
-// Unprivileged runs f, which reads what somebody else wrote, on a thread without any capability but root's to open files,
-// and waits for it. It is for what has to be read before it is known which sockets to open. Goroutines that f begins run
-// elsewhere.
+// Unprivileged runs f, which reads what somebody else wrote, on a thread without any capability but root's to open
+// files, and waits for it. It is for what has to be read before it is known which sockets to open. Goroutines that f
+// begins run elsewhere.
 func Unprivileged(f func()) {
 	done := make(chan struct{})
 	go func() {

@@ -119,8 +119,8 @@ func TestSignalTwiceAtOnce(t *testing.T) {
 	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
 		p.cmd.Process.Signal(s)
 	}
-	// The line that SIGQUIT gives shows that the signals before it had their turn. Of signals that wait together the lowest
-	// number comes first, so it is asked for twice.
+	// The line that SIGQUIT gives shows that the signals before it had their turn. Of signals that wait together the
+	// lowest number comes first, so it is asked for twice.
 	for range 2 {
 		p.cmd.Process.Signal(syscall.SIGQUIT)
 		p.expect(p.stderr, "status: waiting")

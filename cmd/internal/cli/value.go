@@ -59,24 +59,36 @@ func (r Rate) IsZero() bool { return r.Packets == 0 && r.Bits == 0 }
 func (r Rate) String() string {
 	switch {
 	case r.Bits > 0:
-		return scaled(r.Bits) + "bps"
+		return exact(r.Bits) + "bps"
 	case r.Packets > 0:
-		return scaled(r.Packets) + "pps"
+		return exact(r.Packets) + "pps"
 	default:
 		return ""
 	}
 }
 
-func scaled(v float64) string {
-	for _, u := range []struct {
-		name string
-		size float64
-	}{{"G", 1e9}, {"M", 1e6}, {"k", 1e3}} {
-		if v >= u.size {
-			return strconv.FormatFloat(v/u.size, 'g', -1, 64) + u.name
-		}
+func exact(v float64) string {
+	v, prefix := prefixed(v)
+	return strconv.FormatFloat(v, 'g', -1, 64) + prefix
+}
+
+// Scaled is a quantity of a unit with three digits: "1.5 Mbit/s", "20 k datagrams/s", "20 datagrams/s".
+func Scaled(v float64, unit string) string {
+	v, prefix := prefixed(v)
+	return fmt.Sprintf("%.3g %s", v, strings.TrimSpace(prefix+unit))
+}
+
+// prefixed divides by what a prefix of a unit means.
+func prefixed(v float64) (float64, string) {
+	switch size := math.Abs(v); {
+	case size >= 1e9:
+		return v / 1e9, "G"
+	case size >= 1e6:
+		return v / 1e6, "M"
+	case size >= 1e3:
+		return v / 1e3, "k"
 	}
-	return strconv.FormatFloat(v, 'g', -1, 64)
+	return v, ""
 }
 
 // Set reads a rate, for pflag.
@@ -92,8 +104,8 @@ func (r *Rate) Set(s string) error {
 // Type names the kind of value, for pflag.
 func (r *Rate) Type() string { return "rate" }
 
-// ParseRate reads a rate above 0: 1000, 50kpps, 2.5Mpps, 10Mbps, 1Gbit/s. A bare number is packets per second; one with k, M
-// or G needs a unit, for what is 10M to one tool is packets and to another bits.
+// ParseRate reads a rate above 0: 1000, 50kpps, 2.5Mpps, 10Mbps, 1Gbit/s. A bare number is packets per second; one with
+// k, M or G needs a unit, for what is 10M to one tool is packets and to another bits.
 func ParseRate(s string) (Rate, error) {
 	number, bits, ok := s, false, false
 	unit := false
@@ -168,7 +180,8 @@ func ParseSize(s string) (int64, error) {
 	return n * scale, nil
 }
 
-// Percent prints a part of a whole, 0 to 1, as a percentage in six columns. One that is not 0 or 100 does not look like it.
+// Percent prints a part of a whole, 0 to 1, as a percentage in six columns. One that is not 0 or 100 does not look like
+// it.
 func Percent(part float64) string {
 	text := strconv.FormatFloat(100*part, 'f', 1, 64)
 	switch {

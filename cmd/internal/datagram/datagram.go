@@ -27,12 +27,13 @@ type Socket struct {
 }
 
 // AddFlags defines them.
-func (s *Socket) AddFlags(f *pflag.FlagSet) { s.addFlags(f, "t", "b") }
+func (s *Socket) AddFlags(c *cli.Command) { s.addFlags(c, "t", "b") }
 
 // AddLongFlags defines them without the letters -t and -b, which mean a time and a rate to users of iperf.
-func (s *Socket) AddLongFlags(f *pflag.FlagSet) { s.addFlags(f, "", "") }
+func (s *Socket) AddLongFlags(c *cli.Command) { s.addFlags(c, "", "") }
 
-func (s *Socket) addFlags(f *pflag.FlagSet, ttl, broadcast string) {
+func (s *Socket) addFlags(c *cli.Command, ttl, broadcast string) {
+	f := c.Flags
 	f.BoolVarP(&s.Four, "ipv4", "4", false, "IPv4 only")
 	f.BoolVarP(&s.Six, "ipv6", "6", false, "IPv6 only")
 	f.StringVarP(&s.Interface, "interface", "I", "", "send and receive through `INTERFACE` only")
@@ -40,6 +41,8 @@ func (s *Socket) addFlags(f *pflag.FlagSet, ttl, broadcast string) {
 	f.IntVar(&s.tos, "tos", 0, "DSCP and ECN byte `N`, 0 to 255 (0x… is hexadecimal)")
 	f.StringVar(&s.ecn, "ecn", "", "ECN `BITS`: not, ect0, ect1 or ce")
 	f.StringVar(&s.df, "df", "", "don't fragment: `MODE` is do, dont or probe (ignore the known path MTU)")
+	c.Values("ecn", "not", "ect0", "ect1", "ce")
+	c.Values("df", "do", "dont", "probe")
 	f.BoolVarP(&s.broadcast, "broadcast", broadcast, false, "allow broadcast addresses")
 	f.BoolVar(&s.noLoop, "no-loop", false, "keep own multicast from this host")
 	cli.SizeVar(f, &s.readBuf, "rcvbuf", "", 0, "ask for a receive buffer of `SIZE`; what was granted is told with -v")

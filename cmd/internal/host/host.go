@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"sockwire/cmd/internal/cli"
+	"sockwire/raw/wire"
 )
 
 // Finder finds the addresses of hosts. The zero value takes any, and asks the system's resolver for names.
@@ -20,8 +21,8 @@ type Finder struct {
 	Resolver *net.Resolver
 }
 
-// Find returns the address of a host given as an address or a name. Only a name causes traffic: the system's resolver is asked.
-// A link-local address has a zone in what is returned.
+// Find returns the address of a host given as an address or a name. Only a name causes traffic: the system's resolver
+// is asked. A link-local address has a zone in what is returned.
 func (f *Finder) Find(ctx context.Context, text string) (netip.Addr, error) {
 	if a, err := netip.ParseAddr(text); err == nil {
 		a = a.Unmap()
@@ -30,13 +31,16 @@ func (f *Finder) Find(ctx context.Context, text string) (netip.Addr, error) {
 		}
 		return f.zoned(a)
 	}
-	if a, ok, err := shortAddress(text); ok {
+	if a, ok, err := cli.ShortAddr(text); ok {
 		if err == nil && f.Family == 6 {
 			err = fmt.Errorf("%s: not an IPv6 address", text)
 		}
 		return a, err
 	}
 	text, zone, _ := strings.Cut(text, "%")
+	if err := wire.CheckHostName(text); err != nil {
+		return netip.Addr{}, err
+	}
 	network := map[int]string{0: "ip", 4: "ip4", 6: "ip6"}[f.Family]
 	resolver := f.Resolver
 	if resolver == nil {
@@ -44,6 +48,9 @@ func (f *Finder) Find(ctx context.Context, text string) (netip.Addr, error) {
 	}
 	addrs, err := resolver.LookupNetIP(ctx, network, text)
 	if err != nil {
+		if ctx.Err() != nil {
+			return netip.Addr{}, fmt.Errorf("%s: %w", text, context.Cause(ctx))
+		}
 		var dns *net.DNSError
 		if errors.As(err, &dns) && dns.IsNotFound {
 			return netip.Addr{}, fmt.Errorf("%s: no such host", text)
@@ -58,38 +65,6 @@ func (f *Finder) Find(ctx context.Context, text string) (netip.Addr, error) {
 		}
 	}
 	return f.zoned(a)
-}
-
-// shortAddress reads the short and the hexadecimal forms of an IPv4 address that inet_aton(3), and so ping, takes: 127.1,
-// 0x7f000001. What it would take for octal is refused: few who write 010 mean 8. ok is false for what is none of these.
-func shortAddress(text string) (a netip.Addr, ok bool, err error) {
-	parts := strings.Split(text, ".")
-	if len(parts) > 4 {
-		return a, false, nil
-	}
-	var ip uint64
-	for i, part := range parts {
-		base, digits := 10, part
-		if hex, isHex := strings.CutPrefix(strings.ToLower(part), "0x"); isHex {
-			base, digits = 16, hex
-		}
-		n, err := strconv.ParseUint(digits, base, 64)
-		if err != nil {
-			return a, false, nil
-		}
-		if base == 10 && len(part) > 1 && part[0] == '0' {
-			return a, true, fmt.Errorf("%s: a number with a leading zero is octal for some programs; write it without", text)
-		}
-		width := 8
-		if i == len(parts)-1 {
-			width = 8 * (5 - len(parts))
-		}
-		if n >= 1<<width {
-			return a, true, fmt.Errorf("%s: %s is too large in an IPv4 address", text, part)
-		}
-		ip = ip<<width | n
-	}
-	return netip.AddrFrom4([4]byte{byte(ip >> 24), byte(ip >> 16), byte(ip >> 8), byte(ip)}), true, nil
 }
 
 // zoned returns an address with its zone: a link-local one needs one, and no other has any (RFC 4007, section 11).

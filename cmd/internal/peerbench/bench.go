@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"sockwire/cmd/internal/cli"
@@ -177,8 +176,8 @@ func (b *Bench) runAll(ctx context.Context, rows []Row, runs int, asJSON bool) e
 				b.env.Stdout.JSON(r)
 				continue
 			}
-			b.env.Stdout.Printf("| %s | %s | %s | %s | %s | %.2f (%.2f to %.2f) | %s |\n", r.Row, r.Figure, quantity(r.Ours, r.Unit), r.Peer,
-				quantity(r.Theirs, r.Unit), r.Ratio, r.RatioLow, r.RatioHigh, goalText(r, row))
+			b.env.Stdout.Printf("| %s | %s | %s | %s | %s | %.2f (%.2f to %.2f) | %s |\n", r.Row, r.Figure, cli.Scaled(r.Ours, r.Unit), r.Peer,
+				cli.Scaled(r.Theirs, r.Unit), r.Ratio, r.RatioLow, r.RatioHigh, goalText(r, row))
 		}
 		if err := b.env.Stdout.Flush(); err != nil {
 			return err
@@ -314,19 +313,4 @@ func median(v []float64) float64 {
 		return s[n/2]
 	}
 	return (s[n/2-1] + s[n/2]) / 2
-}
-
-// quantity prints v with three significant digits and its unit.
-func quantity(v float64, unit string) string {
-	scale := ""
-	for _, s := range []struct {
-		name string
-		size float64
-	}{{"G", 1e9}, {"M", 1e6}, {"k", 1e3}} {
-		if math.Abs(v) >= s.size {
-			v, scale = v/s.size, s.name
-			break
-		}
-	}
-	return strings.TrimSpace(fmt.Sprintf("%.3g %s%s", v, scale, unit))
 }

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -103,8 +105,8 @@ func (m *mixer) packet(i int) ([]byte, error) {
 	return m.buf, err
 }
 
-// streamCapture makes a file of n packets of TCP streams of 100 packets each, 512 of them at a time: a handshake, requests and
-// answers of several segments, of which some are sent again, and the end.
+// streamCapture makes a file of n packets of TCP streams of 100 packets each, 512 of them at a time: a handshake,
+// requests and answers of several segments, of which some are sent again, and the end.
 func streamCapture(b *Bench, n int) (string, error) {
 	name, w, err := createCapture(b, fmt.Sprintf("streams-%d.pcap", n), capture.LinkEthernet)
 	if w == nil {
@@ -249,6 +251,8 @@ func captureRows() []Row {
 			filePeer{"tcpdump", 10, words("tcpdump -nn -r FILE")}, filePeer{"tshark", 15, words("tshark -n -r FILE")}),
 		fileRow("pktview-json", "the same as JSON Lines; bound by formatting", words("--json -r FILE"),
 			filePeer{"tshark -T ek", 20, words("tshark -n -r FILE -T ek")}),
+		fileRow("pktview-table", "the same as a table in Parquet; bound by encoding its columns", words("-q -r FILE -w OUT.parquet"),
+			filePeer{"tshark -T json", 20, words("tshark -n -r FILE -T json")}, filePeer{"tshark -T ek", 20, words("tshark -n -r FILE -T ek")}),
 		fileRow("pktview-copy", "copying pcap to pcap; bound by the copy into the page cache", words("-q -r FILE -w OUT.pcap"),
 			filePeer{"tcpdump", 2, words("tcpdump -r FILE -w OUT")}),
 		fileRow("pktview-convert", "converting pcap to pcapng; bound by the copy into the page cache", words("-q -r FILE -w OUT.pcapng"),
@@ -272,6 +276,9 @@ func captureRows() []Row {
 		growthRow("pktview-growth-100", "a hundred million, in a file of 4.4 GB", 100_000_000),
 		liveRow("live-capture", liveRate),
 		liveRow("live-capture-flood", ""),
+		ownerRow(),
+		dropsRow("drops", dropsRate),
+		dropsRow("drops-flood", ""),
 	}
 }
 
@@ -297,6 +304,128 @@ func liveRow(name, rate string) Row {
 				return live(ctx, b, rate, "tcpdump", "-p", "-i", "eth0", "-w")
 			}}},
 	}
+}
+
+// dropsRate is how many drops a second are to be told without a loss.
+const dropsRate = "100000pps"
+
+// dropsRow tells of packets that no one takes, which the kernel drops, beside capturing them.
+func dropsRow(name, rate string) Row {
+	speed := rate
+	if rate == "" {
+		speed = "all that trafgen can send"
+	}
+	side := func(args ...string) func(ctx context.Context, b *Bench) ([]float64, error) {
+		return func(ctx context.Context, b *Bench) ([]float64, error) {
+			path, err := b.Build(ctx, "pktview")
+			if err != nil {
+				return nil, err
+			}
+			return live(ctx, b, rate, path, args...)
+		}
+	}
+	return Row{
+		Name: name, About: "small frames that the kernel drops, " + speed + ", each told with its reason, in a file; bound by the kernel's program and the ring",
+		Figures: []Figure{{Name: "lost", Unit: " packets", LowerIsBetter: true}, {Name: "CPU a packet", Unit: " ns", LowerIsBetter: true}},
+		Ours:    Side{Name: "--drops", Needs: []string{"trafgen"}, Run: side("--drops", "-i", "eth0", "-w")},
+		Peers:   []Side{{Name: "-i", Needs: []string{"trafgen"}, Run: side("-p", "-i", "eth0", "-w")}},
+	}
+}
+
+// ownerRow compares a capture that tells owners with one that does not.
+func ownerRow() Row {
+	side := func(args ...string) func(ctx context.Context, b *Bench) ([]float64, error) {
+		return func(ctx context.Context, b *Bench) ([]float64, error) {
+			cost, err := ownedTraffic(ctx, b, args...)
+			return []float64{cost}, err
+		}
+	}
+	return Row{
+		Name: "pktview-owner", About: "datagrams between two hosts into a file with the process that each is from or for, beside a file without",
+		Figures: []Figure{{Name: "CPU a packet", Unit: " ns", LowerIsBetter: true}},
+		Ours:    Side{Name: "with --owner", Run: side("--owner")},
+		Peers:   []Side{{Name: "without", Goals: []float64{1.25}, Run: side()}},
+	}
+}
+
+// ownedTraffic captures datagrams of one socket and returns what each cost, without the start of the capture.
+func ownedTraffic(ctx context.Context, b *Bench, args ...string) (float64, error) {
+	const packets = 500_000
+	path, err := b.Build(ctx, "pktview")
+	if err != nil {
+		return 0, err
+	}
+	lab, err := netlab.New(nil)
+	if err != nil {
+		return 0, err
+	}
+	defer lab.Close()
+	from, to, err := twoHosts(lab)
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	file := filepath.Join(b.Dir, "owner.pcapng")
+	defer os.Remove(file)
+	capturing := to.Command(ctx, path, append(args, "-i", "eth0", "-w", file, "udp")...)
+	if err := startCapturing(capturing); err != nil {
+		return 0, err
+	}
+	before, err := spent(capturing.Process.Pid)
+	if err != nil {
+		return 0, err
+	}
+	if err := sendDatagrams(from, to, packets); err != nil {
+		return 0, err
+	}
+	time.Sleep(200 * time.Millisecond) // the ring's last block is handed over by a timer
+	after, err := spent(capturing.Process.Pid)
+	if err != nil {
+		return 0, err
+	}
+	err = errors.Join(capturing.Process.Signal(syscall.SIGINT), capturing.Wait())
+	return float64((after - before).Nanoseconds()) / packets, err
+}
+
+// sendDatagrams sends from one host to a socket of the other.
+func sendDatagrams(from, to *netlab.Host, n int) error {
+	var server, client net.PacketConn
+	err := to.Do(func() (err error) {
+		server, err = net.ListenPacket("udp", net.JoinHostPort(to.Addr4().String(), "9999"))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	if err := from.Do(func() (err error) { client, err = net.ListenPacket("udp4", ":0"); return err }); err != nil {
+		return err
+	}
+	defer client.Close()
+	data := make([]byte, 64)
+	for range n {
+		if _, err := client.WriteTo(data, server.LocalAddr()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spent is the processor time that a process took so far, proc_pid_stat(5): in hundredths of a second, as
+// sysconf(_SC_CLK_TCK) has it on Linux.
+func spent(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("/proc/%d/stat is short", pid)
+	}
+	user, err := strconv.Atoi(fields[11])
+	system, err2 := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond, errors.Join(err, err2)
 }
 
 // growthRow compares pktview with itself: ten times the packets are to cost ten times as much.
@@ -366,23 +495,9 @@ func live(ctx context.Context, b *Bench, rate, program string, args ...string) (
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	capturing := to.Command(ctx, program, append(args, file)...)
-	stderr, err := capturing.StderrPipe()
-	if err != nil {
+	if err := startCapturing(capturing); err != nil {
 		return nil, err
 	}
-	if err := capturing.Start(); err != nil {
-		return nil, err
-	}
-	lines := bufio.NewScanner(stderr)
-	said := new(bytes.Buffer)
-	for ready := false; !ready; {
-		if !lines.Scan() {
-			return nil, errors.Join(fmt.Errorf("%s does not capture: %s", program, said), capturing.Wait())
-		}
-		said.WriteString(lines.Text() + "\n")
-		ready = strings.Contains(lines.Text(), "capturing on") || strings.Contains(lines.Text(), "listening on")
-	}
-	go io.Copy(io.Discard, stderr)
 	// To a third station, so that the receiving kernel has nothing to do with it but capturing.
 	frame := "{ fill(0x02, 6), 0x02, 0, 0, 0, 0, 1, c16(0x88b5), fill(0x55, 46) }"
 	trafgen := []string{"--dev", "eth0", "-n", fmt.Sprint(livePackets), "-P", "1", "-C", frame}
@@ -408,7 +523,29 @@ func live(ctx context.Context, b *Bench, rate, program string, args ...string) (
 	return []float64{float64(livePackets - got), float64(cpu.Nanoseconds()) / float64(max(got, 1))}, nil
 }
 
-// countFrames counts the frames of a file that live sent.
+// startCapturing starts a program and waits until it says that it captures.
+func startCapturing(cmd *exec.Cmd) error {
+	stderr, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(stderr)
+	said := ""
+	for ready := false; !ready; {
+		if !lines.Scan() {
+			return errors.Join(fmt.Errorf("%s does not capture: %s", cmd.Args[0], said), cmd.Wait())
+		}
+		said += lines.Text() + "\n"
+		ready = strings.Contains(said, "capturing on") || strings.Contains(said, "listening on") || strings.Contains(said, "waiting for packets")
+	}
+	go io.Copy(io.Discard, stderr)
+	return nil
+}
+
+// countFrames counts the frames of a file that live sent: of those that are dropped the data in pages is not there.
 func countFrames(file string) (int, error) {
 	r, err := capture.OpenFile(file)
 	if err != nil {
@@ -425,7 +562,7 @@ func countFrames(file string) (int, error) {
 		if err != nil {
 			return n, err
 		}
-		if len(f.Data) == 60 && f.Data[12] == 0x88 && f.Data[13] == 0xb5 {
+		if f.Length == 60 && len(f.Data) >= 14 && f.Data[12] == 0x88 && f.Data[13] == 0xb5 {
 			n++
 		}
 	}

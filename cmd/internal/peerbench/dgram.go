@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/exec"
 	"regexp"
@@ -89,32 +91,45 @@ func (d *dgramLab) output(ctx context.Context, name string, args ...string) ([]b
 	return out, nil
 }
 
+// dgperfRecord is what dgperf reports: a summary or a distribution.
+type dgperfRecord struct {
+	Type   string  `json:"type"`
+	Name   string  `json:"name"`
+	Sent   float64 `json:"sent"`
+	Unique float64 `json:"unique"`
+	Lost   float64 `json:"lost"`
+	Rate   float64 `json:"delivered_per_s"`
+	Span   float64 `json:"span_ns"`
+	P50    float64 `json:"p50_ns"`
+	P999   float64 `json:"p999_ns"`
+}
+
+// report runs dgperf and returns its records by their names, the summary by its type.
+func (d *dgramLab) report(ctx context.Context, args ...string) (map[string]dgperfRecord, error) {
+	out, err := d.output(ctx, d.dgperf, append([]string{"--json", "-q", "-T", dgramTime, d.b.Addr4().String()}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	records := map[string]dgperfRecord{}
+	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
+		var r dgperfRecord
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			return nil, err
+		}
+		records[cmp.Or(r.Name, r.Type)] = r
+	}
+	if records["summary"].Type == "" {
+		return nil, fmt.Errorf("dgperf: no summary in\n%s", out)
+	}
+	return records, nil
+}
+
 // streamed runs dgperf and returns delivered datagrams a second and the share that was lost.
 func streamed(args ...string) func(context.Context, *Bench) ([]float64, error) {
 	return func(ctx context.Context, b *Bench) ([]float64, error) {
-		d := &datagrams
-		args := append([]string{"--json", "-q", "-T", dgramTime}, append(args, d.b.Addr4().String())...)
-		out, err := d.output(ctx, d.dgperf, args...)
-		if err != nil {
-			return nil, err
-		}
-		var r struct {
-			Type    string  `json:"type"`
-			Sent    float64 `json:"sent"`
-			Unique  float64 `json:"unique"`
-			Lost    float64 `json:"lost"`
-			Network float64 `json:"lost_network"`
-			Rate    float64 `json:"delivered_per_s"`
-		}
-		for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
-			if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-				return nil, err
-			}
-			if r.Type == "summary" {
-				return []float64{r.Rate, r.Lost / max(r.Sent, 1)}, nil
-			}
-		}
-		return nil, fmt.Errorf("dgperf: no summary in\n%s", out)
+		records, err := datagrams.report(ctx, args...)
+		r := records["summary"]
+		return []float64{r.Rate, r.Lost / max(r.Sent, 1)}, err
 	}
 }
 
@@ -149,32 +164,15 @@ func iperf3Streamed(args ...string) func(context.Context, *Bench) ([]float64, er
 
 // roundTrips runs dgperf, one request at a time.
 func roundTrips(ctx context.Context, b *Bench) ([]float64, error) {
-	d := &datagrams
-	out, err := d.output(ctx, d.dgperf, "--requests", "--json", "-q", "-T", dgramTime, "-s", "64", d.b.Addr4().String())
+	records, err := datagrams.report(ctx, "--requests", "-s", "64")
 	if err != nil {
 		return nil, err
 	}
-	var cycle float64
-	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
-		var r struct {
-			Type   string  `json:"type"`
-			Name   string  `json:"name"`
-			Unique float64 `json:"unique"`
-			Span   float64 `json:"span_ns"`
-			P50    float64 `json:"p50_ns"`
-			P999   float64 `json:"p999_ns"`
-		}
-		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			return nil, err
-		}
-		switch {
-		case r.Type == "summary":
-			cycle = r.Span / max(r.Unique-1, 1) / 1e9
-		case r.Name == "rtt":
-			return []float64{r.P50 / 1e9, r.P999 / 1e9, cycle}, nil
-		}
+	summary, rtt := records["summary"], records["rtt"]
+	if rtt.P50 == 0 {
+		return nil, errors.New("dgperf reported no round trips")
 	}
-	return nil, fmt.Errorf("dgperf: no distribution in\n%s", out)
+	return []float64{rtt.P50 / 1e9, rtt.P999 / 1e9, summary.Span / max(summary.Unique-1, 1) / 1e9}, nil
 }
 
 var (

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// ownGroup makes a command not yet started the leader of a process group of its own, and returns how to interrupt and to
-// kill what it and its children have become.
+// ownGroup makes a command not yet started the leader of a process group of its own, and returns how to interrupt and
+// to kill what it and its children have become.
 func ownGroup(cmd *exec.Cmd) (interrupt, kill func() error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)

@@ -31,7 +31,7 @@ func inLab(ctx context.Context, args []string, stdin io.Reader, stdout, stderr i
 
 // allRows are the benchmarks, each group in the file of the command it measures.
 func allRows() []Row {
-	return slices.Concat(rawpingRows(), rawsendRows(), captureRows(), dgramRows(), traceRows(), rawtraceRows())
+	return slices.Concat(rawpingRows(), rawsendRows(), captureRows(), dgramRows(), traceRows(), rawtraceRows(), viewRows())
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {

@@ -146,7 +146,8 @@ func (p *pingLab) whileBusy(ctx context.Context, do func() error) error {
 	return do()
 }
 
-// busyOurs returns the p99 that rawping reports and keeps the one that a capture on the pinging host gives for the same echoes.
+// busyOurs returns the p99 that rawping reports and keeps the one that a capture on the pinging host gives for the same
+// echoes.
 func busyOurs(ctx context.Context, b *Bench) ([]float64, error) {
 	var live *capture.Live
 	err := pings.a.Do(func() (err error) {

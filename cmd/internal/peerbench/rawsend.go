@@ -15,15 +15,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vishvananda/netlink"
+
 	"sockwire/capture"
 	"sockwire/raw/netlab"
 	"sockwire/raw/packet"
 )
 
 // sendLab is two hosts, one sending small UDP datagrams. They are addressed to a third station, so that the receiving
-// kernel drops them at once, and counted by the sending device: the sender is measured, not what a receiver does. Trains, which
-// a device counts as one, go to a socket that nobody reads and are counted by the receiving kernel's UDP, datagram by
-// datagram, once the socket's buffer is full and all of them are dropped there.
+// kernel drops them at once, and counted by the sending device: the sender is measured, not what a receiver does.
+// Trains, which a device counts as one, go to a socket that nobody reads and are counted by the receiving kernel's UDP,
+// datagram by datagram, once the socket's buffer is full and all of them are dropped there.
 type sendLab struct {
 	lab    *netlab.Lab
 	a, b   *netlab.Host
@@ -78,6 +80,15 @@ func (s *sendLab) prepare(ctx context.Context, b *Bench, lab *netlab.Lab) (err e
 	}
 	s.stray = append([]byte(nil), s.frame...)
 	copy(s.stray, stray[:])
+	for name, frame := range map[string][]byte{"stray.cfg": s.stray, "sink.cfg": s.frame} {
+		text := "{ " + strings.ReplaceAll(fmt.Sprintf("% #x", frame), " ", ", ") + " }\n"
+		if err := os.WriteFile(filepath.Join(b.Dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	if err := writeRecording(filepath.Join(b.Dir, "replay.pcap"), s.stray); err != nil {
+		return err
+	}
 	s.binary, err = b.Build(ctx, "rawsend")
 	return err
 }
@@ -92,24 +103,13 @@ var (
 // some, which the sender has sent all the same.
 func (s *sendLab) frames() (n float64, err error) {
 	err = s.a.Do(func() error {
-		text, err := os.ReadFile("/proc/thread-self/net/dev")
+		device, err := netlink.LinkByName(s.device())
 		if err != nil {
-			return err
+			return fmt.Errorf("the counters of %s: %w", s.device(), err)
 		}
-		for _, line := range strings.Split(string(text), "\n") {
-			name, rest, ok := strings.Cut(line, ":")
-			if fields := strings.Fields(rest); ok && strings.TrimSpace(name) == s.device() && len(fields) == 16 {
-				for _, column := range []int{9, 11} { // packets and drops of the sending side
-					v, err := strconv.ParseFloat(fields[column], 64)
-					if err != nil {
-						return err
-					}
-					n += v
-				}
-				return nil
-			}
-		}
-		return fmt.Errorf("no counters of %s", s.device())
+		sent := device.Attrs().Statistics
+		n = float64(sent.TxPackets + sent.TxDropped)
+		return nil
 	})
 	return n, err
 }
@@ -193,96 +193,72 @@ func (s *sendLab) rate(ctx context.Context, count func() (float64, error), name 
 }
 
 // spec is the expression of the datagrams.
-func (s *sendLab) spec(dst netip.Addr, sport string) string {
-	return fmt.Sprintf("ip{dst=%s} / udp{sport=%s, dport=%d} / zero{%d}", dst, sport, sinkPort, sendPayload)
+func spec(dst, sport string) string {
+	return fmt.Sprintf("ip{dst=%s}/udp{sport=%s,dport=%d}/zero{%d}", dst, sport, sinkPort, sendPayload)
 }
 
 func (s *sendLab) device() string { return s.a.Ends()[0].Ifname }
 
-// rawsendSide returns a side that floods the third station through an engine.
-func rawsendSide(engine, sport string) Side {
-	return Side{Name: "rawsend --engine " + engine, Run: func(ctx context.Context, b *Bench) ([]float64, error) {
-		return sending.rate(ctx, sending.frames, sending.binary, "-q", "--flood", "--engine", engine, sending.spec(strayAddr, sport))
-	}}
+// flood is a side that sends to the third station until it is ended. In its command line, RAWSEND is our program,
+// DEVICE the one that it sends on, DIR holds trafgen's configurations and a file to replay, and SINK is the receiver's
+// address.
+func flood(name, line string, goals ...float64) Side {
+	return floodSide(name, line, sending.frames, goals)
 }
 
-// trainSide floods the sink with trains.
-func trainSide() Side {
-	return Side{Name: "rawsend --engine trains", Run: func(ctx context.Context, b *Bench) ([]float64, error) {
-		return sending.rate(ctx, sending.received, sending.binary, "-q", "--flood", "--engine", "trains", sending.spec(sending.b.Addr4(), "5000"))
-	}}
+// floodSink is the same to the socket that nobody reads.
+func floodSink(name, line string, goals ...float64) Side {
+	return floodSide(name, line, sending.received, goals)
 }
 
-// trafgenSide sends the same frame from trafgen's ring.
-func trafgenSide(goal float64, toSink bool) Side {
-	return Side{Name: "trafgen", Needs: []string{"trafgen"}, Goals: []float64{goal}, Run: func(ctx context.Context, b *Bench) ([]float64, error) {
-		file := filepath.Join(b.Dir, "trafgen.cfg")
-		var text strings.Builder
-		text.WriteString("{ ")
-		frame, count := sending.stray, sending.frames
-		if toSink {
-			frame, count = sending.frame, sending.received
+func floodSide(name, line string, count func() (float64, error), goals []float64) Side {
+	words := strings.Fields(line)
+	s := Side{Name: name, Goals: goals, Run: func(ctx context.Context, b *Bench) ([]float64, error) {
+		known := strings.NewReplacer("RAWSEND", sending.binary, "DEVICE", sending.device(), "DIR", b.Dir, "SINK", sending.b.Addr4().String())
+		args := make([]string, len(words))
+		for i, w := range words {
+			args[i] = known.Replace(w)
 		}
-		for i, c := range frame {
-			if i > 0 {
-				text.WriteString(", ")
-			}
-			fmt.Fprintf(&text, "0x%02x", c)
-		}
-		text.WriteString(" }\n")
-		if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
-			return nil, err
-		}
-		return sending.rate(ctx, count, "trafgen", "--dev", sending.device(), "--conf", file, "--cpus", "1")
+		return sending.rate(ctx, count, args[0], args[1:]...)
 	}}
-}
-
-func nameGoal(s Side, name string, goal float64) Side {
-	s.Name, s.Goals = name, []float64{goal}
+	if words[0] != "RAWSEND" {
+		s.Needs = words[:1]
+	}
 	return s
 }
 
-func hpingSide(goal float64) Side {
-	return Side{Name: "hping3 --flood", Needs: []string{"hping3"}, Goals: []float64{goal}, Run: func(ctx context.Context, b *Bench) ([]float64, error) {
-		return sending.rate(ctx, sending.frames, "hping3", "--udp", "--flood", "-q", "-p", strconv.Itoa(sinkPort), "-d", strconv.Itoa(sendPayload), strayAddr.String())
-	}}
-}
-
-func npingSide(goal float64) Side {
-	return Side{Name: "nping --rate 1000000", Needs: []string{"nping"}, Goals: []float64{goal}, Run: func(ctx context.Context, b *Bench) ([]float64, error) {
-		return sending.rate(ctx, sending.frames, "nping", "--udp", "-p", strconv.Itoa(sinkPort), "--data-length", strconv.Itoa(sendPayload), "--rate", "1000000", "-c", "100000000", "-N", "-H", "-q",
-			strayAddr.String())
-	}}
+// rawsendSide floods through an engine.
+func rawsendSide(engine, sport string) Side {
+	return flood("rawsend --engine "+engine, "RAWSEND -q --flood --engine "+engine+" "+spec(strayAddr.String(), sport))
 }
 
 // recordedSends is how many packets the file that is replayed holds.
 const recordedSends = 10000
 
 // writeRecording writes the file that is replayed.
-func writeRecording(b *Bench) (string, error) {
-	file := filepath.Join(b.Dir, "replay.pcap")
+func writeRecording(file string, frame []byte) error {
 	w, err := capture.Create(file, nil)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := w.Describe([]capture.Interface{{Name: "sent", Link: capture.LinkEthernet}}); err != nil {
-		return "", err
+		return err
 	}
 	for i := range recordedSends {
-		f := capture.Frame{Data: sending.stray, Length: len(sending.stray), Link: capture.LinkEthernet, Time: time.Unix(int64(i), 0)}
+		f := capture.Frame{Data: frame, Length: len(frame), Link: capture.LinkEthernet, Time: time.Unix(int64(i), 0)}
 		if err := w.Write(&f); err != nil {
-			return "", err
+			return err
 		}
 	}
-	return file, w.Close()
+	return w.Close()
 }
 
-// pacedSide measures how far from the asked rate a sender is, in percent: by what arrived over the run as it says itself
-// (ours), or by the counters of the receiver over a second (peers, which say nothing exact).
+// pacedSide measures how far from the asked rate a sender is, in percent: by what arrived over the run as it says
+// itself (ours), or by the counters of the receiver over a second (peers, which say nothing exact).
 func pacedSide(rate int) Side {
 	return Side{Name: "rawsend --rate", Run: func(ctx context.Context, b *Bench) ([]float64, error) {
 		count := max(10, min(rate, 100000))
-		cmd := sending.a.Command(ctx, sending.binary, "-q", "--json", "--wait", "0", "-c", strconv.Itoa(count), "--rate", strconv.Itoa(rate), sending.spec(strayAddr, "5000"))
+		cmd := sending.a.Command(ctx, sending.binary, "-q", "--json", "--wait", "0", "-c", strconv.Itoa(count), "--rate", strconv.Itoa(rate), spec(strayAddr.String(), "5000"))
 		before, err := sending.frames()
 		if err != nil {
 			return nil, err
@@ -311,54 +287,49 @@ func pacedSide(rate int) Side {
 }
 
 func pacedPeer(rate int) Side {
-	return Side{Name: "nping --rate", Needs: []string{"nping"}, Run: func(ctx context.Context, b *Bench) ([]float64, error) {
-		got, err := sending.rate(ctx, sending.frames, "nping", "--udp", "-p", strconv.Itoa(sinkPort), "--rate", strconv.Itoa(rate), "-c", "100000000", "-N", "-H", "-q", strayAddr.String())
+	s := flood("nping --rate", fmt.Sprintf("nping --udp -p %d --rate %d -c 100000000 -N -H -q %s", sinkPort, rate, strayAddr))
+	run := s.Run
+	s.Run = func(ctx context.Context, b *Bench) ([]float64, error) {
+		got, err := run(ctx, b)
 		if err != nil {
 			return nil, err
 		}
 		return []float64{100 * math.Abs(got[0]-float64(rate)) / float64(rate)}, nil
-	}}
+	}
+	return s
 }
 
 // rawsendRows compare rawsend and its engines with the crafters and replayers people use.
 func rawsendRows() []Row {
 	perSecond := []Figure{{Name: "sent", Unit: "/s"}}
 	deviation := []Figure{{Name: "rate off by", Unit: "%", LowerIsBetter: true}}
+	trafgen := func(config string) string { return "trafgen --dev DEVICE --conf DIR/" + config + " --cpus 1" }
+	constant := func(engine string) []Side {
+		s := rawsendSide(engine, "5000")
+		s.Name, s.Goals = "the same, constant", []float64{0.8}
+		return []Side{s}
+	}
+	row := func(name, about string, ours Side, peers ...Side) Row {
+		return Row{Name: name, About: about, Figures: perSecond, Prepare: prepareSending, Ours: ours, Peers: peers}
+	}
 	rows := []Row{
-		{Name: "send-raw", About: "crafted UDP through a raw socket, one core, frames of 60 bytes", Figures: perSecond, Prepare: prepareSending,
-			Ours: rawsendSide("raw", "5000"), Peers: []Side{hpingSide(2.5), npingSide(2)}},
-		{Name: "send-flood", About: "a SYN flood as each tool does it unasked, one core: rawsend chooses a packet socket", Figures: perSecond, Prepare: prepareSending,
-			Ours: Side{Name: "rawsend --flood", Run: func(ctx context.Context, b *Bench) ([]float64, error) {
-				return sending.rate(ctx, sending.frames, sending.binary, "-q", "--flood", fmt.Sprintf("ip{dst=%s} / tcp{sport=1024..65535, dport=7}", strayAddr))
-			}},
-			Peers: []Side{{Name: "hping3 -S --flood", Needs: []string{"hping3"}, Goals: []float64{2.5}, Run: func(ctx context.Context, b *Bench) ([]float64, error) {
-				return sending.rate(ctx, sending.frames, "hping3", "-S", "--flood", "-q", "-p", "7", strayAddr.String())
-			}}}},
-		{Name: "send-frames", About: "crafted frames, one core, 60 bytes: by AF_XDP, which rawsend chooses for a flood", Figures: perSecond, Prepare: prepareSending,
-			Ours: rawsendSide("xdp", "5000"), Peers: []Side{trafgenSide(1.4, false)}},
-		{Name: "send-packet", About: "the same through a packet socket, as trafgen does, one message a frame against its ring", Figures: perSecond, Prepare: prepareSending,
-			Ours: rawsendSide("packet", "5000"), Peers: []Side{trafgenSide(1.4, false)}},
-		{Name: "send-trains", About: "equal frames as segment-offload trains, one core, 60 bytes", Figures: perSecond, Prepare: prepareSending,
-			Ours: trainSide(), Peers: []Side{trafgenSide(2.3, true)}},
-		{Name: "send-changing", About: "a port that changes from frame to frame, against a constant frame", Figures: perSecond, Prepare: prepareSending,
-			Ours: rawsendSide("packet", "1024..65535"), Peers: []Side{nameGoal(rawsendSide("packet", "5000"), "the same, constant", 0.8)}},
-		{Name: "send-changing-xdp", About: "the same by AF_XDP", Figures: perSecond, Prepare: prepareSending,
-			Ours: rawsendSide("xdp", "1024..65535"), Peers: []Side{nameGoal(rawsendSide("xdp", "5000"), "the same, constant", 0.8)}},
-		{Name: "send-replay", About: "a capture file of 60-byte frames sent over and over", Figures: perSecond, Prepare: prepareSending,
-			Ours: Side{Name: "rawsend -r --flood", Run: func(ctx context.Context, b *Bench) ([]float64, error) {
-				file, err := writeRecording(b)
-				if err != nil {
-					return nil, err
-				}
-				return sending.rate(ctx, sending.frames, sending.binary, "-q", "--flood", "--loop", "1000000", "-I", sending.device(), "-r", file)
-			}},
-			Peers: []Side{{Name: "tcpreplay --topspeed", Needs: []string{"tcpreplay"}, Goals: []float64{1.3}, Run: func(ctx context.Context, b *Bench) ([]float64, error) {
-				file, err := writeRecording(b)
-				if err != nil {
-					return nil, err
-				}
-				return sending.rate(ctx, sending.frames, "tcpreplay", "--topspeed", "--preload-pcap", "--loop", "1000000", "-q", "-i", sending.device(), file)
-			}}}},
+		row("send-raw", "crafted UDP through a raw socket, one core, frames of 60 bytes", rawsendSide("raw", "5000"),
+			flood("hping3 --flood", fmt.Sprintf("hping3 --udp --flood -q -p %d -d %d %s", sinkPort, sendPayload, strayAddr), 2.5),
+			flood("nping --rate 1000000", fmt.Sprintf("nping --udp -p %d --data-length %d --rate 1000000 -c 100000000 -N -H -q %s", sinkPort, sendPayload, strayAddr), 2)),
+		row("send-flood", "a SYN flood as each tool does it unasked, one core: rawsend chooses a packet socket",
+			flood("rawsend --flood", fmt.Sprintf("RAWSEND -q --flood ip{dst=%s}/tcp{sport=1024..65535,dport=7}", strayAddr)),
+			flood("hping3 -S --flood", fmt.Sprintf("hping3 -S --flood -q -p 7 %s", strayAddr), 2.5)),
+		row("send-frames", "crafted frames, one core, 60 bytes: by AF_XDP, which rawsend chooses for a flood",
+			rawsendSide("xdp", "5000"), flood("trafgen", trafgen("stray.cfg"), 1.4)),
+		row("send-packet", "the same through a packet socket, as trafgen does, one message a frame against its ring",
+			rawsendSide("packet", "5000"), flood("trafgen", trafgen("stray.cfg"), 1.4)),
+		row("send-trains", "equal frames as segment-offload trains, one core, 60 bytes",
+			floodSink("rawsend --engine trains", "RAWSEND -q --flood --engine trains "+spec("SINK", "5000")), floodSink("trafgen", trafgen("sink.cfg"), 2.3)),
+		row("send-changing", "a port that changes from frame to frame, against a constant frame", rawsendSide("packet", "1024..65535"), constant("packet")...),
+		row("send-changing-xdp", "the same by AF_XDP", rawsendSide("xdp", "1024..65535"), constant("xdp")...),
+		row("send-replay", "a capture file of 60-byte frames sent over and over",
+			flood("rawsend -r --flood", "RAWSEND -q --flood --loop 1000000 -I DEVICE -r DIR/replay.pcap"),
+			flood("tcpreplay --topspeed", "tcpreplay --topspeed --preload-pcap --loop 1000000 -q -i DEVICE DIR/replay.pcap", 1.3)),
 	}
 	for _, rate := range []int{10, 1000, 100000} {
 		rows = append(rows, Row{Name: fmt.Sprintf("send-rate-%d", rate), About: fmt.Sprintf("how exactly %d packets a second are sent", rate), Figures: deviation,

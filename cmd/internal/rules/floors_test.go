@@ -13,8 +13,9 @@ import (
 	"testing"
 )
 
-// upward is how many of the references between the files of a package run back up at most: its files can be put in an order
-// in which all others refer downwards. Of a package that is not named it is one in ten. Lower a number when a move allows it.
+// upward is how many of the references between the files of a package run back up at most: its files can be put in an
+// order in which all others refer downwards. Of a package that is not named it is one in ten. Lower a number when a
+// move allows it.
 var upward = map[string]int{
 	"capture/decode": 0, "capture/filter": 0, "capture/trace": 0, "raw/packet": 0, // the large rooms
 	"capture": 9, "capture/trace/ebpf": 9, "capture/trace/internal/abi": 6, "capture/trace/ptrace": 8, "capture/trace/show": 4,
@@ -106,9 +107,9 @@ func (g graph) references() (n int) {
 	return n
 }
 
-// backward returns the references that run back up in an order of the files that has few of them: from the lowest up, files
-// that refer to nothing which is left come first, and where all refer to something, the one whose references to others are
-// fewest beyond those to it.
+// backward returns the references that run back up in an order of the files that has few of them: from the lowest up,
+// files that refer to nothing which is left come first, and where all refer to something, the one whose references to
+// others are fewest beyond those to it.
 func (g graph) backward() [][2]string {
 	left := map[string]bool{}
 	for from, to := range g {

@@ -117,9 +117,26 @@ func TestLibrariesKeepApartThroughOthers(t *testing.T) {
 
 // mustNotLink says what commands do without, and why.
 var mustNotLink = []struct{ command, without, because string }{
-	{"rawping", "sockwire/capture", "a ping decodes nothing, and starts in a moment"},
-	{"dgperf", "sockwire/capture", "it measures its own datagrams"},
+	{"rawping", "sockwire/capture", "a ping decodes nothing, starts in a moment, and hears at most which of its echoes this host drops"},
+	{"dgperf", "sockwire/capture", "it measures its own datagrams, and hears at most which of them this host drops"},
 	{"dgrelay", "sockwire/capture", "it relays datagrams unread"},
+}
+
+// drawing is what every command may link: charts and pages, which know nothing of packets.
+var drawing = []string{"sockwire/capture/report/runs", "sockwire/capture/report/plot", "sockwire/capture/report/page"}
+
+// dropping is what rawping and dgperf may link to hear of drops: it decodes nothing.
+var dropping = []string{"sockwire/capture/drop", "sockwire/capture/internal/bpfprog"}
+
+func TestDrawingLinksNothingElse(t *testing.T) {
+	linked := newLinks(sources(t))
+	for _, from := range drawing {
+		for p, way := range linked.from(from) {
+			if !under(p, drawing) {
+				t.Errorf("%s links %s: whoever draws must not carry it", from, way)
+			}
+		}
+	}
 }
 
 func TestCommandsLinkWhatTheyNeed(t *testing.T) {
@@ -130,7 +147,8 @@ func TestCommandsLinkWhatTheyNeed(t *testing.T) {
 			t.Fatalf("there is no command %s", rule.command)
 		}
 		for p, way := range linked.from(command) {
-			if under(p, []string{rule.without}) {
+			hears := rule.command != "dgrelay" && (p == "sockwire/capture" || under(p, dropping))
+			if under(p, []string{rule.without}) && !under(p, drawing) && !hears {
 				t.Errorf("%s links %s: %s", rule.command, way, rule.because)
 			}
 		}
@@ -190,6 +208,26 @@ func TestGopacketStaysInItsAdapter(t *testing.T) {
 		for _, p := range s.imports {
 			if strings.HasPrefix(p, "github.com/google/gopacket") && !s.in("capture/gopackets") {
 				t.Errorf("%s imports %s: gopacket is for capture/gopackets alone, so that only its users pay for it", s.file, p)
+			}
+		}
+	}
+}
+
+// TestParquetStaysInTables: what it brings makes a program a third larger, and only pktview writes tables.
+func TestParquetStaysInTables(t *testing.T) {
+	all := sources(t)
+	for _, s := range all {
+		for _, p := range s.imports {
+			if strings.HasPrefix(p, "github.com/parquet-go/") && !s.in("capture/table") {
+				t.Errorf("%s imports %s: parquet-go is for capture/table alone, so that only its users pay for it", s.file, p)
+			}
+		}
+	}
+	linked := newLinks(all)
+	for from := range linked {
+		if !under(from, []string{"sockwire/cmd/pktview", "sockwire/capture/table"}) {
+			if way, there := linked.from(from)["sockwire/capture/table"]; there {
+				t.Errorf("%s links %s: only pktview writes tables", from, way)
 			}
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// The ground floor is written once: raw/wire has the Internet checksum, the walk over IPv6 extension headers and the walk over
-// the options of IPv4 and TCP, and its users call them. These tests look for what gives another one away.
+// The ground floor is written once: raw/wire has the Internet checksum, the walk over IPv6 extension headers and the
+// walk over the options of IPv4 and TCP, and its users call them. These tests look for what gives another one away.
 
 // foldsSum is how a ones' complement sum is brought down to 16 bits.
 var foldsSum = regexp.MustCompile(`>>\s?16\s?\+\s?\(?\w+\s?&\s?0xffff`)
@@ -22,6 +22,9 @@ var checksLength = regexp.MustCompile(`\[(1|\w+\s?\+\s?1)\]\)?\s?<\s?2\b`)
 
 // declaresFlags is another type for the flags of TCP, or other constants for them.
 var declaresFlags = regexp.MustCompile(`^\s*(type )?(TCPFlags uint|(TCP)?FIN\s.*iota)`)
+
+// countsEdits is how a distance between words is made of those of shorter ones.
+var countsEdits = regexp.MustCompile(`min\(.*\]\s?\+\s?1,.*\]\s?\+\s?1\b`)
 
 func TestOneChecksumOneWalkOverOptions(t *testing.T) {
 	for _, s := range sources(t) {
@@ -39,6 +42,9 @@ func TestOneChecksumOneWalkOverOptions(t *testing.T) {
 			}
 			if declaresFlags.MatchString(line) {
 				t.Errorf("%s:%d declares TCP flags: they are wire.TCPFlags", s.file, i+1)
+			}
+			if countsEdits.MatchString(line) {
+				t.Errorf("%s:%d counts edits between words: edlib.OSADamerauLevenshteinDistance does", s.file, i+1)
 			}
 			if checksLength.MatchString(line) {
 				t.Errorf("%s:%d walks over options: use wire.TCPOptions, wire.IPv4Options or wire.OptionAt", s.file, i+1)
@@ -64,8 +70,8 @@ func TestGoldenFilesAreWrittenInOnePlace(t *testing.T) {
 	}
 }
 
-// TestOneWalkOverExtensionHeaders looks for a test of a number against more than one extension header: who passes them tests
-// for several at once.
+// TestOneWalkOverExtensionHeaders looks for a test of a number against more than one extension header: who passes them
+// tests for several at once.
 func TestOneWalkOverExtensionHeaders(t *testing.T) {
 	extensions := map[string]bool{"0": true, "43": true, "60": true, "ProtoHopByHop": true, "ProtoRouting": true, "ProtoDstOpts": true}
 	telling := map[string]bool{"43": true, "60": true, "ProtoRouting": true, "ProtoDstOpts": true}

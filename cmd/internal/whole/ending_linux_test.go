@@ -142,8 +142,8 @@ func packetsIn(t *testing.T, file string) (n uint64) {
 	return n
 }
 
-// TestClosedPipe: a reader of standard output that goes ends a command in order: its summary comes on standard error where
-// it stands there, and its file is whole.
+// TestClosedPipe: a reader of standard output that goes ends a command in order: its summary comes on standard error
+// where it stands there, and its file is whole.
 func TestClosedPipe(t *testing.T) {
 	t.Parallel()
 	_, a, b := netlab.Two(t)

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,8 +32,8 @@ type example struct {
 // ours is a command of this project where a shell looks for a command.
 var ours = regexp.MustCompile(`(?:^|[|;&({] *|go run \./cmd/|env \S+ )(?:` + strings.Join(commands, "|") + `)(?: |$)`)
 
-// fromMarkdown finds the examples of a README: in fences those behind a $, in indented blocks the lines that are commands
-// of ours. What follows in the same block is what they print.
+// fromMarkdown finds the examples of a README: in fences those behind a $, in indented blocks the lines that are
+// commands of ours. What follows in the same block is what they print.
 func fromMarkdown(file string) (list []example, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -112,10 +113,22 @@ func TestExamples(t *testing.T) {
 	if len(all) < 60 {
 		t.Fatalf("only %d examples found", len(all))
 	}
-	w := newWorld(t)
-	for _, e := range all {
-		t.Run(e.where+" "+e.line, func(t *testing.T) { w.try(t, e) })
+	// Most of them wait, so several run at a time, each in a world of its own.
+	next := make(chan example)
+	var running sync.WaitGroup
+	for range 4 {
+		w := newWorld(t)
+		running.Go(func() {
+			for e := range next {
+				t.Run(e.where+" "+e.line, func(t *testing.T) { w.try(t, e) })
+			}
+		})
 	}
+	for _, e := range all {
+		next <- e
+	}
+	close(next)
+	running.Wait()
 }
 
 // world is a network in which the addresses of documentation belong to a host that answers, and what examples read.
@@ -196,6 +209,18 @@ func atMost() string {
 	return "3"
 }
 
+// forKernel are command lines that load programs into the kernel.
+var forKernel = regexp.MustCompile(`pktview .*--(drops|owner|pid|comm|uid|cgroup)\b`)
+
+// comparing finds what an example compares with, and earlier has the run that made it.
+var (
+	comparing = regexp.MustCompile(` --compare \S+`)
+	earlier   = map[string]string{
+		"rawping --compare before.jsonl": "rawping -c 3 -i 10ms --json 192.0.2.1 >before.jsonl; ",
+		"dgperf --compare before.jsonl":  "dgperf --requests -T 300ms --rate 1kpps --histogram --json 192.0.2.7 >before.jsonl; ",
+	}
+)
+
 func (w *world) try(t *testing.T, e example) {
 	line := strings.ReplaceAll(e.line, "go run ./cmd/", "")
 	line = regexp.MustCompile(`(sockwire .*)-p \d+`).ReplaceAllString(line, fmt.Sprintf("${1}-p %d", w.process))
@@ -206,10 +231,14 @@ func (w *world) try(t *testing.T, e example) {
 			}
 		}
 	}
+	if forKernel.MatchString(line) && !netlab.FirstUsers() {
+		t.Skip("the kernel takes programs from root of the first user namespace only")
+	}
 	dir := t.TempDir()
 	w.furnish(t, dir, line)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	line = earlier[strings.Fields(line)[0]+comparing.FindString(line)] + line
 	// Sockets in /run are made in a copy that nobody else sees.
 	script := "mount -t tmpfs none /run && cd " + dir + " && timeout -s INT " + atMost() + " sh -c '" + strings.ReplaceAll(line, "'", `'\''`) + "'"
 	cmd := w.a.Command(ctx, "/usr/bin/unshare", "-m", "sh", "-c", script)
@@ -274,9 +303,9 @@ func alike(shown, printed []string) bool {
 	return len(shown) == 0
 }
 
-// conversation returns a capture file: three packets of a TCP handshake to port 8080 and data behind it, a comment and a
-// loss among them; questions to a name server; the data again, for they were lost, and what acknowledges them; and the same
-// to port 80.
+// conversation returns a capture file: three packets of a TCP handshake to port 8080 and data behind it, a comment and
+// a loss among them; questions to a name server; the data again, for they were lost, and what acknowledges them; and
+// the same to port 80.
 func conversation(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sample.pcapng")

@@ -39,8 +39,8 @@ func TestHelpReadsWell(t *testing.T) {
 	}
 }
 
-// TestFlagsOfPeers: who types what they know of the tools that ours take the place of is told what it is here, or taken as
-// they mean it.
+// TestFlagsOfPeers: who types what they know of the tools that ours take the place of is told what it is here, or taken
+// as they mean it.
 func TestFlagsOfPeers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ line, hint string }{
@@ -60,8 +60,12 @@ func TestFlagsOfPeers(t *testing.T) {
 		{"dgrelay --loss 5% :1 192.0.2.1:2", "loss=5%"},
 	} {
 		words := strings.Fields(c.line)
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		out, _ := exec.CommandContext(ctx, program(t, words[0]), words[1:]...).CombinedOutput()
+		file := program(t, words[0]) // builds the commands, if this is the first test to want one: no part of the time below
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		out, _ := exec.CommandContext(ctx, file, words[1:]...).CombinedOutput() // that it refuses is what is wanted
+		if err := ctx.Err(); err != nil {
+			t.Errorf("%s: %v", c.line, err)
+		}
 		cancel()
 		if text := string(out); !strings.Contains(text, "hint: ") || !strings.Contains(text, c.hint) {
 			t.Errorf("%s: no %q in %q", c.line, c.hint, text)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -14,9 +15,9 @@ import (
 	"sockwire/raw/netlab"
 )
 
-// TestSoak runs all commands again and again, ended by signals at random times and read through slow pipes. Each says at its
-// end what it did, and each file holds every packet that was counted. SOAK is for how long, such as 1h; it is a few
-// seconds unless told. SOAK_SEED repeats the choices of a run.
+// TestSoak runs all commands, and again and again while there is time, ended by signals at random times and read
+// through slow pipes. Each says at its end what it did, and each file holds every packet that was counted. SOAK is for
+// how long, such as 1h; it is a few seconds unless told. SOAK_SEED repeats the choices of a run.
 func TestSoak(t *testing.T) {
 	length, err := time.ParseDuration(os.Getenv("SOAK"))
 	if err != nil {
@@ -31,13 +32,18 @@ func TestSoak(t *testing.T) {
 	var mu sync.Mutex
 	counts := map[string]int{}
 	var wg sync.WaitGroup
+	var taken atomic.Int64
 	for worker := range 3 {
 		_, a, b := netlab.Two(t)
 		runs := append(longRuns(t, b), recordings(t, b)...)
 		rng := rand.New(rand.NewPCG(seed, uint64(worker)))
 		wg.Go(func() {
-			for n := 0; n < len(runs) || time.Now().Before(end); n++ {
-				l := runs[(n+worker*5)%len(runs)]
+			for {
+				n := int(taken.Add(1)) - 1
+				if n >= len(runs) && time.Now().After(end) {
+					return
+				}
+				l := runs[n%len(runs)]
 				how := soakOne(t, rng, a, l)
 				mu.Lock()
 				counts[l.name]++

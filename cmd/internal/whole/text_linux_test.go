@@ -14,8 +14,8 @@ import (
 	"sockwire/raw/netlab"
 )
 
-// strange is text that acts on a terminal, deceives its reader, or is a formula to a spreadsheet: C0, DEL, C1, controls that
-// turn the direction, separators, characters without width, and invalid UTF-8.
+// strange is text that acts on a terminal, deceives its reader, or is a formula to a spreadsheet: C0, DEL, C1, controls
+// that turn the direction, separators, characters without width, and invalid UTF-8.
 const strange = "=1+cmd|\x1b[31m\x07\x08\x7f\u009b2J\u200b\u200e\u202e\u2028\u2029\u2066\ufeff\xff\xc3"
 
 // strangeUTF8 is what passes for text.
@@ -37,8 +37,8 @@ func shown(t *testing.T, what string, out []byte) {
 	}
 }
 
-// TestStrangersText: whatever a packet, a file, a name or an argument holds, no command writes what acts on a terminal, in
-// any format.
+// TestStrangersText: whatever a packet, a file, a name or an argument holds, no command writes what acts on a terminal,
+// in any format.
 func TestStrangersText(t *testing.T) {
 	t.Parallel()
 	_, a, b := netlab.Two(t)

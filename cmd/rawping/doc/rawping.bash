@@ -114,6 +114,14 @@ _rawping() {
 		COMPREPLY=()
 		return
 		;;
+	--report)
+		COMPREPLY=($(compgen -f -- "$current"))
+		return
+		;;
+	--compare)
+		COMPREPLY=($(compgen -f -- "$current"))
+		return
+		;;
 	--color)
 		COMPREPLY=($(compgen -W 'auto always never' -- "$current"))
 		return
@@ -124,7 +132,7 @@ _rawping() {
 		;;
 	esac
 	case $current in
-	-*) COMPREPLY=($(compgen -W '--count -c --interval -i --deadline -w --timeout -W --late --size -s --ttl -t --tos -Q --from -I --send-buffer -S --read-buffer --ipv4 -4 --ipv6 -6 --numeric -n --quiet -q --timestamp -D --audible -a --adaptive -A --flood -f --preload -l --pattern -p --pmtudisc -M --mark -m --overdue -O --user-time -U --broadcast -b --no-loop -L --record-route -R --timestamp-option -T --flow-label -F --verbose -v --icmp-timestamp --probe --socket --stamps --many --file --generate -g --shard --seed --loop --retries -r --backoff -B --rate --alive --unreachable --live --json --csv --histogram --metrics --color --help -h --version --man --completion' -- "$current")) ;;
+	-*) COMPREPLY=($(compgen -W '--count -c --interval -i --deadline -w --timeout -W --late --size -s --ttl -t --tos -Q --from -I --send-buffer -S --read-buffer --ipv4 -4 --ipv6 -6 --numeric -n --quiet -q --timestamp -D --audible -a --adaptive -A --flood -f --preload -l --pattern -p --pmtudisc -M --mark -m --overdue -O --user-time -U --broadcast -b --no-loop -L --record-route -R --timestamp-option -T --flow-label -F --verbose -v --icmp-timestamp --probe --socket --stamps --many --file --generate -g --shard --seed --loop --watch --retries -r --backoff -B --rate --alive --unreachable --live --json --csv --histogram --drops --metrics --report --compare --color --help -h --version --man --completion' -- "$current")) ;;
 	*) COMPREPLY=($(compgen -f -- "$current")) ;;
 	esac
 }

@@ -76,7 +76,7 @@ _rawsend() {
 		;;
 	esac
 	case $current in
-	-*) COMPREPLY=($(compgen -W '--count -c --duration --rate --interval -i --flood --poisson --burst --engine --interface -I --seed --allow --yes --wait -W --retry --stateless --print --to-pcap -w --to-go --describe --read -r --memory --edit --speed --loop --json --quiet -q --verbose -v --help -h --version --man --completion' -- "$current")) ;;
+	-*) COMPREPLY=($(compgen -W '--count -c --duration --rate --interval -i --flood --poisson --burst --engine --interface -I --seed --allow --yes --wait -W --retry --stateless --drops --print --to-pcap -w --to-go --describe --read -r --memory --edit --speed --loop --json --quiet -q --verbose -v --help -h --version --man --completion' -- "$current")) ;;
 	*) COMPREPLY=($(compgen -f -- "$current")) ;;
 	esac
 }

@@ -61,7 +61,7 @@ _sockwire() {
 	esac
 	case $current in
 	-*) COMPREPLY=($(compgen -W '--message --size -s --count -c --mtu --ipv4 -4 --ipv6 -6 --verbose -v --json --columns --write -w --pid -p --engine --isolate --wait --data --no-data --summary --output -o --calls --only --socket --color --help -h --version --man --completion' -- "$current")) ;;
-	*) COMPREPLY=($(compgen -W 'list stream datagram raw unix limits errors file' -- "$current")) ;;
+	*) COMPREPLY=($(compgen -W 'list stream datagram raw unix limits errors lost file' -- "$current")) ;;
 	esac
 }
 complete -o filenames -F _sockwire sockwire

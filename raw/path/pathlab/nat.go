@@ -12,9 +12,10 @@ type flowKey struct {
 	port     uint16
 }
 
-// NAT returns a box that translates the source of IPv4 packets from the neighbour inside: the address into another of the same
-// network, that ends in 200, the port, or of ICMP the identifier, into one of 50000 and more; and answers back. quotes says
-// whether it translates what ICMP errors quote as well, as RFC 5508 wants; otherwise these show what was outside.
+// NAT returns a box that translates the source of IPv4 packets from the neighbour inside: the address into another of
+// the same network, that ends in 200, the port, or of ICMP the identifier, into one of 50000 and more; and answers
+// back. quotes says whether it translates what ICMP errors quote as well, as RFC 5508 wants; otherwise these show what
+// was outside.
 func NAT(inside, outside string, quotes bool) Box {
 	given, owners := map[flowKey]uint16{}, map[flowKey]uint16{}
 	var source, public [4]byte
@@ -54,7 +55,8 @@ func NAT(inside, outside string, quotes bool) Box {
 	}
 }
 
-// portAt is where the inside host's port is behind the IP header, or ICMP's identifier; an answer has it as its destination.
+// portAt is where the inside host's port is behind the IP header, or ICMP's identifier; an answer has it as its
+// destination.
 func portAt(protocol uint8, answer bool) int {
 	switch {
 	case protocol == wire.ProtoICMP:

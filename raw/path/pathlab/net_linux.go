@@ -261,8 +261,8 @@ func (n *Net) ends(text, a string) (mine, theirs netlab.End, err error) {
 	return k.B, k.A, nil
 }
 
-// Sources gives the source so many more IPv4 addresses on its first link, and returns them: a router that limits its answers to
-// each host takes them for so many hosts.
+// Sources gives the source so many more IPv4 addresses on its first link, and returns them: a router that limits its
+// answers to each host takes them for so many hosts.
 func (n *Net) Sources(count int) (addrs []netip.Addr, err error) {
 	mine, theirs, _ := n.ends(n.edges[0].text, n.Source.Name())
 	b := mine.Addr4.As4()

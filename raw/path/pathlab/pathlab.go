@@ -19,7 +19,8 @@ import (
 // Config describes a network.
 type Config struct {
 	// Edges are the links, "s-a a-b b-t": packets for the target go from left to right, to each of several next hops in
-	// equal shares, by flow. The first name is the source, the last the target. "b~a" is a link that only ways back use.
+	// equal shares, by flow. The first name is the source, the last the target. "b~a" is a link that only ways back
+	// use.
 	Edges string
 	Back  map[string]string // the neighbour by which a node answers the source; otherwise it is the one of its first edge
 	Links map[string]Link   // by edge, as it is written in Edges

@@ -18,8 +18,8 @@ type control struct {
 	queued  []trace.QueuedError
 }
 
-// maxShown is how long the description of control messages may get before the rest is left out, in bytes. maxData is how many of
-// their bytes are kept beside it.
+// maxShown is how long the description of control messages may get before the rest is left out, in bytes. maxData is
+// how many of their bytes are kept beside it.
 const (
 	maxShown = 1024
 	maxData  = 256

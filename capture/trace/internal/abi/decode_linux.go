@@ -196,8 +196,8 @@ var (
 	spliceFlags = []string{"MOVE", "NONBLOCK", "MORE", "GIFT"}
 )
 
-// positioned adds what preadv2 and pwritev2 have more than readv and writev. The position is one register here, whose other half
-// is not used.
+// positioned adds what preadv2 and pwritev2 have more than readv and writev. The position is one register here, whose
+// other half is not used.
 func (d *Decoder) positioned(c *trace.Call, a [6]uint64) {
 	if c.Name != "preadv2" && c.Name != "pwritev2" {
 		return

@@ -87,8 +87,8 @@ func (t *epolls) closed(id trace.SocketID) {
 	}
 }
 
-// set adds a descriptor, or changes what is waited for. The kernel tells descriptors apart by number and file. Of one that is
-// no socket it is not seen that it is closed: what has its number now takes its place.
+// set adds a descriptor, or changes what is waited for. The kernel tells descriptors apart by number and file. Of one
+// that is no socket it is not seen that it is closed: what has its number now takes its place.
 func (e *epoll) set(w trace.Wait) {
 	for _, x := range e.list {
 		if x.FD == w.FD && (x.Socket == w.Socket || x.Socket == 0) {
@@ -292,8 +292,8 @@ func ScanEpolls(pid int) map[int][]trace.Wait {
 	return found
 }
 
-// Interest reads what an epoll instance waits for (Documentation/filesystems/proc.rst, eventpoll files), and tells whether
-// the descriptor is one. What Socket says is the inode of any kind of file.
+// Interest reads what an epoll instance waits for (Documentation/filesystems/proc.rst, eventpoll files), and tells
+// whether the descriptor is one. What Socket says is the inode of any kind of file.
 func Interest(pid, fd int) ([]trace.Wait, bool) {
 	target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, fd))
 	if err != nil || target != "anon_inode:[eventpoll]" {

@@ -13,8 +13,9 @@ func init() {
 	table[unix.SYS_EPOLL_WAIT] = Syscall{"epoll_wait", Wait, false}
 }
 
-// ForeignArch is how seccomp(2) names the architecture of 32 bits whose calls this one makes too, OtherTable the bit that numbers of
-// that table have (arch/x86/include/uapi/asm/unistd.h). Those of 32 bits are in arch/x86/entry/syscalls/syscall_32.tbl.
+// ForeignArch is how seccomp(2) names the architecture of 32 bits whose calls this one makes too, OtherTable the bit
+// that numbers of that table have (arch/x86/include/uapi/asm/unistd.h). Those of 32 bits are in
+// arch/x86/entry/syscalls/syscall_32.tbl.
 const (
 	ForeignArch = unix.AUDIT_ARCH_I386
 	OtherTable  = 0x40000000

@@ -2,8 +2,8 @@ package abi
 
 import "golang.org/x/sys/unix"
 
-// Options of sockets by level: include/uapi/asm-generic/socket.h, include/uapi/linux/in.h, in6.h, tcp.h, udp.h, if_packet.h, netlink.h,
-// tls.h, mptcp.h and those of netfilter.
+// Options of sockets by level: include/uapi/asm-generic/socket.h, include/uapi/linux/in.h, in6.h, tcp.h, udp.h,
+// if_packet.h, netlink.h, tls.h, mptcp.h and those of netfilter.
 
 var socketOptions = map[int]string{
 	1: "SO_DEBUG", 2: "SO_REUSEADDR", 3: "SO_TYPE", 4: "SO_ERROR", 5: "SO_DONTROUTE", 6: "SO_BROADCAST", 7: "SO_SNDBUF", 8: "SO_RCVBUF",
@@ -88,8 +88,8 @@ var optionsOf = map[int]map[int]string{
 	unix.SOL_PACKET: packetOptions, unix.SOL_NETLINK: netlinkOptions, unix.SOL_TLS: tlsOptions, 284: mptcpOptions,
 }
 
-// getNames are the options that are called otherwise when they are asked for than when they are set, and setNames the other
-// way round.
+// getNames are the options that are called otherwise when they are asked for than when they are set, and setNames the
+// other way round.
 var (
 	getNames = map[[2]int]string{
 		{unix.SOL_SOCKET, 26}: "SO_GET_FILTER",

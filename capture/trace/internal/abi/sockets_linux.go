@@ -30,8 +30,8 @@ type Kernel interface {
 	// Inspect fills in the family, kind, protocol and names of the socket that a descriptor is, as far as
 	// they can be had.
 	Inspect(p *Process, fd int, st *trace.State)
-	// Opened is told of each descriptor of a process that has become a socket, or an epoll instance that is followed by its
-	// number.
+	// Opened is told of each descriptor of a process that has become a socket, or an epoll instance that is followed by
+	// its number.
 	Opened(p *Process, fd int)
 	// Epoll returns which epoll instance a descriptor of the thread is, 0 where that is to be followed by its number.
 	Epoll(fd int) EpollID
@@ -306,8 +306,8 @@ func (t *Sockets) arrived(id trace.SocketID, at time.Duration) {
 	t.release(id, at, 0, -1)
 }
 
-// rename tells the names that a socket has now. One that is dissolved has no peer any more; a port that the kernel chose is gone
-// too.
+// rename tells the names that a socket has now. One that is dissolved has no peer any more; a port that the kernel
+// chose is gone too.
 func (t *Sockets) rename(p *Process, c *trace.Call, change trace.StateChange) {
 	s := t.open[c.Socket]
 	if s == nil {

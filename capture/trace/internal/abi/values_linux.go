@@ -46,7 +46,8 @@ var texts = map[option]bool{
 	{unix.SOL_TCP, unix.TCP_ULP}: true,
 }
 
-// structures are the options whose value is a structure, how many bytes it has at least, and how it reads: "" for what is none.
+// structures are the options whose value is a structure, how many bytes it has at least, and how it reads: "" for what
+// is none.
 var structures = map[option]struct {
 	least int
 	text  func(b []byte) string
@@ -118,7 +119,8 @@ func int32At(b []byte, at int) int32 { return int32(order.Uint32(b[at:])) }
 func ip4(b []byte) netip.Addr { return netip.AddrFrom4([4]byte(b)) }
 func ip6(b []byte) netip.Addr { return netip.AddrFrom16([16]byte(b)) }
 
-// prefixed writes the 32-bit numbers of a structure that are there: the kernel returns as many bytes as there is room for.
+// prefixed writes the 32-bit numbers of a structure that are there: the kernel returns as many bytes as there is room
+// for.
 func prefixed(b []byte, format string, names ...string) string {
 	var f members
 	for i, name := range names {
@@ -332,8 +334,8 @@ func tcpInfoText(b []byte) string {
 	return f.String()
 }
 
-// quoted shows the start of data as text when it is text, else in hex, and tells how much there is in all when that is more. It
-// is not escaped yet.
+// quoted shows the start of data as text when it is text, else in hex, and tells how much there is in all when that is
+// more. It is not escaped yet.
 func quoted(b []byte, size int) string {
 	const shown = 32
 	more := ""
@@ -359,7 +361,8 @@ var packetKinds = map[int]string{
 	7: "PACKET_KERNEL",
 }
 
-// otherAddress is an address of neither IP nor Unix sockets: the fields of those that are met often, of the others the family.
+// otherAddress is an address of neither IP nor Unix sockets: the fields of those that are met often, of the others the
+// family.
 func otherAddress(b []byte) string {
 	family := int(order.Uint16(b))
 	f := members{"sa_family=" + nameOr(families, family)}

@@ -42,8 +42,8 @@ func Generated(t *testing.T, name string, run cli.RunFunc) {
 	}
 }
 
-// Schema compares the names and the order of everything in JSON records with a golden file. records are pointers to structs whose
-// name is that of the record's type with Record behind it, and which have a field Type.
+// Schema compares the names and the order of everything in JSON records with a golden file. records are pointers to
+// structs whose name is that of the record's type with Record behind it, and which have a field Type.
 func Schema(t testing.TB, file string, records ...any) {
 	t.Helper()
 	var b bytes.Buffer

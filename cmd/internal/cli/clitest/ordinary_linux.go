@@ -12,10 +12,10 @@ import (
 
 const nobody = 65534
 
-// Ordinary returns a program for [testscript.Main] that becomes a user without any right and then the command of a name. Where the
-// namespace knows no user but its root, which is so when the tests themselves are run by an ordinary user, it stays this one:
-// without a capability, and without any in its bounding set, root of a namespace has no more right to a raw socket than
-// anybody else.
+// Ordinary returns a program for [testscript.Main] that becomes a user without any right and then the command of a
+// name. Where the namespace knows no user but its root, which is so when the tests themselves are run by an ordinary
+// user, it stays this one: without a capability, and without any in its bounding set, root of a namespace has no more
+// right to a raw socket than anybody else.
 //
 // [testscript.Main]: https://pkg.go.dev/github.com/rogpeppe/go-internal/testscript#Main
 func Ordinary(name string) func() {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Terminal returns the two ends of a pseudoterminal: what programs take for one, and the side of who looks at it and types. The
-// caller closes tty; a read of the far side ends with EIO once nobody has tty any more.
+// Terminal returns the two ends of a pseudoterminal: what programs take for one, and the side of who looks at it and
+// types. The caller closes tty; a read of the far side ends with EIO once nobody has tty any more.
 func Terminal(t testing.TB) (tty, far *os.File) {
 	t.Helper()
 	far, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)

@@ -12,9 +12,9 @@ import (
 	"sockwire/raw/netlab"
 )
 
-// Examples runs what the help of a command and its README show, each line by a shell on a lab host, in a directory of its
-// own, and has check judge what came of it. A line may be a pipeline; more is added to the command's flags, to end it.
-// Paths under /run are in that directory.
+// Examples runs what the help of a command and its README show, each line by a shell on a lab host, in a directory of
+// its own, and has check judge what came of it. A line may be a pipeline; more is added to the command's flags, to end
+// it. Paths under /run are in that directory.
 func Examples(t *testing.T, h *netlab.Host, name string, help []cli.Example, more string, prepare func(dir string),
 	check func(line, stdout, stderr string, code int)) {
 	t.Helper()
