@@ -91,6 +91,7 @@ func TestPeers(t *testing.T) {
 				t.Error(err)
 				return
 			}
+			session.Close() // it holds a thousand ports, and scamper takes one without asking which are free
 			ours := ways(n, g)
 			cells[i][0] = fmt.Sprintf("%d of %d paths", len(ours), len(want))
 			if len(ours) != len(want) {
@@ -224,6 +225,7 @@ func ask(t *testing.T, n *pathlab.Net, args []string, says *regexp.Regexp) strin
 // ourMTU is the MTU that we find.
 func ourMTU(t *testing.T, n *pathlab.Net) string {
 	session := open(t, n, trace.Tracer{MTU: true, Wait: 500 * time.Millisecond})
+	defer session.Close() // the peers choose ports themselves
 	for r, err := range session.Trace(t.Context(), slices.Values([]netip.Addr{n.Dst4})) {
 		if err != nil {
 			t.Fatal(err)

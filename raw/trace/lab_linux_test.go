@@ -460,3 +460,26 @@ func TestService(t *testing.T) {
 		conn.Close()
 	}
 }
+
+// TestCloseTwice: the second Close closes nothing, also not what got the number of a socket since.
+func TestCloseTwice(t *testing.T) {
+	c := newChain(t, 1, nil)
+	for name, tracer := range map[string]Tracer{"raw": {}, "unprivileged": {Unprivileged: true}} {
+		var s *Session
+		if err := c.near().Do(func() (err error) { s, err = tracer.Open(t.Context()); return err }); err != nil {
+			t.Fatal(name, err)
+		}
+		s.Local(c.target(false)) // asks the kernel, with sockets of its own
+		s.Close()
+		var files [64]*os.File
+		for i := range files {
+			files[i], _ = os.Open(os.DevNull)
+		}
+		s.Close()
+		for _, f := range files {
+			if err := f.Close(); err != nil {
+				t.Errorf("%s: the second Close closed another's file: %v", name, err)
+			}
+		}
+	}
+}

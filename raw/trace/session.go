@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"sync"
 )
 
 // Trace opens the sockets, traces the path to each target, and yields the replies as they come. All TTLs are probed at
@@ -42,6 +43,7 @@ type Session struct {
 	network network
 	runner  *runner
 	asker   asker
+	closing sync.Once
 }
 
 // Trace is [Tracer.Trace] on the session's sockets.
@@ -72,8 +74,10 @@ func (s *Session) Local(target netip.Addr) Local { return s.network.local(target
 // Limits says in plain words what the session's sockets cannot tell; empty when they are raw ones.
 func (s *Session) Limits() []string { return s.network.limits() }
 
-// Close closes the sockets, once nobody asks.
+// Close closes the sockets, once nobody asks. Closing again does nothing.
 func (s *Session) Close() error {
 	s.asker.driver.Wait()
-	return s.network.close()
+	var err error
+	s.closing.Do(func() { err = s.network.close() }) // closed twice, a number would be another's
+	return err
 }
