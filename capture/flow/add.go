@@ -302,6 +302,10 @@ func (t *Tracker) plausible(s *Stream, d Direction, g *segment) bool {
 		t.say(s, d, Verdict{Packet: g.number, Kind: Stray}) // it refuses a SYN that was not sent (RFC 9293, section 3.10.7.3)
 		return false
 	}
+	if s.ofTheOneBefore(d, g) {
+		t.say(s, d, Verdict{Packet: g.number, Kind: Stray, Bytes: g.length})
+		return false
+	}
 	if !h.has(based) || g.flags&wire.SYN != 0 {
 		return true
 	}
@@ -337,6 +341,26 @@ func (t *Tracker) plausible(s *Stream, d Direction, g *segment) bool {
 	t.say(s, d, Verdict{Packet: g.number, Kind: Stray, Bytes: g.length})
 	return false
 }
+
+// ofTheOneBefore reports whether g belongs to a connection that was before s, of which a host still knows: in TIME-WAIT
+// it answers a SYN that it cannot take with what it acknowledged last, and is reset for that (RFC 9293, sections 3.10.7.3
+// and 3.10.7.4). The SYN is then sent again.
+func (s *Stream) ofTheOneBefore(d Direction, g *segment) bool {
+	h, o := &s.half[d], &s.half[d.Other()]
+	switch g.flags & (wire.SYN | wire.RST | wire.ACK) {
+	case wire.ACK:
+		return g.length == 0 && !h.has(based) && onlySYN(o) && !o.near(g.ack)
+	case wire.RST:
+		return onlySYN(h) && !o.has(based) && !h.near(g.seq)
+	}
+	return false
+}
+
+// onlySYN reports whether nothing but a SYN is known of a direction.
+func onlySYN(h *half) bool { return h.anchored() && h.next == 0 && h.segments == 0 }
+
+// near reports whether a number may be of this direction, though what is before it was missed.
+func (h *half) near(seq uint32) bool { p := h.position(seq); return p >= h.next && p < 1<<24 }
 
 // leap goes on at segment g, behind a gap that is too great for any window.
 func (t *Tracker) leap(s *Stream, d Direction, r *record, g *segment) {

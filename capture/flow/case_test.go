@@ -40,6 +40,19 @@ var cases = []struct {
 		{at: 1051 * ms, back: true, flags: wire.ACK, seq: 6, ack: 1, data: "world"},
 	}, want: `#2 retransmission timer 1 0
 		#1 undecided no-answer 2 3 x1`},
+	{name: "a SYN into a TIME-WAIT is answered by the connection before", bare: true, packets: []packetOf{
+		{at: 0, flags: wire.SYN},
+		{at: 20 * ms, back: true, flags: wire.ACK, seq: 777_000, ack: -5_000_000},
+		{at: 20 * ms, flags: wire.RST, seq: -5_000_000},
+		{at: 1000 * ms, flags: wire.SYN},
+		{at: 1020 * ms, back: true, flags: wire.SYN | wire.ACK, ack: 1},
+		{at: 1020 * ms, flags: wire.ACK, seq: 1, ack: 1},
+		{at: 1030 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello"},
+		{at: 1050 * ms, back: true, flags: wire.ACK, seq: 1, ack: 6},
+	}, want: `#2 stray 0 0
+		#3 stray 0 0
+		#4 retransmission timer 1 0
+		#1 undecided no-answer 4 5 x1`, bytes: "hello"},
 	{name: "tail loss probe, then timer", packets: []packetOf{
 		{at: 30 * ms, flags: wire.ACK, seq: 1, ack: 1, data: "hello", ts: 130, ecr: 900, id: 3},
 		{at: 31 * ms, flags: wire.ACK, seq: 6, ack: 1, data: "world", ts: 131, ecr: 900, id: 4},
