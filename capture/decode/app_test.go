@@ -58,7 +58,7 @@ func FuzzApplications(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, kind byte, tcp bool, data []byte) {
 		r := decode.Printer{Location: time.UTC, Applications: app.Renderer{}}
-		kind = byte(decode.TypeDNS) + kind%byte(decode.TypeRTP-decode.TypeDNS+1)
+		kind = byte(decode.TypeDNS) + kind%byte(decode.NumTypes-decode.TypeDNS)
 		frame := carry(decode.Type(kind), tcp, data)
 		d := decode.Decoder{Ports: map[uint16]decode.Type{9: decode.Type(kind)}}
 		var p decode.Packet

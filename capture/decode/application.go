@@ -21,6 +21,13 @@ const (
 	TypeSNMP
 	TypeSTUN
 	TypeRTP
+	TypeBGP
+	TypeRADIUS
+	TypeRIP
+	TypeRIPng
+	TypeBFD
+	TypeHSRP
+	TypeLDP
 
 	numTypes
 )
@@ -66,6 +73,16 @@ var applications = [numTypes - firstApplication]application{
 	TypeSNMP - firstApplication: {name: "snmp", title: "SNMP", udp: []uint16{wire.PortSNMP, wire.PortSNMPTrap}},
 	TypeSTUN - firstApplication: {name: "stun", title: "STUN", is: isSTUN, elsewhere: datagramsFirst},
 	TypeRTP - firstApplication:  {name: "rtp", title: "RTP"}, // Decoder.Ports tells
+	TypeBGP - firstApplication:  {name: "bgp", title: "BGP", tcp: []uint16{179}, is: isBGP, elsewhere: streamsFirst},
+	TypeRADIUS - firstApplication: {name: "radius", title: "RADIUS",
+		udp: []uint16{1645, 1646, 1700, 1812, 1813, 3799}, is: isRADIUS},
+	TypeRIP - firstApplication:   {name: "rip", title: "RIP", udp: []uint16{520}},
+	TypeRIPng - firstApplication: {name: "ripng", title: "RIPng", udp: []uint16{521}},
+	TypeBFD - firstApplication: {name: "bfd", title: "BFD", udp: []uint16{3784, 4784, 6784, 7784},
+		is: func(b []byte, port bool) bool { return len(b) >= 24 && b[0]>>5 <= 1 }},
+	TypeHSRP - firstApplication: {name: "hsrp", title: "HSRP", udp: []uint16{1985, 2029}},
+	TypeLDP - firstApplication: {name: "ldp", title: "LDP", udp: []uint16{646}, tcp: []uint16{646},
+		is: func(b []byte, port bool) bool { return len(b) >= 10 && be16(b) == 1 }},
 }
 
 func (t Type) application() *application { return &applications[t-firstApplication] }
@@ -195,4 +212,22 @@ func isHTTP(b []byte, port bool) bool {
 		}
 	}
 	return false
+}
+
+// isBGP tells a message by its marker and type; on its port a segment may start inside of a message.
+func isBGP(b []byte, port bool) bool {
+	if port {
+		return true
+	}
+	return len(b) >= 19 && b[18] >= 1 && b[18] <= 5 && be16(b[16:]) >= 19 && bytes.HasPrefix(b, bgpMarker)
+}
+
+var bgpMarker = bytes.Repeat([]byte{0xff}, 16)
+
+// isRADIUS tells a code that there is, and a length that the datagram holds.
+func isRADIUS(b []byte, port bool) bool {
+	if len(b) < 20 || int(be16(b[2:])) < 20 {
+		return false
+	}
+	return b[0] >= 1 && b[0] <= 6 || b[0] >= 11 && b[0] <= 13 || b[0] >= 40 && b[0] <= 45
 }

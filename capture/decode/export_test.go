@@ -11,4 +11,7 @@ var (
 	Mutate      = mutate
 )
 
-const RaceEnabled = raceEnabled
+const (
+	RaceEnabled = raceEnabled
+	NumTypes    = numTypes
+)

@@ -24,7 +24,7 @@ import (
 const understood = `frame eth ethertype vlan ieee8021ad arp rarp sll ip ipv6 ipv6.hopopts ipv6.dstopts ipv6.routing ipv6.routing.type0
 ipv6.routing.mipv6 ipv6.routing.srh ipv6.fraghdr mipv6 ah esp icmp icmpv6 igmp tcp mptcp udp udplite sctp dccp gre vxlan geneve vrrp ospf pim
 mpls ppp ppp_hdlc chdlc pppoe pppoed pppoes llc stp lldp null loop raw rawip wlan radiotap wlan_radio udpencap data data-text-lines pkt_comment
-dns mdns llmnr dhcp dhcpv6 ntp http tls quic tftp syslog snmp stun file-pcap file-pcapng _ws.expert _ws.malformed _ws.short`
+dns mdns llmnr dhcp dhcpv6 ntp http tls quic tftp syslog snmp stun bgp radius rip ripng bfd hsrp ldp file-pcap file-pcapng _ws.expert _ws.malformed _ws.short`
 
 // oracle runs tshark on frames of one link type and returns for each frame the values of each key.
 func oracle(t *testing.T, dir string, frames []capture.Frame, keys []string) [][][]string {
@@ -296,8 +296,10 @@ var ours = map[string]bool{
 	"layer.more": true, "radiotap.rate": true, "radiotap.signal": true, "radiotap.noise": true,
 }
 
-// strange are files on which tshark and we may differ in the keys that start so, with the reason.
-var strange = []struct{ file, key, why string }{
+// A strangeFile is one on which tshark and we may differ in the keys that start so, with the reason.
+type strangeFile struct{ file, key, why string }
+
+var strange = []strangeFile{
 	{"DTP.pcap", "", "Cisco ISL frames are not decoded as such"},
 	{"bigtcp-", "", "tshark 4.0 does not know packets of more than 65,535 bytes that no length field tells"},
 	{"arp-oobr.pcap", "arp.", "tshark takes the ATM hardware type to mean ATMARP's own layout, also with 6-byte addresses"},
