@@ -1,6 +1,7 @@
 package table
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"reflect"
@@ -9,7 +10,7 @@ import (
 	"time"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // Kind is the type of a column's values.
@@ -90,7 +91,7 @@ func (c *Column) node() parquet.Node {
 	case c.Kind == Flag:
 	case !c.Rare:
 		n = parquet.Encoded(n, &parquet.RLEDictionary)
-	case c.Kind == Time || c.Kind == U64 || c.Kind == I64 || c.Kind == U16:
+	case c.deltas():
 		n = parquet.Encoded(n, &parquet.DeltaBinaryPacked)
 	}
 	switch {
@@ -100,6 +101,11 @@ func (c *Column) node() parquet.Node {
 		n = parquet.Optional(n)
 	}
 	return n
+}
+
+// deltas tells whether the differences of the column's numbers are smaller than they are.
+func (c *Column) deltas() bool {
+	return c.Rare && (c.Kind == Time || c.Kind == U64 || c.Kind == I64 || c.Kind == U16)
 }
 
 func newSchema(name, text string, columns []Column) *Schema {
@@ -162,27 +168,27 @@ func (s *Schema) index(name string) int {
 	panic(fmt.Sprintf("table: %s has no column %s", s.Name, name))
 }
 
-// options are how every file is written. Zstandard at its fastest takes a seventh of the time of encoding.
-func (s *Schema) options(about map[string]string) []parquet.WriterOption {
-	o := []parquet.WriterOption{
-		s.parquet(), parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}), parquet.CreatedBy("pktview", about["version"], ""),
-		parquet.PageBufferSize(pageBytes), parquet.MaxRowsPerRowGroup(math.MaxInt64), parquet.DataPageStatistics(false),
-		parquet.DictionaryMaxBytes(dictionaryBytes),
-	}
-	for i := range s.Columns { // the bounds of a text help engines little, and cost
-		if c := &s.Columns[i]; c.Kind == Text && !c.List && !named(s.Columns, c.Name+"_bytes") {
-			o = append(o, parquet.SkipPageBounds(c.Name))
-		}
-	}
+// paths returns where each column is in the schema.
+func (s *Schema) paths() [][]string { return s.parquet().Columns() }
+
+// footer returns what stands at the end of a file that has no rows: the schema as parquet-go writes it, and about.
+func (s *Schema) footer(about map[string]string) (*format.FileMetaData, error) {
+	o := []parquet.WriterOption{s.parquet(), parquet.CreatedBy("pktview", about["version"], "")}
 	for k, v := range about {
 		o = append(o, parquet.KeyValueMetadata("sockwire."+k, v))
 	}
-	return o
+	var b bytes.Buffer
+	if err := parquet.NewGenericWriter[any](&b, o...).Close(); err != nil {
+		return nil, err
+	}
+	f, err := parquet.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		return nil, err
+	}
+	return f.Metadata(), nil
 }
 
 const (
-	pageBytes       = 256 << 10
-	dictionaryBytes = 1 << 20 // a column with more values than fit is written without
 	// groupRows is how many rows are in a row group: as many as DuckDB takes for a thread.
 	groupRows = 122_880
 	// groupBytes ends a row group earlier, so that long texts do not fill the memory.
@@ -192,8 +198,7 @@ const (
 // chunkRows is how many packets go from hand to hand: few enough for their columns to stay in a cache.
 const chunkRows = 512
 
-// rows gathers rows by columns: of each column its values, and the rows that they are of. It is a part of the memory
-// that parquet-go's own values take, which are made of it a column at a time.
+// rows gathers rows by columns: of each column its values, and the rows that they are of.
 type rows struct {
 	schema *Schema
 	n      int // rows that are complete
@@ -264,113 +269,14 @@ func (r *rows) outside(i int, s string) { r.text(i, strings.ToValidUTF8(s, "\uFF
 // next completes the row.
 func (r *rows) next() { r.n++ }
 
-// encode gives the rows' values of columns [from, to) to their writers.
-func (r *rows) encode(from, to int, columns []*parquet.ColumnWriter, values []parquet.Value) ([]parquet.Value, error) {
+// encode adds the rows' values of columns [from, to) to their pages.
+func (r *rows) encode(from, to int, columns []*pages) error {
 	for i := from; i < to; i++ {
-		if c := &r.cols[i]; c.full && len(c.numbers)+len(c.strings) != r.n {
-			return values, fmt.Errorf("column %s: %d values in %d rows", r.schema.Columns[i].Name, len(c.numbers)+len(c.strings), r.n)
-		}
-		now := nulls[:r.n]
-		switch c := &r.cols[i]; {
-		case r.schema.Columns[i].Seldom:
-			now = falses[:r.n]
-			if len(c.rows) > 0 {
-				now = append(values[:0], now...)
-				for _, at := range c.rows {
-					now[at] = parquet.BooleanValue(true)
-				}
-				values = now[:cap(now)]
-			}
-		case c.full || len(c.rows) > 0:
-			now = r.column(i, values)
-			values = now[:cap(now)]
-		}
-		if _, err := columns[i].WriteRowValues(now); err != nil {
-			return values, fmt.Errorf("column %s: %w", r.schema.Columns[i].Name, err)
+		if err := columns[i].add(&r.cols[i], r.n); err != nil {
+			return fmt.Errorf("column %s: %w", r.schema.Columns[i].Name, err)
 		}
 	}
-	return values, nil
-}
-
-// nulls are values that are null, for columns that have nothing in many rows: most, of most packets.
-var nulls [chunkRows]parquet.Value
-
-// falses are values that are false.
-var falses = func() (list [chunkRows]parquet.Value) {
-	for i := range list {
-		list[i] = parquet.BooleanValue(false)
-	}
-	return list
-}()
-
-// column returns column i, which has values, as parquet-go takes it, in the memory of values.
-func (r *rows) column(i int, values []parquet.Value) []parquet.Value {
-	c, d := &r.cols[i], &r.schema.Columns[i]
-	most := r.n + len(c.rows)
-	if cap(values) < most {
-		values = make([]parquet.Value, 2*most)
-	}
-	values = values[:most]
-	if d.Full || len(c.rows) == r.n && !d.List { // one in each row
-		c.into(values, d.Kind)
-		values = values[:r.n]
-		if !d.Full {
-			for k := range values {
-				values[k].SetDefinitionLevel(1)
-			}
-		}
-		return values
-	}
-	// What there is stands behind the nulls that come before it: from the end on, nothing is written over.
-	have := values[most-len(c.rows):]
-	c.into(have, d.Kind)
-	row, n := 0, 0
-	for k, at := range c.rows {
-		repeats := row > int(at)
-		for ; row < int(at); row, n = row+1, n+1 {
-			values[n] = parquet.Value{}
-		}
-		values[n] = have[k]
-		values[n].SetDefinitionLevel(1)
-		if repeats {
-			values[n].SetRepetitionLevel(1)
-		}
-		n, row = n+1, int(at)+1
-	}
-	for ; row < r.n; row, n = row+1, n+1 {
-		values[n] = parquet.Value{}
-	}
-	return values[:n]
-}
-
-// into makes values of all that there are.
-func (c *cells) into(values []parquet.Value, kind Kind) {
-	switch kind {
-	case Text, Bytes:
-		for k, s := range c.strings {
-			values[k] = parquet.ByteArrayValue(stringBytes(s))
-		}
-	case Address:
-		for k, s := range c.strings {
-			values[k] = parquet.FixedLenByteArrayValue(stringBytes(s))
-		}
-	case Flag:
-		for k, n := range c.numbers {
-			values[k] = parquet.BooleanValue(n != 0)
-		}
-	case U8, U16, U32, I32:
-		for k, n := range c.numbers {
-			values[k] = parquet.Int32Value(int32(n))
-		}
-	case Float:
-		for k, n := range c.numbers {
-			values[k] = parquet.DoubleValue(math.Float64frombits(n))
-		}
-	default:
-		for k, n := range c.numbers {
-			values[k] = parquet.Int64Value(int64(n))
-		}
-	}
+	return nil
 }
 
 // The times that fit into a TIMESTAMP(NANOS).

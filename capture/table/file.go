@@ -1,30 +1,89 @@
 package table
 
 import (
+	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"sync/atomic"
 
-	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // file is a file that gets its name when it is complete.
 type file struct {
-	name string // that it gets
-	over bool   // and may take from another file
-	os   *os.File
-	w    *parquet.GenericWriter[any]
-	size atomic.Int64
+	name   string // that it gets
+	over   bool   // and may take from another file
+	os     *os.File
+	w      *bufio.Writer
+	at     int64 // bytes so far
+	size   atomic.Int64
+	footer *format.FileMetaData
+	paths  [][]string // of the columns in the schema
 }
+
+// magic is what a file begins and ends with.
+const magic = "PAR1"
+
+// writeBytes is how much is written at once.
+const writeBytes = 256 << 10
 
 // Write counts what is written.
 func (f *file) Write(b []byte) (int, error) {
-	n, err := f.os.Write(b)
-	f.size.Add(int64(n))
+	n, err := f.w.Write(b)
+	f.at += int64(n)
 	return n, err
+}
+
+// commit writes a row group, whose columns are finished, and begins the next.
+func (f *file) commit(columns []*pages, rows int64) error {
+	if rows == 0 {
+		return nil
+	}
+	if len(f.footer.RowGroups) == math.MaxInt16 {
+		return fmt.Errorf("%d row groups are as many as a file may have: write several, by -G or --rotate-count", len(f.footer.RowGroups))
+	}
+	g := format.RowGroup{NumRows: rows, FileOffset: f.at, Ordinal: int16(len(f.footer.RowGroups))}
+	for i, p := range columns {
+		m := p.meta
+		m.PathInSchema = f.paths[i]
+		dictionary, data := p.done[p.first:], p.done[:p.first]
+		if len(dictionary) > 0 {
+			m.DictionaryPageOffset = f.at
+		}
+		m.DataPageOffset = f.at + int64(len(dictionary))
+		for _, b := range [][]byte{dictionary, data} {
+			if _, err := f.Write(b); err != nil {
+				return err
+			}
+		}
+		g.Columns = append(g.Columns, format.ColumnChunk{MetaData: m})
+		g.TotalByteSize += m.TotalUncompressedSize
+		g.TotalCompressedSize += m.TotalCompressedSize
+		p.reset()
+	}
+	f.footer.RowGroups = append(f.footer.RowGroups, g)
+	f.footer.NumRows += rows
+	f.size.Store(f.at)
+	return nil
+}
+
+// end writes the footer.
+func (f *file) end() error {
+	begun := f.at
+	var protocol thrift.CompactProtocol
+	if err := thrift.NewEncoder(protocol.NewWriter(f)).Encode(f.footer); err != nil {
+		return err
+	}
+	if _, err := f.Write(append(binary.LittleEndian.AppendUint32(nil, uint32(f.at-begun)), magic...)); err != nil {
+		return err
+	}
+	return f.w.Flush()
 }
 
 // create begins a file. Until it is complete it is called .NAME.part.
@@ -47,11 +106,16 @@ func create(name string, over bool, s *Schema, cfg *Config) (*file, error) {
 	}
 	f := &file{name: name, over: over}
 	var err error
+	if f.footer, err = s.footer(about(cfg)); err != nil {
+		return nil, fmt.Errorf("table: %w", err)
+	}
+	f.paths = s.paths()
 	if f.os, err = os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644); err != nil {
 		return nil, fmt.Errorf("table: %w", err)
 	}
-	f.w = parquet.NewGenericWriter[any](f, s.options(about(cfg))...)
-	return f, nil
+	f.w = bufio.NewWriterSize(f.os, writeBytes)
+	_, err = f.Write([]byte(magic))
+	return f, err
 }
 
 // Incomplete is the error of a file that could not be written to its end. There is nothing of its name.
@@ -68,7 +132,7 @@ func (e *Incomplete) Unwrap() error { return e.Err }
 
 // complete ends the file and gives it its name.
 func (f *file) complete() error {
-	err := f.w.Close()
+	err := f.end()
 	if err == nil {
 		err = f.os.Sync()
 	}

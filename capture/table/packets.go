@@ -4,8 +4,6 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/parquet-go/parquet-go"
-
 	"sockwire/capture"
 	"sockwire/capture/owner"
 )
@@ -18,9 +16,8 @@ const chunkBytes = 2 << 20
 type PacketsWriter struct {
 	config  Config
 	file    *file
-	group   *parquet.ConcurrentRowGroupWriter
-	parts   [][2]int // of the columns: from, to
-	at      *chunk   // that is filled
+	columns []*pages
+	at      *chunk // that is filled
 	pool    chan *chunk
 	fill    chan *chunk
 	encode  []chan *chunk
@@ -43,6 +40,7 @@ type chunk struct {
 	filled chan struct{}
 	left   sync.WaitGroup // parts that are not encoded
 	ends   chan struct{}  // closed when the row group that ends with it is written; nil where none does
+	group  int64          // rows of that row group
 }
 
 // CreatePackets makes a file of packets; one that exists is replaced when the new one is complete. A nil cfg means the
@@ -66,7 +64,7 @@ func createPackets(name string, over bool, cfg *Config) (*PacketsWriter, error) 
 	if w.file, err = create(name, over, Packets, &w.config); err != nil {
 		return nil, err
 	}
-	w.group = w.file.w.BeginRowGroup()
+	w.columns = newPages(Packets)
 	w.start()
 	return w, nil
 }
@@ -84,8 +82,7 @@ func (w *PacketsWriter) start() {
 	}
 	columns := len(Packets.Columns)
 	for i := range n {
-		part := [2]int{i * columns / n, (i + 1) * columns / n}
-		w.parts = append(w.parts, part)
+		part := [2]int{i * columns / n, (i + 1) * columns / n} // of the columns: from, to
 		in := make(chan *chunk, chunks)
 		w.encode = append(w.encode, in)
 		w.running.Go(func() { w.encodeAll(part, in) })
@@ -106,22 +103,12 @@ func (w *PacketsWriter) fillAll() {
 
 // encodeAll writes a part of the columns of the chunks that come.
 func (w *PacketsWriter) encodeAll(part [2]int, in chan *chunk) {
-	columns := w.group.ColumnWriters()
-	var values []parquet.Value
 	for c := range in {
 		<-c.filled
 		ends := c.ends
 		if w.failed() == nil {
-			var err error
-			if values, err = c.rows.encode(part[0], part[1], columns, values); err != nil {
+			if err := w.encodePart(c, part); err != nil {
 				w.fail(err)
-			}
-			if ends != nil {
-				for i := part[0]; i < part[1]; i++ {
-					if err := columns[i].Flush(); err != nil {
-						w.fail(err)
-					}
-				}
 			}
 		}
 		c.left.Done()
@@ -129,6 +116,13 @@ func (w *PacketsWriter) encodeAll(part [2]int, in chan *chunk) {
 			<-ends
 		}
 	}
+}
+
+func (w *PacketsWriter) encodePart(c *chunk, part [2]int) error {
+	if err := c.rows.encode(part[0], part[1], w.columns); err != nil || c.ends == nil {
+		return err
+	}
+	return finish(w.columns[part[0]:part[1]])
 }
 
 func (w *PacketsWriter) fail(err error) {
@@ -192,7 +186,7 @@ func (w *PacketsWriter) send(last bool) {
 	w.rows += int64(c.n)
 	c.ends = nil
 	if last = last || w.rows >= groupRows; last {
-		w.rows = 0
+		c.group, w.rows = w.rows, 0
 		c.ends = make(chan struct{})
 	}
 	c.left.Add(len(w.encode))
@@ -204,7 +198,7 @@ func (w *PacketsWriter) send(last bool) {
 		c.left.Wait()
 		if c.ends != nil {
 			if w.failed() == nil {
-				if _, err := w.group.Commit(); err != nil {
+				if err := w.file.commit(w.columns, c.group); err != nil {
 					w.fail(err)
 				}
 			}
@@ -234,8 +228,11 @@ func (w *PacketsWriter) Close() error {
 	if err := w.failed(); err != nil {
 		return w.file.abandon(err)
 	}
-	if w.rows > 0 {
-		if _, err := w.group.Commit(); err != nil {
+	if w.rows > 0 { // the last chunk was full
+		if err := finish(w.columns); err != nil {
+			return w.file.abandon(err)
+		}
+		if err := w.file.commit(w.columns, w.rows); err != nil {
 			return w.file.abandon(err)
 		}
 	}

@@ -1,15 +1,9 @@
 package table
 
-import (
-	"github.com/parquet-go/parquet-go"
-)
-
 // rowFile writes the rows of a table that has fewer of them than packets, by the goroutine that has them.
 type rowFile struct {
 	file    *file
-	group   *parquet.ConcurrentRowGroupWriter
-	columns []*parquet.ColumnWriter
-	values  []parquet.Value
+	columns []*pages
 	rows    *rows // gathered, and the row to come
 	written int64 // of the row group
 }
@@ -19,9 +13,7 @@ func createRows(name string, s *Schema, cfg *Config) (*rowFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &rowFile{file: f, group: f.w.BeginRowGroup(), rows: newRows(s)}
-	w.columns = w.group.ColumnWriters()
-	return w, nil
+	return &rowFile{file: f, columns: newPages(s), rows: newRows(s)}, nil
 }
 
 // next completes the row.
@@ -33,19 +25,31 @@ func (w *rowFile) next() error {
 	return w.flush(false)
 }
 
-func (w *rowFile) flush(last bool) (err error) {
-	if w.values, err = w.rows.encode(0, len(w.columns), w.columns, w.values); err != nil {
+func (w *rowFile) flush(last bool) error {
+	if err := w.rows.encode(0, len(w.columns), w.columns); err != nil {
 		return &Incomplete{w.file.name, err}
 	}
 	w.written += int64(w.rows.n)
 	w.rows.reset()
-	if last || w.written >= groupRows || w.group.Size() >= groupBytes {
-		w.written = 0
-		if _, err := w.group.Commit(); err != nil {
-			return &Incomplete{w.file.name, err}
-		}
+	if !last && w.written < groupRows && w.size() < groupBytes {
+		return nil
 	}
+	if err := finish(w.columns); err != nil {
+		return &Incomplete{w.file.name, err}
+	}
+	if err := w.file.commit(w.columns, w.written); err != nil {
+		return &Incomplete{w.file.name, err}
+	}
+	w.written = 0
 	return nil
+}
+
+// size is how many bytes the row group has so far.
+func (w *rowFile) size() (n int64) {
+	for _, p := range w.columns {
+		n += p.size()
+	}
+	return n
 }
 
 func (w *rowFile) close() error {
