@@ -152,18 +152,33 @@ func column(name string) (Column, bool) {
 		}
 	}
 	c := Column{Name: name, number: true}
-	keys := both[name]
-	if keys == nil {
-		keys = []string{name}
-	}
-	for _, d := range Definitions() {
-		layer, _, _ := strings.Cut(d.Key, ".")
-		if d.Kind != KindGroup && (slices.Contains(keys, d.Key) || layer+"."+d.JSON == name) {
+	for _, d := range FieldsNamed(name) {
+		if d.Kind != KindGroup {
 			c.fields = append(c.fields, d)
 			c.number = c.number && d.Kind != KindText
 		}
 	}
 	return c, len(c.fields) > 0
+}
+
+// FieldsNamed returns what a name stands for, groups too: one field by its key, those of both ends, such as tcp.port, or
+// those of a layer that JSON calls so. There are none where nothing is called so.
+func FieldsNamed(name string) []*Definition {
+	if ours := columnsOfTshark[name]; ours != "" {
+		name = ours
+	}
+	keys := both[name]
+	if keys == nil {
+		keys = []string{name}
+	}
+	var fields []*Definition
+	for _, d := range Definitions() {
+		layer, _, _ := strings.Cut(d.Key, ".")
+		if slices.Contains(keys, d.Key) || layer+"."+d.JSON == name {
+			fields = append(fields, d)
+		}
+	}
+	return fields
 }
 
 // AppendColumns calls add for each column with its value: nothing where the packet has none, and all of them, with
