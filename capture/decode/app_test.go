@@ -1,6 +1,7 @@
 package decode_test
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -54,13 +55,14 @@ func TestApplications(t *testing.T) {
 
 func FuzzApplications(f *testing.F) {
 	for _, s := range appSamples {
-		f.Add(byte(s.kind), s.tcp, s.data)
+		f.Add(uint16(s.kind), s.tcp, s.data)
 	}
-	f.Fuzz(func(t *testing.T, kind byte, tcp bool, data []byte) {
+	types := decode.AllTypes()
+	f.Fuzz(func(t *testing.T, n uint16, tcp bool, data []byte) {
 		r := decode.Printer{Location: time.UTC, Applications: app.Renderer{}}
-		kind = byte(decode.TypeDNS) + kind%byte(decode.NumTypes-decode.TypeDNS)
-		frame := carry(decode.Type(kind), tcp, data)
-		d := decode.Decoder{Ports: map[uint16]decode.Type{9: decode.Type(kind)}}
+		kind := types[int(n)%len(types)]
+		frame := carry(kind, tcp, data)
+		d := decode.Decoder{Ports: map[decode.Port]decode.Type{{Number: 9}: kind}}
 		var p decode.Packet
 		d.Decode(frame, &p)
 		decode.RenderAll(t, &r, nil, &p)
@@ -82,7 +84,7 @@ func BenchmarkTLSLine(b *testing.B) {
 
 func benchApplication(b *testing.B, sample int, render func(*decode.Printer, []byte, *decode.Packet) []byte) {
 	s := appSamples[sample]
-	d := decode.Decoder{Ports: map[uint16]decode.Type{9: s.kind}}
+	d := decode.Decoder{Ports: map[decode.Port]decode.Type{{Number: 9}: s.kind}}
 	r := decode.Printer{Applications: app.Renderer{}}
 	var p decode.Packet
 	var line []byte
@@ -104,12 +106,12 @@ func TestHostileText(t *testing.T) {
 	var b []byte
 	r := decode.Printer{Location: time.UTC, Applications: app.Renderer{}, Link: true, Names: []string{string(hostile)}}
 	frames := decode.TestFrames(t)
-	d.Ports = map[uint16]decode.Type{}
+	d.Ports = map[decode.Port]decode.Type{}
 	for i, s := range appSamples {
 		frame := carry(s.kind, s.tcp, s.data)
-		frame.Data[23] = byte(i) // a port for each
-		frame.Data[22] = 0xee
-		d.Ports[0xee00|uint16(i)] = s.kind
+		port := uint16(60000 + i) // one for each
+		binary.BigEndian.PutUint16(frame.Data[22:], port)
+		d.Ports[decode.Port{Number: port}] = s.kind
 		frames = append(frames, frame)
 	}
 	written := map[string]int{}

@@ -31,6 +31,12 @@ func unhex(digits string) []byte {
 const clientHello = "16 0301 0065 01 000061 0303 0000000000000000000000000000000000000000000000000000000000000000 00 0004 1301c02b 01 00 0034" +
 	"0000 0010 000e 00 000b 6578616d706c652e636f6d" + "0010 000e 000c 02 6832 08 687474702f312e31" + "002b 0005 04 0304 0303" + "ff01 0001 00"
 
+// moreSamples adds those of a group of protocols, from a file of its own.
+func moreSamples(list ...appSample) bool {
+	appSamples = append(appSamples, list...)
+	return true
+}
+
 var appSamples = []appSample{
 	{decode.TypeDNS, false, unhex("1234 0100 0001 0000 0000 0001 07 6578616d706c65 03 636f6d 00 0001 0001 00 0029 04d0 00000000 0000"),
 		"4660+ [1au] A? example.com."},
@@ -89,7 +95,7 @@ func carry(kind decode.Type, tcp bool, data []byte) capture.Frame {
 func TestAppSamples(t *testing.T) {
 	r := decode.Printer{Time: decode.TimeNone, Applications: app.Renderer{}}
 	for _, s := range appSamples {
-		d := decode.Decoder{SkipChecksums: true, Ports: map[uint16]decode.Type{9: s.kind}}
+		d := decode.Decoder{SkipChecksums: true, Ports: map[decode.Port]decode.Type{{Number: 9}: s.kind}}
 		var p decode.Packet
 		if err := d.Decode(carry(s.kind, s.tcp, s.data), &p); err != nil {
 			t.Errorf("%v: %v", s.kind, err)
@@ -122,7 +128,7 @@ func TestAppFields(t *testing.T) {
 		{decode.TypeQUIC, false, unhex("c3 00000001 04 01020304 00 01 aa 04 00000000 e3 00000001 04 01020304 00 02 0000"),
 			`"token_length":1,"token":"aa","length":4,"packets":[{"packet_type":2,"length":2}]`, "\x00"},
 	} {
-		d := decode.Decoder{SkipChecksums: true, Ports: map[uint16]decode.Type{9: c.kind}}
+		d := decode.Decoder{SkipChecksums: true, Ports: map[decode.Port]decode.Type{{Number: 9}: c.kind}}
 		r := decode.Printer{Applications: app.Renderer{}}
 		var p decode.Packet
 		_ = d.Decode(carry(c.kind, c.tcp, c.data), &p)

@@ -13,10 +13,15 @@ type Decoder struct {
 	SkipChecksums bool
 	// SkipApplications stops at the payload of the transport layer.
 	SkipApplications bool
-	// Ports maps further UDP and TCP ports to what is spoken there, before the well-known ports are asked.
-	// TypeRTP, which no port and no byte pattern can tell, is only ever found this way.
-	// A port mapped to TypePayload is left undecoded.
-	Ports map[uint16]Type
+	// Ports says what is spoken on ports, before the first bytes and the well-known ports are asked. TypeRTP, which no
+	// port and no byte pattern can tell, is only ever found this way. A port mapped to TypePayload is left undecoded.
+	Ports map[Port]Type
+}
+
+// Port is a port of a transport, for Decoder.Ports.
+type Port struct {
+	Transport uint8 // IP protocol number, such as 6 for TCP; 0 for all that have ports
+	Number    uint16
 }
 
 // cursor is the state of one Decode: where the next layer starts, how far it may reach, and what the
@@ -35,7 +40,15 @@ type cursor struct {
 	short  bool // a length field claims bytes that the frame never had
 	quoted bool // inside the quotation of an ICMP error
 
+	stream bool // the transport is TCP
+
 	wlanPad bool // the 802.11 header is padded to 4 bytes
+
+	again            Type // what starts at againAt, behind the message that is decoded; TypeNone for nothing
+	againAt          int
+	againEnd         int
+	chunk, chunksEnd int // where the next chunk of SCTP is, and where they end; chunk 0 for none
+	sctpPorts        [2]uint16
 
 	extOff, extEnd int // the ICMP extension structure behind a quotation, extEnd 0 for none
 }
@@ -116,6 +129,11 @@ func (c *cursor) limit(l *Layer, length int) {
 		}
 	}
 	l.Length = c.end - l.Offset
+}
+
+// left returns the captured bytes from the cursor on.
+func (c *cursor) left() []byte {
+	return c.data[min(c.off, len(c.data)):min(len(c.data), max(c.end, c.off))]
 }
 
 // captured reports whether the bytes up to the end of the current layer are all here.

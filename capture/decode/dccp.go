@@ -60,7 +60,7 @@ func (c *cursor) dccp(t Type, _ []byte) Type {
 		to = min(to, l.Offset+n+4*(coverage-1))
 	}
 	c.verifyPart(l, be16(h[6:]), to, c.end, wire.ProtoDCCP)
-	return TypePayload
+	return c.application(h, wire.ProtoDCCP)
 }
 
 var dccpNames = [16]string{"request", "response", "data", "ack", "dataack", "closereq", "close", "reset", "sync",

@@ -9,7 +9,7 @@ func (d *Decoder) Decode(f capture.Frame, p *Packet) error {
 	p.Frame = f
 	p.n, p.failed, p.relative = 0, false, false
 	c := cursor{d: d, p: p, data: f.Data[:len(f.Data):len(f.Data)], end: max(f.Length, len(f.Data)), ip: -1}
-	c.run(c.link(f.Link))
+	c.all(c.link(f.Link))
 	if c.extEnd > 0 {
 		c.icmpExtension()
 	}
@@ -25,6 +25,14 @@ func (p *Packet) Bare(f capture.Frame) {
 	p.n, p.failed, p.relative = 0, false, false
 }
 
+// all decodes all there is from a layer on.
+func (c *cursor) all(next Type) {
+	for next != TypeNone {
+		c.run(next)
+		next = c.more()
+	}
+}
+
 // run decodes layers until nothing is left.
 func (c *cursor) run(next Type) {
 	for next != TypeNone {
@@ -35,6 +43,28 @@ func (c *cursor) run(next Type) {
 			c.fail(next, TooDeep, 0, "")
 			return
 		}
-		next = c.layer(next)
+		t := next
+		if next = c.layer(t); next == TypePayload && len(carriedIn[t]) > 0 {
+			next = c.inside(t)
+		}
 	}
+}
+
+// more moves to what comes behind what was decoded: another message of a stream, or the data of another chunk of SCTP.
+// It returns TypeNone when there is nothing.
+func (c *cursor) more() Type {
+	if c.p.n == MaxLayers {
+		return TypeNone
+	}
+	if t := c.again; t != TypeNone {
+		c.again, c.off, c.end = TypeNone, c.againAt, c.againEnd
+		if b := c.left(); len(b) > 0 && rowOf[t].may(b) {
+			return t
+		}
+		return TypePayload
+	}
+	if c.chunk > 0 {
+		return c.sctpChunk()
+	}
+	return TypeNone
 }

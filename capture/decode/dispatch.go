@@ -23,6 +23,9 @@ func (c *cursor) link(l capture.LinkType) Type {
 	if int(l) < len(links) && links[l] != TypeNone {
 		return links[l]
 	}
+	if t, ok := linkTypes[l]; ok {
+		return t
+	}
 	c.fail(TypePayload, UnknownLink, 0, "")
 	return TypePayload
 }
@@ -30,7 +33,7 @@ func (c *cursor) link(l capture.LinkType) Type {
 // layer decodes one layer and returns the type of the one it carries.
 func (c *cursor) layer(t Type) Type {
 	if t >= firstApplication {
-		return c.rest(t)
+		return c.shown(t)
 	}
 	var h []byte
 	if n := kinds[t].size; n > 0 {
@@ -253,7 +256,11 @@ func (r *Printer) appendLayers(b []byte, p *Packet) []byte {
 		case TypeUDP:
 			b, i = r.appendCarried(r.appendUDP(b, p, i), p, i)
 		default:
-			if t >= firstApplication || lines[t] == nil {
+			if t >= firstApplication {
+				b, i = r.appendShown(b, p, i)
+				continue
+			}
+			if lines[t] == nil {
 				b = r.appendRest(b, p, i)
 				continue
 			}

@@ -11,7 +11,4 @@ var (
 	Mutate      = mutate
 )
 
-const (
-	RaceEnabled = raceEnabled
-	NumTypes    = numTypes
-)
+const RaceEnabled = raceEnabled

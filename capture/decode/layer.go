@@ -213,9 +213,9 @@ func (t Type) String() string {
 	case t < firstApplication:
 		return kinds[t].name
 	case t < numTypes:
-		return t.application().name
+		return rowOf[t].name
 	}
-	return fmt.Sprintf("type(%d)", uint8(t))
+	return fmt.Sprintf("type(%d)", uint16(t))
 }
 
 // Title returns the name for people, such as "IPv4".
@@ -224,7 +224,7 @@ func (t Type) Title() string {
 	case t < firstApplication:
 		return kinds[t].title
 	case t < numTypes:
-		return t.application().title
+		return rowOf[t].title
 	}
 	return t.String()
 }

@@ -39,6 +39,8 @@ func (c *cursor) llc(t Type, b []byte) Type {
 		return TypeSTP
 	case h[0] == sapIP:
 		return TypeIPv4
+	case sapTypes[h[0]] != TypeNone:
+		return sapTypes[h[0]]
 	}
 	return TypePayload
 }
@@ -69,6 +71,9 @@ func (c *cursor) snap(t Type, b []byte) Type {
 		if h.Protocol() == 0x010b { // PVST+
 			return TypeSTP
 		}
+	}
+	if t, ok := snapTypes[snapID(h.OUI(), h.Protocol())]; ok {
+		return t
 	}
 	return TypePayload
 }

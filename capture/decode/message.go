@@ -1,9 +1,12 @@
 package decode
 
-import "sockwire/capture"
+import (
+	"sockwire/capture"
+	"sockwire/raw/wire"
+)
 
-// SetMessage makes p hold one layer only: the application message of type t that f.Data is, as it was put together from
-// a stream. Where f.Length is more than len(f.Data) the rest of it is not here, as in a frame that the capture cut.
+// SetMessage makes p hold the application message of type t that f.Data is, as it was put together from a stream, and what
+// it carries, as its only layers. Where f.Length is more than len(f.Data) the rest of it is not here, as in a frame that the capture cut.
 // Link says nothing then.
 func (p *Packet) SetMessage(t Type, f capture.Frame) {
 	p.Frame = f
@@ -13,6 +16,10 @@ func (p *Packet) SetMessage(t Type, f capture.Frame) {
 	if f.Length > n {
 		p.failed = true
 		p.err = Error{Layer: t, Fault: Truncated, Need: f.Length, Have: n}
+	} else if t >= firstApplication && rowOf[t].carries != nil {
+		p.n = 0
+		c := cursor{d: new(Decoder), p: p, data: f.Data[:n:n], end: n, ip: -1}
+		c.all(t)
 	}
 }
 
@@ -22,10 +29,8 @@ func (d *Decoder) StreamApplication(src, dst uint16, b []byte) Type {
 	if len(b) == 0 {
 		return TypePayload
 	}
-	for _, port := range [...]uint16{dst, src} {
-		if t, ok := d.Ports[port]; ok {
-			return t
-		}
+	if t := d.named(wire.ProtoTCP, src, dst, b); t != TypeNone {
+		return t
 	}
 	return inStreams.find(src, dst, b)
 }

@@ -55,6 +55,9 @@ func (c *cursor) ppp(t Type, _ []byte) Type {
 	case wire.PPPMPLS, pppMPLSMC:
 		return TypeMPLS
 	}
+	if t, ok := pppTypes[protocol]; ok {
+		return t
+	}
 	return TypePayload
 }
 

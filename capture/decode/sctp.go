@@ -1,6 +1,10 @@
 package decode
 
-import "hash/crc32"
+import (
+	"hash/crc32"
+
+	"sockwire/raw/wire"
+)
 
 // SCTP is the view of an SCTP packet with all its chunks (RFC 9260).
 type SCTP []byte
@@ -53,6 +57,65 @@ func (c *cursor) sctp(t Type, _ []byte) Type {
 	}
 	l := c.add(TypeSCTP, min(len(c.data), c.end)-c.off)
 	l.Checksum = c.sctpChecksum(h, c.data[l.Offset:c.off])
+	if c.part || c.quoted {
+		return TypeNone
+	}
+	c.stream = false
+	c.chunk, c.chunksEnd, c.sctpPorts = l.Offset+12, c.off, [2]uint16{h.SourcePort(), h.DestinationPort()}
+	return c.sctpChunk()
+}
+
+// sctpChunk moves to the data of the next chunk that is a whole message and of which it is known what it is; it returns
+// TypeNone where there is none. The layer lies inside of SCTP's, which is all chunks.
+func (c *cursor) sctpChunk() Type {
+	for c.chunk+4 <= c.chunksEnd {
+		b := c.data[c.chunk:c.chunksEnd]
+		n := int(be16(b[2:]))
+		at := c.chunk
+		if n < 4 || n > len(b) {
+			break
+		}
+		c.chunk += (n + 3) &^ 3
+		header := 16
+		if b[0] == sctpIData {
+			header = 20
+		} else if b[0] != sctpData {
+			continue
+		}
+		if b[1]&3 != 3 || n <= header { // not whole
+			continue
+		}
+		var ppid uint32
+		if b[0] == sctpData {
+			ppid = be32(b[12:])
+		} else {
+			ppid = be32(b[16:])
+		}
+		if t := c.sctpCarries(ppid, b[header:n]); t != TypeNone {
+			c.off, c.end = at+header, at+n
+			return t
+		}
+	}
+	c.chunk = 0
+	return TypeNone
+}
+
+func (c *cursor) sctpCarries(ppid uint32, b []byte) Type {
+	src, dst := c.sctpPorts[0], c.sctpPorts[1]
+	t := c.d.named(wire.ProtoSCTP, src, dst, b)
+	switch {
+	case t == TypePayload || c.d.SkipApplications && (t == TypeNone || t >= firstApplication):
+		return TypeNone
+	case t != TypeNone:
+		return t
+	case ppidTypes[ppid] != TypeNone:
+		return ppidTypes[ppid]
+	}
+	for _, p := range [...]uint16{min(src, dst), max(src, dst)} {
+		if t := sctpTypes[p]; t != TypeNone && rowOf[t].may(b) {
+			return t
+		}
+	}
 	return TypeNone
 }
 

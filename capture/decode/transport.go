@@ -45,7 +45,7 @@ func (c *cursor) tcp(t Type, _ []byte) Type {
 	}
 	l := c.add(TypeTCP, n)
 	c.verify(l, be16(h[16:]), c.end, wire.ProtoTCP, true)
-	return c.application(h, true)
+	return c.application(h, wire.ProtoTCP)
 }
 
 // quotedStart adds a transport layer of which an ICMP error quotes the ports and no more than the first 8
@@ -73,31 +73,31 @@ func (c *cursor) udp(t Type, h []byte) Type {
 	} else {
 		c.verify(l, be16(h[6:]), c.end, wire.ProtoUDP, true)
 	}
-	return c.application(h, false)
+	return c.application(h, wire.ProtoUDP)
 }
 
 // application returns the layer that a transport header h carries. Ports tell it, and where those are not
 // reserved or carry many protocols the first bytes. It is a guess by custom, as port numbers are.
-func (c *cursor) application(h []byte, stream bool) Type {
-	b := c.data[min(c.off, len(c.data)):min(len(c.data), max(c.end, c.off))]
-	if len(b) == 0 || c.quoted {
+func (c *cursor) application(h []byte, transport uint8) Type {
+	b := c.left()
+	if len(b) == 0 {
 		return TypePayload
 	}
+	c.stream = transport == wire.ProtoTCP
 	src, dst := be16(h), be16(h[2:])
-	if !stream {
-		if t := tunnelOverUDP(src, dst, b); t != TypeNone {
-			return t
-		}
+	t := c.d.named(transport, src, dst, b)
+	if t == TypeNone && transport != wire.ProtoTCP && !c.quoted {
+		t = tunnelOverUDP(src, dst, b)
 	}
-	if c.d.SkipApplications {
+	switch {
+	case t != TypeNone:
+		if t >= firstApplication && c.d.SkipApplications || t < firstApplication && c.quoted {
+			return TypePayload
+		}
+		return t
+	case c.d.SkipApplications:
 		return TypePayload
-	}
-	for _, port := range [...]uint16{dst, src} {
-		if t, ok := c.d.Ports[port]; ok {
-			return t
-		}
-	}
-	if stream {
+	case transport == wire.ProtoTCP:
 		return inStreams.find(src, dst, b)
 	}
 	return inDatagrams.find(src, dst, b)

@@ -48,13 +48,8 @@ func (*Printer) appendUDP(b []byte, p *Packet, i int) []byte {
 }
 
 // appendRest adds a layer that has no line of its own.
-func (r *Printer) appendRest(b []byte, p *Packet, i int) []byte {
+func (*Printer) appendRest(b []byte, p *Packet, i int) []byte {
 	l := &p.layers[i]
-	if r.Applications != nil && l.Type >= firstApplication {
-		if b, ok := r.Applications.AppendLine(b, p, i); ok {
-			return b
-		}
-	}
 	if l.Type != TypePayload && l.Type != TypeFragment {
 		b = append(b, l.Type.Title()...)
 		b = append(b, ", "...)
@@ -74,12 +69,32 @@ func (r *Printer) appendCarried(b []byte, p *Packet, i int) ([]byte, int) {
 	case t < firstApplication:
 		return append(b, ": "...), i
 	}
-	i++
-	b = append(b, ": "...)
+	return r.appendShown(append(b, ": "...), p, i+1)
+}
+
+// appendShown adds layer i, one of package app, and what leads to the layer behind it. Bytes that it carries are passed
+// over: it returns the last layer that it added.
+func (r *Printer) appendShown(b []byte, p *Packet, i int) ([]byte, int) {
+	l := &p.layers[i]
+	shown := false
 	if r.Applications != nil {
-		if c, ok := r.Applications.AppendLine(b, p, i); ok {
-			return c, i
+		b, shown = r.Applications.AppendLine(b, p, i)
+	}
+	if !shown {
+		b = append(b, l.Type.Title()...)
+		if i == 0 || !p.layers[i-1].Type.Transport() { // which says the length
+			b = appendInt(append(b, ", length "...), l.Length)
 		}
 	}
-	return append(b, t.Title()...), i
+	switch t := p.next(i); {
+	case t == TypePayload && i+2 >= p.n:
+		return b, i + 1
+	case t == TypePayload:
+		return append(b, "; "...), i + 1
+	case t == TypeNone:
+		return b, i
+	case p.layers[i+1].Offset >= l.Offset+l.Length:
+		return append(b, "; "...), i
+	}
+	return append(b, ": "...), i
 }

@@ -20,8 +20,9 @@ import (
 	"sockwire/capture/decode/app"
 )
 
-// understood are the protocols that tshark keeps enabled, so that it decodes what we do and no more.
-const understood = `frame eth ethertype vlan ieee8021ad arp rarp sll ip ipv6 ipv6.hopopts ipv6.dstopts ipv6.routing ipv6.routing.type0
+// understood are the protocols that tshark keeps enabled beside those that have their names from us, so that it decodes
+// what we do and no more.
+var understood = `frame eth ethertype vlan ieee8021ad arp rarp sll ip ipv6 ipv6.hopopts ipv6.dstopts ipv6.routing ipv6.routing.type0
 ipv6.routing.mipv6 ipv6.routing.srh ipv6.fraghdr mipv6 ah esp icmp icmpv6 igmp tcp mptcp udp udplite sctp dccp gre vxlan geneve vrrp ospf pim
 mpls ppp ppp_hdlc chdlc pppoe pppoed pppoes llc stp lldp null loop raw rawip wlan radiotap wlan_radio udpencap data data-text-lines pkt_comment
 dns mdns llmnr dhcp dhcpv6 ntp http tls quic tftp syslog snmp stun bgp radius rip ripng bfd hsrp ldp file-pcap file-pcapng _ws.expert _ws.malformed _ws.short`
@@ -96,6 +97,9 @@ func judge(t *testing.T) (string, map[string]string) {
 	}
 	dir := t.TempDir()
 	keep := strings.Fields(understood)
+	for _, t := range decode.AllTypes() {
+		keep = append(keep, t.String())
+	}
 	var disabled []string
 	for line := range strings.Lines(tsharkReport(t, "protocols")) {
 		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
@@ -299,6 +303,18 @@ var ours = map[string]bool{
 // A strangeFile is one on which tshark and we may differ in the keys that start so, with the reason.
 type strangeFile struct{ file, key, why string }
 
+// judgeAlso adds to what is known of tshark, from the files of groups of protocols: names of protocols that it has others
+// for, keys that it does not have, and where it differs.
+func judgeAlso(names string, keys []string, differs ...strangeFile) bool {
+	understood += " " + names
+	for _, k := range keys {
+		ours[k] = true
+	}
+	strange = append(strange, differs...)
+	return true
+}
+
+// strange are files on which tshark and we may differ in the keys that start so, with the reason.
 var strange = []strangeFile{
 	{"DTP.pcap", "", "Cisco ISL frames are not decoded as such"},
 	{"bigtcp-", "", "tshark 4.0 does not know packets of more than 65,535 bytes that no length field tells"},
@@ -323,7 +339,7 @@ var strange = []strangeFile{
 	{"dns-badlabel", "dns.", "tshark goes on behind a name that cannot be"},
 	{"dns_fwdptr", "dns.", "tshark goes on behind a name that cannot be"},
 	{"someip1", "dns.", "tshark goes on behind a name that cannot be"},
-	{"dns_udp_8053", "dns.", "tshark knows DNS on port 8053"},
+	{"dns_tcp_8053", "dns.", "tshark is not told of DNS on port 8053"},
 	{"icmp-cksum-oobr-", "icmp.checksum.status", "tshark verifies what there is where the IP length exceeds the frame"},
 	{"nfs-write-verf-cookie", "tls.", "tshark finds SSL 2.0 in NFS"},
 	{"test012", "dhcp.", "tshark gets all files as one and takes the server's ports for those of another conversation there"},

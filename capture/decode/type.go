@@ -1,9 +1,12 @@
 package decode
 
-import "sockwire/raw/wire"
+import (
+	"sockwire/capture"
+	"sockwire/raw/wire"
+)
 
 // Type is the kind of a layer.
-type Type uint8
+type Type uint16
 
 // Layer types. TypePayload is what no decoder here knows, or the bytes that a transport carries.
 const (
@@ -55,7 +58,7 @@ const (
 	TypeOSPF
 	TypePIM
 
-	firstApplication // and what is above the transport, see TypeDNS
+	firstApplication // and what package app shows, see TypeDNS
 )
 
 // kind is what is known of a type of layer.
@@ -111,7 +114,7 @@ var kinds = [firstApplication]kind{
 	TypeTCP:             {name: "tcp", title: "TCP", then: showCarried},
 	TypeUDP:             {name: "udp", title: "UDP", size: 8, then: showCarried},
 	TypeUDPLite:         {name: "udplite", title: "UDP-Lite", size: 8, then: showCarried},
-	TypeSCTP:            {name: "sctp", title: "SCTP"},
+	TypeSCTP:            {name: "sctp", title: "SCTP", then: showCarried},
 	TypeDCCP:            {name: "dccp", title: "DCCP", then: showCarried},
 	TypeGRE:             {name: "gre", title: "GRE", size: 4},
 	TypeVXLAN:           {name: "vxlan", title: "VXLAN", size: 8},
@@ -133,6 +136,17 @@ func (t Type) Transport() bool {
 	return false
 }
 
+// What the rows of the registry announce by numbers; newFinders fills it, and functions of rows may ask it.
+var (
+	etherTypes [1 << 16]Type
+	pppTypes   map[uint16]Type
+	sapTypes   [256]Type
+	snapTypes  map[uint64]Type
+	linkTypes  map[capture.LinkType]Type
+	ppidTypes  map[uint32]Type
+	sctpTypes  map[uint16]Type
+)
+
 // etherType returns the layer that an EtherType announces.
 func etherType(t uint16) Type {
 	switch t {
@@ -152,6 +166,9 @@ func etherType(t uint16) Type {
 		return TypeLLDP
 	case wire.EtherTypeTEB:
 		return TypeEthernet
+	}
+	if t := etherTypes[t]; t != TypeNone {
+		return t
 	}
 	return TypePayload
 }

@@ -27,7 +27,7 @@ func (c *cursor) udpLite(t Type, b []byte) Type {
 		to = l.Offset + coverage
 	}
 	c.verifyPart(l, h.Checksum(), to, c.end, wire.ProtoUDPLite)
-	return c.application(h, false)
+	return c.application(h, wire.ProtoUDPLite)
 }
 
 var fUDPCoverage = Define("udp.checksum_coverage", "Checksum Coverage", KindUint).At(4, 2)

@@ -70,19 +70,28 @@ func (s Span) PerSecond(c Count) (packets, bits float64) {
 // Protocol is a node of the protocol hierarchy: frames that have this layer below the same others.
 type Protocol struct {
 	Type decode.Type
+	// Port is of a payload that nobody here knows: the lower of the two, which is more often that of a service. It is 0
+	// where no transport carries the payload, and for those beyond the first MaxPorts ports of a transport.
+	Port uint16
 	Count
 	// End counts the frames in which this layer is the last.
 	End      Count
 	Children []*Protocol
 }
 
-func (p *Protocol) child(t decode.Type) *Protocol {
+// MaxPorts is how many ports of payloads nobody knows are told apart below one transport.
+const MaxPorts = 64
+
+func (p *Protocol) child(t decode.Type, port uint16) *Protocol {
 	for _, c := range p.Children {
-		if c.Type == t {
+		if c.Type == t && c.Port == port {
 			return c
 		}
 	}
-	c := &Protocol{Type: t}
+	if port != 0 && len(p.Children) >= MaxPorts {
+		return p.child(t, 0)
+	}
+	c := &Protocol{Type: t, Port: port}
 	p.Children = append(p.Children, c)
 	return c
 }
@@ -91,13 +100,13 @@ func (p *Protocol) merge(o *Protocol) {
 	p.Count.merge(o.Count)
 	p.End.merge(o.End)
 	for _, c := range o.Children {
-		p.child(c.Type).merge(c)
+		p.child(c.Type, c.Port).merge(c)
 	}
 }
 
 func (p *Protocol) sort() {
 	slices.SortFunc(p.Children, func(a, b *Protocol) int {
-		return cmp.Or(cmp.Compare(b.Packets, a.Packets), cmp.Compare(a.Type, b.Type))
+		return cmp.Or(cmp.Compare(b.Packets, a.Packets), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Port, b.Port))
 	})
 	for _, c := range p.Children {
 		c.sort()
@@ -209,11 +218,16 @@ func (c *Collector) Add(p *decode.Packet) {
 	c.addSecond(f.Time, f.Length)
 
 	node := &c.root
-	for _, l := range p.Layers() {
+	for k, l := range p.Layers() {
 		if l.Flags&decode.Quoted != 0 {
 			break
 		}
-		node = node.child(l.Type)
+		var port uint16
+		if l.Type == decode.TypePayload && k > 0 {
+			src, dst, _ := p.Ports(k - 1)
+			port = min(src, dst)
+		}
+		node = node.child(l.Type, port)
 		node.add(f.Length)
 	}
 	node.End.add(f.Length)

@@ -47,6 +47,8 @@ func perform(ctx context.Context, env *cli.Env, o *options) error {
 		return listInterfaces(env, o)
 	case o.fields == "list":
 		return listFields(env)
+	case o.listProtocols:
+		return listProtocols(env)
 	case o.dump > 0 || o.explain:
 		if err := giveUp(env, false, false); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"strconv"
 
 	"sockwire/capture/decode"
@@ -35,7 +36,7 @@ func (m *messages) add(p *decode.Packet, r *flow.Result, s *shown) {
 		shows := p != nil && len(list) > 0 && list[0].Offset == start && c.Packet == p.Number && p.FindInner(list[0].Protocol) >= 0
 		for k := range list {
 			v := &list[k]
-			own := shows && v.PacketCount == 1 && (k == 0 || v.Protocol == decode.TypeTLS || v.Protocol == decode.TypeDNS && k < app.DNSMessages)
+			own := shows && v.PacketCount == 1 && k < shownInLine(p, v.Protocol)
 			number := v.Last
 			if p != nil {
 				number = p.Number
@@ -48,6 +49,23 @@ func (m *messages) add(p *decode.Packet, r *flow.Result, s *shown) {
 			m.note(v.Last, &v, false, s)
 		}
 	}
+}
+
+// shownInLine is how many messages of a type the line of a packet shows: one for each layer, or as many as package app
+// finds in one.
+func shownInLine(p *decode.Packet, t decode.Type) (n int) {
+	switch t {
+	case decode.TypeTLS:
+		return math.MaxInt
+	case decode.TypeDNS:
+		return app.DNSMessages
+	}
+	for _, l := range p.Layers() {
+		if l.Type == t {
+			n++
+		}
+	}
+	return n
 }
 
 // note notes a message. own tells that the packet's line shows it without.

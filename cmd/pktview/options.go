@@ -52,38 +52,41 @@ type options struct {
 	linkFlag    string
 	link        capture.LinkType
 
-	write     string
-	tables    string
-	share     string
-	sharer    *share.Sharer // nil without --share
-	withData  bool
-	print     bool
-	sizeFlag  string
-	rotation  capture.Rotation
-	timeCount int
-	utc       bool
-	nano      bool
-	verbose   int
-	hex       int
-	ascii     bool
-	linkLayer bool
-	absolute  bool
-	number    bool
-	noSums    bool
-	rtp       []uint
-	numeric   bool
-	resolve   bool
-	json      bool
-	fields    string
-	format    string
-	columns   []decode.Column
-	stats     string
-	info      bool
-	top       int
-	topGiven  bool
-	live      bool // the view of --top is what is asked for
-	quiet     bool
-	parts     map[string]bool // of the statistics
+	write         string
+	tables        string
+	share         string
+	sharer        *share.Sharer // nil without --share
+	withData      bool
+	print         bool
+	sizeFlag      string
+	rotation      capture.Rotation
+	timeCount     int
+	utc           bool
+	nano          bool
+	verbose       int
+	hex           int
+	ascii         bool
+	linkLayer     bool
+	absolute      bool
+	number        bool
+	noSums        bool
+	rtp           []uint
+	decodeAs      []string
+	listProtocols bool                        // --decode list
+	ports         map[decode.Port]decode.Type // what --decode and --rtp say
+	numeric       bool
+	resolve       bool
+	json          bool
+	fields        string
+	format        string
+	columns       []decode.Column
+	stats         string
+	info          bool
+	top           int
+	topGiven      bool
+	live          bool // the view of --top is what is asked for
+	quiet         bool
+	parts         map[string]bool // of the statistics
 
 	report     string
 	reportOnly *uint64 // the stream that it is to draw
@@ -187,7 +190,8 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVarP(&o.absolute, "absolute-tcp-sequence-numbers", "S", false, "print absolute TCP sequence numbers")
 	f.BoolVarP(&o.number, "number", "#", false, "print the number of each packet")
 	f.BoolVarP(&o.noSums, "dont-verify-checksums", "K", false, "leave checksums unverified")
-	f.UintSliceVar(&o.rtp, "rtp", nil, "take UDP `PORT` for RTP; may be repeated")
+	f.StringSliceVar(&o.decodeAs, "decode", nil, "take what a port carries for a protocol, `PORT=PROTOCOL`, such as 8053=dns or udp/5004=rtp; list names all; payload leaves it undecoded; may be repeated")
+	f.UintSliceVar(&o.rtp, "rtp", nil, "take UDP `PORT` for RTP, as --decode udp/PORT=rtp does; may be repeated")
 	f.BoolVarP(&o.numeric, "numeric", "n", false, "print numbers; this is the default, see --resolve")
 	f.BoolVar(&o.resolve, "resolve", false, "add the names of addresses, from the capture file and from the resolver")
 	f.BoolVar(&o.json, "json", false, "JSON Lines: packets, or statistics, and a summary")
@@ -306,10 +310,8 @@ func (o *options) check(args []string) error {
 	if len(o.read) == 0 && len(o.interfaces) == 0 {
 		o.interfaces = []string{capture.Any}
 	}
-	for _, p := range o.rtp {
-		if p == 0 || p > 65535 {
-			return cli.Usagef("--rtp %d is no port", p)
-		}
+	if err := o.checkDecode(); err != nil {
+		return err
 	}
 	if err := o.parseFilter(args); err != nil {
 		return err
@@ -432,14 +434,7 @@ func (o *options) prompt() bool {
 // newDecoder returns the Decoder that the flags ask for.
 func (o *options) newDecoder() decode.Decoder {
 	// Statistics do not tell checksums, but a stream takes nothing from a packet whose own is wrong.
-	d := decode.Decoder{SkipChecksums: o.noSums || o.stats != "" && !o.parts["tcp"]}
-	for _, p := range o.rtp {
-		if d.Ports == nil {
-			d.Ports = make(map[uint16]decode.Type)
-		}
-		d.Ports[uint16(p)] = decode.TypeRTP
-	}
-	return d
+	return decode.Decoder{SkipChecksums: o.noSums || o.stats != "" && !o.parts["tcp"], Ports: o.ports}
 }
 
 func (o *options) checkSizes() error {

@@ -14,6 +14,7 @@ type (
 	protocolRecord struct {
 		Type     string   `json:"type"`
 		Path     []string `json:"path"`
+		Port     uint16   `json:"port,omitempty"` // of a payload that nobody knows
 		Packets  uint64   `json:"packets"`
 		Bytes    uint64   `json:"bytes"`
 		Ends     uint64   `json:"end_packets"`
@@ -128,6 +129,9 @@ func printStats(env *cli.Env, o *options, c *stats.Collector, a *analysis) {
 func printProtocols(out *cli.Output, list []*stats.Protocol, depth int, total stats.Count) {
 	for _, p := range list {
 		name := strings.Repeat("  ", depth) + p.Type.String()
+		if p.Port != 0 {
+			name = fmt.Sprintf("%s, port %d", name, p.Port)
+		}
 		out.Printf("  %-29s %9d %12d %8.2f%% %9d\n", name, p.Packets, p.Bytes, percent(p.Packets, total.Packets), p.End.Packets)
 		printProtocols(out, p.Children, depth+1, total)
 	}
@@ -179,7 +183,7 @@ func jsonStats(env *cli.Env, o *options, c *stats.Collector) {
 		walk = func(list []*stats.Protocol, path []string) {
 			for _, p := range list {
 				at := append(path[:len(path):len(path)], p.Type.String())
-				out.JSON(protocolRecord{"protocol", at, p.Packets, p.Bytes, p.End.Packets, p.End.Bytes})
+				out.JSON(protocolRecord{"protocol", at, p.Port, p.Packets, p.Bytes, p.End.Packets, p.End.Bytes})
 				walk(p.Children, at)
 			}
 		}

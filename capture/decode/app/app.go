@@ -20,12 +20,22 @@ type protocol struct {
 	fields func(w *decode.FieldWriter, stream bool)
 }
 
-var protocols [256]protocol // by type
+var protocols []protocol // by type
 
 // show makes a protocol known, at the start of the program. Each is in a file of its own.
 func show(t decode.Type, line func(b, data []byte, stream bool) ([]byte, bool), fields func(w *decode.FieldWriter, stream bool)) bool {
+	for int(t) >= len(protocols) {
+		protocols = append(protocols, protocol{})
+	}
 	protocols[t] = protocol{line, fields}
 	return true
+}
+
+func shownBy(t decode.Type) (p protocol) {
+	if int(t) < len(protocols) {
+		p = protocols[t]
+	}
+	return p
 }
 
 // Renderer renders application layers; its zero value is ready, and one can serve several goroutines.
@@ -42,8 +52,8 @@ func (Renderer) AppendLine(b []byte, p *decode.Packet, i int) (_ []byte, ok bool
 			b, ok = b[:n], false
 		}
 	}()
-	if shown := protocols[p.Layers()[i].Type]; shown.line != nil {
-		return shown.line(b, p.Header(i), overTCP(p, i))
+	if shown := shownBy(p.Layers()[i].Type); shown.line != nil {
+		return shown.line(b, p.Header(i), inStream(p, i))
 	}
 	return b, false
 }
@@ -57,15 +67,21 @@ func (Renderer) AppendFields(dst []decode.Field, p *decode.Packet, i int) (field
 			fields = w.Fields
 		}
 	}()
-	if shown := protocols[l.Type]; shown.fields != nil {
-		shown.fields(&w, overTCP(p, i))
+	if shown := shownBy(l.Type); shown.fields != nil {
+		shown.fields(&w, inStream(p, i))
 	}
 	return w.Fields
 }
 
-// overTCP reports whether layer i lies on TCP, or was put together from a stream.
-func overTCP(p *decode.Packet, i int) bool {
-	return i == 0 || p.Layers()[i-1].Type == decode.TypeTCP
+// inStream reports whether layer i lies on TCP, or was put together from a stream.
+func inStream(p *decode.Packet, i int) bool {
+	layers := p.Layers()
+	for i--; i >= 0; i-- {
+		if layers[i].Type.Transport() {
+			return layers[i].Type == decode.TypeTCP
+		}
+	}
+	return layers[0].Type >= decode.TypeDNS
 }
 
 // maxText is how much of a text a line shows, in bytes.

@@ -2,7 +2,6 @@ package message
 
 import (
 	"bytes"
-	"encoding/binary"
 
 	"sockwire/capture/decode"
 	"sockwire/capture/flow"
@@ -183,19 +182,16 @@ func (p *Parser) step(k *conn, s *side, d flow.Direction, data []byte) int {
 		return p.find(k, s, d, data)
 	case inRecord, inHandshake:
 		return p.record(k, s, d, data)
-	case inDNS, skipDNS:
-		return p.dns(k, s, d, data)
+	case inFramed, skipFramed:
+		return p.framed(k, s, d, data)
 	case between:
 		switch k.protocol {
 		case decode.TypeTLS:
 			return p.record(k, s, d, data)
-		case decode.TypeDNS:
-			return p.dns(k, s, d, data)
 		case decode.TypeHTTP:
 			return p.http(k, s, d, data)
 		}
-		s.pass(data)
-		return len(data)
+		return p.framed(k, s, d, data)
 	}
 	return p.http(k, s, d, data)
 }
@@ -222,7 +218,7 @@ func (p *Parser) find(k *conn, s *side, d flow.Direction, data []byte) int {
 	case decode.TypeDNS:
 		ok = ok || s.state == starting || plausibleDNS(data)
 	default:
-		ok = false
+		ok = t.Framed() && (ok || s.state == starting || p.plausible(k, d, data))
 	}
 	if ok {
 		k.protocol, s.state = t, between
@@ -239,7 +235,7 @@ func (p *Parser) find(k *conn, s *side, d flow.Direction, data []byte) int {
 func (p *Parser) gap(k *conn, s *side, c *flow.Chunk) {
 	n := c.Gap
 	switch s.state {
-	case inBody, inChunk, untilEnd, inRecord, skipDNS:
+	case inBody, inChunk, untilEnd, inRecord, skipFramed:
 		if s.state == untilEnd || n <= s.left && (s.state != inChunk || n < s.left-1) {
 			s.missing(n)
 			if s.state != untilEnd {
@@ -252,16 +248,13 @@ func (p *Parser) gap(k *conn, s *side, c *flow.Chunk) {
 			s.marks = s.marks[:0]
 			return
 		}
-	case inDNS:
-		if len(s.buf) < 2 {
-			break
-		}
-		if size := int64(2 + int(binary.BigEndian.Uint16(s.buf))); int64(len(s.buf))+n <= size {
+	case inFramed:
+		if size := int64(k.protocol.MessageLength(s.buf)); int64(len(s.buf))+n <= size {
 			s.left = size - int64(len(s.buf)) - n
 			s.take(len(s.buf))
 			s.buf = s.buf[:0]
 			s.missing(n)
-			s.state = skipDNS
+			s.state = skipFramed
 			p.maybeDone(k, s, c.Direction)
 			s.marks = s.marks[:0]
 			return
@@ -292,7 +285,7 @@ func (p *Parser) maybeDone(k *conn, s *side, d flow.Direction) {
 		p.finish(k, s)
 	case inRecord:
 		p.recordDone(k, s)
-	case skipDNS:
+	case skipFramed:
 		s.number++
 		s.state = between
 	}

@@ -96,8 +96,8 @@ const (
 	untilEnd
 	inRecord    // of TLS, that is passed over
 	inHandshake // a record of TLS that is kept
-	inDNS
-	skipDNS // one with a gap
+	inFramed    // a message with a length
+	skipFramed  // one with a gap, or the rest of one that is too long
 )
 
 // idle tells a side of which nothing has to be remembered as long as it is not known what is spoken.
