@@ -81,30 +81,24 @@ func (t *table) happened(place uint32, at time.Duration) {
 	m.latest = max(m.latest, at)
 }
 
-// owners appends those of the packet in b.
-func (t *table) owners(to []Owner, b []byte, network uint32, at time.Duration) []Owner {
-	a := t.last
-	if a != nil && a.events == t.events && at > a.after && at <= a.until && a.flow.has(b, network) {
-		return append(to, a.owners...)
-	}
+// owners appends those of the packet in b, and returns what they follow from, nil where other packets of the flow may
+// have others.
+func (t *table) owners(to []Owner, b []byte, network uint32, at time.Duration) ([]Owner, *answer) {
 	f, ok := flowOf(b, network)
 	if !ok {
-		return t.lookup(to, b, network, at)
+		return t.lookup(to, b, network, at), nil
 	}
-	if a == nil || a.flow != f {
-		a = &t.answers[f.place()%maxAnswers]
-		t.last = a
-	}
+	a := &t.answers[f.place()%maxAnswers]
 	if a.flow != f || at <= a.after || at > a.until || a.events != t.events && !t.holds(a) {
 		s := t.find(b, network, at)
 		a.owners = t.of(a.owners[:0], &s, at)
 		if !t.follows(a, f.place(), &s, at) {
 			a.flow = flow{}
-			return append(to, a.owners...)
+			return append(to, a.owners...), nil
 		}
 		a.flow = f
 	}
-	return append(to, a.owners...)
+	return append(to, a.owners...), a
 }
 
 // holds tells whether nothing has happened since an answer was found.

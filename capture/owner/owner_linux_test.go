@@ -286,15 +286,15 @@ func compare(t *testing.T, live *capture.Live, tr *Tracker, network uint32, said
 		}
 	}
 	var f capture.Frame
-	var owners []Owner
+	asker := Asker{Tracker: tr}
 	for live.Next(&f) == nil {
 		b := f.Data[14:]
 		l, ok := wire.Parse(b)
 		if !ok || l.Version != 4 || len(b) < l.Transport+8 || f.Drops > 0 {
 			continue
 		}
-		var err error
-		if owners, err = tr.Owners(owners[:0], &f, network); err != nil {
+		owners, err := asker.Owners(&f, network)
+		if err != nil {
 			t.Fatal(err)
 		}
 		from, to := binary.BigEndian.Uint16(b[l.Transport:]), binary.BigEndian.Uint16(b[l.Transport+2:])

@@ -62,7 +62,6 @@ type table struct {
 	matchers  map[uint32]*trace.Matcher // of network namespaces
 	fragments recent[fragment, trace.Sockets]
 	answers   [maxAnswers]answer
-	last      *answer // that was asked for
 	marks     [maxMarks]mark
 	events    uint64 // that were taken
 	// look looks for what is not known of a process that is there: its file and arguments, and the path of its control

@@ -86,7 +86,7 @@ func TestHowItIsKnown(t *testing.T) {
 	received := func(tb *table, at time.Duration) string {
 		f := udp("data", at)
 		tb.take(seen(7, &f, at, trace.In))
-		owners := tb.owners(nil, network(&f), 0, at)
+		owners, _ := tb.owners(nil, network(&f), 0, at)
 		if len(owners) != 1 || owners[0].Role != Receiver {
 			return "none"
 		}

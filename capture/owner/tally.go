@@ -36,7 +36,7 @@ type tallied struct {
 // Add counts a packet of so many bytes with its owners, none where they are unknown. It allocates for the first packet
 // of a process alone.
 func (t *Tally) Add(owners []Owner, bytes int) {
-	t.AddKnown(owners)
+	t.Known[Least(owners)]++
 	for i := range owners {
 		o := &owners[i]
 		key := tallied{o.PID, o.Name}
@@ -59,15 +59,15 @@ func (t *Tally) Add(owners []Owner, bytes int) {
 	}
 }
 
-// AddKnown counts how the owners of a packet are known, and nothing else.
-func (t *Tally) AddKnown(owners []Owner) {
+// Least is the least that is known of one of the owners of a packet.
+func Least(owners []Owner) How {
 	how := Unknown
 	for i := range owners {
 		if i == 0 || owners[i].How < how {
 			how = owners[i].How
 		}
 	}
-	t.Known[how]++
+	return how
 }
 
 // Counts are those of all processes, of most bytes first. They stay as they are when more is added.

@@ -11,12 +11,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
-	"sockwire/capture"
 	"sockwire/capture/internal/bpfprog"
 )
 
@@ -32,6 +32,7 @@ type Tracker struct {
 	table   *table
 	clock   time.Duration // CLOCK_REALTIME at the zero of CLOCK_MONOTONIC
 	set     int64         // when that was read, as UnixNano
+	told    atomic.Uint64 // the events of table, for who does not hold mu
 	drained int64         // all events up to then were taken
 	failed  error         // of drain, while nobody asked
 	done    chan struct{}
@@ -234,36 +235,13 @@ func (t *Tracker) drain() error {
 			break // others make them faster
 		}
 	}
+	t.told.Store(t.table.events)
 	t.drained = before.UnixNano()
 	if t.drained-t.set > int64(time.Second) {
 		// Frames are stamped with the one, what programs record with the other.
 		t.clock, t.set = bpfprog.Offset(bpfprog.Clock(unix.CLOCK_REALTIME), bpfprog.Clock(unix.CLOCK_MONOTONIC)), t.drained
 	}
 	return nil
-}
-
-// Owners appends the owners of a frame that was captured in a network namespace, at least Delay ago. Frames must come
-// in about their order.
-func (t *Tracker) Owners(to []Owner, f *capture.Frame, in uint32) ([]Owner, error) {
-	b := network(f)
-	if b == nil {
-		return to, nil
-	}
-	at := f.Time.UnixNano()
-	t.mu.Lock()
-	if t.looker != nil {
-		defer t.mu.Unlock()
-		return t.looker.owners(to, f, in)
-	}
-	if t.drained-at < int64(Delay) || t.failed != nil {
-		if err := t.refresh(); err != nil {
-			t.mu.Unlock()
-			return to, err
-		}
-	}
-	to = t.table.owners(to, b, in, time.Duration(at)-t.clock)
-	t.mu.Unlock()
-	return to, nil
 }
 
 // refresh takes the events that there are, and forgets what no frame will ask for.

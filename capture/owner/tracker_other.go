@@ -35,6 +35,15 @@ func (t *Tracker) Owners(to []Owner, _ *capture.Frame, _ uint32) ([]Owner, error
 	return to, errUnsupported
 }
 
+// Asker asks a Tracker.
+type Asker struct {
+	Tracker *Tracker
+	Changes uint64
+}
+
+// Owners returns an error.
+func (a *Asker) Owners(*capture.Frame, uint32) ([]Owner, error) { return nil, errUnsupported }
+
 // Socket returns an error.
 func (t *Tracker) Socket(uint64) (Owner, bool, error) { return Owner{}, false, errUnsupported }
 

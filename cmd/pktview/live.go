@@ -300,7 +300,7 @@ func (c *capturer) takeQueued(d *device, f *capture.Frame) (idle bool, err error
 	defer c.mu.Unlock()
 	for n := 0; ; n++ {
 		if c.owning != nil {
-			if err := c.settle(f); err != nil {
+			if err := c.settle(d, f); err != nil {
 				return false, err
 			}
 		}

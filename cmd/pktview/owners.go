@@ -88,12 +88,18 @@ func (o *options) checkOwner() error {
 type owning struct {
 	o        *options
 	tracker  *owner.Tracker
+	asker    owner.Asker
 	settled  time.Time     // of frames up to then all is known
+	waited   time.Time     // last, for that
+	taken    int           // bytes of the kernel's ring since then
 	owners   []owner.Owner // of the frame that is being looked at
+	changes  uint64        // asker.Changes then
+	least    owner.How     // that is known of one of them
+	chosen   bool
 	comments recentComments
 	noted    notes
-	before   []owner.Owner // of noted
-	brief    bool          // and its comments are short
+	before   uint64 // changes of noted
+	brief    bool   // and its comments are short
 	tally    owner.Tally
 }
 
@@ -127,7 +133,7 @@ func (c *capturer) openOwners() error {
 	for _, note := range t.Notes() {
 		c.env.Warnf("%s", note)
 	}
-	c.owning = &owning{o: c.o, tracker: t}
+	c.owning = &owning{o: c.o, tracker: t, asker: owner.Asker{Tracker: t}}
 	return nil
 }
 
@@ -155,15 +161,16 @@ func ownerError(err error) error {
 
 // settle waits until all is known of the owners of f. The frames behind it stay in the kernel's ring. The caller holds
 // mu, which others may have meanwhile.
-func (c *capturer) settle(f *capture.Frame) error {
+func (c *capturer) settle(d *device, f *capture.Frame) error {
 	w := c.owning
+	w.taken += len(f.Data) + ringHeader
 	if f.Time.Before(w.settled) {
 		return nil
 	}
 	now := time.Now()
 	if age := now.Sub(f.Time); age >= 0 && age <= owner.Delay { // of another clock than ours nothing is known later either
+		wait, err := w.patience(now, d.live.Buffer()), error(nil)
 		c.mu.Unlock()
-		wait, err := patience, error(nil)
 		if c.o.prompt() {
 			wait, err = owner.Delay, c.flush(false)
 		}
@@ -177,16 +184,32 @@ func (c *capturer) settle(f *capture.Frame) error {
 	return nil
 }
 
-// patience is how long frames wait that nobody is looking at: to wake up costs as much as a hundred frames.
-const patience = 4 * owner.Delay
+const (
+	// maxPatience is how long frames wait at most that nobody is looking at: to wake up costs as much as a hundred frames.
+	maxPatience = 20 * owner.Delay
+	// ringHeader is about what the kernel's ring has of a frame besides its data.
+	ringHeader = 96
+)
+
+// patience is how long to wait for more frames than one whose owners are not known yet: no longer than they take to fill
+// a quarter of the kernel's buffer, as they have come since it was waited last.
+func (w *owning) patience(now time.Time, buffer int) time.Duration {
+	wait := min(maxPatience, time.Duration(float64(now.Sub(w.waited))*float64(buffer)/4/float64(w.taken)))
+	w.waited, w.taken = now, 0
+	return max(wait, owner.Delay)
+}
 
 // takes finds the owners of a frame, and tells whether it is chosen.
 func (w *owning) takes(d *device, f *capture.Frame) (bool, error) {
-	var err error
-	if w.owners, err = w.tracker.Owners(w.owners[:0], f, d.network); err != nil {
+	owners, err := w.asker.Owners(f, d.network)
+	if err != nil {
 		return false, err
 	}
-	return !w.o.choosesOwner() || slices.ContainsFunc(w.owners, w.o.chooses), nil
+	if w.asker.Changes != w.changes { // most frames have the owners of the one before
+		w.owners, w.changes, w.least = owners, w.asker.Changes, owner.Least(owners)
+		w.chosen = !w.o.choosesOwner() || slices.ContainsFunc(owners, w.o.chooses)
+	}
+	return w.chosen, nil
 }
 
 // chooses tells whether an owner is one of those that are asked for.
@@ -208,7 +231,7 @@ func (w *owning) count(f *capture.Frame) {
 	if w.o.stats != "" && w.o.parts["owners"] {
 		w.tally.Add(w.owners, f.Length)
 	} else {
-		w.tally.AddKnown(w.owners)
+		w.tally.Known[w.least]++
 	}
 }
 
@@ -394,8 +417,8 @@ func appendOwnersJSON(b []byte, owners []owner.Owner) []byte {
 // note adds its owners to a frame that is to be written: the sender in the fields that the format has, all in comments.
 func (w *owning) note(f *capture.Frame) {
 	n := &w.noted
-	if !w.brief || len(f.Comments) > 0 || !slices.Equal(w.owners, w.before) { // most packets have the owners of the one before
-		w.before, w.brief = append(w.before[:0], w.owners...), len(w.owners) > 0 && len(f.Comments) == 0
+	if !w.brief || len(f.Comments) > 0 || w.changes != w.before {
+		w.before, w.brief = w.changes, len(w.owners) > 0 && len(f.Comments) == 0
 		*n = notes{f.Process, f.Thread, append(n.comments[:0], f.Comments...)}
 		for i := range w.owners {
 			o := &w.owners[i]
