@@ -14,7 +14,6 @@ package capture
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"iter"
 	"slices"
 	"time"
@@ -122,40 +121,4 @@ type Offload struct {
 	SegmentSize uint16
 	// Segments is how many frames on the wire this one stands for; 0 and 1 both mean one.
 	Segments uint16
-}
-
-// LinkType is a LINKTYPE_ value of the pcap and pcapng registries, see
-// https://www.tcpdump.org/linktypes.html. It is what a file holds, not a system's DLT_.
-type LinkType uint16
-
-// Link types that the decoder knows.
-const (
-	LinkNull           LinkType = 0 // BSD loopback, family in the capturing host's byte order
-	LinkEthernet       LinkType = 1
-	LinkPPP            LinkType = 9
-	LinkPPPHDLC        LinkType = 50
-	LinkPPPEthernet    LinkType = 51
-	LinkRaw            LinkType = 101 // IPv4 or IPv6, told by the version nibble
-	LinkIEEE80211      LinkType = 105
-	LinkLoop           LinkType = 108 // OpenBSD loopback, family big-endian
-	LinkLinuxSLL       LinkType = 113
-	LinkIEEE80211Radio LinkType = 127 // radiotap header before 802.11
-	LinkIPv4           LinkType = 228
-	LinkIPv6           LinkType = 229
-	LinkLinuxSLL2      LinkType = 276
-)
-
-var linkNames = map[LinkType]string{
-	LinkNull: "NULL", LinkEthernet: "EN10MB", LinkPPP: "PPP", LinkPPPHDLC: "PPP_SERIAL",
-	LinkPPPEthernet: "PPP_ETHER", LinkRaw: "RAW", LinkIEEE80211: "IEEE802_11", LinkLoop: "LOOP",
-	LinkLinuxSLL: "LINUX_SLL", LinkIEEE80211Radio: "IEEE802_11_RADIO", LinkIPv4: "IPV4", LinkIPv6: "IPV6",
-	LinkLinuxSLL2: "LINUX_SLL2",
-}
-
-// String returns libpcap's name for the type, as tcpdump prints and takes it, or LINKTYPE_n.
-func (l LinkType) String() string {
-	if s, ok := linkNames[l]; ok {
-		return s
-	}
-	return fmt.Sprintf("LINKTYPE_%d", uint16(l))
 }

@@ -33,6 +33,8 @@ type cursor struct {
 	off  int    // where the next layer starts
 	end  int    // where the layer around it ends on the wire; may lie past the captured bytes
 
+	on capture.LinkType // of the frame, or that a header before it names
+
 	ip     int // index of the innermost IP layer, for pseudo headers; -1 for none
 	src    int // offsets of the addresses that transport checksums cover: of the IP header, or of a source route
 	dst    int

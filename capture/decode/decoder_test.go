@@ -50,7 +50,7 @@ func TestErrors(t *testing.T) {
 		{"UDP length 7", "4500001c 0001 0000 40 11 66ce 0a000001 0a000002 0001 0009 0007 0000", capture.LinkIPv4, 0,
 			Error{TypeUDP, Malformed, 20, 0, 8, "the length is less than 8"}},
 		{"40 nested headers", deep, capture.LinkIPv4, 0, Error{TypeIPv4, TooDeep, 640, 0, 160, ""}},
-		{"link type", "00", 147, 0, Error{TypePayload, UnknownLink, 0, 0, 1, ""}},
+		{"link type", "00", 147, 0, Error{TypePayload, UnknownLink, 0, 0, 1, "USER0"}},
 		{"DNS cut", "4500003c 0001 0000 40 11 66ae 0a000001 0a000002 0001 0035 0028 0000 0001", capture.LinkIPv4, 60,
 			Error{TypeDNS, Truncated, 28, 32, 2, ""}},
 	} {

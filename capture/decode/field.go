@@ -1,6 +1,9 @@
 package decode
 
-import "strings"
+import (
+	"math/bits"
+	"strings"
+)
 
 // Kind is how the value of a Field is held and shown.
 type Kind uint8
@@ -32,6 +35,7 @@ type Definition struct {
 	bit, bits int // -1 bits are all that is left
 	meaning   func(uint64) string
 	factor    uint64
+	little    bool // its bytes stand lowest first
 }
 
 // Names are what the values of a field mean.
@@ -89,6 +93,9 @@ func (d *Definition) Means(meaning func(uint64) string) *Definition { d.meaning 
 
 // Times says that the field shows factor times the value, for headers that count in words.
 func (d *Definition) Times(factor uint64) *Definition { d.factor = factor; return d }
+
+// Little says that the bytes of the field stand lowest first. It is for fields of whole bytes.
+func (d *Definition) Little() *Definition { d.little = true; return d }
 
 // FieldWriter appends the fields of one layer. Offsets count from the start of what it was made for; a
 // field that is not all there is left out, so that no caller needs to check lengths.
@@ -163,6 +170,9 @@ func (w *FieldWriter) Bits(d *Definition, bit, n int, meaning func(uint64) strin
 		return 0
 	}
 	v := number(w.data[first:last])
+	if d.little {
+		v = bits.ReverseBytes64(v) >> (64 - 8*uint(last-first))
+	}
 	if n != 8*(last-first) {
 		v = v >> uint(last*8-bit-n) & (1<<uint(n) - 1)
 	}

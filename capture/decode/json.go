@@ -74,10 +74,10 @@ func (r *Printer) AppendJSON(b []byte, p *Packet) []byte {
 
 // appendLink adds the name of the link type, as LinkType.String has it but without allocating.
 func appendLink(b []byte, p *Packet) []byte {
-	if p.failed && p.err.Fault == UnknownLink {
-		return appendUint(append(b, "LINKTYPE_"...), uint64(p.Frame.Link))
+	if s := p.Frame.Link.Name(); s != "" {
+		return append(b, s...)
 	}
-	return append(b, p.Frame.Link.String()...)
+	return appendUint(append(b, "LINKTYPE_"...), uint64(p.Frame.Link))
 }
 
 // AppendJSONLayer adds layer i of p as an element of "layers".

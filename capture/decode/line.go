@@ -11,6 +11,9 @@ func (r *Printer) AppendLine(b []byte, p *Packet) []byte {
 	}
 	start := len(b)
 	b = r.appendLayers(b, p)
+	if n := len(b) - len(", "); n > start && string(b[n:]) == ", " { // a header that carries nothing
+		b = b[:n]
+	}
 	if len(b) == start {
 		b = append(b, "length "...)
 		b = appendInt(b, p.Frame.Length)

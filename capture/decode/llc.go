@@ -5,6 +5,7 @@ const (
 	sapSTP  = 0x42
 	sapIP   = 0x06
 	sapSNAP = 0xaa
+	sapISO  = 0xfe
 )
 
 // LLC is the view of an 802.2 header of 3 or 4 bytes.
@@ -108,7 +109,7 @@ func sapName(n uint64) string {
 		return "NetWare"
 	case 0xf0:
 		return "NetBIOS"
-	case 0xfe:
+	case sapISO:
 		return "ISO network layer"
 	case 0x00:
 		return "Null"

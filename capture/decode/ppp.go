@@ -61,15 +61,16 @@ func (c *cursor) ppp(t Type, _ []byte) Type {
 	return TypePayload
 }
 
-// hdlc decodes what LINKTYPE_PPP_HDLC holds besides PPP: Cisco's framing with an EtherType.
-func (c *cursor) hdlc(t Type, _ []byte) Type {
+// hdlc decodes Cisco's framing with an EtherType.
+func (c *cursor) hdlc(t Type, h []byte) Type {
+	c.add(t, len(h))
+	return serialType(be16(h[2:]))
+}
+
+// hdlcOrPPP tells Cisco's framing from PPP where LINKTYPE_PPP_HDLC holds either.
+func (c *cursor) hdlcOrPPP() Type {
 	if c.off < len(c.data) && (c.data[c.off] == 0x0f || c.data[c.off] == 0x8f) {
-		h := c.need(TypeHDLC, 4)
-		if h == nil {
-			return TypeNone
-		}
-		c.add(TypeHDLC, 4)
-		return etherType(be16(h[2:]))
+		return TypeHDLC
 	}
 	return TypePPP
 }

@@ -11,6 +11,9 @@ import (
 func be16(b []byte) uint16 { return binary.BigEndian.Uint16(b) }
 func be32(b []byte) uint32 { return binary.BigEndian.Uint32(b) }
 
+func leUint16(b []byte) uint16 { return binary.LittleEndian.Uint16(b) }
+func leUint32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
+
 // number reads a big-endian number of at most 8 bytes.
 func number(b []byte) (v uint64) {
 	switch len(b) {

@@ -31,6 +31,44 @@ const (
 	TypeSTP
 	TypeLLDP
 	TypeARP
+	TypeSLARP // how Cisco's serial lines find addresses and see that the other end lives
+	TypeDSA   // Marvell's switches
+	TypeEDSA
+	TypeBroadcom       // tag of Broadcom's switches behind the Ethernet addresses
+	TypeBroadcomPrefix // and before them
+	TypeARCNET
+	TypeARCNETLinux
+	TypeSLIP
+	TypeFrameRelay
+	TypeJuniper
+	TypeUSB // Linux usbmon, 48 bytes
+	TypeUSBMmapped
+	TypeUSBPcap
+	TypeHCI     // Bluetooth's packets between host and controller
+	TypeHCIPHDR // with their direction
+	TypeCAN
+	TypeNFLOG
+	TypePKTAP
+	TypeVSOCK
+	TypeIEEE802154
+	TypePFLog
+	TypePPI
+	TypePrism
+	TypeAVS
+	TypeTokenRing
+	TypeFDDI
+	TypeMTP2
+	TypeMTP2PHDR
+	TypeSunATM
+	TypeMSTP
+	TypeIPoIB
+	TypeIPNet
+	TypeENC
+	TypeFibreChannel
+	TypeSymantec
+	TypeIEEE1394
+	TypeLocalTalk
+	TypeNetAnalyzer
 
 	TypeIPv4
 	TypeIPv6
@@ -90,7 +128,7 @@ var kinds = [firstApplication]kind{
 	TypeNull:            {name: "null", title: "BSD loopback", size: 4},
 	TypeLoop:            {name: "loop", title: "OpenBSD loopback", size: 4},
 	TypePPP:             {name: "ppp", title: "PPP", size: 1},
-	TypeHDLC:            {name: "chdlc", title: "Cisco HDLC"},
+	TypeHDLC:            {name: "chdlc", title: "Cisco HDLC", size: 4},
 	TypePPPoE:           {name: "pppoe", title: "PPPoE", size: 6},
 	TypeMPLS:            {name: "mpls", title: "MPLS", size: 4},
 	TypeIEEE80211:       {name: "wlan", title: "IEEE 802.11", size: 10},
@@ -98,6 +136,44 @@ var kinds = [firstApplication]kind{
 	TypeSTP:             {name: "stp", title: "Spanning Tree", size: 4},
 	TypeLLDP:            {name: "lldp", title: "LLDP", size: 2},
 	TypeARP:             {name: "arp", title: "ARP", size: 8},
+	TypeSLARP:           {name: "slarp", title: "Cisco SLARP", size: 14},
+	TypeDSA:             {name: "dsa", title: "Marvell DSA", size: 18},
+	TypeEDSA:            {name: "edsa", title: "Marvell EDSA", size: 22},
+	TypeBroadcom:        {name: "brcm", title: "Broadcom tag", size: 18},
+	TypeBroadcomPrefix:  {name: "brcm.prepend", title: "Broadcom tag", size: 4},
+	TypeARCNET:          {name: "arcnet", title: "ARCNET", size: 3},
+	TypeARCNETLinux:     {name: "arcnet_linux", title: "ARCNET", size: 5},
+	TypeSLIP:            {name: "slip", title: "SLIP", size: 16},
+	TypeFrameRelay:      {name: "fr", title: "Frame Relay", size: 2},
+	TypeJuniper:         {name: "juniper", title: "Juniper", size: 4},
+	TypeUSB:             {name: "usb", title: "USB (usbmon)", size: 48},
+	TypeUSBMmapped:      {name: "usb.mmapped", title: "USB (usbmon)", size: 64},
+	TypeUSBPcap:         {name: "usbpcap", title: "USB (USBPcap)", size: 27},
+	TypeHCI:             {name: "hci_h4", title: "Bluetooth HCI H4", size: 1},
+	TypeHCIPHDR:         {name: "hci_h4.phdr", title: "Bluetooth HCI H4", size: 5},
+	TypeCAN:             {name: "can", title: "CAN", size: 8},
+	TypeNFLOG:           {name: "nflog", title: "Netfilter log", size: 4},
+	TypePKTAP:           {name: "pktap", title: "PKTAP", size: 108},
+	TypeVSOCK:           {name: "vsock", title: "Linux vsock", size: 32},
+	TypeIEEE802154:      {name: "wpan", title: "IEEE 802.15.4", size: 2},
+	TypePFLog:           {name: "pflog", title: "OpenBSD pf log", size: 48},
+	TypePPI:             {name: "ppi", title: "Per-Packet Information", size: 8},
+	TypePrism:           {name: "prism", title: "Prism capture header", size: 8},
+	TypeAVS:             {name: "wlancap", title: "AVS capture header", size: 64},
+	TypeTokenRing:       {name: "tr", title: "Token Ring", size: 14},
+	TypeFDDI:            {name: "fddi", title: "FDDI", size: 13},
+	TypeMTP2:            {name: "mtp2", title: "MTP 2", size: 3},
+	TypeMTP2PHDR:        {name: "mtp2.phdr", title: "MTP 2 pseudo-header", size: 4},
+	TypeSunATM:          {name: "atm", title: "ATM (SunATM)", size: 4},
+	TypeMSTP:            {name: "mstp", title: "BACnet MS/TP", size: 8},
+	TypeIPoIB:           {name: "ipoib", title: "IP over InfiniBand", size: 44},
+	TypeIPNet:           {name: "ipnet", title: "Solaris ipnet", size: 24},
+	TypeENC:             {name: "enc", title: "OpenBSD enc", size: 12},
+	TypeFibreChannel:    {name: "fc", title: "IP over Fibre Channel", size: 16},
+	TypeSymantec:        {name: "symantec", title: "Symantec firewall", size: 44},
+	TypeIEEE1394:        {name: "ieee1394", title: "IP over IEEE 1394", size: 18},
+	TypeLocalTalk:       {name: "llap", title: "LocalTalk", size: 3},
+	TypeNetAnalyzer:     {name: "netanalyzer", title: "netANALYZER", size: 4},
 	TypeIPv4:            {name: "ip", title: "IPv4", size: 20},
 	TypeIPv6:            {name: "ipv6", title: "IPv6", size: 40},
 	TypeIPv6HopByHop:    {name: "ipv6.hopopts", title: "IPv6 hop-by-hop options"},

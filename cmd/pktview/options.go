@@ -509,11 +509,9 @@ func (o *options) checkLink() error {
 	if o.linkFlag == "" {
 		return nil
 	}
-	for l := range capture.LinkType(300) {
-		if strings.EqualFold(strings.TrimPrefix(strings.ToUpper(o.linkFlag), "DLT_"), l.String()) {
-			o.link = l
-			return nil
-		}
+	if l, ok := capture.LinkTypeOf(strings.TrimPrefix(strings.ToUpper(o.linkFlag), "DLT_")); ok {
+		o.link = l
+		return nil
 	}
 	return cli.Usagef("--linktype %q is not known; EN10MB, RAW, LINUX_SLL2 are examples", o.linkFlag)
 }
