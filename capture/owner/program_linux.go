@@ -165,7 +165,7 @@ func (c *code) sender() {
 		bpfprog.StoreImm(asm.RFP, onCurrent, 1, asm.DWord),
 		asm.LoadMem(asm.R1, asm.RFP, bpfprog.FlowCookie, asm.DWord), asm.Mov.Imm(asm.R2, int32(kindSend)), asm.LoadMem(asm.R3, asm.RFP, onNetwork, asm.DWord),
 	)
-	c.Call("use")
+	c.callOnce("use")
 	c.Add(asm.Ja.Label(c.To("used")))
 	c.At("idle")
 }
@@ -226,6 +226,16 @@ func (c *code) functions() {
 	}
 }
 
+// callOnce calls a function that the kernel checks once: to it goes the first argument, in R1, in memory, which is where
+// a program at packets has the cookie.
+func (c *code) callOnce(function string) {
+	c.Add(
+		asm.StoreMem(asm.RFP, bpfprog.FlowCookie, asm.R1, asm.DWord),
+		asm.Mov.Reg(asm.R1, asm.RFP), asm.Add.Imm(asm.R1, bpfprog.FlowCookie),
+	)
+	c.Call(function)
+}
+
 // knownFunction: known(cookie) tells what is known of the users of a socket.
 func (c *code) knownFunction() {
 	c.Function("known")
@@ -241,9 +251,9 @@ func (c *code) knownFunction() {
 func (c *code) useFunction() {
 	const cookie, kind, network, tgid, value = -8, -16, -24, -32, -32 - soSize
 	r6, r7, r8, r9 := asm.R6, asm.R7, asm.R8, asm.R9
-	c.Function("use")
+	c.Once("use", 8, asm.R1, asm.R2, asm.R3)
 	c.Add(
-		asm.StoreMem(asm.RFP, cookie, asm.R1, asm.DWord), asm.StoreMem(asm.RFP, kind, asm.R2, asm.DWord), asm.StoreMem(asm.RFP, network, asm.R3, asm.DWord),
+		asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.StoreMem(asm.RFP, cookie, asm.R1, asm.DWord), asm.StoreMem(asm.RFP, kind, asm.R2, asm.DWord), asm.StoreMem(asm.RFP, network, asm.R3, asm.DWord),
 		asm.FnGetCurrentTaskBtf.Call(),
 	)
 	c.Load(r6, asm.R0, "task_struct", "tgid", asm.Word)
@@ -334,7 +344,7 @@ func (c *code) create() {
 	c.Add(asm.Mov.Reg(asm.R7, asm.R0))
 	c.ours(asm.R8, asm.R7, "pass")
 	c.Add(asm.Mov.Reg(asm.R1, asm.R6), asm.FnGetSocketCookie.Call(), asm.Mov.Reg(asm.R1, asm.R0), asm.Mov.Imm(asm.R2, int32(kindCreate)), asm.Mov.Reg(asm.R3, asm.R8))
-	c.Call("use")
+	c.callOnce("use")
 	c.At("pass")
 	c.Ret(1)
 }
@@ -346,7 +356,7 @@ func (c *code) receive() {
 	c.inet(asm.R6, "out")
 	c.ours(asm.R8, asm.R6, "out")
 	c.Add(asm.Mov.Reg(asm.R1, asm.R6), asm.FnGetSocketCookie.Call(), asm.Mov.Reg(asm.R1, asm.R0), asm.Mov.Imm(asm.R2, int32(kindReceive)), asm.Mov.Reg(asm.R3, asm.R8))
-	c.Call("use")
+	c.callOnce("use")
 	c.At("out")
 	c.Ret(0)
 }
@@ -537,13 +547,13 @@ func (c *code) leave() {
 	c.Add(asm.JSLT.Imm(r7, 0, c.To("out")))
 	c.Register(asm.R1, r6, bpfprog.Registers[1], asm.DWord) // the listener is used too
 	c.Add(asm.Mov.Imm(asm.R2, int32(kindReceive)))
-	c.Call("descriptor")
+	c.callOnce("descriptor")
 	c.Add(asm.Mov.Imm(asm.R2, int32(kindAccept)), asm.Ja.Label(c.To("one")))
 	c.At("passed")
 	c.Add(asm.Mov.Imm(asm.R2, int32(kindPass)))
 	c.At("one")
 	c.Add(asm.JSLT.Imm(r7, 0, c.To("out")), asm.Mov.Reg(asm.R1, r7))
-	c.Call("descriptor")
+	c.callOnce("descriptor")
 	c.Ret(0)
 
 	// A struct msghdr of which the control messages begin with descriptors, as those of SCM_RIGHTS do.
@@ -569,7 +579,7 @@ func (c *code) leave() {
 			asm.JLE.Imm(r7, i, c.To("out")),
 			asm.LoadMem(asm.R1, asm.RFP, int16(data+4*i), asm.Word), asm.Mov.Imm(asm.R2, int32(kindPass)),
 		)
-		c.Call("descriptor")
+		c.callOnce("descriptor")
 	}
 	c.Ret(0)
 	c.At("fewer") // the buffer ends with the mapped memory
@@ -579,7 +589,7 @@ func (c *code) leave() {
 		asm.JNE.Imm(asm.R0, 0, c.To("out")),
 		asm.LoadMem(asm.R1, asm.RFP, data, asm.Word), asm.Mov.Imm(asm.R2, int32(kindPass)),
 	)
-	c.Call("descriptor")
+	c.callOnce("descriptor")
 	c.Ret(0)
 }
 
@@ -590,7 +600,8 @@ const passed = 16
 // socket.
 func (c *code) descriptorFunction() {
 	r6, r7, r8 := asm.R6, asm.R7, asm.R8
-	c.Function("descriptor", r6, r7)
+	c.Once("descriptor", 8, r6, r7)
+	c.Add(asm.LoadMem(r6, r6, 0, asm.DWord))
 	c.File(r6, "none")
 	c.Add(asm.Mov.Reg(r8, asm.R0))
 	c.SocketInode("none")
@@ -602,7 +613,7 @@ func (c *code) descriptorFunction() {
 	c.ours(asm.R3, r8, "none")
 	c.Load(asm.R1, r8, "sock", "__sk_common.skc_cookie.counter", asm.DWord)
 	c.Add(asm.JEq.Imm(asm.R1, 0, c.To("none")), asm.Mov.Reg(asm.R2, r7))
-	c.Call("use")
+	c.callOnce("use")
 	c.At("none")
 	c.Ret(0)
 }
