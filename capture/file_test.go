@@ -645,6 +645,7 @@ func FuzzReader(f *testing.F) {
 	f.Add(slices.Concat(sectionBlock, interfaceBlock(option(9, []byte{9})), packet, block(3, append(words(binary.LittleEndian, 6), "simple"...))))
 	f.Add(pcapFile(binary.BigEndian, 0xa1b23c4d, 2, 4, 0, 1, append(words(binary.BigEndian, 5, 0, 1, 1), 1)))
 	f.Add(pcapFile(binary.LittleEndian, 0xa1b2cd34, 2, 3, 0, 1, append(words(binary.LittleEndian, 5, 0, 1, 1, 0, 0), 1)))
+	f.Add(snoopFile(4, snoopRecord(60, []byte("ab"), 28, 3, 5, 6)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		frames, readErr := framesOf(t, data)
 		r, err := capture.NewReader(iotest.OneByteReader(bytes.NewReader(data)))
@@ -653,7 +654,11 @@ func FuzzReader(f *testing.F) {
 		}
 		defer r.Close()
 		var out bytes.Buffer
-		w, err := capture.NewWriter(&out, &capture.WriterConfig{Format: r.Format()})
+		format := r.Format()
+		if format == capture.FormatSnoop {
+			format = capture.FormatPcap
+		}
+		w, err := capture.NewWriter(&out, &capture.WriterConfig{Format: format})
 		must(t, err)
 		copyErr := copyBlocks(w, r)
 		if copyErr != nil && !errors.As(copyErr, new(*capture.FileError)) {

@@ -15,7 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Reader reads a capture file: pcap in all its variants or pcapng, plain or packed with gzip or zstd. It
+// Reader reads a capture file: pcap in all its variants, pcapng or Solaris' snoop, plain or packed with gzip or zstd. It
 // is for one goroutine.
 type Reader struct {
 	in      input
@@ -37,7 +37,8 @@ type Reader struct {
 	held   budget
 	onDisk int64 // length of a regular file when it was opened
 
-	pcap pcapHeader
+	pcap       pcapHeader
+	snoopDrops uint32 // that the last record counts
 
 	order    byteOrder
 	section  int // sections begun
@@ -55,7 +56,7 @@ type readerInterface struct {
 	snaplen uint32
 }
 
-// Block is a unit of a capture file: a block of pcapng, or a record of pcap. It is borrowed from the Reader
+// Block is a unit of a capture file: a block of pcapng, or a record of pcap or snoop. It is borrowed from the Reader
 // until its next step.
 type Block struct {
 	Type   BlockType
@@ -76,7 +77,7 @@ func (b *Block) IsPacket() bool {
 	return b.Type == BlockEnhancedPacket || b.Type == BlockPacket || b.Type == BlockSimplePacket
 }
 
-// Body returns what lies between the block's lengths, nil for a pcap record.
+// Body returns what lies between the block's lengths, nil for a record.
 func (b *Block) Body() []byte {
 	if b.reader.format != FormatPcapng {
 		return nil
@@ -222,6 +223,9 @@ func (r *Reader) begin() error {
 	if binary.LittleEndian.Uint32(head) == uint32(BlockSection) {
 		r.format = FormatPcapng
 		return r.sniffSection()
+	}
+	if string(head) == snoopMagic[:len(head)] {
+		return r.beginSnoop()
 	}
 	return r.beginPcap(head)
 }
@@ -404,6 +408,58 @@ func (r *Reader) beginPcap(head []byte) error {
 	return nil
 }
 
+// beginSnoop reads a snoop file header.
+func (r *Reader) beginSnoop() error {
+	b, err := r.in.peek(snoopHeaderLen)
+	if err != nil {
+		return err
+	}
+	link, at, err := snoopLink(b)
+	if err != nil {
+		return &FileError{Offset: r.in.offset() + int64(at), Err: err}
+	}
+	r.in.skip(snoopHeaderLen)
+	r.format = FormatSnoop
+	r.pcap = pcapHeader{order: binary.BigEndian, link: link}
+	r.ifs = []Interface{{Link: link, Resolution: time.Microsecond}}
+	return nil
+}
+
+// nextSnoop reads a snoop record and returns its bytes with the padding.
+func (r *Reader) nextSnoop(f *Frame) ([]byte, error) {
+	b, err := r.in.peek(snoopRecordLen)
+	if err != nil {
+		return nil, err
+	}
+	var s snoopRecord
+	s.read(b)
+	offset := r.in.offset()
+	if err := s.check(); err != nil {
+		return nil, &FileError{Offset: offset + 8, Err: err}
+	}
+	if b, err = r.in.peek(int(s.record)); err != nil {
+		return nil, err
+	}
+	r.in.skip(len(b))
+	if r.in.src == nil {
+		r.forget()
+	}
+	nsec := s.micro * 1000
+	if s.micro >= 1_000_000 {
+		nsec = r.oddFraction(offset, s.micro)
+	}
+	f.Time = time.Unix(int64(s.sec), int64(nsec))
+	end := snoopRecordLen + int(s.captured)
+	f.Data = b[snoopRecordLen:end:end]
+	f.Length = int(s.length)
+	f.at(0, r.pcap.link)
+	if s.drops > r.snoopDrops { // a count that falls has begun anew
+		f.Drops = uint64(s.drops - r.snoopDrops)
+	}
+	r.snoopDrops = s.drops
+	return b, nil
+}
+
 // linkFromFile maps the raw-IP values that some systems write although the registry has another.
 func linkFromFile(l LinkType) LinkType {
 	if l == 12 || l == 14 {
@@ -431,13 +487,16 @@ func (r *Reader) oddTime(offset int64) {
 // file of microseconds is then taken for nanoseconds if it can be, else as the end of its second.
 func (r *Reader) OddTimes() (n uint64, first int64) { return r.oddTimes, r.firstOdd }
 
-// nextRecord reads a pcap record and returns its bytes.
+// nextRecord reads a record of pcap or snoop and returns its bytes.
 func (r *Reader) nextRecord(f *Frame) ([]byte, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
 	if r.mapped != nil && r.in.at >= r.checked {
 		r.check()
+	}
+	if r.format == FormatSnoop {
+		return r.nextSnoop(f)
 	}
 	h := &r.pcap
 	head := recordLen

@@ -14,20 +14,23 @@ import (
 // Format is a capture file format.
 type Format uint8
 
-// Formats that a Writer writes; a Reader sniffs them.
+// Formats, which a Reader sniffs. A Writer writes all but snoop.
 const (
 	FormatPcapng   Format = iota
 	FormatPcap            // microseconds, one link type
 	FormatPcapNano        // nanoseconds, one link type
+	FormatSnoop           // of Solaris, RFC 1761: microseconds, one link type
 )
 
-// String returns "pcapng", "pcap" or "pcap (nanoseconds)".
+// String returns "pcapng", "pcap", "pcap (nanoseconds)" or "snoop".
 func (f Format) String() string {
 	switch f {
 	case FormatPcap:
 		return "pcap"
 	case FormatPcapNano:
 		return "pcap (nanoseconds)"
+	case FormatSnoop:
+		return "snoop"
 	}
 	return "pcapng"
 }
@@ -98,7 +101,7 @@ func NewWriter(w io.Writer, cfg *WriterConfig) (*Writer, error) {
 		out.config = *cfg
 	}
 	if out.config.Format > FormatPcapNano {
-		return nil, fmt.Errorf("capture: writer: format %d is not known", out.config.Format)
+		return nil, fmt.Errorf("capture: writer: format %v (%d) is not written: write pcapng or pcap", out.config.Format, uint8(out.config.Format))
 	}
 	var err error
 	if out.packer, err = newCompressor(w, out.config.Compression); err != nil {

@@ -87,8 +87,11 @@ func (c *converter) full() bool {
 // copyBlocks converts one file to one, keeping all that the format written can hold.
 func (c *converter) copyBlocks(ctx context.Context, r *capture.Reader) error {
 	format := r.Format()
-	if format == capture.FormatPcapng {
+	switch format {
+	case capture.FormatPcapng:
 		format = capture.FormatPcapNano
+	case capture.FormatSnoop:
+		format = capture.FormatPcap // which holds its times too
 	}
 	w, err := c.o.output(c.env, format)
 	if err != nil {

@@ -171,6 +171,7 @@ func fixtures(t testing.TB, dir string) {
 	write(t, filepath.Join(dir, "talk.pcap.zst"), frames)
 	write(t, filepath.Join(dir, "first.pcapng"), frames[:4])
 	write(t, filepath.Join(dir, "rest.pcap"), frames[4:])
+	must(t, os.WriteFile(filepath.Join(dir, "talk.snoop"), snoop(frames), 0o644))
 	write(t, filepath.Join(dir, "streams.pcap"), streams(t))
 	write(t, filepath.Join(dir, "streams.pcap.zst"), streams(t))
 	write(t, filepath.Join(dir, "pipelined.pcap"), pipelined(t))
@@ -203,6 +204,19 @@ func fixtures(t testing.TB, dir string) {
 	must(t, err)
 	at := bytes.Index(plain, []byte{6, 0, 0, 0}) // the first packet
 	must(t, os.WriteFile(filepath.Join(dir, "named.pcapng"), slices.Concat(plain[:at], block, plain[at:]), 0o644))
+}
+
+// snoop makes a file of Solaris' snoop (RFC 1761), 2 packets lost before the last.
+func snoop(frames []capture.Frame) []byte {
+	b := append([]byte("snoop\x00\x00\x00"), 0, 0, 0, 2, 0, 0, 0, 4)
+	for i, f := range frames {
+		pad := -len(f.Data) & 3
+		for _, n := range []int{f.Length, len(f.Data), 24 + len(f.Data) + pad, 2 * (i / (len(frames) - 1)), int(f.Time.Unix()), f.Time.Nanosecond() / 1000} {
+			b = binary.BigEndian.AppendUint32(b, uint32(n))
+		}
+		b = append(append(b, f.Data...), make([]byte, pad)...)
+	}
+	return b
 }
 
 // inDir runs the command on fixtures and returns its standard output.

@@ -124,7 +124,7 @@ func newCommand(o *options) *cli.Command {
 	c := cli.New("pktview", "capture live traffic or read capture files; filter, decode, count and write them")
 	c.Usage = []string{"[-i INTERFACE]... [flags] [EXPRESSION]", "--drops [flags] [EXPRESSION]", "-r FILE... [flags] [EXPRESSION]", "-D"}
 	c.Long = "EXPRESSION is a filter in the language of pcap-filter(7). Without -i and -r, every interface is captured.\n\n" +
-		"Files are pcap or pcapng, plain or packed with gzip or zstd, told by what they hold; what -w writes is told by its name: " +
+		"Files are pcap, pcapng or Solaris' snoop, plain or packed with gzip or zstd, told by what they hold; what -w writes is told by its name: " +
 		".pcap or .pcapng, then perhaps .gz or .zst; or .parquet, a table with a row for each packet. Several -r are merged by time. Converting one pcapng file to another keeps all of it."
 	c.Examples = examples
 	c.Privilege = "Reading files needs none. Capturing needs cap_net_raw, which is given up as soon as the interfaces are open; files are written " +
