@@ -27,7 +27,7 @@ func TestAsker(t *testing.T) {
 		t.Helper()
 		owners, err := a.Owners(&f, 0)
 		got := 0
-		if len(owners) == 1 {
+		if len(owners) > 0 {
 			got = owners[0].PID
 		}
 		if err != nil || got != pid || a.Changes != changes {

@@ -2,6 +2,7 @@ package owner
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"sockwire/capture"
@@ -157,8 +158,37 @@ func (t *table) of(to []Owner, s *trace.Sockets, at time.Duration) []Owner {
 		}
 	}
 	for _, r := range s.Receivers {
-		if o := t.owner(r, s.ReceiverBefore, at, Receiver); o.Process != nil {
-			to = append(to, o)
+		o := t.owner(r, s.ReceiverBefore, at, Receiver)
+		if o.Process == nil {
+			continue
+		}
+		to = append(to, o)
+		if o.How == Inferred {
+			to = t.others(to, r>>8, at)
+		}
+	}
+	return to
+}
+
+// maxNamed is how many processes are named at most that a packet may be for.
+const maxNamed = 4
+
+// others appends which other processes than the last of the owners have used a socket that several have: a packet in its
+// queue is for whichever takes it, and no place in the kernel tells of one which that was.
+func (t *table) others(to []Owner, cookie uint64, at time.Duration) []Owner {
+	s, _ := t.sockets.get(cookie)
+	if s == nil || !s.multi {
+		return to
+	}
+	first := len(to) - 1
+	for _, u := range slices.Backward(s.users) {
+		if len(to)-first == maxNamed {
+			break
+		}
+		now := t.state(u.process.PID)
+		ended := now != nil && now.exited > 0 && now.exited <= at
+		if !ended && !slices.ContainsFunc(to[first:], func(o Owner) bool { return o.PID == u.process.PID }) {
+			to = append(to, Owner{Process: u.process, Role: Receiver, How: Inferred})
 		}
 	}
 	return to

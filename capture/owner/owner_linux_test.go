@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -247,7 +248,10 @@ func loopbackUp(t *testing.T) {
 }
 
 // shares counts how owners were known.
-type shares struct{ exact, inferred, unknown, wrong int }
+type shares struct {
+	exact, inferred, unknown, wrong int
+	missed                          int // inferred, and whoever it was is not named
+}
 
 // compare asks for the owners of all frames, and looks whether the programs said the same.
 func compare(t *testing.T, live *capture.Live, tr *Tracker, network uint32, said *truth) (s shares) {
@@ -261,19 +265,17 @@ func compare(t *testing.T, live *capture.Live, tr *Tracker, network uint32, said
 		if !known {
 			return
 		}
-		n := 0
+		n, inferred, named := 0, 0, false
 		for _, o := range owners {
 			if o.Role != role {
 				continue
 			}
 			n++
-			right := false
-			for _, pid := range who {
-				right = right || pid == o.PID
-			}
+			right := slices.Contains(who, o.PID)
+			named = named || right
 			switch {
 			case o.How == Inferred:
-				s.inferred++
+				inferred++
 			case right:
 				s.exact++
 			default:
@@ -281,8 +283,14 @@ func compare(t *testing.T, live *capture.Live, tr *Tracker, network uint32, said
 				t.Errorf("%s: %v %s (%d) is said to be %v, the programs say %v", key, role, o.Name, o.PID, o.How, who)
 			}
 		}
-		if n == 0 {
+		switch {
+		case n == 0:
 			s.unknown++
+		case inferred > 0:
+			s.inferred++
+			if !named {
+				s.missed++
+			}
 		}
 	}
 	var f capture.Frame
@@ -429,6 +437,32 @@ func TestPassedSockets(t *testing.T) {
 
 	s := compare(t, live, tr, network, said)
 	if s.exact < 4 || s.unknown > 0 { // whoever sends is always known
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestSharedSocket: which of two processes takes a datagram from the socket that both have is not known of the datagram:
+// both are named, and neither is said to be exact.
+func TestSharedSocket(t *testing.T) {
+	live, tr, network := watch(t, nil)
+	said := &truth{said: map[string][]int{}}
+	a, _ := datagram(t)
+	b, bt := datagram(t)
+	var receivers []*player
+	for range 2 {
+		p := start(t, said, "receive 2", b)
+		p.hear(t, said, "ready")
+		receivers = append(receivers, p)
+	}
+	b.Close() // they alone have it
+	for _, text := range []string{"one", "two", "three", "four"} {
+		start(t, said, "send "+bt.String()+" "+text, a).hear(t, said, "")
+	}
+	for _, p := range receivers {
+		p.hear(t, said, "")
+	}
+	s := compare(t, live, tr, network, said)
+	if s.exact != 4 || s.inferred != 4 || s.missed > 0 { // whoever sends is always known
 		t.Errorf("%+v", s)
 	}
 }

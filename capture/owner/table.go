@@ -368,7 +368,7 @@ func (t *table) packet(e *event) {
 		m = &trace.Matcher{}
 		t.matchers[e.network] = m
 	}
-	m.Add(&trace.Sightings{All: []trace.Sighting{e.sighting}})
+	m.AddOne(&e.sighting)
 }
 
 // slot is the number of a sender: of a process that sends with several threads none is known.

@@ -87,10 +87,17 @@ func TestHowItIsKnown(t *testing.T) {
 		f := udp("data", at)
 		tb.take(seen(7, &f, at, trace.In))
 		owners, _ := tb.owners(nil, network(&f), 0, at)
-		if len(owners) != 1 || owners[0].Role != Receiver {
+		if len(owners) == 0 {
 			return "none"
 		}
-		return owners[0].How.String() + " " + string(rune('0'+owners[0].PID%10))
+		said := owners[0].How.String()
+		for _, o := range owners {
+			if o.Role != Receiver || o.How != owners[0].How {
+				return "mixed"
+			}
+			said += " " + string(rune('0'+o.PID%10))
+		}
+		return said
 	}
 	for _, tt := range []struct {
 		name   string
@@ -106,7 +113,19 @@ func TestHowItIsKnown(t *testing.T) {
 		{"forked, used since", []event{
 			{kind: kindCreate, time: ms, cookie: 7, who: by(10)}, {kind: kindFork, time: 2 * ms, cookie: 10, who: by(12)}, {kind: kindReceive, time: 3 * ms, cookie: 7, who: by(10)},
 		}, "exact 0"},
-		{"used by two", []event{{kind: kindCreate, time: ms, cookie: 7, who: by(10)}, {kind: kindReceive, time: 2 * ms, cookie: 7, who: by(12), multi: true}}, "inferred 2"},
+		{"used by two", []event{{kind: kindCreate, time: ms, cookie: 7, who: by(10)}, {kind: kindReceive, time: 2 * ms, cookie: 7, who: by(12), multi: true}}, "inferred 2 0"},
+		{"used by two, one of them ended", []event{
+			{kind: kindCreate, time: ms, cookie: 7, who: by(10)}, {kind: kindReceive, time: 2 * ms, cookie: 7, who: by(12), multi: true}, {kind: kindExit, time: 3 * ms, who: by(10)},
+		}, "inferred 2"},
+		{"used by two, and then by the first again", []event{
+			{kind: kindCreate, time: ms, cookie: 7, who: by(10)}, {kind: kindReceive, time: 2 * ms, cookie: 7, who: by(12), multi: true},
+			{kind: kindReceive, time: 3 * ms, cookie: 7, who: by(10), multi: true},
+		}, "inferred 0 2"},
+		{"used by six", []event{
+			{kind: kindCreate, time: ms, cookie: 7, who: by(10)}, {kind: kindReceive, time: 2 * ms, cookie: 7, who: by(11), multi: true},
+			{kind: kindReceive, time: 3 * ms, cookie: 7, who: by(12), multi: true}, {kind: kindReceive, time: 4 * ms, cookie: 7, who: by(13), multi: true},
+			{kind: kindReceive, time: 5 * ms, cookie: 7, who: by(14), multi: true}, {kind: kindReceive, time: 6 * ms, cookie: 7, who: by(15), multi: true},
+		}, "inferred 5 4 3 2"},
 		{"ended", []event{{kind: kindCreate, time: ms, cookie: 7, who: by(10)}, {kind: kindExit, time: 2 * ms, who: by(10)}}, "inferred 0"},
 		{"passed later", []event{{kind: kindCreate, time: ms, cookie: 7, who: by(10)}, {kind: kindPass, time: 20 * ms, cookie: 7, who: by(13)}}, "exact 0"},
 	} {

@@ -114,12 +114,17 @@ const (
 
 // Add takes sightings up. They are copied.
 func (m *Matcher) Add(s *Sightings) {
+	for i := range s.All {
+		m.AddOne(&s.All[i])
+	}
+}
+
+// AddOne takes up one.
+func (m *Matcher) AddOne(s *Sighting) {
 	if m.out == nil {
 		m.out, m.in, m.flows, m.base = map[sightingKey]queue{}, map[sightingKey]queue{}, map[sightingKey]*flowSockets{}, 1
 	}
-	for i := range s.All {
-		m.add(&s.All[i])
-	}
+	m.add(s)
 	if len(m.all) > sightingLimit {
 		m.drop(len(m.all) - sightingLimit*3/4)
 	}
