@@ -26,6 +26,67 @@ const (
 	TypeLDP
 
 	// Applications.
+	TypeSMTP
+	TypeFTP
+	TypePOP
+	TypeIMAP
+	TypeNNTP
+	TypeIRC
+	TypeSIP
+	TypeRTSP
+	TypeSSDP
+	TypeRESP
+	TypeTelnet
+	TypeMemcached
+	TypeLLMNR
+	TypeNBNS
+	TypeNBDGM
+	TypeSMB
+	TypeSMB2
+	TypeNBSS
+	TypeDCERPC
+	TypeLDAP
+	TypeKerberos
+	TypePgSQL
+	TypeMySQL
+	TypeKafka
+	TypeMongo
+	TypeCQL
+	TypeMQTT
+	TypeAMQP
+	TypePortmap
+	TypeMount
+	TypeNFS
+	TypeRPC
+	TypeRX
+	TypeRTCP
+	TypeS7
+	TypeRDP
+	TypeCOTP
+	TypeModbus
+	TypeDNP3
+	TypeSOMEIP
+	TypeENIP
+	TypeIEC104
+	TypeBACnet
+	TypeX11
+	TypeVNC
+	TypeSOCKS
+	TypeRsync
+	TypeBitTorrent
+	TypeBTDHT
+	TypeDiameter
+	TypeTACACS
+	TypeCoAP
+	TypeISCSI
+	TypeGELF
+	TypeStatsD
+	TypeXMPP
+	TypeGit
+	TypeZabbix
+	TypeRTMP
+	TypeOpenVPN
+	TypeWebSocket
 
 	// The web and what is encrypted.
 	TypeHTTP
@@ -44,12 +105,12 @@ const (
 // applications are the rows of the registry, a line for each: what is at the same number asks the one before first.
 var applications = []application{
 	// Names, addresses, time and management.
-	{Type: TypeDNS, name: "dns", title: "DNS", udp: ports(wire.PortDNS, wire.PortLLMNR), tcp: ports(wire.PortDNS), is: isDNS, elsewhere: datagrams | streams, length: lengthDNS, whole: true},
+	{Type: TypeDNS, name: "dns", title: "DNS", udp: ports(wire.PortDNS), tcp: ports(wire.PortDNS), is: isDNS, elsewhere: datagrams | streams, length: lengthDNS, whole: true},
 	{Type: TypeMDNS, name: "mdns", title: "mDNS", udp: ports(wire.PortMDNS)},
 	{Type: TypeDHCPv4, name: "dhcp", title: "DHCPv4", udp: ports(wire.PortDHCPServer, wire.PortDHCPClient), is: isDHCP},
 	{Type: TypeDHCPv6, name: "dhcpv6", title: "DHCPv6", udp: ports(wire.PortDHCPv6, wire.PortDHCPv6Srv)},
 	{Type: TypeNTP, name: "ntp", title: "NTP", udp: ports(wire.PortNTP)},
-	{Type: TypeTFTP, name: "tftp", title: "TFTP", udp: ports(wire.PortTFTP)},
+	{Type: TypeTFTP, name: "tftp", title: "TFTP", udp: ports(wire.PortTFTP), is: isTFTP, elsewhere: datagrams, starts: "\x00"},
 	{Type: TypeSyslog, name: "syslog", title: "Syslog", udp: ports(wire.PortSyslog), is: isSyslog},
 	{Type: TypeSNMP, name: "snmp", title: "SNMP", udp: ports(wire.PortSNMP, wire.PortSNMPTrap), is: isSNMP},
 
@@ -63,6 +124,67 @@ var applications = []application{
 	{Type: TypeLDP, name: "ldp", title: "LDP", udp: ports(646), tcp: ports(646), is: isLDP, length: lengthLDP, whole: true},
 
 	// Applications.
+	{Type: TypeSMTP, name: "smtp", title: "SMTP", tcp: ports(25, 587), is: isText},
+	{Type: TypeFTP, name: "ftp", title: "FTP", tcp: ports(21), is: isText},
+	{Type: TypePOP, name: "pop", title: "POP", tcp: ports(110), is: isText},
+	{Type: TypeIMAP, name: "imap", title: "IMAP", tcp: ports(143), is: isText},
+	{Type: TypeNNTP, name: "nntp", title: "NNTP", tcp: ports(119), is: isText},
+	{Type: TypeIRC, name: "irc", title: "IRC", tcp: ports(6667, 57000), is: isText},
+	{Type: TypeSIP, name: "sip", title: "SIP", udp: ports(5060), tcp: ports(5060), is: isSIP, elsewhere: datagrams | streams, starts: "SIABCORPNMU", length: headersLength, whole: true},
+	{Type: TypeRTSP, name: "rtsp", title: "RTSP", tcp: ports(554, 8554, 322), is: isRTSP, elsewhere: streams, starts: "RODSPTAG", length: headersLength, whole: true},
+	{Type: TypeSSDP, name: "ssdp", title: "SSDP", udp: ports(1900), is: isSSDP, elsewhere: datagrams, starts: "MN"},
+	{Type: TypeRESP, name: "resp", title: "RESP", tcp: ports(6379), is: isRESP},
+	{Type: TypeTelnet, name: "telnet", title: "Telnet", tcp: ports(23, 2323)},
+	{Type: TypeMemcached, name: "memcache", title: "memcached", udp: ports(11211), tcp: ports(11211), is: isMemcached},
+	{Type: TypeLLMNR, name: "llmnr", title: "LLMNR", udp: ports(wire.PortLLMNR), tcp: ports(wire.PortLLMNR)},
+	{Type: TypeNBNS, name: "nbns", title: "NetBIOS Name Service", udp: ports(137)},
+	{Type: TypeNBDGM, name: "nbdgm", title: "NetBIOS Datagram Service", udp: ports(138)},
+	{Type: TypeSMB, name: "smb", title: "SMB", tcp: ports(445, 139), is: isSMB, elsewhere: streams, starts: "\x00", length: nbssLength, whole: true},
+	{Type: TypeSMB2, name: "smb2", title: "SMB2", tcp: ports(445, 139), is: isSMB2, elsewhere: streams, starts: "\x00", length: nbssLength, whole: true},
+	{Type: TypeNBSS, name: "nbss", title: "NetBIOS Session Service", tcp: ports(139, 445), is: isNBSS, length: nbssLength, whole: true},
+	{Type: TypeDCERPC, name: "dcerpc", title: "DCE/RPC", tcp: ports(135), is: isDCERPC, elsewhere: datagrams | streams, starts: "\x04\x05", length: dcerpcLength, whole: true},
+	{Type: TypeLDAP, name: "ldap", title: "LDAP", udp: ports(389, 3268), tcp: ports(389, 3268), is: isLDAP, length: ldapLength, whole: true},
+	{Type: TypeKerberos, name: "kerberos", title: "Kerberos", udp: ports(88), tcp: ports(88), is: isKerberos, length: prefixed(0, 4, 4), whole: true},
+	{Type: TypePgSQL, name: "pgsql", title: "PostgreSQL", tcp: ports(5432), is: isPgSQL, length: pgsqlLength, whole: true},
+	{Type: TypeMySQL, name: "mysql", title: "MySQL", tcp: ports(3306), is: isMySQL, length: mysqlLength, whole: true},
+	{Type: TypeKafka, name: "kafka", title: "Kafka", tcp: ports(9092), is: isKafka, length: prefixed(0, 4, 4), whole: true},
+	{Type: TypeMongo, name: "mongo", title: "MongoDB", tcp: ports(27017), is: isMongo, length: prefixedLittle(0, 4, 0), whole: true},
+	{Type: TypeCQL, name: "cql", title: "Cassandra", tcp: ports(9042), is: isCQL, length: cqlLength, whole: true},
+	{Type: TypeMQTT, name: "mqtt", title: "MQTT", tcp: ports(1883), is: isMQTT, elsewhere: streams, starts: "\x10", length: mqttLength, whole: true},
+	{Type: TypeAMQP, name: "amqp", title: "AMQP", tcp: ports(5672), is: isAMQP, elsewhere: streams, starts: "A", length: amqpLength, whole: true},
+	{Type: TypePortmap, name: "portmap", title: "Portmap", udp: ports(111), tcp: ports(111), is: isRPCOf(100000), length: rpcLength, whole: true},
+	{Type: TypeMount, name: "mount", title: "Mount", is: isRPCOf(100005), elsewhere: datagrams | streams, length: rpcLength, whole: true},
+	{Type: TypeNFS, name: "nfs", title: "NFS", udp: ports(2049), tcp: ports(2049), is: isRPCOf(100003), length: rpcLength, whole: true},
+	{Type: TypeRPC, name: "rpc", title: "RPC", is: isRPCOf(0), elsewhere: datagrams | streams, length: rpcLength, whole: true},
+	{Type: TypeRX, name: "rx", title: "RX", udp: ports(7000, 7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008, 7009, 7021), is: isRX},
+	{Type: TypeRTCP, name: "rtcp", title: "RTCP", udp: ports(5005), is: isRTCP, elsewhere: datagrams, starts: bytesFrom(0x80, 0x9f), beside: TypeRTP, length: rtcpLength, whole: true},
+	{Type: TypeS7, name: "s7comm", title: "S7", tcp: ports(102), is: isS7, elsewhere: streams, starts: "\x03", length: prefixed(2, 2, 0), whole: true},
+	{Type: TypeRDP, name: "rdp", title: "RDP", tcp: ports(3389), is: isTPKT, length: prefixed(2, 2, 0), whole: true},
+	{Type: TypeCOTP, name: "cotp", title: "COTP", tcp: ports(102, 1720), is: isTPKT, length: prefixed(2, 2, 0), whole: true},
+	{Type: TypeModbus, name: "modbus", title: "Modbus", tcp: ports(502), is: isModbus, length: prefixed(4, 2, 6), whole: true},
+	{Type: TypeDNP3, name: "dnp3", title: "DNP3", udp: ports(20000), tcp: ports(20000), is: isDNP3, length: dnp3Length, whole: true},
+	{Type: TypeSOMEIP, name: "someip", title: "SOME/IP", udp: ports(30490, 30491, 30501, 30502, 30503, 30504), tcp: ports(30490, 30491, 30501, 30502, 30503, 30504), is: isSOMEIP, length: prefixed(4, 4, 8), whole: true},
+	{Type: TypeENIP, name: "enip", title: "EtherNet/IP", udp: ports(44818), tcp: ports(44818), is: isENIP, length: prefixedLittle(2, 2, 24), whole: true},
+	{Type: TypeIEC104, name: "iec60870_104", title: "IEC 104", tcp: ports(2404), is: isIEC104, length: prefixed(1, 1, 2), whole: true},
+	{Type: TypeBACnet, name: "bacnet", title: "BACnet", udp: ports(47808), is: isBACnet},
+	{Type: TypeX11, name: "x11", title: "X11", tcp: ports(6000, 6001, 6002, 6003, 6010, 6011, 6012), is: isX11},
+	{Type: TypeVNC, name: "vnc", title: "VNC", tcp: ports(5900, 5901, 5902, 5903), is: isVNC, elsewhere: streams, starts: "R"},
+	{Type: TypeSOCKS, name: "socks", title: "SOCKS", tcp: ports(1080), is: isSOCKS},
+	{Type: TypeRsync, name: "rsync", title: "rsync", tcp: ports(873), is: isRsync, elsewhere: streams, starts: "@"},
+	{Type: TypeBitTorrent, name: "bittorrent", title: "BitTorrent", tcp: ports(6881, 6882, 6883, 6884, 6885, 6886, 6887, 6888, 6889), is: isBitTorrent, elsewhere: streams, starts: "\x13", length: bittorrentLength, whole: true},
+	{Type: TypeBTDHT, name: "bt-dht", title: "BitTorrent DHT", is: isBTDHT, elsewhere: datagrams, starts: "d"},
+	{Type: TypeDiameter, name: "diameter", title: "Diameter", tcp: ports(3868), is: isDiameter, length: prefixed(1, 3, 0), whole: true},
+	{Type: TypeTACACS, name: "tacplus", title: "TACACS+", tcp: ports(49), is: isTACACS, length: prefixed(8, 4, 12), whole: true},
+	{Type: TypeCoAP, name: "coap", title: "CoAP", udp: ports(5683), is: isCoAP},
+	{Type: TypeISCSI, name: "iscsi", title: "iSCSI", tcp: ports(3260), is: isISCSI, length: iscsiLength, whole: true},
+	{Type: TypeGELF, name: "gelf", title: "GELF", udp: ports(12201), is: isGELF},
+	{Type: TypeStatsD, name: "statsd", title: "StatsD", udp: ports(8125), is: isStatsD},
+	{Type: TypeXMPP, name: "xmpp", title: "XMPP", tcp: ports(5222, 5269), is: isXMPP, elsewhere: streams, starts: "<"},
+	{Type: TypeGit, name: "git", title: "git", tcp: ports(9418), is: isGit, length: gitLength, whole: true},
+	{Type: TypeZabbix, name: "zabbix", title: "Zabbix", tcp: ports(10050, 10051), is: isZabbix, length: zabbixLength, whole: true},
+	{Type: TypeRTMP, name: "rtmpt", title: "RTMP", tcp: ports(1935), is: isRTMP},
+	{Type: TypeOpenVPN, name: "openvpn", title: "OpenVPN", udp: ports(1194), tcp: ports(1194), is: isOpenVPN, length: prefixed(0, 2, 2), whole: true},
+	{Type: TypeWebSocket, name: "websocket", title: "WebSocket", length: websocketLength, whole: true},
 
 	// The web and what is encrypted.
 	{Type: TypeHTTP, name: "http", title: "HTTP", tcp: ports(80, 591, 3128, 5985, 8000, 8008, 8080, 8081, 8888), is: isHTTP, elsewhere: streams, starts: httpStarts},

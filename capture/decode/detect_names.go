@@ -79,3 +79,12 @@ func dnsName(b []byte, at int) int {
 	}
 	return -1
 }
+
+// isTFTP tells what a transfer sends on the ports that it moves to (RFC 1350): an acknowledgement or a whole block. The
+// last block, which is shorter, looks like too much else.
+func isTFTP(b []byte, port bool) bool {
+	if port {
+		return true
+	}
+	return b[0] == 0 && (len(b) == 4 && b[1] == 4 || len(b) == 516 && b[1] == 3)
+}

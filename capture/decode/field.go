@@ -36,6 +36,9 @@ type Definition struct {
 	meaning   func(uint64) string
 	factor    uint64
 	little    bool // its bytes stand lowest first
+
+	inLine bool // see InLine
+	before string
 }
 
 // Names are what the values of a field mean.
@@ -97,6 +100,12 @@ func (d *Definition) Times(factor uint64) *Definition { d.factor = factor; retur
 // Little says that the bytes of the field stand lowest first. It is for fields of whole bytes.
 func (d *Definition) Little() *Definition { d.little = true; return d }
 
+// InLine says that a line shows the field as well, behind a text.
+func (d *Definition) InLine(before string) *Definition { d.inLine, d.before = true, before; return d }
+
+// Line returns what stands before the field in a line, and whether a line shows it.
+func (d *Definition) Line() (before string, shown bool) { return d.before, d.inLine }
+
 // FieldWriter appends the fields of one layer. Offsets count from the start of what it was made for; a
 // field that is not all there is left out, so that no caller needs to check lengths.
 type FieldWriter struct {
@@ -119,6 +128,21 @@ var fMore = Define("layer.more", "More fields than are shown", KindBool)
 // NewFieldWriter returns a writer for the bytes [from, to) of the frame of p, adding to dst.
 func NewFieldWriter(dst []Field, p *Packet, from, to int) FieldWriter {
 	return FieldWriter{Fields: dst, data: p.span(from, to), base: from, limit: len(dst) + maxFields}
+}
+
+// DescribeBytes returns a writer for data that belong to no frame, adding to dst.
+func DescribeBytes(dst []Field, data []byte) FieldWriter {
+	return FieldWriter{Fields: dst, data: data, limit: len(dst) + maxFields}
+}
+
+// Within has do describe the bytes [from, to) as if there were no others: offsets count from there.
+func (w *FieldWriter) Within(from, to int, do func(w *FieldWriter)) {
+	data, base := w.data, w.base
+	from = max(0, min(from, len(data)))
+	to = max(from, min(to, len(data)))
+	w.data, w.base = data[from:to:to], base+from
+	do(w)
+	w.data, w.base = data, base
 }
 
 // Data returns the bytes that the writer describes.

@@ -67,7 +67,8 @@ func askTshark(t *testing.T, dir string, frames []capture.Frame, keys []string) 
 // ask runs tshark on a file of n frames.
 func ask(t *testing.T, dir, file string, n int, keys []string) ([][][]string, error) {
 	t.Helper()
-	args := []string{"-d", "udp.port==8472,vxlan", "-n", "-r", file, "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=\x1f"}
+	args := []string{"-d", "udp.port==8472,vxlan", "-d", "tcp.port==27017,mongo", "-d", "udp.port==30490,someip", "-d", "udp.port==12201,gelf",
+		"-n", "-r", file, "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=\x1f"}
 	for _, o := range []string{
 		"ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE", "ip.defragment:FALSE",
 		"ipv6.defragment:FALSE", "tcp.analyze_sequence_numbers:FALSE", "tcp.desegment_tcp_streams:FALSE",

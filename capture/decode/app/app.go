@@ -1,5 +1,4 @@
-// Package app renders the layers above the transport for package decode: DNS and mDNS, DHCP, NTP, HTTP/1,
-// TLS hellos, QUIC long headers, TFTP, syslog, SNMP, STUN and RTP.
+// Package app renders the layers above the transport, and some others, for package decode.
 //
 // It is a package of its own so that programs that stop at the transport layer do not link
 // github.com/miekg/dns, which takes DNS names and the many record types apart. The library is called only when a

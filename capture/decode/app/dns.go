@@ -13,6 +13,7 @@ import (
 
 var (
 	_ = show(decode.TypeDNS, dnsLine, func(w *decode.FieldWriter, stream bool) { dnsFields(w, stream, false) })
+	_ = show(decode.TypeLLMNR, dnsLine, func(w *decode.FieldWriter, stream bool) { dnsFields(w, stream, false) })
 	_ = show(decode.TypeMDNS, dnsLine, func(w *decode.FieldWriter, stream bool) { dnsFields(w, stream, true) })
 )
 

@@ -24,12 +24,9 @@ var (
 )
 
 // httpHeaders are the header fields that are shown.
-var httpHeaders = []struct {
-	name string
-	def  *decode.Definition
-}{
-	{"host", fHTTPHost}, {"user-agent", fHTTPAgent}, {"server", fHTTPServer}, {"content-type", fHTTPType},
-	{"content-length", fHTTPLength},
+var httpHeaders = []header{
+	{"host", "", fHTTPHost}, {"user-agent", "", fHTTPAgent}, {"server", "", fHTTPServer}, {"content-type", "", fHTTPType},
+	{"content-length", "", fHTTPLength},
 }
 
 // nextLine returns the line at off without its end, and where the next starts; ok is false when it does not end.
@@ -72,26 +69,59 @@ func httpFields(w *decode.FieldWriter, _ bool) {
 			w.Bytes(fHTTPURI, a+1, len(line)-a-1)
 		}
 	}
-	seen := make([]bool, len(httpHeaders))
-	for n := 0; ok && n < 100; n++ {
+	if ok {
+		headerFields(w, off, httpHeaders)
+	}
+}
+
+// header is a header field that is shown: its name in small letters, and the short one that SIP has.
+type header struct {
+	name, short string
+	def         *decode.Definition
+}
+
+const maxHeaders = 100 // looked at in one message
+
+// headerFields describes the header fields of a message of text that start at off, and returns where its body starts;
+// past all bytes where that is not here. A number that is none is left out.
+func headerFields(w *decode.FieldWriter, off int, table []header) int {
+	data := w.Data()
+	var seen uint64
+	for range maxHeaders {
 		start := off
-		if line, off, ok = nextLine(data, off); len(line) == 0 || !ok {
-			return
+		line, next, ok := nextLine(data, off)
+		off = next
+		if len(line) == 0 && ok {
+			return off
+		}
+		if !ok {
+			break
 		}
 		name, value, found := bytes.Cut(line, []byte(":"))
 		if !found {
 			continue
 		}
-		for i, h := range httpHeaders {
-			if !seen[i] && len(name) == len(h.name) && bytes.EqualFold(name, []byte(h.name)) {
-				seen[i] = true
-				trimmed := bytes.TrimLeft(value, " \t")
-				lead := len(value) - len(trimmed)
-				w.Bytes(h.def, start+len(name)+1+lead, len(bytes.TrimRight(trimmed, " \t")))
+		lead := len(name) + 1
+		name = bytes.TrimRight(name, " \t")
+		for i, h := range table {
+			if !equalFold(name, h.name) && (h.short == "" || !equalFold(name, h.short)) || seen>>i&1 != 0 && !h.def.List {
+				continue
+			}
+			seen |= 1 << i
+			trimmed := bytes.TrimLeft(value, " \t")
+			lead += len(value) - len(trimmed)
+			trimmed = bytes.TrimRight(trimmed, " \t")
+			if h.def.Kind == decode.KindText {
+				w.Bytes(h.def, start+lead, len(trimmed))
+			} else if n, err := strconv.ParseUint(string(trimmed[:min(len(trimmed), 20)]), 10, 32); err == nil {
+				w.Value(h.def, start+lead, len(trimmed), n)
 			}
 		}
 	}
+	return len(data) + 1
 }
+
+func equalFold(b []byte, s string) bool { return len(b) == len(s) && bytes.EqualFold(b, []byte(s)) }
 
 // versionStart tells the start of a version: all that is here of the line's last word, where the line is cut.
 func versionStart(b []byte) bool {
@@ -100,10 +130,5 @@ func versionStart(b []byte) bool {
 }
 
 func httpLine(b, data []byte, _ bool) ([]byte, bool) {
-	line, _, _ := nextLine(data, 0)
-	b = append(b, "HTTP: "...)
-	if len(line) > maxText {
-		return append(decode.AppendEscaped(b, line[:maxText]), "..."...), true
-	}
-	return decode.AppendEscaped(b, line), true
+	return appendFirst(append(b, "HTTP: "...), data), true
 }

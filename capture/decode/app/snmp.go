@@ -17,42 +17,6 @@ var (
 	fSNMPMessage   = decode.Define("snmp.msgID", "msgID", decode.KindUint).As("message_id")
 )
 
-// element is a BER element: its tag and where its content lies.
-type element struct {
-	tag      byte
-	off, end int
-}
-
-// nextElement reads the element at off of data[:end], with a definite length.
-func nextElement(data []byte, off, end int) (element, bool) {
-	if off+2 > end {
-		return element{}, false
-	}
-	e := element{tag: data[off]}
-	n, at := int(data[off+1]), off+2
-	if n >= 0x80 {
-		size := n & 0x7f
-		if size == 0 || size > 3 || at+size > end {
-			return e, false
-		}
-		for n = 0; size > 0; size-- {
-			n = n<<8 | int(data[at])
-			at++
-		}
-	}
-	e.off, e.end = at, at+n
-	return e, e.end <= end
-}
-
-// integer returns the value of an INTEGER of at most 4 bytes; a longer one is given by its last bytes.
-func (e element) integer(data []byte) uint64 {
-	var v uint64
-	for _, x := range data[max(e.off, e.end-4):e.end] {
-		v = v<<8 | uint64(x)
-	}
-	return v
-}
-
 // snmp is what the header of a message says (RFC 1157, RFC 3416, RFC 3412).
 type snmp struct {
 	version, community, pdu, id element
