@@ -99,6 +99,15 @@ const (
 
 	// Links.
 
+	// The long tail, shown by package gopackets.
+	TypeECTP
+	TypeRUDP
+	TypeNortelDiscovery
+	TypeLCM
+	TypeRMCP
+	TypeASF
+	TypeEtherIP
+
 	numTypes
 )
 
@@ -196,4 +205,13 @@ var applications = []application{
 	{Type: TypeRTP, name: "rtp", title: "RTP"}, // Decoder.Ports tells
 
 	// Links.
+
+	// The long tail, shown by package gopackets.
+	{Type: TypeECTP, name: "ectp", title: "Ethernet Configuration Testing", ether: []uint16{0x9000}},
+	{Type: TypeRUDP, name: "rudp", title: "RUDP", ip: []uint8{27}},
+	{Type: TypeNortelDiscovery, name: "ndp", title: "Nortel Discovery", snap: []uint64{snapID(0x000081, 0x01a2)}},
+	{Type: TypeLCM, name: "lcm", title: "LCM", is: isLCM, elsewhere: datagrams, starts: "L"},
+	{Type: TypeRMCP, name: "rmcp", title: "RMCP", udp: ports(623, 664), is: isRMCP, carries: carriesRMCP},
+	{Type: TypeASF, name: "asf", title: "ASF", in: []Type{TypeRMCP}, is: isASF},
+	{Type: TypeEtherIP, name: "etherip", title: "EtherIP", ip: []uint8{97}, carries: carriesEtherIP},
 }

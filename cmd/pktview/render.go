@@ -8,7 +8,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/decode"
-	"sockwire/capture/decode/app"
+	"sockwire/capture/decode/gopackets"
 	"sockwire/capture/drop"
 	"sockwire/capture/flow"
 	"sockwire/capture/owner"
@@ -34,7 +34,7 @@ func newRenderer(o *options, env *cli.Env, names *names) *renderer {
 	r := &renderer{o: o, color: env.Color && !o.json, names: names, add: addField[o.format]}
 	r.printer = decode.Printer{
 		Time: decode.TimeFormat(o.timeCount), Nanoseconds: o.nano, Number: o.number, Link: o.linkLayer, Absolute: o.absolute,
-		Applications: app.Renderer{},
+		Applications: gopackets.Renderer{},
 	}
 	if o.utc {
 		r.printer.Location = time.UTC

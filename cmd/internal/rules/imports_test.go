@@ -202,12 +202,23 @@ func under(p string, dirs []string) bool {
 	return false
 }
 
-// TestGopacketStaysInItsAdapter: linking gopacket's layers costs every program 3.5 ms of start-up.
-func TestGopacketStaysInItsAdapter(t *testing.T) {
-	for _, s := range sources(t) {
+// TestGopacketStaysInItsAdapters: linking gopacket's layers costs every program 3.5 ms of start-up.
+func TestGopacketStaysInItsAdapters(t *testing.T) {
+	all := sources(t)
+	for _, s := range all {
 		for _, p := range s.imports {
-			if strings.HasPrefix(p, "github.com/google/gopacket") && !s.in("capture/gopackets") {
-				t.Errorf("%s imports %s: gopacket is for capture/gopackets alone, so that only its users pay for it", s.file, p)
+			if strings.HasPrefix(p, "github.com/google/gopacket") && !s.in("capture/gopackets") && !s.in("capture/decode/gopackets") {
+				t.Errorf("%s imports %s: gopacket is for capture/gopackets and capture/decode/gopackets alone, so that only their users pay for it", s.file, p)
+			}
+		}
+	}
+	linked := newLinks(all)
+	for from := range linked {
+		if !under(from, []string{"sockwire/cmd/pktview", "sockwire/capture/gopackets", "sockwire/capture/decode/gopackets"}) {
+			for _, tail := range []string{"sockwire/capture/gopackets", "sockwire/capture/decode/gopackets"} {
+				if way, there := linked.from(from)[tail]; there {
+					t.Errorf("%s links %s: only pktview shows the long tail", from, way)
+				}
 			}
 		}
 	}
