@@ -24,6 +24,23 @@ const (
 	TypeBFD
 	TypeHSRP
 	TypeLDP
+	TypeISIS
+	TypeESIS
+	TypeCLNP
+	TypeRSVP
+	TypeEIGRP
+	TypeSlow
+	TypeCDP
+	TypeVTP
+	TypeDTP
+	TypeUDLD
+	TypeCFM
+	TypeEAPOL
+	TypeEAP
+	TypeMACsec
+	TypePTP
+	TypeNetFlow
+	TypeSFlow
 
 	// Applications.
 	TypeSMTP
@@ -131,6 +148,23 @@ var applications = []application{
 	{Type: TypeBFD, name: "bfd", title: "BFD", udp: ports(3784, 4784, 6784, 7784), is: isBFD},
 	{Type: TypeHSRP, name: "hsrp", title: "HSRP", udp: ports(1985, 2029)},
 	{Type: TypeLDP, name: "ldp", title: "LDP", udp: ports(646), tcp: ports(646), is: isLDP, length: lengthLDP, whole: true},
+	{Type: TypeISIS, name: "isis", title: "IS-IS", in: []Type{TypeLLC}, is: isISIS},
+	{Type: TypeESIS, name: "esis", title: "ES-IS", in: []Type{TypeLLC}, is: isESIS},
+	{Type: TypeCLNP, name: "clnp", title: "CLNP", in: []Type{TypeLLC}, is: isCLNP},
+	{Type: TypeRSVP, name: "rsvp", title: "RSVP", ip: []uint8{46}},
+	{Type: TypeEIGRP, name: "eigrp", title: "EIGRP", ip: []uint8{88}},
+	{Type: TypeSlow, name: "slow", title: "Slow Protocols", ether: []uint16{0x8809}},
+	{Type: TypeCDP, name: "cdp", title: "CDP", ether: []uint16{0x2000}, snap: []uint64{snapID(0x00000c, 0x2000)}},
+	{Type: TypeVTP, name: "vtp", title: "VTP", snap: []uint64{snapID(0x00000c, 0x2003)}},
+	{Type: TypeDTP, name: "dtp", title: "DTP", snap: []uint64{snapID(0x00000c, 0x2004)}},
+	{Type: TypeUDLD, name: "udld", title: "UDLD", snap: []uint64{snapID(0x00000c, 0x0111)}},
+	{Type: TypeCFM, name: "cfm", title: "CFM", ether: []uint16{0x8902}},
+	{Type: TypeEAPOL, name: "eapol", title: "EAPOL", ether: []uint16{0x888e, 0x88c7}, carries: carriesEAPOL},
+	{Type: TypeEAP, name: "eap", title: "EAP", ppp: []uint16{0xc227}, in: []Type{TypeEAPOL}, is: isEAP},
+	{Type: TypeMACsec, name: "macsec", title: "MACsec", ether: []uint16{0x88e5}, carries: carriesMACsec},
+	{Type: TypePTP, name: "ptp", title: "PTP", udp: ports(319, 320), ether: []uint16{0x88f7}},
+	{Type: TypeNetFlow, name: "cflow", title: "NetFlow", udp: ports(2055, 4739, 9995, 9996), is: isNetFlow},
+	{Type: TypeSFlow, name: "sflow", title: "sFlow", udp: ports(6343), is: isSFlow},
 
 	// Applications.
 	{Type: TypeSMTP, name: "smtp", title: "SMTP", tcp: ports(25, 587), is: isText},

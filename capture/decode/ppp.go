@@ -63,9 +63,16 @@ func (c *cursor) ppp(t Type, _ []byte) Type {
 
 // hdlc decodes Cisco's framing with an EtherType.
 func (c *cursor) hdlc(t Type, h []byte) Type {
+	if be16(h[2:]) == osiEtherType && c.need(t, len(h)+1) != nil { // a byte of padding comes first
+		c.add(t, len(h)+1)
+		return c.inside(TypeLLC)
+	}
 	c.add(t, len(h))
 	return serialType(be16(h[2:]))
 }
+
+// osiEtherType stands for what LLC has a service access point for, the ISO network layer.
+const osiEtherType = 0xfefe
 
 // hdlcOrPPP tells Cisco's framing from PPP where LINKTYPE_PPP_HDLC holds either.
 func (c *cursor) hdlcOrPPP() Type {

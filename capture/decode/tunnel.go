@@ -11,7 +11,11 @@ func (h GRE) HasSequence() bool { return h[0]&0x10 != 0 }
 func (h GRE) Version() uint8    { return h[1] & 7 }
 
 // HasAck tells whether a version 1 header has an acknowledgment number.
-func (h GRE) HasAck() bool     { return h.Version() == 1 && h[1]&0x80 != 0 }
+func (h GRE) HasAck() bool { return h.Version() == 1 && h[1]&0x80 != 0 }
+
+// osiInGRE is the protocol of the ISO network layer.
+const osiInGRE = 0x00fe
+
 func (h GRE) Protocol() uint16 { return be16(h[2:]) }
 
 // Key returns the key, 0 when there is none. In version 1 it is the payload length and the call ID.
@@ -59,6 +63,8 @@ func (c *cursor) gre(t Type, b []byte) Type {
 		c.verify(l, be16(h[4:]), c.end, 0, false)
 	}
 	switch t := h.Protocol(); t {
+	case osiInGRE:
+		return c.inside(TypeLLC)
 	case grePPP:
 		return TypePPP
 	case greWCCP:

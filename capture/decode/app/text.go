@@ -84,3 +84,22 @@ func uintOf(b []byte) (v uint64) {
 	}
 	return v
 }
+
+// A tlvShape describes records as fields: a group with type, length and value.
+type tlvShape struct {
+	records
+	group, typ, size, value *decode.Definition
+}
+
+// add describes the records of [off, end). What known says it has shown of a value is not shown as bytes too.
+func (s *tlvShape) add(w *decode.FieldWriter, off, end int, known func(kind uint64, value, n int) bool) {
+	s.each(w.Data(), off, end, func(kind uint64, at, value, n int) bool {
+		w.Group(s.group, at, value-at+n)
+		w.Add(at, s.typ, s.size)
+		if (known == nil || !known(kind, value, n)) && n > 0 && s.value != nil {
+			w.Bytes(s.value, value, n)
+		}
+		w.End()
+		return true
+	})
+}
