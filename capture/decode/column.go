@@ -162,7 +162,7 @@ func column(name string) (Column, bool) {
 }
 
 // FieldsNamed returns what a name stands for, groups too: one field by its key, those of both ends, such as tcp.port, or
-// those of a layer that JSON calls so. There are none where nothing is called so.
+// else those of a layer that JSON calls so. There are none where nothing is called so.
 func FieldsNamed(name string) []*Definition {
 	if ours := columnsOfTshark[name]; ours != "" {
 		name = ours
@@ -171,12 +171,17 @@ func FieldsNamed(name string) []*Definition {
 	if keys == nil {
 		keys = []string{name}
 	}
-	var fields []*Definition
+	var fields, inJSON []*Definition
 	for _, d := range Definitions() {
 		layer, _, _ := strings.Cut(d.Key, ".")
-		if slices.Contains(keys, d.Key) || layer+"."+d.JSON == name {
+		if slices.Contains(keys, d.Key) {
 			fields = append(fields, d)
+		} else if layer+"."+d.JSON == name {
+			inJSON = append(inJSON, d)
 		}
+	}
+	if len(fields) == 0 {
+		return inJSON
 	}
 	return fields
 }
