@@ -12,6 +12,8 @@ type Column struct {
 	of     func(b []byte, r *Printer, p *Packet) []byte // of the frame; nil for fields
 	fields []*Definition
 	number bool
+	// history tells that it shows what History finds.
+	history bool
 }
 
 // Number tells whether the column's values are numbers or addresses, never text from the packet.
@@ -19,7 +21,7 @@ func (c *Column) Number() bool { return c.number }
 
 // frameColumns are of the frame rather than of a layer. Their names are those of display filters.
 var frameColumns = []Column{
-	{Name: "frame.number", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
+	{Name: "frame.number", number: true, history: true, of: func(b []byte, r *Printer, p *Packet) []byte {
 		return appendUint(b, p.Number)
 	}},
 	{Name: "frame.time", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
@@ -34,10 +36,10 @@ var frameColumns = []Column{
 		}
 		return appendEpoch(b, p.Frame.Time)
 	}},
-	{Name: "frame.time_relative", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
+	{Name: "frame.time_relative", number: true, history: true, of: func(b []byte, r *Printer, p *Packet) []byte {
 		return appendSeconds(b, p.sinceFirst)
 	}},
-	{Name: "frame.time_delta", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
+	{Name: "frame.time_delta", number: true, history: true, of: func(b []byte, r *Printer, p *Packet) []byte {
 		return appendSeconds(b, p.sincePrevious)
 	}},
 	{Name: "frame.len", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
@@ -75,13 +77,18 @@ var frameColumns = []Column{
 		}
 		return b
 	}},
-	{Name: "line", of: func(b []byte, r *Printer, p *Packet) []byte {
+	{Name: "line", history: true, of: func(b []byte, r *Printer, p *Packet) []byte {
 		format := r.Time
 		r.Time = TimeNone
 		b = r.AppendLine(b, p)
 		r.Time = format
 		return b
 	}},
+}
+
+// NeedHistory tells whether a column shows what History finds.
+func NeedHistory(columns []Column) bool {
+	return slices.ContainsFunc(columns, func(c Column) bool { return c.history })
 }
 
 // both are names that mean a field of either end, or of either version.

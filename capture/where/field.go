@@ -201,49 +201,48 @@ func prefix(name string) string {
 	return p
 }
 
-// prefixes are those of all keys.
-var prefixes = sync.OnceValue(func() map[string]bool {
-	m := make(map[string]bool)
-	for _, d := range decode.Definitions() {
-		m[prefix(d.Key)] = true
+// own are the layers, most of those that packets have, that only have fields of these prefixes. Others, and those that
+// are to come, may have any.
+var own = map[string][]string{
+	"payload": nil, "fragment": nil, "eth": {"eth"}, "vlan": {"vlan", "ieee8021ad"}, "sll": {"sll"}, "arp": {"arp"}, "ip": {"ip"}, "ipv6": {"ipv6"},
+	"tcp": {"tcp"}, "udp": {"udp"}, "icmp": {"icmp"}, "icmpv6": {"icmpv6"}, "igmp": {"igmp"}, "gre": {"gre"}, "mpls": {"mpls"}, "vxlan": {"vxlan"}, "sctp": {"sctp"},
+	"dns": {"dns"}, "mdns": {"dns"}, "http": {"http"}, "tls": {"tls"}, "quic": {"quic", "tls"}, "dhcp": {"dhcp"}, "ntp": {"ntp"}, "rtp": {"rtp"}, "snmp": {"snmp"},
+}
+
+// core are prefixes of fields that no other layers have: those that are named so, and UDP-Lite.
+var core = []string{"ip", "ipv6", "arp", "tcp", "udp", "icmp", "icmpv6"}
+
+// mayHave tells whether a layer of type t may have fields of a prefix.
+func mayHave(t decode.Type, of string) bool {
+	name := t.String()
+	if slices.Contains(core, of) {
+		return prefix(name) == of || of == "udp" && name == "udplite"
 	}
-	return m
-})
+	list, known := own[name]
+	return !known || slices.Contains(list, of)
+}
 
-// alsoIn names the layers that have fields of another layer's prefix.
-var alsoIn = map[string][]string{"tls": {"quic"}}
-
-// findWays finds out which layers have the field. It is a layer of its own prefix, if that is one. Layers that have no
-// keys of their own prefix have some others, and keys whose prefix is no layer's may be anywhere.
+// findWays finds out which layers have the field.
 func (f *field) findWays() {
-	var of []string
-	for _, d := range f.definitions {
-		of = append(of, prefix(d.Key))
-	}
-	for _, p := range of {
-		of = append(of, alsoIn[p]...)
-	}
-	known := true // the prefixes are layers'
-	for _, p := range of {
-		layer := false
-		for t := decode.TypeNone + 1; int(t) < decode.Types; t++ {
-			layer = layer || prefix(t.String()) == p
-		}
-		known = known && layer
-	}
+	layered := false // a layer is called as its prefix
 	for t := decode.TypeNone + 1; int(t) < decode.Types; t++ {
-		p := prefix(t.String())
-		switch {
-		case t == decode.TypePayload || t == decode.TypeFragment:
-		case slices.Contains(of, p), !known, !prefixes()[p]:
-			f.ways[t] = amongAll
-			f.deep = f.deep || !t.HasFields() && slices.Contains(of, p)
+		single := true
+		for _, d := range f.definitions {
+			p := prefix(d.Key)
+			if mayHave(t, p) {
+				f.ways[t] = amongAll
+			}
+			single = single && d.Single(t)
+			if prefix(t.String()) == p {
+				layered = true
+				f.deep = f.deep || !t.HasFields()
+			}
 		}
-		if !slices.ContainsFunc(f.definitions, func(d *decode.Definition) bool { return !d.Single(t) }) {
+		if single {
 			f.ways[t] = alone
 		}
 	}
-	f.deep = f.deep || !known
+	f.deep = f.deep || !layered
 }
 
 // cost is how long a look at the field takes, in comparisons or so.
@@ -253,7 +252,7 @@ func (f *field) cost() int {
 		return 1
 	case f.deep:
 		return 100
-	case slices.Contains(f.ways[:], amongAll):
+	case !slices.Contains(f.ways[:], alone) && slices.Contains(f.ways[:], amongAll):
 		return 20
 	}
 	return 2

@@ -5,6 +5,10 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
+
+	"sockwire/capture/decode"
 )
 
 type (
@@ -221,4 +225,91 @@ func (n num) text() string {
 		s = "-" + s
 	}
 	return s
+}
+
+// Why says, for the packet that was matched last, which parts of the expression hold: a line for each, those inside
+// others behind them with two blanks more, and behind a comparison the first values of its field.
+func (m *Matcher) Why() []string { return m.why(nil, m.e.root, "") }
+
+func (m *Matcher) why(lines []string, n node, indent string) []string {
+	line := indent + map[bool]string{true: "yes  ", false: "no   "}[n.holds(m)]
+	var inner []node
+	switch n := n.(type) {
+	case *andNode:
+		line, inner = line+"all of", n.list
+	case *orNode:
+		line, inner = line+"one of", n.list
+	case *notNode:
+		line, inner = line+"not", []node{n.of}
+	default:
+		line += string(n.append(nil, byNot)) + m.values(n)
+	}
+	lines = append(lines, line)
+	for _, x := range inner {
+		lines = m.why(lines, x, indent+"  ")
+	}
+	return lines
+}
+
+// maxTold bounds how many values Why tells, maxToldBytes how long each is.
+const (
+	maxTold      = 4
+	maxToldBytes = 64
+)
+
+// values tells the values that a condition was about.
+func (m *Matcher) values(n node) string {
+	var a *operand
+	switch n := n.(type) {
+	case *compareNode:
+		a = n.a
+	case *inNode:
+		a = n.a
+	case *containsNode:
+		a = n.a
+	case *matchesNode:
+		a = n.a
+	default:
+		return ""
+	}
+	t := telling{o: a}
+	m.each(a, &t)
+	if len(t.list) == 0 {
+		return ": there is no " + a.field.name
+	}
+	return ": it is " + strings.Join(t.list, ", ")
+}
+
+// telling keeps values as text.
+type telling struct {
+	o    *operand
+	list []string
+}
+
+func (t *telling) test(_ *Matcher, v *value) bool {
+	if len(t.list) == maxTold {
+		t.list = append(t.list, "...")
+		return true
+	}
+	o := *t.o
+	w := *v
+	w.b = w.b[:min(len(w.b), maxToldBytes)]
+	var b []byte
+	switch {
+	case o.class == text:
+		b = append(decode.AppendEscaped(append(b, '"'), w.b), '"')
+	case o.class == seconds || o.class == instant:
+		b = append(b, time.Duration(w.n.n).String()...)
+	case o.class.numeric():
+		b = append(b, w.n.text()...)
+		if w.name != "" && o.function == "" {
+			b = append(append(append(b, " ("...), w.name...), ')')
+		}
+	case o.class == octets && len(o.slices) > 0:
+		b = decode.AppendMAC(b, w.b)
+	default:
+		b = o.text(b, &w)
+	}
+	t.list = append(t.list, string(b))
+	return false
 }

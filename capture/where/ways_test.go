@@ -20,7 +20,7 @@ func corpus() (files []string) {
 }
 
 // TestFieldsAreFound: each field of each layer of the captures is looked for in that layer, and what is read alone is
-// what it is among all. A layer that has a field of another one's prefix belongs into alsoIn.
+// what it is among all. A layer in own has fields of the prefixes there only.
 func TestFieldsAreFound(t *testing.T) {
 	files := corpus()
 	if len(files) == 0 {

@@ -7,6 +7,7 @@ import (
 	"sockwire/capture/decode"
 	"sockwire/capture/flow"
 	"sockwire/capture/report/traffic"
+	"sockwire/capture/where"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -31,18 +32,21 @@ type analysis struct {
 	history   *decode.History
 	whole     decode.Packet
 	replaces  bool // a datagram that is whole is shown in place of its last fragment
+
+	wholes, knownWholes int // datagrams that were put together, and those of them that --where has seen
 }
 
 // newAnalysis returns the analysis that o asks for, or of it only what chooses packets or streams.
 func newAnalysis(env *cli.Env, o *options, history *decode.History, choosing bool) *analysis {
-	over := o.reassemble && o.prints() && o.fields == "" && !choosing
+	shows := o.reassemble && o.prints() && o.fields == "" && !choosing
+	over := shows || o.joinsMessages()
 	a := &analysis{o: o, decoder: o.newDecoder()}
-	config := &flow.Config{Reassemble: !choosing && (over || o.follow != nil || o.extract != "")}
+	config := &flow.Config{Reassemble: over || !choosing && (o.follow != nil || o.extract != "")}
 	if config.Reassemble {
 		config.Only = a.wants
 	}
 	if over {
-		a.messages = newMessages(o, newRenderer(o, env, nil))
+		a.messages = newMessages(o, newRenderer(o, env, nil), shows)
 	}
 	if o.defragment && !o.why { // --why is about packets as they were captured
 		a.fragments = new(flow.Defragmenter)
@@ -170,17 +174,24 @@ func (a *analysis) defragment(p *decode.Packet, s *shown) *decode.Packet {
 		}
 		_ = a.decoder.Decode(g.Frame.Clone(), to) // what is wrong is in the packet
 		a.history.Again(to)
+		a.wholes++
 		p = to
 	}
 }
 
-// chooses adds the packet, alone in s, and tells whether --flow takes it by what is known now.
-func (a *analysis) chooses(p *decode.Packet, s *shown) (bool, error) {
+// chooses adds the packet, alone in s, and tells whether --flow takes it by what is known now. Whether --where takes it
+// stands in fits, which is what the packet alone gave, and becomes what it gives whole and with messages.
+func (a *analysis) chooses(p *decode.Packet, s *shown, chooser *where.Matcher, fits *bool) (bool, error) {
 	s.empty()
 	s.first, s.n = p.Number, 1
 	a.read(p, &a.own)
-	if err := a.add(p, &a.own, s); err != nil || a.o.choice == nil {
-		return err == nil, err
+	a.watch(chooser)
+	if err := a.add(p, &a.own, s); err != nil {
+		return false, err
+	}
+	*fits = a.fits(p, chooser, *fits)
+	if a.o.choice == nil {
+		return true, nil
 	}
 	a.now = a.now[:0]
 	for _, n := range s.found {
@@ -189,6 +200,30 @@ func (a *analysis) chooses(p *decode.Packet, s *shown) (bool, error) {
 		}
 	}
 	return a.o.choice.Match(s.about[0].facts(a.now)), nil
+}
+
+// watch makes what decides by --where look at the messages that are complete with the packet that is added next.
+func (a *analysis) watch(chooser *where.Matcher) {
+	if a.messages != nil {
+		a.messages.chooser, a.messages.seen, a.messages.fit = chooser, false, false
+	}
+}
+
+// fits tells whether --where takes the packet p that was added last: where messages are complete with it that do not lie
+// in it alone, whether it does together with one of them. alone is what the packet gave as it was captured.
+func (a *analysis) fits(p *decode.Packet, chooser *where.Matcher, alone bool) bool {
+	switch {
+	case chooser == nil:
+		return alone
+	case a.messages != nil && a.messages.fit:
+		return true
+	case a.messages != nil && a.messages.seen:
+		return a.messages.both && alone
+	case a.wholes > a.knownWholes: // it completed a datagram that came in fragments
+		a.knownWholes = a.wholes
+		return chooser.Match(a.at)
+	}
+	return alone
 }
 
 // note keeps what was found beyond the call that found it.

@@ -12,6 +12,7 @@ import (
 	"sockwire/capture/drop"
 	"sockwire/capture/owner"
 	"sockwire/capture/share"
+	"sockwire/capture/where"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -25,6 +26,7 @@ type converter struct {
 	matched  uint64
 	chosen   *numberSet // of those that matched; nil where all are written, or analysis says which
 	analysis *analysis
+	chooser  *where.Matcher // nil without --where
 	decoder  decode.Decoder
 	history  decode.History
 	packet   decode.Packet
@@ -59,8 +61,11 @@ func (c *converter) wanted(f *capture.Frame) (bool, error) {
 }
 
 func newConverter(env *cli.Env, o *options) *converter {
-	c := &converter{o: o, env: env, matcher: newMatcher(env, o), choice: selection{o: o}, decoder: o.newDecoder()}
-	if o.choice != nil {
+	c := &converter{o: o, env: env, matcher: newMatcher(env, o), choice: selection{o: o}, decoder: o.newDecoder(), chooser: o.newChooser()}
+	if o.choice == nil && !o.joinsMessages() {
+		c.matcher.only(o.before)
+	}
+	if o.choice != nil || o.joinsMessages() {
 		c.analysis = newAnalysis(env, o, &c.history, true)
 	}
 	return c
@@ -70,14 +75,26 @@ func newConverter(env *cli.Env, o *options) *converter {
 // known now.
 func (c *converter) chooses(f *capture.Frame) (bool, error) {
 	switch {
-	case c.chosen != nil:
-		return c.chosen.has(c.matched), nil
-	case c.analysis != nil:
-		_ = c.decoder.Decode(*f, &c.packet)
-		c.history.Add(&c.packet)
-		return c.analysis.chooses(&c.packet, &c.shown)
+	case c.analysis == nil && c.chooser == nil:
+		return c.chosen == nil || c.chosen.has(c.matched), nil
+	case c.analysis == nil && c.chosen != nil && !c.chosen.has(c.matched):
+		return false, nil
 	}
-	return true, nil
+	_ = c.decoder.Decode(*f, &c.packet)
+	fits := true
+	if c.chooser != nil {
+		c.chooser.Place = c.choice.place
+		fits = c.chooser.Match(&c.packet)
+	}
+	if c.analysis == nil {
+		return fits, nil
+	}
+	c.history.Add(&c.packet)
+	ok, err := c.analysis.chooses(&c.packet, &c.shown, c.chooser, &fits)
+	if c.chosen != nil {
+		ok = c.chosen.has(c.matched)
+	}
+	return ok && fits, err
 }
 
 func (c *converter) full() bool {

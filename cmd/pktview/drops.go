@@ -12,6 +12,7 @@ import (
 	"sockwire/capture/decode"
 	"sockwire/capture/drop"
 	"sockwire/capture/owner"
+	"sockwire/capture/where"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -23,6 +24,8 @@ type dropper struct {
 	owners  *owner.Tracker // nil without --owner
 	matcher *matcher
 	decoder decode.Decoder
+	chooser *where.Matcher // nil without --where
+	clock   clock
 	packet  decode.Packet
 	history decode.History
 	render  *renderer // nil when nothing is printed
@@ -50,7 +53,7 @@ func (o *options) ring() int {
 
 // showDrops does all that --drops asks for.
 func showDrops(ctx context.Context, env *cli.Env, o *options) (err error) {
-	d := &dropper{o: o, env: env, start: time.Now(), matcher: newMatcher(env, o), shown: new(shown), decoder: o.newDecoder()}
+	d := &dropper{o: o, env: env, start: time.Now(), matcher: newMatcher(env, o), shown: new(shown), decoder: o.newDecoder(), chooser: o.newChooser()}
 	d.matcher.warn = nil // which link types there will be is not known
 	networks, err := o.networks()
 	if err != nil {
@@ -201,7 +204,13 @@ func (d *dropper) wanted(f *capture.Frame) (bool, error) {
 	if !d.at(d.source.Drop().Device) {
 		return false, nil
 	}
-	return d.matcher.match(f)
+	ok, err := d.matcher.match(f)
+	if ok && d.chooser != nil {
+		_ = d.decoder.Decode(*f, &d.packet)
+		d.chooser.Place = d.clock.next(f.Time)
+		ok = d.chooser.Match(&d.packet)
+	}
+	return ok, err
 }
 
 func (d *dropper) at(device string) bool {

@@ -10,6 +10,7 @@ import (
 	"sockwire/capture"
 	"sockwire/capture/edit"
 	"sockwire/capture/filter"
+	"sockwire/capture/where"
 	"sockwire/cmd/internal/captures"
 	"sockwire/cmd/internal/cli"
 )
@@ -19,6 +20,7 @@ type matcher struct {
 	filter   *filter.Filter
 	warn     func(format string, a ...any) // of what can match nothing; nil says nothing
 	programs sync.Map                      // capture.LinkType to compiled
+	before   *matcher                      // passes all that --where can choose; nil where nothing is known of that
 }
 
 type compiled struct {
@@ -32,7 +34,19 @@ func newMatcher(env *cli.Env, o *options) *matcher {
 	return &matcher{filter: o.filter, warn: env.Warnf}
 }
 
+// only lets none through but what before passes, where that can be asked of a frame's link type.
+func (m *matcher) only(before *filter.Filter) {
+	if before != nil {
+		m.before = &matcher{filter: before}
+	}
+}
+
 func (m *matcher) match(f *capture.Frame) (bool, error) {
+	if m.before != nil {
+		if c := m.before.compile(f.Link); c.err == nil && !c.never && !c.program.MatchFrame(f) {
+			return false, nil
+		}
+	}
 	if m.filter == nil {
 		return true, nil
 	}
@@ -81,14 +95,15 @@ func (m *matcher) appendWhy(b []byte, f *capture.Frame) []byte {
 // selection is what --packets, --from, --to, --dedup and --shift make of the packets of files, in their order.
 type selection struct {
 	o        *options
-	number   uint64 // of packets read
-	known    bool   // from and to are: the first packet sets them
+	clock    // of packets read
+	place    where.Place
+	known    bool // from and to are: the first packet sets them
 	from, to time.Time
 }
 
 // takes tells whether f is wanted, and shifts its time.
 func (w *selection) takes(f *capture.Frame) bool {
-	w.number++
+	w.place = w.next(f.Time)
 	if w.o.numbers != nil && !w.o.numbers.Contains(w.number) || !w.holds(f.Time) {
 		return false
 	}
@@ -135,6 +150,12 @@ func listProgram(ctx context.Context, env *cli.Env, o *options) error {
 	f := o.filter
 	if f == nil {
 		f = filter.MustParse("")
+	}
+	if o.explain && o.where != nil {
+		if o.explainWhere(env); o.filter == nil {
+			return nil
+		}
+		env.Stdout.Printf("\n")
 	}
 	if o.explain {
 		x, err := f.Explain(link, opts)

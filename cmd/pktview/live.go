@@ -13,6 +13,7 @@ import (
 	"sockwire/capture/decode"
 	"sockwire/capture/owner"
 	"sockwire/capture/stats"
+	"sockwire/capture/where"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -51,12 +52,14 @@ type capturer struct {
 	render   *renderer // nil when nothing is printed
 	stats    *stats.Collector
 	analysis *analysis // nil where nothing asks for it
-	owning   *owning   // nil where nobody asks for owners
-	looks    bool      // it looks at processes all the time
+	chooser  *where.Matcher
+	clock    clock
+	owning   *owning // nil where nobody asks for owners
+	looks    bool    // it looks at processes all the time
 	window   window
 	shown    *shown
 	packets  uint64
-	chosen   uint64 // of them, by --flow
+	chosen   uint64 // of them, by --flow and --where
 	bytes    uint64
 }
 
@@ -117,7 +120,7 @@ func (c *capturer) openIn(ctx context.Context, namespace string) error {
 	for _, name := range o.interfaces {
 		live, err := capture.Open(ctx, name, &capture.Config{
 			Immediate: o.immediate || o.prompt(), Snaplen: o.snaplen, Buffer: int(o.buffer), Promiscuous: !o.noPromiscuous,
-			Direction: o.direction, Expression: o.filter, DeviceTime: o.deviceTime,
+			Direction: o.direction, Expression: o.expressionOf(), DeviceTime: o.deviceTime,
 		})
 		if err != nil {
 			if strings.Contains(err.Error(), "is down") {
@@ -155,7 +158,7 @@ func (c *capturer) prepare(ctx context.Context) error {
 			})
 		}
 	}
-	c.decoder, c.shown = o.newDecoder(), new(shown)
+	c.decoder, c.shown, c.chooser = o.newDecoder(), new(shown), o.newChooser()
 	if o.stats != "" {
 		c.stats = new(stats.Collector)
 	}
@@ -336,17 +339,26 @@ func (c *capturer) take(d *device, f *capture.Frame) error {
 	}
 	c.packets++
 	c.bytes += uint64(f.Length)
-	if c.render != nil || c.stats != nil || c.analysis != nil {
+	if c.render != nil || c.stats != nil || c.analysis != nil || c.chooser != nil {
 		_ = c.decoder.Decode(*f, &c.packet) // what is wrong is in the packet
 	}
 	if c.render != nil || c.analysis != nil {
 		c.history.Add(&c.packet)
 	}
 	c.shown.first = c.packets
+	fits := true
+	if c.chooser != nil {
+		c.chooser.Place = c.clock.next(f.Time)
+		fits = c.chooser.Match(&c.packet)
+	}
 	if c.analysis != nil {
-		if ok, err := c.analysis.chooses(&c.packet, c.shown); !ok || err != nil {
+		ok, err := c.analysis.chooses(&c.packet, c.shown, c.chooser, &fits)
+		if !ok || err != nil {
 			return err
 		}
+	}
+	if !fits {
+		return c.leave()
 	}
 	c.chosen++
 	if err := c.deliver(f); err != nil {
@@ -356,6 +368,18 @@ func (c *capturer) take(d *device, f *capture.Frame) error {
 		return errEnough
 	}
 	return nil
+}
+
+// leave shows what was found with a packet that is not chosen itself, and forgets it.
+func (c *capturer) leave() error {
+	c.shown.n = 0
+	if len(c.shown.out) == 0 {
+		c.shown.empty()
+		return nil
+	}
+	_, err := c.window.add(c.env, c.shown, true)
+	c.shown = c.window.take()
+	return err
 }
 
 // deliver hands a frame, which is decoded, to all that wants it.
@@ -511,8 +535,13 @@ func (c *capturer) summary() error {
 		c.env.Stdout.JSON(liveSummary{"summary", c.chosen, c.bytes, received, dropped, time.Since(c.start).Nanoseconds()})
 	case !c.o.quiet:
 		chosen := ""
-		if c.o.choice != nil {
+		switch {
+		case c.o.choice != nil && c.o.where != nil:
+			chosen = fmt.Sprintf(", %d chosen by --flow and --where", c.chosen)
+		case c.o.choice != nil:
 			chosen = fmt.Sprintf(", %d chosen by --flow", c.chosen)
+		case c.o.where != nil:
+			chosen = fmt.Sprintf(", %d chosen by --where", c.chosen)
 		}
 		c.env.Warnf("%s captured%s, %d dropped by the kernel", cli.Plural(c.packets, "packet"), chosen, dropped)
 	}

@@ -8,6 +8,7 @@ import (
 	"sockwire/capture/decode/app"
 	"sockwire/capture/flow"
 	"sockwire/capture/flow/message"
+	"sockwire/capture/where"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -17,16 +18,23 @@ type messages struct {
 	parser message.Parser
 	render *renderer
 	packet decode.Packet
+	shows  bool // and do not only choose
+
+	chooser *where.Matcher // of the packet that is added; nil without --where
+	seen    bool           // there was a message that the packet does not show itself
+	fit     bool           // and the packet fits with one
+	both    bool           // there were others that it shows
 }
 
-func newMessages(o *options, r *renderer) *messages {
+func newMessages(o *options, r *renderer, shows bool) *messages {
 	r.printer.Time, r.printer.Number, r.printer.Names = decode.TimeNone, false, nil
-	return &messages{o: o, render: r}
+	return &messages{o: o, render: r, shows: shows}
 }
 
 // add takes what a packet, or the end of the capture, brought to its stream, and notes the messages that are complete
 // with it.
 func (m *messages) add(p *decode.Packet, r *flow.Result, s *shown) {
+	m.both = false
 	for i := range r.Chunks {
 		c := &r.Chunks[i]
 		start := c.Offset
@@ -41,12 +49,19 @@ func (m *messages) add(p *decode.Packet, r *flow.Result, s *shown) {
 			if p != nil {
 				number = p.Number
 			}
-			m.note(number, v, own, s)
+			if m.shows {
+				m.note(number, v, own, s)
+			}
+			if p != nil && m.chooser != nil {
+				m.choose(p, v, own)
+			}
 		}
 	}
 	for _, stream := range r.Ended {
 		for _, v := range m.parser.End(stream) {
-			m.note(v.Last, &v, false, s)
+			if m.shows {
+				m.note(v.Last, &v, false, s)
+			}
 		}
 	}
 }
@@ -66,6 +81,19 @@ func shownInLine(p *decode.Packet, t decode.Type) (n int) {
 		}
 	}
 	return n
+}
+
+// choose tells --where of a message that is complete with the packet p. own tells that the packet has it as a layer.
+func (m *messages) choose(p *decode.Packet, v *message.Message, own bool) {
+	switch {
+	case v.Part == message.Body || v.Part == message.Ends:
+	case own:
+		m.both = true
+	default:
+		v.Packet(&m.packet)
+		m.seen = true
+		m.fit = m.fit || m.chooser.Match(p, &m.packet)
+	}
 }
 
 // note notes a message. own tells that the packet's line shows it without.

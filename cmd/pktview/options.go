@@ -14,6 +14,7 @@ import (
 	"sockwire/capture/edit"
 	"sockwire/capture/filter"
 	"sockwire/capture/share"
+	"sockwire/capture/where"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -46,6 +47,9 @@ type options struct {
 	readFile    func(name string) ([]byte, error)
 	expression  string
 	filter      *filter.Filter // nil without an expression
+	whereText   string
+	where       *where.Expression // nil without --where
+	before      *filter.Filter    // passes all that --where can choose; nil where it may be any packet
 	dump        int
 	explain     bool
 	why         bool
@@ -114,6 +118,7 @@ var examples = []cli.Example{
 	{Line: "pktview -r trace.pcap --streams --sort lost", Text: "TCP streams, those that lost most first."},
 	{Line: "pktview -r trace.pcap --report trace.html", Text: "A page of charts, each point leading to its packet."},
 	{Line: "pktview -r trace.pcap --flow 'flow.lost or flow.missed'", Text: "The packets that were lost, or that the capture does not have."},
+	{Line: "pktview -r trace.pcap --where 'tcp.flags.reset == 1 and ip.ttl < 64'", Text: "Packets chosen by their fields, as in Wireshark."},
 	{Line: "pktview -r trace.pcap --follow 'tcp port 80'", Text: "What the two sides of these streams said."},
 	{Line: "pktview -r trace.pcap --extract bodies", Text: "The bodies of HTTP messages as files."},
 	{Line: "pktview -r trace.pcap --fields frame.time,ip.src,tcp.dstport --format csv tcp", Text: "A table of chosen fields."},
@@ -155,6 +160,7 @@ func newCommand(o *options) *cli.Command {
 	f.Int64VarP(&o.count, "count", "c", 0, "stop after `N` packets that match")
 	cli.DurationVar(f, &o.duration, "duration", "", 0, "stop capturing after `TIME`")
 	f.StringVarP(&o.filterFile, "filter-file", "F", "", "read the expression from `FILE`")
+	f.StringVar(&o.whereText, "where", "", "take the packets whose fields fit `CONDITION`, a display filter such as 'dns.qry.name contains \"example\"': see --help where")
 	f.CountVarP(&o.dump, "dump-filter", "d", "print the compiled filter and end: -d assembly, -dd C, -ddd decimal numbers")
 	f.BoolVar(&o.explain, "explain", false, "say what the expression means, which bytes it reads and what may not be meant, and end")
 	f.BoolVar(&o.why, "why", false, "with -r: print every packet, and below it what each part of the expression gave on it")
@@ -200,6 +206,7 @@ func newCommand(o *options) *cli.Command {
 	c.Values("format", "text", "tsv", "csv")
 	f.StringVar(&o.format, "format", "text", "`FORMAT` of --fields: text, tsv or csv, those with a line of names")
 	addFlowFlags(c, f, o)
+	c.Topics = append(c.Topics, whereTopic())
 	f.StringVar(&o.stats, "stats", "", "count instead of printing; `PARTS` of protocols,conversations,endpoints,lengths (default all of these),tcp,owners; with --drops, or a file that it wrote: drops")
 	c.Values("stats", append([]string{"all", "tcp", "owners", "drops"}, statsParts...)...)
 	f.Lookup("stats").NoOptDefVal = "all"
@@ -316,10 +323,13 @@ func (o *options) check(args []string) error {
 	if err := o.parseFilter(args); err != nil {
 		return err
 	}
+	if err := o.checkWhere(); err != nil {
+		return err
+	}
 	if o.expression == "tcp" && o.stats == "all" { // --stats tcp: the expression is the name of a part too
 		o.parts["tcp"] = true
 	}
-	if o.filter == nil && (o.explain || o.why) {
+	if o.filter == nil && o.where == nil && (o.explain || o.why) {
 		return cli.Usagef("--explain and --why are about an expression, and there is none")
 	}
 	return nil
@@ -407,7 +417,7 @@ func (o *options) countsOnly() bool {
 // analyses tells whether anything asks for an analysis.
 func (o *options) analyses() bool {
 	switch {
-	case o.choice != nil, o.hasFlow, o.streams, o.parts["tcp"], o.followText != "", o.extract != "":
+	case o.choice != nil, o.joinsMessages(), o.hasFlow, o.streams, o.parts["tcp"], o.followText != "", o.extract != "":
 		return true
 	}
 	return !o.drops && o.prints() && o.fields == "" && (o.marks || o.reassemble || o.defragment)

@@ -10,7 +10,7 @@ var elsewhere = map[string]string{
 	"J": "times are the kernel's, or those of the device with --device-time", "L": "--explain says which link type an expression is read for; -D lists interfaces", "E": "keys are not taken",
 	"M": "keys are not taken", "H": "mesh headers are not read", "u": "NFS is not read", "relinquish-privileges": "rights are given up always",
 	"list-data-link-types": "-D lists interfaces", "count": "it is -c", "lengths": "lengths are always shown", "micro": "it is the default; --nano shows nanoseconds", "monitor-mode": "monitor mode is set with iw",
-	"time-stamp-type": "--device-time takes the stamps of the device", "time-stamp-precision": "it is --nano; files keep nanoseconds", "display-filter": "it is the EXPRESSION, in the language of pcap-filter(7)",
+	"time-stamp-type": "--device-time takes the stamps of the device", "time-stamp-precision": "it is --nano; files keep nanoseconds", "display-filter": "it is --where; the EXPRESSION is in the language of pcap-filter(7)",
 	"capture-filter": "it is the EXPRESSION", "export-objects": "tshark's --export-objects http,DIR is --extract DIR", "autostop": "it is --duration, or -c", "ring-buffer": "it is -C SIZE, -G TIME and -W N",
 	"snapshot-length": "it is --snaplen", "ip": "an expression names protocols: pktview ip", "skip": "editcap's --skip is --packets",
 	// These mean something else here; it is said where their value does not fit.

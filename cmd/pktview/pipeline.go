@@ -14,6 +14,7 @@ import (
 	"sockwire/capture/decode"
 	"sockwire/capture/flow"
 	"sockwire/capture/stats"
+	"sockwire/capture/where"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -54,8 +55,11 @@ type pipeline struct {
 	// By who has the turn.
 	history  decode.History
 	analysis *analysis // nil where nothing asks for it
+	chooses  bool      // by --where
+	early    bool      // and what it leaves out is not numbered either
+	numbered uint64    // packets, those that it leaves out too
 	bare     bool      // it needs no more of plain packets than their segments, and nothing else does
-	matched  uint64
+	matched  uint64    // packets that were chosen
 	bytes    uint64
 	drops    uint64
 	window   window // by turns of the output
@@ -122,6 +126,9 @@ type batch struct {
 	frames  []capture.Frame
 	packets []decode.Packet
 	read    []flow.Segment // of the packets; only with an analysis
+	places  []where.Place  // of the frames, and then of the packets; only with --where
+	fits    []bool         // whether the packets fit with --where, nil without it
+	whys    [][]byte       // what --where gave on each, with --why
 	n       int
 	bytes   uint64 // on the wire
 	drops   uint64
@@ -165,6 +172,9 @@ func (p *pipeline) run(ctx context.Context) error {
 func (p *pipeline) work(ctx context.Context, first bool) {
 	debug.SetPanicOnFault(true) // a mapped file that is shortened meanwhile: see capture.Guard
 	w := worker{p: p, first: first, render: newRenderer(p.o, p.env, p.names), decoder: p.o.newDecoder()}
+	if p.chooses {
+		w.chooser = p.o.newChooser()
+	}
 	p.mu.Lock()
 	for w.next(ctx) {
 	}
@@ -325,6 +335,12 @@ func (p *pipeline) take(ctx context.Context, b *batch) error {
 		if p.analysis != nil {
 			b.read = make([]flow.Segment, batchFrames)
 		}
+		if p.chooses {
+			b.places, b.fits = make([]where.Place, batchFrames), make([]bool, batchFrames)
+		}
+		if p.chooses && p.o.why {
+			b.whys = make([][]byte, batchFrames)
+		}
 	}
 	b.n, b.held, b.flush, b.arena = 0, 0, false, b.arena[:0]
 	if ctx.Err() != nil {
@@ -394,6 +410,9 @@ func (p *pipeline) fill(b *batch) error {
 		if !p.stable && p.chunk == nil {
 			b.keep(f)
 		}
+		if p.chooses {
+			b.places[b.n] = p.choice.place
+		}
 		if p.o.snaplen > 0 && len(f.Data) > p.o.snaplen {
 			f.Data = f.Data[:p.o.snaplen:p.o.snaplen]
 		}
@@ -453,6 +472,7 @@ type worker struct {
 	first   bool // it has the turns
 	render  *renderer
 	decoder decode.Decoder
+	chooser *where.Matcher // nil without --where
 	stats   stats.Collector
 }
 
@@ -496,12 +516,27 @@ func (w *worker) decode(b *batch) error {
 				w.p.analysis.read(&b.packets[n], &b.read[n])
 			}
 		}
+		if w.chooser != nil && !w.fit(b, i, n, ok) {
+			continue
+		}
 		b.bytes += uint64(f.Length)
 		b.drops += f.Drops
 		n++
 	}
 	b.n = n
 	return nil
+}
+
+// fit notes whether frame i of b, which is packet n, fits with --where. It reports false where that leaves the packet
+// out for good. ok tells whether it fits with the expression.
+func (w *worker) fit(b *batch, i, n int, ok bool) bool {
+	w.chooser.Place = b.places[i]
+	b.places[n] = b.places[i]
+	b.fits[n] = w.chooser.Match(&b.packets[n]) && ok
+	if w.p.o.why {
+		b.whys[n] = appendWhere(b.whys[n][:0], w.chooser)
+	}
+	return b.fits[n] || !w.p.early
 }
 
 // cut leaves the first n packets of b.
@@ -517,18 +552,21 @@ func (b *batch) cut(n int) {
 // inOrder does what needs to see the packets of all batches one after another. What it has to look at was read before.
 func (w *worker) inOrder(b *batch) error {
 	p := w.p
-	if limit := p.o.count; limit > 0 && p.o.choice == nil {
+	if limit := p.o.count; limit > 0 && p.o.choice == nil && (!p.chooses || p.o.why) {
 		left := uint64(limit) - p.matched
 		if uint64(b.n) >= left {
 			b.cut(int(left))
 			p.stop(io.EOF)
 		}
 	}
-	b.shown.first, b.shown.n = p.matched+1, b.n
-	number := p.matched
-	p.matched += uint64(b.n)
-	p.bytes += b.bytes
-	p.drops += b.drops
+	b.shown.first, b.shown.n = p.numbered+1, b.n
+	number := p.numbered
+	p.numbered += uint64(b.n)
+	if !p.chooses || p.o.why {
+		p.matched += uint64(b.n)
+		p.bytes += b.bytes
+		p.drops += b.drops
+	}
 	for i := range b.packets[:b.n] {
 		at := &b.packets[i]
 		number++
@@ -539,12 +577,39 @@ func (w *worker) inOrder(b *batch) error {
 			at.Number = number
 		}
 		if p.analysis != nil {
+			if p.chooses {
+				w.chooser.Place = b.places[i]
+			}
+			p.analysis.watch(w.chooser)
 			if err := p.analysis.add(at, &b.read[i], b.shown); err != nil {
 				return err
 			}
 		}
+		if p.chooses && !p.o.why && w.choose(b, i) {
+			b.cut(i + 1)
+			b.shown.n = b.n
+			p.numbered = number
+			p.stop(io.EOF)
+			break
+		}
 	}
 	return nil
+}
+
+// choose counts packet i of b if --where chooses it, after the analysis. It reports whether it is the last that -c asks
+// for.
+func (w *worker) choose(b *batch, i int) (last bool) {
+	p := w.p
+	if p.analysis != nil {
+		b.fits[i] = p.analysis.fits(&b.packets[i], w.chooser, b.fits[i])
+	}
+	if !b.fits[i] {
+		return false
+	}
+	p.matched++
+	p.bytes += uint64(b.packets[i].Frame.Length)
+	p.drops += b.packets[i].Frame.Drops
+	return p.o.count > 0 && p.o.choice == nil && p.matched >= uint64(p.o.count)
 }
 
 // counts are those of the packets that matched, once all is read.
@@ -557,11 +622,21 @@ func (p *pipeline) counts() counts {
 
 func (w *worker) show(b *batch) error {
 	for i := range b.packets[:b.n] {
+		if w.p.chooses && !b.fits[i] && !w.p.o.why {
+			if w.p.o.choice != nil {
+				b.shown.about[i].left = true
+				b.shown.place(b.shown.out, i, endPlace)
+			}
+			continue
+		}
 		switch {
 		case w.p.o.stats != "":
 			w.stats.Add(&b.packets[i])
 		case !w.p.o.countsOnly():
 			w.render.show(b.shown, i, &b.packets[i], w.p.matcher)
+			if w.p.chooses && w.p.o.why {
+				b.shown.out = append(b.shown.out, b.whys[i]...)
+			}
 		}
 	}
 	return nil

@@ -103,7 +103,7 @@ func readFiles(ctx context.Context, env *cli.Env, o *options) error {
 	if err != nil {
 		return err
 	}
-	if (o.filter != nil || o.choice != nil) && p.counts().packets == 0 && ctx.Err() == nil {
+	if (o.filter != nil || o.choice != nil || o.where != nil) && p.counts().packets == 0 && ctx.Err() == nil {
 		return cli.ErrNo
 	}
 	return nil
@@ -155,6 +155,10 @@ func newPipeline(env *cli.Env, o *options, readers []*capture.Reader, choosing b
 	if o.analyses() {
 		p.analysis = newAnalysis(env, o, &p.history, choosing)
 		p.bare = (o.streams || o.follow != nil) && !o.noSums
+	}
+	if p.chooses = o.where != nil && !choosing; p.chooses && p.analysis == nil && !o.numbersAll() && !o.why {
+		p.early = true
+		p.matcher.only(o.before)
 	}
 	p.window = newWindow(o, newRenderer(o, env, nil))
 	return p
@@ -215,7 +219,9 @@ func readProgress(n uint64, share int64, start time.Time) string {
 func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.Reader, before *pipeline) error {
 	c := newConverter(env, o)
 	if before != nil {
-		c.chosen, c.analysis = before.window.chosen, nil
+		if c.chosen = before.window.chosen; !o.joinsMessages() {
+			c.analysis = nil
+		}
 	}
 	start := time.Now()
 	stop := env.Progress(func() string { return readProgress(c.progress.Load(), 0, start) })
@@ -234,7 +240,7 @@ func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.R
 	if err != nil {
 		return err
 	}
-	if (o.filter != nil || o.choice != nil) && c.taken == 0 && ctx.Err() == nil {
+	if (o.filter != nil || o.choice != nil || o.where != nil) && c.taken == 0 && ctx.Err() == nil {
 		return cli.ErrNo
 	}
 	return nil

@@ -66,7 +66,7 @@ func (r *renderer) show(s *shown, i int, p *decode.Packet, m *matcher) {
 	if r.o.prints() && (r.o.write == "" || len(r.o.read) == 0) {
 		r.append(s, i, p)
 	}
-	if r.o.why {
+	if r.o.why && r.o.filter != nil {
 		s.out = m.appendWhy(s.out, &p.Frame)
 	}
 	if r.o.choice != nil {

@@ -39,6 +39,7 @@ type about struct {
 	stream int32 // below 0 for none
 	length uint32
 	drops  uint32
+	left   bool // out by --where
 }
 
 // place notes that more can go in at the end of b, which is the output up to here.

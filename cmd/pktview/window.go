@@ -72,7 +72,7 @@ func (w *window) add(env *cli.Env, s *shown, flush bool) (enough bool, err error
 		f := &s.found[i]
 		if to := w.holder(f.packet); to != nil {
 			to.add(f)
-		} else if w.late++; w.o.json && w.choice == nil {
+		} else if w.late++; w.o.json && w.choice == nil && w.o.where == nil {
 			w.records = f.appendRecord(w.records)
 		}
 	}
@@ -184,7 +184,7 @@ func (w *window) write(env *cli.Env, b []byte) error {
 // takes tells whether --flow chooses packet i, and counts it.
 func (w *window) takes(s *shown, i int, notes []note) bool {
 	a := &s.about[i]
-	if !w.choice.Match(a.facts(notes)) {
+	if a.left || !w.choice.Match(a.facts(notes)) {
 		return false
 	}
 	if w.chosen != nil {
