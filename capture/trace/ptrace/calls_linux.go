@@ -118,6 +118,7 @@ func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
 		}
 		return false
 	case abi.Table:
+		t.tellAll(p)
 		th.table = true
 		th.close()
 		p.apart = p.apart || p.threads > 1 // it may take a table of its own: CLONE_FILES, CLOSE_RANGE_UNSHARE
@@ -163,7 +164,11 @@ func (t *Tracer) record(th *thread, s abi.Syscall, args [6]uint64) bool {
 	t.calls++
 	c.Number = t.calls
 	th.call, th.args = c, args
-	if s.Name == "close" || s.Name == "dup2" || s.Name == "dup3" {
+	switch s.Name {
+	case "close":
+		t.tell(p, fd, id)
+		th.close()
+	case "dup2", "dup3":
 		th.close()
 	}
 	c.Entered = t.clock.Now()

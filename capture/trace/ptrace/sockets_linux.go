@@ -11,6 +11,7 @@ type process struct {
 	coverage
 	threads  int
 	closing  int // threads that may be closing descriptors
+	exiting  int // threads that are about to end
 	borrower abi.Borrower
 	ringed   bool
 	foreign  bool // it makes calls of another table
@@ -63,7 +64,12 @@ func (t *Tracer) forget(p *process) {
 
 // Inspect asks a copy of the descriptor.
 func (k kernel) Inspect(p *abi.Process, fd int, st *trace.State) {
-	k.processes[p.PID].borrower.Borrow(p.PID, fd, func(fd int) { abi.Inspect(fd, st) })
+	k.processes[p.PID].borrower.Borrow(p.PID, fd, func(fd int) {
+		abi.Inspect(fd, st)
+		if n := abi.Dropped(fd); n > 0 {
+			k.losses[st.Socket] = n // before it was traced
+		}
+	})
 }
 
 // Epoll does not know: an epoll instance has no name of its own.
@@ -71,3 +77,27 @@ func (kernel) Epoll(int) abi.EpollID { return 0 }
 
 // Interest reads what an instance waits for that the program has not made before us.
 func (kernel) Interest(p *abi.Process, fd int) ([]trace.Wait, bool) { return abi.Interest(p.PID, fd) }
+
+// losses are how many packets sockets had dropped by their own counts when they were looked at last. Nothing tells this
+// engine of single ones.
+type losses map[trace.SocketID]uint32
+
+// tell says how many packets a socket dropped since it was looked at last. Its process has stopped.
+func (t *Tracer) tell(p *process, fd int, id trace.SocketID) {
+	p.borrower.Borrow(p.PID, fd, func(mine int) {
+		now := abi.Dropped(mine)
+		n := now - t.losses[id] // 32 bits, as the kernel counts
+		if n == 0 {
+			return
+		}
+		t.losses[id] = now
+		t.note("descriptor %d of %s (process %d): its socket dropped packets that had come for it, %d by its own count (SO_MEMINFO): it tells how many, not which", fd, p.Name, p.PID, n)
+	})
+}
+
+// tellAll says it of all sockets of a process.
+func (t *Tracer) tellAll(p *process) {
+	for _, fd := range p.Descriptors() {
+		t.tell(p, fd, p.Socket(fd))
+	}
+}

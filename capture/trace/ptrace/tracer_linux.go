@@ -35,6 +35,7 @@ type Tracer struct {
 	early     map[int]unix.WaitStatus // first threads of processes whose makers have not told of them, stopped until then
 	processes map[int]*process
 	sockets   *abi.Sockets
+	losses    losses
 	calls     int
 	resume    int // the request that lets a thread go on which no call of is recorded
 	executed  bool
@@ -58,6 +59,7 @@ type thread struct {
 	table   bool // it is in a call that changes the table of descriptors
 	closing bool // it is in a call that may close descriptors
 	begun   bool // it has made its first step
+	exiting bool // it is about to end
 	copies  bool // it is in a call that copies its first argument, the descriptor of an epoll instance
 	// revealed is what was changed of the call that it is in, or was made by.
 	revealed *revealed
@@ -65,7 +67,7 @@ type thread struct {
 
 const (
 	options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK |
-		unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACESECCOMP
+		unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACESECCOMP | unix.PTRACE_O_TRACEEXIT
 	syscallStop = unix.SIGTRAP | 0x80
 	rawData     = 65535 // a raw packet is not longer
 )
@@ -73,7 +75,7 @@ const (
 func newTracer(cfg *Config) *Tracer {
 	t := &Tracer{
 		threads: map[int]*thread{}, early: map[int]unix.WaitStatus{}, processes: map[int]*process{},
-		tids: map[int]int{}, resume: unix.PTRACE_CONT, began: make(chan struct{}),
+		tids: map[int]int{}, losses: losses{}, resume: unix.PTRACE_CONT, began: make(chan struct{}),
 	}
 	if cfg != nil {
 		t.cfg = *cfg
@@ -202,7 +204,12 @@ func (t *Tracer) Signal(s os.Signal) error {
 	return unix.Kill(t.pid, n)
 }
 
-func (t *Tracer) emit(e trace.Event) { t.batch.add(e) }
+func (t *Tracer) emit(e trace.Event) {
+	if st, ok := e.(*trace.State); ok && st.Change == trace.Closed {
+		delete(t.losses, st.Socket)
+	}
+	t.batch.add(e)
+}
 
 func (t *Tracer) note(format string, args ...any) {
 	t.emit(&trace.Note{Time: t.clock.Now(), Text: fmt.Sprintf(format, args...)})
@@ -273,6 +280,9 @@ func (t *Tracer) add(tid, pid int) *thread {
 
 func (t *Tracer) remove(th *thread) {
 	th.closed()
+	if th.exiting {
+		th.process.exiting--
+	}
 	delete(t.threads, th.tid)
 	t.mu.Lock()
 	delete(t.tids, th.tid)
@@ -333,6 +343,15 @@ func (t *Tracer) event(tid int, ws unix.WaitStatus) error {
 			if !t.cover(th, false) {
 				return nil
 			}
+		}
+		t.proceed(th, 0)
+	case what == unix.PTRACE_EVENT_EXIT:
+		if !th.exiting {
+			th.exiting = true
+			th.process.exiting++
+		}
+		if th.process.exiting == th.process.threads { // the last one: its descriptors are still there
+			t.tellAll(th.process)
 		}
 		t.proceed(th, 0)
 	case what == unix.PTRACE_EVENT_EXEC:
@@ -498,6 +517,9 @@ func (t *Tracer) letGo(th *thread) bool {
 	stopping := t.stopping && !t.started
 	t.mu.Unlock()
 	if stopping {
+		if th.process.threads == 1 {
+			t.tellAll(th.process)
+		}
 		ptrace(unix.PTRACE_DETACH, th.tid, 0)
 		t.remove(th)
 	}

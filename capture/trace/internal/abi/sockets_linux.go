@@ -23,6 +23,9 @@ type Process struct {
 // Socket returns which socket a descriptor is by what was recorded so far, 0 for none.
 func (p *Process) Socket(fd int) trace.SocketID { return p.fds[fd] }
 
+// Descriptors returns the descriptors that are sockets by what was recorded so far, in order.
+func (p *Process) Descriptors() []int { return sorted(p.fds) }
+
 // Kernel tells what is so at the moment that is being recorded.
 type Kernel interface {
 	// Descriptor returns which socket a descriptor of a thread is, 0 for none.
