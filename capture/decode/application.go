@@ -41,6 +41,20 @@ const (
 	TypePTP
 	TypeNetFlow
 	TypeSFlow
+	TypeGTP
+	TypeGTPv2
+	TypePFCP
+	TypeL2TP
+	TypeNHRP
+	TypeERSPAN
+	TypeNSH
+	TypeTeredo
+	TypeLISPData
+	TypeLISP
+	TypeOpenFlow
+	TypeBabel
+	TypeAODV
+	TypeOLSR
 
 	// Applications.
 	TypeSMTP
@@ -165,6 +179,20 @@ var applications = []application{
 	{Type: TypePTP, name: "ptp", title: "PTP", udp: ports(319, 320), ether: []uint16{0x88f7}},
 	{Type: TypeNetFlow, name: "cflow", title: "NetFlow", udp: ports(2055, 4739, 9995, 9996), is: isNetFlow},
 	{Type: TypeSFlow, name: "sflow", title: "sFlow", udp: ports(6343), is: isSFlow},
+	{Type: TypeGTP, name: "gtp", title: "GTP", udp: ports(2123, 2152, 3386), is: isGTP, carries: carriesGTP},
+	{Type: TypeGTPv2, name: "gtpv2", title: "GTPv2", udp: ports(2123), is: isGTPv2},
+	{Type: TypePFCP, name: "pfcp", title: "PFCP", udp: ports(8805), is: isPFCP},
+	{Type: TypeL2TP, name: "l2tp", title: "L2TP", udp: ports(1701), is: isL2TP, carries: carriesL2TP},
+	{Type: TypeNHRP, name: "nhrp", title: "NHRP", ether: []uint16{0x2001}, ip: []uint8{54}},
+	{Type: TypeERSPAN, name: "erspan", title: "ERSPAN", ether: []uint16{0x88be, 0x22eb}, carries: carriesERSPAN},
+	{Type: TypeNSH, name: "nsh", title: "NSH", ether: []uint16{0x894f}, in: []Type{TypeVXLAN}, is: isNSH, carries: carriesNSH},
+	{Type: TypeTeredo, name: "teredo", title: "Teredo", udp: ports(3544), is: isTeredo, carries: carriesTeredo},
+	{Type: TypeLISPData, name: "lisp-data", title: "LISP data", udp: ports(4341), is: isLISPData, carries: carriesLISP},
+	{Type: TypeLISP, name: "lisp", title: "LISP", udp: ports(4342), is: isLISP, carries: carriesLISPControl},
+	{Type: TypeOpenFlow, name: "openflow", title: "OpenFlow", tcp: ports(6633, 6653), is: isOpenFlow, length: lengthOpenFlow},
+	{Type: TypeBabel, name: "babel", title: "Babel", udp: ports(6696, 6697), is: isBabel},
+	{Type: TypeAODV, name: "aodv", title: "AODV", udp: ports(654)},
+	{Type: TypeOLSR, name: "olsr", title: "OLSR", udp: ports(698)},
 
 	// Applications.
 	{Type: TypeSMTP, name: "smtp", title: "SMTP", tcp: ports(25, 587), is: isText},

@@ -36,8 +36,8 @@ type application struct {
 	length func(b []byte) int
 	// whole says that package app shows all messages of a segment as one layer.
 	whole bool
-	// carries is of a protocol that carries others: how many bytes of b are its header, and what follows; TypePayload
-	// asks the rows that have it in their in. TypeNone is for a message that carries nothing.
+	// carries is of a protocol that carries others: how many bytes of b are its header, 0 where the number alone tells
+	// what follows, and what follows; TypePayload asks the rows that have it in their in. TypeNone is for a message that carries nothing.
 	carries func(b []byte) (header int, next Type)
 }
 

@@ -12,7 +12,7 @@ func (c *cursor) shown(t Type) Type {
 		}
 	}
 	if a.carries != nil {
-		if n, next := a.carries(b); n > 0 && n <= len(b) && next != TypeNone {
+		if n, next := a.carries(b); n >= 0 && n <= len(b) && next != TypeNone && (n > 0 || next != TypePayload) {
 			c.add(t, n)
 			return next
 		}

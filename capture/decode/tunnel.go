@@ -13,6 +13,9 @@ func (h GRE) Version() uint8    { return h[1] & 7 }
 // HasAck tells whether a version 1 header has an acknowledgment number.
 func (h GRE) HasAck() bool { return h.Version() == 1 && h[1]&0x80 != 0 }
 
+// greERSPAN is a mirrored frame.
+const greERSPAN = 0x88be
+
 // osiInGRE is the protocol of the ISO network layer.
 const osiInGRE = 0x00fe
 
@@ -67,6 +70,11 @@ func (c *cursor) gre(t Type, b []byte) Type {
 		return c.inside(TypeLLC)
 	case grePPP:
 		return TypePPP
+	case greERSPAN:
+		if !h.HasSequence() { // type I has no header of its own
+			return TypeEthernet
+		}
+		return etherType(t)
 	case greWCCP:
 		if b := c.data[c.off:min(len(c.data), max(c.end, c.off))]; len(b) > 4 && b[0]>>4 != 4 {
 			c.off += 4 // the redirect header of version 2
