@@ -44,23 +44,28 @@ func (l *lowerer) firstHeader() func(t *tunnels) *cond {
 		return l.do(step{v: t.typ, e: typ}, step{v: varHeader, e: l.constant(header)})
 	}
 	version := func(t *tunnels) *cond {
-		byte0 := l.load(nil, uint64(lay.pl.k), 1)
-		return and(set(t, l.constant(0), lay.pl.k), l.do(t.byVersion(l, byte0)...))
+		start := l.varAt(lay.pl.v)
+		if start == nil {
+			start = l.constant(lay.pl.k)
+		}
+		found := l.do(step{v: t.typ, e: l.constant(0)}, step{v: varHeader, e: start})
+		return and(found, l.do(t.byVersion(l, l.at(lay.pl, 0, 1))...))
 	}
 	switch lay.link {
 	case capture.LinkIPv4:
 		return func(t *tunnels) *cond { return set(t, l.constant(wire.EtherTypeIPv4), 0) }
 	case capture.LinkIPv6:
 		return func(t *tunnels) *cond { return set(t, l.constant(wire.EtherTypeIPv6), 0) }
-	case capture.LinkRaw, capture.LinkNull, capture.LinkLoop:
+	case capture.LinkRaw, capture.LinkNull, capture.LinkLoop, capture.LinkENC, capture.LinkSLIP, capture.LinkSLIPBSDOS,
+		capture.LinkIPNet, capture.LinkPFLog, capture.LinkFrameRelay, capture.LinkARCNET, capture.LinkARCNETLinux:
 		// The version says more than the loopback families, which differ between systems.
 		return version
-	case capture.LinkPPP, capture.LinkPPPHDLC, capture.LinkPPPEthernet:
+	case capture.LinkPPP, capture.LinkPPPHDLC, capture.LinkPPPEthernet, capture.LinkPPPPPPD, capture.LinkPPPBSDOS:
 		ppp := l.linkType(0, 2)
 		return func(t *tunnels) *cond {
 			return and(set(t, l.constant(0), lay.pl.k), l.do(t.byPPP(l, ppp)...))
 		}
-	case capture.LinkIEEE80211, capture.LinkIEEE80211Radio:
+	case capture.LinkIEEE80211, capture.LinkIEEE80211Radio, capture.LinkPrism, capture.LinkAVS, capture.LinkPPI:
 		data := l.masked(l.linkHeader(0, 1), wlanData, wlanTypeMask)
 		typ := l.llc(6, 2)
 		header := l.alu(exAdd, l.varAt(varWlanPayload), l.constant(8))
@@ -69,7 +74,10 @@ func (l *lowerer) firstHeader() func(t *tunnels) *cond {
 		}
 	}
 	typ := l.linkType(0, 2)
-	return func(t *tunnels) *cond { return set(t, typ, lay.pl.k) }
+	if lay.isLLC() {
+		typ = l.llc(6, 2)
+	}
+	return func(t *tunnels) *cond { return set(t, typ, lay.pl.k+lay.nl) }
 }
 
 // byVersion sets the type from the first byte of an IP header.

@@ -113,15 +113,17 @@ type relation struct {
 }
 
 // special is every primitive that is neither qualified nor a relation: broadcast multicast less greater byte inbound
-// outbound ifindex vlan mpls pppoed pppoes geneve vxlan llc type subtype dir.
+// outbound ifindex vlan mpls pppoed pppoes geneve vxlan llc type subtype dir, and those that one kind of link has.
 type special struct {
 	span
 	kw     string
 	proto  string // of broadcast, multicast, type, subtype and dir
 	num    uint32
 	hasNum bool
-	num2   uint32 // byte: the value; type with subtype: the mask
-	op     string // byte: the operator; llc: the subtype
+	num2   uint32   // byte: the value; type with subtype: the mask
+	op     string   // byte and the fields of ATM and SS7: the operator; llc: the subtype
+	nums   []uint32 // the fields of ATM and SS7: any of these; more than one without an operator
+	text   string   // pf's words: the name
 }
 
 type number struct {
@@ -225,6 +227,9 @@ func (n *special) write(b *strings.Builder) {
 	case "llc":
 		b.WriteString(strings.TrimSpace("llc " + n.op))
 		return
+	case "ifname", "rset", "reason", "action":
+		b.WriteString(n.kw + " " + n.text)
+		return
 	case "subtype":
 		fmt.Fprintf(b, "type %d subtype %d", n.num&wlanTypeMask, n.num&wlanSubtypeMask)
 		return
@@ -233,7 +238,17 @@ func (n *special) write(b *strings.Builder) {
 		b.WriteString(n.proto + " ")
 	}
 	b.WriteString(n.kw)
-	if n.hasNum {
+	switch {
+	case len(n.nums) > 1:
+		before := " ("
+		for _, v := range n.nums {
+			fmt.Fprintf(b, "%s%d", before, v)
+			before = " or "
+		}
+		b.WriteByte(')')
+	case len(n.nums) == 1:
+		fmt.Fprintf(b, " %s %d", n.op, n.nums[0])
+	case n.hasNum:
 		fmt.Fprintf(b, " %d", n.num)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -111,7 +112,7 @@ func readList(t *testing.T, name string) []listed {
 
 // linkByName finds the link types that this package compiles for.
 func linkByName(name string) (capture.LinkType, bool) {
-	for _, l := range supportedLinks {
+	for _, l := range listedLinks {
 		if l.String() == name {
 			return l, true
 		}
@@ -122,6 +123,14 @@ func linkByName(name string) (capture.LinkType, bool) {
 var supportedLinks = []capture.LinkType{capture.LinkNull, capture.LinkEthernet, capture.LinkPPP, capture.LinkPPPHDLC,
 	capture.LinkPPPEthernet, capture.LinkRaw, capture.LinkIEEE80211, capture.LinkLoop, capture.LinkLinuxSLL,
 	capture.LinkIEEE80211Radio, capture.LinkIPv4, capture.LinkIPv6, capture.LinkLinuxSLL2}
+
+// listedLinks are those and what rarely is captured: the lists of libpcap and TestRareLinks judge them.
+var listedLinks = append(slices.Clone(supportedLinks), capture.LinkTokenRing, capture.LinkARCNET, capture.LinkSLIP, capture.LinkFDDI,
+	capture.LinkSymantec, capture.LinkATM, capture.LinkSLIPBSDOS, capture.LinkPPPBSDOS, capture.LinkCHDLC, capture.LinkFrameRelay,
+	capture.LinkENC, capture.LinkLocalTalk, capture.LinkPFLog, capture.LinkPrism, capture.LinkIPOverFC, capture.LinkSunATM,
+	capture.LinkARCNETLinux, capture.LinkAppleIEEE1394, capture.LinkMTP2, capture.LinkAVS, capture.LinkMSTP, capture.LinkPPPPPPD,
+	capture.LinkPPI, capture.LinkIPNet, capture.LinkNetAnalyzer, capture.LinkNetAnalyzerPlain, capture.LinkDSABroadcom,
+	capture.LinkDSA)
 
 // testNames are the names that libpcap's tests expect in the system's files.
 func testNames(t testing.TB) Names {

@@ -41,7 +41,6 @@ func TestSyntaxErrors(t *testing.T) {
 		{"port 65536", 6, ""},
 		{"vlan 4096", 6, ""},
 		{"llc foo", 5, ""},
-		{"fisu", 1, ""},
 		{"host 1.2.3.400", 6, ""},
 		{"tcp and 5", 9, "port 5"},
 	} {

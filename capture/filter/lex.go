@@ -46,24 +46,6 @@ var keywords = func() map[string]string {
 	for w := range specialWords {
 		m[w] = w
 	}
-	for w := range otherLinks {
-		m[w] = w
-	}
-	return m
-}()
-
-// otherLinks are keywords for link types that this package does not compile for.
-var otherLinks = func() map[string]string {
-	m := map[string]string{}
-	for link, words := range map[string]string{
-		"PFLOG":  "ifname rset rnr srnr reason action",
-		"SUNATM": "lane metac bcc oam oamf4 oamf4ec oamf4sc sc ilmic vpi vci connectmsg metaconnect",
-		"MTP2":   "fisu lssu msu hfisu hlssu hmsu sio opc dpc sls hsio hopc hdpc hsls",
-	} {
-		for _, w := range strings.Fields(words) {
-			m[w] = link
-		}
-	}
 	return m
 }()
 

@@ -35,6 +35,9 @@ func (l *lowerer) lower(f *Filter) (c *cond, err error) {
 	} else {
 		c = l.node(f.root)
 	}
+	if l.outermost == capture.LinkPPI {
+		c = and(l.ppiCarries80211(), c)
+	}
 	if pro := l.prologue(); len(pro) > 0 {
 		c = &cond{kind: condAnd, x: &cond{kind: condDo, steps: pro, what: "the end of the 802.11 header"}, y: c}
 	}
@@ -75,6 +78,9 @@ func (l *lowerer) condition(n node) *cond {
 func (l *lowerer) special(n *special) *cond {
 	if l.tunnels != nil && (n.proto == "" || n.proto == "link") {
 		l.tunnels.refuse(l, n, strings.TrimSpace(n.proto+" "+n.kw), specialWords[n.kw].notInside)
+	}
+	if w := specialWords[n.kw]; w.links != nil {
+		return l.own(n, w)
 	}
 	switch n.kw {
 	case "less":

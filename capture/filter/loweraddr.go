@@ -3,8 +3,10 @@ package filter
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
+	"sockwire/capture"
 	"sockwire/raw/wire"
 )
 
@@ -21,7 +23,8 @@ func (l *lowerer) prim(n *prim) *cond {
 	case idMAC:
 		return l.macHost(n, n.mac[:], n.q.dir, "ether host")
 	case idARCnet:
-		l.unsupported(n, "ARCnet address")
+		node, _ := strconv.ParseUint(n.text[1:], 16, 8)
+		return l.nodeHost(n, uint32(node), n.q.dir, "link host $XX")
 	case idIPv6:
 		return l.hosts6(n, []netip.Prefix{netip.PrefixFrom(n.addr, n.bits)}, n.q.dir, false)
 	case idIPv4:
@@ -345,11 +348,24 @@ func (l *lowerer) ipProtocol(n interface{ where() span }, v uint32, version stri
 }
 
 func (l *lowerer) isoProtocol(n interface{ where() span }, v uint32) *cond {
+	switch l.lay.link {
+	case capture.LinkFrameRelay: // whose type it is
+		return l.eq(l.linkType(0, 2), relayed|v).of("NLPID")
+	case capture.LinkCHDLC: // behind a byte of padding
+		return and(l.linkProtocol(n, wire.SAPISO), l.eq(l.networkNoSNAP(1, 1), v).of("NLPID"))
+	}
 	return and(l.linkProtocol(n, wire.SAPISO), l.eq(l.networkNoSNAP(0, 1), v).of("NLPID"))
 }
 
 func (l *lowerer) isisType(n interface{ where() span }, v uint32) *cond {
-	return and(l.isoProtocol(n, nlpidISIS), l.masked(l.networkNoSNAP(4, 1), v, isisTypeMask).of("IS-IS PDU type"))
+	k := uint32(4)
+	switch l.lay.link {
+	case capture.LinkCHDLC:
+		k = 5
+	case capture.LinkFrameRelay: // the NLPID is the last byte of the type
+		k = 3
+	}
+	return and(l.isoProtocol(n, nlpidISIS), l.masked(l.networkNoSNAP(k, 1), v, isisTypeMask).of("IS-IS PDU type"))
 }
 
 // protocolNumber resolves the name after "proto" or "protochain".

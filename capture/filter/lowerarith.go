@@ -90,7 +90,7 @@ func (l *lowerer) loadBytes(n *load) value {
 	}
 	switch n.proto {
 	case "radio":
-		if l.lay.link != capture.LinkIEEE80211Radio {
+		if !l.lay.isWlan() || l.lay.link == capture.LinkIEEE80211 || l.lay.link == capture.LinkPPI {
 			l.unsupported(n, "radio")
 		}
 	case "link":

@@ -17,15 +17,57 @@ func (l *lowerer) linkProtocol(n interface{ where() span }, v uint32) *cond {
 	case l.lay.labels > 0:
 		return l.afterLabels(n, v)
 	}
-	switch l.lay.link {
-	case capture.LinkEthernet:
-		return l.etherType(n, v)
-	case capture.LinkIEEE80211, capture.LinkIEEE80211Radio:
+	switch {
+	case l.lay.isEthernet():
+		return and(l.laneData(), l.etherType(n, v))
+	case l.lay.isWlan():
 		data := l.masked(l.linkHeader(0, 1), wlanData, wlanTypeMask).of("802.11 frame type")
 		return and(data, l.llcType(n, v))
+	case l.lay.link == capture.LinkSunATM:
+		return and(l.atmTraffic(atmLLC), l.llcType(n, v))
+	case l.lay.isLLC():
+		return l.llcType(n, v)
+	}
+	switch l.lay.link {
 	case capture.LinkLinuxSLL:
 		return l.cookedType(n, v)
-	case capture.LinkRaw:
+	case capture.LinkMSTP, capture.LinkMTP2, capture.LinkMTP2WithHeader:
+		l.unsupported(n, "link proto")
+	case capture.LinkLocalTalk:
+		if v == wire.EtherTypeAppleTalk {
+			return always
+		}
+		return never
+	case capture.LinkCHDLC:
+		if v == wire.SAPISO {
+			v = v<<8 | v
+		}
+		l.atMost(n, "HDLC protocol", v, 0xffff)
+		return l.eq(l.linkType(0, 2), v).of("HDLC protocol")
+	case capture.LinkARCNET, capture.LinkARCNETLinux:
+		return l.byType(arcnetTypes, v, 1, "ARCNET protocol")
+	case capture.LinkIPNet:
+		return l.byType(ipnetFamilies, v, 1, "address family")
+	case capture.LinkFrameRelay:
+		if v == wire.SAPISO {
+			c := never
+			for _, id := range []uint32{nlpidCLNP, nlpidESIS, nlpidISIS} {
+				c = or(c, l.eq(l.linkType(0, 2), relayed|id).of("NLPID"))
+			}
+			return c
+		}
+		return l.byType(relayTypes, v, 2, "NLPID")
+	case capture.LinkPFLog:
+		return l.family(v, func(f uint32) *cond { return l.eq(l.linkType(0, 1), f) })
+	case capture.LinkPPPBSDOS:
+		if v == wire.EtherTypeIPv4 { // compressed too, as Van Jacobson's header has the address of the packet
+			c := never
+			for _, p := range []uint32{wire.PPPIPv4, pppVJ, pppVJPlain} {
+				c = or(c, l.eq(l.linkType(0, 2), p).of("PPP protocol"))
+			}
+			return c
+		}
+	case capture.LinkRaw, capture.LinkSLIP, capture.LinkSLIPBSDOS:
 		switch v {
 		case wire.EtherTypeIPv4:
 			return l.version(4)
@@ -39,7 +81,7 @@ func (l *lowerer) linkProtocol(n interface{ where() span }, v uint32) *cond {
 			return always
 		}
 		return never
-	case capture.LinkNull, capture.LinkLoop:
+	case capture.LinkNull, capture.LinkLoop, capture.LinkENC:
 		return l.loopbackFamily(v)
 	}
 	what := "EtherType"
@@ -48,6 +90,42 @@ func (l *lowerer) linkProtocol(n interface{ where() span }, v uint32) *cond {
 	}
 	l.atMost(n, what, v, 0xffff)
 	return l.eq(l.linkType(0, 2), v).of(what)
+}
+
+// atmLLC and atmLANE are kinds of traffic on SunATM.
+const (
+	atmLANE = 1
+	atmLLC  = 2
+)
+
+func (l *lowerer) atmTraffic(v uint32) *cond {
+	return l.masked(l.linkHeader(0, 1), v, 0x0f).of("ATM traffic")
+}
+
+// PPP protocols of Van Jacobson's compression, and what Frame Relay has before an NLPID.
+const (
+	pppVJ      = 0x2d
+	pppVJPlain = 0x2f
+	relayed    = 0x0300
+)
+
+// The types of other links for EtherTypes.
+var (
+	arcnetTypes = map[uint32]uint32{
+		wire.EtherTypeIPv4: 0xd4, wire.EtherTypeIPv6: 0xc4, wire.EtherTypeARP: 0xd5, wire.EtherTypeRARP: 0xd6,
+		wire.EtherTypeAppleTalk: 0xdd,
+	}
+	ipnetFamilies = map[uint32]uint32{wire.EtherTypeIPv4: 2, wire.EtherTypeIPv6: 26}
+	relayTypes    = map[uint32]uint32{wire.EtherTypeIPv4: relayed | 0xcc, wire.EtherTypeIPv6: relayed | 0x8e}
+)
+
+// byType tests a type field that has a number of its own for an EtherType, and matches nothing for one that has none.
+func (l *lowerer) byType(types map[uint32]uint32, v uint32, size int, what string) *cond {
+	t, ok := types[v]
+	if !ok {
+		return never
+	}
+	return l.eq(l.linkType(0, size), t).of(what)
 }
 
 func (l *lowerer) version(v uint32) *cond {
@@ -131,6 +209,22 @@ func (l *lowerer) llcType(n interface{ where() span }, v uint32) *cond {
 // numbers in this system's byte order. A file may come from any system: LINKTYPE_NULL in either byte
 // order, and IPv6 by any of the three numbers that BSD systems use.
 func (l *lowerer) loopbackFamily(v uint32) *cond {
+	family := l.linkHeader(0, 4)
+	bigEndian := l.lay.link == capture.LinkLoop
+	c := l.family(v, func(f uint32) *cond {
+		if !bigEndian && l.opts.Live {
+			f = hostOrder(f)
+		}
+		return l.eq(family, f)
+	})
+	if !bigEndian && !l.opts.Live {
+		c = or(c, l.family(v, func(f uint32) *cond { return l.eq(family, f<<24) }))
+	}
+	return c.of("address family")
+}
+
+// family tests for the address family of an EtherType, by any of its numbers that the capture may have.
+func (l *lowerer) family(v uint32, is func(f uint32) *cond) *cond {
 	families := []uint32{2}
 	switch {
 	case v == wire.EtherTypeIPv6 && l.opts.Live:
@@ -140,18 +234,9 @@ func (l *lowerer) loopbackFamily(v uint32) *cond {
 	case v != wire.EtherTypeIPv4:
 		return never
 	}
-	family := l.linkHeader(0, 4)
 	c := never
 	for _, f := range families {
-		if l.lay.link == capture.LinkNull && l.opts.Live {
-			f = hostOrder(f)
-		}
-		c = or(c, l.eq(family, f))
-	}
-	if l.lay.link == capture.LinkNull && !l.opts.Live {
-		for _, f := range families {
-			c = or(c, l.eq(family, f<<24))
-		}
+		c = or(c, is(f))
 	}
 	return c.of("address family")
 }
@@ -174,8 +259,19 @@ func (l *lowerer) bottomOfStack() *cond {
 	return l.set(l.at(l.lay.pl, l.lay.nl-4+2, 1), 1).of("bottom of the MPLS stack")
 }
 
+// laneData is false for a control frame of LAN emulation, once 'lane' was asked for.
+func (l *lowerer) laneData() *cond {
+	if !l.lay.lane {
+		return always
+	}
+	return l.ne(l.load(nil, 4, 2), 0xff00).of("LANE client")
+}
+
 // haveMAC is false for a Geneve or VXLAN payload without Ethernet header.
 func (l *lowerer) haveMAC() *cond {
+	if l.lay.lane {
+		return l.laneData()
+	}
 	if !l.lay.encap || l.lay.link != capture.LinkEthernet {
 		return always
 	}
@@ -186,7 +282,7 @@ func (l *lowerer) macHost(n interface{ where() span }, mac []byte, dir, what str
 	if l.lay.isWlan() {
 		return l.wlanHost(mac, dir)
 	}
-	if l.lay.link != capture.LinkEthernet {
+	if !l.lay.hasMAC() {
 		l.unsupported(n, what)
 	}
 	switch dir {
@@ -196,10 +292,29 @@ func (l *lowerer) macHost(n interface{ where() span }, mac []byte, dir, what str
 	}
 	return and(l.haveMAC(), l.either(dir, func(src bool) *cond {
 		if src {
-			return l.bytes(l.lay.hdr, 6, mac).of("source Ethernet address")
+			return l.bytes(l.lay.hdr, l.lay.src, mac).of("source Ethernet address")
 		}
-		return l.bytes(l.lay.hdr, 0, mac).of("destination Ethernet address")
+		return l.bytes(l.lay.hdr, l.lay.dst, mac).of("destination Ethernet address")
 	}))
+}
+
+// nodeHost tests an address of one byte.
+func (l *lowerer) nodeHost(n interface{ where() span }, node uint32, dir, what string) *cond {
+	dst, src, _, ok := l.lay.node()
+	if !ok {
+		l.unsupported(n, what)
+	}
+	switch dir {
+	case "", "src", "dst", "src or dst", "src and dst":
+	default:
+		l.fail(n, "'%s' is for 802.11 addresses only", dir)
+	}
+	return l.either(dir, func(isSrc bool) *cond {
+		if isSrc {
+			return l.eq(l.linkHeader(src, 1), node).of("source node")
+		}
+		return l.eq(l.linkHeader(dst, 1), node).of("destination node")
+	})
 }
 
 // wlanHost compares an address of an 802.11 header, whose places depend on the frame's type and way.
@@ -268,6 +383,9 @@ func (l *lowerer) compareByte(n *special, b *expr) *cond {
 
 func (l *lowerer) broadcast(n *special) *cond {
 	if n.proto != "ip" {
+		if _, _, node, ok := l.lay.node(); ok {
+			return l.nodeHost(n, node, "dst", "broadcast")
+		}
 		return l.macHost(n, []byte{255, 255, 255, 255, 255, 255}, "dst", "broadcast")
 	}
 	if !l.opts.Netmask.Is4() {
@@ -293,10 +411,13 @@ func (l *lowerer) multicast(n *special) *cond {
 	if l.lay.isWlan() {
 		return l.wlanByType(l.choose(1, wlanToDS, group(16), group(4)), group(4))
 	}
-	if l.lay.link != capture.LinkEthernet {
+	if _, _, node, ok := l.lay.node(); ok && l.lay.link != capture.LinkMSTP {
+		return l.nodeHost(n, node, "dst", "multicast")
+	}
+	if !l.lay.hasMAC() {
 		l.unsupported(n, "multicast")
 	}
-	return and(l.haveMAC(), group(0))
+	return and(l.haveMAC(), group(l.lay.dst))
 }
 
 func (l *lowerer) needLive(n *special) {
@@ -307,6 +428,9 @@ func (l *lowerer) needLive(n *special) {
 
 func (l *lowerer) direction(n *special) *cond {
 	var out *cond
+	if c := l.linkDirection(n.kw == "outbound"); c != nil {
+		return c.of("direction")
+	}
 	switch l.lay.link {
 	case capture.LinkLinuxSLL:
 		out = l.eq(l.linkHeader(0, 2), packetOutgoing)
@@ -323,10 +447,42 @@ func (l *lowerer) direction(n *special) *cond {
 	return out
 }
 
+// linkDirection is the direction that the link header itself tells, nil where it tells none.
+func (l *lowerer) linkDirection(out bool) *cond {
+	either := func(e *expr, out0, in uint32) *cond {
+		if out {
+			in = out0
+		}
+		return l.eq(e, in)
+	}
+	switch l.lay.link {
+	case capture.LinkSLIP:
+		return either(l.linkHeader(0, 1), 1, 0)
+	case capture.LinkIPNet:
+		return either(l.linkHeader(2, 2), 1, 2)
+	case capture.LinkPFLog:
+		return either(l.linkHeader(60, 1), 2, 1)
+	case capture.LinkPPPPPPD:
+		return either(l.linkHeader(0, 1), 1, 0)
+	case capture.LinkDSABroadcom: // what the processor sends has the opcode of ingress
+		return either(l.alu(exAnd, l.linkHeader(12, 1), l.constant(0xe0)), 0x20, 0)
+	case capture.LinkDSA:
+		if out {
+			return l.masked(l.linkHeader(12, 1), 0x40, 0xc0)
+		}
+		return l.masked(l.linkHeader(12, 1), 0, 0x40)
+	}
+	return nil
+}
+
 func (l *lowerer) llcTest(n *special) *cond {
 	var c *cond
 	switch {
-	case l.lay.link == capture.LinkEthernet:
+	case l.lay.link == capture.LinkSunATM:
+		c = l.atmTraffic(atmLLC)
+	case l.lay.link == capture.LinkTokenRing, l.lay.link == capture.LinkFDDI, l.lay.link == capture.LinkATM:
+		c = always
+	case l.lay.link == capture.LinkEthernet, l.lay.link == capture.LinkDSA, l.lay.link == capture.LinkDSABroadcom:
 		// 0xffff instead of LLC is Novell's raw 802.3.
 		c = and(negate(l.gt(l.linkType(0, 2), wire.EtherMaxLength)).of("EtherType or length"),
 			l.ne(l.llc(0, 2), 0xffff).of("Novell raw 802.3"))

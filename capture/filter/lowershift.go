@@ -13,7 +13,7 @@ func (l *lowerer) vlan(n *special) *cond {
 	if l.lay.labels > 0 {
 		l.fail(n, "'vlan' cannot be used after 'mpls'")
 	}
-	if !l.lay.hasMAC() {
+	if !l.lay.isEthernet() && !l.lay.isWlan() {
 		l.unsupported(n, "vlan")
 	}
 	inBand := or(or(l.linkProtocol(n, wire.EtherTypeVLAN), l.linkProtocol(n, wire.EtherTypeQinQ)),
@@ -47,7 +47,7 @@ func (l *lowerer) mpls(n *special) *cond {
 	switch {
 	case l.lay.labels > 0:
 		c = negate(l.bottomOfStack())
-	case l.lay.link == capture.LinkEthernet:
+	case l.lay.isEthernet(), l.lay.link == capture.LinkCHDLC:
 		c = l.linkProtocol(n, wire.EtherTypeMPLS)
 	case l.lay.link == capture.LinkPPP:
 		c = l.linkProtocol(n, wire.PPPMPLS)
@@ -148,8 +148,31 @@ func (l *lowerer) vxlan(n *special) *cond {
 func (l *lowerer) intoTunnel(hdr, typ, pl int) {
 	l.lay.link = capture.LinkEthernet
 	l.lay.hdr, l.lay.typ, l.lay.pl = offset{hdr, 0}, offset{typ, 0}, offset{pl, 0}
-	l.lay.nl = 0
+	l.lay.nl, l.lay.dst, l.lay.src = 0, 0, 6
 	l.lay.encap = true
+}
+
+// linkEnd computes how long the header before that of 802.11 is, or that of pflog.
+func (l *lowerer) linkEnd() []step {
+	set := func(e *expr) step { return step{v: varLinkEnd, e: e} }
+	// No header is longer than 65,535 bytes; a number that is has no place to mean.
+	avs := set(l.alu(exAnd, l.load(nil, 4, 4), l.constant(0xffff)))
+	switch l.outermost {
+	case capture.LinkIEEE80211Radio, capture.LinkPPI:
+		return []step{set(l.alu(exOr, l.alu(exLsh, l.load(nil, 3, 1), l.constant(8)), l.load(nil, 2, 1)))}
+	case capture.LinkAVS:
+		return []step{avs}
+	case capture.LinkPrism: // or AVS, which some drivers write instead
+		return []step{set(l.constant(144)), {when: l.masked(l.load(nil, 0, 4), 0x80211000, 0xfffff000), then: []step{avs}}}
+	case capture.LinkPFLog:
+		return []step{set(l.alu(exAnd, l.alu(exAdd, l.load(nil, 0, 1), l.constant(3)), l.constant(^uint32(3))))}
+	}
+	return nil
+}
+
+// ppiCarries80211 is the test that PPI is before a frame of 802.11, the only one that is looked into.
+func (l *lowerer) ppiCarries80211() *cond {
+	return l.eq(l.load(nil, 4, 4), uint32(capture.LinkIEEE80211)<<24).of("PPI's link type")
 }
 
 // prologue computes where the headers of 802.11 end, if a test needs it.
@@ -157,16 +180,15 @@ func (l *lowerer) prologue() []step {
 	var steps []step
 	wlan := l.used&(1<<varWlanPayload) != 0
 	radio := l.outermost == capture.LinkIEEE80211Radio
-	if radio && (wlan || l.used&(1<<varRadioEnd) != 0) {
-		size := l.alu(exOr, l.alu(exLsh, l.load(nil, 3, 1), l.constant(8)), l.load(nil, 2, 1))
-		steps = append(steps, step{v: varRadioEnd, e: size})
+	if wlan || l.used&(1<<varLinkEnd) != 0 {
+		steps = l.linkEnd()
 	}
 	if !wlan {
 		return steps
 	}
 	start := l.constant(0)
-	if radio {
-		start = l.variable(varRadioEnd)
+	if l.outermost != capture.LinkIEEE80211 {
+		start = l.variable(varLinkEnd)
 	}
 	control := l.load(start, 0, 1)
 	end := l.variable(varWlanPayload)

@@ -151,7 +151,7 @@ func (p *parser) unexpected(t token) {
 var termWords = func() []string {
 	var words []string
 	for w, c := range keywords {
-		if otherLinks[c] == "" && len(w) > 1 {
+		if len(specialWords[c].links) == 0 && len(w) > 1 {
 			words = append(words, w)
 		}
 	}
@@ -307,7 +307,7 @@ func (p *parser) maybeRelation(it item) item {
 		it = item{span: s, kind: itemArith, num: a, q: it.q}
 	}
 	op := p.peek()
-	if op.kind != tokPunct || !slices.Contains([]string{">", ">=", "=", "<=", "<", "!="}, op.text) {
+	if op.kind != tokPunct || !slices.Contains(relations, op.text) {
 		return it
 	}
 	p.at++
@@ -315,6 +315,8 @@ func (p *parser) maybeRelation(it item) item {
 	s.end = right.where().end
 	return item{span: s, kind: itemTerm, q: qualifiers{none: true}, node: &relation{s, op.text, a, right}}
 }
+
+var relations = []string{">", ">=", "=", "<=", "<", "!="}
 
 // bindings are how strongly operators bind. In libpcap's grammar "%" and "^" were given no precedence,
 // so that they take the nearest operand on their left and everything on their right.
@@ -822,9 +824,6 @@ func (p *parser) special(t token, proto string, pos int) *special {
 	n := &special{span: span{pos, t.end}, kw: t.text, proto: proto}
 	w, ok := specialWords[t.text]
 	if !ok {
-		if link := otherLinks[t.text]; link != "" {
-			p.fail(t.span, "'%s' is for the link type %s only, which this package does not filter", p.text(t.span), link)
-		}
 		p.unexpected(t)
 	}
 	if w.protocols != nil && proto != "" && !slices.Contains(w.protocols, proto) {
@@ -850,6 +849,10 @@ func (p *parser) specialNumber(n *special, w specialWord) {
 		if n.num > w.limit {
 			p.fail(span{at.pos, n.end}, "%s %d is more than %d", w.limitOf, n.num, w.limit)
 		}
+	case compared:
+		p.compared(n, w)
+	case name, named:
+		p.named(n, w.number)
 	case ownSyntax:
 		switch n.kw {
 		case "byte":
@@ -860,6 +863,58 @@ func (p *parser) specialNumber(n *special, w specialWord) {
 			p.wlan(n)
 		}
 	}
+}
+
+// compared reads a number, an operator and a number, or numbers in parentheses with "or" between.
+func (p *parser) compared(n *special, w specialWord) {
+	number := func() {
+		t := p.take(tokNumber)
+		if t.num > w.limit {
+			p.fail(t.span, "%s %d is more than %d", w.limitOf, t.num, w.limit)
+		}
+		n.nums, n.end = append(n.nums, t.num), t.end
+	}
+	op := p.peek()
+	if op.kind == tokPunct && slices.Contains(relations, op.text) {
+		p.at++
+		n.op = op.text
+		number()
+		return
+	}
+	n.op = "="
+	if !p.accept("(") {
+		number()
+		return
+	}
+	number()
+	for p.accept("or") {
+		number()
+	}
+	n.end = p.close(")").end
+}
+
+// named reads a name, or one that is for a number.
+func (p *parser) named(n *special, kind numberAfter) {
+	t := p.next()
+	n.text, n.end = p.text(t.span), t.end
+	if t.kind != tokName && t.kind != tokKeyword && !(n.kw == "reason" && t.kind == tokNumber) {
+		p.unexpected(t)
+	}
+	if kind == name {
+		return
+	}
+	words := pfReasons
+	if n.kw == "action" {
+		words = pfActions
+	}
+	v, ok := words[strings.ToLower(n.text)]
+	if t.kind == tokNumber {
+		v, ok = t.num, t.num <= 0xff
+	}
+	if !ok {
+		p.suggest(nearest(n.text, sortedKeys(words)), t.span, "unknown %s of pf %s", n.kw, quote(n.text))
+	}
+	n.num, n.hasNum = v, true
 }
 
 func (p *parser) byteTest(n *special) {

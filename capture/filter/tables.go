@@ -56,6 +56,19 @@ var llcTypes = map[string]struct{ value, mask uint32 }{
 	"test": {0xe3, 0xef}, "xid": {0xaf, 0xef}, "frmr": {0x87, 0xef},
 }
 
+// Reasons and actions of pf. The systems that have it gave some numbers two meanings.
+var (
+	pfReasons = map[string]uint32{
+		"match": 0, "bad-offset": 1, "fragment": 2, "short": 3, "normalize": 4, "memory": 5, "bad-timestamp": 6, "congestion": 7,
+		"ip-option": 8, "proto-cksum": 9, "state-mismatch": 10, "state-insert": 11, "state-limit": 12, "src-limit": 13,
+		"synproxy": 14, "map-failed": 15, "state-locked": 15, "translate": 15, "dummynet": 15, "no-route": 16,
+	}
+	pfActions = map[string]uint32{
+		"pass": 0, "accept": 0, "drop": 1, "block": 1, "scrub": 2, "noscrub": 3, "nat": 4, "nonat": 5, "binat": 6, "nobinat": 7,
+		"rdr": 8, "nordr": 9, "synproxy-drop": 10, "defer": 11, "match": 12, "divert": 13, "rt": 14, "afrt": 15,
+	}
+)
+
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // Offsets of the Linux extensions of classic BPF, from linux/filter.h. A load at one of these reads

@@ -3,6 +3,7 @@ package filter
 import (
 	"maps"
 
+	"sockwire/capture"
 	"sockwire/raw/wire"
 )
 
@@ -85,11 +86,12 @@ type specialWord struct {
 	number    numberAfter
 	limit     uint32 // of the number, 0 for none
 	limitOf   string
-	shifts    bool     // what is written after it is looked for behind it
-	noHeader  bool     // it looks at no header
-	protocols []string // that may stand before it
-	notInside string   // what it is about, which "anywhere:" does not look at
-	says      string   // what it means; %d is the number
+	shifts    bool               // what is written after it is looked for behind it
+	noHeader  bool               // it looks at no header
+	protocols []string           // that may stand before it
+	links     []capture.LinkType // that alone have it
+	notInside string             // what it is about, which "anywhere:" does not look at
+	says      string             // what it means; %d is the number
 }
 
 // numberAfter says whether a number follows a keyword.
@@ -100,6 +102,9 @@ const (
 	mayNumber
 	mustNumber
 	ownSyntax // more than a number: the parser has a function for it
+	compared  // a number, an operator and one, or several in parentheses
+	name      // a name, as it stands in the packet
+	named     // a name for a number
 )
 
 const (
@@ -131,4 +136,41 @@ var specialWords = map[string]specialWord{
 	"type":      {number: ownSyntax, notInside: aboutLink},
 	"subtype":   {number: ownSyntax, notInside: aboutLink},
 	"dir":       {number: ownSyntax, notInside: aboutLink},
+
+	"fisu": ss7("it is a fill-in signal unit"), "lssu": ss7("it is a link status signal unit"),
+	"msu":   ss7("it is a message signal unit"),
+	"hfisu": ss7("it is a fill-in signal unit of a fast link"), "hlssu": ss7("it is a link status signal unit of a fast link"),
+	"hmsu": ss7("it is a message signal unit of a fast link"),
+	"sio":  ss7Field(0xff), "opc": ss7Field(0x3fff), "dpc": ss7Field(0x3fff), "sls": ss7Field(0xf),
+	"hsio": ss7Field(0xff), "hopc": ss7Field(0x3fff), "hdpc": ss7Field(0x3fff), "hsls": ss7Field(0xf),
+
+	"lane":  {links: onATM, shifts: true, notInside: aboutLink, says: "it is LAN emulation"},
+	"metac": atmWord("it is of the meta-signalling circuit"), "bcc": atmWord("it is of the broadcast circuit"),
+	"oam": atmWord("it is OAM F4"), "oamf4": atmWord("it is OAM F4"), "oamf4ec": atmWord("it is end-to-end OAM F4"),
+	"oamf4sc": atmWord("it is segment OAM F4"), "sc": atmWord("it is of the signalling circuit"),
+	"ilmic": atmWord("it is of the ILMI circuit"), "connectmsg": atmWord("it is a message about a connection"),
+	"metaconnect": atmWord("it is a meta-signalling message about a connection"),
+	"vpi":         {links: onATM, number: compared, limit: 0xff, limitOf: "VPI", notInside: aboutLink},
+	"vci":         {links: onATM, number: compared, limit: 0xffff, limitOf: "VCI", notInside: aboutLink},
+
+	"ifname": {links: onPF, number: name, notInside: aboutLink}, "rset": {links: onPF, number: name, notInside: aboutLink},
+	"rnr":    {links: onPF, number: mustNumber, notInside: aboutLink, says: "rule %d of pf decided on it"},
+	"srnr":   {links: onPF, number: mustNumber, notInside: aboutLink, says: "rule %d of an anchor of pf decided on it"},
+	"reason": {links: onPF, number: named, notInside: aboutLink}, "action": {links: onPF, number: named, notInside: aboutLink},
+}
+
+var (
+	onSS7 = []capture.LinkType{capture.LinkMTP2, capture.LinkMTP2WithHeader}
+	onATM = []capture.LinkType{capture.LinkSunATM}
+	onPF  = []capture.LinkType{capture.LinkPFLog}
+)
+
+func ss7(says string) specialWord { return specialWord{links: onSS7, notInside: aboutLink, says: says} }
+
+func ss7Field(limit uint32) specialWord {
+	return specialWord{links: onSS7, number: compared, limit: limit, limitOf: "a field of SS7", notInside: aboutLink}
+}
+
+func atmWord(says string) specialWord {
+	return specialWord{links: onATM, notInside: aboutLink, says: says}
 }
