@@ -84,7 +84,7 @@ func TestSchema(t *testing.T) {
 func TestIntervalsAndText(t *testing.T) {
 	addr := server(t)
 	out, stderr, code := clitest.Run(t, run, "", "--rate", "500pps", "-T", "1200ms", "--settle", "30ms", addr)
-	for _, want := range []string{`(?m)^ +1\.\ds  up +sent .* received .* lost \d+`, `(?m)^sending to 127.0.0.1:\d+: 1400 bytes, 500 datagrams/s, 1.2s$`, `\nup\n  sent        \d{3}\n  received    \d{3}, `, `lost        0 \(0 %\)`,
+	for _, want := range []string{`(?m)^ +1\.\ds  up +sent .* received .* lost \d+  \+\S+s$`, `(?m)^sending to 127.0.0.1:\d+: 1400 bytes, 500 datagrams/s, 1.2s$`, `\nup\n  sent        \d{3}\n  received    \d{3}, `, `lost        0 \(0 %\)`,
 		`delay       \S+ at least, half within`, `jitter`} {
 		if !regexp.MustCompile(want).MatchString(out) {
 			t.Errorf("no %q in\n%s", want, out)

@@ -129,7 +129,7 @@ func (r *renderer) interval(i perf.Interval) {
 		out.JSON(newInterval(r.cfg, &i))
 		return
 	}
-	line := func(what string, c perf.Counts) {
+	line := func(what string, c perf.Counts, delay time.Duration) {
 		parts := []string{"sent " + perSecond(c.Sent, i.Length), "received " + perSecond(c.Unique, i.Length), bits(c.Bytes, i.Length), fmt.Sprintf("lost %d", c.Lost)}
 		for _, p := range []struct {
 			n    uint64
@@ -139,17 +139,24 @@ func (r *renderer) interval(i perf.Interval) {
 				parts = append(parts, fmt.Sprintf("%s %d", p.name, p.n))
 			}
 		}
+		if delay > 0 { // above the least so far
+			parts = append(parts, "+"+short(delay))
+		}
 		r.wrapped(fmt.Sprintf("%6.1fs  %-4s  ", i.At.Seconds(), what), "  ", parts)
 	}
 	switch {
 	case r.cfg.Requests != nil:
-		out.Printf("%6.1fs  asked %s  answered %s\n", i.At.Seconds(), perSecond(i.Up.Sent, i.Length), perSecond(i.Replies, i.Length))
+		trip := ""
+		if i.RoundTrip > 0 {
+			trip = "  round trip " + short(i.RoundTrip)
+		}
+		out.Printf("%6.1fs  asked %s  answered %s%s\n", i.At.Seconds(), perSecond(i.Up.Sent, i.Length), perSecond(i.Replies, i.Length), trip)
 	default:
 		if r.cfg.Up != nil {
-			line("up", i.Up)
+			line("up", i.Up, i.UpDelay)
 		}
 		if r.cfg.Down != nil {
-			line("down", i.Down)
+			line("down", i.Down, i.DownDelay)
 		}
 	}
 }
@@ -284,6 +291,9 @@ func (r *renderer) result(res *perf.Result) {
 			r.sent += rec.Sent
 			r.arrived += rec.Unique
 			r.known = r.known && rec.Final
+			if r.drawn != nil {
+				addDelays(&r.drawn.run, &rec)
+			}
 			if r.o.json || len(res.Flows) == 1 {
 				r.show(&rec)
 			}

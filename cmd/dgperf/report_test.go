@@ -80,6 +80,41 @@ func TestReportAsJSON(t *testing.T) {
 	}
 }
 
+// A report draws each one-way delay that --json says, and how they are spread.
+func TestReportHasOneWayDelays(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "run") + "/"
+	out, stderr, code := clitest.Run(t, run, "", "--rate", "500pps", "-T", "600ms", "-i", "100ms", "--both", "--json", "--report", folder, server(t))
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	drawn, delays := plottest.Read(t, folder+"delays.svg"), 0
+	var again runs.Run
+	for line := range strings.Lines(out) {
+		var i intervalRecord
+		if !strings.HasPrefix(line, `{"type":"interval"`) {
+			continue
+		}
+		if err := json.Unmarshal([]byte(line), &i); err != nil {
+			t.Fatal(err)
+		}
+		for way, c := range map[string]*counts{"up": i.Up, "down": i.Down} {
+			if c.Delay > 0 {
+				point(t, drawn, way, float64(i.At)/1e9, float64(c.Delay)/1e9, drawn.Y)
+				delays++
+			}
+		}
+	}
+	if delays < 4 {
+		t.Errorf("%d delays were compared", delays)
+	}
+	if err := readRun(strings.NewReader(out), &again, false); err != nil {
+		t.Fatal(err)
+	}
+	if len(again.Delays) != 2 || !again.Delays[0].Known || again.Delays[0].Least <= 0 || again.Delays[0].P50 > again.Delays[0].Max {
+		t.Errorf("one-way delays of the run: %+v", again.Delays)
+	}
+}
+
 func point(t *testing.T, d plottest.Drawing, series string, x, y, by float64) {
 	t.Helper()
 	for _, p := range d.Series[series] {

@@ -10,6 +10,7 @@ import (
 
 	"sockwire/capture/report/runs"
 	"sockwire/cmd/internal/cli"
+	"sockwire/dgram/perf"
 )
 
 // drawn is what --report and --compare ask for.
@@ -52,6 +53,11 @@ func readRun(in io.Reader, run *runs.Run, requests bool) error {
 			if err = json.Unmarshal(line, &r); err == nil {
 				addInterval(run, &r)
 			}
+		case "flow":
+			var r directionRecord
+			if err = json.Unmarshal(line, &r); err == nil {
+				addDelays(run, &r)
+			}
 		case "summary":
 			var r directionRecord
 			if err = json.Unmarshal(line, &r); err == nil {
@@ -86,6 +92,12 @@ func addInterval(run *runs.Run, r *intervalRecord) {
 			continue
 		}
 		rate.Counts[direction+": sent"] = float64(c.Sent)
+		if c.Delay > 0 {
+			if rate.Delays == nil {
+				rate.Delays = map[string]time.Duration{}
+			}
+			rate.Delays[direction] = time.Duration(c.Delay)
+		}
 		if r.Replies == nil {
 			rate.Counts[direction+": received"], rate.Counts[direction+": lost"] = float64(c.Unique), float64(c.Lost)
 		}
@@ -112,6 +124,14 @@ func addDirection(run *runs.Run, r *directionRecord) {
 		if c.n > 0 {
 			run.Causes[r.Direction+": "+c.what] += c.n
 		}
+	}
+}
+
+// addDelays shows the one-way delays of a flow in one direction.
+func addDelays(run *runs.Run, r *directionRecord) {
+	if v := r.OneWay; v != nil && r.Direction != "requests" {
+		run.Delays = append(run.Delays, runs.Delay{Name: fmt.Sprintf("flow %d %s", r.Flow, r.Direction),
+			Known: perf.Relation(r.Clock) != perf.ClockIndependent, Least: v.Min, P50: v.P50, P90: v.P90, P99: v.P99, Max: v.Max})
 	}
 }
 

@@ -28,6 +28,9 @@ func Report(title string, run, other *Run) *plot.Report {
 		spread.Charts = append(spread.Charts, c)
 	}
 	r.Sections = append(r.Sections, spread)
+	if t := delayTable(all); len(t.Rows) > 0 {
+		r.Sections = append(r.Sections, plot.Section{Title: "How one-way delays are spread", Tables: []plot.Table{t}})
+	}
 	if c := losses(all); len(c.Bars) > 0 {
 		r.Sections = append(r.Sections, plot.Section{Title: "Losses by cause", Charts: []plot.Chart{c}})
 	}

@@ -8,6 +8,7 @@ package runs
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"time"
@@ -25,7 +26,9 @@ type Run struct {
 	Of   string // what numbers are of, such as "echo"
 	Sent uint64
 	// Causes counts what was lost, by its cause.
-	Causes  map[string]uint64
+	Causes map[string]uint64
+	// Delays are those of one way, of each stream: the first MaxDelays are shown.
+	Delays  []Delay
 	rates   []Rate
 	trips   thinned
 	losses  thinned
@@ -37,6 +40,19 @@ type Rate struct {
 	At, Length time.Duration // since the start; At is its end
 	Counts     map[string]float64
 	Trip       time.Duration // the mean round trip then, 0 for none
+	// Delays are the mean one-way delays then, above the least so far, by direction.
+	Delays map[string]time.Duration
+}
+
+// MaxDelays is how many streams' one-way delays are shown.
+const MaxDelays = 16
+
+// Delay is how the one-way delays of a stream are spread. All but Least are what is above Least.
+type Delay struct {
+	Name               string        // such as "up"
+	Known              bool          // the clocks are one, or synchronised: Least is true
+	Least              time.Duration // as stamped
+	P50, P90, P99, Max time.Duration
 }
 
 // Bucket counts round trips above the one before, and at most To.
@@ -133,7 +149,16 @@ func (r *Run) Count(x Rate) {
 			case b.Trip > 0:
 				a.Trip = (a.Trip + b.Trip) / 2
 			}
-			r.rates[i] = Rate{At: b.At, Length: a.Length + b.Length, Counts: a.Counts, Trip: a.Trip}
+			for name, d := range b.Delays {
+				if was := a.Delays[name]; was > 0 {
+					d = (was + d) / 2
+				}
+				if a.Delays == nil {
+					a.Delays = map[string]time.Duration{}
+				}
+				a.Delays[name] = d
+			}
+			r.rates[i] = Rate{At: b.At, Length: a.Length + b.Length, Counts: a.Counts, Trip: a.Trip, Delays: a.Delays}
 		}
 		r.rates = r.rates[:maxRates/2]
 	}
@@ -304,11 +329,57 @@ func (r *Run) overPieces(i int) []plot.Chart {
 			trips.Points = append(trips.Points, plot.Point{X: x.At.Seconds(), Y: x.Trip.Seconds()})
 		}
 	}
-	if len(trips.Points) == 0 {
-		return []plot.Chart{c}
+	charts := []plot.Chart{c}
+	if delays := r.overDelays(i); len(delays.Series) > 0 {
+		charts = append(charts, delays)
 	}
-	return []plot.Chart{c, {Name: "mean-round-trips" + suffix(i), Title: "Round trips over time, " + r.Name, X: timeAxis,
-		Y: plot.Axis{Label: "mean round trip", Unit: "s", Log: true}, Series: []plot.Series{trips}}}
+	if len(trips.Points) == 0 {
+		return charts
+	}
+	return append(charts, plot.Chart{Name: "mean-round-trips" + suffix(i), Title: "Round trips over time, " + r.Name, X: timeAxis,
+		Y: plot.Axis{Label: "mean round trip", Unit: "s", Log: true}, Series: []plot.Series{trips}})
+}
+
+// overDelays draws the mean one-way delays of pieces of time.
+func (r *Run) overDelays(i int) plot.Chart {
+	c := plot.Chart{Name: "delays" + suffix(i), Title: "One-way delays over time, " + r.Name, X: timeAxis, Y: plot.Axis{Label: "mean delay above the least so far", Unit: "s", Zero: true},
+		About: []string{"What is above the least delay seen so far needs no synchronised clocks; how much faster one of them runs is in it."}}
+	at := map[string]int{}
+	for _, x := range r.rates {
+		for _, name := range slices.Sorted(maps.Keys(x.Delays)) {
+			k, known := at[name]
+			if !known {
+				k = len(c.Series)
+				at[name] = k
+				c.Series = append(c.Series, plot.Series{Name: name, Kind: plot.Points, Color: plot.Color(k % 8)})
+			}
+			c.Series[k].Points = append(c.Series[k].Points, plot.Point{X: x.At.Seconds(), Y: x.Delays[name].Seconds()})
+		}
+	}
+	return c
+}
+
+// delayTable shows how one-way delays are spread; it has no rows where none are known.
+func delayTable(all []*Run) plot.Table {
+	t := plot.Table{Title: "One-way delays: the least, and what is above it", Head: []string{"", "least", "median", "90 %", "99 %", "max"}}
+	for _, r := range all {
+		for k := range r.Delays[:min(len(r.Delays), MaxDelays)] {
+			d := &r.Delays[k]
+			least := "unknown: the clocks differ"
+			if d.Known {
+				least = plot.Short(d.Least.Seconds(), "s")
+			}
+			row := []string{r.Name + ": " + d.Name, least}
+			for _, v := range []time.Duration{d.P50, d.P90, d.P99, d.Max} {
+				row = append(row, "+"+plot.Short(v.Seconds(), "s"))
+			}
+			t.Rows = append(t.Rows, row)
+		}
+		if n := len(r.Delays) - MaxDelays; n > 0 {
+			t.Rows = append(t.Rows, []string{fmt.Sprintf("%s: %d more", r.Name, n), "", "", "", "", ""})
+		}
+	}
+	return t
 }
 
 // distribution draws which share of the round trips took at most so long.

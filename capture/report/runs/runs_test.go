@@ -144,3 +144,22 @@ func TestFound(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// Pieces of time that become one keep the delays of both.
+func TestCountKeepsDelays(t *testing.T) {
+	var r Run
+	for i := range maxRates + 1 {
+		x := Rate{At: time.Duration(i+1) * time.Second, Length: time.Second, Counts: map[string]float64{}}
+		if i%4 != 3 {
+			x.Delays = map[string]time.Duration{"up": time.Duration(i%4+1) * time.Millisecond}
+		}
+		r.Count(x)
+	}
+	c := r.overDelays(0)
+	if len(c.Series) != 1 || len(c.Series[0].Points) != maxRates/2+1 {
+		t.Fatalf("%d series of delays", len(c.Series))
+	}
+	if a, b := c.Series[0].Points[0], c.Series[0].Points[1]; a.X != 2 || a.Y != 0.0015 || b.X != 4 || b.Y != 0.003 {
+		t.Errorf("two pieces became %+v and %+v", a, b)
+	}
+}
