@@ -10,6 +10,8 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/owner"
+	"sockwire/capture/table"
+	"sockwire/capture/table/tabletest"
 	"sockwire/raw/netlab"
 )
 
@@ -95,4 +97,45 @@ func namespaceOf(t *testing.T, h *netlab.Host) (path string) {
 		return err
 	}))
 	return path
+}
+
+// TestLiveOwnersInTables: who sent and who got a packet stands in its row, of a file and of tables.
+func TestLiveOwnersInTables(t *testing.T) {
+	owners(t)
+	_, a, b := netlab.Two(t)
+	send := sender(t, a, b)
+	dir := t.TempDir()
+	for _, to := range [][]string{{"-w", filepath.Join(dir, "both.parquet")}, {"--tables", filepath.Join(dir, "tables")}} {
+		args := append([]string{"-i", "eth0", "--netns", namespaceOf(t, a), "--netns", namespaceOf(t, b), "--owner"}, to...)
+		s := capturing(t, a, append(args, "udp", "port", "9999")...)
+		send(3)
+		if code := s.end(syscall.SIGINT); code != 0 {
+			t.Fatalf("%v: exit %d: %s", to, code, s.stderr)
+		}
+		files, err := filepath.Glob(filepath.Join(to[1], "packets", "*", "*", "*.parquet"))
+		must(t, err)
+		if to[0] == "-w" {
+			files = to[1:]
+		}
+		var rows []tabletest.Row
+		for _, name := range files {
+			rows = append(rows, tabletest.Read(t, name, table.Packets)...)
+		}
+		if len(rows) != 6 {
+			t.Fatalf("%v: %d rows of 6 packets", to, len(rows))
+		}
+		for _, r := range rows {
+			sent, other := "owner_", "receiver_" // by this process, which is that of both sockets
+			if r["interface"] == "1" {
+				sent, other = other, sent
+			}
+			us := strconv.Itoa(os.Getpid())
+			if r[sent+"pid"] != us || r[sent+"uid"] != strconv.Itoa(os.Geteuid()) || r[sent+"comm"] == "" || r[sent+"how"] == "" {
+				t.Errorf("%v: interface %s does not have %s%s: %v", to, r["interface"], sent, us, r)
+			}
+			if r[other+"how"] != "" || !strings.Contains(r["comments"], " "+us) {
+				t.Errorf("%v: interface %s has %show, or no comment: %v", to, r["interface"], other, r)
+			}
+		}
+	}
 }
