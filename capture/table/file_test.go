@@ -177,3 +177,55 @@ func (one) Interfaces() []capture.Interface { return nil }
 func (one) Frames(context.Context) iter.Seq2[capture.Frame, error] {
 	return func(yield func(capture.Frame, error) bool) { yield(*aFrame(), nil) }
 }
+
+// Headers that few packets have have columns too, beside their fields in more.
+func TestColumnsOfSeldomHeaders(t *testing.T) {
+	ip := func(protocol byte, payload string) string {
+		return "\x45\x00\x00" + string([]byte{byte(20 + len(payload))}) + "\x00\x01\x00\x00\x40" + string([]byte{protocol}) + "\x00\x00\xc0\x00\x02\x01\xc0\x00\x02\x02" + payload
+	}
+	address := "\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"
+	frames := []struct {
+		link capture.LinkType
+		data string
+		want string
+	}{
+		{capture.LinkRaw, ip(47, "\x10\x00\x08\x00\x00\x00\x00\x07"+ip(17, "\x00\x01\x00\x02\x00\x08\x00\x00")), "gre_protocol=2048 gre_seq=7"},
+		{capture.LinkRaw, ip(50, "\x00\x00\x01\x02\x00\x00\x00\x01aaaaaaaaaaaaaaaa"), "esp_spi=258"},
+		{capture.LinkRaw, ip(51, "\x11\x04\x00\x00\x00\x00\x01\x03\x00\x00\x00\x01aaaaaaaaaaaa\x00\x01\x00\x02\x00\x08\x00\x00"), "ah_spi=259"},
+		{capture.LinkRaw, ip(132, "\x00\x01\x00\x02\x00\x00\x01\x04\x00\x00\x00\x00\x0b\x00\x00\x04"), "sctp_verification_tag=260"},
+		{capture.LinkRaw, ip(2, "\x16\x00\x00\x00\xe0\x00\x00\xfb"), "igmp_type=22 igmp_group=224.0.0.251"},
+		{capture.LinkRaw, ip(89, "\x02\x01\x00\x18\xc0\x00\x02\x01\x00\x00\x00\x00\x00\x00\x00\x00aaaaaaaa"), "ospf_type=1"},
+		{capture.LinkRaw, ip(112, "\x21\x07\x64\x01\x00\x01\x00\x00\xc0\x00\x02\x09aaaaaaaa"), "vrrp_vrid=7"},
+		{capture.LinkRaw, "\x60\x00\x00\x00\x00\x10\x2c\x40" + address + address + "\x11\x00\x00\x09\x00\x00\x01\x05aaaaaaaa",
+			"ip_fragment_id=261 ip_fragment_place=8 ip_fragment_mf=true"},
+		{capture.LinkEthernet, "\x02\x00\x00\x00\x00\x01\x02\x00\x00\x00\x00\x02\x88\x64\x11\x00\x01\x06\x00\x02\xc0\x21", "pppoe_session_id=262"},
+		{capture.LinkLinuxSLL, "\x00\x04\x00\x01\x00\x06\x02\x00\x00\x00\x00\x01\x00\x00\x08\x00" + ip(253, ""),
+			"cooked_packet_type=4 cooked_source=02:00:00:00:00:01 cooked_protocol=2048"},
+		{capture.LinkLinuxSLL2, "\x08\x00\x00\x00\x00\x00\x00\x09\x00\x01\x01\x06\x02\x00\x00\x00\x00\x01\x00\x00" + ip(253, ""),
+			"cooked_packet_type=1 cooked_source=02:00:00:00:00:01 cooked_protocol=2048 cooked_ifindex=9"},
+	}
+	name := filepath.Join(t.TempDir(), "a.parquet")
+	w, err := table.CreatePackets(name, nil)
+	must(t, err)
+	for _, f := range frames {
+		must(t, w.Write(&capture.Frame{Data: []byte(f.data), Length: len(f.data), Link: f.link, Time: time.Unix(1_700_000_000, 0)}))
+	}
+	must(t, w.Close())
+	rows, seen := tabletest.Read(t, name, table.Packets), map[string]bool{}
+	for i, f := range frames {
+		for want := range strings.SplitSeq(f.want, " ") {
+			column, value, _ := strings.Cut(want, "=")
+			seen[column] = true
+			if rows[i][column] != value || !strings.Contains(rows[i]["more"], "="+value) {
+				t.Errorf("frame %d: %s is %q, want %q; more has %s", i, column, rows[i][column], value, rows[i]["more"])
+			}
+		}
+	}
+	behind := false
+	for _, c := range table.Packets.Columns {
+		if behind && !seen[c.Name] {
+			t.Errorf("no frame has %s", c.Name)
+		}
+		behind = behind || c.Name == "more"
+	}
+}

@@ -3,6 +3,7 @@ package table
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"sockwire/capture/decode"
 )
@@ -39,14 +40,32 @@ func (x *filler) more(r *rows, p *decode.Packet, i int, from uint8) {
 		key.field = f.Definition
 		name, known := x.names[key]
 		if !known {
-			name = key.name()
+			name.text = key.name()
+			name.at = headerAt[strings.TrimSuffix(name.text, "=")]
 			if x.names == nil || len(x.names) >= maxMoreNames {
-				x.names = map[moreKey]string{}
+				x.names = map[moreKey]moreName{}
 			}
 			x.names[key] = name
 		}
-		r.outside(pMore, name+x.texts.ofField(f))
+		value := x.texts.ofField(f)
+		r.outside(pMore, name.text+value)
+		if name.at > 0 && !r.has(name.at) {
+			switch f.Kind {
+			case decode.KindUint, decode.KindHex:
+				r.number(name.at, f.Number)
+			case decode.KindBool:
+				r.flag(name.at, f.Number != 0)
+			default:
+				r.outside(name.at, value)
+			}
+		}
 	}
+}
+
+// moreName is the name of a field, with "=" behind it, and its column, 0 for none.
+type moreName struct {
+	text string
+	at   int
 }
 
 func (k *moreKey) name() string {

@@ -1,5 +1,7 @@
 package table
 
+import "strings"
+
 // Columns of packets.
 const (
 	pRun = iota
@@ -127,7 +129,7 @@ const (
 	pUDPSumNumber
 	pICMPSumNumber
 	pMore
-	numPacketColumns
+	pHeaders // columns of headers that few packets have, from here on; pMore has these too
 )
 
 // Columns of an IP header, from pIP and pInnerIP on.
@@ -154,6 +156,38 @@ const (
 // sumText says where the numbers of checksums are. A good one follows from the packet, and one that cannot be verified
 // tells nothing without what was cut off; all would make a file a third larger.
 const sumText = "the number, but where the status is good or unverified"
+
+// headerColumns are those of headers that few packets have. Each is of the outermost such header.
+var headerColumns = []Column{
+	{Name: "cooked_packet_type", Kind: U16, JSON: "sll.packet_type, sll2.packet_type", Text: "cooked capture (-i any): 0 to us, 1 broadcast, 2 multicast, 3 to others, 4 from us"},
+	{Name: "cooked_source", Kind: Text, JSON: "sll.source, sll2.source", Text: "its hardware address of the sender"},
+	{Name: "cooked_protocol", Kind: U16, JSON: "sll.protocol, sll2.protocol", Text: "its EtherType"},
+	{Name: "cooked_ifindex", Kind: U32, JSON: "sll2.ifindex", Text: "its number of the interface"},
+	{Name: "pppoe_session_id", Kind: U16, JSON: "pppoe.session_id", Text: "PPPoE session"},
+	{Name: "ip_fragment_id", Kind: U32, JSON: "ipv6.fraghdr.id", Text: "fragment header of IPv6: identification"},
+	{Name: "ip_fragment_place", Kind: U16, JSON: "ipv6.fraghdr.fragment_offset", Text: "place of the fragment in bytes, of IPv6"},
+	{Name: "ip_fragment_mf", Kind: Flag, JSON: "ipv6.fraghdr.mf", Text: "more fragments, of IPv6"},
+	{Name: "gre_protocol", Kind: U16, JSON: "gre.protocol", Text: "GRE: EtherType of what it carries"},
+	{Name: "gre_seq", Kind: U32, JSON: "gre.seq", Text: "its sequence number"},
+	{Name: "esp_spi", Kind: U32, JSON: "esp.spi", Text: "ESP: security parameters index"},
+	{Name: "ah_spi", Kind: U32, JSON: "ah.spi", Text: "AH: security parameters index"},
+	{Name: "sctp_verification_tag", Kind: U32, JSON: "sctp.verification_tag", Text: "SCTP: verification tag"},
+	{Name: "igmp_type", Kind: U8, JSON: "igmp.type", Text: "IGMP: type"},
+	{Name: "igmp_group", Kind: Text, JSON: "igmp.group", Text: "its group"},
+	{Name: "ospf_type", Kind: U8, JSON: "ospf.type", Text: "OSPF: type"},
+	{Name: "vrrp_vrid", Kind: U8, JSON: "vrrp.vrid", Text: "VRRP: virtual router"},
+}
+
+// headerAt says which column a field of such a header has, by its layer and path in --json.
+var headerAt = func() map[string]int {
+	at := map[string]int{}
+	for i := range headerColumns {
+		for name := range strings.SplitSeq(headerColumns[i].JSON, ", ") {
+			at[name] = pHeaders + i
+		}
+	}
+	return at
+}()
 
 // flagNames are TCP's flags as --json has them, from the highest bit on.
 var flagNames = [...]string{"ae", "cwr", "ece", "urg", "ack_flag", "psh", "rst", "syn", "fin"}
@@ -268,8 +302,9 @@ func packetColumns() []Column {
 		pTCPSumNumber:      {Name: "tcp_checksum", Kind: U16, Rare: true, JSON: "tcp.checksum", Text: sumText},
 		pUDPSumNumber:      {Name: "udp_checksum", Kind: U16, Rare: true, JSON: "udp.checksum", Text: sumText},
 		pICMPSumNumber:     {Name: "icmp_checksum", Kind: U16, Rare: true, JSON: "icmp.checksum, icmpv6.checksum", Text: sumText},
-		pMore:              {Name: "more", Kind: Text, List: true, JSON: "layers", Text: "fields of headers that have no column, as layer.field=value, with the names of --json"},
+		pMore:              {Name: "more", Kind: Text, List: true, JSON: "layers", Text: "fields of headers that have no column, or came to one later, as layer.field=value, with the names of --json"},
 	}
+	c = append(c, headerColumns...)
 	for i, name := range flagNames {
 		c[pTCPFlag+i] = Column{Name: "tcp_" + name, Kind: Flag, Full: true, Seldom: true, JSON: "tcp." + name, Text: "the flag is set; false where there is no TCP"}
 	}

@@ -20,7 +20,7 @@ type filler struct {
 	texts    texts
 	paths    [256]path
 	fields   []decode.Field
-	names    map[moreKey]string
+	names    map[moreKey]moreName
 	withData bool
 }
 

@@ -29,10 +29,9 @@ runs of pktview apart: numbers of packets, streams and flows are of one run.
 
 What packets have no column for, and why:
 
-- Headers that few packets have (GRE, VXLAN and Geneve but for their key, MPLS but for its label, IPv6 extension headers, SCTP, IGMP, OSPF, cooked and radio
-  link types and others), headers of tunnels in the middle, UDP inside of UDP, and IP and TCP options of other kinds stand in ` + "`more`" + `, a list of
-  ` + "`layer.field=value`" + `: a hundred columns that are nearly always null would make all of it slower. In DuckDB:
-  ` + "`list_filter(more, x -> starts_with(x, 'gre.'))`" + `.
+- Headers that few packets have: what is asked for most of them has columns since (` + "`cooked_…`, `gre_…`, `esp_spi`, `igmp_…`" + ` and others at the end of the
+  table); all of their fields, headers of tunnels in the middle, UDP inside of UDP, and IP and TCP options of other kinds stand in ` + "`more`" + `, a list of
+  ` + "`layer.field=value`" + `. In DuckDB: ` + "`list_filter(more, x -> starts_with(x, 'gre.'))`" + `.
 - Checksums' numbers where the status is good or unverified: the first follow from the packet, the second say nothing without what was cut off, and all of
   them would make a file a third larger.
 - The header's length of IPv4 without options (20), the type of a VLAN tag where ` + "`layers`" + ` tells it, kinds and lengths of TCP options that have columns.

@@ -10,6 +10,7 @@ import (
 
 	"sockwire/capture/decode"
 	"sockwire/capture/decode/app"
+	"sockwire/capture/table"
 )
 
 // Packet is a record of --json.
@@ -294,6 +295,21 @@ func hasNoColumns(name string) bool {
 	return false
 }
 
+// seldom are the columns of headers that few packets have, by their fields: those behind the column more.
+var seldom = func() map[string][]string {
+	m := map[string][]string{}
+	behind := false
+	for _, c := range table.Packets.Columns {
+		if behind {
+			for _, name := range strings.Split(c.JSON, ", ") {
+				m[name] = append(m[name], c.Name)
+			}
+		}
+		behind = behind || c.Name == "more"
+	}
+	return m
+}()
+
 // every adds all fields of a layer to the column of what has none.
 func (r Row) every(l *Layer) { r.some(l.Layer, "", l.Fields) }
 
@@ -303,6 +319,11 @@ func (r Row) some(layer, path string, v any) {
 	for path, values := range flat {
 		for _, v := range strings.Split(values, "|") {
 			r.add("more", layer+"."+path+"="+v)
+			for _, c := range seldom[layer+"."+path] {
+				if _, there := r[c]; !there {
+					r[c] = v
+				}
+			}
 		}
 	}
 }
