@@ -93,6 +93,7 @@ const (
 	TypeRTCP
 	TypeS7
 	TypeRDP
+	TypeTPKT
 	TypeCOTP
 	TypeModbus
 	TypeDNP3
@@ -118,6 +119,16 @@ const (
 	TypeRTMP
 	TypeOpenVPN
 	TypeWebSocket
+	TypePPTP
+	TypeRPKI
+	TypeWhois
+	TypeFinger
+	TypeIdent
+	TypeDaytime
+	TypeEcho
+	TypeChargen
+	TypeDropbox
+	TypeFTPData
 
 	// The web and what is encrypted.
 	TypeHTTP
@@ -209,10 +220,10 @@ var applications = []application{
 	{Type: TypeMemcached, name: "memcache", title: "memcached", udp: ports(11211), tcp: ports(11211), is: isMemcached},
 	{Type: TypeLLMNR, name: "llmnr", title: "LLMNR", udp: ports(wire.PortLLMNR), tcp: ports(wire.PortLLMNR)},
 	{Type: TypeNBNS, name: "nbns", title: "NetBIOS Name Service", udp: ports(137)},
-	{Type: TypeNBDGM, name: "nbdgm", title: "NetBIOS Datagram Service", udp: ports(138)},
-	{Type: TypeSMB, name: "smb", title: "SMB", tcp: ports(445, 139), is: isSMB, elsewhere: streams, starts: "\x00", length: nbssLength, whole: true},
-	{Type: TypeSMB2, name: "smb2", title: "SMB2", tcp: ports(445, 139), is: isSMB2, elsewhere: streams, starts: "\x00", length: nbssLength, whole: true},
-	{Type: TypeNBSS, name: "nbss", title: "NetBIOS Session Service", tcp: ports(139, 445), is: isNBSS, length: nbssLength, whole: true},
+	{Type: TypeNBDGM, name: "nbdgm", title: "NetBIOS Datagram Service", udp: ports(138), carries: nbdgmCarries},
+	{Type: TypeSMB, name: "smb", title: "SMB", in: []Type{TypeNBSS, TypeNBDGM}, is: isSMB},
+	{Type: TypeSMB2, name: "smb2", title: "SMB2", in: []Type{TypeNBSS}, is: isSMB2},
+	{Type: TypeNBSS, name: "nbss", title: "NetBIOS Session Service", tcp: ports(139, 445), is: isNBSS, elsewhere: streams, starts: "\x00", length: nbssLength, carries: nbssCarries},
 	{Type: TypeDCERPC, name: "dcerpc", title: "DCE/RPC", tcp: ports(135), is: isDCERPC, elsewhere: datagrams | streams, starts: "\x04\x05", length: dcerpcLength, whole: true},
 	{Type: TypeLDAP, name: "ldap", title: "LDAP", udp: ports(389, 3268), tcp: ports(389, 3268), is: isLDAP, length: ldapLength, whole: true},
 	{Type: TypeKerberos, name: "kerberos", title: "Kerberos", udp: ports(88), tcp: ports(88), is: isKerberos, length: prefixed(0, 4, 4), whole: true},
@@ -229,9 +240,10 @@ var applications = []application{
 	{Type: TypeRPC, name: "rpc", title: "RPC", is: isRPCOf(0), elsewhere: datagrams | streams, length: rpcLength, whole: true},
 	{Type: TypeRX, name: "rx", title: "RX", udp: ports(7000, 7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008, 7009, 7021), is: isRX},
 	{Type: TypeRTCP, name: "rtcp", title: "RTCP", udp: ports(5005), is: isRTCP, elsewhere: datagrams, starts: bytesFrom(0x80, 0x9f), beside: TypeRTP, length: rtcpLength, whole: true},
-	{Type: TypeS7, name: "s7comm", title: "S7", tcp: ports(102), is: isS7, elsewhere: streams, starts: "\x03", length: prefixed(2, 2, 0), whole: true},
-	{Type: TypeRDP, name: "rdp", title: "RDP", tcp: ports(3389), is: isTPKT, length: prefixed(2, 2, 0), whole: true},
-	{Type: TypeCOTP, name: "cotp", title: "COTP", tcp: ports(102, 1720), is: isTPKT, length: prefixed(2, 2, 0), whole: true},
+	{Type: TypeS7, name: "s7comm", title: "S7", in: []Type{TypeCOTP}, is: isS7},
+	{Type: TypeRDP, name: "rdp", title: "RDP", in: []Type{TypeCOTP}, is: isRDP},
+	{Type: TypeTPKT, name: "tpkt", title: "TPKT", tcp: ports(102, 3389, 1720), is: isTPKT, elsewhere: streams, starts: "\x03", length: tpktLength, carries: tpktCarries},
+	{Type: TypeCOTP, name: "cotp", title: "COTP", in: []Type{TypeTPKT}, is: isCOTP, carries: cotpCarries},
 	{Type: TypeModbus, name: "modbus", title: "Modbus", tcp: ports(502), is: isModbus, length: prefixed(4, 2, 6), whole: true},
 	{Type: TypeDNP3, name: "dnp3", title: "DNP3", udp: ports(20000), tcp: ports(20000), is: isDNP3, length: dnp3Length, whole: true},
 	{Type: TypeSOMEIP, name: "someip", title: "SOME/IP", udp: ports(30490, 30491, 30501, 30502, 30503, 30504), tcp: ports(30490, 30491, 30501, 30502, 30503, 30504), is: isSOMEIP, length: prefixed(4, 4, 8), whole: true},
@@ -256,6 +268,16 @@ var applications = []application{
 	{Type: TypeRTMP, name: "rtmpt", title: "RTMP", tcp: ports(1935), is: isRTMP},
 	{Type: TypeOpenVPN, name: "openvpn", title: "OpenVPN", udp: ports(1194), tcp: ports(1194), is: isOpenVPN, length: prefixed(0, 2, 2), whole: true},
 	{Type: TypeWebSocket, name: "websocket", title: "WebSocket", length: websocketLength, whole: true},
+	{Type: TypePPTP, name: "pptp", title: "PPTP", tcp: ports(1723), is: isPPTP, length: prefixed(0, 2, 0), whole: true},
+	{Type: TypeRPKI, name: "rpkirtr", title: "RPKI-Router", tcp: ports(323), is: isRPKI, length: prefixed(4, 4, 0), whole: true},
+	{Type: TypeWhois, name: "whois", title: "Whois", tcp: ports(43), is: isText},
+	{Type: TypeFinger, name: "finger", title: "Finger", tcp: ports(79), is: isText},
+	{Type: TypeIdent, name: "ident", title: "Ident", tcp: ports(113), is: isText},
+	{Type: TypeDaytime, name: "daytime", title: "Daytime", udp: ports(13), tcp: ports(13)},
+	{Type: TypeEcho, name: "echo", title: "Echo", udp: ports(7), tcp: ports(7)},
+	{Type: TypeChargen, name: "chargen", title: "Chargen", udp: ports(19), tcp: ports(19)},
+	{Type: TypeDropbox, name: "db-lsp-disc", title: "Dropbox LAN sync discovery", udp: ports(17500), is: isDropbox},
+	{Type: TypeFTPData, name: "ftp-data", title: "FTP-DATA", tcp: ports(20)},
 
 	// The web and what is encrypted.
 	{Type: TypeHTTP, name: "http", title: "HTTP", tcp: ports(80, 591, 3128, 5985, 8000, 8008, 8080, 8081, 8888), is: isHTTP, elsewhere: streams, starts: httpStarts},

@@ -140,9 +140,14 @@ func headersLength(b []byte) int {
 	return end + 4 + n
 }
 
-// isNBSS tells a message of the session service that carries no SMB (RFC 1002 section 4.3.1).
-func isNBSS(b []byte, _ bool) bool {
-	if len(b) < 4 || b[1] > 1 {
+// isNBSS tells a message of the session service (RFC 1002 section 4.3.1): with SMB in it, or, on its ports, another.
+func isNBSS(b []byte, port bool) bool {
+	switch {
+	case len(b) < 4:
+		return false
+	case len(b) >= 8 && b[0] == 0 && (isSMB(b[4:], true) || isSMB2(b[4:], true)):
+		return true
+	case !port || b[1] > 1:
 		return false
 	}
 	return b[0] >= 0x81 && b[0] <= 0x85 && be16(b[2:]) <= 512 || b[0] == 0 && len(b) < 8 && be16(b[2:]) > 0
@@ -155,12 +160,41 @@ func nbssLength(b []byte) int {
 	return 4 + int(be32(b)&0xffffff)
 }
 
-// isSMB tells a message of version 1 in a session.
-func isSMB(b []byte, _ bool) bool { return len(b) >= 8 && b[0] == 0 && string(b[4:8]) == "\xffSMB" }
+func nbssCarries(b []byte) (header int, next Type) {
+	if len(b) < 8 || b[0] != 0 {
+		return 0, TypeNone
+	}
+	return 4, TypePayload
+}
+
+// nbdgmCarries passes over the names of a datagram (RFC 1002 section 4.4.2).
+func nbdgmCarries(b []byte) (header int, next Type) {
+	if len(b) < 14 || b[0] < 0x10 || b[0] > 0x12 {
+		return 0, TypeNone
+	}
+	off := 14
+	for range 2 {
+		for off < len(b) && b[off] != 0 {
+			if b[off]&0xc0 == 0xc0 {
+				off++
+				break
+			}
+			off += 1 + int(b[off])
+		}
+		off++
+	}
+	if off+4 > len(b) {
+		return 0, TypeNone
+	}
+	return off, TypePayload
+}
+
+// isSMB tells a message of version 1.
+func isSMB(b []byte, _ bool) bool { return len(b) >= 4 && string(b[:4]) == "\xffSMB" }
 
 // isSMB2 tells one of version 2 or 3, also an encrypted or compressed one.
 func isSMB2(b []byte, _ bool) bool {
-	return len(b) >= 8 && b[0] == 0 && b[4] >= 0xfc && b[4] <= 0xfe && string(b[5:8]) == "SMB"
+	return len(b) >= 4 && b[0] >= 0xfc && b[0] <= 0xfe && string(b[1:4]) == "SMB"
 }
 
 // isDCERPC tells the header of a message of version 5.0 or 5.1 on a stream, or of version 4 in a datagram.
@@ -416,16 +450,59 @@ func rtcpLength(b []byte) int {
 }
 
 // isTPKT tells the header of RFC 1006 with a COTP header behind it.
-func isTPKT(b []byte, _ bool) bool {
-	if len(b) < 7 || b[0] != 3 || b[1] != 0 || be16(b[2:]) < 7 || int(b[4])+5 > int(be16(b[2:])) {
-		return false
-	}
-	t := b[5] >> 4
-	return t == 1 || t == 2 || t >= 6 && t <= 8 || t >= 0xc
+func isTPKT(b []byte, port bool) bool {
+	return len(b) >= 7 && b[0] == 3 && b[1] == 0 && int(be16(b[2:])) >= 7 && int(b[4])+5 <= int(be16(b[2:])) &&
+		(port || int(be16(b[2:])) == len(b)) && isCOTP(b[4:], port)
 }
 
-func isS7(b []byte, port bool) bool {
-	return isTPKT(b, port) && len(b) > 8 && b[4] == 2 && b[5] == 0xf0 && b[7] == 0x32
+func tpktLength(b []byte) int {
+	switch {
+	case b[0] != 3:
+		return -1
+	case len(b) < 4:
+		return 0
+	}
+	return bounded(uint64(be16(b[2:])), 0)
+}
+
+func tpktCarries(b []byte) (header int, next Type) {
+	if len(b) < 6 {
+		return 0, TypeNone
+	}
+	return 4, TypePayload
+}
+
+// isCOTP tells the header of RFC 905 section 13 by its length and code.
+func isCOTP(b []byte, _ bool) bool {
+	if len(b) < 3 || b[0] < 2 {
+		return false
+	}
+	switch t := b[1] >> 4; {
+	case t == 0xf:
+		return b[0] == 2 || b[0] == 4
+	case t == 0xe, t == 0xd, t == 8:
+		return b[0] >= 6
+	}
+	return false
+}
+
+// cotpCarries ends the header before what RDP adds to those of a connection.
+func cotpCarries(b []byte) (header int, next Type) {
+	n := 1 + int(b[0])
+	if t := b[1] >> 4; (t == 0xe || t == 0xd) && n > 7 && len(b) > 7 && isRDP(b[7:], true) {
+		return 7, TypePayload
+	}
+	if n >= len(b) {
+		return 0, TypeNone
+	}
+	return n, TypePayload
+}
+
+func isS7(b []byte, _ bool) bool { return len(b) >= 10 && b[0] == 0x32 && b[1] >= 1 && b[1] <= 7 }
+
+// isRDP tells the cookie and the negotiation that RDP starts with ([MS-RDPBCGR] section 2.2.1).
+func isRDP(b []byte, _ bool) bool {
+	return bytes.HasPrefix(b, []byte("Cookie: ")) || len(b) >= 8 && b[0] >= 1 && b[0] <= 3 && b[2] == 8 && b[3] == 0
 }
 
 // isModbus tells the header of Modbus/TCP.
@@ -621,3 +698,15 @@ func websocketLength(b []byte) int {
 	}
 	return more + int(b[1]&0x7f)
 }
+
+// isPPTP tells a control message (RFC 2637 section 1.4) by its magic cookie.
+func isPPTP(b []byte, _ bool) bool {
+	return len(b) >= 10 && be16(b[2:]) <= 2 && be32(b[4:]) == 0x1a2b3c4d
+}
+
+// isRPKI tells a PDU of RFC 8210 section 5.
+func isRPKI(b []byte, _ bool) bool {
+	return len(b) >= 8 && b[0] <= 2 && b[1] <= 11 && be32(b[4:]) >= 8 && be32(b[4:]) < 1<<17
+}
+
+func isDropbox(b []byte, _ bool) bool { return b[0] == '{' }

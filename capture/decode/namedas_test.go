@@ -24,11 +24,15 @@ data-text-lines fake-field image-gif file-pcap file-pcapng _ws.expert _ws.malfor
 pwethcw pwethnocw mpls_psc_lsp unassigned vssmonitoring eth.trailer wtap_file syscall file osi cmd f5ethtrailer mstp_trailer nettrace`)
 
 // tsharkNames are our names for what tshark has another for.
-var tsharkNames = map[string]string{"llmnr": "dns", "dcerpc": "dcerpc", "http2": "http2", "ssdp": "ssdp", "bootp": "dhcp"}
+var tsharkNames = map[string]string{"llmnr": "dns", "dcerpc": "dcerpc", "http2": "http2", "ssdp": "ssdp", "bootp": "dhcp",
+	"mbtcp": "modbus", "bvlc": "bacnet", "cldap": "ldap"}
 
 // nameOf returns the first protocol that a packet is about, of tshark's chain of protocols: "" for none.
 func nameOf(chain string) string {
 	for name := range strings.SplitSeq(chain, ":") {
+		if name == "rpc" && !strings.HasSuffix(chain, ":rpc") {
+			continue // its program follows
+		}
 		if !slices.Contains(below, name) {
 			return cmp.Or(tsharkNames[name], name)
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 // protocolKeys are those that tshark does not have.
-const protocolKeys = `amqp.frame app.message bt-dht.message bt-dht.query cotp.pdu cql.length gelf.packed gelf.text iec60870_104.format imap.untagged
+const protocolKeys = `whois.line finger.line ident.line daytime.line db-lsp-disc.text chargen.data ftp-data.data amqp.frame app.message bt-dht.message bt-dht.query cql.length gelf.packed gelf.text iec60870_104.format imap.untagged
 iscsi.scsi_opcode mongo.command mongo.command_value nbss.kind nfs.result nntp.request.argument nntp.request.command nntp.response.code
 nntp.response.text pgsql.kind resp.array_length resp.element resp.inline rtcp.chunk rtcp.item rtcp.report rtmpt.command rtmpt.version smb.failed
 smb2.failed smb2.header.transform.session socks.v statsd.metric telnet.part vnc.message vnc.proto_ver websocket.length xmpp.stanza zabbix.data
@@ -19,6 +19,8 @@ zabbix.flags zabbix.length`
 // protocolStrange are files in which tshark and we differ.
 var protocolStrange = []strangeFile{
 	{"bacnet-arcnet", "bac", "BACnet is known over UDP only"},
+	{"mstp_", "bac", "BACnet is known over UDP only"},
+	{"kday", "rpki-rtr.", "tshark takes all bytes of the port for RPKI"},
 	{"telnet-iac-check-oobr", "telnet.", "tshark takes IAC inside of a broken subnegotiation for commands"},
 	{"", "rpc.programversion", "tshark gives the version of a known program twice"},
 	{"afs.pcap", "rx.", "tshark also shows what acknowledgements and tickets say"},
@@ -84,15 +86,15 @@ var protocolSamples = []protocolSample{
 	{decode.TypeNBDGM, udpClient, unhex("11 02 0007 c0000201 008a 0046 0000 20 " + nbName("FOO", 0) + "00 20" + nbName("GROUP", 0x1e) + "00"),
 		`NBT UDP PACKET(138): direct group; from "FOO<00>"; to "GROUP<1e>"`, "nbdgm.source_name nbdgm.destination_name"},
 	{decode.TypeNBSS, tcpClient, unhex("81000044 20 " + nbName("SRV", 0x20) + "00 20" + nbName("CLI", 0) + "00"),
-		`NBT Session called "SRV<20>" calling "CLI<00>" request`, "nbss.called_name nbss.calling_name"},
-	{decode.TypeSMB, tcpClient, append(unhex("0000002f ff534d42 72 00000000 18 0128 0000 0000000000000000 0000 0000 fffe 0000 0000 00 000c 02"), "NT LM 0.12\x00"...),
-		"SMB PACKET: SMBnegprot (REQUEST)",
+		`NBT called "SRV<20>" calling "CLI<00>" request`, "nbss.called_name nbss.calling_name"},
+	{decode.TypeNBSS, tcpClient, append(unhex("0000002f ff534d42 72 00000000 18 0128 0000 0000000000000000 0000 0000 fffe 0000 0000 00 000c 02"), "NT LM 0.12\x00"...),
+		"NBT: SMB PACKET: SMBnegprot (REQUEST)",
 		""},
-	{decode.TypeSMB2, tcpClient, unhex("000000d0" + smb2Head("0300", 0, 0, "50000000") + "0900 0000 4800 0800" + "5c005c0073005c00" +
+	{decode.TypeNBSS, tcpClient, unhex("000000d0" + smb2Head("0300", 0, 0, "50000000") + "0900 0000 4800 0800" + "5c005c0073005c00" +
 		smb2Head("0500", 0, 0, "00000000") + zeros(44) + "78000800" + zeros(8) + "61002e0074007800"),
-		`SMB2 Tree Connect request share "\\\\s\\"; Create request file "a.tx"`, ""},
-	{decode.TypeSMB2, tcpServer, unhex("00000049" + smb2Head("0500", 0xc0000034, 1, "00000000") + "0900 0000 0000 0000 00"),
-		"SMB2 Create response STATUS_OBJECT_NAME_NOT_FOUND", ""},
+		`NBT: SMB2 Tree Connect request share "\\\\s\\"; Create request file "a.tx"`, ""},
+	{decode.TypeNBSS, tcpServer, unhex("00000049" + smb2Head("0500", 0xc0000034, 1, "00000000") + "0900 0000 0000 0000 00"),
+		"NBT: SMB2 Create response STATUS_OBJECT_NAME_NOT_FOUND", ""},
 	{decode.TypeDCERPC, tcpClient, unhex("05000b03 10000000 48000000 01000000 d016 d016 00000000 01000000 0000 0100 0883afe1 1f5d c911 91a4 08002b14a0fa 0300 0000" +
 		"045d888aeb1cc9119fe808002b104860 02000000"), `DCE/RPC bind call 1 EPMv4`, ""},
 	{decode.TypeDCERPC, tcpClient, unhex("05000003 10000000 1c000000 02000000 04000000 0000 0300 00000000"), `DCE/RPC request call 2 opnum 3`, ""},
@@ -144,11 +146,11 @@ var protocolSamples = []protocolSample{
 		"81ca0003 00000001 01 03 612e62 00 0000"),
 		`RTCP SR ssrc 0x1 packets 10 octets 1000 jitter 7; SDES CNAME "a.b"`,
 		"rtcp.sdes.type"}, // also the end of the items,
-	{decode.TypeCOTP, tcpClient, unhex("03000016 11 e0 0000 0001 00 c0010a c1020100 c2020102"), "COTP CR", ""},
-	{decode.TypeRDP, tcpClient, append(append(unhex("0300002a 25 e0 0000 0000 00"), "Cookie: mstshash=bob\r\n"...), unhex("01 00 0800 03000000")...)[:42],
-		`RDP CR "Cookie: mstshash=bob" negotiation request protocols 0x3`, ""},
-	{decode.TypeRDP, tcpServer, unhex("03000013 0e d0 0000 1234 00 02 1f 0800 02000000"), "RDP CC negotiation response protocol CredSSP", ""},
-	{decode.TypeS7, tcpClient, unhex("03000019 02 f0 80 32 01 0000 0400 0008 0000 f0 00 0001 0001 01e0"), "S7 Job ref 1024 Setup communication", "cotp.destref"},
+	{decode.TypeTPKT, tcpClient, unhex("03000016 11 e0 0000 0001 00 c0010a c1020100 c2020102"), "TPKT: COTP CR", ""},
+	{decode.TypeTPKT, tcpClient, append(append(unhex("0300002a 25 e0 0000 0000 00"), "Cookie: mstshash=bob\r\n"...), unhex("01 00 0800 03000000")...)[:42],
+		`TPKT: COTP CR: RDP "Cookie: mstshash=bob" negotiation request protocols 0x3`, ""},
+	{decode.TypeTPKT, tcpServer, unhex("03000013 0e d0 0000 1234 00 02 1f 0800 02000000"), "TPKT: COTP CC: RDP negotiation response protocol CredSSP", ""},
+	{decode.TypeTPKT, tcpClient, unhex("03000019 02 f0 80 32 01 0000 0400 0008 0000 f0 00 0001 0001 01e0"), "TPKT: COTP DT: S7 Job ref 1024 Setup communication", "cotp.destref"},
 	{decode.TypeModbus, tcpClient, unhex("0001 0000 0006 01 03 0000 000a"), "Modbus id 1 unit 1 Read Holding Registers", ""},
 	{decode.TypeModbus, tcpServer, unhex("0001 0000 0003 01 83 02"), "Modbus id 1 unit 1 Read Holding Registers exception illegal data address", ""},
 	{decode.TypeDNP3, tcpClient, unhex("0564 0b c4 0a00 0100 acd1 c0 c0 01 3c02 06 54e0"), "DNP3 from 1 to 10 Read", ""},
@@ -196,6 +198,14 @@ var protocolSamples = []protocolSample{
 		"rtmpt.*"}, // only behind a handshake
 	{decode.TypeOpenVPN, udpClient, unhex("38 0102030405060708 00 00000000"), "OpenVPN P_CONTROL_HARD_RESET_CLIENT_V2 session 0x102030405060708", ""},
 	{decode.TypeOpenVPN, tcpClient, unhex("000e 38 0102030405060708 00 00000000"), "OpenVPN P_CONTROL_HARD_RESET_CLIENT_V2 session 0x102030405060708", ""},
+	{decode.TypeNBDGM, udpClient, unhex("11 02 0007 c0000201 008a 0068 0000 20 " + nbName("FOO", 0) + "00 20" + nbName("GROUP", 0x1e) + "00" +
+		"ff534d42 25 00000000 00 0000 0000 0000000000000000 0000 0000 0000 0000 0000 00 0000"),
+		`NBT UDP PACKET(138): direct group; from "FOO<00>"; to "GROUP<1e>": SMB PACKET: SMBtrans (REQUEST)`, "nbdgm.source_name nbdgm.destination_name"},
+	{decode.TypePPTP, tcpClient, unhex("0010 0001 1a2b3c4d 0005 0000 00000007"), "PPTP Echo-Request", ""},
+	{decode.TypeRPKI, tcpClient, unhex("01 01 0007 0000000c 00000009"), "RPKI-RTRv1, Serial Query serial 9", ""},
+	{decode.TypeWhois, tcpClient, text("example.com\r\n"), "whois: example.com", ""},
+	{decode.TypeFTPData, tcpServer, text("\x00\x01"), "FTP-DATA", ""},
+	{decode.TypeTPKT, tcpClient, unhex("0300000b 06 e0 0000 0001 00 0300000b 06 d0 0001 0001 00"), "TPKT: COTP CR; TPKT: COTP CC", ""},
 }
 
 // nbName gives a NetBIOS name as it is written, 32 letters.

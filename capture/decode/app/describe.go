@@ -68,7 +68,7 @@ func appendBrief(b []byte, name string, data []byte, stream bool, fields func(w 
 		f := &w.Fields[i]
 		if f.Definition == fMessage {
 			if messages++; messages > maxShown {
-				return append(b, "; ..."...), shown
+				return append(b, "; ..."...), true
 			}
 			items, next = 0, shown
 			continue
@@ -97,7 +97,7 @@ func appendBrief(b []byte, name string, data []byte, stream bool, fields func(w 
 		b, shown = appendBriefValue(append(b, before...), f), true
 	}
 	clear(w.Fields) // they point into the frame
-	return b, shown
+	return b, true
 }
 
 // appendBriefValue adds a value as a line shows it: a number by its name, where it has one.

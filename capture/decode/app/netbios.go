@@ -9,7 +9,7 @@ import (
 var (
 	_ = describe(decode.TypeNBNS, "NBT UDP PACKET(137):", nbnsFields)
 	_ = describe(decode.TypeNBDGM, "NBT UDP PACKET(138):", nbdgmFields)
-	_ = describe(decode.TypeNBSS, "NBT Session", nbssFields)
+	_ = describe(decode.TypeNBSS, "NBT", nbssFields)
 )
 
 var (
@@ -139,10 +139,7 @@ func nbdgmFields(w *decode.FieldWriter, _ bool) {
 		return
 	}
 	off := netbiosField(w, fNBDGMSource, 14)
-	off = netbiosField(w, fNBDGMDest, off)
-	if off+4 <= len(data) && string(data[off:off+4]) == "\xffSMB" {
-		w.Within(off, len(data), smbFields)
-	}
+	netbiosField(w, fNBDGMDest, off)
 }
 
 var nbdgmType = decode.Names{
@@ -158,15 +155,10 @@ func nbssFields(w *decode.FieldWriter, _ bool) {
 	}
 	w.Add(0, fNBSSType)
 	w.Uint(fNBSSLength, 1, 3)
-	switch data[0] {
-	case 0:
-		w.Within(4, len(data), func(w *decode.FieldWriter) {
-			if data := w.Data(); len(data) >= 4 && string(data[1:4]) == "SMB" {
-				smbAny(w)
-			}
-		})
+	if data[0] == 0 {
 		return
-	case 0x81:
+	}
+	if data[0] == 0x81 {
 		off := netbiosField(w, fNBSSCalled, 4)
 		netbiosField(w, fNBSSCalling, off)
 	}

@@ -8,8 +8,8 @@ import (
 )
 
 var (
-	_ = describe(decode.TypeSMB, "SMB PACKET:", nbssFields)
-	_ = describe(decode.TypeSMB2, "SMB2", nbssFields)
+	_ = describe(decode.TypeSMB, "SMB PACKET:", func(w *decode.FieldWriter, _ bool) { smbFields(w) })
+	_ = describe(decode.TypeSMB2, "SMB2", func(w *decode.FieldWriter, _ bool) { smb2Any(w) })
 )
 
 var (
@@ -27,18 +27,6 @@ var (
 )
 
 func smbDirection(n uint64) string { return [...]string{"(REQUEST)", "(REPLY)"}[n&1] }
-
-// smbAny describes the SMB message that a session carries, of the version that its first byte tells.
-func smbAny(w *decode.FieldWriter) {
-	switch w.Data()[0] {
-	case 0xff:
-		smbFields(w)
-	case 0xfe:
-		smb2Fields(w)
-	case 0xfd:
-		smb2Encrypted(w)
-	}
-}
 
 // smbFields describes a message of version 1 ([MS-CIFS] section 2.2.3).
 func smbFields(w *decode.FieldWriter) {

@@ -23,13 +23,24 @@ var (
 	fSMB2Offset   = decode.Define("smb2.file_offset", "File offset", decode.KindUint).At(8, 8).Little().InLine(" offset ")
 	fSMB2Function = decode.Define("smb2.ioctl.function", "Control code", decode.KindHex).As("function").At(4, 4).Little().Means(smb2Ioctl).InLine(" ")
 	fSMB2Failed   = decode.Define("smb2.failed", "Failed with", decode.KindHex).Means(ntStatus).InLine(" ")
-	fSMB2Outer    = decode.Define("smb2.header.transform.session", "Session ID of encrypted messages", decode.KindHex).As("encrypted_session").
+	fSMB2Outer    = decode.Define("smb2.header.transform.session", "Session ID of encrypted messages", decode.KindHex).As("encrypted_session"). // [MS-SMB2] section 2.2.41
 			At(44, 8).Little().InLine(" encrypted, session ")
 )
 
 func smb2Direction(n uint64) string { return [...]string{"request", "response"}[n&1] }
 
 const smb2Header = 64
+
+// smb2Any describes commands, or the header of encrypted ones.
+func smb2Any(w *decode.FieldWriter) {
+	switch data := w.Data(); {
+	case len(data) == 0:
+	case data[0] == 0xfe:
+		smb2Fields(w)
+	case data[0] == 0xfd:
+		w.Add(0, fSMB2Outer)
+	}
+}
 
 // smb2Fields describes commands of version 2 and 3 that follow each other ([MS-SMB2] section 2.2.1).
 func smb2Fields(w *decode.FieldWriter) {
@@ -105,9 +116,6 @@ func smb2Body(w *decode.FieldWriter, command uint16, response bool) {
 		text(fSMB2Pattern, 24)
 	}
 }
-
-// smb2Encrypted describes the header of encrypted messages ([MS-SMB2] section 2.2.41).
-func smb2Encrypted(w *decode.FieldWriter) { w.Add(0, fSMB2Outer) }
 
 var smb2Command = decode.Names{
 	0: "Negotiate Protocol", 1: "Session Setup", 2: "Session Logoff", 3: "Tree Connect", 4: "Tree Disconnect", 5: "Create", 6: "Close", 7: "Flush",

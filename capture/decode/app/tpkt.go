@@ -7,21 +7,21 @@ import (
 )
 
 var (
-	_ = describe(decode.TypeCOTP, "COTP", tpktFields)
-	_ = describe(decode.TypeS7, "S7", tpktFields)
-	_ = describe(decode.TypeRDP, "RDP", tpktFields)
+	_ = describe(decode.TypeTPKT, "TPKT", func(w *decode.FieldWriter, _ bool) { w.Add(0, fTPKTVersion, fTPKTLength) })
+	_ = describe(decode.TypeCOTP, "COTP", cotpFields)
+	_ = describe(decode.TypeS7, "S7", func(w *decode.FieldWriter, _ bool) { s7Fields(w) })
+	_ = describe(decode.TypeRDP, "RDP", func(w *decode.FieldWriter, _ bool) { rdpNegotiation(w) })
 )
 
 var (
 	fTPKTVersion = decode.Define("tpkt.version", "Version", decode.KindUint).As("tpkt_version").At(0, 1)
 	fTPKTLength  = decode.Define("tpkt.length", "Length", decode.KindUint).As("tpkt_length").At(2, 2)
-	fCOTPLength  = decode.Define("cotp.li", "Length indicator", decode.KindUint).At(4, 1)
-	fCOTPType    = decode.Define("cotp.type", "PDU type", decode.KindHex).Bits(40, 4).Means(cotpType)
-	fCOTPKind    = decode.Define("cotp.pdu", "PDU", decode.KindHex).Means(cotpType).InLine(" ")
-	fCOTPDest    = decode.Define("cotp.destref", "Destination reference", decode.KindHex).At(6, 2)
-	fCOTPSource  = decode.Define("cotp.srcref", "Source reference", decode.KindHex).At(8, 2)
-	fCOTPEOT     = decode.Define("cotp.eot", "Last data unit", decode.KindBool).Bits(48, 1)
-	fCOTPNumber  = decode.Define("cotp.tpdu-number", "TPDU number", decode.KindHex).As("tpdu_number").Bits(49, 7)
+	fCOTPLength  = decode.Define("cotp.li", "Length indicator", decode.KindUint).At(0, 1)
+	fCOTPType    = decode.Define("cotp.type", "PDU type", decode.KindHex).Bits(8, 4).Means(cotpType).InLine(" ")
+	fCOTPDest    = decode.Define("cotp.destref", "Destination reference", decode.KindHex).At(2, 2)
+	fCOTPSource  = decode.Define("cotp.srcref", "Source reference", decode.KindHex).At(4, 2)
+	fCOTPEOT     = decode.Define("cotp.eot", "Last data unit", decode.KindBool).Bits(16, 1)
+	fCOTPNumber  = decode.Define("cotp.tpdu-number", "TPDU number", decode.KindHex).As("tpdu_number").Bits(17, 7)
 	fRDPCookie   = decode.Define("rdp.rt_cookie", "Cookie", decode.KindText).As("cookie").InLine(" ")
 	fRDPNegType  = decode.Define("rdp.neg_type", "Negotiation", decode.KindHex).As("negotiation").At(0, 1).
 			Means(decode.Names{1: "request", 2: "response", 3: "failure"}.Of).InLine(" negotiation ")
@@ -38,38 +38,18 @@ var (
 	fS7Func   = decode.Define("s7comm.param.func", "Function", decode.KindHex).As("function").Means(s7Function).InLine(" ")
 )
 
-// tpktFields describes a packet of RFC 1006 and the COTP header in it (RFC 905 section 13), with what RDP and S7 say first.
-func tpktFields(w *decode.FieldWriter, _ bool) {
+// cotpFields describes a header (RFC 905 section 13).
+func cotpFields(w *decode.FieldWriter, _ bool) {
 	data := w.Data()
-	if len(data) < 6 {
-		return
-	}
-	w.Add(0, fTPKTVersion, fTPKTLength)
-	if data[0] != 3 { // what RDP sends faster, without the header
+	if len(data) < 2 {
 		return
 	}
 	w.Add(0, fCOTPLength, fCOTPType)
-	kind := data[5] >> 4
-	end := 5 + int(data[4])
-	switch kind {
+	switch data[1] >> 4 {
 	case 0xe, 0xd, 8: // connection request, confirm, disconnect
-		w.Value(fCOTPKind, 5, 0, uint64(kind))
-		w.Note(cotpType(uint64(kind)))
 		w.Add(0, fCOTPDest, fCOTPSource)
-		if end <= len(data) && end > 11 {
-			w.Within(11, end, rdpNegotiation)
-		}
 	case 0xf:
 		w.Add(0, fCOTPNumber, fCOTPEOT)
-		if end >= len(data) {
-			return
-		}
-		if data[end] == 0x32 {
-			w.Within(end, len(data), s7Fields)
-			return
-		}
-		w.Value(fCOTPKind, 5, 0, uint64(kind))
-		w.Note("data")
 	}
 }
 
