@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ type Column struct {
 	Name   string
 	of     func(b []byte, r *Printer, p *Packet) []byte // of the frame; nil for fields
 	fields []*Definition
+	ways   []Way // by type of layer
 	number bool
 	// history tells that it shows what History finds.
 	history bool
@@ -77,6 +79,15 @@ var frameColumns = []Column{
 		}
 		return b
 	}},
+	{Name: "tcp.payload", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
+		return r.appendPayloads(b, p, TypeTCP)
+	}},
+	{Name: "udp.payload", number: true, of: func(b []byte, r *Printer, p *Packet) []byte {
+		return r.appendPayloads(b, p, TypeUDP)
+	}},
+	{Name: "data.data", number: true, of: func(b []byte, r *Printer, p *Packet) []byte { // what no decoder knows
+		return r.appendPayloads(b, p, TypePayload)
+	}},
 	{Name: "line", history: true, of: func(b []byte, r *Printer, p *Packet) []byte {
 		format := r.Time
 		r.Time = TimeNone
@@ -84,6 +95,27 @@ var frameColumns = []Column{
 		r.Time = format
 		return b
 	}},
+}
+
+// appendPayloads adds what layers of a type carry, in hexadecimal.
+func (r *Printer) appendPayloads(b []byte, p *Packet, t Type) []byte {
+	for i := range p.layers[:p.n] {
+		data := p.Payload(i)
+		if p.layers[i].Type != t || len(data) == 0 {
+			continue
+		}
+		if len(b) > 0 {
+			if r.Occurrence == LastOccurrence {
+				b = b[:0]
+			} else {
+				b = append(b, cmp.Or(r.Aggregator, ",")...)
+			}
+		}
+		if b = AppendBytes(b, data); r.Occurrence == FirstOccurrence {
+			break
+		}
+	}
+	return b
 }
 
 // NeedHistory tells whether a column shows what History finds.
@@ -165,6 +197,10 @@ func column(name string) (Column, bool) {
 			c.number = c.number && d.Kind != KindText
 		}
 	}
+	c.ways = make([]Way, Types)
+	for t := range c.ways {
+		c.ways[t] = WayTo(Type(t), c.fields)
+	}
 	return c, len(c.fields) > 0
 }
 
@@ -193,34 +229,63 @@ func FieldsNamed(name string) []*Definition {
 	return fields
 }
 
-// AppendColumns calls add for each column with its value: nothing where the packet has none, and all of them, with
-// commas between, where it has several. Numbers are as they stand in the header, flags are 1 and 0, text is escaped.
+// AppendColumns calls add for each column with its value: nothing where the packet has none, and of several those that
+// Occurrence says, with Aggregator between. Numbers are as they stand in the header, flags are 1 and 0, text is escaped.
 // The value is valid until the next.
 func (r *Printer) AppendColumns(b []byte, p *Packet, columns []Column,
 	add func(b []byte, c *Column, value []byte) []byte) []byte {
 	r.fields = r.fields[:0]
-	for i := range p.layers[:p.n] {
-		r.fields = r.appendFields(r.fields, p, i)
-	}
+	clear(r.loaded[:p.n])
 	for i := range columns {
 		c := &columns[i]
 		r.value = r.value[:0]
 		if c.of != nil {
 			r.value = c.of(r.value, r, p)
-		}
-		for k := range r.fields {
-			f := &r.fields[k]
-			if !slices.Contains(c.fields, f.Definition) {
-				continue
-			}
-			if len(r.value) > 0 {
-				r.value = append(r.value, ',')
-			}
-			r.value = appendPlain(r.value, f)
+		} else if len(c.fields) > 0 {
+			r.appendOccurrences(p, c)
 		}
 		b = add(b, c, r.value)
 	}
 	return b
+}
+
+// appendOccurrences makes the value that of a column of fields.
+func (r *Printer) appendOccurrences(p *Packet, c *Column) {
+	for i := range p.layers[:p.n] {
+		switch c.ways[p.layers[i].Type] {
+		case Alone:
+			for _, d := range c.fields {
+				if r.single = p.AppendSingle(r.single[:0], i, d); len(r.single) > 0 && r.appendOccurrence(&r.single[0]) {
+					return
+				}
+			}
+		case AmongAll:
+			l := &r.loaded[i]
+			if !l.done {
+				from := len(r.fields)
+				r.fields = r.appendFields(r.fields, p, i)
+				*l = loadedLayer{from, len(r.fields), true}
+			}
+			for k := l.from; k < l.to; k++ {
+				if slices.Contains(c.fields, r.fields[k].Definition) && r.appendOccurrence(&r.fields[k]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// appendOccurrence adds a value, or puts it in place of those before; it reports whether that is all.
+func (r *Printer) appendOccurrence(f *Field) bool {
+	if len(r.value) > 0 {
+		if r.Occurrence == LastOccurrence {
+			r.value = r.value[:0]
+		} else {
+			r.value = append(r.value, cmp.Or(r.Aggregator, ",")...)
+		}
+	}
+	r.value = appendPlain(r.value, f)
+	return r.Occurrence == FirstOccurrence
 }
 
 // appendPlain adds the value of a field for programs.

@@ -20,6 +20,21 @@ const (
 	TimeFirst    // since the first packet, from History
 )
 
+// Occurrence says which values of a field that a packet has several times are shown in a column.
+type Occurrence uint8
+
+const (
+	AllOccurrences Occurrence = iota
+	FirstOccurrence
+	LastOccurrence
+)
+
+// loadedLayer is where the fields of a layer are among all that were found.
+type loadedLayer struct {
+	from, to int
+	done     bool
+}
+
 // Printer renders Packets. The zero value prints tcpdump's kind of line with local time in microseconds.
 // The Append functions add to a buffer of the caller and do not allocate for common packets, beyond what
 // the buffer needs to grow; application layers may. A Printer remembers the second that it printed last:
@@ -41,9 +56,16 @@ type Printer struct {
 	// Applications renders the layers above the transport; nil leaves them as bytes.
 	Applications Applications
 
-	value  []byte // of a column
-	clock  second // of lines
-	stamp  second // of JSON
+	// Occurrence and Aggregator are of columns: which of several values are shown, and what stands between them, a comma
+	// where it is "".
+	Occurrence Occurrence
+	Aggregator string
+
+	value  []byte                 // of a column
+	single []Field                // that was read alone for one
+	loaded [MaxLayers]loadedLayer // whose fields were found for columns
+	clock  second                 // of lines
+	stamp  second                 // of JSON
 	fields []Field
 }
 

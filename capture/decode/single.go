@@ -1,6 +1,9 @@
 package decode
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // restOfTCP stand at the same place in every TCP header that is all there: one quoted by an ICMP error may not be.
 var restOfTCP = []*Definition{
@@ -58,3 +61,53 @@ const Types = int(numTypes)
 
 // Scaled tells whether the field shows a multiple of what its header has.
 func (d *Definition) Scaled() bool { return d.factor > 1 }
+
+// Way is how fields are found in a layer.
+type Way uint8
+
+const (
+	NotThere Way = iota
+	Alone        // by AppendSingle
+	AmongAll     // among all that AppendFields adds, or Applications
+)
+
+// ownPrefixes are the layers, most of those that packets have, that only have fields of these prefixes. Others, and
+// those that are to come, may have any.
+var ownPrefixes = map[string][]string{
+	"payload": nil, "fragment": nil, "eth": {"eth"}, "vlan": {"vlan", "ieee8021ad"}, "sll": {"sll"}, "arp": {"arp"},
+	"ip": {"ip"}, "ipv6": {"ipv6"}, "tcp": {"tcp"}, "udp": {"udp"}, "icmp": {"icmp"}, "icmpv6": {"icmpv6"},
+	"igmp": {"igmp"}, "gre": {"gre"}, "mpls": {"mpls"}, "vxlan": {"vxlan"}, "sctp": {"sctp"},
+	"dns": {"dns"}, "mdns": {"dns"}, "http": {"http"}, "tls": {"tls"}, "quic": {"quic", "tls"}, "dhcp": {"dhcp"},
+	"ntp": {"ntp"}, "rtp": {"rtp"}, "snmp": {"snmp"},
+}
+
+// corePrefixes are those of fields that no other layers have than those that are called so, and UDP-Lite.
+var corePrefixes = []string{"ip", "ipv6", "arp", "tcp", "udp", "icmp", "icmpv6"}
+
+// mayHave tells whether a layer of type t may have fields of a prefix.
+func mayHave(t Type, of string) bool {
+	name := t.String()
+	if slices.Contains(corePrefixes, of) {
+		p, _, _ := strings.Cut(name, ".")
+		return p == of || of == "udp" && name == "udplite"
+	}
+	list, known := ownPrefixes[name]
+	return !known || slices.Contains(list, of)
+}
+
+// WayTo tells how these fields are found in a layer of type t: for who asks for some fields only, and is not to look at
+// layers that cannot have them.
+func WayTo(t Type, fields []*Definition) Way {
+	way, single := NotThere, len(fields) > 0
+	for _, d := range fields {
+		prefix, _, _ := strings.Cut(d.Key, ".")
+		if mayHave(t, prefix) {
+			way = AmongAll
+		}
+		single = single && d.Single(t)
+	}
+	if single {
+		return Alone
+	}
+	return way
+}

@@ -201,45 +201,21 @@ func prefix(name string) string {
 	return p
 }
 
-// own are the layers, most of those that packets have, that only have fields of these prefixes. Others, and those that
-// are to come, may have any.
-var own = map[string][]string{
-	"payload": nil, "fragment": nil, "eth": {"eth"}, "vlan": {"vlan", "ieee8021ad"}, "sll": {"sll"}, "arp": {"arp"}, "ip": {"ip"}, "ipv6": {"ipv6"},
-	"tcp": {"tcp"}, "udp": {"udp"}, "icmp": {"icmp"}, "icmpv6": {"icmpv6"}, "igmp": {"igmp"}, "gre": {"gre"}, "mpls": {"mpls"}, "vxlan": {"vxlan"}, "sctp": {"sctp"},
-	"dns": {"dns"}, "mdns": {"dns"}, "http": {"http"}, "tls": {"tls"}, "quic": {"quic", "tls"}, "dhcp": {"dhcp"}, "ntp": {"ntp"}, "rtp": {"rtp"}, "snmp": {"snmp"},
-}
-
-// core are prefixes of fields that no other layers have: those that are named so, and UDP-Lite.
-var core = []string{"ip", "ipv6", "arp", "tcp", "udp", "icmp", "icmpv6"}
-
-// mayHave tells whether a layer of type t may have fields of a prefix.
-func mayHave(t decode.Type, of string) bool {
-	name := t.String()
-	if slices.Contains(core, of) {
-		return prefix(name) == of || of == "udp" && name == "udplite"
-	}
-	list, known := own[name]
-	return !known || slices.Contains(list, of)
-}
-
 // findWays finds out which layers have the field.
 func (f *field) findWays() {
 	layered := false // a layer is called as its prefix
 	for t := decode.TypeNone + 1; int(t) < decode.Types; t++ {
-		single := true
+		switch decode.WayTo(t, f.definitions) {
+		case decode.Alone:
+			f.ways[t] = alone
+		case decode.AmongAll:
+			f.ways[t] = amongAll
+		}
 		for _, d := range f.definitions {
-			p := prefix(d.Key)
-			if mayHave(t, p) {
-				f.ways[t] = amongAll
-			}
-			single = single && d.Single(t)
-			if prefix(t.String()) == p {
+			if prefix(t.String()) == prefix(d.Key) {
 				layered = true
 				f.deep = f.deep || !t.HasFields()
 			}
-		}
-		if single {
-			f.ways[t] = alone
 		}
 	}
 	f.deep = f.deep || !layered

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +17,16 @@ func (o *options) checkFields() error {
 	if _, ok := addField[o.format]; !ok {
 		return cli.Usagef("--format is text, tsv or csv, not %q", o.format)
 	}
-	if o.fields == "" || o.fields == "list" {
+	if _, ok := occurrences[o.occurrence]; !ok {
+		return cli.Usagef("--occurrence is all, first or last, not %q", o.occurrence)
+	}
+	if o.separator != "" && !isSeparator(o.separator) {
+		return cli.Usagef("--separator is one character, not %q", o.separator)
+	}
+	if !isSeparator(o.aggregator) {
+		return cli.Usagef("--aggregator is one character, not %q", o.aggregator)
+	}
+	if o.fields == "" || o.listsFields() {
 		return nil
 	}
 	names := strings.Split(o.fields, ",")
@@ -38,7 +48,7 @@ func (o *options) checkFields() error {
 		return nil
 	}
 	place := len(strings.Join(names[:unknown.Index+1], ",")) - len(unknown.Name)
-	hint := "--fields list names all there are"
+	hint := "--fields list names all there are, --fields ?TEXT those with a text in them"
 	if near := cli.Nearest(unknown.Name, columnNames()); near != "" {
 		hint = "did you mean " + near + "?"
 	}
@@ -48,9 +58,37 @@ func (o *options) checkFields() error {
 	return cli.WithHint(cli.Usagef("--fields: column %d: no field is called %q", place+1, unknown.Name), "%s", hint)
 }
 
-func listFields(env *cli.Env) error {
+// occurrences are the values of --occurrence.
+var occurrences = map[string]decode.Occurrence{"all": decode.AllOccurrences, "first": decode.FirstOccurrence, "last": decode.LastOccurrence}
+
+// isSeparator tells whether a text can stand between values: one character of ASCII that no value needs quotes for.
+func isSeparator(s string) bool {
+	return s == "\t" || len(s) == 1 && s[0] >= ' ' && s[0] <= '~' && s[0] != '"'
+}
+
+// listsFields tells whether --fields asks for names.
+func (o *options) listsFields() bool { return o.fields == "list" || strings.HasPrefix(o.fields, "?") }
+
+// listFields lists the names of all fields, or those with a text in them, or in what they mean, and that.
+func listFields(env *cli.Env, asked string) error {
+	text, searches := strings.CutPrefix(strings.ToLower(asked), "?")
+	found := false
 	for _, name := range columnNames() {
-		env.Stdout.Printf("%s\n", name)
+		if !searches {
+			env.Stdout.Printf("%s\n", name)
+			continue
+		}
+		means := ""
+		if d := decode.FieldsNamed(name); len(d) > 0 {
+			means = d[0].Name
+		}
+		if strings.Contains(name, text) || strings.Contains(strings.ToLower(means), text) {
+			found = true
+			env.Stdout.Printf("%s\n", strings.TrimRight(fmt.Sprintf("%-40s %s", name, means), " "))
+		}
+	}
+	if searches && !found {
+		return cli.ErrNo
 	}
 	return nil
 }
@@ -96,6 +134,15 @@ var addField = map[string]func(b []byte, c *decode.Column, value []byte) []byte{
 		}
 		return appendCSV(b, value)
 	},
+}
+
+// adder returns what adds the value of a column.
+func (o *options) adder() func(b []byte, c *decode.Column, value []byte) []byte {
+	if o.separator == "" {
+		return addField[o.format]
+	}
+	separator := o.separator[0]
+	return func(b []byte, _ *decode.Column, value []byte) []byte { return append(append(b, separator), value...) }
 }
 
 // appendCSV adds a text that is escaped already, with a ' in front where a spreadsheet would take it for a formula.

@@ -45,8 +45,8 @@ func perform(ctx context.Context, env *cli.Env, o *options) error {
 	switch {
 	case o.list:
 		return listInterfaces(env, o)
-	case o.fields == "list":
-		return listFields(env)
+	case o.listsFields():
+		return listFields(env, o.fields)
 	case o.listProtocols:
 		return listProtocols(env)
 	case o.dump > 0 || o.explain:

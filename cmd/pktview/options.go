@@ -83,6 +83,9 @@ type options struct {
 	json          bool
 	fields        string
 	format        string
+	separator     string
+	aggregator    string
+	occurrence    string
 	columns       []decode.Column
 	stats         string
 	info          bool
@@ -201,10 +204,14 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVarP(&o.numeric, "numeric", "n", false, "print numbers; this is the default, see --resolve")
 	f.BoolVar(&o.resolve, "resolve", false, "add the names of addresses, from the capture file and from the resolver")
 	f.BoolVar(&o.json, "json", false, "JSON Lines: packets, or statistics, and a summary")
-	f.StringVar(&o.fields, "fields", "", "print the `NAMES` of fields, with commas between, instead of lines, such as ip.src,tcp.dstport; list names all")
+	f.StringVar(&o.fields, "fields", "", "print the `NAMES` of fields, with commas between, instead of lines, such as ip.src,tcp.dstport; list names all, ?TEXT those with TEXT in name or meaning")
 	addOwnerFlags(f, o)
 	c.Values("format", "text", "tsv", "csv")
 	f.StringVar(&o.format, "format", "text", "`FORMAT` of --fields: text, tsv or csv, those with a line of names")
+	f.StringVar(&o.separator, "separator", "", "with --fields: the `CHARACTER` between values, instead of a blank; a packet without one has nothing there")
+	f.StringVar(&o.aggregator, "aggregator", ",", "with --fields: the `CHARACTER` between values of one field")
+	c.Values("occurrence", "all", "first", "last")
+	f.StringVar(&o.occurrence, "occurrence", "all", "with --fields: `WHICH` values of a field that a packet has several times: all, first or last")
 	addFlowFlags(c, f, o)
 	c.Topics = append(c.Topics, whereTopic())
 	f.StringVar(&o.stats, "stats", "", "count instead of printing; `PARTS` of protocols,conversations,endpoints,lengths (default all of these),tcp,owners; with --drops, or a file that it wrote: drops")
@@ -257,6 +264,10 @@ func (o *options) check(args []string) error {
 		return cli.Usagef("--info is about whole files: give it with -r, and without an expression, -w, --stats and --fields")
 	case o.format != "text" && o.fields == "":
 		return cli.Usagef("--format is of --fields: give both")
+	case (o.separator != "" || o.aggregator != "," || o.occurrence != "all") && o.fields == "":
+		return cli.Usagef("--separator, --aggregator and --occurrence are of --fields: give both")
+	case o.separator != "" && o.format != "text":
+		return cli.Usagef("--separator is of --format text: %s has its own", o.format)
 	case o.stats != "" && o.write != "":
 		return cli.Usagef("--stats counts and -w writes: give one of them")
 	case len(o.read) > 0 && (o.deviceTime || o.duration != 0 || o.buffer != 0):

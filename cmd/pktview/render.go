@@ -31,10 +31,10 @@ type renderer struct {
 }
 
 func newRenderer(o *options, env *cli.Env, names *names) *renderer {
-	r := &renderer{o: o, color: env.Color && !o.json, names: names, add: addField[o.format]}
+	r := &renderer{o: o, color: env.Color && !o.json, names: names, add: o.adder()}
 	r.printer = decode.Printer{
 		Time: decode.TimeFormat(o.timeCount), Nanoseconds: o.nano, Number: o.number, Link: o.linkLayer, Absolute: o.absolute,
-		Applications: gopackets.Renderer{},
+		Applications: gopackets.Renderer{}, Occurrence: occurrences[o.occurrence], Aggregator: o.aggregator,
 	}
 	if o.utc {
 		r.printer.Location = time.UTC

@@ -8,7 +8,7 @@ import (
 
 	"sockwire/capture"
 	"sockwire/capture/decode"
-	"sockwire/capture/decode/app"
+	"sockwire/capture/decode/gopackets"
 	"sockwire/capture/filter"
 	"sockwire/capture/where"
 	"sockwire/cmd/internal/cli"
@@ -106,7 +106,7 @@ func (o *options) newChooser() *where.Matcher {
 	if o.where == nil {
 		return nil
 	}
-	return o.where.Matcher(app.Renderer{})
+	return o.where.Matcher(gopackets.Renderer{})
 }
 
 // appendWhere adds what each part of --where gave on the packet that was matched last.

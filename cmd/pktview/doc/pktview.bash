@@ -122,6 +122,18 @@ _pktview() {
 		COMPREPLY=($(compgen -W 'text tsv csv' -- "$current"))
 		return
 		;;
+	--separator)
+		COMPREPLY=()
+		return
+		;;
+	--aggregator)
+		COMPREPLY=()
+		return
+		;;
+	--occurrence)
+		COMPREPLY=($(compgen -W 'all first last' -- "$current"))
+		return
+		;;
 	--flow)
 		COMPREPLY=()
 		return
@@ -164,7 +176,7 @@ _pktview() {
 		;;
 	esac
 	case $current in
-	-*) COMPREPLY=($(compgen -W '--interface -i --read -r --list-interfaces -D --drops --write -w --tables --share --with-data --print --count -c --duration --filter-file -F --where --dump-filter -d --explain --why --linktype -y --from --to --packets --dedup --shift --snaplen -s --memory --no-promiscuous-mode -p --direction -Q --buffer-size -B --immediate-mode --device-time --rotate-size -C --rotate-time -G --rotate-count --keep-files -W --time -t --utc --nano --verbose -v --hex -x --hex-ascii -X --ascii -A --link-layer -e --absolute-tcp-sequence-numbers -S --number -# --dont-verify-checksums -K --decode --rtp --numeric -n --resolve --json --fields --owner --pid --comm --uid --cgroup --netns --format --marks --reassemble --defragment --flow --streams --sort --follow --follow-as --side --extract --extract-limit --stats --report --info --top --quiet -q --color --help -h --version --man --completion' -- "$current")) ;;
+	-*) COMPREPLY=($(compgen -W '--interface -i --read -r --list-interfaces -D --drops --write -w --tables --share --with-data --print --count -c --duration --filter-file -F --where --dump-filter -d --explain --why --linktype -y --from --to --packets --dedup --shift --snaplen -s --memory --no-promiscuous-mode -p --direction -Q --buffer-size -B --immediate-mode --device-time --rotate-size -C --rotate-time -G --rotate-count --keep-files -W --time -t --utc --nano --verbose -v --hex -x --hex-ascii -X --ascii -A --link-layer -e --absolute-tcp-sequence-numbers -S --number -# --dont-verify-checksums -K --decode --rtp --numeric -n --resolve --json --fields --owner --pid --comm --uid --cgroup --netns --format --separator --aggregator --occurrence --marks --reassemble --defragment --flow --streams --sort --follow --follow-as --side --extract --extract-limit --stats --report --info --top --quiet -q --color --help -h --version --man --completion' -- "$current")) ;;
 	*) COMPREPLY=($(compgen -f -- "$current")) ;;
 	esac
 }
