@@ -47,7 +47,9 @@ func (t *Tracer) begun(p *process, r *record, th *thread, at time.Duration) {
 			op, fd, id = trace.OpReceive, other, identity(r.socket(other))
 		}
 	}
-	t.sockets.Discover(&p.Process, fd, id, at)
+	if fd >= 0 { // or it is in the table of a ring
+		t.sockets.Discover(&p.Process, fd, id, at)
+	}
 	c := &trace.Call{
 		Process: p.PID, Thread: r.tid, Actor: p.Name, Host: t.cfg.Host, Name: s.Name, FD: fd, Socket: id, Op: op, Pending: true, Entered: at,
 		Ring: r.kind == recordSubmit,
@@ -154,6 +156,9 @@ func (t *Tracer) completed(p *process, r *record, at time.Duration) {
 		return // its submission was lost
 	}
 	next := *th.call
+	if given := r.args[2]; given != 0 {
+		th.args[1] = given
+	}
 	r.args = th.args
 	t.ended(p, r, th, at)
 	if flags&cqeMore == 0 {

@@ -31,6 +31,7 @@ const (
 	wIov    = 136
 	wCmsg   = 152
 	wBound  = 168 // the socket that was recorded is one of UDP with a port
+	wFile   = 176 // the file that a descriptor of the ring's own table stands for, io_uring(7); 0 for any other
 	wRecord = 192
 
 	maxOff   = 1<<17 - 1 // a part begins in the first 128 KiB of a record

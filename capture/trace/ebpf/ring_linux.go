@@ -55,9 +55,11 @@ const (
 	rgKeySize  = 16 // the request and 0, or the ring and what the program calls the request
 
 	// Of include/uapi/linux/io_uring.h.
-	cqeMore         = 2 // IORING_CQE_F_MORE
-	cqeNotification = 8 // IORING_CQE_F_NOTIF
-	fixedFile       = 1 // REQ_F_FIXED_FILE: the descriptor is an index of the ring's own table
+	cqeMore         = 2  // IORING_CQE_F_MORE
+	cqeNotification = 8  // IORING_CQE_F_NOTIF
+	cqeBuffer       = 1  // IORING_CQE_F_BUFFER: the upper half has the number of the buffer
+	bufferSelect    = 32 // REQ_F_BUFFER_SELECT
+	fixedFile       = 1  // REQ_F_FIXED_FILE: the descriptor is an index of the ring's own table
 )
 
 // openRings adds the programs at io_uring. Where the kernel has none that they understand it says so.
@@ -97,6 +99,10 @@ const (
 	onResult  = -56
 	onFlags   = -64
 	onMissing = -72
+	onFile    = -80 // of a descriptor of the ring's own table, 0 for another
+	onGroup   = -88 // of buffers that the program has given, plus one; 0 where it gave none
+	onRing    = -96
+	onGiven   = -104 // the buffer of it that was taken
 )
 
 // submitted is the program where a request is submitted (io_uring_submit_req): the request.
@@ -118,13 +124,16 @@ func (c *code) submitted(m *maps, data int, numbers map[string]int32) {
 	c.Load(r1, r7, "io_kiocb", "cqe.fd", asm.Word)
 	c.Load(r3, r7, "io_kiocb", "flags", asm.Word)
 	c.Add(
+		bpfprog.StoreImm(asm.RFP, onFile, 0, asm.DWord),
 		asm.JSet.Imm(r3, fixedFile, c.To("fixed")), asm.Ja.Label(c.To("own")),
 	)
 	c.At("fixed")
+	c.registered()
 	c.Add(asm.Mov.Imm(r1, -1))
 	c.At("own")
 	c.Add(asm.StoreMem(r8, wRecord+hArgs, r1, asm.DWord))
 	c.Load(r2, r7, "io_kiocb", "opcode", asm.Byte)
+	c.group(numbers["IORING_OP_RECV"])
 	for i := range ringCalls {
 		if n, ok := numbers["IORING_OP_"+ringCalls[i].op]; ok {
 			c.Add(asm.JEq.Imm(r2, n, c.To(ringCalls[i].op)))
@@ -140,7 +149,7 @@ func (c *code) submitted(m *maps, data int, numbers map[string]int32) {
 	c.Add(asm.StoreMem(r8, wRecord+hNumber, r7, asm.DWord))
 	c.look(m)
 	c.descriptor(r2, tFD, "record")
-	c.Call("socket", r8)
+	c.socketOf()
 	c.Add(
 		asm.JNE.Imm(asm.R0, 0, c.To("record")),
 		asm.LoadMem(r1, asm.R9, tClass, asm.Byte), asm.JEq.Imm(r1, int32(abi.Descriptor), c.To("out")),
@@ -150,7 +159,10 @@ func (c *code) submitted(m *maps, data int, numbers map[string]int32) {
 	c.Call("shape")
 	c.stamp()
 	c.submit()
-	c.Add(asm.LoadMem(r1, r8, wRecord+hFlags, asm.Byte), asm.StoreMem(r8, wRecord+hResult, r1, asm.DWord))
+	c.Add(
+		asm.LoadMem(r1, r8, wRecord+hFlags, asm.Byte), asm.StoreMem(r8, wRecord+hResult, r1, asm.Word),
+		asm.LoadMem(r1, asm.RFP, onGroup, asm.DWord), asm.StoreMem(r8, wRecord+hResult+4, r1, asm.Word),
+	)
 	c.Add(asm.LoadMem(r7, asm.RFP, onRequest, asm.DWord), asm.StoreMem(asm.RFP, onKey, r7, asm.DWord), bpfprog.StoreImm(asm.RFP, onKey+8, 0, asm.DWord))
 	c.keep(m)
 	c.Add(asm.LoadMem(r1, asm.RFP, onRequest, asm.DWord))
@@ -161,6 +173,126 @@ func (c *code) submitted(m *maps, data int, numbers map[string]int32) {
 	c.keep(m)
 	c.At("out")
 	c.Ret(0)
+}
+
+// fileMask takes what the kernel notes in a pointer to a file away (FFS_NOWAIT and FFS_ISREG of io_uring/filetable.h).
+const fileMask = -4
+
+// registered finds the file of a descriptor of the ring's own table, in R1: of the request in R7. Before Linux 6.13 the
+// table has another form, and the socket stays unknown.
+func (c *code) registered() {
+	const nodes, count = "file_table.data.nodes", "file_table.data.nr"
+	if !c.Has("io_ring_ctx", nodes) || !c.Has("io_ring_ctx", count) || !c.Has("io_rsrc_node", "file_ptr") {
+		return
+	}
+	r1, r9 := asm.R1, asm.R9
+	c.Add(asm.Mov.Reg(r9, r1))
+	c.Load(r1, asm.R7, "io_kiocb", "ctx", asm.DWord)
+	c.Load(asm.R2, r1, "io_ring_ctx", count, asm.Word)
+	c.Add(asm.JGE.Reg(r9, asm.R2, c.To("absent")))
+	c.Load(r1, r1, "io_ring_ctx", nodes, asm.DWord)
+	c.Add(asm.LSh.Imm(r9, 3), asm.Add.Reg(r1, r9))
+	c.Cast("list_head") // any structure that begins with a pointer
+	c.Load(r1, asm.R0, "list_head", "next", asm.DWord)
+	c.Add(asm.JEq.Imm(r1, 0, c.To("absent")))
+	c.Cast("io_rsrc_node")
+	c.Load(r1, asm.R0, "io_rsrc_node", "file_ptr", asm.DWord)
+	c.Add(asm.And.Imm(r1, fileMask), asm.StoreMem(asm.RFP, onFile, r1, asm.DWord))
+	c.At("absent")
+}
+
+// group notes of which buffers that the program has given a receive is to take one: of the request in R7, with the
+// operation in R2.
+func (c *code) group(receive int32) {
+	c.Add(
+		bpfprog.StoreImm(asm.RFP, onGroup, 0, asm.DWord),
+		asm.JNE.Imm(asm.R2, receive, c.To("room")),
+	)
+	c.Load(asm.R1, asm.R7, "io_kiocb", "flags", asm.Word)
+	c.Unset(bufferSelect, "room")
+	c.Add(asm.Mov.Reg(asm.R1, asm.R7))
+	c.Cast("io_sr_msg")
+	c.Load(asm.R1, asm.R0, "io_sr_msg", "buf_group", asm.Half)
+	c.Add(asm.Add.Imm(asm.R1, 1), asm.StoreMem(asm.RFP, onGroup, asm.R1, asm.DWord))
+	c.Load(asm.R2, asm.R7, "io_kiocb", "opcode", asm.Byte)
+	c.At("room")
+}
+
+const (
+	// xaLevels is how high a tree (include/linux/xarray.h) of sixteen bits is, with six bits a level.
+	xaLevels = 3
+	// givenReach is how many buffers back from the next one the taken one is looked for: completions are posted together.
+	givenReach = 8
+	bufRing    = 1 // IOBL_BUF_RING of io_uring/kbuf.h
+)
+
+// given finds the buffer that was taken, as the kernel does (io_uring/kbuf.c): the group in the tree of them, and in its
+// ring the number that the completion tells. It becomes an argument of the record in R8.
+func (c *code) given() {
+	for _, field := range [][2]string{{"io_ring_ctx", "io_bl_xa.xa_head"}, {"io_buffer_list", "flags"}, {"io_buffer_list", "mask"}, {"io_buffer_list", "buf_ring"}} {
+		if !c.Has(field[0], field[1]) {
+			return // before Linux 6.10
+		}
+	}
+	r1, r2, r6, r9 := asm.R1, asm.R2, asm.R6, asm.R9
+	c.Add(
+		asm.LoadMem(r9, asm.RFP, onGroup, asm.DWord), asm.JEq.Imm(r9, 0, c.To("ungiven")), asm.Sub.Imm(r9, 1),
+		asm.LoadMem(r1, asm.RFP, onFlags, asm.DWord),
+	)
+	c.Unset(cqeBuffer, "ungiven")
+	c.Add(asm.LoadMem(r1, asm.RFP, onRing, asm.DWord))
+	c.Cast("io_ring_ctx")
+	c.Load(r6, asm.R0, "io_ring_ctx", "io_bl_xa.xa_head", asm.DWord)
+	for range xaLevels {
+		c.Add(asm.Mov.Reg(r1, r6), asm.And.Imm(r1, 3), asm.JNE.Imm(r1, 2, c.To("list"))) // an inner node has these bits
+		c.Add(asm.Sub.Imm(r6, 2), asm.Mov.Reg(r1, r6))
+		c.Cast("xa_node")
+		c.Load(r2, asm.R0, "xa_node", "shift", asm.Byte)
+		c.Add(
+			asm.Mov.Reg(r1, r9), asm.RSh.Reg(r1, r2), asm.And.Imm(r1, 63), asm.LSh.Imm(r1, 3),
+			asm.Add.Reg(r1, r6), asm.Add.Imm(r1, int32(c.Offset("xa_node", "slots"))),
+		)
+		c.word(r6)
+	}
+	c.At("list")
+	c.Add(asm.Mov.Reg(r1, r6))
+	c.Cast("io_buffer_list")
+	c.Load(r1, asm.R0, "io_buffer_list", "flags", asm.Half)
+	c.Unset(bufRing, "ungiven")
+	for back := int32(1); back <= givenReach; back++ {
+		next := c.Fresh()
+		c.Add(asm.Mov.Reg(r1, r6))
+		c.Cast("io_buffer_list")
+		c.Load(r2, asm.R0, "io_buffer_list", "head", asm.Half)
+		c.Load(r1, asm.R0, "io_buffer_list", "mask", asm.Half)
+		c.Add(asm.Sub.Imm(r2, back), asm.And.Reg(r2, r1), asm.LSh.Imm(r2, 4)) // struct io_uring_buf
+		c.Add(asm.StoreMem(asm.RFP, onGiven, r2, asm.DWord), asm.Mov.Reg(r1, r6), asm.Add.Imm(r1, int32(c.Offset("io_buffer_list", "buf_ring"))))
+		c.word(r1)
+		c.Add(asm.LoadMem(r2, asm.RFP, onGiven, asm.DWord), bpfprog.StoreImm(asm.RFP, onGiven, 0, asm.DWord), asm.Add.Reg(r1, r2))
+		c.Cast("io_uring_buf")
+		c.Load(r1, asm.R0, "io_uring_buf", "bid", asm.Half)
+		c.Add(
+			asm.LoadMem(r2, asm.RFP, onFlags, asm.DWord), asm.RSh.Imm(r2, 16), asm.And.Imm(r2, 0xffff),
+			asm.JNE.Reg(r1, r2, c.To(next)),
+		)
+		c.Load(r1, asm.R0, "io_uring_buf", "addr", asm.DWord)
+		c.Add(asm.StoreMem(asm.RFP, onGiven, r1, asm.DWord), asm.StoreMem(asm.R8, wRecord+hArgs+8, r1, asm.DWord), asm.Ja.Label(c.To("ungiven")))
+		c.At(next)
+	}
+	c.At("ungiven")
+}
+
+// word makes dst the number at the kernel's address in R1, of which nothing is known.
+func (c *code) word(dst asm.Register) {
+	c.Cast("work_struct") // any structure that begins with such a number
+	c.Load(dst, asm.R0, "work_struct", "data.counter", asm.DWord)
+}
+
+// socketOf adds what socket the descriptor in R2 is, or that of the file that was found.
+func (c *code) socketOf() {
+	c.Add(asm.LoadMem(asm.R1, asm.RFP, onFile, asm.DWord), asm.StoreMem(asm.R8, wFile, asm.R1, asm.DWord))
+	c.Call("socket", asm.R8)
+	c.Add(bpfprog.StoreImm(asm.R8, wFile, 0, asm.DWord))
 }
 
 // operation takes the arguments of one operation from the request in R7, and makes R7 the number of the call.
@@ -224,11 +356,18 @@ func (c *code) completed(m *maps, data, args int) {
 		c.Load(r8, asm.R0, "io_uring_cqe", "user_data", asm.DWord)
 	}
 	c.Add(
-		asm.StoreMem(asm.RFP, onKey, r6, asm.DWord), asm.StoreMem(asm.RFP, onKey+8, r8, asm.DWord),
+		asm.StoreMem(asm.RFP, onKey, r6, asm.DWord), asm.StoreMem(asm.RFP, onKey+8, r8, asm.DWord), asm.StoreMem(asm.RFP, onRing, r6, asm.DWord),
 		asm.LoadMem(r1, asm.RFP, onFlags, asm.DWord), asm.JSet.Imm(r1, cqeNotification, c.To("out")),
+		bpfprog.StoreImm(asm.RFP, onFile, 0, asm.DWord),
 		asm.JEq.Imm(r7, 0, c.To("find")),
 		asm.StoreMem(asm.RFP, onKey, r7, asm.DWord), bpfprog.StoreImm(asm.RFP, onKey+8, 0, asm.DWord),
+		asm.Mov.Reg(r1, r7),
 	)
+	c.Cast("io_kiocb")
+	c.Load(r1, asm.R0, "io_kiocb", "flags", asm.Word)
+	c.Unset(fixedFile, "find")
+	c.Load(r1, asm.R0, "io_kiocb", "file", asm.DWord)
+	c.Add(asm.StoreMem(asm.RFP, onFile, r1, asm.DWord))
 	c.At("find")
 	c.Pointer(r1, m.requests)
 	c.Add(
@@ -242,16 +381,18 @@ func (c *code) completed(m *maps, data, args int) {
 	}
 	c.Add(
 		asm.LoadMem(r7, r6, rgNumber, asm.DWord), asm.StoreMem(r8, wRecord+hNumber, r7, asm.DWord),
-		asm.LoadMem(r1, r6, rgFlags, asm.DWord), asm.StoreMem(asm.RFP, onMissing, r1, asm.DWord),
+		asm.LoadMem(r1, r6, rgFlags, asm.Word), asm.StoreMem(asm.RFP, onMissing, r1, asm.DWord),
+		asm.LoadMem(r1, r6, rgFlags+4, asm.Word), asm.StoreMem(asm.RFP, onGroup, r1, asm.DWord), bpfprog.StoreImm(asm.RFP, onGiven, 0, asm.DWord),
 		asm.LoadMem(r6, r6, rgSequence, asm.DWord),
 		asm.LoadMem(r1, asm.RFP, onResult, asm.DWord), asm.LSh.Imm(r1, 32), asm.ArSh.Imm(r1, 32), asm.StoreMem(r8, wRecord+hResult, r1, asm.DWord),
 		bpfprog.StoreImm(r8, wRemain, 0, asm.DWord), bpfprog.StoreImm(r8, wBound, 0, asm.DWord), bpfprog.StoreImm(r8, wLimit, int64(data), asm.DWord),
 		asm.StoreMem(asm.RFP, onRequest, r6, asm.DWord),
 	)
 	c.stamp()
+	c.given()
 	c.look(m)
 	c.descriptor(r2, tFD, "shape")
-	c.Call("socket", r8)
+	c.socketOf()
 	c.At("shape")
 	c.Add( // memory that had not been there is there now: the kernel has used it
 		asm.LoadMem(r1, asm.RFP, onMissing, asm.DWord), asm.JEq.Imm(r1, 0, c.To("result")),
@@ -274,6 +415,7 @@ func (c *code) completed(m *maps, data, args int) {
 	c.Add(
 		asm.LoadMem(r1, asm.RFP, onRequest, asm.DWord), asm.StoreMem(r8, wRecord+hArgs, r1, asm.DWord),
 		asm.LoadMem(r1, asm.RFP, onFlags, asm.DWord), asm.StoreMem(r8, wRecord+hArgs+8, r1, asm.DWord),
+		asm.LoadMem(r1, asm.RFP, onGiven, asm.DWord), asm.StoreMem(r8, wRecord+hArgs+16, r1, asm.DWord),
 	)
 	c.submit()
 	c.Add(asm.LoadMem(r1, asm.RFP, onFlags, asm.DWord), asm.JSet.Imm(r1, cqeMore, c.To("out")))

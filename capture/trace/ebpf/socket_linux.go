@@ -16,7 +16,12 @@ func (c *code) socketFunction(data int) {
 	const private = -8
 	r1, r6, r7, r8, r9 := asm.R1, asm.R6, asm.R7, asm.R8, asm.R9
 	c.Once("socket", scratch, r6, r7)
+	c.Add(asm.LoadMem(r1, r6, wFile, asm.DWord), asm.JEq.Imm(r1, 0, c.To("table")))
+	c.Cast("file")
+	c.Add(asm.Ja.Label(c.To("file")))
+	c.At("table")
 	c.File(r7, "none")
+	c.At("file")
 	c.Load(r1, asm.R0, "file", "private_data", asm.DWord)
 	c.Add(asm.StoreMem(asm.RFP, private, r1, asm.DWord))
 	c.SocketInode("none")

@@ -1,4 +1,5 @@
-// The same exchange over TCP and UDP, through io_uring or, with an argument, by plain system calls.
+// The same exchange over TCP and UDP: through io_uring, with "fixed" on descriptors of the ring's own table, with
+// "provided" into buffers that the ring was given before, or with "plain" by plain system calls.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <liburing.h>
@@ -10,7 +11,7 @@
 #include <unistd.h>
 
 static struct io_uring ring;
-static int plain;
+static int plain, fixed, provided;
 
 static int check(const char *what, int result) {
 	if (result < 0) {
@@ -29,10 +30,25 @@ static int completed(const char *what) {
 	return check(what, result);
 }
 
+// in_table gives the ring a descriptor, with the same number, and takes it away again before it is closed.
+static void in_table(struct io_uring_sqe *sqe) {
+	int fd = sqe->opcode == IORING_OP_CLOSE ? -1 : sqe->fd;
+	check("register", io_uring_register_files_update(&ring, sqe->fd, &fd, 1));
+	if (sqe->opcode != IORING_OP_CLOSE)
+		sqe->flags |= IOSQE_FIXED_FILE;
+}
+
 #define CALL(name, through, directly)                                                                                         \
 	(plain ? check(name, directly) : ({                                                                                       \
 		struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);                                                                   \
 		through;                                                                                                              \
+		if (fixed)                                                                                                            \
+			in_table(sqe);                                                                                                    \
+		if (provided && sqe->opcode == IORING_OP_RECV) {                                                                      \
+			sqe->addr = 0;                                                                                                    \
+			sqe->flags |= IOSQE_BUFFER_SELECT;                                                                                \
+			sqe->buf_group = 7;                                                                                               \
+		}                                                                                                                     \
 		completed(name);                                                                                                      \
 	}))
 
@@ -41,11 +57,27 @@ int main(int argc, char **argv) {
 	struct sockaddr *at = (void *)&a;
 	socklen_t n = sizeof a;
 	char b[100];
-	plain = argc > 1;
+	plain = argc > 1 && !strcmp(argv[1], "plain");
+	fixed = argc > 1 && !strcmp(argv[1], "fixed");
+	provided = argc > 1 && !strcmp(argv[1], "provided");
 	if (plain)
 		check("open", open("/dev/null", O_RDONLY)); // descriptors are the same then
 	else
 		check("queue", io_uring_queue_init(8, &ring, 0));
+	if (provided) {
+		static char buffers[8][100];
+		void *memory;
+		check("memory", -posix_memalign(&memory, 4096, 4096));
+		struct io_uring_buf_ring *given = memory;
+		struct io_uring_buf_reg all = {.ring_addr = (unsigned long)given, .ring_entries = 8, .bgid = 7};
+		io_uring_buf_ring_init(given);
+		check("buffers", io_uring_register_buf_ring(&ring, &all, 0));
+		for (int i = 0; i < 8; i++)
+			io_uring_buf_ring_add(given, buffers[i], sizeof buffers[i], i, io_uring_buf_ring_mask(8), i);
+		io_uring_buf_ring_advance(given, 8);
+	}
+	if (fixed)
+		check("table", io_uring_register_files_sparse(&ring, 64));
 	int l = check("socket", socket(AF_INET, SOCK_STREAM, 0)), c = check("socket", socket(AF_INET, SOCK_STREAM, 0));
 	check("bind", bind(l, at, n));
 	check("listen", listen(l, 5));
