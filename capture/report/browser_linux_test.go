@@ -228,6 +228,25 @@ func TestLargePage(t *testing.T) {
 	if got.Rows == 0 || got.Rows > 700 {
 		t.Errorf("%d rows at once", got.Rows)
 	}
+	// A step of scrolling makes what comes into view and leaves the rest as it is, in its order.
+	kept := browsertest.Eval[[]int](p, `(async () => {
+		const box = document.getElementById('scroll'), frame = () => new Promise(r => requestAnimationFrame(() => setTimeout(r, 0)));
+		box.scrollTop = box.scrollHeight / 2;
+		await frame();
+		let worst = [1000, 0, 0];
+		for (const by of [60, 60, -100]) {
+			const before = new Set(document.querySelectorAll('#rows > *, #lines > .arrow'));
+			box.scrollTop += by;
+			await frame();
+			const after = [...document.querySelectorAll('#rows > *, #lines > .arrow')], places = [...document.querySelectorAll('.row')].map(e => +e.ariaPosInSet);
+			worst = [Math.min(worst[0], after.filter(e => before.has(e)).length), Math.max(worst[1], after.filter(e => !before.has(e)).length),
+				worst[2] + places.filter((n, i) => i > 0 && n !== places[i - 1] + 1).length];
+		}
+		return worst;
+	})()`)
+	if kept[0] < 40 || kept[1] > 20 || kept[2] > 0 {
+		t.Errorf("steps of scrolling keep %d elements, make %d, and leave %d out of order", kept[0], kept[1], kept[2])
+	}
 	// The event in the middle by its address, what belongs to it, the next one by keyboard, and text that stands in one event.
 	middle := fmt.Sprint("call-", n/2*2)
 	e := browsertest.Eval[shownEvent](p, fmt.Sprintf(shown, middle))

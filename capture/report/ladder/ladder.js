@@ -244,6 +244,8 @@ function layout() {
   $('rows').style.height = view.height + 'px';
   $('rows').style.width = view.width - 1 + 'px';
   $('lines').setAttribute('width', view.width - 1);
+  $('lines').setAttribute('height', view.height);
+  drawnRows.clear();
   showLanes();
   draw();
 }
@@ -284,6 +286,24 @@ function below(height) {
   return a;
 }
 
+// What is drawn of each row, by its place: it stays while it is in view and looks the same, for most of a step of scrolling
+// is there already.
+let drawnRows = new Map();
+
+// sync makes elements the children of a box, in their order, and touches only those that come and go.
+function sync(box, elements) {
+  const stay = new Set(elements);
+  for (let e = box.firstChild; e;) {
+    const next = e.nextSibling;
+    if (!stay.has(e)) e.remove();
+    e = next;
+  }
+  let at = box.firstChild;
+  for (const e of elements) {
+    if (e === at) at = at.nextSibling; else box.insertBefore(e, at);
+  }
+}
+
 let all = false; // for printing: every row, not only those in view
 const printable = 4000;
 
@@ -307,16 +327,24 @@ function draw() {
       y: Math.max(y1, top), height: Math.max(2, Math.min(y2, bottom) - Math.max(y1, top)), rx: 2, 'data-of': idOf(e) }));
   }
   let shown = -100;
+  const now = new Map();
   for (let i = from; i < to; i++) {
     const e = rows.of[i];
     const dense = y[i] - shown < 12;
     if (!dense) shown = y[i];
-    if (e.k === 'packet') arrow(lines, e, y[i] + 9, state(e));
-    elements.push(row(e, i, dense, state(e)));
+    const look = state(e) + (dense ? ' dense' : '');
+    let d = drawnRows.get(i);
+    if (!d || d.look !== look) {
+      d = { look, arrow: [], row: row(e, i, dense, state(e)) };
+      if (e.k === 'packet') arrow(d.arrow, e, y[i] + 9, state(e));
+    }
+    now.set(i, d);
+    lines.push(...d.arrow);
+    elements.push(d.row);
   }
-  $('lines').setAttribute('height', view.height);
-  $('lines').replaceChildren(...lines);
-  $('rows').replaceChildren(...elements);
+  drawnRows = now;
+  sync($('lines'), lines);
+  sync($('rows'), elements);
   const active = view.chosen && document.getElementById('row-' + idOf(view.chosen));
   if (active) box.setAttribute('aria-activedescendant', active.id); else box.removeAttribute('aria-activedescendant');
 }
@@ -596,7 +624,16 @@ const keys = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1, PageDown: 20, PageUp: -20
 function listen() {
   const box = $('scroll');
   let waiting = false;
-  const soon = () => { if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; showLanes(); draw(); }); } };
+  let left = box.scrollLeft;
+  const soon = () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      if (left !== box.scrollLeft) { left = box.scrollLeft; showLanes(); }
+      draw();
+    });
+  };
   box.addEventListener('scroll', soon);
   box.addEventListener('click', event => { const e = under(event); if (e) choose(e, false); });
   box.addEventListener('mouseover', event => { const e = under(event) || null; if (e !== view.hover) { view.hover = e; soon(); } });
