@@ -156,7 +156,7 @@ const (
 // applications are the rows of the registry, a line for each: what is at the same number asks the one before first.
 var applications = []application{
 	// Names, addresses, time and management.
-	{Type: TypeDNS, name: "dns", title: "DNS", udp: ports(wire.PortDNS), tcp: ports(wire.PortDNS), is: isDNS, elsewhere: datagrams | streams, length: lengthDNS, whole: true},
+	{Type: TypeDNS, name: "dns", title: "DNS", udp: ports(wire.PortDNS), tcp: ports(wire.PortDNS), is: isDNS, elsewhere: datagrams | streams, heads: []string{"0001", "00:....0001", "01:....0001"}, length: lengthDNS, whole: true},
 	{Type: TypeMDNS, name: "mdns", title: "mDNS", udp: ports(wire.PortMDNS)},
 	{Type: TypeDHCPv4, name: "dhcp", title: "DHCPv4", udp: ports(wire.PortDHCPServer, wire.PortDHCPClient), is: isDHCP},
 	{Type: TypeDHCPv6, name: "dhcpv6", title: "DHCPv6", udp: ports(wire.PortDHCPv6, wire.PortDHCPv6Srv)},
@@ -224,6 +224,10 @@ var applications = []application{
 	{Type: TypeSMB, name: "smb", title: "SMB", in: []Type{TypeNBSS, TypeNBDGM}, is: isSMB},
 	{Type: TypeSMB2, name: "smb2", title: "SMB2", in: []Type{TypeNBSS}, is: isSMB2},
 	{Type: TypeNBSS, name: "nbss", title: "NetBIOS Session Service", tcp: ports(139, 445), is: isNBSS, elsewhere: streams, starts: "\x00", length: nbssLength, carries: nbssCarries},
+	{Type: TypeNBDGM, name: "nbdgm", title: "NetBIOS Datagram Service", udp: ports(138)},
+	{Type: TypeSMB, name: "smb", title: "SMB", tcp: ports(445, 139), is: isSMB, elsewhere: streams, starts: "\x00", heads: []string{"ff534d42"}, length: nbssLength, whole: true},
+	{Type: TypeSMB2, name: "smb2", title: "SMB2", tcp: ports(445, 139), is: isSMB2, elsewhere: streams, starts: "\x00", length: nbssLength, whole: true},
+	{Type: TypeNBSS, name: "nbss", title: "NetBIOS Session Service", tcp: ports(139, 445), is: isNBSS, length: nbssLength, whole: true},
 	{Type: TypeDCERPC, name: "dcerpc", title: "DCE/RPC", tcp: ports(135), is: isDCERPC, elsewhere: datagrams | streams, starts: "\x04\x05", length: dcerpcLength, whole: true},
 	{Type: TypeLDAP, name: "ldap", title: "LDAP", udp: ports(389, 3268), tcp: ports(389, 3268), is: isLDAP, length: ldapLength, whole: true},
 	{Type: TypeKerberos, name: "kerberos", title: "Kerberos", udp: ports(88), tcp: ports(88), is: isKerberos, length: prefixed(0, 4, 4), whole: true},
@@ -235,9 +239,9 @@ var applications = []application{
 	{Type: TypeMQTT, name: "mqtt", title: "MQTT", tcp: ports(1883), is: isMQTT, elsewhere: streams, starts: "\x10", length: mqttLength, whole: true},
 	{Type: TypeAMQP, name: "amqp", title: "AMQP", tcp: ports(5672), is: isAMQP, elsewhere: streams, starts: "A", length: amqpLength, whole: true},
 	{Type: TypePortmap, name: "portmap", title: "Portmap", udp: ports(111), tcp: ports(111), is: isRPCOf(100000), length: rpcLength, whole: true},
-	{Type: TypeMount, name: "mount", title: "Mount", is: isRPCOf(100005), elsewhere: datagrams | streams, length: rpcLength, whole: true},
+	{Type: TypeMount, name: "mount", title: "Mount", is: isRPCOf(100005), elsewhere: datagrams | streams, heads: []string{"0000000000000002", "80:........00000000"}, length: rpcLength, whole: true},
 	{Type: TypeNFS, name: "nfs", title: "NFS", udp: ports(2049), tcp: ports(2049), is: isRPCOf(100003), length: rpcLength, whole: true},
-	{Type: TypeRPC, name: "rpc", title: "RPC", is: isRPCOf(0), elsewhere: datagrams | streams, length: rpcLength, whole: true},
+	{Type: TypeRPC, name: "rpc", title: "RPC", is: isRPCOf(0), elsewhere: datagrams | streams, heads: []string{"0000000000000002", "80:........00000000"}, length: rpcLength, whole: true},
 	{Type: TypeRX, name: "rx", title: "RX", udp: ports(7000, 7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008, 7009, 7021), is: isRX},
 	{Type: TypeRTCP, name: "rtcp", title: "RTCP", udp: ports(5005), is: isRTCP, elsewhere: datagrams, starts: bytesFrom(0x80, 0x9f), beside: TypeRTP, length: rtcpLength, whole: true},
 	{Type: TypeS7, name: "s7comm", title: "S7", in: []Type{TypeCOTP}, is: isS7},
@@ -285,7 +289,7 @@ var applications = []application{
 	{Type: TypeQUIC, name: "quic", title: "QUIC", udp: ports(wire.PortHTTPS), is: isQUIC, elsewhere: datagrams, starts: bytesFrom(0x80, 0xff)},
 
 	// Calls and media.
-	{Type: TypeSTUN, name: "stun", title: "STUN", is: isSTUN, elsewhere: datagramsFirst, starts: bytesFrom(0, 0x3f)},
+	{Type: TypeSTUN, name: "stun", title: "STUN", is: isSTUN, elsewhere: datagramsFirst, starts: bytesFrom(0, 0x3f), heads: []string{"2112a442"}},
 	{Type: TypeRTP, name: "rtp", title: "RTP"}, // Decoder.Ports tells
 
 	// Links.

@@ -46,11 +46,8 @@ type cursor struct {
 
 	wlanPad bool // the 802.11 header is padded to 4 bytes
 
-	again            Type // what starts at againAt, behind the message that is decoded; TypeNone for nothing
-	againAt          int
-	againEnd         int
-	chunk, chunksEnd int // where the next chunk of SCTP is, and where they end; chunk 0 for none
-	sctpPorts        [2]uint16
+	again  Type // what starts where later says, behind the message that is decoded; TypeNone for nothing
+	chunks bool // later says where chunks of SCTP are
 
 	extOff, extEnd int // the ICMP extension structure behind a quotation, extEnd 0 for none
 }

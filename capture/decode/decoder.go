@@ -27,9 +27,9 @@ func (p *Packet) Bare(f capture.Frame) {
 
 // all decodes all there is from a layer on.
 func (c *cursor) all(next Type) {
-	for next != TypeNone {
-		c.run(next)
-		next = c.more()
+	c.run(next)
+	for c.again != TypeNone || c.chunks {
+		c.run(c.more())
 	}
 }
 
@@ -54,17 +54,15 @@ func (c *cursor) run(next Type) {
 // It returns TypeNone when there is nothing.
 func (c *cursor) more() Type {
 	if c.p.n == MaxLayers {
+		c.again, c.chunks = TypeNone, false
 		return TypeNone
 	}
 	if t := c.again; t != TypeNone {
-		c.again, c.off, c.end = TypeNone, c.againAt, c.againEnd
+		c.again, c.off, c.end = TypeNone, c.p.later.at, c.p.later.end
 		if b := c.left(); len(b) > 0 && rowOf[t].may(b) {
 			return t
 		}
 		return TypePayload
 	}
-	if c.chunk > 0 {
-		return c.sctpChunk()
-	}
-	return TypeNone
+	return c.sctpChunk()
 }

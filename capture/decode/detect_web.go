@@ -55,14 +55,15 @@ func isHTTP(b []byte, port bool) bool {
 		return true
 	}
 	line := b[:min(len(b), 4096)]
+	method := httpMethod(line)
+	if method == 0 {
+		return false
+	}
 	i := bytes.IndexByte(line, '\n')
 	if i >= 0 {
 		line = line[:i]
 	}
-	method := httpMethod(line)
 	switch {
-	case method == 0:
-		return false
 	case i >= 0 && bytes.Contains(line[method:], []byte(" HTTP/1.")):
 		return true
 	case i >= 0:

@@ -61,6 +61,14 @@ type Layer struct {
 	Length int
 }
 
+// later is what cursor says that more of it is to be decoded. It is kept in the Packet, and not made empty for each frame:
+// few frames have it.
+type later struct {
+	at, end          int // of again
+	chunk, chunksEnd int // where the next chunk of SCTP is, and where they end
+	ports            [2]uint16
+}
+
 // Packet is a decoded frame. It is filled by Decoder.Decode and can be used again and again; it borrows
 // Frame.Data and is valid as long as that is. It is about 1.2 KB: pass it by pointer.
 type Packet struct {
@@ -74,6 +82,7 @@ type Packet struct {
 	seqBase, ackBase          uint32
 	relative                  bool
 
+	later  later
 	n      int
 	failed bool
 	err    Error

@@ -2,9 +2,6 @@ package decode
 
 // named returns what Decoder.Ports says of a port, the destination before the source; TypeNone for nothing.
 func (d *Decoder) named(transport uint8, src, dst uint16, b []byte) Type {
-	if len(d.Ports) == 0 {
-		return TypeNone
-	}
 	for _, n := range [...]uint16{dst, src} {
 		for _, proto := range [...]uint8{transport, 0} {
 			if t, ok := d.Ports[Port{proto, n}]; ok {

@@ -15,9 +15,9 @@ var (
 
 // finder finds applications by ports and bytes.
 type finder struct {
-	ports       [1 << 16]Type     // TypeNone for most
+	ports       [1 << 16]Type     // TypeNone for most, with sharedPort for those that are in shared
 	shared      map[uint16][]Type // further ones, asked where the first refuses
-	first, last [256][]Type       // by the first byte, asked on all ports: before and after the ports decide
+	first, last [256][]asked      // by the first byte, asked on all ports: before and after the ports decide
 }
 
 var inDatagrams, inStreams = newFinders()
@@ -56,7 +56,7 @@ func newFinders() (datagram, stream *finder) {
 		if a.beside != TypeNone {
 			besideOf[a.beside] = append(besideOf[a.beside], t)
 		}
-		for where, lists := range map[elsewhere]*[256][]Type{
+		for where, lists := range map[elsewhere]*[256][]asked{
 			datagramsFirst: &datagram.first, datagrams: &datagram.last, streamsFirst: &stream.first, streams: &stream.last,
 		} {
 			if a.elsewhere&where != 0 {
@@ -74,21 +74,25 @@ func announce[N comparable](types map[N]Type, numbers []N, t Type) {
 }
 
 // look enters the row where its first bytes are.
-func (a *application) look(lists *[256][]Type) {
+func (a *application) look(lists *[256][]asked) {
 	starts := a.starts
 	if starts == "" {
 		starts = bytesFrom(0, 0xff)
 	}
 	for _, x := range []byte(starts) {
-		lists[x] = append(lists[x], a.Type)
+		lists[x] = append(lists[x], a.asks(x)...)
 	}
 }
+
+// sharedPort marks a port that several have.
+const sharedPort Type = 1 << 15
 
 func (f *finder) port(p uint16, t Type) {
 	if f.ports[p] == TypeNone {
 		f.ports[p] = t
 		return
 	}
+	f.ports[p] |= sharedPort
 	if f.shared == nil {
 		f.shared = make(map[uint16][]Type)
 	}
@@ -98,14 +102,16 @@ func (f *finder) port(p uint16, t Type) {
 // on reports whether t has the port.
 func (f *finder) on(p uint16, t Type) bool {
 	first := f.ports[p]
-	return first == t || first != TypeNone && slices.Contains(f.shared[p], t)
+	return first&^sharedPort == t || first&sharedPort != 0 && slices.Contains(f.shared[p], t)
 }
 
 // find returns what b between the ports is, TypePayload where nothing tells.
 func (f *finder) find(src, dst uint16, b []byte) Type {
-	for _, t := range f.first[b[0]] {
-		if rowOf[t].is(b, f.on(dst, t) || f.on(src, t)) {
-			return t
+	w := headOf(b)
+	list := f.first[b[0]]
+	for i := range list {
+		if a := &list[i]; w&a.mask == a.value && a.is(b, f.on(dst, a.t) || f.on(src, a.t)) {
+			return a.t
 		}
 	}
 	if src < dst { // the lower is more often that of a service
@@ -117,9 +123,10 @@ func (f *finder) find(src, dst uint16, b []byte) Type {
 	if t := f.byPort(src, b); t != TypeNone {
 		return t
 	}
-	for _, t := range f.last[b[0]] {
-		if rowOf[t].is(b, false) {
-			return t
+	list = f.last[b[0]]
+	for i := range list {
+		if a := &list[i]; w&a.mask == a.value && a.is(b, false) {
+			return a.t
 		}
 	}
 	return TypePayload
@@ -127,8 +134,11 @@ func (f *finder) find(src, dst uint16, b []byte) Type {
 
 func (f *finder) byPort(p uint16, b []byte) Type {
 	t := f.ports[p]
-	if t == TypeNone || rowOf[t].may(b) {
-		return t
+	if t == TypeNone || rowOf[t&^sharedPort].may(b) {
+		return t &^ sharedPort
+	}
+	if t&sharedPort == 0 {
+		return TypeNone
 	}
 	for _, t := range f.shared[p] {
 		if rowOf[t].may(b) {

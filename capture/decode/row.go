@@ -1,6 +1,10 @@
 package decode
 
-import "sockwire/capture"
+import (
+	"strings"
+
+	"sockwire/capture"
+)
 
 // application is a row of the registry: a protocol that package app shows, and how it is known. All that is empty tells
 // nothing.
@@ -27,8 +31,11 @@ type application struct {
 	is func(b []byte, port bool) bool
 	// elsewhere says where what its ports do not tell is looked for, by is.
 	elsewhere elsewhere
-	// starts are the first bytes that such messages can have, "" for any: others are not even asked about.
+	// starts are the first bytes that such messages can have, "" for any, and heads what the eight bytes behind the first
+	// four can be, in hexadecimal digits with a point for any, perhaps behind a first byte that they are for, such as
+	// "80:0001": others are not even asked about.
 	starts string
+	heads  []string
 
 	// length returns how long the message of a stream is that b starts with, 0 where b is too short to tell, and -1
 	// where none starts there. With it a segment has a layer for each message that starts in it, and package
@@ -63,6 +70,49 @@ func bytesFrom(first, last byte) string {
 		b = append(b, byte(x))
 	}
 	return string(b)
+}
+
+// asked is a row that is asked about payloads that have a head.
+type asked struct {
+	mask, value uint64
+	is          func(b []byte, port bool) bool
+	t           Type
+}
+
+// asks returns what a row is asked for about payloads with a first byte, one for each head.
+func (a *application) asks(first byte) (list []asked) {
+	for _, head := range a.heads {
+		q := asked{is: a.is, t: a.Type}
+		if start, rest, found := strings.Cut(head, ":"); found {
+			if head = rest; start != string([]byte{hexDigits[first>>4], hexDigits[first&15]}) {
+				continue
+			}
+		}
+		for i, c := range head + "................"[len(head):] {
+			q.mask, q.value = q.mask<<4, q.value<<4
+			if n := strings.IndexRune("0123456789abcdef", c); n >= 0 {
+				q.mask, q.value = q.mask|15, q.value|uint64(n)
+			} else if c != '.' || i > 15 {
+				panic("decode: " + a.name + " has a head that is none: " + head)
+			}
+		}
+		list = append(list, q)
+	}
+	if a.heads == nil {
+		list = []asked{{is: a.is, t: a.Type}}
+	}
+	return list
+}
+
+// headOf returns the eight bytes behind the first four as a number, zeroes for those that are not there.
+func headOf(b []byte) (w uint64) {
+	if len(b) >= 12 {
+		return uint64(be32(b[4:]))<<32 | uint64(be32(b[8:]))
+	}
+	for i, x := range b[min(len(b), 4):] {
+		w |= uint64(x) << (56 - 8*i)
+	}
+	return w
 }
 
 // may reports whether b may be a message of the row on a number of it.

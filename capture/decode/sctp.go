@@ -61,21 +61,24 @@ func (c *cursor) sctp(t Type, _ []byte) Type {
 		return TypeNone
 	}
 	c.stream = false
-	c.chunk, c.chunksEnd, c.sctpPorts = l.Offset+12, c.off, [2]uint16{h.SourcePort(), h.DestinationPort()}
+	more := &c.p.later
+	more.chunk, more.chunksEnd, more.ports = l.Offset+12, c.off, [2]uint16{h.SourcePort(), h.DestinationPort()}
+	c.chunks = true
 	return c.sctpChunk()
 }
 
 // sctpChunk moves to the data of the next chunk that is a whole message and of which it is known what it is; it returns
 // TypeNone where there is none. The layer lies inside of SCTP's, which is all chunks.
 func (c *cursor) sctpChunk() Type {
-	for c.chunk+4 <= c.chunksEnd {
-		b := c.data[c.chunk:c.chunksEnd]
+	more := &c.p.later
+	for more.chunk+4 <= more.chunksEnd {
+		b := c.data[more.chunk:more.chunksEnd]
 		n := int(be16(b[2:]))
-		at := c.chunk
+		at := more.chunk
 		if n < 4 || n > len(b) {
 			break
 		}
-		c.chunk += (n + 3) &^ 3
+		more.chunk += (n + 3) &^ 3
 		header := 16
 		if b[0] == sctpIData {
 			header = 20
@@ -96,12 +99,12 @@ func (c *cursor) sctpChunk() Type {
 			return t
 		}
 	}
-	c.chunk = 0
+	c.chunks = false
 	return TypeNone
 }
 
 func (c *cursor) sctpCarries(ppid uint32, b []byte) Type {
-	src, dst := c.sctpPorts[0], c.sctpPorts[1]
+	src, dst := c.p.later.ports[0], c.p.later.ports[1]
 	t := c.d.named(wire.ProtoSCTP, src, dst, b)
 	switch {
 	case t == TypePayload || c.d.SkipApplications && (t == TypeNone || t >= firstApplication):

@@ -6,7 +6,7 @@ func (c *cursor) shown(t Type) Type {
 	b := c.left()
 	if c.stream && a.length != nil && !a.whole && c.again == TypeNone {
 		if n := a.length(b); n > 0 && n < c.end-c.off { // another follows it
-			c.again, c.againAt, c.againEnd = t, c.off+n, c.end
+			c.again, c.p.later.at, c.p.later.end = t, c.off+n, c.end
 			c.end = c.off + n
 			b = c.left()
 		}

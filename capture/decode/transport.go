@@ -85,7 +85,10 @@ func (c *cursor) application(h []byte, transport uint8) Type {
 	}
 	c.stream = transport == wire.ProtoTCP
 	src, dst := be16(h), be16(h[2:])
-	t := c.d.named(transport, src, dst, b)
+	t := TypeNone
+	if len(c.d.Ports) > 0 {
+		t = c.d.named(transport, src, dst, b)
+	}
 	if t == TypeNone && transport != wire.ProtoTCP && !c.quoted {
 		t = tunnelOverUDP(src, dst, b)
 	}
