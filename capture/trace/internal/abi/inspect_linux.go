@@ -48,8 +48,12 @@ func name(fd int, call uintptr) trace.Addr {
 const dropsIndex = 8
 
 // Dropped tells how many packets a socket, of which fd is a descriptor of ours, has dropped, by its own count
-// (SO_MEMINFO, Linux 4.12): 0 where it does not tell.
+// (SO_MEMINFO, Linux 4.12): 0 where it does not tell. That of a stream counts also segments that had done all that they
+// were for, as the acknowledgement of its end.
 func Dropped(fd int) uint32 {
+	if kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind == unix.SOCK_STREAM {
+		return 0
+	}
 	var counts [dropsIndex + 1]uint32
 	n := uint32(unsafe.Sizeof(counts))
 	_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
