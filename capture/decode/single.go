@@ -111,3 +111,15 @@ func WayTo(t Type, fields []*Definition) Way {
 	}
 	return way
 }
+
+// Carriers returns the UDP ports of what carries packets of others, tunnels and such. anywhere tells that some of it is
+// looked for on other ports too.
+func Carriers() (ports []uint16, anywhere bool) {
+	for i := range applications {
+		if a := &applications[i]; a.carries != nil {
+			ports = append(ports, a.udp...)
+			anywhere = anywhere || a.elsewhere&(datagrams|datagramsFirst) != 0
+		}
+	}
+	return ports, anywhere
+}

@@ -265,6 +265,11 @@ var allNames = sync.OnceValue(func() []string {
 	return slices.Compact(names)
 })
 
+// common tells whether a name is of what most packets have.
+func common(name string) bool {
+	return slices.Contains([]string{"ip", "tcp", "udp", "ipv6", "eth", "dns", "http", "tls"}, prefix(name))
+}
+
 // nearest returns the name that is most like one that there is not, "" where none is.
 func nearest(name string) string {
 	if len(name) > 64 {
@@ -273,14 +278,14 @@ func nearest(name string) string {
 	name = strings.ToLower(name)
 	best, least := "", max(1, len(name)/4)+1
 	for _, known := range allNames() {
-		if len(known)-len(name) >= least && !strings.HasSuffix(known, name) || len(name)-len(known) >= least {
+		if len(known)-len(name) > least && !strings.HasSuffix(known, name) || len(name)-len(known) > least {
 			continue
 		}
 		d := edlib.OSADamerauLevenshteinDistance(name, known)
 		if _, last, _ := strings.Cut(known, "."); len(name) >= 4 && strings.HasSuffix(known, "."+name) || last != "" && last == name {
 			d = 1 // ttl for ip.ttl
 		}
-		if d < least {
+		if d < least || d == least && best != "" && common(known) && !common(best) {
 			best, least = known, d
 		}
 	}

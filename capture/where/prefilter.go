@@ -50,17 +50,16 @@ const (
 	anything              // all plain packets may match
 )
 
-// tunnelPorts are UDP ports behind which there may be other headers: those that are decoded, and others that carry
-// packets by what they are registered for.
+// tunnelPorts are UDP ports behind which there may be other headers: those that are decoded, and a few more that are
+// registered for such.
 func tunnelPorts() []uint16 {
-	ports := []uint16{
-		wire.PortGeneve, wire.PortMPLS, wire.PortNATT,
-		1701, 2152, 3544, 4341, 4754, 5247, 6343, 6511, 7784, 9899, 37008, // L2TP, GTP-U, Teredo, LISP, GRE, CAPWAP, sFlow, DCCP, BFD, SCTP, TZSP
-	}
+	ports, _ := decode.Carriers()
 	for _, p := range wire.VXLANPorts() {
 		ports = append(ports, p)
 	}
-	return ports
+	ports = append(ports, wire.PortGeneve, wire.PortMPLS, wire.PortNATT, 4754, 5247, 6343, 6511, 9899, 37008) // GRE, CAPWAP, sFlow, DCCP, SCTP, TZSP
+	slices.Sort(ports)
+	return slices.Compact(ports)
 }
 
 // plain is the filter for packets that have no other headers inside.
@@ -69,7 +68,10 @@ func (d *deriver) plain() string {
 	for _, p := range tunnelPorts() {
 		ports = append(ports, fmt.Sprintf("udp port %d", p))
 	}
-	over := "(" + overTCP + " or (" + overUDP + " and not (" + strings.Join(ports, " or ") + ")))"
+	over := overTCP
+	if _, anywhere := decode.Carriers(); !anywhere {
+		over = "(" + overTCP + " or (" + overUDP + " and not (" + strings.Join(ports, " or ") + ")))"
+	}
 	if d.streams {
 		return "(" + over + " and (ip6 or ip[6:2] & 0x3fff == 0))"
 	}
