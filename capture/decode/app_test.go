@@ -28,7 +28,8 @@ func TestApplications(t *testing.T) {
 	for _, f := range frames {
 		d.Decode(f, &p)
 		layers := p.Layers()
-		if len(layers) == 0 || layers[len(layers)-1].Type < decode.TypeDNS {
+		if len(layers) == 0 || layers[len(layers)-1].Type < decode.TypeDNS ||
+			layers[len(layers)-1].Offset >= len(f.Data) {
 			continue
 		}
 		b = decode.RenderAll(t, &r, b, &p)

@@ -55,6 +55,13 @@ const (
 	TypeBabel
 	TypeAODV
 	TypeOLSR
+	TypePGM
+	TypeIPComp
+	TypeLSPPing
+	TypeAoE
+	TypeIPX
+	TypeTIPC
+	TypeAutoRP
 
 	// Applications.
 	TypeSMTP
@@ -204,6 +211,13 @@ var applications = []application{
 	{Type: TypeBabel, name: "babel", title: "Babel", udp: ports(6696, 6697), is: isBabel},
 	{Type: TypeAODV, name: "aodv", title: "AODV", udp: ports(654)},
 	{Type: TypeOLSR, name: "olsr", title: "OLSR", udp: ports(698)},
+	{Type: TypePGM, name: "pgm", title: "PGM", ip: []uint8{113}},
+	{Type: TypeIPComp, name: "ipcomp", title: "IPComp", ip: []uint8{108}, carries: carriesIPComp},
+	{Type: TypeLSPPing, name: "mpls-echo", title: "LSP Ping", udp: ports(3503), is: isLSPPing},
+	{Type: TypeAoE, name: "aoe", title: "ATA over Ethernet", ether: []uint16{0x88a2}},
+	{Type: TypeIPX, name: "ipx", title: "IPX", ether: []uint16{0x8137}, sap: []uint8{0xe0}},
+	{Type: TypeTIPC, name: "tipc", title: "TIPC", ether: []uint16{0x88ca}},
+	{Type: TypeAutoRP, name: "auto_rp", title: "Auto-RP", udp: ports(496)},
 
 	// Applications.
 	{Type: TypeSMTP, name: "smtp", title: "SMTP", tcp: ports(25, 587), is: isText},

@@ -46,7 +46,7 @@ var appSamples = []appSample{
 	{decode.TypeDNS, true, unhex("001d 0001 8583 0001 0000 0000 0000 07 6578616d706c65 03 636f6d 00 0041 0001"),
 		"1 NXDOMAIN* 0/0/0"},
 	{decode.TypeMDNS, false, unhex("0000 8400 0000 0001 0000 0000 05 5f68747470 04 5f746370 05 6c6f63616c 00 000c 8001 00000078 0006 03 1b5d6d c00c"),
-		`0*- 1/0/0 PTR \\027]m._http._tcp.local.`},
+		`0*- 1/0/0 (Cache flush) PTR \\027]m._http._tcp.local.`},
 	{decode.TypeDNS, false, unhex("0002 8180 0000 0001 0000 0000 00 0041 0001 0000003c 000a 0001 00 0001 0003 02 6832"),
 		`2 1/0/0 HTTPS 1 . alpn="h2"`},
 	{decode.TypeDHCPv4, false, append(unhex("01010600 deadbeef 0000 8000 00000000 00000000 00000000 00000000 020000000001"+strings.Repeat("00", 202)+"63825363"),

@@ -217,7 +217,7 @@ func (c *cursor) typeOrLength(t uint16) Type {
 	}
 	c.end = min(c.end, c.off+int(t))
 	if c.off+2 <= min(len(c.data), c.end) && be16(c.data[c.off:]) == 0xffff {
-		return TypePayload // Novell's IPX without LLC
+		return etherType(0x8137) // Novell's IPX without LLC
 	}
 	return TypeLLC
 }

@@ -254,3 +254,10 @@ func lengthOpenFlow(b []byte) int {
 }
 
 func isBabel(b []byte, port bool) bool { return len(b) >= 4 && b[0] == 42 && b[1] == 2 }
+
+// carriesIPComp tells that what follows is compressed.
+func carriesIPComp(b []byte) (header int, next Type) { return min(4, len(b)), TypePayload }
+
+func isLSPPing(b []byte, port bool) bool {
+	return len(b) >= 16 && be16(b) == 1 && b[4] >= 1 && b[4] <= 4
+}

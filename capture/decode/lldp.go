@@ -79,11 +79,97 @@ func lldpValue(w *FieldWriter, t uint16, off, n int) {
 		w.Bytes(fLLDPMgmtIP6, off+2, 16)
 	case t == 127 && n >= 4:
 		w.Uint(fLLDPOUI, off, 3)
-		w.Bytes(fLLDPData, off+3, n-3)
+		lldpOrganization(w, off, n)
 	case n > 0:
 		w.Bytes(fLLDPData, off, n)
 	}
 }
+
+// Organizations of TLVs.
+const (
+	oui8021 = 0x0080c2
+	oui8023 = 0x00120f
+	ouiMED  = 0x0012bb
+)
+
+var (
+	fLLDP8021     = Define("lldp.ieee.802_1.subtype", "802.1 Subtype", KindUint).As("subtype").Means(lldp8021Name)
+	fLLDP8023     = Define("lldp.ieee.802_3.subtype", "802.3 Subtype", KindUint).As("subtype").Means(lldp8023Name)
+	fLLDPMED      = Define("lldp.media.subtype", "Media Subtype", KindUint).As("subtype").Means(lldpMEDName)
+	fLLDPPVID     = Define("lldp.ieee.802_1.port_vlan.id", "Port VLAN Identifier", KindUint).As("port_vlan")
+	fLLDPVLAN     = Define("lldp.ieee.802_1.vlan.id", "VLAN Identifier", KindUint).As("vlan")
+	fLLDPVLANName = Define("lldp.ieee.802_1.vlan.name", "VLAN Name", KindText).As("vlan_name")
+	fLLDPMAU      = Define("lldp.ieee.802_3.pmd_mau_type", "Operational MAU Type", KindUint).As("mau_type")
+	fLLDPMaxFrame = Define("lldp.ieee.802_3.max_frame_size", "Maximum Frame Size", KindUint).As("max_frame_size")
+	fLLDPMEDCaps  = Define("lldp.media.subtype.caps", "Capabilities", KindHex).As("capabilities")
+	fLLDPMEDClass = Define("lldp.media.subtype.class", "Class Type", KindUint).As("class")
+	fLLDPMEDApp   = Define("lldp.media.app_type", "Application Type", KindUint).As("application_type")
+	fLLDPMEDText  = Define("lldp.media.text", "Inventory", KindText).As("text")
+)
+
+// lldpOrganization adds the value of an organizational TLV that starts with the OUI.
+func lldpOrganization(w *FieldWriter, off, n int) {
+	at, left := off+4, n-4
+	switch oui, sub := be32(w.data[off:])>>8, w.data[off+3]; oui {
+	case oui8021:
+		w.Enum(fLLDP8021, off+3, 1, lldp8021Name)
+		switch {
+		case sub == 1 && left == 2:
+			w.Uint(fLLDPPVID, at, 2)
+			return
+		case sub == 3 && left >= 3 && 3+int(w.data[at+2]) <= left:
+			w.Uint(fLLDPVLAN, at, 2)
+			w.Bytes(fLLDPVLANName, at+3, int(w.data[at+2]))
+			return
+		}
+	case oui8023:
+		w.Enum(fLLDP8023, off+3, 1, lldp8023Name)
+		switch {
+		case sub == 1 && left == 5:
+			w.Uint(fLLDPMAU, at+3, 2)
+			return
+		case sub == 4 && left == 2:
+			w.Uint(fLLDPMaxFrame, at, 2)
+			return
+		}
+	case ouiMED:
+		w.Enum(fLLDPMED, off+3, 1, lldpMEDName)
+		switch {
+		case sub == 1 && left == 3:
+			w.Uint(fLLDPMEDCaps, at, 2)
+			w.Uint(fLLDPMEDClass, at+2, 1)
+			return
+		case sub == 2 && left == 4:
+			w.Uint(fLLDPMEDApp, at, 1)
+			at, left = at+1, left-1
+		case sub >= 5 && sub <= 11 && left > 0:
+			w.Bytes(fLLDPMEDText, at, left)
+			return
+		}
+	default:
+		at, left = off+3, n-3
+	}
+	if left > 0 {
+		w.Bytes(fLLDPData, at, left)
+	}
+}
+
+var lldp8021Name = Names{
+	1: "Port VLAN ID", 2: "Port and Protocol VLAN ID", 3: "VLAN Name", 4: "Protocol Identity", 5: "VID Usage Digest",
+	6: "Management VID", 7: "Link Aggregation", 8: "Congestion Notification", 9: "ETS Configuration",
+	10: "ETS Recommendation", 11: "Priority-based Flow Control", 12: "Application Priority",
+}.Of
+
+var lldp8023Name = Names{
+	1: "MAC/PHY Configuration/Status", 2: "Power Via MDI", 3: "Link Aggregation", 4: "Maximum Frame Size",
+	5: "Energy-Efficient Ethernet",
+}.Of
+
+var lldpMEDName = Names{
+	1: "Media Capabilities", 2: "Network Policy", 3: "Location Identification", 4: "Extended Power-via-MDI",
+	5: "Hardware Revision", 6: "Firmware Revision", 7: "Software Revision", 8: "Serial Number", 9: "Manufacturer Name",
+	10: "Model Name", 11: "Asset ID",
+}.Of
 
 var lldpTypeName = Names{
 	0: "End of LLDPDU", 1: "Chassis ID", 2: "Port ID", 3: "Time To Live", 4: "Port Description", 5: "System Name",

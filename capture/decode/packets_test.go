@@ -95,7 +95,7 @@ var samples = []sample{
 	{"tcp-opts", capture.LinkIPv4, "4500004500010000400666b00a0000010a0000020001000900000064000000c8b01801f4e3dc00000101080a0000000100000002050a0000012c00000190000068656c6c6f",
 		"IP 10.0.0.1:1 > 10.0.0.2:9: Flags [P.], seq 100:105, ack 200, win 500, options [nop,nop,TS val 1 ecr 2,sack 1 {300:400},eol], length 5"},
 	{"wlan", capture.LinkIEEE80211Radio, "00000f002e00000000186c09a000d880000000ffffffffffff020000000001020000000001000000000000000000006400000000046e65741b",
-		"12.0 Mb/s 2412 MHz -40dBm signal Beacon 02:00:00:00:00:01 > ff:ff:ff:ff:ff:ff SSID \"net\\x1b\", length 18"},
+		"12.0 Mb/s 2412 MHz -40dBm signal Beacon 02:00:00:00:00:01 > ff:ff:ff:ff:ff:ff, SSID \"net\\x1b\", length 18"},
 	{"wlandata", capture.LinkIEEE80211, "080200000200000000020200000000030200000000010000aaaa0300000008004500001c00010000400166de0a0000010a0000020800f7fd00010001",
 		"IP 10.0.0.1 > 10.0.0.2: ICMP echo request, id 1, seq 1, length 8"},
 	{"PPP with compressed protocol", capture.LinkPPP, "ff03 21 4500001c 0001 0000 40 01 66de 0a000001 0a000002 0800 f7fd 0001 0001",

@@ -215,6 +215,10 @@ func (c *cursor) wlan(t Type, b []byte) Type {
 	if h = c.need(TypeIEEE80211, n); h == nil {
 		return TypeNone
 	}
+	if h.Type() == 0 && !h.Protected() && h[22]&15 == 0 { // management: all of it
+		c.add(TypeIEEE80211, max(n, min(len(c.data), c.end)-c.off))
+		return TypeNone
+	}
 	c.add(TypeIEEE80211, n)
 	if c.wlanPad {
 		c.off = min(c.off+(-n&3), c.end)
@@ -280,6 +284,7 @@ func wlanFields(w *FieldWriter) {
 	}
 	w.Value(fWlanFragment, 22, 2, uint64(h[22]&15))
 	w.Value(fWlanSequence, 22, 2, uint64(binary.LittleEndian.Uint16(h[22:])>>4))
+	wlanBodyFields(w, h)
 }
 
 // ends returns where the destination, source and BSS addresses are; 0 where there is none.
@@ -373,41 +378,275 @@ func (r *Printer) appendWLAN(b []byte, p *Packet, i int) []byte {
 		b = AppendMAC(append(b, ' '), h[src:src+6])
 		b = AppendMAC(append(b, " > "...), h[dst:dst+6])
 	}
-	if ssid, ok := p.ssid(i); ok {
-		b = append(b, " SSID "...)
-		b = AppendQuoted(b, ssid, 32)
-	}
+	b = appendWLANBody(b, h)
 	if h.Protected() {
 		b = append(b, ", protected"...)
+	}
+	if next == TypeNone && h.Type() == 0 {
+		return appendInt(append(b, ", length "...), p.layers[i].Length-wlanHeader(h))
 	}
 	return append(b, ", "...)
 }
 
-// ssid returns the SSID of a management frame that has one.
-func (p *Packet) ssid(i int) ([]byte, bool) {
-	h := p.IEEE80211(i)
-	if h.Type() != 0 || h.Protected() {
-		return nil, false
-	}
-	fixed := 0
+// The body of 802.11 management frames (IEEE 802.11 section 9.3.3): fixed fields and elements.
+
+var (
+	fWlanTimestamp = Define("wlan.fixed.timestamp", "Timestamp, in us", KindUint).As("timestamp")
+	fWlanInterval  = Define("wlan.fixed.beacon_interval", "Beacon Interval, in 1024 us", KindUint).As("beacon_interval")
+	fWlanCaps      = Define("wlan.fixed.capabilities", "Capability Information", KindHex).As("capabilities")
+	fWlanPrivacy   = Define("wlan.fixed.capabilities.privacy", "Privacy", KindBool).As("privacy")
+	fWlanListen    = Define("wlan.fixed.listen_ival", "Listen Interval", KindUint).As("listen_interval")
+	fWlanCurrent   = Define("wlan.fixed.current_ap", "Current AP Address", KindMAC).As("current_ap")
+	fWlanStatus    = Define("wlan.fixed.status_code", "Status Code", KindUint).As("status").Means(wlanStatus)
+	fWlanAID       = Define("wlan.fixed.aid", "Association ID", KindUint).As("association_id")
+	fWlanReason    = Define("wlan.fixed.reason_code", "Reason Code", KindUint).As("reason").Means(wlanReason)
+	fWlanAuth      = Define("wlan.fixed.auth.alg", "Authentication Algorithm", KindUint).As("auth_algorithm").Means(wlanAuth)
+	fWlanAuthSeq   = Define("wlan.fixed.auth_seq", "Authentication Transaction Sequence", KindUint).As("auth_sequence")
+	fWlanCategory  = Define("wlan.fixed.category_code", "Category", KindUint).As("category").Means(wlanCategory)
+	fWlanAction    = Define("wlan.fixed.action_code", "Action", KindUint).As("action")
+	fWlanElement   = Define("wlan.element", "Element", KindGroup).As("elements").Several()
+	fWlanID        = Define("wlan.tag.number", "Element ID", KindUint).As("id").At(0, 1).Means(wlanElement)
+	fWlanLength    = Define("wlan.tag.length", "Length", KindUint).As("length").At(1, 1)
+	fWlanSSID      = Define("wlan.ssid", "SSID", KindText)
+	fWlanRate      = Define("wlan.supported_rates", "Supported Rate, in 500 kb/s", KindUint).As("rates").Several().At(0, 1)
+	fWlanRateExt   = Define("wlan.extended_supported_rates", "Supported Rate, in 500 kb/s", KindUint).
+			As("extended_rates").Several().At(0, 1)
+	fWlanChannel  = Define("wlan.ds.current_channel", "Current Channel", KindUint).As("channel")
+	fWlanCountry  = Define("wlan.country_info.code", "Country", KindText).As("country")
+	fWlanHTInfo   = Define("wlan.ht.info.primarychannel", "Primary Channel", KindUint).As("primary_channel")
+	fWlanRSNVer   = Define("wlan.rsn.version", "RSN Version", KindUint).As("version")
+	fWlanRSNGroup = Define("wlan.rsn.group_cipher", "Group Cipher Suite", KindHex).As("group_cipher").At(0, 4).Means(wlanCipher)
+	fWlanRSNPair  = Define("wlan.rsn.pairwise_cipher", "Pairwise Cipher Suite", KindHex).As("pairwise_ciphers").
+			Several().At(0, 4).Means(wlanCipher)
+	fWlanRSNAKM  = Define("wlan.rsn.akm", "AKM Suite", KindHex).As("akms").Several().At(0, 4).Means(wlanAKM)
+	fWlanOUI     = Define("wlan.tag.oui", "OUI", KindHex).As("oui")
+	fWlanTagData = Define("wlan.tag.value", "Value", KindBytes).As("data")
+)
+
+// fixed returns how many bytes of fixed fields a management frame has before its elements; -1 where it has none that
+// are known.
+func (h IEEE80211) fixed() int {
 	switch h.Subtype() {
-	case 0: // assoc request
-		fixed = 4
-	case 2: // reassoc request
-		fixed = 10
+	case 0: // association request
+		return 4
+	case 1, 3, 11: // association responses, authentication
+		return 6
+	case 2: // reassociation request
+		return 10
 	case 4: // probe request
+		return 0
 	case 5, 8: // probe response, beacon
-		fixed = 12
-	default:
-		return nil, false
+		return 12
+	case 10, 12: // disassociation, deauthentication
+		return 2
 	}
-	b := p.Payload(i)
-	if len(b) < fixed+2 {
-		return nil, false
-	}
-	b = b[fixed:]
-	if n := int(b[1]); b[0] == 0 && 2+n <= len(b) {
-		return b[2 : 2+n], true
-	}
-	return nil, false
+	return -1
 }
+
+// body returns the body of a management frame, nil of another, and of one that is protected or a later fragment.
+func (h IEEE80211) body() []byte {
+	if h.Type() != 0 || h.Protected() || len(h) < 24 || h[22]&15 != 0 {
+		return nil
+	}
+	return h[wlanHeader(h):]
+}
+
+// wlanElements calls f for the elements of a management frame.
+func wlanElements(body []byte, fixed int, f func(id byte, off, n int)) {
+	if fixed < 0 {
+		return
+	}
+	for off := fixed; off+2 <= len(body); {
+		n := int(body[off+1])
+		if off+2+n > len(body) {
+			return
+		}
+		f(body[off], off, n)
+		off += 2 + n
+	}
+}
+
+func wlanBodyFields(w *FieldWriter, h IEEE80211) {
+	body := h.body()
+	if len(body) == 0 {
+		return
+	}
+	at := len(h) - len(body)
+	caps := func(off int) {
+		w.little(fWlanCaps, off, 2)
+		if off < len(w.data) {
+			w.Bit(fWlanPrivacy, 8*off+3)
+		}
+	}
+	noted := func(d *Definition, off int) {
+		if off+2 <= len(w.data) {
+			w.little(d, off, 2)
+			w.Note(d.meaning(uint64(w.data[off]) | uint64(w.data[off+1])<<8))
+		}
+	}
+	switch h.Subtype() {
+	case 0, 2:
+		caps(at)
+		w.little(fWlanListen, at+2, 2)
+		if h.Subtype() == 2 {
+			w.Bytes(fWlanCurrent, at+4, 6)
+		}
+	case 1, 3:
+		caps(at)
+		noted(fWlanStatus, at+2)
+		if at+6 <= len(w.data) { // the two highest bits are always set
+			w.Value(fWlanAID, at+4, 2, uint64(w.data[at+4])|uint64(w.data[at+5]&0x3f)<<8)
+		}
+	case 5, 8:
+		w.little(fWlanTimestamp, at, 8)
+		w.little(fWlanInterval, at+8, 2)
+		caps(at + 10)
+	case 10, 12:
+		noted(fWlanReason, at)
+	case 11:
+		noted(fWlanAuth, at)
+		w.little(fWlanAuthSeq, at+2, 2)
+		noted(fWlanStatus, at+4)
+	case 13, 14:
+		w.Enum(fWlanCategory, at, 1, wlanCategory)
+		w.Uint(fWlanAction, at+1, 1)
+	}
+	wlanElements(body, h.fixed(), func(id byte, off, n int) {
+		off += at
+		w.Group(fWlanElement, off, 2+n)
+		w.Add(off, fWlanID, fWlanLength)
+		wlanElementFields(w, id, off+2, n)
+		w.End()
+	})
+}
+
+func wlanElementFields(w *FieldWriter, id byte, off, n int) {
+	switch {
+	case n == 0:
+	case id == 0:
+		w.Bytes(fWlanSSID, off, n)
+	case id == 1:
+		w.Each(fWlanRate, off, off+n, 1)
+	case id == 50:
+		w.Each(fWlanRateExt, off, off+n, 1)
+	case id == 3:
+		w.Uint(fWlanChannel, off, 1)
+	case id == 7 && n >= 3:
+		w.Bytes(fWlanCountry, off, 2)
+	case id == 61:
+		w.Uint(fWlanHTInfo, off, 1)
+	case id == 48 && n >= 6:
+		w.little(fWlanRSNVer, off, 2)
+		w.Add(off+2, fWlanRSNGroup)
+		at := off + 6
+		for _, d := range [...]*Definition{fWlanRSNPair, fWlanRSNAKM} {
+			if at+2 > off+n {
+				return
+			}
+			count := int(w.data[at]) | int(w.data[at+1])<<8
+			at += 2
+			end := min(at+4*count, off+n)
+			w.Each(d, at, end, 4)
+			at = end
+		}
+	case id == 221 && n >= 3:
+		w.Uint(fWlanOUI, off, 3)
+		if n > 3 {
+			w.Bytes(fWlanTagData, off+3, n-3)
+		}
+	default:
+		w.Bytes(fWlanTagData, off, n)
+	}
+}
+
+// appendWLANBody adds what a management frame says.
+func appendWLANBody(b []byte, h IEEE80211) []byte {
+	body := h.body()
+	little := func(off int) uint64 { return uint64(body[off]) | uint64(body[off+1])<<8 }
+	fixed := h.fixed()
+	if len(body) < max(fixed, 2) {
+		return b
+	}
+	switch h.Subtype() {
+	case 1, 3:
+		b = AppendName(append(b, ", "...), wlanStatus(little(2)), "status ", little(2))
+		b = appendUint(append(b, ", AID "...), little(4)&0x3fff)
+	case 5, 8:
+		if little(10)&0x10 != 0 {
+			b = append(b, ", privacy"...)
+		}
+	case 10, 12:
+		b = AppendName(append(b, ", "...), wlanReason(little(0)), "reason ", little(0))
+	case 11:
+		b = AppendName(append(b, ", "...), wlanAuth(little(0)), "algorithm ", little(0))
+		b = appendUint(append(b, ", seq "...), little(2))
+		if s := little(4); s != 0 {
+			b = AppendName(append(b, ", "...), wlanStatus(s), "status ", s)
+		}
+	case 13, 14:
+		b = AppendName(append(b, ", "...), wlanCategory(uint64(body[0])), "category ", uint64(body[0]))
+		b = appendUint(append(b, " action "...), uint64(body[1]))
+	}
+	wlanElements(body, fixed, func(id byte, off, n int) {
+		switch {
+		case id == 0:
+			b = AppendQuoted(append(b, ", SSID "...), body[off+2:off+2+n], 32)
+		case id == 3 && n == 1:
+			b = appendUint(append(b, ", channel "...), uint64(body[off+2]))
+		case id == 48 && n >= 6:
+			b = append(b, ", RSN"...)
+		}
+	})
+	return b
+}
+
+var wlanElement = Names{
+	0: "SSID", 1: "Supported Rates", 2: "FH Parameter Set", 3: "DS Parameter Set", 4: "CF Parameter Set", 5: "TIM",
+	6: "IBSS Parameter Set", 7: "Country", 11: "BSS Load", 16: "Challenge text", 32: "Power Constraint",
+	33: "Power Capability", 35: "TPC Report", 36: "Supported Channels", 37: "Channel Switch Announcement", 40: "Quiet",
+	42: "ERP", 45: "HT Capabilities", 46: "QoS Capability", 48: "RSN", 50: "Extended Supported Rates", 51: "AP Channel Report",
+	54: "Mobility Domain", 55: "Fast BSS Transition", 59: "Supported Operating Classes", 61: "HT Operation",
+	70: "RM Enabled Capabilities", 72: "20/40 BSS Coexistence", 74: "Overlapping BSS Scan Parameters",
+	107: "Interworking", 108: "Advertisement Protocol", 113: "Mesh Configuration", 114: "Mesh ID",
+	127: "Extended Capabilities", 191: "VHT Capabilities", 192: "VHT Operation", 195: "Transmit Power Envelope",
+	199: "Operating Mode Notification", 201: "Reduced Neighbor Report", 221: "Vendor Specific", 255: "Extension",
+}.Of
+
+var wlanStatus = Names{
+	0: "Successful", 1: "Unspecified failure", 10: "Cannot support all capabilities", 11: "Reassociation denied",
+	12: "Association denied", 13: "Authentication algorithm not supported", 14: "Authentication sequence out of order",
+	15: "Challenge failure", 16: "Authentication timeout", 17: "AP is full", 18: "Rates not supported",
+	30: "Association denied temporarily", 40: "Invalid element", 41: "Invalid group cipher",
+	42: "Invalid pairwise cipher", 43: "Invalid AKMP", 53: "Invalid PMKID", 76: "Anti-clogging token required",
+	126: "SAE hash to element",
+}.Of
+
+var wlanReason = Names{
+	1: "Unspecified reason", 2: "Authentication no longer valid", 3: "Station is leaving", 4: "Inactivity",
+	5: "AP cannot handle all stations", 6: "Class 2 frame from unauthenticated station",
+	7: "Class 3 frame from unassociated station", 8: "Station is leaving the BSS",
+	9: "Station is not authenticated", 13: "Invalid element", 14: "MIC failure", 15: "4-way handshake timeout",
+	16: "Group key handshake timeout", 17: "Element differs in 4-way handshake", 18: "Invalid group cipher",
+	19: "Invalid pairwise cipher", 20: "Invalid AKMP", 23: "802.1X authentication failed", 24: "Cipher suite rejected",
+	34: "Poor channel conditions",
+}.Of
+
+var wlanAuth = Names{0: "Open System", 1: "Shared Key", 2: "Fast BSS Transition", 3: "SAE", 128: "Network EAP"}.Of
+
+var wlanCategory = Names{
+	0: "Spectrum Management", 1: "QoS", 2: "DLS", 3: "Block Ack", 4: "Public", 5: "Radio Measurement",
+	6: "Fast BSS Transition", 7: "HT", 8: "SA Query", 10: "WNM", 13: "Mesh", 14: "Multihop", 15: "Self-protected", 21: "VHT",
+	127: "Vendor-specific",
+}.Of
+
+// wlanCipher and wlanAKM name suite selectors: an organization and a type.
+var wlanCipher = Names{
+	0x000fac00: "use group cipher", 0x000fac01: "WEP-40", 0x000fac02: "TKIP", 0x000fac04: "CCMP-128", 0x000fac05: "WEP-104",
+	0x000fac06: "BIP-CMAC-128", 0x000fac08: "GCMP-128", 0x000fac09: "GCMP-256", 0x000fac0a: "CCMP-256",
+}.Of
+
+var wlanAKM = Names{
+	0x000fac01: "802.1X", 0x000fac02: "PSK", 0x000fac03: "FT over 802.1X", 0x000fac04: "FT with PSK",
+	0x000fac05: "802.1X with SHA-256", 0x000fac06: "PSK with SHA-256", 0x000fac08: "SAE", 0x000fac09: "FT over SAE",
+	0x000fac12: "OWE",
+}.Of

@@ -14,7 +14,7 @@ import (
 var (
 	_ = show(decode.TypeDNS, dnsLine, func(w *decode.FieldWriter, stream bool) { dnsFields(w, stream, false) })
 	_ = show(decode.TypeLLMNR, dnsLine, func(w *decode.FieldWriter, stream bool) { dnsFields(w, stream, false) })
-	_ = show(decode.TypeMDNS, dnsLine, func(w *decode.FieldWriter, stream bool) { dnsFields(w, stream, true) })
+	_ = show(decode.TypeMDNS, mdnsLine, func(w *decode.FieldWriter, stream bool) { dnsFields(w, stream, true) })
 )
 
 var (
@@ -288,7 +288,7 @@ const maxShown = 4
 // dnsLine writes the messages of a datagram or segment.
 func dnsLine(b, data []byte, tcp bool) ([]byte, bool) {
 	if !tcp {
-		return messageLine(b, data)
+		return messageLine(b, data, false)
 	}
 	for off, n := 0, 0; off < len(data); n++ {
 		msg, next := nextMessage(data, off)
@@ -301,14 +301,18 @@ func dnsLine(b, data []byte, tcp bool) ([]byte, bool) {
 		if n > 0 {
 			b = append(b, "; "...)
 		}
-		b, _ = messageLine(b, msg)
+		b, _ = messageLine(b, msg, false)
 		off = next
 	}
 	return b, true
 }
 
+// mdnsLine writes a message as its users read it: whether a question wants its answer by unicast (QU) or multicast (QM),
+// and which records replace those that are known (RFC 6762 sections 5.4 and 10.2).
+func mdnsLine(b, data []byte, _ bool) ([]byte, bool) { return messageLine(b, data, true) }
+
 // messageLine writes a message as tcpdump does: 12345+ A? example.com. or 12345 1/0/0 A 192.0.2.1.
-func messageLine(b, msg []byte) ([]byte, bool) {
+func messageLine(b, msg []byte, multicast bool) ([]byte, bool) {
 	if len(msg) < 12 {
 		return b, false
 	}
@@ -329,7 +333,11 @@ func messageLine(b, msg []byte) ([]byte, bool) {
 			return append(b, " (cut)"...), true
 		}
 		if !response {
-			b = append(appendType(append(b, ' '), binary.BigEndian.Uint16(msg[next:])), "? "...)
+			b = appendType(append(b, ' '), binary.BigEndian.Uint16(msg[next:]))
+			if multicast {
+				b = append(b, [...]string{" (QM)", " (QU)"}[msg[next+2]>>7]...)
+			}
+			b = append(b, "? "...)
 			b = decode.AppendEscaped(b, []byte(name))
 		}
 		off = next + 4
@@ -353,7 +361,11 @@ func messageLine(b, msg []byte) ([]byte, bool) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendAnswer(append(b, ' '), msg, r)
+		b = append(b, ' ')
+		if multicast && msg[r.data-8]&0x80 != 0 {
+			b = append(b, "(Cache flush) "...)
+		}
+		b = appendAnswer(b, msg, r)
 		off = r.end
 	}
 	return b, true

@@ -14,12 +14,47 @@ var (
 	fSNMPCommunity = decode.Define("snmp.community", "community", decode.KindText)
 	fSNMPPDU       = decode.Define("snmp.data", "PDU", decode.KindUint).As("pdu")
 	fSNMPRequest   = decode.Define("snmp.request_id", "request-id", decode.KindUint)
+	fSNMPAuth      = decode.Define("snmp.v3.flags.auth", "Authenticated", decode.KindBool).As("authenticated")
+	fSNMPCrypt     = decode.Define("snmp.v3.flags.crypt", "Encrypted", decode.KindBool).As("encrypted")
+	fSNMPReport    = decode.Define("snmp.v3.flags.report", "Reportable", decode.KindBool).As("reportable")
+	fSNMPModel     = decode.Define("snmp.msgSecurityModel", "msgSecurityModel", decode.KindUint).As("security_model")
+	fSNMPEngine    = decode.Define("snmp.msgAuthoritativeEngineID", "msgAuthoritativeEngineID", decode.KindBytes).As("engine_id")
+	fSNMPBoots     = decode.Define("snmp.msgAuthoritativeEngineBoots", "msgAuthoritativeEngineBoots", decode.KindUint).As("engine_boots")
+	fSNMPTime      = decode.Define("snmp.msgAuthoritativeEngineTime", "msgAuthoritativeEngineTime, in s", decode.KindUint).As("engine_time")
+	fSNMPUser      = decode.Define("snmp.msgUserName", "msgUserName", decode.KindText).As("user")
 	fSNMPMessage   = decode.Define("snmp.msgID", "msgID", decode.KindUint).As("message_id")
 )
 
 // snmp is what the header of a message says (RFC 1157, RFC 3416, RFC 3412).
 type snmp struct {
 	version, community, pdu, id element
+
+	flags, model, engine, boots, time, user element // of version 3
+}
+
+// readV3 reads the rest of msgGlobalData, and the security parameters of the user-based model (RFC 3414 section 2.4).
+func (m *snmp) readV3(data []byte, global element, end int) {
+	if size, ok := nextElement(data, m.id.end, global.end); ok {
+		if m.flags, ok = nextElement(data, size.end, global.end); ok && m.flags.end-m.flags.off == 1 {
+			m.model, _ = nextElement(data, m.flags.end, global.end)
+		}
+	}
+	parameters, ok := nextElement(data, global.end, end)
+	if !ok || parameters.tag != 4 {
+		return
+	}
+	inside, ok := nextElement(data, parameters.off, parameters.end)
+	if !ok || inside.tag != 0x30 {
+		return
+	}
+	at := inside.off
+	for _, e := range [...]*element{&m.engine, &m.boots, &m.time, &m.user} {
+		x, ok := nextElement(data, at, inside.end)
+		if !ok {
+			return
+		}
+		*e, at = x, x.end
+	}
 }
 
 func readSNMP(data []byte) (m snmp, ok bool) {
@@ -38,6 +73,7 @@ func readSNMP(data []byte) (m snmp, ok bool) {
 	if e.tag == 0x30 { // version 3: msgGlobalData
 		if id, ok := nextElement(data, e.off, e.end); ok && id.tag == 2 {
 			m.id = id
+			m.readV3(data, e, end)
 		}
 		return m, true
 	}
@@ -81,6 +117,24 @@ func snmpFields(w *decode.FieldWriter, _ bool) {
 		}
 		w.Value(d, m.id.off, m.id.end-m.id.off, m.id.integer(data))
 	}
+	if at := m.flags.off; at > 0 && m.flags.end == at+1 {
+		w.Bit(fSNMPReport, 8*at+5)
+		w.Bit(fSNMPCrypt, 8*at+6)
+		w.Bit(fSNMPAuth, 8*at+7)
+	}
+	for _, x := range [...]struct {
+		d *decode.Definition
+		e element
+	}{{fSNMPModel, m.model}, {fSNMPEngine, m.engine}, {fSNMPBoots, m.boots}, {fSNMPTime, m.time}, {fSNMPUser, m.user}} {
+		n := x.e.end - x.e.off
+		switch {
+		case n == 0 || x.e.off == 0:
+		case x.d.Kind == decode.KindUint:
+			w.Value(x.d, x.e.off, n, x.e.integer(data))
+		default:
+			w.Bytes(x.d, x.e.off, n)
+		}
+	}
 }
 
 var snmpVersion = decode.Names{
@@ -107,6 +161,13 @@ func snmpLine(b, data []byte, _ bool) ([]byte, bool) {
 	}
 	if m.id.off > 0 {
 		b = strconv.AppendUint(append(b, " id "...), m.id.integer(data), 10)
+	}
+	if at := m.flags.off; at > 0 && m.flags.end == at+1 {
+		b = append(appendLetters(append(b, " F="...), data[at], "apr"), ' ')
+		b = decode.AppendQuoted(append(b, "U="...), data[m.user.off:max(m.user.off, m.user.end)], maxText)
+		if m.engine.off > 0 {
+			b = decode.AppendBytes(append(b, " E=0x"...), data[m.engine.off:m.engine.end])
+		}
 	}
 	return b, true
 }
