@@ -169,7 +169,7 @@ var applications = []application{
 	{Type: TypeDHCPv6, name: "dhcpv6", title: "DHCPv6", udp: ports(wire.PortDHCPv6, wire.PortDHCPv6Srv)},
 	{Type: TypeNTP, name: "ntp", title: "NTP", udp: ports(wire.PortNTP)},
 	{Type: TypeTFTP, name: "tftp", title: "TFTP", udp: ports(wire.PortTFTP), is: isTFTP, elsewhere: datagrams, starts: "\x00"},
-	{Type: TypeSyslog, name: "syslog", title: "Syslog", udp: ports(wire.PortSyslog), is: isSyslog},
+	{Type: TypeSyslog, name: "syslog", title: "Syslog", udp: ports(wire.PortSyslog), tcp: ports(514, 601), is: isSyslog},
 	{Type: TypeSNMP, name: "snmp", title: "SNMP", udp: ports(wire.PortSNMP, wire.PortSNMPTrap), is: isSNMP},
 
 	// Routing and infrastructure.

@@ -5,7 +5,18 @@ func isDHCP(b []byte, port bool) bool { return b[0] == 1 || b[0] == 2 }
 // isSNMP tells a sequence, as ASN.1 has it.
 func isSNMP(b []byte, port bool) bool { return b[0] == 0x30 }
 
-func isSyslog(b []byte, port bool) bool { return b[0] == '<' }
+// isSyslog tells the priority of a message, or the length that one has in a stream (RFC 6587 section 3.4.1).
+func isSyslog(b []byte, _ bool) bool {
+	for i := 0; i < len(b) && i < 8; i++ {
+		if b[i] == '<' {
+			return i == 0 || b[i-1] == ' '
+		}
+		if b[i] != ' ' && (b[i] < '0' || b[i] > '9') {
+			return false
+		}
+	}
+	return false
+}
 
 // isDNS tells a DNS message (RFC 1035 section 4.1), also behind the length that it has in a stream. On its ports all
 // counts. Elsewhere it has one question whose name can be one of a host or a service, and counts of records that fit.

@@ -2,9 +2,10 @@ package decode_test
 
 import (
 	"encoding/binary"
-	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -126,16 +127,83 @@ func TestProtocolsAgainstTshark(t *testing.T) {
 	t.Logf("%d values compared", compared)
 }
 
-// TestPrintSamples prints all samples, to be looked at.
-func TestPrintSamples(t *testing.T) {
-	if os.Getenv("PRINT") == "" {
-		t.Skip()
+// TestProtocolsMutated changes, cuts and lengthens each sample, and shows it in all ways: nothing may panic or take long.
+// MUTATIONS says how often for each, for a longer run than that of every day.
+func TestProtocolsMutated(t *testing.T) {
+	rounds := 100
+	if s := os.Getenv("MUTATIONS"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rounds = n
 	}
+	rng := rand.New(rand.NewPCG(5, 6))
 	r := decode.Printer{Time: decode.TimeNone, Applications: app.Renderer{}}
 	d := decode.Decoder{SkipChecksums: true}
 	var p decode.Packet
+	var b []byte
+	var slowest time.Duration
+	slow, n := "", 0
+	var fields []decode.Field
+	seen := map[string]bool{}
 	for i := range protocolSamples {
-		_ = d.Decode(protocolSamples[i].frame(i), &p)
-		fmt.Printf("%s\n%s%s\n\n", r.AppendLine(nil, &p), r.AppendTree(nil, &p), r.AppendJSONLayer(nil, &p, len(p.Layers())-1))
+		whole := protocolSamples[i].frame(i)
+		for range rounds {
+			f := whole
+			f.Data = append(make([]byte, 0, len(whole.Data)+64), whole.Data...)
+			start := len(f.Data) - len(protocolSamples[i].data)
+			for range rng.IntN(6) {
+				at := start + rng.IntN(len(f.Data)-start)
+				f.Data[at] = decode.Mutate(rng, f.Data[at])
+			}
+			switch rng.IntN(4) {
+			case 0:
+				f.Data = f.Data[:start+rng.IntN(len(f.Data)-start)]
+			case 1:
+				f.Data = append(f.Data, f.Data[start:start+rng.IntN(min(64, len(f.Data)-start))]...)
+			}
+			f.Length = len(f.Data)
+			begin := time.Now()
+			_ = d.Decode(f, &p)
+			b = r.AppendLine(b[:0], &p)
+			b = r.AppendTree(b[:0], &p)
+			b = r.AppendJSON(b[:0], &p)
+			for l := range p.Layers() {
+				fields = fieldsOf(fields[:0], &p, l)
+				if name := twice(fields); name != "" && !seen[name] {
+					seen[name] = true
+					t.Errorf("%s: JSON has %s twice in one object: %x", protocolSamples[i].line, name, f.Data[start:])
+				}
+			}
+			if took := time.Since(begin); took > slowest {
+				slowest, slow = took, protocolSamples[i].line
+			}
+			n++
+		}
 	}
+	t.Logf("%d mutated samples decoded and rendered, the slowest took %v for line, tree and JSON: %s", n, slowest, slow)
+}
+
+// twice returns the name of a field that JSON would have twice in one object: one that is no list, or a list that others
+// part.
+func twice(fields []decode.Field) string {
+	type object struct {
+		names map[string]bool
+		last  *decode.Definition
+	}
+	objects := []object{{names: map[string]bool{}}}
+	for i := range fields {
+		f := &fields[i]
+		objects = objects[:int(f.Depth)+1]
+		o := &objects[f.Depth]
+		if o.names[f.JSON] && !(f.List && o.last == f.Definition) {
+			return f.JSON
+		}
+		o.names[f.JSON], o.last = true, f.Definition
+		if f.Kind == decode.KindGroup {
+			objects = append(objects, object{names: map[string]bool{}})
+		}
+	}
+	return ""
 }

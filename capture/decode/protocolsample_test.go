@@ -13,7 +13,7 @@ import (
 const protocolKeys = `whois.line finger.line ident.line daytime.line db-lsp-disc.text chargen.data ftp-data.data amqp.frame app.message bt-dht.message bt-dht.query cql.length gelf.packed gelf.text iec60870_104.format imap.untagged
 iscsi.scsi_opcode mongo.command mongo.command_value nbss.kind nfs.result nntp.request.argument nntp.request.command nntp.response.code
 nntp.response.text pgsql.kind resp.array_length resp.element resp.inline rtcp.chunk rtcp.item rtcp.report rtmpt.command rtmpt.version smb.failed
-smb2.failed smb2.header.transform.session socks.v statsd.metric telnet.part vnc.message vnc.proto_ver websocket.length xmpp.stanza zabbix.data
+smb2.failed smb2.pipe smb2.header.transform.session socks.v statsd.metric telnet.part vnc.message vnc.proto_ver websocket.length xmpp.stanza zabbix.data
 zabbix.flags zabbix.length`
 
 // protocolStrange are files in which tshark and we differ.
@@ -206,6 +206,12 @@ var protocolSamples = []protocolSample{
 	{decode.TypeWhois, tcpClient, text("example.com\r\n"), "whois: example.com", ""},
 	{decode.TypeFTPData, tcpServer, text("\x00\x01"), "FTP-DATA", ""},
 	{decode.TypeTPKT, tcpClient, unhex("0300000b 06 e0 0000 0001 00 0300000b 06 d0 0001 0001 00"), "TPKT: COTP CR; TPKT: COTP CC", ""},
+	{decode.TypeSyslog, tcpClient, text("18 <34>1 - a b - - - x"), `SYSLOG auth.critical "1 - a b - - - x"`, "syslog.*"}, // not on this port
+	{decode.TypeDCERPC, tcpClient, unhex("05001003 10000000 66004600 01000000 d016d016 00000000" + "0a020000 00000000" +
+		"4e544c4d53535000 03000000" + zeros(16) + "0200 0200 40000000 0300 0300 42000000 0100 0100 45000000" + zeros(8) + "00000000" + "4141 626f62 48"),
+		`DCE/RPC auth3 call 1, NTLMSSP_AUTH domain "AA" user "bob" host "H"`, "dcerpc.cn_auth_len ntlmssp.* gss*"}, // finds it malformed
+	{decode.TypeNBSS, tcpClient, unhex("00000090" + smb2Head("0b00", 0, 0, "00000000") + "3900 0000 17c01100" + zeros(16) + "78000000 18000000 00000000 00000000 00000000 00000000 01000000 00000000" +
+		"05000003 10000000 18000000 02000000 00000000 0000 0f00"), "NBT: SMB2 Ioctl request FSCTL_PIPE_TRANSCEIVE request call 2 opnum 15", ""},
 }
 
 // nbName gives a NetBIOS name as it is written, 32 letters.

@@ -12,7 +12,7 @@ var (
 	fCoAPCode   = decode.Define("coap.code", "Code", decode.KindUint).At(1, 1).Means(coapCode).InLine(" ")
 	fCoAPID     = decode.Define("coap.mid", "Message ID", decode.KindUint).As("message_id").At(2, 2).InLine(" id ")
 	fCoAPToken  = decode.Define("coap.token", "Token", decode.KindBytes)
-	fCoAPHost   = decode.Define("coap.opt.uri_host", "Uri-Host", decode.KindText).As("uri_host").InLine(" host ")
+	fCoAPHost   = decode.Define("coap.opt.uri_host", "Uri-Host", decode.KindText).As("uri_host").Several().InLine(" host ")
 	fCoAPPath   = decode.Define("coap.opt.uri_path", "Uri-Path", decode.KindText).As("uri_path").Several().InLine(" /")
 	fCoAPQuery  = decode.Define("coap.opt.uri_query", "Uri-Query", decode.KindText).As("uri_query").Several().InLine(" ?")
 )

@@ -107,6 +107,10 @@ func dcerpcFields(w *decode.FieldWriter, _ bool) {
 	case 12, 15:
 		dceResults(n, 24)
 	}
+	size, auth := int(n.order.Uint16(data[8:])), int(n.order.Uint16(data[10:]))
+	if auth > 0 && size <= len(data) && size-auth >= 16 {
+		w.Within(size-auth, size, securityFields)
+	}
 }
 
 // dceContexts describes the interfaces that a bind asks for; the contexts first, so that each list is together.

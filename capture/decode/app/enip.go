@@ -41,6 +41,7 @@ func enipFields(w *decode.FieldWriter, _ bool) {
 					w.Add(0, fCIPStatus)
 				}
 			})
+			return
 		}
 		off += n
 	}

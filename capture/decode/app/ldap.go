@@ -60,6 +60,9 @@ func ldapFields(w *decode.FieldWriter, _ bool) {
 			w.Note(decode.Names{0: "simple", 3: "sasl"}.Of(uint64(inside[2].tag & 0x1f)))
 			if e, ok := inside[2].of(data, 4); ok && inside[2].tag == 0xa3 {
 				w.Bytes(fLDAPMechanism, e.off, e.end-e.off)
+				if token, _ := nextElement(data, e.end, len(data)); token.tag == 4 && token.off > 0 {
+					w.Within(token.off, token.end, securityFields)
+				}
 			}
 		}
 	case 3:

@@ -27,6 +27,9 @@ var (
 	fPGMessage   = decode.Define("pgsql.message", "Text", decode.KindText).As("message").InLine(" ")
 )
 
+// pgErrorFields are the parts of an error that are shown, by their letters.
+var pgErrorFields = map[byte]*decode.Definition{'S': fPGSeverity, 'C': fPGCode, 'M': fPGMessage}
+
 // pgsqlFields describes a message of protocol 3.0. The same letter means another thing from each side, which the
 // content has to tell.
 func pgsqlFields(w *decode.FieldWriter, _ bool) {
@@ -76,9 +79,11 @@ func pgsqlFields(w *decode.FieldWriter, _ bool) {
 	case 'R':
 		w.Add(0, fPGAuth)
 	case 'E', 'N':
+		seen := map[byte]bool{}
 		for off, n := 5, 0; off < len(data) && data[off] != 0 && n < 32; n++ {
 			s, next := zeroTerminated(data, off+1)
-			if d := map[byte]*decode.Definition{'S': fPGSeverity, 'C': fPGCode, 'M': fPGMessage}[data[off]]; d != nil {
+			if d := pgErrorFields[data[off]]; d != nil && !seen[data[off]] {
+				seen[data[off]] = true
 				w.Bytes(d, off+1, len(s))
 			}
 			off = next

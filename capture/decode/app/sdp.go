@@ -20,8 +20,10 @@ func sdpFields(w *decode.FieldWriter) {
 	if data := w.Data(); len(data) < 2 || data[0] != 'v' || data[1] != '=' {
 		return
 	}
+	seen := map[byte]bool{}
 	sdpEach(w, func(off int, line []byte) {
-		if d := sdpLines[line[0]]; d != nil {
+		if d := sdpLines[line[0]]; d != nil && !seen[line[0]] {
+			seen[line[0]] = true
 			w.Bytes(d, off+2, len(line)-2)
 		}
 	})

@@ -44,13 +44,19 @@ func smbFields(w *decode.FieldWriter) {
 		}
 	}
 	w.Add(0, fSMBTree, fSMBProcess, fSMBUser, fSMBMux)
-	if len(data) < 35 || reply {
+	if len(data) < 35 {
 		return
 	}
 	wide := data[11]&0x80 != 0
 	words := int(data[32])
 	body := 33 + 2*words + 2 // behind the words and the count of bytes
 	if body > len(data) {
+		return
+	}
+	if data[4] == 0x73 && (words == 12 || words == 4) { // a session setup with a token
+		w.Within(body, len(data), securityFields)
+	}
+	if reply {
 		return
 	}
 	switch data[4] {

@@ -22,6 +22,7 @@ var (
 	fSMB2Write    = decode.Define("smb2.write_length", "Write length", decode.KindUint).At(4, 4).Little().InLine(" length ")
 	fSMB2Offset   = decode.Define("smb2.file_offset", "File offset", decode.KindUint).At(8, 8).Little().InLine(" offset ")
 	fSMB2Function = decode.Define("smb2.ioctl.function", "Control code", decode.KindHex).As("function").At(4, 4).Little().Means(smb2Ioctl).InLine(" ")
+	fSMB2Pipe     = decode.Define("smb2.pipe", "In a pipe", decode.KindGroup).As("dcerpc")
 	fSMB2Failed   = decode.Define("smb2.failed", "Failed with", decode.KindHex).Means(ntStatus).InLine(" ")
 	fSMB2Outer    = decode.Define("smb2.header.transform.session", "Session ID of encrypted messages", decode.KindHex).As("encrypted_session"). // [MS-SMB2] section 2.2.41
 			At(44, 8).Little().InLine(" encrypted, session ")
@@ -108,13 +109,32 @@ func smb2Body(w *decode.FieldWriter, command uint16, response bool) {
 		text(fSMB2File, 44)
 	case command == 8 && !response:
 		w.Add(smb2Header, fSMB2Length, fSMB2Offset)
+	case command == 8:
+		smb2InPipe(w, at(2)&0xff, at(4))
 	case command == 9 && !response:
 		w.Add(smb2Header, fSMB2Write, fSMB2Offset)
+		smb2InPipe(w, at(2), at(4))
 	case command == 11:
 		w.Add(smb2Header, fSMB2Function)
+		if response {
+			smb2InPipe(w, at(32), at(36))
+		} else {
+			smb2InPipe(w, at(24), at(28))
+		}
 	case command == 14 && !response:
 		text(fSMB2Pattern, 24)
 	}
+}
+
+// smb2InPipe describes DCE/RPC in what is read, written or exchanged, where it starts so.
+func smb2InPipe(w *decode.FieldWriter, off, n int) {
+	data := w.Data()
+	if off < smb2Header || n < 16 || off+16 > len(data) || data[off] != 5 || data[off+1] > 1 || data[off+2] > 19 || data[off+4]&0xee != 0 {
+		return
+	}
+	w.Group(fSMB2Pipe, off, n)
+	w.Within(off, off+n, func(w *decode.FieldWriter) { dcerpcFields(w, true) })
+	w.End()
 }
 
 var smb2Command = decode.Names{

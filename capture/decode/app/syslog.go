@@ -28,7 +28,24 @@ func priority(data []byte) (pri, end int, ok bool) {
 	return 0, 0, false
 }
 
-func syslogFields(w *decode.FieldWriter, _ bool) {
+// syslogStart passes over the length that a message may have in front of it on a stream (RFC 6587 section 3.4.1).
+func syslogStart(data []byte, stream bool) int {
+	for i := 0; stream && i < len(data) && i < 8; i++ {
+		switch c := data[i]; {
+		case c == ' ' && i > 0:
+			return i + 1
+		case c < '0' || c > '9':
+			return 0
+		}
+	}
+	return 0
+}
+
+func syslogFields(w *decode.FieldWriter, stream bool) {
+	w.Within(syslogStart(w.Data(), stream), len(w.Data()), syslogMessage)
+}
+
+func syslogMessage(w *decode.FieldWriter) {
 	pri, end, ok := priority(w.Data())
 	if !ok {
 		return
@@ -45,7 +62,8 @@ var facilities = [...]string{"kern", "user", "mail", "daemon", "auth", "syslog",
 
 var severities = [...]string{"emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"}
 
-func syslogLine(b, data []byte, _ bool) ([]byte, bool) {
+func syslogLine(b, data []byte, stream bool) ([]byte, bool) {
+	data = data[syslogStart(data, stream):]
 	pri, end, ok := priority(data)
 	if !ok {
 		return b, false
