@@ -2,6 +2,7 @@ package filter
 
 import (
 	"cmp"
+	"errors"
 
 	"sockwire/capture"
 )
@@ -16,6 +17,21 @@ func (f *Filter) Compile(link capture.LinkType, opts *Options) (Program, error) 
 	if err != nil {
 		return Program{}, err
 	}
+	p, err := f.compile(c, l)
+	if l.chained && errors.Is(err, ErrTooLarge) {
+		few := *opts
+		few.fewHeaders = true
+		if c, l, err = lower(f, link, &few); err != nil {
+			return Program{}, err
+		}
+		return f.compile(c, l)
+	}
+	return p, err
+}
+
+// compile makes a program of a condition.
+func (f *Filter) compile(c *cond, l *lowerer) (Program, error) {
+	opts := l.opts
 	g, err := build(c)
 	if err != nil {
 		return Program{}, err
@@ -23,7 +39,7 @@ func (f *Filter) Compile(link capture.LinkType, opts *Options) (Program, error) 
 	if !opts.NoOptimize {
 		g.optimize(l.pool)
 		if g.entry == g.reject {
-			return Program{}, f.never(link, opts)
+			return Program{}, f.never(l.outermost, opts)
 		}
 	}
 	snap := uint32(DefaultSnaplen)

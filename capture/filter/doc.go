@@ -29,8 +29,8 @@
 //
 // It differs where libpcap 1.10 is wrong or behind, on purpose:
 //
-//   - "protochain" is written out for 16 headers, as the kernel takes no loops, and goes on behind an
-//     authentication header, where libpcap loses the place.
+//   - "protochain" is written out for 110 headers of IPv6, as the kernel takes no loops, or for 16 where the program
+//     would be too large. It goes on behind an authentication header, where libpcap loses the place.
 //   - "geneve" and "vxlan" on 802.11, and arithmetic on 802.11 or with geneve, keep the header offsets that
 //     libpcap overwrites. An index too large for any packet rejects it in the kernel too, and a shift by
 //     more than 31 gives 0 there too.

@@ -426,7 +426,7 @@ func (e *evaluation) follow(v uint32, six bool) tri {
 			return yes
 		}
 		isExt := six && (next == 0 || next == 60 || next == 43 || next == 44)
-		if i == maxChain || !isExt && next != wire.ProtoAH {
+		if i == map[bool]int{true: maxChain, false: fewChain}[six] || !isExt && next != wire.ProtoAH {
 			return no
 		}
 		n := e.load("extension header length", at.plus(1), 1)

@@ -424,9 +424,12 @@ func (l *lowerer) abbreviation(n *abbrev) *cond {
 	}
 }
 
-// maxChain is how many headers protochain follows. A classic BPF program has no loops, so each is written
-// out.
-const maxChain = 16
+// How many headers protochain follows. A classic BPF program has no loops, so each is written out: of IPv6 as many as
+// leave room for little else, or fewChain where there is more. Of IPv4 only authentication headers are followed.
+const (
+	maxChain = 110
+	fewChain = 16
+)
 
 // protochain follows the chain of IPv6 extension headers and of authentication headers.
 func (l *lowerer) protochain(n *prim) *cond {
@@ -440,7 +443,12 @@ func (l *lowerer) protochain(n *prim) *cond {
 	chain := func(typ uint32, protocol, length *expr, ip6 bool) *cond {
 		c := and(l.linkProtocol(n, typ), &cond{kind: condDo, what: "the end of the IP header",
 			steps: []step{{v: varProtocol, e: protocol}, {v: varHeader, e: length}}})
-		return and(c, l.chain(v, maxChain, ip6))
+		headers := fewChain
+		if ip6 && !l.opts.fewHeaders {
+			headers = maxChain
+		}
+		l.chained = true
+		return and(c, l.chain(v, headers, ip6))
 	}
 	v4 := func() *cond { return chain(wire.EtherTypeIPv4, l.network(9, 1), l.headerLength(), false) }
 	v6 := func() *cond { return chain(wire.EtherTypeIPv6, l.network(6, 1), l.constant(40), true) }

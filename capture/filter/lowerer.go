@@ -20,6 +20,8 @@ type lowerer struct {
 	// guards are conditions of the relation being lowered that reject the packet where an index is out
 	// of all bounds.
 	guards *cond
+	// chained is set where protochain is written out.
+	chained bool
 	// tunnels is set for "anywhere:".
 	tunnels *tunnels
 	// parts keeps apart what each part of the expression came to, for people; called are names of values for them.

@@ -19,6 +19,8 @@ type Options struct {
 	Lookup func(host string) ([]netip.Addr, error)
 	// NoOptimize leaves the program as the expression has it, and compiles also what matches nothing.
 	NoOptimize bool
+	// fewHeaders follows fewer headers in protochain, which leaves room for the rest of the expression.
+	fewHeaders bool
 }
 
 // DefaultSnaplen is what a matching program returns where Options do not say.

@@ -3,6 +3,7 @@ package filter
 import (
 	"encoding/hex"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -162,3 +163,45 @@ const (
 
 // pflogFrame is an echo that rule 3 let in on em0.
 var pflogFrame = "3d 02 00 00 656d3000" + strings.Repeat("00", 28) + "00000003 ffffffff" + strings.Repeat("00", 16) + "01 000000" + echoPacket
+
+// TestDeepProtochain follows a chain of a hundred headers, as ip6_protochain_17_deepstack of libpcap's tests asks, and
+// one of 16 where the rest of the expression leaves no room for more.
+func TestDeepProtochain(t *testing.T) {
+	packet := func(headers int) []byte {
+		b := append([]byte{0x60, 0, 0, 0, byte((8*headers + 8) >> 8), byte(8*headers + 8), 60, 64}, make([]byte, 32)...)
+		for i := range headers {
+			next := byte(60)
+			if i == headers-1 {
+				next = 17
+			}
+			b = append(b, next, 0, 1, 4, 0, 0, 0, 0)
+		}
+		return append(b, 0, 1, 0, 2, 0, 8, 0, 0)
+	}
+	for _, c := range []struct {
+		expr    string
+		headers int
+		want    bool
+	}{
+		{"ip6 protochain 17", 0, false}, {"ip6 protochain 17", 1, true}, {"ip6 protochain 17", 100, true},
+		{"ip6 protochain 17", maxChain, true}, {"ip6 protochain 17", maxChain + 1, false}, {"protochain 17", 100, true},
+		{"ip protochain 17", 100, false}, {"ip6 protochain 17 or ip6 protochain 6", 16, true},
+		{"ip6 protochain 17 or ip6 protochain 6", 17, false},
+	} {
+		p, err := MustParse(c.expr).Compile(capture.LinkRaw, nil)
+		if err != nil {
+			t.Errorf("%s: %v", c.expr, err)
+			continue
+		}
+		if got := p.Match(packet(c.headers), nil); got != c.want || p.Len() > MaxInstructions {
+			t.Errorf("%s, %d headers: %v by %d instructions", c.expr, c.headers, got, p.Len())
+		}
+	}
+	frames, err := readFrames(filepath.Join(corpusDir(t), "libpcap", "ipv6_ext_headers.pcap"))
+	if err != nil || len(frames) != 1 {
+		t.Fatal(len(frames), err)
+	}
+	if p, err := MustParse("ip6 protochain 17").Compile(frames[0].Link, nil); err != nil || !p.Match(frames[0].Data, nil) {
+		t.Errorf("the deep packet of libpcap's tests does not match: %v", err)
+	}
+}
