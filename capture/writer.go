@@ -2,6 +2,7 @@ package capture
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -34,6 +35,9 @@ func (f Format) String() string {
 	}
 	return "pcapng"
 }
+
+// ErrLinkTypes means that a file cannot hold the frames of several link types.
+var ErrLinkTypes = errors.New("one link type")
 
 // WriterConfig says what to write. The zero value writes plain pcapng.
 type WriterConfig struct {
@@ -147,8 +151,8 @@ func (w *Writer) Describe(ifs []Interface) error {
 func (w *Writer) addInterface(i *Interface) error {
 	if w.config.Format != FormatPcapng {
 		if len(w.ifs) > 0 && w.ifs[0].link != i.Link {
-			return fmt.Errorf("%v holds one link type, and these are %v and %v: write pcapng",
-				w.config.Format, w.ifs[0].link, i.Link)
+			return fmt.Errorf("%v holds %w, and these are %v and %v: write pcapng",
+				w.config.Format, ErrLinkTypes, w.ifs[0].link, i.Link)
 		}
 		w.ifs = append(w.ifs, writerInterface{link: i.Link, snaplen: i.Snaplen})
 		return nil

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
+	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -35,7 +38,9 @@ type converter struct {
 	flushed  uint64 // of taken
 	bytes    uint64
 	drops    uint64
-	closed   bool // the output was finished, whatever became of the input
+	stored   uint64 // in the file, so far
+	misfit   bool   // the format cannot hold what was to be written
+	closed   bool   // the output was finished, whatever became of the input
 }
 
 // wanted tells whether f is to be written.
@@ -140,7 +145,11 @@ func (c *converter) copyBlocks(ctx context.Context, r *capture.Reader) error {
 			}
 		}
 		if err = w.WriteBlock(&b); err != nil {
+			c.misfit = true
 			break
+		}
+		if b.IsPacket() {
+			c.stored++
 		}
 	}
 	return c.end(w.Close(), unlessStopped(ctx, err))
@@ -161,11 +170,29 @@ func (c *converter) flush(w interface{ Flush() error }) error {
 	return nil
 }
 
+// leaveNothing removes the file that -w names when an error ended the writing before a packet was in it.
+func (c *converter) leaveNothing(err error) {
+	if err == nil || c.o.write == "-" || c.stored > 0 {
+		return
+	}
+	if info, statErr := os.Lstat(c.o.write); statErr == nil && info.Mode().IsRegular() {
+		os.Remove(c.o.write)
+	}
+}
+
 // end says what to report: what is wrong with the output comes before what is wrong with the input.
 func (c *converter) end(closing, err error) error {
 	c.progress.Store(c.choice.number)
 	if closing == nil && c.o.write == "-" {
 		closing = c.env.Stdout.Flush()
+	}
+	if c.misfit && !c.o.rotates() && !c.o.isTable() && c.o.split == "" {
+		c.leaveNothing(err)
+	}
+	for _, e := range []*error{&err, &closing} {
+		if errors.Is(*e, capture.ErrLinkTypes) {
+			*e = cli.WithHint(*e, "name it .pcapng, or write a file for each link type with --split link")
+		}
 	}
 	if closing != nil {
 		return closing
@@ -212,12 +239,15 @@ func (c *converter) copyFrames(ctx context.Context, readers []*capture.Reader) e
 		}
 		if f.Interface >= w.described {
 			if err = w.describe(src.Interfaces()); err != nil {
+				c.misfit = true
 				break
 			}
 		}
 		if err = w.put(&f, c.matched); err != nil {
+			c.misfit = true
 			break
 		}
+		c.stored++
 	}
 	return c.end(w.Close(), unlessStopped(ctx, err))
 }
@@ -226,7 +256,14 @@ func (c *converter) summary(start time.Time) {
 	if c.o.json && c.o.write != "-" {
 		c.env.Stdout.JSON(fileSummary{"summary", c.taken, c.progress.Load(), c.bytes, c.drops, c.o.duplicates(), time.Since(start).Nanoseconds()})
 	} else if !c.o.quiet {
-		c.env.Warnf("%s written to %s", cli.Plural(c.taken, "packet"), cli.Escape(c.o.write))
+		to := c.o.write
+		if c.o.split != "" {
+			to = strings.Join(c.o.written, ", ")
+		}
+		if to == "" { // no packet, so no file
+			to = "nothing"
+		}
+		c.env.Warnf("%s written to %s", cli.Plural(c.taken, "packet"), cli.Escape(to))
 		if n := c.o.duplicates(); n > 0 {
 			c.env.Warnf("%s left out", cli.Plural(n, "duplicate"))
 		}
@@ -252,6 +289,7 @@ var (
 	_ frameWriter = (*capture.Writer)(nil)
 	_ frameWriter = (*capture.Rotator)(nil)
 	_ frameWriter = (*tableSink)(nil)
+	_ frameWriter = (*linkFiles)(nil)
 )
 
 // put writes a frame, which is a packet of that number.
@@ -290,6 +328,9 @@ func newSink(env *cli.Env, o *options) (*sink, error) {
 			return nil, fileError(err)
 		}
 		return &sink{frameWriter: w, sharer: o.sharer}, nil
+	}
+	if o.split != "" {
+		return &sink{frameWriter: newLinkFiles(o), sharer: o.sharer}, nil
 	}
 	if !o.rotates() {
 		w, err := o.output(env, capture.FormatPcapNano)

@@ -18,6 +18,7 @@ import (
 // matcher runs the expression on frames of files, which may be of several link types.
 type matcher struct {
 	filter   *filter.Filter
+	options  *filter.Options               // nil for the default
 	warn     func(format string, a ...any) // of what can match nothing; nil says nothing
 	programs sync.Map                      // capture.LinkType to compiled
 	before   *matcher                      // passes all that --where can choose; nil where nothing is known of that
@@ -31,7 +32,7 @@ type compiled struct {
 }
 
 func newMatcher(env *cli.Env, o *options) *matcher {
-	return &matcher{filter: o.filter, warn: env.Warnf}
+	return &matcher{filter: o.filter, options: &filter.Options{Netmask: o.mask}, warn: env.Warnf}
 }
 
 // only lets none through but what before passes, where that can be asked of a frame's link type.
@@ -62,12 +63,12 @@ func (m *matcher) compile(link capture.LinkType) *compiled {
 		return c.(*compiled)
 	}
 	c := new(compiled)
-	c.program, c.err = m.filter.Compile(link, nil)
+	c.program, c.err = m.filter.Compile(link, m.options)
 	if errors.Is(c.err, filter.ErrNeverMatches) {
 		c.never, c.err = true, nil // the file may have frames of other link types
 	}
 	if c.err == nil {
-		c.why, c.err = m.filter.Trace(link, nil)
+		c.why, c.err = m.filter.Trace(link, m.options)
 	}
 	kept, known := m.programs.LoadOrStore(link, c)
 	if !known && c.err == nil && m.warn != nil {
@@ -175,7 +176,7 @@ func listProgram(ctx context.Context, env *cli.Env, o *options) error {
 
 // target says what -d and --explain compile for.
 func (o *options) target(ctx context.Context, env *cli.Env) (capture.LinkType, *filter.Options, error) {
-	opts := &filter.Options{Snaplen: o.snaplen}
+	opts := &filter.Options{Snaplen: o.snaplen, Netmask: o.mask}
 	switch {
 	case o.linkFlag != "":
 		return o.link, opts, nil
@@ -194,7 +195,10 @@ func (o *options) target(ctx context.Context, env *cli.Env) (capture.LinkType, *
 		}
 	case o.interfaces[0] != capture.Any:
 		link, err := capture.LinkOf(o.interfaces[0])
-		opts.Live, opts.Netmask = true, capture.Netmask(o.interfaces[0])
+		opts.Live = true
+		if !o.mask.IsValid() {
+			opts.Netmask = capture.Netmask(o.interfaces[0])
+		}
 		return link, opts, deviceError(err)
 	}
 	return o.link, opts, nil

@@ -171,6 +171,7 @@ func fixtures(t testing.TB, dir string) {
 	write(t, filepath.Join(dir, "talk.pcap.zst"), frames)
 	write(t, filepath.Join(dir, "first.pcapng"), frames[:4])
 	write(t, filepath.Join(dir, "rest.pcap"), frames[4:])
+	twoLinks(t, filepath.Join(dir, "links.pcapng"), frames)
 	must(t, os.WriteFile(filepath.Join(dir, "talk.snoop"), snoop(frames), 0o644))
 	write(t, filepath.Join(dir, "streams.pcap"), streams(t))
 	write(t, filepath.Join(dir, "streams.pcap.zst"), streams(t))
@@ -204,6 +205,21 @@ func fixtures(t testing.TB, dir string) {
 	must(t, err)
 	at := bytes.Index(plain, []byte{6, 0, 0, 0}) // the first packet
 	must(t, os.WriteFile(filepath.Join(dir, "named.pcapng"), slices.Concat(plain[:at], block, plain[at:]), 0o644))
+}
+
+// twoLinks writes frames on Ethernet, and the third and the fourth without their Ethernet header, of two interfaces.
+func twoLinks(t testing.TB, name string, frames []capture.Frame) {
+	w, err := capture.Create(name, nil)
+	must(t, err)
+	ifs := []capture.Interface{{Name: "eth0", Link: capture.LinkEthernet}, {Name: "tun0", Link: capture.LinkRaw}}
+	must(t, w.Describe(ifs))
+	for i, f := range frames {
+		if i == 2 || i == 3 {
+			f.Interface, f.Link, f.Data, f.Length = 1, capture.LinkRaw, f.Data[14:], f.Length-14
+		}
+		must(t, w.Write(&f))
+	}
+	must(t, w.Close())
 }
 
 // snoop makes a file of Solaris' snoop (RFC 1761), 2 packets lost before the last.

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -54,6 +55,10 @@ type options struct {
 	explain     bool
 	why         bool
 	linkFlag    string
+	netmask     string
+	mask        netip.Addr // that it names
+	split       string     // --split
+	written     []string   // the files that it made
 	link        capture.LinkType
 
 	write         string
@@ -168,6 +173,7 @@ func newCommand(o *options) *cli.Command {
 	f.BoolVar(&o.explain, "explain", false, "say what the expression means, which bytes it reads and what may not be meant, and end")
 	f.BoolVar(&o.why, "why", false, "with -r: print every packet, and below it what each part of the expression gave on it")
 	f.StringVarP(&o.linkFlag, "linktype", "y", "", "with -d and --explain: compile for the link type `NAME`, such as EN10MB or RAW")
+	f.StringVar(&o.netmask, "netmask", "", "the IPv4 `MASK` of the captured network, such as 255.255.255.0, which 'ip broadcast' needs with -r")
 	f.Var(&o.from, "from", "leave out packets before `WHEN`: 15:04:05, 2006-01-02T15:04:05Z, seconds since 1970, or +TIME after the first packet")
 	f.Var(&o.to, "to", "end at `WHEN`; +TIME counts from --from where that is given")
 	f.StringVar(&o.numbersText, "packets", "", "with -r: take the packets with these `NUMBERS`, such as 1-10,15,20-")
@@ -185,6 +191,7 @@ func newCommand(o *options) *cli.Command {
 	f.StringVarP(&o.sizeFlag, "rotate-size", "C", "", "begin a new file after `SIZE`; a bare number is millions of bytes, as in tcpdump")
 	cli.DurationVar(f, &o.rotation.Every, "rotate-time", "G", 0, "begin a new file every `TIME`; conversions of strftime(3) in the name, such as %H%M, get the time")
 	f.Int64Var(&o.rotation.Count, "rotate-count", 0, "begin a new file after `N` packets")
+	f.StringVar(&o.split, "split", "", "with -r and -w: write a file for each `KIND`; link is the link type, of which pcap holds one, named before the extension")
 	f.IntVarP(&o.rotation.Keep, "keep-files", "W", 0, "keep the newest `N` files of -C, -G and --rotate-count")
 	f.CountVarP(&o.timeCount, "time", "t", "how times are printed: -t not, -tt since 1970, -ttt since the packet before, -tttt with the date, -ttttt since the first")
 	f.BoolVar(&o.utc, "utc", false, "print times in UTC")
@@ -320,6 +327,9 @@ func (o *options) check(args []string) error {
 		return err
 	}
 	if err := o.checkReport(); err != nil {
+		return err
+	}
+	if err := o.checkMask(); err != nil {
 		return err
 	}
 	if err := o.checkLink(); err != nil {
@@ -488,7 +498,7 @@ func (o *options) checkSizes() error {
 	case o.rotation.Keep > 0 && !rotates:
 		return cli.Usagef("--keep-files needs -C, -G or --rotate-count")
 	}
-	return nil
+	return o.checkSplit()
 }
 
 var statsParts = []string{"protocols", "conversations", "endpoints", "lengths"}
@@ -522,6 +532,36 @@ func (o *options) checkStats() error {
 		}
 		o.parts[part] = true
 	}
+	return nil
+}
+
+// checkSplit checks --split.
+func (o *options) checkSplit() error {
+	switch {
+	case o.split == "":
+	case o.split != "link":
+		return cli.Usagef("--split %q is not known: link is", o.split)
+	case len(o.read) == 0 || o.write == "" || o.write == "-" || o.isTable() || o.rotates():
+		return cli.Usagef("--split needs -r and a -w FILE of its own, without -C, -G, --rotate-count and tables")
+	}
+	return nil
+}
+
+// checkMask reads --netmask, which may be written as an address or as the length of a prefix.
+func (o *options) checkMask() error {
+	if o.netmask == "" {
+		return nil
+	}
+	if bits, err := strconv.ParseUint(strings.TrimPrefix(o.netmask, "/"), 10, 8); err == nil && bits <= 32 {
+		mask := uint64(1)<<32 - uint64(1)<<(32-bits)
+		o.mask = netip.AddrFrom4([4]byte{byte(mask >> 24), byte(mask >> 16), byte(mask >> 8), byte(mask)})
+		return nil
+	}
+	a, err := netip.ParseAddr(o.netmask)
+	if err != nil || !a.Is4() {
+		return cli.Usagef("--netmask %q is no IPv4 mask, such as 255.255.255.0 or 24", o.netmask)
+	}
+	o.mask = a
 	return nil
 }
 

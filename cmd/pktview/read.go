@@ -227,7 +227,7 @@ func convert(ctx context.Context, env *cli.Env, o *options, readers []*capture.R
 	stop := env.Progress(func() string { return readProgress(c.progress.Load(), 0, start) })
 	defer stop()
 	err := capture.Guard(func() error {
-		if len(readers) == 1 && !o.rotates() && !o.isTable() && o.sharer == nil {
+		if len(readers) == 1 && !o.rotates() && !o.isTable() && o.sharer == nil && o.split == "" {
 			return c.copyBlocks(ctx, readers[0])
 		}
 		return c.copyFrames(ctx, readers)
