@@ -60,6 +60,23 @@ func TestDrops(t *testing.T) {
 	}
 }
 
+// TestDropsWithoutTypes: a kernel that does not tell its types, as one whose file of them is not there, gets a clear
+// line, and nothing is sent.
+func TestDropsWithoutTypes(t *testing.T) {
+	a, b, _ := twoHosts(t, impair.Config{})
+	hidden := `exec unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf || exit 77; exec "$0" "$@"' "$0" "$@"`
+	cmd := datagramtest.CommandAfter(t.Context(), t, a, hidden, "--drops", "-c", "1", b.Addr4().String()+":9")
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == 77 {
+		t.Skipf("the file cannot be hidden here: %s", out)
+	}
+	for _, want := range []string{"no type information", "/proc/net/snmp", "hint: without --drops"} {
+		if !strings.Contains(string(out), want) || cmd.ProcessState.ExitCode() != 2 {
+			t.Errorf("%v, not %q: %s", err, want, out)
+		}
+	}
+}
+
 // TestBetween: only the packets of the run are counted, and bytes that are none do no harm.
 func TestBetween(t *testing.T) {
 	p := []byte{0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2, 0x10, 0, 0x14, 0x51, 0, 8, 0, 0}
