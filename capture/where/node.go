@@ -3,6 +3,7 @@ package where
 import (
 	"bytes"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +42,7 @@ type (
 		a       *operand
 		all     bool
 		pattern *literal
+		plain   []byte // that it stands for, in small letters, where it is mere text
 		re      *regexp.Regexp
 	}
 )
@@ -115,7 +117,51 @@ func (n *inNode) test(m *Matcher, v *value) bool {
 }
 
 func (n *containsNode) test(m *Matcher, v *value) bool { return bytes.Contains(v.b, n.part.b) != n.all }
-func (n *matchesNode) test(m *Matcher, v *value) bool  { return n.re.Match(v.b) != n.all }
+
+func (n *matchesNode) test(m *Matcher, v *value) bool {
+	if n.plain != nil {
+		return containsFold(v.b, n.plain) != n.all
+	}
+	return n.re.Match(v.b) != n.all
+}
+
+// plainText returns the text in small letters that a pattern stands for, nil where it stands for more. It is looked for
+// some ten times faster.
+func plainText(pattern string) []byte {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil || re.Op != syntax.OpLiteral || re.Flags&syntax.FoldCase != 0 {
+		return nil
+	}
+	var text []byte
+	for _, r := range re.Rune {
+		if r >= 0x80 {
+			return nil
+		}
+		text = append(text, small(byte(r)))
+	}
+	return text
+}
+
+func small(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c | 0x20
+	}
+	return c
+}
+
+// containsFold tells whether a text is in b, in letters of any case.
+func containsFold(b, text []byte) bool {
+	for i := 0; i+len(text) <= len(b); i++ {
+		n := 0
+		for n < len(text) && small(b[i+n]) == text[n] {
+			n++
+		}
+		if n == len(text) {
+			return true
+		}
+	}
+	return false
+}
 
 func (n *orNode) append(b []byte, inside binding) []byte {
 	return join(b, n.list, " or ", byOr, inside)

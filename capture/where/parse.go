@@ -513,7 +513,7 @@ func (p *parser) matches(a *operand, all bool) (node, *filter.SyntaxError) {
 	if err != nil {
 		return nil, p.wrong(t, "%s", strings.Replace(strings.TrimPrefix(err.Error(), "error parsing regexp: "), "(?i)", "", 1))
 	}
-	return &matchesNode{a, all, &literal{text: string(appendQuoted(nil, pattern))}, re}, p.next()
+	return &matchesNode{a, all, &literal{text: string(appendQuoted(nil, pattern))}, plainText(pattern), re}, p.next()
 }
 
 // literal reads a value that the operand can be compared with.
