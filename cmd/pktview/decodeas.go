@@ -55,8 +55,11 @@ func (o *options) checkDecode() error {
 
 // listProtocols prints the names that --decode knows, each with what it stands for.
 func listProtocols(env *cli.Env) error {
+	all := protocols()
 	for _, name := range protocolNames() {
-		env.Stdout.Printf("%-16s %s\n", name, protocols()[name].Title())
+		t := all[name]
+		line := fmt.Sprintf("%-16s %-32s %s", name, t.Title(), t.Told())
+		env.Stdout.Printf("%s\n", strings.TrimRight(line, " "))
 	}
 	return nil
 }

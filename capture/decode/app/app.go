@@ -37,6 +37,12 @@ func shownBy(t decode.Type) (p protocol) {
 	return p
 }
 
+// Shows reports whether the package shows layers of type t on a line, and whether with fields.
+func Shows(t decode.Type) (line, fields bool) {
+	shown := shownBy(t)
+	return shown.line != nil, shown.fields != nil
+}
+
 // Renderer renders application layers; its zero value is ready, and one can serve several goroutines.
 type Renderer struct{}
 

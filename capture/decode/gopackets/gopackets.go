@@ -24,6 +24,9 @@ type Renderer struct{ app.Renderer }
 
 var _ decode.Applications = Renderer{}
 
+// Shows reports whether the long tail has layers of type t.
+func Shows(t decode.Type) bool { return byType[t] != nil }
+
 // AppendLine adds what a line says of layer i, without a line end, and reports whether it could. Text from the packet is
 // escaped.
 func (r Renderer) AppendLine(b []byte, p *decode.Packet, i int) ([]byte, bool) {
