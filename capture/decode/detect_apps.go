@@ -488,6 +488,9 @@ func isCOTP(b []byte, _ bool) bool {
 
 // cotpCarries ends the header before what RDP adds to those of a connection.
 func cotpCarries(b []byte) (header int, next Type) {
+	if len(b) < 2 {
+		return 0, TypeNone
+	}
 	n := 1 + int(b[0])
 	if t := b[1] >> 4; (t == 0xe || t == 0xd) && n > 7 && len(b) > 7 && isRDP(b[7:], true) {
 		return 7, TypePayload

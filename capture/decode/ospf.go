@@ -122,6 +122,7 @@ var (
 	fOSPFPrefOpts  = Define("ospf.v3.prefix.options", "PrefixOptions", KindHex).As("options").At(1, 1)
 	fOSPFAddress   = Define("ospf.v3.address_prefix.ipv6", "Address Prefix", KindIP).As("address")
 	fOSPFAttached3 = Define("ospf.v3.lsa.attached_router", "Attached Router", KindIP).As("attached_routers").Several()
+	fOSPFPrefBytes = Define("ospf.v3.prefix_bytes", "Address Prefix, the bytes there are", KindBytes).As("address_bytes")
 	fOSPFLinkPri   = Define("ospf.v3.lsa.router_priority", "Rtr Pri", KindUint).As("router_priority").At(20, 1)
 	fOSPFLocal     = Define("ospf.v3.lsa.link_local_interface_address.ipv6", "Link-local Interface Address", KindIP).
 			As("link_local_address").At(24, 16)
@@ -279,9 +280,11 @@ func ospfBody3(w *FieldWriter, off, end int) {
 		if be16(w.data[off+2:])&0x1fff == 9 {
 			w.Uint(fOSPFMetric, at+2, 2)
 		}
-		a := make([]byte, 16)
-		copy(a, w.data[at+4:at+4+n])
-		w.Text(fOSPFAddress, at+4, n, a)
+		if n == 16 {
+			w.Bytes(fOSPFAddress, at+4, n)
+		} else if n > 0 {
+			w.Bytes(fOSPFPrefBytes, at+4, n)
+		}
 		w.End()
 		return at + 4 + n
 	}

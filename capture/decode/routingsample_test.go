@@ -15,7 +15,7 @@ func init() {
 }
 
 // routingOurs are keys of fields that tshark has no name for, or none on its own.
-const routingOurs = `pim.options pim.option_data pim.group_mask_len ospf.request ospf.lsas ospf.lsa.link ospf.v3.prefix bgp.message bgp.prefix bgp.withdrawn bgp.cap.value bgp.nlri_label bgp.nlri_rd bgp.nlri_data
+const routingOurs = `ospf.v3.prefix_bytes pim.options pim.option_data pim.group_mask_len ospf.request ospf.lsas ospf.lsa.link ospf.v3.prefix bgp.message bgp.prefix bgp.withdrawn bgp.cap.value bgp.nlri_label bgp.nlri_rd bgp.nlri_data
 bgp.update.path_attribute.community_hex bgp.ext_com bgp.large_community bgp.update.path_attribute.value
 bgp.notify.minor_error_code bgp.update.path_attribute.mp_reach_nlri.next_hop.bytes radius.avp.value.text radius.avp.value.integer radius.avp.value.address
 radius.avp.value rip.entry hsrp2.tlv hsrp2.tlv.type hsrp2.tlv.length ldp.pdu ldp.message ldp.tlv ldp.fec ldp.msg.tlv.data
@@ -32,6 +32,7 @@ var routingStrange = []strangeFile{
 	{"ldp-infinite-loop", "ldp.", "tshark stops at a message of an unknown type"},
 	{"radius_rfc5447_invalid_length", "radius.", "tshark shows no attribute where one is wrong"},
 	{"ospf", "ospf.lsa.id", "tshark has other names for the two parts of an opaque Link State ID"},
+	{"", "ospf.v3.address_prefix.ipv6", "the bytes of a shorter prefix have a key of their own, and are not copied to fill them up"},
 	{"PIM-DM_pruning", "pim.", "State-Refresh messages are named only"},
 	{"PIMv2_bootstrap", "pim.", "the groups of a Bootstrap message are not taken apart"},
 	{"pim-packet-assortment", "pim.", "messages of rare types are named only"},
