@@ -69,3 +69,12 @@ func end(a netip.AddrPort) string {
 	}
 	return net.JoinHostPort(a.Addr().String(), fmt.Sprint(a.Port()))
 }
+
+// spanText gives a time of more than two days in days, as 2132d21h7m43s.
+func spanText(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d > -2*day && d < 2*day {
+		return d.String()
+	}
+	return fmt.Sprintf("%dd%v", d/day, (d % day).Abs())
+}

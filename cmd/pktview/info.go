@@ -194,7 +194,7 @@ func printInfo(out *cli.Output, o *options, f *info.File, r *fileRecord) {
 	if r.First != nil {
 		line("first", "%s", r.First.In(loc).Format(infoTime))
 		line("last", "%s", r.Last.In(loc).Format(infoTime))
-		line("duration", "%v", f.Duration())
+		line("duration", "%s", spanText(f.Duration()))
 	}
 	if r.PerSecond > 0 {
 		line("rate", "%spackets/s, %s", short(r.PerSecond), rate(r.Bits))

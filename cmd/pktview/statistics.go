@@ -84,7 +84,7 @@ func printStats(env *cli.Env, o *options, c *stats.Collector, a *analysis) {
 			loc = time.UTC
 		}
 		packets, bits := span.PerSecond(total)
-		out.Printf("from %s for %v", span.First.In(loc).Format("2006-01-02 15:04:05.000000"), span.Duration().Round(time.Microsecond))
+		out.Printf("from %s for %s", span.First.In(loc).Format("2006-01-02 15:04:05.000000"), spanText(span.Duration().Round(time.Microsecond)))
 		if packets > 0 {
 			out.Printf(": %spackets/s, %s", short(packets), rate(bits))
 		}

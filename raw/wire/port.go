@@ -60,11 +60,11 @@ const (
 // one that is cut in the header may be one.
 func TunnelOverUDP(src, dst uint16, payload []byte) Tunnel {
 	switch dst {
-	case PortVXLAN, PortVXLANLinux:
+	case PortVXLANLinux: // other tunnels had this port before
 		if len(payload) >= 8 && payload[0]&VXLANFlagVNI != 0 && payload[7] == 0 {
 			return TunnelVXLAN
 		}
-	case PortVXLANGPE:
+	case PortVXLAN, PortVXLANGPE: // reserved bits are ignored, RFC 7348 section 5
 		if len(payload) >= 8 && payload[0]&VXLANFlagVNI != 0 {
 			return TunnelVXLAN
 		}

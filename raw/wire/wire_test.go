@@ -288,6 +288,10 @@ func TestTunnels(t *testing.T) {
 			t.Errorf("port %d: %v", dst, got)
 		}
 	}
+	reserved := []byte{0x88, 1, 2, 3, 0, 0, 42, 0xff}
+	if got := wire.TunnelOverUDP(1, 4789, reserved); got != wire.TunnelVXLAN {
+		t.Errorf("with reserved bits set it is %v, want VXLAN", got)
+	}
 	if got := wire.TunnelOverUDP(4789, 1, vxlan); got != wire.TunnelNone {
 		t.Errorf("by the source port: %v", got)
 	}
