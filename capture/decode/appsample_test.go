@@ -65,7 +65,7 @@ var appSamples = []appSample{
 	{decode.TypeDNS, true, unhex("001d 0001 0100 0001 0000 0000 0000 03 6f6e65 07 6578616d706c65 00 0001 0001" +
 		"001d 0002 0100 0001 0000 0000 0000 03 74776f 07 6578616d706c65 00 0001 0001 001d 0003"), "1+ A? one.example.; 2+ A? two.example."},
 	{decode.TypeTLS, true, unhex("16 0303 0035 02 000026 0303" + strings.Repeat("11", 32) + "00 002f 00 0b 000003 000000 0e 000000" + "15 0303 0002 02 28"),
-		"TLS ServerHello TLS 1.2 cipher 0x002f, Certificate, ServerHelloDone, Alert 40 handshake_failure"},
+		"TLS ServerHello TLS 1.2 cipher TLS_RSA_WITH_AES_128_CBC_SHA, Certificate, ServerHelloDone, Alert 40 handshake_failure"},
 	{decode.TypeQUIC, false, unhex("c3 00000001 04 01020304 00 01 aa 04 00000000 e3 00000001 04 01020304 00 02 0000"),
 		"quic, Initial, version 1, dcid 01020304; Handshake"},
 	{decode.TypeQUIC, false, unhex("80 00000000 00 02 0506 00000001 6b3343cf"), "quic, version negotiation, dcid , scid 0506"},

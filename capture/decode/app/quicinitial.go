@@ -89,8 +89,8 @@ func initialServerName(data []byte, h longHeader) []byte {
 	if !ok || len(crypto) < 6 || crypto[0] != 1 {
 		return nil
 	}
-	if hello, ok := readHello(crypto, 0); ok && hello.sniN > 0 {
-		return crypto[hello.sni : hello.sni+hello.sniN]
+	if hello, ok := readHello(crypto, 0, 4); ok && hello.sni.n > 0 {
+		return hello.sni.of(crypto)
 	}
 	return nil
 }

@@ -27,31 +27,52 @@ const (
 	maxCertificateNames = 64 // of a certificate that are shown
 )
 
-// certificateAt reads a certificate of the list of a Certificate message of TLS 1.2 and earlier (RFC 5246 section
-// 7.4.2), which starts at a place with its length. The certificate is nil where it cannot be read.
-func certificateAt(data []byte, at, end int) (c *x509.Certificate, next int) {
-	if at+3 > end {
-		return nil, end
+// certificateList returns where the length of the list of a Certificate message stands. In TLS 1.3 a context is before
+// it, which is empty but for requests, and each certificate has extensions (RFC 8446 section 4.4.2, RFC 5246 section
+// 7.4.2).
+func certificateList(data []byte, off int) (at int, extensions bool) {
+	n := handshakeLength(data, off)
+	if off+8 > len(data) || n < 4 {
+		return off + 4, false
 	}
-	n := int(data[at])<<16 | int(data[at+1])<<8 | int(data[at+2])
-	if next = at + 3 + n; next > end {
-		return nil, end
+	list := handshakeLength(data, off+3) // the three bytes at off+4
+	context := int(data[off+4])
+	if at = off + 5 + context; list != n-3 && at+3 <= len(data) && handshakeLength(data, at-1) == n-4-context {
+		return at, true
 	}
-	c, err := x509.ParseCertificate(data[at+3 : next])
+	return off + 4, false
+}
+
+// certificateAt reads a certificate of the list of a Certificate message, which starts at a place with its length. The
+// certificate is nil where it cannot be read.
+func certificateAt(data []byte, at, end int, extensions bool) (c *x509.Certificate, size, next int) {
+	r := reader{b: data[:end], off: at}
+	der := r.list(3)
+	if r.bad {
+		return nil, end - at - 3, end
+	}
+	if extensions {
+		r.list(2)
+	}
+	if next = r.off; r.bad {
+		next = end
+	}
+	c, err := x509.ParseCertificate(der.of(data))
 	if err != nil {
-		return nil, next
+		return nil, der.n, next
 	}
-	return c, next
+	return c, der.n, next
 }
 
 // certificateFields adds the certificates of the message that starts at off.
 func certificateFields(w *decode.FieldWriter, off int) {
 	data := w.Data()
 	end := min(off+4+handshakeLength(data, off), len(data))
-	w.Uint(fTLSCerts, off+4, 3)
-	for at, n := off+7, 0; at+3 <= end && n < maxCertificates; n++ {
-		c, next := certificateAt(data, at, end)
-		size := next - at - 3
+	at, extensions := certificateList(data, off)
+	w.Uint(fTLSCerts, at, 3)
+	at += 3
+	for n := 0; at+3 <= end && n < maxCertificates; n++ {
+		c, size, next := certificateAt(data, at, end, extensions)
 		w.Group(fTLSCert, at, size+3)
 		w.Uint(fTLSCertLen, at, 3)
 		if c != nil {
@@ -82,7 +103,11 @@ func certificateFields(w *decode.FieldWriter, off int) {
 // appendCertificate adds whom the first certificate of the message at off is for.
 func appendCertificate(b, data []byte, off int) []byte {
 	end := min(off+4+handshakeLength(data, off), len(data))
-	c, _ := certificateAt(data, off+7, end)
+	at, extensions := certificateList(data, off)
+	if at+3 > end {
+		return b
+	}
+	c, _, _ := certificateAt(data, at+3, end, extensions)
 	if c == nil {
 		return b
 	}
@@ -91,28 +116,4 @@ func appendCertificate(b, data []byte, off int) []byte {
 		s = c.DNSNames[0]
 	}
 	return decode.AppendQuoted(append(b, ' '), []byte(s), maxText)
-}
-
-// tlsAlertName is the name of RFC 8446 section 6, and of the RFCs before it.
-func tlsAlertName(n uint64) string { return tlsAlerts.Of(n) }
-
-var tlsAlerts = decode.Names{
-	0: "close_notify", 10: "unexpected_message", 20: "bad_record_mac", 21: "decryption_failed", 22: "record_overflow", 30: "decompression_failure",
-	40: "handshake_failure", 41: "no_certificate", 42: "bad_certificate", 43: "unsupported_certificate", 44: "certificate_revoked",
-	45: "certificate_expired", 46: "certificate_unknown", 47: "illegal_parameter", 48: "unknown_ca", 49: "access_denied", 50: "decode_error",
-	51: "decrypt_error", 60: "export_restriction", 70: "protocol_version", 71: "insufficient_security", 80: "internal_error",
-	86: "inappropriate_fallback", 90: "user_canceled", 100: "no_renegotiation", 109: "missing_extension", 110: "unsupported_extension",
-	111: "certificate_unobtainable", 112: "unrecognized_name", 113: "bad_certificate_status_response", 114: "bad_certificate_hash_value",
-	115: "unknown_psk_identity", 116: "certificate_required", 120: "no_application_protocol",
-}
-
-// tlsLevelName is the level of an alert.
-func tlsLevelName(n uint64) string {
-	switch n {
-	case 1:
-		return "warning"
-	case 2:
-		return "fatal"
-	}
-	return ""
 }
