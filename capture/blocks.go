@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 	"iter"
@@ -103,6 +104,12 @@ func (r *Reader) nextBlock(b *Block) error {
 				break
 			}
 			r.names = append(r.names, n)
+		}
+	case BlockSecrets:
+		if s, ok := b.Secrets(); ok {
+			if err = r.charge(start, costSecrets+len(s.Data), "secrets"); err == nil {
+				r.secrets = append(r.secrets, Secrets{s.Type, bytes.Clone(s.Data)})
+			}
 		}
 	case BlockStatistics:
 		if len(body) < 12 {
@@ -372,6 +379,19 @@ func (b *Block) Statistics() (Statistics, bool) {
 		}
 	}
 	return s, true
+}
+
+// Secrets returns what a Decryption Secrets Block holds, borrowed from the block; ok is false for a block of another
+// type, and one that is too short for what it says.
+func (b *Block) Secrets() (s Secrets, ok bool) {
+	if b.Type != BlockSecrets {
+		return s, false
+	}
+	body := b.Body()
+	if len(body) < 8 || uint64(b.order.Uint32(body[4:])) > uint64(len(body)-8) {
+		return s, false
+	}
+	return Secrets{SecretsType(b.order.Uint32(body)), body[8 : 8+b.order.Uint32(body[4:])]}, true
 }
 
 // Names yields the entries of a Name Resolution Block; entries of kinds that have no address of IP are

@@ -24,6 +24,7 @@ func (b *budget) take(n int) bool {
 // What the Reader keeps for each thing beside its text.
 const (
 	costName      = int(unsafe.Sizeof(NameRecord{}))
+	costSecrets   = int(unsafe.Sizeof(Secrets{}))
 	costString    = int(unsafe.Sizeof(""))
 	costInterface = int(unsafe.Sizeof(Interface{}) + unsafe.Sizeof(readerInterface{}))
 	costFrame     = int(unsafe.Sizeof(Frame{}))

@@ -93,6 +93,18 @@ type NameRecord struct {
 	Names []string
 }
 
+// SecretsType says what a Decryption Secrets Block holds.
+type SecretsType uint32
+
+// SecretsTLS is the type of a key log of TLS, as programs write it where SSLKEYLOGFILE says.
+const SecretsTLS SecretsType = 0x544c534b
+
+// Secrets is what a Decryption Secrets Block holds, draft-ietf-opsawg-pcapng section 4.7.
+type Secrets struct {
+	Type SecretsType
+	Data []byte
+}
+
 // options yields code and value of each option in b, and stops at the first that does not fit.
 func options(b []byte, order binary.ByteOrder) iter.Seq2[uint16, []byte] {
 	return func(yield func(uint16, []byte) bool) {

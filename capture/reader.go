@@ -47,6 +47,7 @@ type Reader struct {
 	state    []readerInterface
 	comments []string
 	names    []NameRecord
+	secrets  []Secrets
 	block    Block // for Next
 }
 
@@ -136,6 +137,9 @@ func (r *Reader) Interfaces() []Interface { return r.ifs[:len(r.ifs):len(r.ifs)]
 
 // Names returns what the Name Resolution Blocks read so far say. The slice only grows; it must not be changed.
 func (r *Reader) Names() []NameRecord { return r.names[:len(r.names):len(r.names)] }
+
+// Secrets returns what the Decryption Secrets Blocks read so far hold. The slice only grows; it must not be changed.
+func (r *Reader) Secrets() []Secrets { return r.secrets[:len(r.secrets):len(r.secrets)] }
 
 // residentPages is how much of a mapped file stays in this process's memory behind the place that is read.
 const residentPages = 16 << 20

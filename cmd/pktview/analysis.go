@@ -14,6 +14,7 @@ import (
 // analysis sees the packets in their order and says what was found: which streams they belong to, and what became of
 // them.
 type analysis struct {
+	env     *cli.Env
 	o       *options
 	tracker *flow.Tracker
 	census  *census // nil where nothing asks for it
@@ -40,7 +41,7 @@ type analysis struct {
 func newAnalysis(env *cli.Env, o *options, history *decode.History, choosing bool) *analysis {
 	shows := o.reassemble && o.prints() && o.fields == "" && !choosing
 	over := shows || o.joinsMessages()
-	a := &analysis{o: o, decoder: o.newDecoder()}
+	a := &analysis{env: env, o: o, decoder: o.newDecoder()}
 	config := &flow.Config{Reassemble: over || !choosing && (o.follow != nil || o.extract != "")}
 	if config.Reassemble {
 		config.Only = a.wants
@@ -70,7 +71,7 @@ func newAnalysis(env *cli.Env, o *options, history *decode.History, choosing boo
 // open opens what is written to.
 func (a *analysis) open(o *options) (err error) {
 	if o.extract != "" {
-		a.extract, err = newExtractor(o)
+		a.extract, err = newExtractor(a.env, o)
 	}
 	return err
 }
@@ -257,7 +258,7 @@ func (a *analysis) finish(s *shown) (err error) {
 		a.fragments.Close()
 	}
 	if a.follower != nil {
-		s.out = a.follower.transcript.finish(a.follower.chunks(s.out, r.Chunks))
+		s.out = a.follower.transcript.finish(a.follower.chunks(s.out, &r))
 	}
 	if a.messages != nil {
 		a.messages.add(nil, &r, s)

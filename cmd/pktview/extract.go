@@ -19,20 +19,25 @@ type extractor struct {
 	o      *options
 	parser message.Parser
 	files  *message.Extractor
+	sealed int // streams of TLS that are not opened, of which maxSealed are told
+	warn   func(format string, args ...any)
 }
 
+const maxSealed = 8
+
 // newExtractor makes the folder where there is none.
-func newExtractor(o *options) (*extractor, error) {
+func newExtractor(env *cli.Env, o *options) (*extractor, error) {
 	if err := os.Mkdir(o.extract, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fileError(err)
 	}
 	files, err := message.NewExtractor(o.extract, &message.ExtractConfig{TotalBytes: o.extractLimit, FileBytes: o.extractLimit})
-	return &extractor{o: o, parser: message.Parser{Bodies: true}, files: files}, fileError(err)
+	return &extractor{o: o, parser: message.Parser{Bodies: true}, files: files, warn: env.Warnf}, fileError(err)
 }
 
 // add takes what a packet brought, and adds what is said of files that are complete.
 func (x *extractor) add(b []byte, r *flow.Result) ([]byte, error) {
 	var err error
+	x.o.secrets(&x.parser)
 	for i := range r.Chunks {
 		if b, err = x.messages(b, x.parser.Add(&r.Chunks[i])); err != nil {
 			return b, err
@@ -48,6 +53,10 @@ func (x *extractor) add(b []byte, r *flow.Result) ([]byte, error) {
 
 func (x *extractor) messages(b []byte, list []message.Message) ([]byte, error) {
 	for i := range list {
+		if why := list[i].Why; why != "" && x.sealed < maxSealed {
+			x.sealed++
+			x.warn("stream %d: not decrypted: %s", list[i].Stream.Number(), why)
+		}
 		f, err := x.files.Add(&list[i])
 		if err != nil {
 			return b, err

@@ -11,6 +11,7 @@ import (
 
 	"sockwire/capture/filter"
 	"sockwire/capture/flow"
+	"sockwire/capture/flow/keylog"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -32,6 +33,9 @@ type flowOptions struct {
 	sort         string
 	extract      string
 	extractLimit int64
+
+	keylogFile string
+	keys       *keylog.Log // also of what files hold
 }
 
 var followForms = []string{"text", "hex", "raw", "json"}
@@ -59,6 +63,7 @@ func addFlowFlags(c *cli.Command, f *pflag.FlagSet, o *options) {
 	f.StringVar(&o.followAs, "follow-as", "text", "with --follow: as `FORM`: "+strings.Join(followForms, ", "))
 	c.Values("side", "client", "server")
 	f.StringVar(&o.side, "side", "", "with --follow: only what `SIDE` said: client or >, server or <")
+	f.StringVar(&o.keylogFile, "keylog", "", "open TLS 1.2 and 1.3 with the secrets in `FILE`, as programs write them where SSLKEYLOGFILE says; those in a pcapng file are taken without")
 	f.StringVar(&o.extract, "extract", "", "write the bodies of HTTP messages to files in the folder `DIR`, which is made where it is not there")
 	cli.SizeVar(f, &o.extractLimit, "extract-limit", "", defaultExtract, "with --extract: write at most `SIZE` in all")
 	c.Topics = append(c.Topics, flowTopic())
@@ -78,6 +83,21 @@ func flowTopic() cli.Topic {
 		"  pktview -r trace.pcap --flow 'flow.retransmission and not flow.spurious'\n" +
 		"  pktview -r trace.pcap --flow 'flow.stream == 3' -w three.pcap")
 	return cli.Topic{Name: "flow", Short: "What --flow can choose", Text: b.String()}
+}
+
+// checkKeylog opens the file of --keylog. Without it there may be secrets in what is read.
+func (o *options) checkKeylog() (err error) {
+	if o.keylogFile == "" {
+		o.keys = new(keylog.Log)
+		return nil
+	}
+	if o.follow == nil && o.extract == "" && !(o.reassemble && o.prints() && o.fields == "") && o.where == nil {
+		return cli.Usagef("--keylog opens messages that are printed, followed or extracted: give it without -w, --stats, --streams and --fields")
+	}
+	if o.keys, err = keylog.Open(o.keylogFile); err != nil {
+		return cli.WithHint(fileError(err), "a key log is what programs write to the file that SSLKEYLOGFILE names")
+	}
+	return nil
 }
 
 func (o *options) checkFlow() error {

@@ -5,6 +5,7 @@ import (
 
 	"sockwire/capture/decode"
 	"sockwire/capture/flow"
+	"sockwire/capture/flow/message"
 	"sockwire/cmd/internal/cli"
 )
 
@@ -23,10 +24,11 @@ type follower struct {
 	others        uint64 // bytes of other streams that were left out
 	missing       int64  // bytes that --follow-as raw cannot show
 	found         bool   // a stream that was chosen
+	parser        message.Parser
 }
 
 func newFollower(env *cli.Env, o *options) *follower {
-	f := &follower{o: o, env: env, transcript: transcript{form: o.followAs, side: o.side, color: env.Color}}
+	f := &follower{o: o, env: env, parser: message.Parser{Plain: true}, transcript: transcript{form: o.followAs, side: o.side, color: env.Color}}
 	switch w := o.follow; {
 	case w.filter != nil:
 		f.matcher = &matcher{filter: w.filter, warn: env.Warnf}
@@ -80,11 +82,11 @@ func (f *follower) add(b []byte, p *decode.Packet, r *flow.Result) ([]byte, erro
 	if spoken != nil && f.datagrams.has(spoken.Number) {
 		b = f.datagram(b, spoken)
 	}
-	return f.chunks(b, r.Chunks), nil
+	return f.chunks(b, r), nil
 }
 
 func (f *follower) datagram(b []byte, s *flow.Spoken) []byte {
-	k := talk{speech: speech{true, s.Number, s.Direction}, client: s.Client, server: s.Server, packet: s.Packet, offset: -1}
+	k := talk{speech: speech{datagrams: true, number: s.Number, direction: s.Direction}, client: s.Client, server: s.Server, packet: s.Packet, offset: -1}
 	if !f.alone(&k, s.Length) {
 		return b
 	}
@@ -96,18 +98,24 @@ func (f *follower) datagram(b []byte, s *flow.Spoken) []byte {
 }
 
 // chunks adds the bytes of streams that are followed.
-func (f *follower) chunks(b []byte, chunks []flow.Chunk) []byte {
-	for i := range chunks {
-		c := &chunks[i]
+func (f *follower) chunks(b []byte, r *flow.Result) []byte {
+	f.o.secrets(&f.parser)
+	for i := range r.Chunks {
+		c := &r.Chunks[i]
 		if !f.streams.has(c.Stream.Number()) {
 			continue
 		}
 		k := talk{
-			speech: speech{false, c.Stream.Number(), c.Direction}, client: c.Stream.Source(flow.Forward), server: c.Stream.Source(flow.Backward),
+			speech: speech{number: c.Stream.Number(), direction: c.Direction}, client: c.Stream.Source(flow.Forward), server: c.Stream.Source(flow.Backward),
 			packet: c.Packet, offset: c.Offset,
 		}
+		opened, isTLS := f.open(c)
 		if !f.alone(&k, len(c.Data)) {
 			continue
+		}
+		if isTLS {
+			b = f.inside(b, &k, opened)
+			c.Data = nil
 		}
 		switch {
 		case c.Gap > 0 && c.Cut:
@@ -116,6 +124,38 @@ func (f *follower) chunks(b []byte, chunks []flow.Chunk) []byte {
 			b = f.lacks(b, &k, c.Gap, "not in the capture")
 		}
 		b = f.transcript.say(b, &k, c.Data)
+	}
+	for _, s := range r.Ended {
+		f.parser.End(s)
+	}
+	return b
+}
+
+// open looks for TLS, where there are secrets of it.
+func (f *follower) open(c *flow.Chunk) (list []message.Message, isTLS bool) {
+	if f.parser.Secrets == nil {
+		return nil, false
+	}
+	list = f.parser.Add(c)
+	return list, f.parser.Protocol(c.Stream) == decode.TypeTLS
+}
+
+// inside adds what is said inside of TLS, and what of it is not opened.
+func (f *follower) inside(b []byte, k *talk, list []message.Message) []byte {
+	t := *k
+	for i := range list {
+		switch m := &list[i]; {
+		case m.Part == message.Plain:
+			t.packet, t.offset, t.decrypted = m.Last, m.Offset, true
+			b = f.transcript.say(b, &t, m.Data)
+		case m.Sealed:
+			t.packet, t.offset, t.decrypted = m.Last, m.Offset, false
+			why := "not decrypted"
+			if m.Why != "" {
+				why += ": " + m.Why
+			}
+			b = f.lacks(b, &t, m.Length, why)
+		}
 	}
 	return b
 }

@@ -35,6 +35,7 @@ func newMessages(o *options, r *renderer, shows bool) *messages {
 // with it.
 func (m *messages) add(p *decode.Packet, r *flow.Result, s *shown) {
 	m.both = false
+	m.o.secrets(&m.parser)
 	for i := range r.Chunks {
 		c := &r.Chunks[i]
 		start := c.Offset
@@ -44,7 +45,7 @@ func (m *messages) add(p *decode.Packet, r *flow.Result, s *shown) {
 		shows := p != nil && len(list) > 0 && list[0].Offset == start && c.Packet == p.Number && p.FindInner(list[0].Protocol) >= 0
 		for k := range list {
 			v := &list[k]
-			own := shows && v.PacketCount == 1 && k < shownInLine(p, v.Protocol)
+			own := shows && !v.Decrypted && v.Why == "" && v.PacketCount == 1 && k < shownInLine(p, v.Protocol)
 			number := v.Last
 			if p != nil {
 				number = p.Number
@@ -130,7 +131,14 @@ func (m *messages) note(number uint64, v *message.Message, own bool, s *shown) {
 
 // line is the message on the line of the packet.
 func (m *messages) line(v *message.Message, number uint64) []byte {
-	b := m.render.printer.AppendLine([]byte(": "), &m.packet)
+	b := []byte(": ")
+	if v.Decrypted {
+		b = append(b, "decrypted "...)
+	}
+	b = m.render.printer.AppendLine(b, &m.packet)
+	if v.Why != "" {
+		b = append(append(append(b, " [not decrypted: "...), v.Why...), ']')
+	}
 	if v.PacketCount > 1 || v.First != number {
 		b = appendNumbers(append(b, " [from "...), v.Packets, v.PacketCount)
 		b = append(b, ']')
@@ -144,7 +152,11 @@ func (m *messages) ending(v *message.Message) []byte {
 		b := append([]byte(`{"layer":"`), v.Protocol.String()...)
 		return append(m.numbers(append(b, `","part":"ends"`...), v), '}')
 	}
-	b := append([]byte(" ["), v.Protocol.Title()...)
+	b := []byte(" [")
+	if v.Decrypted {
+		b = append(b, "decrypted "...)
+	}
+	b = append(b, v.Protocol.Title()...)
 	b = strconv.AppendUint(append(b, " from #"...), v.First, 10)
 	b = append(b, " ends: "...)
 	b = append(b, cli.Plural(uint64(v.Length), "byte")...)
@@ -168,6 +180,12 @@ func (m *messages) record(v *message.Message) []byte {
 func (m *messages) numbers(b []byte, v *message.Message) []byte {
 	b = strconv.AppendInt(append(b, `,"stream_offset":`...), v.Offset, 10)
 	b = strconv.AppendInt(append(b, `,"message_length":`...), v.Length, 10)
+	if v.Decrypted {
+		b = append(b, `,"decrypted":true`...)
+	}
+	if v.Why != "" {
+		b = append(append(append(b, `,"not_decrypted":"`...), v.Why...), '"')
+	}
 	if v.Missing > 0 {
 		b = strconv.AppendInt(append(b, `,"missing":`...), v.Missing, 10)
 	}

@@ -128,6 +128,7 @@ var examples = []cli.Example{
 	{Line: "pktview -r trace.pcap --flow 'flow.lost or flow.missed'", Text: "The packets that were lost, or that the capture does not have."},
 	{Line: "pktview -r trace.pcap --where 'tcp.flags.reset == 1 and ip.ttl < 64'", Text: "Packets chosen by their fields, as in Wireshark."},
 	{Line: "pktview -r trace.pcap --follow 'tcp port 80'", Text: "What the two sides of these streams said."},
+	{Line: "pktview -r trace.pcap --keylog keys.txt --follow 'tcp port 443'", Text: "The same inside of TLS, with the secrets that a program logged."},
 	{Line: "pktview -r trace.pcap --extract bodies", Text: "The bodies of HTTP messages as files."},
 	{Line: "pktview -r trace.pcap --fields frame.time,ip.src,tcp.dstport --format csv tcp", Text: "A table of chosen fields."},
 	{Line: "pktview -r trace.pcap --json udp port 53 | jq .layers", Text: "JSON Lines for other programs."},
@@ -349,6 +350,9 @@ func (o *options) check(args []string) error {
 	}
 	if o.expression == "tcp" && o.stats == "all" { // --stats tcp: the expression is the name of a part too
 		o.parts["tcp"] = true
+	}
+	if err := o.checkKeylog(); err != nil {
+		return err
 	}
 	if o.filter == nil && o.where == nil && (o.explain || o.why) {
 		return cli.Usagef("--explain and --why are about an expression, and there is none")

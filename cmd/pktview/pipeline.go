@@ -43,6 +43,7 @@ type pipeline struct {
 	// By who reads.
 	readers []*capture.Reader
 	named   []int // entries of each reader's Names that are known
+	secrets []int // the same of its Secrets
 	src     frames
 	enough  context.CancelCauseFunc // ends a read that waits
 	stable  bool
@@ -421,10 +422,15 @@ func (p *pipeline) fill(b *batch) error {
 	return nil
 }
 
-// note remembers how far reading has come, and the names that the files hold.
+// note remembers how far reading has come, and the names and secrets that the files hold.
 func (p *pipeline) note() {
 	if len(p.readers) == 1 && p.readers[0].Size() > 0 {
 		p.share.Store(100 * p.readers[0].Offset() / p.readers[0].Size())
+	}
+	for i, r := range p.readers {
+		list := r.Secrets()
+		p.o.learnSecrets(list[p.secrets[i]:])
+		p.secrets[i] = len(list)
 	}
 	if p.names != nil {
 		for i, r := range p.readers {

@@ -145,7 +145,8 @@ func choose(ctx context.Context, env *cli.Env, o *options, readers []*capture.Re
 // newPipeline returns what reads the files, or reads them for what is chosen only.
 func newPipeline(env *cli.Env, o *options, readers []*capture.Reader, choosing bool) *pipeline {
 	p := &pipeline{o: o, env: env, matcher: newMatcher(env, o), choice: selection{o: o}, readers: readers, named: make([]int, len(readers)),
-		src: readers[0], stable: true, enough: func(error) {}}
+		secrets: make([]int, len(readers)),
+		src:     readers[0], stable: true, enough: func(error) {}}
 	if len(readers) > 1 {
 		p.src = capture.Merge(readers...)
 	}

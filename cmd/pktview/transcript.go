@@ -28,6 +28,7 @@ type speech struct {
 	datagrams bool
 	number    uint64
 	direction flow.Direction
+	decrypted bool // it was inside of TLS
 }
 
 // talk is one of the two sides of a stream or a conversation, as it speaks.
@@ -124,6 +125,9 @@ func (k *talk) begin(b []byte, kind string) []byte {
 func (t *transcript) record(b []byte, kind string, k *talk) []byte {
 	b = k.begin(b, kind)
 	b = append(append(append(b, `,"from":"`...), sideName(k.direction)...), '"')
+	if k.decrypted {
+		b = append(b, `,"decrypted":true`...)
+	}
 	if k.offset >= 0 {
 		b = strconv.AppendInt(append(b, `,"offset":`...), k.offset, 10)
 	}
@@ -139,7 +143,7 @@ func (t *transcript) turn(b []byte, k *talk) []byte {
 		b = t.flush(b, t.who.direction)
 		b = t.endLine(b)
 	}
-	if !t.started || t.who.number != k.number || t.who.datagrams != k.datagrams {
+	if !t.started || t.who.number != k.number || t.who.datagrams != k.datagrams || t.who.decrypted != k.decrypted {
 		if t.started {
 			b = append(b, '\n')
 		}
@@ -149,7 +153,11 @@ func (t *transcript) turn(b []byte, k *talk) []byte {
 		}
 		b = strconv.AppendUint(b, k.number, 10)
 		b = k.client.AppendTo(append(b, ": "...))
-		b = append(k.server.AppendTo(append(b, " → "...)), '\n')
+		b = k.server.AppendTo(append(b, " → "...))
+		if k.decrypted {
+			b = append(b, ", decrypted"...)
+		}
+		b = append(b, '\n')
 	}
 	t.started, t.who = true, k.speech
 	return b

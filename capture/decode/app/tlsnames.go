@@ -2,6 +2,20 @@ package app
 
 import "sockwire/capture/decode"
 
+const (
+	tlsAlert     = 21
+	tlsHandshake = 22
+	tlsRecords   = 32 // records looked at in one segment
+
+	// Handshake types. From the ServerHello on they are encrypted in TLS 1.3.
+	tlsClientHello         = 1
+	tlsServerHello         = 2
+	tlsNewSessionTicket    = 4
+	tlsEncryptedExtensions = 8
+	tlsCertificate         = 11
+	tlsServerKeyExchange   = 12
+)
+
 // isGrease tells the values that are reserved so that peers learn to pass unknown ones over (RFC 8701).
 func isGrease(n uint64) bool { return n <= 0xffff && n&0x0f0f == 0x0a0a && n>>8 == n&0xff }
 

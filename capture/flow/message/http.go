@@ -261,7 +261,7 @@ func (p *Parser) piece(s *side, data []byte, gap int64) {
 	}
 	if p.Bodies {
 		m := Message{Stream: s.next.Stream, Direction: s.next.Direction, Protocol: s.next.Protocol, Part: Body, Number: s.number, Offset: s.body,
-			Length: n, Missing: gap, Cut: gap > 0, Data: p.keep(data), HTTP: s.http}
+			Length: n, Missing: gap, Cut: gap > 0, Data: p.keep(data), HTTP: s.http, Decrypted: s.next.Decrypted}
 		p.out = append(p.out, m)
 	}
 	s.body += n

@@ -1,5 +1,6 @@
 // Package message finds the messages in streams: HTTP/1 requests and responses, TLS records and handshake messages, and
-// DNS over TCP, however they were cut into segments, several in one and one over many.
+// DNS over TCP, however they were cut into segments, several in one and one over many. With the secrets of a
+// keylog.Log, it finds those inside of TLS too.
 //
 //	tracker := flow.NewTracker(&flow.Config{Reassemble: true})
 //	var parser message.Parser
@@ -46,11 +47,12 @@ const (
 	Begins      // the head is complete, and a body follows
 	Body        // a piece of the body; only with Parser.Bodies
 	Ends        // the message has ended
+	Plain       // bytes of the stream inside of TLS; only with Parser.Plain
 )
 
-var partNames = [...]string{"whole", "begins", "body", "ends"}
+var partNames = [...]string{"whole", "begins", "body", "ends", "plain"}
 
-// String returns "whole", "begins", "body" or "ends".
+// String returns "whole", "begins", "body", "ends" or "plain".
 func (p Part) String() string {
 	if int(p) < len(partNames) {
 		return partNames[p]
@@ -67,7 +69,8 @@ type Message struct {
 	// Number counts the messages of this direction of the stream from 0; the parts of one have the same.
 	Number uint64
 	// Offset is where it starts in the bytes of its direction, Length how long it is up to here, gaps and all. For a
-	// Body they are of the piece, in what the body is, without the framing of chunks.
+	// Body they are of the piece, in what the body is, without the framing of chunks. What was inside of TLS has the
+	// places of the stream that is in there.
 	Offset, Length int64
 	// Missing is how many of these bytes were not captured.
 	Missing int64
@@ -81,6 +84,11 @@ type Message struct {
 	// with its length field. Cut: it goes on, but is larger than is kept, or parts of it are missing.
 	Data []byte
 	Cut  bool
+	// Decrypted: it was inside of TLS, and opened with secrets of Parser.Secrets.
+	Decrypted bool
+	// Sealed: it is a record of TLS that Parser.Secrets does not open. Why says why, in the first of its direction.
+	Sealed bool
+	Why    string
 	// HTTP says more about HTTP, else nil.
 	HTTP *HTTP
 }

@@ -3,6 +3,7 @@ package message
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -320,4 +321,29 @@ func conversations(t testing.TB) map[string]conversation {
 			{flow.Backward, []byte("220 mail.example ESMTP\r\n")}, {flow.Forward, []byte("EHLO a.example\r\n")},
 		}, nil, nil},
 	}
+}
+
+// decoding decodes frames one after another.
+type decoding struct {
+	dec     decode.Decoder
+	history decode.History
+	p       decode.Packet
+}
+
+func newDecoding() *decoding { return new(decoding) }
+
+func (d *decoding) decode(f capture.Frame) *decode.Packet {
+	d.dec.Decode(f, &d.p)
+	d.history.Add(&d.p)
+	return &d.p
+}
+
+// unhexed reads hexadecimal digits.
+func unhexed(t testing.TB, digits string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(digits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

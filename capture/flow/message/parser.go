@@ -12,7 +12,7 @@ func (p *Parser) Add(c *flow.Chunk) []Message {
 	p.begin()
 	k := p.conn(c.Stream)
 	s := &k.side[c.Direction&1]
-	was := s.kept()
+	was := k.kept(c.Direction)
 	switch {
 	case c.Gap > 0:
 		p.gap(k, s, c)
@@ -22,7 +22,7 @@ func (p *Parser) Add(c *flow.Chunk) []Message {
 	if c.End {
 		p.end(k, s, c.Direction, true)
 	}
-	p.bytes += s.kept() - was
+	p.bytes += k.kept(c.Direction) - was
 	if k.protocol == decode.TypePayload && k.side[0].idle() && k.side[1].idle() {
 		p.forget(k) // nothing is known of it, and the next chunk needs nothing
 	}
@@ -39,9 +39,9 @@ func (p *Parser) End(stream *flow.Stream) []Message {
 	}
 	k.stream = stream
 	for d := range k.side {
-		was := k.side[d].kept()
+		was := k.kept(flow.Direction(d))
 		p.end(k, &k.side[d], flow.Direction(d), false)
-		p.bytes += k.side[d].kept() - was
+		p.bytes += k.kept(flow.Direction(d)) - was
 	}
 	p.forget(k)
 	return p.out
@@ -97,8 +97,8 @@ func (p *Parser) unlink(k *conn) {
 
 // forget drops what is kept of a stream.
 func (p *Parser) forget(k *conn) {
-	for i := range k.side {
-		p.bytes -= k.side[i].kept()
+	for d := range k.side {
+		p.bytes -= k.kept(flow.Direction(d))
 	}
 	p.unlink(k)
 	delete(p.conns, k.number)
@@ -119,6 +119,7 @@ func (p *Parser) bound() {
 		p.lost.Streams++
 		for d := range p.oldest.side {
 			p.interrupt(p.oldest, &p.oldest.side[d], flow.Direction(d))
+			p.oldest.lostRecords(p, flow.Direction(d))
 		}
 		p.forget(p.oldest)
 	}
@@ -131,11 +132,12 @@ func (p *Parser) bound() {
 
 // drop gives up what is kept of a side.
 func (p *Parser) drop(k *conn, s *side, d flow.Direction) {
-	if n := s.kept(); n > 0 {
+	if n := k.kept(d); n > 0 {
 		p.interrupt(k, s, d)
-		p.bytes -= n
 		p.lost.Bytes += uint64(len(s.buf) + len(s.hello))
 		s.lose()
+		k.lostRecords(p, d)
+		p.bytes += k.kept(d) - n
 	}
 }
 
@@ -144,6 +146,7 @@ func (p *Parser) data(k *conn, s *side, c *flow.Chunk) {
 	if end := s.pos + int64(len(s.buf)); c.Offset != end { // a stream that was forgotten, and is seen again
 		if end != 0 || len(s.buf) > 0 {
 			s.lose()
+			k.lostRecords(p, c.Direction)
 		}
 		if s.pos = c.Offset; c.Offset != 0 {
 			s.state = lost
@@ -201,7 +204,7 @@ func (p *Parser) find(k *conn, s *side, d flow.Direction, data []byte) int {
 	t := k.protocol
 	ok := false
 	if t == decode.TypePayload {
-		t = p.Decoder.StreamApplication(k.stream.Source(d).Port(), k.stream.Source(d.Other()).Port(), data)
+		t = p.spoken(k, d, data)
 		ok = s.state == starting
 	}
 	switch t {
@@ -248,6 +251,10 @@ func (p *Parser) gap(k *conn, s *side, c *flow.Chunk) {
 			s.marks = s.marks[:0]
 			return
 		}
+	case between:
+		if p.gapInRecord(k, s, c) {
+			return
+		}
 	case inFramed:
 		if size := int64(k.protocol.MessageLength(s.buf)); int64(len(s.buf))+n <= size {
 			s.left = size - int64(len(s.buf)) - n
@@ -263,6 +270,7 @@ func (p *Parser) gap(k *conn, s *side, c *flow.Chunk) {
 	p.interrupt(k, s, c.Direction)
 	s.lose()
 	s.pos += n
+	k.lostRecords(p, c.Direction)
 }
 
 // end takes the end of a direction; fin tells that all of it was seen.
@@ -273,6 +281,9 @@ func (p *Parser) end(k *conn, s *side, d flow.Direction, fin bool) {
 		p.interrupt(k, s, d)
 	}
 	s.lose()
+	if k.tls != nil {
+		p.end(&k.tls.inside, &k.tls.inside.side[d], d, fin)
+	}
 }
 
 // maybeDone ends what has no bytes left to come.
@@ -284,7 +295,7 @@ func (p *Parser) maybeDone(k *conn, s *side, d flow.Direction) {
 	case inBody:
 		p.finish(k, s)
 	case inRecord:
-		p.recordDone(k, s)
+		p.recordDone(k, s, d)
 	case skipFramed:
 		s.number++
 		s.state = between

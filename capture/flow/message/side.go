@@ -3,6 +3,7 @@ package message
 import (
 	"sockwire/capture/decode"
 	"sockwire/capture/flow"
+	"sockwire/capture/flow/keylog"
 )
 
 // Parser finds messages in the chunks of a flow.Tracker. The zero value is ready. It is not for use by several
@@ -19,6 +20,9 @@ type Parser struct {
 	MaxMessage int
 	// Bodies hands out the bodies of HTTP.
 	Bodies bool
+	// Secrets opens records of TLS; nil leaves them closed. Plain hands out the bytes of the streams inside of TLS.
+	Secrets *keylog.Log
+	Plain   bool
 	// Decoder tells what is spoken on a port; only its Ports are used.
 	Decoder decode.Decoder
 
@@ -29,6 +33,7 @@ type Parser struct {
 	out            []Message
 	arena          []byte   // of what out holds
 	numbers        []uint64 // the same
+	opened         []byte   // a record of TLS
 	lost           Lost
 }
 
@@ -45,6 +50,14 @@ func (p *Parser) Lost() Lost { return p.lost }
 // Kept returns how many streams are followed and how many bytes of messages that are not complete are kept.
 func (p *Parser) Kept() (streams, bytes int) { return len(p.conns), p.bytes }
 
+// Protocol returns what is spoken in a stream; TypePayload where that is not known.
+func (p *Parser) Protocol(s *flow.Stream) decode.Type {
+	if k := p.conns[s.Number()]; k != nil {
+		return k.protocol
+	}
+	return decode.TypePayload
+}
+
 // conn is one stream.
 type conn struct {
 	number       uint64
@@ -54,6 +67,8 @@ type conn struct {
 	older, newer *conn
 	requests     []method // of HTTP, that wait for their responses
 	more         int      // requests beyond those
+	tls          *sealed  // nil where Secrets is, or nothing of TLS was seen
+	decrypted    bool     // it is the stream inside of TLS
 }
 
 // side is one direction of a stream.
@@ -73,6 +88,7 @@ type side struct {
 	body    int64 // handed out so far
 	http    *HTTP
 	header  [recordHeader]byte // of a record of TLS that is passed over
+	opens   bool               // and that could be opened if it were all there
 }
 
 // mark says that the bytes up to an offset, from the mark before on, came in a packet.
@@ -176,7 +192,10 @@ func (s *side) take(n int) {
 
 // open begins a message at the place of the side.
 func (s *side) open(k *conn, d flow.Direction) {
-	s.next = Message{Stream: k.stream, Direction: d, Protocol: k.protocol, Number: s.number, Offset: s.pos, Packets: s.next.Packets[:0]}
+	s.next = Message{
+		Stream: k.stream, Direction: d, Protocol: k.protocol, Number: s.number, Offset: s.pos, Packets: s.next.Packets[:0],
+		Decrypted: k.decrypted,
+	}
 }
 
 // tell hands out what is read.

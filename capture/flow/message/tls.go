@@ -14,20 +14,24 @@ func (p *Parser) record(k *conn, s *side, d flow.Direction, data []byte) int {
 		s.take(n)
 		s.left -= int64(n)
 		if s.left == 0 {
-			p.recordDone(k, s)
+			p.recordDone(k, s, d)
 		}
 		return n
 	case inHandshake:
-		return p.handshake(k, s, data)
+		return p.handshake(k, s, d, data)
 	}
 	if len(data) < recordHeader {
 		return 0
 	}
 	if !isRecord(data) {
+		k.lostRecords(p, d)
 		s.pass(data)
 		return len(data)
 	}
 	size := int(binary.BigEndian.Uint16(data[3:]))
+	if data[0] != changeCipherSpec && p.sealed(k, d, data[0]) && !(data[0] == handshake && len(data) > recordHeader+4 && again(data, size)) {
+		return p.sealedRecord(k, s, d, data, size)
+	}
 	small := data[0] == changeCipherSpec || data[0] == alert && size == 2
 	if small && len(data) < recordHeader+size || data[0] == handshake && size >= 4 && len(data) < recordHeader+4 {
 		return 0
@@ -50,15 +54,21 @@ func (p *Parser) record(k *conn, s *side, d flow.Direction, data []byte) int {
 	case small:
 		s.take(recordHeader + size)
 		p.tell(s, Whole, data[:recordHeader+size])
-		s.encrypt = s.encrypt || data[0] == changeCipherSpec
+		if data[0] == changeCipherSpec {
+			s.encrypt = true
+			if k.tls != nil {
+				k.tls.session.ChangeCipherSpec(d == k.tls.client)
+			}
+		}
 		s.state = between
 		return recordHeader + size
 	}
 	s.header = [recordHeader]byte(data)
 	s.state, s.left = inRecord, int64(size)
 	s.take(recordHeader)
+	s.opens = false
 	if size == 0 {
-		p.recordDone(k, s)
+		p.recordDone(k, s, d)
 	}
 	return recordHeader
 }
@@ -84,14 +94,21 @@ func again(data []byte, size int) bool {
 }
 
 // recordDone hands out a record whose inside is not for us.
-func (p *Parser) recordDone(k *conn, s *side) {
+func (p *Parser) recordDone(k *conn, s *side, d flow.Direction) {
 	m := p.tell(s, Whole, s.header[:])
 	m.Cut = m.Missing > 0
 	s.state = between
+	if s.opens {
+		s.opens = false
+		k.tls.session.Passed(d == k.tls.client)
+	}
+	if p.Secrets != nil && s.header[0] == applicationData {
+		m.Sealed, m.Why = true, p.why(k, d)
+	}
 }
 
 // handshake takes the inside of a record with handshake messages.
-func (p *Parser) handshake(k *conn, s *side, data []byte) int {
+func (p *Parser) handshake(k *conn, s *side, d flow.Direction, data []byte) int {
 	n := int(min(int64(len(data)), s.left))
 	s.take(n)
 	s.left -= int64(n)
@@ -104,7 +121,13 @@ func (p *Parser) handshake(k *conn, s *side, data []byte) int {
 		return n
 	}
 	s.state = between
-	// Whole messages only: what is not complete waits for the next record.
+	p.wholeMessages(k, s, d)
+	return n
+}
+
+// wholeMessages hands out the handshake messages that are kept, as soon as all are whole: what is not complete waits
+// for the next record.
+func (p *Parser) wholeMessages(k *conn, s *side, d flow.Direction) {
 	whole := 0
 	for len(s.hello)-whole >= 4 {
 		h := s.hello[whole:]
@@ -115,7 +138,7 @@ func (p *Parser) handshake(k *conn, s *side, data []byte) int {
 		whole += size
 	}
 	if whole < len(s.hello) && !s.next.Cut && len(s.hello) < p.longest() && s.helloFits(p) {
-		return n
+		return
 	}
 	if whole < len(s.hello) {
 		s.next.Cut = true
@@ -124,8 +147,8 @@ func (p *Parser) handshake(k *conn, s *side, data []byte) int {
 	b := append([]byte{handshake, s.version[0], s.version[1], 0, 0}, s.hello[:min(len(s.hello), 0xffff)]...)
 	binary.BigEndian.PutUint16(b[3:], uint16(min(len(s.hello), 0xffff)))
 	p.tell(s, Whole, b)
+	p.learn(k, d, s.hello[:whole])
 	s.hello = nil
-	return n
 }
 
 // helloFits tells whether the first message that is not complete may still become so within the bound.

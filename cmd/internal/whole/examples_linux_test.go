@@ -188,6 +188,8 @@ func (w *world) furnish(t *testing.T, dir, line string) {
 			content = w.capture
 		case strings.HasPrefix(word, "./"):
 			content, mode = []byte("#!/bin/sh\nexec dgsend --wait 10ms 127.0.0.1:9 text\n"), 0o755
+		case before == "--keylog":
+			content = []byte("CLIENT_RANDOM " + strings.Repeat("01", 32) + " " + strings.Repeat("02", 48) + "\n")
 		case before == "<" || before == "from" || before == "--file" || before == "-F" || before == "-f":
 		default:
 			continue

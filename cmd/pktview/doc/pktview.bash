@@ -162,6 +162,10 @@ _pktview() {
 		COMPREPLY=($(compgen -W 'client server' -- "$current"))
 		return
 		;;
+	--keylog)
+		COMPREPLY=($(compgen -f -- "$current"))
+		return
+		;;
 	--extract)
 		COMPREPLY=($(compgen -f -- "$current"))
 		return
@@ -184,7 +188,7 @@ _pktview() {
 		;;
 	esac
 	case $current in
-	-*) COMPREPLY=($(compgen -W '--interface -i --read -r --list-interfaces -D --drops --write -w --tables --share --with-data --print --count -c --duration --filter-file -F --where --dump-filter -d --explain --why --linktype -y --netmask --from --to --packets --dedup --shift --snaplen -s --memory --no-promiscuous-mode -p --direction -Q --buffer-size -B --immediate-mode --device-time --rotate-size -C --rotate-time -G --rotate-count --split --keep-files -W --time -t --utc --nano --verbose -v --hex -x --hex-ascii -X --ascii -A --link-layer -e --absolute-tcp-sequence-numbers -S --number -# --dont-verify-checksums -K --decode --rtp --numeric -n --resolve --json --fields --owner --pid --comm --uid --cgroup --netns --format --separator --aggregator --occurrence --marks --reassemble --defragment --flow --streams --sort --follow --follow-as --side --extract --extract-limit --stats --report --info --top --quiet -q --color --help -h --version --man --completion' -- "$current")) ;;
+	-*) COMPREPLY=($(compgen -W '--interface -i --read -r --list-interfaces -D --drops --write -w --tables --share --with-data --print --count -c --duration --filter-file -F --where --dump-filter -d --explain --why --linktype -y --netmask --from --to --packets --dedup --shift --snaplen -s --memory --no-promiscuous-mode -p --direction -Q --buffer-size -B --immediate-mode --device-time --rotate-size -C --rotate-time -G --rotate-count --split --keep-files -W --time -t --utc --nano --verbose -v --hex -x --hex-ascii -X --ascii -A --link-layer -e --absolute-tcp-sequence-numbers -S --number -# --dont-verify-checksums -K --decode --rtp --numeric -n --resolve --json --fields --owner --pid --comm --uid --cgroup --netns --format --separator --aggregator --occurrence --marks --reassemble --defragment --flow --streams --sort --follow --follow-as --side --keylog --extract --extract-limit --stats --report --info --top --quiet -q --color --help -h --version --man --completion' -- "$current")) ;;
 	*) COMPREPLY=($(compgen -f -- "$current")) ;;
 	esac
 }

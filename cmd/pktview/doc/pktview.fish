@@ -70,6 +70,7 @@ complete -c pktview -l sort -x -a 'bytes number start duration packets again los
 complete -c pktview -l follow -x -d 'print what the two sides of STREAM said: its number, udp:N for one of datagrams, or an expression whose packets\' streams are meant'
 complete -c pktview -l follow-as -x -a 'text hex raw json' -d 'with --follow: as FORM: text, hex, raw, json'
 complete -c pktview -l side -x -a 'client server' -d 'with --follow: only what SIDE said: client or >, server or <'
+complete -c pktview -l keylog -r -d 'open TLS 1.2 and 1.3 with the secrets in FILE, as programs write them where SSLKEYLOGFILE says; those in a pcapng file are taken without'
 complete -c pktview -l extract -r -d 'write the bodies of HTTP messages to files in the folder DIR, which is made where it is not there'
 complete -c pktview -l extract-limit -x -d 'with --extract: write at most SIZE in all'
 complete -c pktview -l stats -d 'count instead of printing; PARTS of protocols,conversations,endpoints,lengths (default all of these),tcp,owners; with --drops, or a file that it wrote: drops'
