@@ -141,6 +141,11 @@ const (
 	TypeHTTP
 	TypeTLS
 	TypeQUIC
+	TypeHTTP2
+	TypeSSH
+	TypeWireGuard
+	TypeDTLS
+	TypeISAKMP
 
 	// Calls and media.
 	TypeSTUN
@@ -297,6 +302,11 @@ var applications = []application{
 	{Type: TypeHTTP, name: "http", title: "HTTP", tcp: ports(80, 591, 3128, 5985, 8000, 8008, 8080, 8081, 8888), is: isHTTP, elsewhere: streams, starts: httpStarts},
 	{Type: TypeTLS, name: "tls", title: "TLS", tcp: ports(443, 465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 8443), is: isTLS, elsewhere: streamsFirst, starts: "\x14\x15\x16\x17\x18"},
 	{Type: TypeQUIC, name: "quic", title: "QUIC", udp: ports(wire.PortHTTPS), is: isQUIC, elsewhere: datagrams, starts: bytesFrom(0x80, 0xff)},
+	{Type: TypeHTTP2, name: "http2", title: "HTTP/2", is: isHTTP2, elsewhere: streams, starts: "\x00P", length: lengthHTTP2},
+	{Type: TypeSSH, name: "ssh", title: "SSH", tcp: ports(22), is: isSSH, elsewhere: streams, starts: "S"},
+	{Type: TypeWireGuard, name: "wg", title: "WireGuard", udp: ports(51820), is: isWireGuard, elsewhere: datagrams, starts: "\x01\x02\x03"},
+	{Type: TypeDTLS, name: "dtls", title: "DTLS", udp: ports(853, 4433, 5684), is: isDTLS, elsewhere: datagramsFirst, starts: bytesFrom(20, 25)},
+	{Type: TypeISAKMP, name: "isakmp", title: "ISAKMP", udp: ports(500, 4500), is: isISAKMP},
 
 	// Calls and media.
 	{Type: TypeSTUN, name: "stun", title: "STUN", is: isSTUN, elsewhere: datagramsFirst, starts: bytesFrom(0, 0x3f), heads: []string{"2112a442"}},

@@ -1,6 +1,9 @@
 package message
 
-import "sockwire/capture/flow"
+import (
+	"sockwire/capture/decode"
+	"sockwire/capture/flow"
+)
 
 // framed reads a message that says how long it is, as Type.MessageLength tells.
 func (p *Parser) framed(k *conn, s *side, d flow.Direction, data []byte) int {
@@ -37,7 +40,11 @@ func (p *Parser) framed(k *conn, s *side, d flow.Direction, data []byte) int {
 		return longest
 	}
 	s.take(size)
-	p.tell(s, Whole, data[:size])
+	message := data[:size]
+	if k.protocol == decode.TypeHTTP2 {
+		message = k.http2(d, message)
+	}
+	p.tell(s, Whole, message)
 	s.state = between
 	return size
 }

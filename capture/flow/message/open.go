@@ -184,6 +184,7 @@ func (p *Parser) inside(k *conn, d flow.Direction, plain []byte, pieces []mark) 
 
 // lostRecords says that records may be missing, and with them bytes of the stream inside.
 func (k *conn) lostRecords(p *Parser, d flow.Direction) {
+	k.lostHeaders(d)
 	if k.tls == nil {
 		return
 	}
@@ -191,6 +192,7 @@ func (k *conn) lostRecords(p *Parser, d flow.Direction) {
 	s := &k.tls.inside.side[d]
 	p.interrupt(&k.tls.inside, s, d)
 	s.lose()
+	k.tls.inside.lostHeaders(d)
 }
 
 // gapInRecord takes bytes that are missing in a record that waits to be opened: it is passed over.
@@ -211,6 +213,7 @@ func (p *Parser) gapInRecord(k *conn, s *side, c *flow.Chunk) bool {
 	in := &k.tls.inside.side[c.Direction]
 	p.interrupt(&k.tls.inside, in, c.Direction)
 	in.lose()
+	k.tls.inside.lostHeaders(c.Direction)
 	p.maybeDone(k, s, c.Direction)
 	s.marks = s.marks[:0]
 	return true

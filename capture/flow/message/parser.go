@@ -257,6 +257,7 @@ func (p *Parser) gap(k *conn, s *side, c *flow.Chunk) {
 		}
 	case inFramed:
 		if size := int64(k.protocol.MessageLength(s.buf)); int64(len(s.buf))+n <= size {
+			k.lostHeaders(c.Direction)
 			s.left = size - int64(len(s.buf)) - n
 			s.take(len(s.buf))
 			s.buf = s.buf[:0]

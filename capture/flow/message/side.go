@@ -1,6 +1,8 @@
 package message
 
 import (
+	"golang.org/x/net/http2/hpack"
+
 	"sockwire/capture/decode"
 	"sockwire/capture/flow"
 	"sockwire/capture/flow/keylog"
@@ -69,6 +71,7 @@ type conn struct {
 	more         int      // requests beyond those
 	tls          *sealed  // nil where Secrets is, or nothing of TLS was seen
 	decrypted    bool     // it is the stream inside of TLS
+	headers      [2]headers2
 }
 
 // side is one direction of a stream.
@@ -89,6 +92,13 @@ type side struct {
 	http    *HTTP
 	header  [recordHeader]byte // of a record of TLS that is passed over
 	opens   bool               // and that could be opened if it were all there
+}
+
+// headers2 is what one direction of HTTP/2 has said of its header fields, which later ones refer to.
+type headers2 struct {
+	table *hpack.Decoder // nil where nothing came
+	lost  bool           // some of it was missing: what refers to it is not known
+	block []byte         // a block that goes on in the next frame
 }
 
 // mark says that the bytes up to an offset, from the mark before on, came in a packet.
