@@ -32,6 +32,7 @@ var protocolStrange = []strangeFile{
 	{"hoobr_nfs", "rpc.", "tshark stops at a length that is wrong"},
 	{"smb_print_trans-oobr2", "nbdgm.", "tshark shows a text where a name is illegal"},
 	{"smb_data_print-segv", "nbss.", "tshark shows no message that is cut"},
+	{"rx_ubik-oobr", "rx.", "tshark shows nothing of RX where the IP packet ends before the datagram does"},
 	{"resp_", "resp.", "tshark shows bulk strings as bytes and nothing of empty ones"},
 }
 
