@@ -153,6 +153,10 @@ const (
 
 	// Links.
 
+	// Named, and not yet taken apart.
+	TypeDECnet
+	TypeGeoNet
+
 	// The long tail, shown by package gopackets.
 	TypeECTP
 	TypeRUDP
@@ -313,6 +317,10 @@ var applications = []application{
 	{Type: TypeRTP, name: "rtp", title: "RTP"}, // Decoder.Ports tells
 
 	// Links.
+
+	// Named, and not yet taken apart.
+	{Type: TypeDECnet, name: "dec_dna", title: "DECnet", ether: []uint16{0x6003}},
+	{Type: TypeGeoNet, name: "gnw", title: "GeoNetworking", ether: []uint16{0x8947}},
 
 	// The long tail, shown by package gopackets.
 	{Type: TypeECTP, name: "ectp", title: "Ethernet Configuration Testing", ether: []uint16{0x9000}},
