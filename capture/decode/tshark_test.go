@@ -326,7 +326,7 @@ var ours = map[string]bool{
 	"tcp.options.data": true, "ieee8021ad.etype": true, "lldp.tlv": true, "lldp.chassis.id.text": true, "lldp.data": true,
 	"igmp.record": true, "ospf.checksum.status": true, "sctp.chunk": true, "geneve.opt": true, "geneve.option.data": true,
 	"dhcp.options": true, "dhcp.option.data": true, "dhcpv6.options": true, "dhcpv6.search_list": true, "dhcpv6.option.value": true,
-	"dns.message": true, "quic.server_name": true, "quic.packet": true,
+	"dns.message": true, "quic.server_name": true, "quic.application_protocol": true, "quic.packet": true,
 	"dns.queries": true, "dns.answers": true, "dns.authorities": true, "dns.additionals": true, "dns.rdata": true, "dns.rdata_text": true,
 	"ntp.reference_timestamp": true, "ntp.origin_timestamp": true, "ntp.receive_timestamp": true, "ntp.transmit_timestamp": true,
 	"ntp.root_delay": true, "ntp.root_dispersion": true, "stun.att.text": true,

@@ -22,6 +22,7 @@ var (
 	fQUICToken   = decode.Define("quic.token", "Token", decode.KindBytes).As("token")
 	fQUICLength  = decode.Define("quic.length", "Length", decode.KindUint)
 	fQUICServer  = decode.Define("quic.server_name", "Server name", decode.KindText)
+	fQUICALPN    = decode.Define("quic.application_protocol", "Application protocol", decode.KindText).As("alpn").Several()
 	fQUICPacket  = decode.Define("quic.packet", "Further packet", decode.KindGroup).As("packets").Several()
 	fQUICOffered = decode.Define("quic.supported_version", "Supported Version", decode.KindHex).As("supported_versions").Several().Means(quicVersionName)
 )
@@ -80,8 +81,13 @@ func quicFields(w *decode.FieldWriter, _ bool) {
 	if h.end > 0 {
 		w.Value(fQUICLength, h.length, h.number-h.length, uint64(h.end-h.number))
 	}
-	if name := initialServerName(data[:h.end], h); name != nil {
-		w.Text(fQUICServer, h.number, h.end-h.number, name)
+	if message, said, ok := initialHello(data[:h.end], h); ok {
+		if said.sni.n > 0 {
+			w.Text(fQUICServer, h.number, h.end-h.number, said.sni.of(message))
+		}
+		for name := range said.alpn.names(message) {
+			w.Text(fQUICALPN, h.number, h.end-h.number, name.of(message))
+		}
 	}
 	for at, n := h.end, 0; h.end > 0 && at < len(data) && n < maxCoalesced; n++ {
 		if h = readLongHeader(data[at:]); h.end == 0 {
@@ -144,8 +150,8 @@ func quicLine(b, data []byte, _ bool) ([]byte, bool) {
 		return b, true
 	}
 	h := readLongHeader(data)
-	if name := initialServerName(data[:h.end], h); name != nil {
-		b = decode.AppendQuoted(append(b, ", SNI "...), name, maxText)
+	if message, said, ok := initialHello(data[:h.end], h); ok && said.sni.n+said.alpn.n > 0 {
+		b = appendNames(append(b, ','), message, said)
 	}
 	for at, n := h.end, 0; h.end > 0 && at < len(data) && n < maxCoalesced; n++ {
 		if h = readLongHeader(data[at:]); h.end == 0 {

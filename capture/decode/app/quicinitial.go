@@ -74,25 +74,23 @@ func varint(b []byte, off int) (v, end int, ok bool) {
 	return int(min(x, 1<<31-1)), off + n, true
 }
 
-// initialServerName returns the server name that the ClientHello in a client's first Initial packet asks for, nil where
-// there is none to be seen. Initial packets are encrypted with keys made of what they carry in the open, so that who is
+// initialHello returns the ClientHello in a client's first Initial packet, and what it says; ok is false where there is
+// none to be seen. Initial packets are encrypted with keys made of what they carry in the open, so that who is
 // on the path can read them (RFC 9001 section 5.2).
-func initialServerName(data []byte, h longHeader) []byte {
+func initialHello(data []byte, h longHeader) (message []byte, said hello, ok bool) {
 	if h.kind != quicInitial || h.end == 0 || h.end-h.number < 4+16 {
-		return nil
+		return nil, said, false
 	}
 	frames, ok := openInitial(data, h)
 	if !ok {
-		return nil
+		return nil, said, false
 	}
-	crypto, ok := cryptoStream(frames)
-	if !ok || len(crypto) < 6 || crypto[0] != 1 {
-		return nil
+	message, ok = cryptoStream(frames)
+	if !ok || len(message) < 6 || message[0] != 1 {
+		return nil, said, false
 	}
-	if hello, ok := readHello(crypto, 0, 4); ok && hello.sni.n > 0 {
-		return hello.sni.of(crypto)
-	}
-	return nil
+	said, ok = readHello(message, 0, 4)
+	return message, said, ok
 }
 
 // initialKeys are what protects a client's Initial packets (RFC 9001 section 5.2; RFC 9369 section 3.3 for version 2).

@@ -60,6 +60,19 @@ func seal(t testing.TB, frames []byte) []byte {
 	return b
 }
 
+// initialServerName is the name in a client's first Initial packet, with the protocols behind commas.
+func initialServerName(packet []byte, h longHeader) (name []byte) {
+	message, said, ok := initialHello(packet, h)
+	if !ok {
+		return nil
+	}
+	name = append(name, said.sni.of(message)...)
+	for p := range said.alpn.names(message) {
+		name = append(append(name, ','), p.of(message)...)
+	}
+	return name
+}
+
 // The name is found whatever the order of the CRYPTO frames, and only where all before it is there.
 func TestInitialServerName(t *testing.T) {
 	hello := unhex(t, "01 000061 0303 0000000000000000000000000000000000000000000000000000000000000000 00 0004 1301c02b 01 00 0034"+
@@ -79,6 +92,7 @@ func TestInitialServerName(t *testing.T) {
 		"in order":     {join(crypto(0, 60), crypto(60, 63), crypto(63, 80)), want},
 		"out of order": {join([]byte{1, 0, 0}, crypto(40, 63), crypto(0, 40), []byte{0}, crypto(63, 80)), want},
 		"overlapping":  {join(crypto(30, 63), crypto(0, 60), crypto(50, 63), crypto(63, 80)), want},
+		"all of it":    {join(crypto(0, 60), crypto(60, len(hello))), want + ",h2,http/1.1"},
 		"a gap":        {join(crypto(0, 40), crypto(50, 63), crypto(63, 80)), ""},
 		"no start":     {join(crypto(10, 63)), ""},
 		"other frames": {append([]byte{0x1c}, crypto(0, 63)...), ""},

@@ -80,7 +80,8 @@ type Message struct {
 	PacketCount int
 	First, Last uint64
 	// Data is the message: of HTTP the head, or the piece of a body; of TLS a record with its handshake messages, which
-	// may have come in several records, or the five bytes of its header where the rest is encrypted; of DNS the message
+	// may have come in several records, or the five bytes of its header where the rest is encrypted; of HTTP/2 a frame,
+	// whose header block refers to none before, with all fields in the last where it lies in several; of DNS the message
 	// with its length field. Cut: it goes on, but is larger than is kept, or parts of it are missing.
 	Data []byte
 	Cut  bool
