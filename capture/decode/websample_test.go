@@ -32,3 +32,13 @@ var _ = moreSamples(
 	appSample{decode.TypeISAKMP, false, unhex("00000000 1000000000000001 0000000000000002 2e 20 25 20 00000007 00000020 00 00 0004"),
 		"IKEv2 INFORMATIONAL response, message 7: SK"},
 )
+
+var _ = judgeAlso("udpencap", []string{"http2.settings.value", "isakmp.nextpayload", "isakmp.typepayload", "quic.application_protocol"},
+	strangeFile{"ikev2-id-", "isakmp.", "the initiator's SPI is 0, which no message has"},
+	strangeFile{"isakmp-ikev1_n_print", "isakmp.", "the length is beyond what any message has"},
+	strangeFile{"ISAKMP_sa_setup", "isakmp.", "tshark also shows the payloads of proposals and transforms"},
+	strangeFile{"isakmp-various", "isakmp.", "the length is beyond what any message has"},
+	strangeFile{"ssh.pcap", "ssh.", "tshark shows each packet of a segment"},
+	strangeFile{"mptcp-v0", "ssh.", "tshark takes no SSH from segments it waits to put together"},
+	strangeFile{"geneve", "ssh.", "tshark takes no SSH from segments it waits to put together, and shows each packet of a segment"},
+)
