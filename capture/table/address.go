@@ -3,12 +3,9 @@ package table
 import (
 	"encoding/binary"
 	"net/netip"
-	"unsafe"
 
 	"sockwire/capture/decode"
 )
-
-func stringBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // texts remembers the addresses that were written last as texts: most come again.
 type texts struct {

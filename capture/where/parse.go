@@ -1,7 +1,6 @@
 package where
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -532,8 +531,6 @@ func (p *parser) literal(a *operand) (*literal, *filter.SyntaxError) {
 	}
 	return l, p.next()
 }
-
-var errQuotes = errors.New("a number is written without quotes")
 
 // readLiteral reads a value for the class of an operand.
 func readLiteral(a *operand, t token) (*literal, error) {

@@ -153,7 +153,7 @@ func agreeing(t *testing.T, dir, file string, frames []capture.Frame) []int {
 	for i, f := range frames {
 		_ = d.Decode(f, &p)
 		line := printer.AppendColumns(nil, &p, columns, func(b []byte, _ *decode.Column, value []byte) []byte { return append(append(b, '\t'), value...) })
-		if strings.ToLower(string(line[1:])) == strings.ToLower(lines[i]) && f.Time.Unix() > 0 && f.Time.Unix() < 1<<31 {
+		if strings.EqualFold(string(line[1:]), lines[i]) && f.Time.Unix() > 0 && f.Time.Unix() < 1<<31 {
 			agree = append(agree, i+1)
 		}
 	}

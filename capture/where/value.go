@@ -83,8 +83,6 @@ const (
 	atLeast
 )
 
-var relationNames = [...]string{"==", "!=", "<", "<=", ">", ">="}
-
 func (r relation) of(cmp int) bool {
 	switch r {
 	case equal:

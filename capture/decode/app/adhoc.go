@@ -45,7 +45,6 @@ var (
 	fOLSRType    = decode.Define("olsr.message_type", "Message Type", decode.KindUint).As("type").At(0, 1).Means(olsrName)
 	fOLSRSize    = decode.Define("olsr.message_size", "Message Size", decode.KindUint).As("size").At(2, 2)
 	fOLSROrigin  = decode.Define("olsr.origin_addr", "Originator Address", decode.KindIP).As("originator").At(4, 4)
-	fOLSROrigin6 = decode.Define("olsr.origin6_addr", "Originator Address", decode.KindIP).As("originator").At(4, 16)
 	fOLSRTTL     = decode.Define("olsr.ttl", "Time To Live", decode.KindUint).As("ttl")
 	fOLSRHops    = decode.Define("olsr.hop_count", "Hop Count", decode.KindUint).As("hop_count")
 	fOLSRMsgSeq  = decode.Define("olsr.message_seq_num", "Message Sequence Number", decode.KindUint).As("sequence")

@@ -131,7 +131,10 @@ func (s *Session) hello(b []byte) {
 	s.sessionID, s.ticket, s.resumes = nil, nil, false
 	id, rest, ok := vector(b[34:], 1)
 	s.sessionID = append(s.sessionID, id...)
-	if _, rest, ok = vector(rest, 2); ok { // cipher suites
+	if ok {
+		_, rest, ok = vector(rest, 2) // cipher suites
+	}
+	if ok {
 		_, rest, ok = vector(rest, 1) // compression
 	}
 	if !ok {
