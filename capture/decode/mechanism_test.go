@@ -163,7 +163,7 @@ func TestBeside(t *testing.T) {
 	d := Decoder{SkipChecksums: true, Ports: map[Port]Type{{Number: 8}: TypeRTP}}
 	for digits, want := range map[string]Type{
 		"0008 9c40 000a 0000 3c41": TypeSyslog, "0008 9c40 000a 0000 8041": TypeRTP,
-		"0009 9c40 000a 0000 3c41": TypeSyslog, "0009 9c40 000a 0000 8041": TypePayload, "0007 9c40 000a 0000 3c41": TypePayload,
+		"0009 9c40 000a 0000 3c41": TypeSyslog, "0009 9c40 000a 0000 8041": TypePayload, "0006 9c40 000a 0000 3c41": TypePayload,
 	} {
 		var p Packet
 		_ = d.Decode(frame(t, capture.LinkIPv4, "4500001e 0001 0000 40 11 0000 0a000001 0a000002 "+digits), &p)

@@ -122,6 +122,7 @@ func checkBars(t *testing.T, dir string, charts map[string]plottest.Drawing) {
 	type row struct {
 		Type           string
 		Path           []string
+		Port           uint16
 		A, B           string
 		Packets, Bytes uint64
 		PacketsAB      uint64 `json:"packets_a_to_b"`
@@ -139,6 +140,9 @@ func checkBars(t *testing.T, dir string, charts map[string]plottest.Drawing) {
 	seen := 0
 	for _, r := range rows {
 		name, text := strings.Join(r.Path, " › "), fmt.Sprintf("%d packets", r.Packets)
+		if r.Port != 0 {
+			name += fmt.Sprintf(", port %d", r.Port)
+		}
 		if r.Type == "conversation" {
 			name, text = r.A+" ↔ "+r.B, fmt.Sprintf("%d → and %d ← packets", r.PacketsAB, r.PacketsBA)
 		}

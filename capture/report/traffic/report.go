@@ -133,7 +133,11 @@ func (b *builder) shares(s *stats.Collector, top int) plot.Section {
 	var walk func(list []*stats.Protocol, path string)
 	walk = func(list []*stats.Protocol, path string) {
 		for _, p := range list {
-			protocols.Bars = append(protocols.Bars, plot.Bar{Name: path + p.Type.String(), Value: float64(p.Bytes), Part: float64(p.End.Bytes),
+			name := path + p.Type.String()
+			if p.Port != 0 {
+				name += fmt.Sprintf(", port %d", p.Port)
+			}
+			protocols.Bars = append(protocols.Bars, plot.Bar{Name: name, Value: float64(p.Bytes), Part: float64(p.End.Bytes),
 				Text: fmt.Sprintf("%d packets", p.Packets)})
 			walk(p.Children, path+p.Type.String()+" › ")
 		}
