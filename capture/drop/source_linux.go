@@ -191,12 +191,7 @@ func (r *reasons) of(n uint32) Reason {
 
 // epoch is what the programs' clock showed at 1970, as far as it can be: that of the system may be set meanwhile.
 func epoch() time.Time {
-	var mono unix.Timespec
-	before := time.Now()
-	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono) != nil {
-		return before
-	}
-	return before.Round(0).Add(-time.Duration(mono.Nano()))
+	return time.Unix(0, int64(bpfprog.Offset(bpfprog.Clock(unix.CLOCK_REALTIME), bpfprog.Clock(unix.CLOCK_MONOTONIC))))
 }
 
 func (s *Source) next(f *capture.Frame, wait bool) (bool, error) {

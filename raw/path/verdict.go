@@ -238,8 +238,8 @@ func (j Judge) steady(c HopCount, routers int) bool {
 	if c.Again.Sent > c.Fast.Sent/2 {
 		fast = c.Again // that is nearer in time to when it was asked more seldom
 	}
-	if c.Slow.Sent == 0 || fast.Sent == 0 || j.ratio() < 2 {
-		return false
+	if c.Slow.Sent == 0 || fast.Lost() == 0 || j.ratio() < 2 {
+		return false // where nothing was lost the second time it was asked often, nothing is known to stay
 	}
 	// A limit to so many answers a second would leave this loss; and some may be beside it.
 	limit := float64(max(fast.Answered-saved*routers, 0)) / float64(fast.Sent)

@@ -244,3 +244,16 @@ func TestNoLossOfAnother(t *testing.T) {
 		}
 	}
 }
+
+// TestLossThatWentAway: a hop that lost much at first, nothing when it was asked often again, and one when it was asked
+// seldom: that one does not show that its loss stays.
+func TestLossThatWentAway(t *testing.T) {
+	hops := make([]HopCount, 6)
+	for i := range hops {
+		hops[i] = HopCount{Fast: Count{50, 50}, Slow: Count{61, 61}, Again: Count{26, 26}}
+	}
+	hops[3].Fast.Answered, hops[3].Slow.Answered = 30, 60
+	if v := (Judge{Ratio: 4, Confidence: 0.999999}).Counts(hops)[3]; v.Finding == Asymmetric {
+		t.Errorf("%v: %s", v.Finding, v.Why)
+	}
+}
