@@ -148,6 +148,17 @@ func (w *FieldWriter) Within(from, to int, do func(w *FieldWriter)) {
 // Data returns the bytes that the writer describes.
 func (w *FieldWriter) Data() []byte { return w.data }
 
+// Has reports whether the layer has the field already. Of what a packet says again though it may say it once, the first
+// is shown.
+func (w *FieldWriter) Has(d *Definition) bool {
+	for i := range w.Fields[w.limit-maxFields:] {
+		if w.Fields[w.limit-maxFields+i].Definition == d {
+			return true
+		}
+	}
+	return false
+}
+
 // Add adds fields whose definitions say where they are, in a header, option or record that starts at off.
 func (w *FieldWriter) Add(off int, fields ...*Definition) {
 	for _, d := range fields {

@@ -75,6 +75,12 @@ var (
 
 var nflogHook = Names{0: "prerouting", 1: "input", 2: "forward", 3: "output", 4: "postrouting"}.Of
 
+// nflogField is what an attribute says, or the first of it.
+var nflogField = map[int]*Definition{
+	nflogPacket: fNFLOGProtocol, nflogIn: fNFLOGIn, nflogOut: fNFLOGOut, nflogPhysIn: fNFLOGPhysIn,
+	nflogPhysOut: fNFLOGPhysOut, nflogPrefix: fNFLOGPrefix, nflogUID: fNFLOGUID, nflogGID: fNFLOGGID,
+}
+
 func nflogFields(w *FieldWriter) {
 	w.Add(0, fNFLOGFamily, fNFLOGVersion, fNFLOGResource)
 	h := w.data
@@ -83,25 +89,14 @@ func nflogFields(w *FieldWriter) {
 		if length < nflogTLVFixed {
 			return
 		}
-		whole := off+length <= len(h)
-		switch {
-		case !whole:
+		switch d := nflogField[typ]; {
+		case d == nil || off+length > len(h) || w.Has(d):
 		case typ == nflogPacket:
 			w.Add(off, fNFLOGProtocol, fNFLOGHook)
-		case typ == nflogIn:
-			w.Add(off, fNFLOGIn)
-		case typ == nflogOut:
-			w.Add(off, fNFLOGOut)
-		case typ == nflogPhysIn:
-			w.Add(off, fNFLOGPhysIn)
-		case typ == nflogPhysOut:
-			w.Add(off, fNFLOGPhysOut)
 		case typ == nflogPrefix:
-			w.cString(fNFLOGPrefix, off+nflogTLVFixed, length-nflogTLVFixed)
-		case typ == nflogUID:
-			w.Add(off, fNFLOGUID)
-		case typ == nflogGID:
-			w.Add(off, fNFLOGGID)
+			w.cString(d, off+nflogTLVFixed, length-nflogTLVFixed)
+		default:
+			w.Add(off, d)
 		}
 		off += (length + 3) &^ 3
 	}

@@ -105,7 +105,7 @@ func juniperFields(w *FieldWriter) {
 			return
 		}
 		// Numbers of one byte; longer ones stand lowest byte first.
-		if d := juniperExtension[h[off]]; d != nil && n > 0 && n <= 8 {
+		if d := juniperExtension[h[off]]; d != nil && n > 0 && n <= 8 && !w.Has(d) {
 			v := uint64(0)
 			for i := n; i > 0; i-- {
 				v = v<<8 | uint64(h[off+1+i])
