@@ -223,14 +223,28 @@ var (
 	}
 )
 
+// others are the programs of an example that are not ours: in its pipe, those that sockwire starts, and the servers.
+func others(line string) (names []string) {
+	for _, part := range strings.Split(line, "|") {
+		part, started, _ := strings.Cut(part, " -- ")
+		for _, words := range [...]string{part, started} {
+			if words := strings.Fields(words); len(words) > 0 && regexp.MustCompile(`^[a-z]+$`).MatchString(words[0]) && ours.FindString(words[0]) == "" {
+				names = append(names, words[0])
+			}
+		}
+	}
+	if strings.Contains(line, "--protocol iperf2") {
+		names = append(names, "iperf")
+	}
+	return names
+}
+
 func (w *world) try(t *testing.T, e example) {
 	line := strings.ReplaceAll(e.line, "go run ./cmd/", "")
 	line = regexp.MustCompile(`(sockwire .*)-p \d+`).ReplaceAllString(line, fmt.Sprintf("${1}-p %d", w.process))
-	for _, part := range strings.Split(line, "|") {
-		if name := strings.Fields(part)[0]; regexp.MustCompile(`^[a-z]+$`).MatchString(name) && ours.FindString(name) == "" {
-			if _, err := exec.LookPath(name); err != nil && os.Getenv("REQUIRE_PEERS") == "" {
-				t.Skip(err)
-			}
+	for _, name := range others(line) {
+		if _, err := exec.LookPath(name); err != nil && os.Getenv("REQUIRE_PEERS") == "" {
+			t.Skip(err)
 		}
 	}
 	if forKernel.MatchString(line) && !netlab.FirstUsers() {
